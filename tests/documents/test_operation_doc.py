@@ -1,10 +1,11 @@
 """docs/operation.md says what the stack is, where a test can know it."""
 
+import json
 import re
 
 from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
 
-from in_process.template import ROOT, parse
+from in_process.template import ROOT, STACK_NAME, parse
 from local.deploy import GRADUAL, gradual
 from tests.support.processed_template import process, processed
 from tests.support.resource_schemas import services
@@ -26,6 +27,11 @@ def test_the_services_that_a_deployment_needs_are_listed() -> None:
     assert named(usual) == services(kinds) - UNUSED
     assert named(gradually) == services(more) - services(kinds) - UNUSED
     assert named(zone) == services({"AWS::Route53::RecordSet"})
+
+
+def test_the_statement_for_a_key_is_one_and_for_the_roles_of_a_stack() -> None:
+    statement = json.loads((ROOT / "docs" / "key-policy-statement.json").read_text())
+    assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"].endswith(f":role/{STACK_NAME}-*")
 
 
 def named(text: str) -> set[str]:
