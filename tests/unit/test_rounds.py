@@ -8,12 +8,12 @@ import pytest
 
 from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.overdue import Overdue
-from waitpoints.ports import Page
+from waitpoints.overdue import Overdue, Slice
+from waitpoints.ports import Cursor, Page
 from waitpoints.rounds import Rounds
-from waitpoints.table_pass import DAY, Key, Progress, Waiting
+from waitpoints.table_pass import DAY, Key, Place, Progress, Waiting
 from waitpoints.token import Attachment
-from waitpoints.unfinished import Finished, Finishing
+from waitpoints.unfinished import Finished, Finishing, Undone
 
 HOUR = 3_600_000
 PARTS, PAGES = 32, 300
@@ -171,6 +171,37 @@ def test_what_was_found_is_finished_before_what_is_marked(
     assert orders[0] != orders[1], "the same ones would come last in each round"
 
 
+def test_what_is_overdue_is_reported_as_that_though_an_earlier_round_left_it(
+    rounds: Rounds, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.progress = Progress(Place(1, clock(), next=1), clock(), clock(), frozenset({"both", "left"}))
+    slices = [Slice(0, Cursor(), Cursor(1), frozenset({"both"}))]
+    monkeypatch.setattr(rounds._overdue, "read", lambda *_: slices)
+    monkeypatch.setattr(rounds._overdue, "pass_over", lambda *_: None)
+    monkeypatch.setattr(table, "forget_undone", lambda _: None)
+    kinds: dict[str, Undone] = {}
+    monkeypatch.setattr(rounds._finishing, "finish", lambda found, *_: kinds.update(found) or Finished())
+    make_round(rounds, table)
+    assert kinds == {"both": Undone.OVERDUE, "left": Undone.UNDELIVERED}
+
+
+def test_what_is_left_is_remembered_unless_a_mark_does(
+    rounds: Rounds, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round looks at what is marked anyway, and only so many are remembered."""
+    kinds = dict.fromkeys(["left", "marked before", "marked now"], Undone.UNDELIVERED)
+    table.progress = Progress(Place(1, clock()), clock(), clock(), frozenset({"finished"}))
+    clock.advance(DAY)
+    monkeypatch.setattr(table, "read_marks", lambda: ["marked before"])
+    monkeypatch.setattr(table, "read_part", lambda *_: iter([Page(3, [*kinds], [], [], [], [], None)]))
+    monkeypatch.setattr(rounds._finishing, "finish", lambda *_: Finished(left=dict(kinds), marked={"marked now"}))
+    changed: dict[str, set[str]] = {}
+    monkeypatch.setattr(table, "remember_undone", lambda ids: changed.update(remembered={*ids}))
+    monkeypatch.setattr(table, "forget_undone", lambda ids: changed.update(forgotten={*ids}))
+    make_round(rounds, table)
+    assert changed == {"remembered": {"left"}, "forgotten": {"finished"}}
+
+
 class TestTheOldestTokenWithoutATimeout:
     @pytest.fixture
     def table(self) -> LargeTable:
@@ -187,8 +218,9 @@ class TestTheOldestTokenWithoutATimeout:
         return known
 
     def test_is_known_from_the_first_round_on_that_reads_its_part(
-        self, rounds: Rounds, table: LargeTable, clock: FakeClock
+        self, rounds: Rounds, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("waitpoints.rounds.AT_ONCE", 1)  # else a part further on may be read before one that was begun
         assert make_round(rounds, table, pages=15) is not None
         clock.advance(HOUR)
         assert table.progress is not None

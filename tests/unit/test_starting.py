@@ -189,6 +189,20 @@ def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
     return failing
 
 
+def test_a_round_that_another_one_has_overtaken_reads_no_further_slice(world: InMemory) -> None:
+    """The other one goes on from its own place, and would send each message a second time."""
+    for _ in range(10):  # of which a slice has four
+        world.new_token(MINUTE)
+    read, elsewhere = world.index.read, Cursor(1)
+
+    def read_and_be_overtaken(*arguments: Any) -> Any:
+        world.index.cursor = elsewhere
+        return read(*arguments)
+
+    world.index.read = read_and_be_overtaken  # type: ignore[method-assign, assignment]
+    assert (world.starting.start(always).messages, world.index.cursor) == (4, elsewhere)
+
+
 class FourShards:
     """An index of four shards with so many entries each, all due at one instant. `broken` shards cannot be read."""
 

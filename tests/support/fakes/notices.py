@@ -151,13 +151,14 @@ class FakeChannel:
         self.before(request)
         if self.fails.get(key):
             raise self.fails[key].pop(0)
-        ref = step.ref or f"{step.place.to}/{len(self.sent)}"
+        own = f"{step.place.to}/{len(self.requests)}"
+        ref = step.ref or own
         self.sent.append(Sent(key, step.kind, request.token.id, request.link, ref))
         if step.kind in (Kind.ASK, Kind.EDIT):
             self.shown[ref] = step.done.shows
         if self.lost.get(key):
             raise self.lost[key].pop(0)
-        return ref
+        return ref if step.kind is Kind.EDIT else own  # a reminder is a message with a name of its own
 
     def kinds(self) -> list[tuple[str, Kind]]:
         return [(one.place, one.kind) for one in self.sent]
