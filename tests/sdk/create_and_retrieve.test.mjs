@@ -38,6 +38,14 @@ test("createToken keeps every option, and retrieveToken shows it", async () => {
   isSoonAfter(retrieved.idempotencyKeyExpiresAt, before + 2 * HOUR);
 });
 
+test("createToken sends options that Trigger.dev has not, and returns no links, as docs/api.md says", async () => {
+  const page = { title: "Deploy?", approvers: ["ann"], actions: [{ id: "yes", label: "Yes" }] };
+  const token = await wait.createToken({ timeout: "1h", page, metadata: { order: 1 } });
+  const retrieved = await (await request(`/api/v1/waitpoints/tokens/${token.id}`)).json();
+  assert.deepEqual([retrieved.pageActions, retrieved.metadata], [["yes"], { order: 1 }]);
+  assert.equal(token.links, undefined);
+});
+
 test("a timeout given as a Date is kept to the millisecond", async () => {
   const timeout = new Date(Date.now() + 12_345_678);
   const { timeoutAt } = await wait.retrieveToken(await wait.createToken({ timeout }));
