@@ -17,7 +17,6 @@ SOURCES: Final = MappingProxyType(
         "api": f"{_DOCS}/apigateway/latest/developerguide/limits.html",
         "lambda": f"{_DOCS}/lambda/latest/dg/gettingstarted-limits.html",
         "ondemand": f"{_DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
-        "table": f"{_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html",
         "states": f"{_DOCS}/step-functions/latest/dg/service-quotas.html",
     }
 )
@@ -67,7 +66,6 @@ RESUMES = Limit("`SendTaskSuccess` a second", 500, LATE, "`L-EACE83FA`", 1, 300,
 STATES = Limit("state transitions a second", 5_000, "Step Functions delays executions", "`L-AD9B4E93`", 1, 800, "states")
 REQUESTS = Limit("requests a second to all APIs of the account", 10_000, "429", "`L-8A5B8E43`", 1, 2_500, "api")
 LAMBDAS = Limit("Lambda invocations at once", 1_000, "503; the stream and timers wait", "`L-B99A9384`", source="lambda")
-TABLE = Limit("write units a second of a table", 40_000, REFUSED, "`L-AB614373`", source="table")
 NEW_TABLE = Limit(
     "write units a second of a new table",
     4_000,
@@ -103,7 +101,6 @@ def limits(wait: Wait, template: Template) -> list[Limit]:
         REQUESTS.takes(sum(step.over_http for step in wait.steps)),
         LAMBDAS.takes(sum(not step.of_a_round for step in wait.steps) * MILLISECONDS / 1_000),
         NEW_TABLE.takes(written),
-        TABLE.takes(written),
         LIST.takes(units["list"]),
         TIMERS,
     ]
