@@ -9,7 +9,7 @@ import pytest
 from waitpoints_client import __version__
 
 from waitpoints_local import content, serving
-from waitpoints_local.stack import LocalError, Stack, file_of, lock_of, write
+from waitpoints_local.stack import LocalError, Stack, file_of, lock_of, open_private, write
 from waitpoints_local.turns import hold
 
 OUTPUTS = {it.name: "http://127.0.0.1:9001" for it in fields(Stack)}
@@ -125,3 +125,33 @@ def test_port_0_is_any_free_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(serving, "_start", lambda port, *_: replace(STACK, endpoint_url=f"http://127.0.0.1:{port}"))
     stack, is_new = serving.up(0, tmp_path)
     assert (is_new, stack.port > 1024) == (True, True)
+
+
+def test_the_files_with_keys_are_the_users_alone_also_if_they_were_there_before(tmp_path: Path) -> None:
+    folder = tmp_path / "stacks"
+    folder.mkdir()
+    (folder / "stack.json").write_text("{}")
+    (folder / "stack.json").chmod(0o644)
+    folder.chmod(0o777)
+    write(STACK, folder)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    assert modes == {"stack.json": 0o600, "stack.9001.json": 0o600}
+    assert folder.stat().st_mode & 0o777 == 0o755
+    log = folder / "emulator.log"
+    log.write_text("old")
+    log.chmod(0o644)
+    open_private(log).close()
+    assert (log.stat().st_mode & 0o777, log.read_text()) == (0o600, "")
+
+
+@pytest.mark.parametrize("wrong", ["https://abc.example.com", "abc.example.com:443", "abc.example.com/", "a b", ".abc"])
+def test_a_host_is_a_name_alone(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(LocalError, match="is not the name of a host: write it without scheme, port and path"):
+        serving.up(0, tmp_path, host=wrong)
+
+
+def test_a_stack_that_runs_with_another_host_is_not_what_was_asked_for(tmp_path: Path) -> None:
+    running = Running(tmp_path, replace(STACK, host="abc.example.com"))
+    with pytest.raises(LocalError, match=r"A stack with --host abc\.example\.com already runs at"):
+        serving.up(9001, tmp_path, {"BrandName": "Acme"})
+    os.close(running.lock)
