@@ -115,9 +115,9 @@ def message(page: Mapping[str, Any], token_id: str, workspace: Workspace) -> Mes
 BEARER = {"authorization": f"Bearer {slack_stand_in.BOT_TOKEN}"}
 
 
-def post(body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+def post(body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
     """Send a request to the route of Slack's clicks."""
-    event = http_event("POST", "/api/v1/slack", "", body, headers, "POST /api/v1/slack", {})
+    event = http_event("POST", "/api/v1/slack", query, body, headers, "POST /api/v1/slack", {})
     result = importlib.import_module("answer_slack").handler(event, Context("AnswerSlack"))
     return HttpAnswer(result["statusCode"], result["headers"], result["body"])
 

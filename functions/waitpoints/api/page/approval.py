@@ -90,13 +90,12 @@ def _record(request: Request, standing: Standing, choice: Submission, sender: Or
 
 
 def _pass_over(request: Request, standing: Standing, sender: Origin) -> Response:
-    """Count an answer that changed nothing, and show how the token stands now."""
-    outcome = standing.token.outcome_at(services.now())
-    services.tokens.count_delivery(standing.token.id, outcome, sender)
+    """Count an answer that changed nothing, and show how the token stands now: it is as of now."""
+    services.tokens.count_delivery(standing.token.id, standing.token.outcome, sender)
     telemetry.note(tokenId=standing.token.id, won=False)
     if not request.is_of_person:
         return RECEIVED
-    return _show(request, replace(standing, token=replace(standing.token, outcome=outcome), is_late=True))
+    return _show(request, replace(standing, is_late=True))
 
 
 def _show(request: Request, standing: Standing, values: Values | None = None) -> Response:

@@ -94,6 +94,14 @@ class TestAPageThatAnybodyAnswers:
         assert (origin["source"], origin["slackUser"], origin["slackName"]) == ("callback", ADA, "ada")
         assert told(workspace) == []
 
+    def test_keeps_no_query_of_the_request(self, workspace: Workspace, asked: Message) -> None:
+        delivery = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
+        assert post(*delivery, "team=T024BE91L").status == 200
+        outcome = token_of(asked).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.origin
+        assert outcome.origin.query is None
+
     @pytest.mark.parametrize(
         ("name", "shown"),
         [("a\x00d\u202ea\n!", "ada !"), ("x" * 300, "x" * 99 + "…"), ("\u0007", ADA), ("<!channel>", "<!channel>")],

@@ -1,10 +1,13 @@
 """The English sentences about a token in Slack and Teams. How they are put together is in the tests of these two."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.slack import DECISION, answer, request
 from waitpoints.api.notices import summary
 from waitpoints.api.page.definition import Action
+from waitpoints.token import TimedOut
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,13 @@ def test_nothing_is_needed_of_many_where_one_answer_decides() -> None:
     asked = request(page)
     assert summary.needed(asked.token, asked.page) == []
     assert summary.people(asked.token, asked.page)[0] == "Ann Lee: not answered yet"
+
+
+def test_nothing_is_needed_and_nobody_missing_after_the_end() -> None:
+    asked = request(DECISION, answers=(answer("ann"),))
+    ended = replace(asked.token, outcome=TimedOut(asked.token.created_at))
+    assert (len(summary.needed(asked.token, asked.page)), len(summary.people(asked.token, asked.page))) == (2, 3)
+    assert (summary.needed(ended, asked.page), summary.people(ended, asked.page)) == ([], ["Ann Lee: Approve it"])
 
 
 def test_a_token_that_waits_has_not_ended() -> None:

@@ -100,6 +100,12 @@ class TestTheCard:
         rendered(asked)
         assert size(asked) < 21_000
 
+    def test_has_as_many_links_as_have_room(self) -> None:
+        links = [{"label": "x" * 200, "url": f"https://example.com/{'y' * 700}"}] * 5
+        card = rendered(request({**PAGE, "links": links}))
+        used = [len(json.dumps(run, separators=(",", ":"))) for run in runs(card) if "selectAction" in run]
+        assert teams.LINKS_ROOM - used[0] < sum(used) <= teams.LINKS_ROOM
+
     def test_is_cut_with_a_sign(self) -> None:
         text = shown(rendered(request({**PAGE, "text": f"first\n{'x' * 9_000}\nlast"})))
         assert (text[2], text[3][-1], "last" in text) == ("first", "…", False)

@@ -124,6 +124,7 @@ class TestADecision:
         assert json.loads(told.json)["completedBy"]["approver"] == "cy"
         retrieved = api.retrieve(token["id"])
         assert retrieved["completedBy"]["approver"] == "cy"
+        assert "query" not in retrieved["completedBy"]  # of the link, which names the approver
         assert retrieved["answers"] == given["answers"]
 
     def test_needs_one_person_by_default(self, api: Api, token: dict[str, Any]) -> None:
