@@ -232,6 +232,7 @@ OTHERS = (
         ("completes by an endpoint",),
         "PutEndpoint",
     ),
+    Breakage("role of ListKeys", denied("ListKeys", "dynamodb:Query"), ("limits a named key",), "ListKeys"),
     Breakage("role of RevokeKey", denied("RevokeKey", "dynamodb:UpdateItem"), ("limits a named key",), "RevokeKey"),
     Breakage("role of GetPacket", denied("GetPacket", "s3:GetObject"), ("gives a link to a large output",), "GetPacket"),
     Breakage("policy of the bucket", bucket_closed, ("gives a link to a large output",), "the bucket's policy"),

@@ -16,7 +16,14 @@ from tests.e2e.parameters import given
 from tests.support import figures
 from waitpoints_local.stack import Stack, verify_sender
 
-SLOW = {"moves a timeout", "times out", "resumes promptly", "has nothing undone", "logs metrics, not each invocation"}
+SLOW = {
+    "limits a named key",
+    "moves a timeout",
+    "times out",
+    "resumes promptly",
+    "has nothing undone",
+    "logs metrics, not each invocation",
+}
 """Checks that run only for a breakage that they must show."""
 OTHER = {"begins a long timeout", "times out after long", "refuses a revoked key", "logs no error"}
 """Checks that take minutes, or that show what an earlier breakage has logged."""

@@ -83,7 +83,7 @@ CHECKS = (
     Check(
         _LIMITS_KEY,
         requests.limits_a_named_key,
-        "check CreateKey, RevokeKey, and that the API's functions have NamedKeyPolicy (dynamodb:LeadingKeys)",
+        "check CreateKey, ListKeys, RevokeKey, and that the API's functions have NamedKeyPolicy (dynamodb:LeadingKeys)",
         _CREATES,
     ),
     Check("answers browsers", requests.answers_browsers, "check ShowCallback, CompleteToken and the API's routes", _CREATES),

@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from waitpoints_client.operator import webhook_secrets
-from waitpoints_client.operator.caller import TOKENS, Caller, Skipped, Unexpected, permitted
+from waitpoints_client.operator.caller import TOKENS, Caller, RawAnswer, Skipped, Unexpected, permitted
 from waitpoints_client.operator.smoke_waits import PAYLOAD
 
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
 ENDPOINTS, KEYS = "/api/v1/endpoints", "/api/v1/keys"
 FORM = "application/x-www-form-urlencoded"
 ORIGIN = "https://waitpoints.example"
+NEW_KEY_AFTER = 1.5  # seconds between tries: a function looks for a key again after five
 REVOKED_AFTER = 65  # seconds: a function remembers a key for a minute
 SIMULATOR = "success@simulator.amazonses.com"
 """SES sends to it from its sandbox, too: https://docs.aws.amazon.com/ses/latest/DeveloperGuide/mailbox-simulator.html"""
@@ -135,23 +136,39 @@ def limits_a_named_key(caller: Caller) -> str:
     path = f"{KEYS}/{caller.tag}"
     with caller.removed_after(f"the API key {caller.tag}", lambda: delete(caller, path)):
         key = caller.call("POST", KEYS, wanted)["key"]
-        body = json.dumps({"timeout": "1h"}).encode()
-
-        def create() -> Any:  # a function may know a new key only seconds later
-            answer = caller.request("POST", TOKENS, body, key=key)
-            if answer.status not in (200, 401):
-                raise Unexpected(f"its create answered {answer.reason()}")
-            return answer.json() if answer.status == 200 else None
-
-        token = caller.wait_until(create, "the new key is refused")
-        caller.tokens.append(token["id"])
-        if caller.tag not in caller.call("GET", f"{TOKENS}/{token['id']}", key=key)["tags"]:
-            raise Unexpected("its token lacks its tag")
-        if (status := caller.request("POST", f"{TOKENS}/{token['id']}/complete", b"{}", key=key).status) != 403:
+        created = use(caller, key, "POST", TOKENS, {"timeout": "1h"})
+        if created.status != 200:
+            raise Unexpected(f"its create answered {created.reason()}")
+        of_token = f"{TOKENS}/{created.json()['id']}"
+        caller.tokens.append(created.json()["id"])
+        read = use(caller, key, "GET", of_token)
+        if read.status != 200 or caller.tag not in read.json()["tags"]:
+            raise Unexpected(f"it cannot read its token, with its tag: answered {read.reason()}")
+        if (status := use(caller, key, "POST", f"{of_token}/complete", {}).status) != 403:
             raise Unexpected(f"it may complete: answered {status}, not 403")
+        caller.wait_until(lambda: is_noted(caller), "the list of keys does not say that it was used")
         caller.call("DELETE", path)
         caller.revoked = key, time.monotonic()
     return "creates and reads with its tag, 403 for a complete"
+
+
+def use(caller: Caller, key: str, method: str, path: str, body: Any = None) -> RawAnswer:
+    """Send a request with a new key, which a function that has just read all keys knows only seconds later."""
+
+    def look() -> RawAnswer | None:
+        answer = caller.request(method, path, None if body is None else json.dumps(body).encode(), key=key)
+        if answer.status != 401:
+            return answer
+        time.sleep(NEW_KEY_AFTER)
+        return None
+
+    return caller.wait_until(look, f"{method} refuses the new key with 401")
+
+
+def is_noted(caller: Caller) -> bool:
+    """Whether the list of keys has the key of this run, and that it was used."""
+    keys = caller.call("GET", KEYS)["data"]
+    return any(key["name"] == caller.tag and "lastUsedAt" in key for key in keys)
 
 
 def refuses_a_revoked_key(caller: Caller) -> str:
