@@ -3,21 +3,25 @@
 make costs WAITS=1000000 TIMEOUT=24h PAYLOAD=200
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks import bill, prices
 from benchmarks.bill import DOCTOR, DOCTOR_SECONDS, MEMORY, MILLISECONDS, MONTH, STORED_DAYS
+from in_process.counting.notices import CHOICE, count_people, page_of
 from in_process.counting.options import EXECUTION
 from in_process.counting.waits import Bench, CountedStep, Wait
 from in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
+from waitpoints.api.page.approvers import MAX_APPROVERS
 from waitpoints.aws.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
+from waitpoints.reminding import MOST_EVERY
 from waitpoints.token import MAX_WAITERS
 
 INIT = 0.4  # seconds that Lambda bills for the start of a function
@@ -52,6 +56,10 @@ class Asked:
     durable: bool = False
     states: int | None = None
     events: bool = False
+    page: bool = False
+    approvers: int = 0
+    mail: bool = False
+    reminders: int = 0
     cold: int = 1
     retention: int = STORED_DAYS
     doctor: int = DAY // 96
@@ -68,6 +76,8 @@ class Asked:
         ends = "that time out" if self.timed_out else f"completed with {self.payload:,} bytes"
         who = "durable function" if self.durable else "execution"
         key = " and a key" if self.key else ""
+        if self.page and not self.timed_out:
+            ends = f"answered on a page by {self.approvers} approvers" if self.approvers else "answered on a page"
         return f"{self.waits:,} waits a month: {timeout}{key}, {ends}, {self.waiters} waiting {who}{'s' * (self.waiters > 1)}"
 
 
@@ -79,6 +89,10 @@ class Counted:
     start_timers: CountedStep
     doctor: CountedStep
     events: float = 0
+    people: Mapping[str, float] = field(default_factory=dict)
+    """What mails and reminders add to a million waits in dollars."""
+    metrics: frozenset[str] = frozenset()
+    """What they emit."""
 
 
 @dataclass
@@ -105,6 +119,11 @@ def asked(settings: Sequence[str]) -> Asked:
             raise NotAccepted(f"{name}={value} is not accepted: it is {accepted}") from None
     if found.get("timed_out") and not found.get("timeout", Asked.timeout):
         raise NotAccepted("TIMED_OUT=1 needs a TIMEOUT other than none")
+    for name in ("approvers", "mail", "reminders"):
+        if found.get(name) and not found.get("page"):
+            raise NotAccepted(f"{name.upper()} needs PAGE=1")
+    if found.get("page") and "payload" in found:
+        raise NotAccepted("PAYLOAD is not accepted with PAGE=1: the choice on the page completes the token")
     return Asked(**found)
 
 
@@ -149,6 +168,10 @@ SETTINGS: dict[str, tuple[Callable[[str], object], str]] = {
     "DURABLE": (_flag, "1 if Lambda durable functions wait, or 0 for executions of Step Functions"),
     "STATES": (_whole(0, 25_000), "the number of state transitions to price for one wait, from 0 to 25000"),
     "EVENTS": (_flag, "1 if the stack has an event bus, or 0"),
+    "PAGE": (_flag, "1 if the tokens have a page, or 0"),
+    "APPROVERS": (_whole(0, MAX_APPROVERS), f"the number of approvers who must all agree, from 0 to {MAX_APPROVERS}"),
+    "MAIL": (_flag, "1 if people are told by mail, or 0"),
+    "REMINDERS": (_whole(0, MOST_EVERY), f"the number of reminders, from 0 to {MOST_EVERY}"),
     "COLD": (_whole(0, 100), "the percentage of invocations that start cold, from 0 to 100"),
     "RETENTION": (_whole(1, 3650), "a number of days from 1 to 3650, the stack's RetentionDays"),
     "DOCTOR": (_duration(DAY), "the time between the doctor's rounds, at most 1d, such as 15m"),
@@ -157,6 +180,7 @@ SETTINGS: dict[str, tuple[Callable[[str], object], str]] = {
 
 def count(bench: Bench, month: Asked) -> Counted:
     """Run one wait of the month, and count it."""
+    page = page_of(month.approvers) if month.page else None
     wait = bench.wait(
         timeout=month.timeout,
         ends=not month.timed_out,
@@ -165,8 +189,21 @@ def count(bench: Bench, month: Asked) -> Counted:
         waiters=month.waiters,
         durable=month.durable,
         execution=None if month.durable else EXECUTION,
+        rules={"page": page} if page else None,
+        others=False,
+        webhook=json.loads(CHOICE) if page else None,
     )
-    return counted_with(bench, wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
+    if page:
+        wait = replace(wait, steps=[*wait.steps, *(bench.open_page(page) for _ in range(month.approvers or 1))])
+    counted = counted_with(bench, wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
+    return _with_people(bench, counted, month) if month.mail or month.reminders else counted
+
+
+def _with_people(bench: Bench, counted: Counted, month: Asked) -> Counted:
+    """Add the mails and reminders of a page that is answered in the end."""
+    mail, reminder = count_people(bench, month.approvers, month.mail)
+    people = {"Mail": bill.added(mail), f"Reminders, {month.reminders} a wait": month.reminders * bill.added(reminder)}
+    return replace(counted, people=people, metrics=mail.with_it.metrics | reminder.with_it.metrics)
 
 
 def counted_with(bench: Bench, wait: Wait, events: float = 0) -> Counted:
@@ -181,6 +218,7 @@ def price(asked: Asked, counted: Counted, template: Template) -> Month:
     month.waits["Storage, a month"] *= asked.retention / STORED_DAYS
     month.waits[DOCTOR] = bill.doctor(wait, asked.retention) * millions
     month.waits["EventBridge"] = counted.events * millions
+    month.waits |= {name: dollars * millions for name, dollars in counted.people.items()}
     cold = sum(not step.of_a_round for step in wait.steps) * asked.cold / 100
     month.waits[f"Cold starts, {asked.cold} %"] = cold * millions * INIT * MEMORY * prices.GB_SECOND
     month.waits["Secrets, read"] = _secret_reads(asked.waits, wait) / 1e6 * prices.SECRET_READ
@@ -202,14 +240,16 @@ def _secret_reads(waits: int, wait: Wait) -> float:
 def _standing(counted: Counted, doctor: int, template: Template) -> dict[str, float]:
     """Return what the stack costs however many waits there are."""
     every_minute, every_while = MONTH / 60, MONTH * 1000 / doctor
-    metrics = counted.wait.metrics | counted.start_timers.metrics | counted.doctor.metrics
-    polls = POLLERS * MONTH / POLL_SECONDS
+    metrics = counted.wait.metrics | counted.start_timers.metrics | counted.doctor.metrics | counted.metrics
+    polled = POLLERS * MONTH / POLL_SECONDS / 1e6 * prices.SQS_REQUEST
+    has_notices = _exists(template.body["Resources"]["NoticeQueue"], template)
     return {
         **_resources(template),
         f"{len(metrics)} custom metrics": len(metrics) * prices.METRIC,
         f"The timers' {every_minute:,.0f} rounds": bill.rounds(counted.start_timers, every_minute),
         f"The doctor's {every_while:,.0f} rounds": bill.rounds(counted.doctor, every_while),
-        "The timer queue, polled while idle": polls / 1e6 * prices.SQS_REQUEST,
+        "The timer queue, polled while idle": polled,
+        "The notice queue, polled while idle": polled if has_notices else 0,
     }
 
 

@@ -10,6 +10,7 @@ cost of a month of such waits instead:
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
@@ -23,7 +24,7 @@ from in_process.counting.notices import count_notices
 from in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
 from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
-from in_process.template import Template
+from in_process.template import CHANNELS, Template
 
 COSTS, SCALING, SECURITY = DOCS / "costs.md", DOCS / "scaling.md", DOCS / "security.md"
 RATES = (1, 100, 1000)  # deliveries a second
@@ -159,9 +160,10 @@ def write_page() -> None:
 
 def calculate(month: Asked) -> None:
     with moto_stack() as stack, bench(stack) as counted:
-        with log_to(StringIO()):
+        with log_to(StringIO()), redirect_stdout(StringIO()):  # the functions' lines, and their metrics
             one = count(counted, month)
-        print(report_month(month, price(month, one, stack.template)))
+        template = Template.load({"MailFrom": CHANNELS["MailFrom"]}) if month.mail else stack.template
+        print(report_month(month, price(month, one, template)))
 
 
 def main(settings: Sequence[str]) -> int:

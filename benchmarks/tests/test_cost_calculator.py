@@ -47,6 +47,7 @@ def month(**options: Any) -> Month:
         (["TIMEOUT=none", "TIMED_OUT=0"], Asked(timeout=None)),
         (["PAYLOAD=12", "KEY=1", "WAITERS=100"], Asked(payload=12, key=True, waiters=100)),
         (["DURABLE=1", "STATES=3", "EVENTS=1"], Asked(durable=True, states=3, events=True)),
+        (["PAGE=1", "APPROVERS=2", "MAIL=1", "REMINDERS=3"], Asked(page=True, approvers=2, mail=True, reminders=3)),
         (["COLD=0", "RETENTION=7", "DOCTOR=1d"], Asked(cold=0, retention=7, doctor=86_400_000)),
     ],
 )
@@ -74,6 +75,10 @@ def test_each_setting_is_accepted(settings: list[str], expected: Asked) -> None:
         ("DURABLE=2", "1 if Lambda durable functions wait"),
         ("STATES=-1", "from 0 to 25000"),
         ("EVENTS=orders", "1 if the stack has an event bus"),
+        ("PAGE=2", "1 if the tokens have a page, or 0"),
+        ("APPROVERS=21", "from 0 to 20"),
+        ("MAIL=ann", "1 if people are told by mail, or 0"),
+        ("REMINDERS=21", "from 0 to 20"),
         ("COLD=101", "from 0 to 100"),
         ("RETENTION=0", "from 1 to 3650"),
         ("DOCTOR=25h", "at most 1d"),
@@ -97,6 +102,17 @@ def test_docs_costs_explains_every_setting_in_their_order() -> None:
 def test_a_wait_without_a_timeout_cannot_time_out() -> None:
     with pytest.raises(NotAccepted, match="needs a TIMEOUT"):
         asked(["TIMED_OUT=1", "TIMEOUT=none"])
+
+
+@pytest.mark.parametrize("setting", ["APPROVERS=2", "MAIL=1", "REMINDERS=1"])
+def test_people_need_a_page(setting: str) -> None:
+    with pytest.raises(NotAccepted, match=f"{setting.partition('=')[0]} needs PAGE=1"):
+        asked([setting])
+
+
+def test_a_page_has_no_payload() -> None:
+    with pytest.raises(NotAccepted, match="PAYLOAD is not accepted with PAGE=1"):
+        asked(["PAGE=1", "PAYLOAD=200"])
 
 
 class TestAMonth:
@@ -154,6 +170,15 @@ class TestAMonth:
         assert stack["The doctor's 2,920 rounds"] == pytest.approx(2_920 * doctor / 1e6)
         assert month(waits=1, doctor=86_400_000).stack["The doctor's 30 rounds"] == pytest.approx(730 / 24 * doctor / 1e6)
 
+    def test_has_mails_and_reminders_and_the_queue_and_alarms_that_they_need(self) -> None:
+        told = replace(COUNTED, people={"Mail": 100.0, "Reminders, 2 a wait": 7.0}, metrics=frozenset({"NoticesSent"}))
+        with_mail = price(Asked(waits=3 * MILLION), told, Template.load({"MailFrom": "a@example.com"}))
+        assert (with_mail.waits["Mail"], with_mail.waits["Reminders, 2 a wait"]) == (300.0, 21.0)
+        more = sum(with_mail.stack.values()) - sum(price(Asked(), COUNTED, Template.load()).stack.values())
+        assert more == pytest.approx(0.26 + 2 * 0.10 + 0.30, abs=0.005)
+        page = costs.COSTS.read_text()
+        assert f"| Mail, Slack or Teams | ${more + 0.30:.2f} a month: a queue polled while idle, two metrics," in page
+
     def test_has_the_dashboard_of_a_stack_that_has_one(self) -> None:
         off, on = (price(Asked(), COUNTED, Template.load({"Dashboard": chosen})).stack for chosen in ("off", "on"))
         assert sum(on.values()) - sum(off.values()) == pytest.approx(3.00)
@@ -182,6 +207,7 @@ class TestAMonth:
         parts = [amount for name, amount in lines.items() if "together" not in name]
         assert lines["all together"] == pytest.approx(sum(parts), abs=0.1)
         assert lines["what waits, together"] == 50.00
+        assert str(Asked(page=True, approvers=2)).endswith("answered on a page by 2 approvers, 1 waiting execution")
         assert shown.startswith(
             "2,000,000 waits a month: a timeout of 24h and a key, completed with 200 bytes, 1 waiting execution\n"
         )

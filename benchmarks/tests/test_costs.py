@@ -62,6 +62,27 @@ def test_the_calculator_counts_the_wait_that_is_asked_for(counted: Bench) -> Non
     assert plain.events == 0
 
 
+def test_the_calculator_counts_people_as_the_page_does(counted: Bench) -> None:
+    """docs/costs.md: $313 for the mails of a page that two people approve. Each reminder writes to both."""
+    alone = count(counted, Asked(page=True, approvers=2))
+    told = count(counted, Asked(page=True, approvers=2, mail=True, reminders=3))
+    assert [step.name for step in alone.wait.steps if step.name in ("answer 1", "settle and resume", "open the page")] == [
+        "answer 1",
+        "settle and resume",
+        "open the page",
+        "open the page",
+    ]
+    assert alone.people == {}
+    assert told.people["Mail"] == pytest.approx(313.12, abs=1)
+    assert told.people["Reminders, 3 a wait"] == pytest.approx(3 * 2 * prices.MAIL, rel=0.1)
+    assert {"NoticesSent", "TokensCreated"} <= told.metrics
+
+
+def test_a_reminder_without_a_mail_costs_a_timer(counted: Bench) -> None:
+    reminded = count(counted, Asked(page=True, reminders=1)).people
+    assert reminded == {"Mail": 0, "Reminders, 1 a wait": pytest.approx(4, abs=1)}
+
+
 class TestAMillionWaits:
     """What a wait may cost at most, in dollars for a million."""
 

@@ -14,12 +14,14 @@ from in_process.template import CHANNELS
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
 from waitpoints.notices import Channel
+from waitpoints.timeouts import duration
 
 TWO = {
     **PAGE,
     "approvers": ["ann@example.com", "bo@example.com"],
     "actions": [{"id": "submit", "label": "Continue", "needs": 2}],
 }
+REMINDED = "1h"
 CHOICE = '{"action": "submit", "fields": {}}'
 CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "`notify`: a mail about a page": (PAGE, {"email": ["ann@example.com"]}),
@@ -34,19 +36,43 @@ def count_notices(bench: Bench) -> dict[str, Added]:
         return {name: Added(answered(told, page), answered(told, page, notify)) for name, (page, notify) in CASES.items()}
 
 
-def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None = None) -> Wait:
-    """Return the wait for a page that everyone answers who is asked."""
+def count_people(bench: Bench, people: int, by_mail: bool) -> tuple[Added, Added]:
+    """Count what telling so many approvers of a page by mail adds, or one person if it has none, and what a reminder adds."""
+    page, notify = page_of(people), {"email": True if people else ["ann@example.com"]}
+    with bench.with_channels() as told:
+        boto3.client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+        plain = answered(told, page)
+        asked = answered(told, page, notify) if by_mail else plain
+        reminded = answered(told, {**page, "remind": [REMINDED]}, notify if by_mail else None, reminded=True)
+    return Added(plain, asked), Added(asked, reminded)
+
+
+def page_of(people: int) -> dict[str, Any]:
+    """A page that all of so many approvers must agree to, or one for anybody."""
+    if not people:
+        return PAGE
+    approvers = [f"person{number}@example.com" for number in range(people)]
+    return {**PAGE, "approvers": approvers, "actions": [{"id": "submit", "label": "Continue", "needs": people}]}
+
+
+def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None = None, *, reminded: bool = False) -> Wait:
+    """Return the wait for a page that everyone answers who is asked, once they have been reminded."""
     from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
 
     vars(services)["senders"] = {Channel.SLACK: CountedSlack(bench.meter)}
     vars(services)["existing_secrets"] = ExistingSecrets()
-    wait, stream, before = Wait(), bench.stream(), bench.stored()
+    bench.start_earlier_timers()
+    bench.meter.take()
+    wait, stream, before, created_at = Wait(), bench.stream(), bench.stored(), bench.clock()
     body = {"page": page, **({"notify": notify} if notify else {})}
     created = bench.step(wait, "create", "create_token", lambda: bench.api.create(**body), over_http=True)
     looks = Looks(bench, wait, stream)
     looks.pass_on()
     bench.register(wait, created["id"])
     looks.pass_on()
+    if reminded:
+        bench.run_timers(wait, created["id"], created_at + duration(REMINDED))
+        looks.pass_on()
     for link in created.get("links", [created]):
         bench.deliver(wait, "answer", link["url"], CHOICE)
         looks.pass_on()

@@ -172,8 +172,7 @@ class Bench:
         waiters are executions, or `durable` functions.
         """
         wait, stream, created_at = Wait(), self.stream(), self.clock()
-        with redirect_stdout(StringIO()) as logged, log_to(logged):
-            self._stack.functions()["start_timers"].call({})  # so that a round finds this token alone
+        self.start_earlier_timers()
         before = self.stored()
         self.meter.take()
         options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
@@ -186,11 +185,11 @@ class Bench:
         if moved:
             self._move_timeout(wait, token_id, moved)
         if reminded:
-            self._run_timers(wait, token_id, created_at + duration(reminded))
+            self.run_timers(wait, token_id, created_at + duration(reminded))
         if ends:
             self._end(wait, created, json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
-            self._run_timers(wait, token_id, created_at + duration(moved or timeout))
+            self.run_timers(wait, token_id, created_at + duration(moved or timeout))
         self.guarantee(wait, stream)
         assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
         wait.add_stored(before, self.stored())
@@ -322,7 +321,12 @@ class Bench:
         self.step(wait, name, "accept_callback", lambda: self.api.post(url, webhook, headers), over_http=True)
         wait[name].body_bytes = len(webhook.encode())
 
-    def _run_timers(self, wait: Wait, token_id: str, due_at: int) -> None:
+    def start_earlier_timers(self) -> None:
+        """Run a round, so that the next one finds the next token alone."""
+        with redirect_stdout(StringIO()) as logged, log_to(logged):
+            self._stack.functions()["start_timers"].call({})
+
+    def run_timers(self, wait: Wait, token_id: str, due_at: int) -> None:
         """Start the timer in a round, unless the stream has done it. Handle its message, and each one that this sends."""
         event = queue_event([json.dumps({"waitpointId": token_id})])
         if "start the timer" not in [step.name for step in wait.steps]:

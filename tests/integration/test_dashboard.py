@@ -186,6 +186,13 @@ def test_the_page_lists_every_metric_that_is_emitted() -> None:
     assert sorted(names) == sorted(emitted() | counted_in_logs())
 
 
+def test_docs_costs_has_the_price_of_every_metric() -> None:
+    page = (ROOT / "docs" / "costs.md").read_text()
+    [fixed] = re.findall(r"\| (\d+) custom metrics \|", page)
+    more = len(emitted() | counted_in_logs()) - int(fixed)
+    assert f"| Each further metric, once it is used | $0.30 a month, all together ${0.30 * more:.2f};" in page
+
+
 def test_short_forms_are_spelled_out() -> None:
     short: list[list[Any]] = [
         ["N", "A", "x", "1", "y", "2"],

@@ -106,6 +106,15 @@ def test_no_alarm_of_a_gradual_deployment_fills_a_minute_whose_data_is_still_to_
     assert [name for name, it in alarms.items() if "FILL" in str(it["Properties"])] == []
 
 
+def test_docs_costs_has_the_price_of_its_alarm() -> None:
+    new = of_kind("AWS::CloudWatch::Alarm").keys() - processed().resources("AWS::CloudWatch::Alarm").keys()
+    assert new == {"CanaryFailedAlarm"}
+    metrics = sum("MetricStat" in it for it in gradually()["CanaryFailedAlarm"]["Properties"]["Metrics"])
+    assert metrics == 5
+    page = (ROOT / "docs" / "costs.md").read_text()
+    assert f"| `make deploy ENV=prod` | ${0.10 * metrics:.2f} a month: an alarm on five metrics |" in page
+
+
 def test_the_errors_are_those_of_the_alias() -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, Dimensions"""
     found = gradually()["CanaryFailedAlarm"]["Properties"]["Metrics"][1:]
