@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import socket
+import sys
 import zlib
 from io import BytesIO
 from typing import Any
@@ -91,6 +92,12 @@ class _Socket(socket.socket):
     def makefile(self, *_mode: Any, **_options: Any) -> Any:
         request, self._sent = self._sent, b""
         return BytesIO(answer(request))
+
+
+def forget_tokens() -> None:
+    """Have a function, once it is imported, not know that the token has ended: here it waits again each time."""
+    if known := sys.modules.get("waitpoints.known_tokens"):
+        vars(known)["KNOWN_FOR"] = 0
 
 
 def connect_to_stub() -> None:

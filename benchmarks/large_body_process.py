@@ -55,6 +55,7 @@ def request(target: str, event: dict[str, Any]) -> Callable[[], None]:
     context = SimpleNamespace(aws_request_id="8f4e8c1e-5f0f-4d3c-9c53-0c5b1a4d9e77")
 
     def handle(event: dict[str, Any] = event) -> None:
+        aws_stub.forget_tokens()
         answer = handler(event, context)
         assert answer["statusCode"] == 200, answer
 

@@ -54,6 +54,7 @@ def serve(target: str, event: dict[str, Any], requests: int) -> dict[str, Any]:
     handler = getattr(importlib.import_module(module), name)
     context = SimpleNamespace(aws_request_id="8f4e8c1e-5f0f-4d3c-9c53-0c5b1a4d9e77")
     for _ in range(WARM_UP):
+        aws_stub.forget_tokens()
         calls.operations.clear()
         answer = handler(event, context)
         assert answer["statusCode"] == 200, answer
