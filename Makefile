@@ -29,8 +29,8 @@ help: ## List the commands
 run: .local/local/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
 	@exec .local/local/bin/python -m local.run
 
-durable: .local/emulator/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'
-	@exec .local/emulator/bin/python -m local.durable_run
+durable: .local/local/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'
+	@exec .local/local/bin/python -m local.durable_run
 
 invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
 	@.venv/bin/python in_process/invoke.py "$(FUNCTION)" "$(EVENT)"

@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from waitpoints_client import local_stacks
 
 from waitpoints_local import throttle
 from waitpoints_local.admission import ONE_MORE_HOST
@@ -107,6 +106,8 @@ class Stack:
     @classmethod
     def read(cls, file: Path) -> Self:
         """Return what a file describes. It may say more or less than is known. Raises NotBelieved."""
+        from waitpoints_client import local_stacks  # noqa: PLC0415 - the environments that deploy or measure do not have it
+
         unknown: dict[str, Any] = {it.name: "" for it in fields(cls) if it.type is str}  # to an older version
         known = {it.name for it in fields(cls)}
         return cls(**unknown | {name: value for name, value in local_stacks.read(file).items() if name in known})
