@@ -8,7 +8,9 @@ set -eu
 stack=${STACK:-waitpoints}
 spread=${SPREAD:-60} # seconds that a changed role may need until every service knows it
 answer=$(mktemp)
-trap 'rm -f "$answer"' EXIT
+narrowed= # while the stack may resume no execution
+trap 'rm -f "$answer"; [ -z "$narrowed" ] || allow "$before"' EXIT
+trap 'exit 130' INT TERM
 
 fail() {
     echo "FAILED  $*" >&2
@@ -83,6 +85,7 @@ refused_resume() {
     machine=$(output StateMachineArn)
     before=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
         --query "Stacks[0].Parameters[?ParameterKey=='ResumableStateMachines'].ParameterValue")
+    narrowed=yes
     allow "$machine-none"
     new_token
     aws stepfunctions start-execution --state-machine-arn "$machine" --input "{\"token\": {\"id\": \"$id\"}}" >"$answer"
@@ -92,6 +95,7 @@ refused_resume() {
     waiter_is UNDELIVERED >/dev/null || fail "the execution went on: its resume was not refused. Try again with SPREAD=300"
     echo "ok  refused, and the doctor names $id"
     allow "$before"
+    narrowed=
     within 180 waitpoints redrive --stack="$stack"
     waiter_is RESUMED || fail "nothing is left undone, but $id has no waiter that was resumed"
 }

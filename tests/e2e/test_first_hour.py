@@ -106,6 +106,20 @@ def test_a_refused_resume(run: Step) -> None:
 
 
 @pytest.mark.thorough
+def test_what_ends_half_way_leaves_no_stack_that_may_not_resume(run: Step, tmp_path: Path) -> None:
+    (aws := tmp_path / "programs" / "aws").write_text(f"""#!/bin/sh
+case $2 in start-execution) exit 1 ;; esac
+exec {ROOT / ".local" / "sam" / "bin" / "aws"} "$@"
+""")
+    aws.chmod(0o700)
+    parameter = "Stacks[0].Parameters[?ParameterKey=='ResumableStateMachines'].ParameterValue"
+    asked = f'aws cloudformation describe-stacks --stack-name waitpoints --output text --query "{parameter}"'
+    before = run(asked)
+    status, _ = run("sh examples/first_hour.sh refused_resume")
+    assert (status, run(asked)) == (1, before)
+
+
+@pytest.mark.thorough
 def test_a_named_key(run: Step) -> None:
     status, printed = run("sh examples/first_hour.sh named_key")
     assert status == 0, printed
