@@ -10,7 +10,7 @@ from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.overdue import Overdue, Slice
 from waitpoints.ports import Cursor, Page
-from waitpoints.rounds import Rounds
+from waitpoints.rounds import GRACE, Rounds
 from waitpoints.table_pass import DAY, Key, Place, Progress, Waiting
 from waitpoints.token import Attachment
 from waitpoints.unfinished import Finished, Finishing, Undone
@@ -175,14 +175,20 @@ def test_what_is_overdue_is_reported_as_that_though_an_earlier_round_left_it(
     rounds: Rounds, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.progress = Progress(Place(1, clock(), next=1), clock(), clock(), frozenset({"both", "left"}))
-    slices = [Slice(0, Cursor(), Cursor(1), frozenset({"both"}))]
-    monkeypatch.setattr(rounds._overdue, "read", lambda *_: slices)
+    read_until: list[int] = []
+
+    def read(until: int, _: object) -> list[Slice]:
+        read_until.append(until)
+        return [Slice(0, Cursor(), Cursor(1), frozenset({"both"}))]
+
+    monkeypatch.setattr(rounds._overdue, "read", read)
     monkeypatch.setattr(rounds._overdue, "pass_over", lambda *_: None)
     monkeypatch.setattr(table, "forget_undone", lambda _: None)
     kinds: dict[str, Undone] = {}
     monkeypatch.setattr(rounds._finishing, "finish", lambda found, *_: kinds.update(found) or Finished())
     make_round(rounds, table)
     assert kinds == {"both": Undone.OVERDUE, "left": Undone.UNDELIVERED}
+    assert read_until == [clock() - GRACE]  # the timers have so long
 
 
 def test_what_is_left_is_remembered_unless_a_mark_does(
