@@ -112,6 +112,14 @@ class TestAnOldRecord:
         assert world.ask(*records, age=GIVE_UP_AFTER) == ["0", "1", "2"]
         assert len(tried) == 1
 
+    def test_of_a_token_that_a_young_one_tells_of_too_comes_again_with_it(self, world: World) -> None:
+        world.queue.fails = ConnectionError()
+        records = [record(name="INSERT", number="1"), record(name="MODIFY", number="2", answerCount=COUNT)]
+        for it, age in zip(records, (GIVE_UP_AFTER, 0), strict=True):
+            it["dynamodb"]["ApproximateCreationDateTime"] = (world.clock() - age) / 1000
+        assert world.noticing.ask_for_looks(records) == ["1", "2"]
+        assert world.letters.notices == []
+
     def test_of_a_redrive_comes_again(self, world: World) -> None:
         """The operator sees that it failed."""
         world.queue.fails = ConnectionError()
