@@ -191,6 +191,7 @@ def test_a_presigned_url_opens_what_it_was_made_for(stack: Stack, api: Api) -> N
     assert api.deliver(made.replace("/one", "/other"), method="GET").status == 403
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # the child only sends requests
 def test_another_user_of_the_machine_does_and_reads_nothing(stack: Stack, stack_folder: Path, api: Api, tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can be somebody else")
