@@ -3,6 +3,7 @@
 What Chromium sends goes through a `carrier`, which sees that it was sent, and how it was answered.
 """
 
+import hashlib
 import json
 import os
 import queue
@@ -18,6 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.stack import emulating
@@ -189,6 +193,58 @@ def test_a_presigned_url_opens_what_it_was_made_for(stack: Stack, api: Api) -> N
     made = mine.generate_presigned_url("get_object", Params={"Bucket": "mine", "Key": "one"})
     assert api.deliver(made, method="GET").body == b"1"
     assert api.deliver(made.replace("/one", "/other"), method="GET").status == 403
+
+
+TARGET = {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}
+IDENTITY = b"Action=GetCallerIdentity&Version=2011-06-15"
+OF_NOTHING, OF_IDENTITY = (hashlib.sha256(body).hexdigest() for body in (b"", IDENTITY))
+
+
+@pytest.mark.parametrize("given_to", ["root", "a role"])
+def test_what_one_call_was_signed_for_opens_no_other(stack: Stack, api: Api, given_to: str) -> None:
+    pair = Credentials(stack.access_key_id, stack.secret_access_key)
+    if given_to == "a role":
+        role = stack.client("sts").assume_role(RoleArn=stack.machine_role_arn, RoleSessionName="test")["Credentials"]
+        pair = Credentials(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])
+
+    def signed(signer: Any, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[str, dict[str, str]]:
+        request = AWSRequest(method, f"{stack.endpoint_url}{path}", data=body, headers=headers)
+        signer.add_auth(request)
+        return str(request.url), {name: str(value) for name, value in request.headers.items()}
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    posted, header = signed(SigV4Auth(pair, "sts", "us-east-1"), "POST", "/", IDENTITY, **form)
+    assert api.deliver(posted, IDENTITY, header).status == 200
+    link, _ = signed(S3SigV4QueryAuth(pair, "s3", "us-east-1"), "GET", f"/{stack.output_bucket}/one")
+    old_link, _ = signed(HmacV1QueryAuth(pair), "GET", f"/{stack.output_bucket}/one")
+    asking, _ = signed(SigV4QueryAuth(pair, "sts", "us-east-1"), "GET", f"/?{IDENTITY.decode()}")
+    object_url, for_object = signed(S3SigV4Auth(pair, "s3", "us-east-1"), "GET", f"/{stack.output_bucket}/one")
+
+    tampered: dict[str, tuple[Any, ...]] = {
+        "another body": (posted, b"Action=GetSessionToken&Version=2011-06-15", header, "POST"),
+        "its body's hash": (posted, b"Action=GetSessionToken", {**header, "x-amz-content-sha256": OF_IDENTITY}, "POST"),
+        "another service": (posted, b"{}", {**header, **TARGET, "x-amz-content-sha256": OF_IDENTITY}, "POST"),
+        "a link": (link, b"{}", TARGET, "GET"),
+        "an old link": (old_link, b"{}", TARGET, "GET"),
+        "a link of STS": (asking, b"{}", {**TARGET, "x-amz-content-sha256": OF_NOTHING}, "GET"),
+        "an object's header": (object_url, b"{}", {**for_object, **TARGET}, "GET"),
+        "a link and a header": (link, IDENTITY, header, "POST"),
+    }
+    for name, (*sent, method) in tampered.items():
+        answer = api.deliver(*sent, method=method)
+        assert (answer.status in (400, 403), b"Does" in answer.body or b"Invalid" in answer.body) == (True, True), name
+
+
+@pytest.mark.parametrize("path", ["cfn-response", "cfn-signal"])
+def test_a_path_that_asks_for_no_key_leads_to_no_service(stack: Stack, api: Api, path: str) -> None:
+    url = f"{stack.endpoint_url}/_ministack/{path}/x"
+    authorization = (
+        "AWS4-HMAC-SHA256 Credential=test/20261129/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=0"
+    )
+    for method in ("GET", "POST", "DELETE", "PATCH"):
+        assert api.deliver(url, b"{}", {"Authorization": authorization, **TARGET}, method=method).status == 403
+        assert api.deliver(f"{url}?{SIGNED}&Action=ListQueues", method=method).status == 403
+    assert b"SecretList" not in api.deliver(url, b"{}", {"Authorization": authorization, **TARGET}, method="PUT").body
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # the child only sends requests

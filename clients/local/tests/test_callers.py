@@ -19,7 +19,7 @@ def basic(name: str, password: str) -> bytes:
 
 
 def ask(
-    path: str, *authorization: bytes, signed: bool = False, parts: Sequence[bytes] = (b"",)
+    path: str, *authorization: bytes, signed: bool = False, parts: Sequence[bytes] = (b"",), method: str = "POST"
 ) -> tuple[int, bytes, list[bytes]]:
     """Returns the status, the body, and what the emulator has read."""
     sent: list[Any] = []
@@ -45,7 +45,7 @@ def ask(
         return None if signed and body == b"".join(parts) else REFUSED
 
     async def serve() -> None:
-        scope = {"type": "http", "path": path, "headers": [(b"authorization", one) for one in authorization]}
+        scope = {"type": "http", "method": method, "path": path, "headers": [(b"authorization", one) for one in authorization]}
         await known_only(emulator, ROOT, find_failure)(scope, receive, send)
 
     asyncio.run(serve())
@@ -71,8 +71,14 @@ def test_a_path_of_the_emulators_own_wants_the_root_users_key_pair(path: str) ->
 
 
 def test_health_and_the_urls_that_are_secrets_ask_for_nothing() -> None:
-    assert ask(HEALTH)[0] == ask("/_ministack/cfn-response/8e29")[0] == 200
+    assert ask(HEALTH)[0] == ask("/_ministack/cfn-response/8e29", method="PUT")[0] == 200
     assert ask(f"{HEALTH}/")[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/_ministack/cfn-response/8e29", "/_ministack/cfn-signal/8e29"])
+def test_such_a_url_is_for_an_answer_alone(path: str) -> None:
+    """MiniStack takes any other method for a call of a service."""
+    assert {ask(path, method=method)[0] for method in ("GET", "POST", "DELETE", "HEAD", "put", "OPTIONS")} == {403}
 
 
 def test_each_run_has_a_key_pair_of_its_own_which_no_message_shows() -> None:

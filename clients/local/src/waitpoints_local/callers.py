@@ -19,7 +19,7 @@ FindFailure = Callable[[Scope, bytes], Answer | None]
 
 HEALTH = "/_ministack/health"
 SECRET_PATHS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")
-"""URLs that CloudFormation gives to whom it waits for. On AWS they are presigned."""
+"""URLs that CloudFormation gives to whom it waits for, to PUT an answer. On AWS they are presigned for that method."""
 NO_ROOT = "This path of the local stack needs its access_key_id and secret_access_key, as HTTP's name and password."
 
 
@@ -40,7 +40,8 @@ def known_only(app: App, root: KeyPair, find_failure: FindFailure) -> App:
 
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
         path = scope["path"]
-        if path == HEALTH or path.startswith(SECRET_PATHS) or (path.startswith("/_") and root.is_in(scope)):
+        is_answer = scope["method"] == "PUT" and path.startswith(SECRET_PATHS)
+        if path == HEALTH or is_answer or (path.startswith("/_") and root.is_in(scope)):
             await app(scope, receive, send)
         elif path.startswith("/_"):
             await refuse(scope, receive, send, NO_ROOT)

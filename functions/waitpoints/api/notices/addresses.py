@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 _ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047: a reader's client would decode it
 
 
@@ -20,7 +21,8 @@ def is_sendable(address: str) -> bool:
 def is_allowed(address: str, domains: Collection[str]) -> bool:
     """Whether mail may go to an ASCII address: at `example.com` itself, or below it for `.example.com`. No domains: to any."""
     domain = address.rpartition("@")[2].lower()
-    return not domains or any(domain == one or (one.startswith(".") and domain.endswith(one)) for one in domains)
+    is_within = any(domain == one or (one.startswith(".") and domain.endswith(one)) for one in domains)
+    return not domains or (is_within and bool(_DOMAIN.fullmatch(domain)))
 
 
 def is_stand_ins(url: str) -> bool:
