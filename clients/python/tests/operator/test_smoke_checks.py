@@ -146,7 +146,7 @@ class TestTheClock:
         stack: Any = FakeDeployed()
         stack.is_local, stack.read_api_key = is_local, lambda: "key"
         made = Caller.of(stack)
-        assert (made.pace.patience, made.deadline - made.started) == seconds
+        assert (made.pace.patience, made.deadline - made.started) == pytest.approx(seconds)
 
     @pytest.mark.parametrize(
         ("measured", "says"),
