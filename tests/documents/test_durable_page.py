@@ -6,12 +6,12 @@ from pathlib import Path
 
 from local.stack import ROOT
 from tests.support import testing_doc
-from tests.support.readme import CLIENT_SNIPPETS, DURABLE_SNIPPETS, FIRST_OF_SEVERAL, SNIPPETS
+from tests.support.readme import CLIENT_SNIPPETS, DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 
 
 def test_a_type_checker_finds_nothing_in_the_documents(tmp_path: Path) -> None:
     modules = {
-        "durable_function": SNIPPETS["durable function"],
+        "durable_function": DURABLE_SNIPPETS["wait"],
         "own_token": DURABLE_SNIPPETS["own token"],
         "first_of_several": FIRST_OF_SEVERAL,
         "own_machine": testing_doc.SNIPPETS["pytest"],

@@ -9,7 +9,7 @@ import pytest
 from in_process.api_gateway import Api
 from local.stack import ROOT
 from tests.support.html_page import HtmlPage
-from tests.support.readme import SNIPPETS
+from tests.support.readme import APPROVALS, SNIPPETS
 from waitpoints import answers
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
@@ -63,7 +63,7 @@ def test_several_people_answer_as_the_page_says(api: Api) -> None:
 def test_the_choice_state_is_that_of_the_readme_and_names_an_action() -> None:
     assert STATE is not None
     [(name, state)] = json.loads("{" + STATE[1] + "}").items()
-    assert json.loads(SNIPPETS["approval"])["States"][name] == state
+    assert json.loads(APPROVALS["in JSONPath"])["States"][name] == state
     [action] = re.findall(r'"StringEquals": "(\w+)"', STATE[1])
     for page in (EXAMPLES["approval"]["page"], json.loads(SNIPPETS["page"])):
         assert action in [one["id"] for one in page["actions"]]

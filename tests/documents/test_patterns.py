@@ -231,5 +231,5 @@ class TestThePage:
         headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
         sections = {heading.lower().replace(" ", "-") for heading in headings}
         patterns = {name.replace("_", "-") for name in PATTERNS}
-        assert sections == patterns | {"copy-one", "states-to-copy"}
+        assert sections == patterns | {"rules-for-the-state-that-waits", "copy-one", "states-to-copy"}
         assert patterns <= set(re.findall(r"\(#([\w-]+)\)", PAGE.partition("\n## ")[0]))

@@ -9,9 +9,9 @@ import pytest
 from in_process.template import Template
 from local.stack import ROOT
 from tests.support.documents import markdown
-from tests.support.readme import APPROVALS, PATTERNS_SNIPPETS, README
+from tests.support.readme import APPROVALS, PATTERNS_SNIPPETS, README, SNIPPETS
 from waitpoints import endpoint_cache, endpoint_tally, idempotency_key, token
-from waitpoints.api import create_request, list_query
+from waitpoints.api import create_request
 from waitpoints.aws import endpoint_store
 from waitpoints.waiter_result import RESULT_LIMIT
 
@@ -26,40 +26,32 @@ def test_every_snippet_retries_as_the_example_state_machine_does(text: str) -> N
     assert retries(json.loads(text)) == retries(example)
 
 
+def test_the_state_to_copy_is_that_of_the_whole_machine() -> None:
+    for name, state in json.loads("{" + SNIPPETS["wait"] + "}").items():
+        assert json.loads(APPROVALS["in JSONPath"])["States"][name] == state
+
+
 def test_the_readme_stays_short() -> None:
-    assert len(README.splitlines()) <= 293
-    for section in ("A person approves", "A webhook resumes"):
-        assert len(README.partition(f"\n## {section}\n")[2].partition("\n## ")[0].strip().splitlines()) <= 25
+    assert len(README.splitlines()) <= 180
+    assert len(README.split()) <= 1300
 
 
-def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
+def test_the_readme_says_what_a_stack_costs_that_is_hardly_used() -> None:
     costs = (ROOT / "docs" / "costs.md").read_text()
-    sums = re.search(r"^\| \*\*all together\*\* \|(.*)\|$", costs, re.MULTILINE)
-    assert sums is not None
-    webhook, approval = (float(dollars.strip(" *")) for dollars in sums[1].split("|")[:2])
-    table = re.findall(r"^\| \[?\*{0,2}([^]|*]+)\*{0,2}(?:\]\([^)]*\))? \|[^|]*\| ([\d.]+) \|$", costs, re.MULTILINE)
-    of = {name: float(dollars) for name, dollars in table}
-    own, own_durable = of["Step Functions callback, stateless"], of["Lambda durable function, its callback"]
-    durable = of["Waitpoints, durable function"]
-    assert of["Waitpoints, Step Functions"] == pytest.approx(webhook + 25, abs=0.011)
-    for row in (
-        f"| of an execution, for a webhook | ${own:.0f} | ${webhook + 25:.0f} |",
-        f"| of an execution, for an approval with a page | | ${approval + 25:.0f} |",
-        f"| of a durable function, for a webhook | ${own_durable:.0f} | ${durable:.0f} |",
-    ):
-        assert row in README
+    [fixed] = re.findall(r"^\| \*\*all together\*\* \| \*\*([\d.]+)\*\* \|$", costs, re.MULTILINE)
+    assert f"costs about ${float(fixed):.0f} a month" in README
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    assert f"{token.MAX_WAITERS} waiters for a token" in README
-    assert f"{create_request.MAX_TAGS} tags for a token, {token.MAX_TAG_LENGTH} characters each" in README
-    assert f"{list_query.MAX_TAGS} tags in a filter" in README
-    assert f"at most {idempotency_key.MAX_LENGTH:,} characters" in README
-    assert f"of a durable function's wait, is at most {RESULT_LIMIT // 1024} KiB" in README
+    assert f"| {token.MAX_WAITERS} waiters for a token |" in README
+    assert f"A state's result is at most {RESULT_LIMIT // 1024} KiB" in README
+    api = (ROOT / "docs" / "api.md").read_text()
+    assert f"up to {create_request.MAX_TAGS} labels of at most {token.MAX_TAG_LENGTH} characters" in api
+    assert f"at most {idempotency_key.MAX_LENGTH:,} characters. Creating" in api
 
 
 def test_the_price_of_a_crash_of_the_timer_function_is_that_of_the_template() -> None:
-    assert "If the timer function crashes, the runs of its tokens go on two minutes later" in " ".join(README.split())
+    assert "If the timer function crashes, the affected runs continue two minutes later" in " ".join(README.split())
     assert Template.load().body["Resources"]["TimerQueue"]["Properties"]["VisibilityTimeout"] == 120
 
 

@@ -18,7 +18,7 @@ from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
-from tests.support.readme import API_SNIPPETS, APPROVALS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
+from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds
@@ -103,7 +103,7 @@ def test_a_page_answers_the_approval(api: Api, name: str, button: str, ends: str
 
 
 def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable) -> None:
-    durable.create("readme", SNIPPETS["durable function"])
+    durable.create("readme", DURABLE_SNIPPETS["wait"])
     answered, timed_out = api.create(timeout="1h"), api.create(timeout="1s")
     executions = [durable.start("readme", {"token": {"id": token["id"]}}) for token in (answered, timed_out)]
     api.wait_until_registered(answered)
@@ -114,7 +114,7 @@ def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable)
 
 
 def test_a_state_machine_creates_its_own_token(api: Api) -> None:
-    definition = json.loads(with_names(api.stack, SNIPPETS["approval"]))
+    definition = json.loads(with_names(api.stack, APPROVALS["in JSONPath"]))
     definition["States"] |= json.loads("{" + with_names(api.stack, PATTERNS_SNIPPETS["own token"]) + "}")
     definition["States"]["Create token"]["Parameters"]["Payload"]["tags"] = [tag := uuid.uuid4().hex]
     definition["StartAt"] = "Create token"
@@ -155,7 +155,7 @@ def clone(stack: Stack, tmp_path: Path) -> Path:
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
     (tmp_path / ".local" / "client").symlink_to(ROOT / ".local" / "client")
     (tmp_path / "page.json").write_text(SNIPPETS["page"])
-    (tmp_path / "approval.asl.json").write_text(SNIPPETS["approval"])
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
 

@@ -16,7 +16,7 @@ from local.stack import ROOT
 from releases import client_package
 from tests.e2e import wheels
 from tests.support import testing_doc
-from tests.support.readme import SNIPPETS
+from tests.support.readme import APPROVALS
 from waitpoints_local.stack import Stack
 
 PATIENCE = 300  # seconds
@@ -28,7 +28,7 @@ ALWAYS_SEEN = {"started", "entered", "left", "waits", "token"}
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The folder of somebody who has saved the machine and the test."""
-    (tmp_path / "approval.asl.json").write_text(SNIPPETS["approval"])
+    (tmp_path / "approval.asl.json").write_text(APPROVALS["in JSONPath"])
     (tmp_path / "test_approval.py").write_text(testing_doc.SNIPPETS["pytest"])
     return tmp_path
 

@@ -23,7 +23,7 @@ DURABLE_SNIPPETS = find_snippets((ROOT / "docs" / "durable.md").read_text())
 EVENTS_SNIPPETS = find_snippets((ROOT / "docs" / "events.md").read_text())
 PATTERNS_SNIPPETS = find_snippets((ROOT / "docs" / "patterns.md").read_text())
 APPROVALS = {
-    "in JSONPath": SNIPPETS["approval"],
+    "in JSONPath": (ROOT / "examples" / "approval.asl.json").read_text(),
     "in JSONata": (ROOT / "examples" / "approval_in_jsonata.asl.json").read_text(),
 }
 FIRST_OF_SEVERAL = f"""
