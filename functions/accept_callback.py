@@ -14,9 +14,9 @@ services.build_at_start("tokens", "urls", "step_functions_client")
 
 
 def _show_refusal(request: Request, refusal: Response) -> Response:
-    from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
+    from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for a person whose choice could not be received
 
-    return page_reception.show_refusal(request, refusal)
+    return page_answer.show_refusal(request, refusal)
 
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_show_refusal)

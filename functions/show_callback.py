@@ -5,7 +5,7 @@ The hash in the URL is the credential.
 """
 
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.api.page import reception as page_reception
+from waitpoints.api.page import page_answer
 from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
@@ -13,7 +13,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "brand")
 
 
-@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_reception.show_refusal)
+@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_answer.show_refusal)
 def handler(request: Request) -> Response:
     token_id, approver = services.urls.check_token(request.path["waitpointId"], request.path["hash"], request.raw_query)
     if answer := maybe_handshake.answer(request, b""):
@@ -21,7 +21,7 @@ def handler(request: Request) -> Response:
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
     if approver is not None:
-        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
+        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for the links of approvers
 
-        return approval.show(request, token_id, approver)
-    return page_reception.show(request, token_id)
+        return approver_answer.show(request, token_id, approver)
+    return page_answer.show(request, token_id)

@@ -13,7 +13,7 @@ from tests.support.readme import APPROVALS, SNIPPETS
 from waitpoints import answers
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import html as page_html
+from waitpoints.api.page import render
 from waitpoints.api.page.fields import Kind
 
 PAGE = (ROOT / "docs" / "pages.md").read_text()
@@ -98,7 +98,7 @@ def test_the_error_is_as_the_page_says(api: Api) -> None:
         page_definition.MAX_TITLE,
         page_definition.MAX_TEXT,
         page_definition.MAX_URL,
-        page_html.MAX_BYTES,
+        render.MAX_BYTES,
         answers.MAX_ANSWER,
         page_fields.MAX_FIELDS,
         page_fields.MAX_TEXT,

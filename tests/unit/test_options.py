@@ -26,7 +26,7 @@ from waitpoints import telemetry
 from waitpoints.api import complete_request
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
-from waitpoints.api.page import html
+from waitpoints.api.page import render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, PublicTokenScopes
 from waitpoints.api.request_model import RequestModel
@@ -53,7 +53,7 @@ def place() -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         world.install(patch)
         patch.setattr(telemetry.logger, "info", lambda *_, **__: None)  # this and the size of pages take half of the time,
-        patch.setattr(html, "check_size", lambda _: None)  # and other tests have them
+        patch.setattr(render, "check_size", lambda _: None)  # and other tests have them
         patch.setenv("API_URL", "https://api.example.com")
         yield Place(world, Template.load())
 
@@ -361,7 +361,7 @@ class TestTheTable:
 
     def test_has_every_function_that_completes_a_token(self) -> None:
         """`show_callback` only shows it: it is the browser's GET."""
-        importing = re.compile(r"^from waitpoints\.api\.\w+ import .*reception", re.MULTILINE)
+        importing = re.compile(r"^from waitpoints\.api\.\w+ import .*(?:reception|page_answer)", re.MULTILINE)
         functions = {path.stem for path in (ROOT / "functions").glob("*.py") if importing.search(path.read_text())}
         assert {row["function"] for row in rows(GUARDS)} | {"show_callback"} == functions
 

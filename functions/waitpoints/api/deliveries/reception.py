@@ -34,9 +34,9 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
     """
     sender = origin(request, Source.CALLBACK)
     if approver is not None:
-        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
+        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for the links of approvers
 
-        return approval.receive(request, token_id, approver, body, sender)
+        return approver_answer.receive(request, token_id, approver, body, sender)
     output = callback_body.output(body, request.headers.get("content-type", ""))
     match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
         case Settled():
@@ -88,13 +88,13 @@ def _receive_by_rules(
     rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, sender: Origin
 ) -> Response:
     if rules.has_approvers:
-        from waitpoints.api.page import approval  # noqa: PLC0415 - only for tokens with approvers
+        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for tokens with approvers
 
-        return approval.refuse_plain(request, token_id, sender)
+        return approver_answer.refuse_plain(request, token_id, sender)
     if rules.has_page:
-        from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
+        from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for tokens with `page`
 
-        return page_reception.receive(request, token_id, body, sender)
+        return page_answer.receive(request, token_id, body, sender)
     if rules.verify and (answer := _check_signature(rules.verify, request, token_id, body)):
         return answer
     if rules.complete_when and not _matches(rules.complete_when, request, output):
@@ -117,9 +117,9 @@ def _check_signature(verify: Verification, request: Request, token_id: str, body
 
 
 def _answer_after_end(request: Request) -> Response:
-    from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for tokens with `page`
 
-    return page_reception.answer_after_end(request)
+    return page_answer.answer_after_end(request)
 
 
 def _matches(expression: str, request: Request, output: str | None) -> bool:

@@ -79,9 +79,9 @@ def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
 
 def _check_page(value: Any) -> Document:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
-    from waitpoints.api.page import html as page_html  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import render  # noqa: PLC0415 - only for tokens with `page`
 
     text = page_definition.parse(value)
     page = page_definition.load(text)
-    page_html.check_size(page)
+    render.check_size(page)
     return Document(DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE, text)

@@ -13,8 +13,8 @@ from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action
-from waitpoints.api.page.input import printable, without_bidi_controls
-from waitpoints.api.page.standing import Standing
+from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.submitted import printable, without_bidi_controls
 
 _SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a letter that is too long
 _SUBJECTS = {Kind.REMIND: "reminder", Kind.LAST: "last"}
@@ -53,7 +53,7 @@ def write(request: Request, brand: str) -> Letter:
     language = words.language(person.language or "") if person else words.DEFAULT
     title, requester = line(page.title), page.approval.requested_by if page.approval else None
     word = _SUBJECTS.get(step.kind)
-    said = _Said(language, Standing(page, token, person)) if page.approval and person else None
+    said = _Said(language, Progress(page, token, person)) if page.approval and person else None
     return Letter(
         language=language,
         brand=line(brand),
@@ -131,7 +131,7 @@ class _Said:
     """Where a decision stands, in the words of the page. Nothing of it if nobody else is asked."""
 
     language: str
-    standing: Standing
+    standing: Progress
 
     def needed(self) -> tuple[str, ...]:
         page = self.standing.page

@@ -13,7 +13,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
-from waitpoints.api.page import definition, input
+from waitpoints.api.page import definition, submitted
 from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
 from waitpoints.api.request_model import SECRET_NAME
 from waitpoints.errors import InvalidNotify
@@ -55,7 +55,7 @@ def _parse(value: dict[str, Any]) -> Notify:
         raise InvalidNotify("notify", f"expected at least one of {', '.join(_MEMBERS)}")
     for name in value:
         if name not in _MEMBERS:
-            raise InvalidNotify("notify", unknown(input.printable(name), _MEMBERS))
+            raise InvalidNotify("notify", unknown(submitted.printable(name), _MEMBERS))
     email = _addresses(value["email"]) if "email" in value else False
     slack, teams = value.get("slack"), value.get("teams")
     if "slack" in value and not _is_slack_channel(slack):

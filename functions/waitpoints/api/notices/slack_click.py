@@ -20,7 +20,7 @@ from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.standing import Standing, find_asked_in_slack
+from waitpoints.api.page.progress import Progress, find_asked_in_slack
 from waitpoints.api.senders import verification
 from waitpoints.api.senders.origin import origin
 from waitpoints.aws.secrets import is_unusable
@@ -153,7 +153,7 @@ def _not_asked(click: Click, token: Token, page: Page, sender: Origin) -> str:
     if token.outcome is not None:
         return _too_late(click, token, page, sender)
     services.tokens.count_delivery(token.id, None, sender)
-    names = ", ".join(summary.one_line(person.shown, 100) for person in Standing(page, token).asked)
+    names = ", ".join(summary.one_line(person.shown, 100) for person in Progress(page, token).asked)
     return f"Only these people can answer: {names}."
 
 

@@ -15,7 +15,7 @@ from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.standing import Standing
+from waitpoints.api.page.progress import Progress
 
 PRESSED = "waitpoints:"  # begins the `action_id` of a button that answers; the id of the page's action follows
 OPENED = "waitpoints-open"  # the `action_id` of a button that opens the page
@@ -158,7 +158,7 @@ def _own_choice(request: Request) -> str | None:
 
 
 def _missing(request: Request) -> list[Any]:
-    return Standing(request.page, request.token).missing() if request.page.approval else []
+    return Progress(request.page, request.token).missing() if request.page.approval else []
 
 
 def _section(text: Block) -> Block:

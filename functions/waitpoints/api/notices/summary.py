@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
-from waitpoints.api.page.standing import Standing
+from waitpoints.api.page.progress import Progress
 from waitpoints.token import Answer, Completed, Failed, TimedOut, Token
 
 PERSONAL = "Each person who is asked has a personal link, in a direct message or by mail."
@@ -56,7 +56,7 @@ def people(token: Token, page: Page) -> list[str]:
     """A line for each approver: what they have answered, or that they have not, while they can."""
     if page.approval is None:
         return []
-    standing = Standing(page, token)
+    standing = Progress(page, token)
     lines = [f"{one_line(person.shown, 100)}: {label_of(page, answer)}" for person, answer in standing.given()]
     missing = [] if token.outcome is not None else standing.missing()
     return lines + [f"{one_line(person.shown, 100)}: not answered yet" for person in missing]
@@ -85,7 +85,7 @@ def _decided(token: Token, page: Page) -> str | None:
 
 def _by(token: Token, page: Page) -> str | None:
     assert isinstance(token.outcome, Completed)
-    if page.approval and (person := Standing(page, token).decided_by):
+    if page.approval and (person := Progress(page, token).decided_by):
         return one_line(person.shown, 100)
     origin = token.outcome.origin
     return one_line(origin.slack_name, 100) if origin and origin.slack_name else None

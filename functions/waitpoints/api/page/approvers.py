@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waitpoints.api.page import input
+from waitpoints.api.page import submitted
 from waitpoints.errors import InvalidPage
 from waitpoints.token import present
 
@@ -89,7 +89,7 @@ def parse(page: Mapping[str, Any]) -> Approval | None:
             if name in page:
                 raise InvalidPage(f"page.{name}", "it needs page.approvers")
         return None
-    listed = input.check_items(page["approvers"], "page.approvers", MAX_APPROVERS, 1)
+    listed = submitted.check_items(page["approvers"], "page.approvers", MAX_APPROVERS, 1)
     approvers = [(_approver(value, place), place) for value, place in listed]
     escalation, to = _escalation(page["escalate"]) if "escalate" in page else (None, [])
     _check_different([*approvers, *to])
@@ -113,8 +113,8 @@ def _approver(value: Any, place: str) -> Approver:
     if isinstance(value, str):
         identifier = _id(value, place)
         return Approver(identifier, email=identifier if is_email(identifier) else None)
-    given = input.check_members(value, place, ("id", "name", "email", "slack", "language"))
-    name = input.check_text(given["name"], f"{place}.name", MAX_NAME) if "name" in given else None
+    given = submitted.check_members(value, place, ("id", "name", "email", "slack", "language"))
+    name = submitted.check_text(given["name"], f"{place}.name", MAX_NAME) if "name" in given else None
     email, slack = given.get("email"), given.get("slack")
     if "email" in given and not is_email(email):
         raise InvalidPage(f"{place}.email", EMAIL_EXPECTED)
@@ -133,7 +133,7 @@ def _language(value: Any, place: str) -> str:
 
 
 def _id(value: Any, place: str) -> str:
-    text = input.check_text(value, place, MAX_ID)
+    text = submitted.check_text(value, place, MAX_ID)
     if any(character in "\t\n\r" for character in text) or text != text.strip():
         raise InvalidPage(place, "line breaks, tabs and outer spaces are not accepted")
     return text
@@ -144,10 +144,10 @@ def is_email(text: Any) -> bool:
 
 
 def _escalation(value: Any) -> tuple[Escalation, list[tuple[Approver, str]]]:
-    given = input.check_members(value, "page.escalate", ("after", "to"))
-    listed = input.check_items(given.get("to"), "page.escalate.to", MAX_APPROVERS, 1)
+    given = submitted.check_members(value, "page.escalate", ("after", "to"))
+    listed = submitted.check_items(given.get("to"), "page.escalate.to", MAX_APPROVERS, 1)
     to = [(_approver(one, place), place) for one, place in listed]
-    after = input.check_duration(given.get("after"), "page.escalate.after")
+    after = submitted.check_duration(given.get("after"), "page.escalate.after")
     return Escalation(after, tuple(approver for approver, _ in to)), to
 
 
@@ -175,7 +175,7 @@ def _requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, str]]) 
         if not itself:
             raise InvalidPage(
                 "page.requestedBy",
-                f"{input.printable(requester)} is {place}, too: nobody answers their own request without page.selfApproval",
+                f"{submitted.printable(requester)} is {place}, too: nobody answers their own request without page.selfApproval",
             )
     return requester
 

@@ -13,7 +13,7 @@ from typing import Any
 from waitpoints import json_text
 from waitpoints.api.page import approvers as page_approvers
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import input
+from waitpoints.api.page import submitted
 from waitpoints.api.page.approvers import Approval
 from waitpoints.api.page.fields import Field
 from waitpoints.errors import InvalidPage, TokenNotFound
@@ -120,11 +120,11 @@ def load(text: str | None) -> Page:
 
 
 def _page(value: Any) -> Page:
-    given = input.check_members(value, "page", _MEMBERS)
+    given = submitted.check_members(value, "page", _MEMBERS)
     confirm = given.get("confirm", False)
     if not isinstance(confirm, bool):
         raise InvalidPage("page.confirm", "expected true or false")
-    links = input.check_items(given.get("links", []), "page.links", MAX_LINKS)
+    links = submitted.check_items(given.get("links", []), "page.links", MAX_LINKS)
     approval = page_approvers.parse(given)
     most = len(approval.approvers) if approval else 0
     actions = _actions(given["actions"], most) if "actions" in given else (Action(DEFAULT_ACTION, None),)
@@ -135,8 +135,8 @@ def _page(value: Any) -> Page:
 
         reminders.check(given["remind"])
     return Page(
-        title=input.check_text(given.get("title"), "page.title", MAX_TITLE),
-        text=input.check_text(given.get("text", ""), "page.text", MAX_TEXT, 0),
+        title=submitted.check_text(given.get("title"), "page.title", MAX_TITLE),
+        text=submitted.check_text(given.get("text", ""), "page.text", MAX_TEXT, 0),
         links=tuple(_link(link, place) for link, place in links),
         actions=actions,
         fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
@@ -147,15 +147,15 @@ def _page(value: Any) -> Page:
 
 
 def _link(value: Any, place: str) -> Link:
-    link = input.check_members(value, place, ("label", "url"))
-    url = input.check_text(link.get("url"), f"{place}.url", MAX_URL)
+    link = submitted.check_members(value, place, ("label", "url"))
+    url = submitted.check_text(link.get("url"), f"{place}.url", MAX_URL)
     if not _URL.fullmatch(url):
         raise InvalidPage(f"{place}.url", "expected an absolute URL of the scheme https, http or mailto, without spaces")
-    return Link(input.check_text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
+    return Link(submitted.check_text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
 
 
 def _actions(value: Any, approvers: int) -> tuple[Action, ...]:
-    listed = input.check_items(value, "page.actions", MAX_ACTIONS, 1)
+    listed = submitted.check_items(value, "page.actions", MAX_ACTIONS, 1)
     actions = tuple(_action(action, place, approvers) for action, place in listed)
     if len({action.id for action in actions}) < len(actions):
         raise InvalidPage("page.actions", "the same id twice")
@@ -163,7 +163,7 @@ def _actions(value: Any, approvers: int) -> tuple[Action, ...]:
 
 
 def _action(value: Any, place: str, approvers: int) -> Action:
-    action = input.check_members(value, place, ("id", "label", "style", "needs"))
+    action = submitted.check_members(value, place, ("id", "label", "style", "needs"))
     identifier, style, needs = action.get("id"), action.get("style"), action.get("needs", 1)
     if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         raise InvalidPage(f"{place}.id", "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
@@ -173,4 +173,4 @@ def _action(value: Any, place: str, approvers: int) -> Action:
         raise InvalidPage(f"{place}.needs", "it needs page.approvers")
     if isinstance(needs, bool) or not isinstance(needs, int) or needs < 1 or (approvers and needs > approvers):
         raise InvalidPage(f"{place}.needs", f"expected a whole number of 1 to {approvers}, the number of approvers")
-    return Action(identifier, input.check_text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style, needs)
+    return Action(identifier, submitted.check_text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style, needs)

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api import payload_schema
-from waitpoints.api.page import input
+from waitpoints.api.page import submitted
 from waitpoints.api.page.fields import MAX_CHOICES, MAX_WHOLE, OF_NUMBERS, Field, Kind, from_texts, is_empty, problem
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
@@ -17,7 +17,7 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
     A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
     """
     for field in fields:
-        at = input.of_name(f"{place}.properties", field.name)
+        at = submitted.of_name(f"{place}.properties", field.name)
         if "pattern" in field.schema:
             _check_pattern(field.schema["pattern"], f"{at}.pattern")
         if payload_schema.has_number_beyond_double(field.schema):
@@ -27,7 +27,7 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
     except InvalidPayloadSchema as error:
         raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
     for field in fields:
-        _check_field(field, input.of_name(f"{place}.properties", field.name))
+        _check_field(field, submitted.of_name(f"{place}.properties", field.name))
 
 
 def _check_field(field: Field, place: str) -> None:

@@ -26,7 +26,7 @@ from math import isfinite
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.api.page import input
+from waitpoints.api.page import submitted
 from waitpoints.errors import InvalidPage
 
 MAX_FIELDS = 30
@@ -133,7 +133,7 @@ class Problem:
 
 def parse(schema: Any, place: str) -> tuple[Field, ...]:
     """Return the fields of an object schema. Raises InvalidPage if it is not one, or cannot be drawn."""
-    form = input.check_members(schema, place, _OF_FORM, "keyword")
+    form = submitted.check_members(schema, place, _OF_FORM, "keyword")
     if form.get("type", "object") != "object":
         raise InvalidPage(f"{place}.type", 'expected "object"')
     if form.get("additionalProperties", False) is not False:
@@ -145,7 +145,8 @@ def parse(schema: Any, place: str) -> tuple[Field, ...]:
     if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
         raise InvalidPage(f"{place}.required", "expected a list of names of properties")
     return tuple(
-        _field(name, value, name in required, input.of_name(f"{place}.properties", name)) for name, value in properties.items()
+        _field(name, value, name in required, submitted.of_name(f"{place}.properties", name))
+        for name, value in properties.items()
     )
 
 
@@ -186,7 +187,7 @@ def problem(field: Field, value: Any) -> Problem | None:
 
     if isinstance(value, float) and not isfinite(value):
         return Problem("invalid")
-    if isinstance(value, str) and input.printable(value) != value:
+    if isinstance(value, str) and submitted.printable(value) != value:
         return Problem("control")
     if excess := _excess(field, value):
         return excess
@@ -317,9 +318,9 @@ def _is_date(text: str) -> bool:
 
 
 def _field(name: str, schema: Any, required: bool, place: str) -> Field:
-    input.check_text(name, f"{place} (its name)", MAX_NAME)
+    submitted.check_text(name, f"{place} (its name)", MAX_NAME)
     kind = _kind(schema, place)
-    input.check_members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
+    submitted.check_members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
     if kind in LONGEST:
         schema = {"maxLength": LONGEST[kind], **schema}
         if isinstance(schema["maxLength"], (int, float)) and schema["maxLength"] > MAX_TEXT:
@@ -330,8 +331,8 @@ def _field(name: str, schema: Any, required: bool, place: str) -> Field:
         name=name,
         kind=kind,
         schema=schema,
-        title=input.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE),
-        description=input.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
+        title=submitted.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE),
+        description=submitted.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
         required=required,
         choices=_choices(kind, schema, place),
     )
@@ -357,17 +358,17 @@ def _kind(schema: Any, place: str) -> Kind:
 def _choices(kind: Kind, schema: Mapping[str, Any], place: str) -> tuple[Choice, ...]:
     if kind is Kind.SEVERAL_OF:
         place = f"{place}.items"
-        schema = input.check_members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
+        schema = submitted.check_members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
     elif kind is not Kind.ONE_OF:
         return ()
     if ("enum" in schema) == ("oneOf" in schema):
         raise InvalidPage(place, "expected either enum or oneOf")
     if "enum" in schema:
-        listed = input.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
+        listed = submitted.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
         choices = [_choice({"const": value}, at) for value, at in listed]
     else:
-        listed = input.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
-        choices = [_choice(input.check_members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
+        listed = submitted.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
+        choices = [_choice(submitted.check_members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
     if len({choice.text for choice in choices}) < len(choices):
         raise InvalidPage(place, "the same choice twice")
     return tuple(choices)
@@ -377,5 +378,5 @@ def _choice(schema: Mapping[str, Any], place: str) -> Choice:
     value = schema.get("const")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InvalidPage(place, "a choice is a text or a number")
-    text = input.check_text(Choice(value, "").text, place, MAX_TITLE)
-    return Choice(value, input.check_text(schema.get("title", text), place, MAX_TITLE))
+    text = submitted.check_text(Choice(value, "").text, place, MAX_TITLE)
+    return Choice(value, submitted.check_text(schema.get("title", text), place, MAX_TITLE))

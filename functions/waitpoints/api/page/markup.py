@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from waitpoints.api.page.input import printable
+from waitpoints.api.page.submitted import printable
 
 
 class Markup(str):

@@ -11,7 +11,7 @@ from waitpoints.api.notices import letter as letters
 from waitpoints.api.notices import mail_html
 from waitpoints.api.notices.letter import Letter
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.page import definition, html, style, words
+from waitpoints.api.page import definition, render, style, words
 from waitpoints.token import Answer
 
 GMAIL_CLIPS = 102_000  # bytes
@@ -102,7 +102,7 @@ def test_lines_of_the_text_stay_lines() -> None:
 @pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names"])
 def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> None:
     """As HTML alone. The mail is checked as it is sent in test_mail.py."""
-    html.check_size(definition.load(definition.parse(page)))  # as at create
+    render.check_size(definition.load(definition.parse(page)))  # as at create
     person = 0 if "approvers" in page else None
     answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
     for language in words.WORDS:

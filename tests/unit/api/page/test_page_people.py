@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import definition as page_definition
-from waitpoints.api.page import html, people, words
+from waitpoints.api.page import people, render, words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.look import Look
 from waitpoints.api.page.people import People
-from waitpoints.api.page.standing import Standing
+from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.theme import Theme
 from waitpoints.errors import InvalidPage
 from waitpoints.token import Answer, Completed, Origin, Output, Source, Token
 
@@ -29,15 +29,15 @@ def page(approvers: Sequence[Any], actions: Any = ACTIONS, **members: Any) -> Pa
     )
 
 
-def standing(page: Page, *answers: tuple[str, str], viewer: str | None = None, is_late: bool = False, **token: Any) -> Standing:
+def progress(page: Page, *answers: tuple[str, str], viewer: str | None = None, is_late: bool = False, **token: Any) -> Progress:
     assert page.approval is not None
     given = tuple(Answer(person, action, "{}", AT) for person, action in answers)
     person = next((one for one in page.approval.everybody() if one.id == viewer), None)
-    return Standing(page, Token(id="t", created_at=0, answers=given, **token), person, is_late)
+    return Progress(page, Token(id="t", created_at=0, answers=given, **token), person, is_late)
 
 
-def state(standing: Standing, language: str = "en") -> HtmlPage:
-    return HtmlPage(f"<main>{People(Look(language), standing).state() or ''}</main>")
+def state(progress: Progress, language: str = "en") -> HtmlPage:
+    return HtmlPage(f"<main>{People(Theme(language), progress).state() or ''}</main>")
 
 
 def rows(shown: HtmlPage) -> list[str]:
@@ -50,19 +50,19 @@ THREE = page([{"id": "a", "name": "Ann"}, {"id": "b", "name": "Bo"}, {"id": "c",
 
 
 def test_says_how_many_of_how_many_must_choose_what() -> None:
-    text = state(standing(THREE, ("b", "approve"), viewer="a")).text
+    text = state(progress(THREE, ("b", "approve"), viewer="a")).text
     assert "2 of 3 must choose Approve. So far: 1." in text
     assert "One person is enough for Reject." in text
 
 
 def test_says_that_the_first_answer_decides_if_one_is_enough_for_each() -> None:
-    shown = state(standing(page(["a", "b"], [{"id": "go", "label": "Go"}, {"id": "no", "label": "No"}]), viewer="a"))
+    shown = state(progress(page(["a", "b"], [{"id": "go", "label": "Go"}, {"id": "no", "label": "No"}]), viewer="a"))
     assert "The first answer decides." in shown.texts
     assert "enough" not in shown.text
 
 
 def test_lists_who_has_answered_what_and_then_who_has_not() -> None:
-    shown = state(standing(THREE, ("c", "approve"), viewer="a"))
+    shown = state(progress(THREE, ("c", "approve"), viewer="a"))
     assert rows(shown) == ["Cy", "Approve", "Ann", "Not answered yet", "Bo", "Not answered yet"]
     assert "Ann (you)" in shown.text
     assert "Cy (you)" not in shown.text
@@ -71,23 +71,23 @@ def test_lists_who_has_answered_what_and_then_who_has_not() -> None:
 
 def test_lists_those_whom_it_was_escalated_to_from_then_on() -> None:
     escalated = page(["a", "b"], escalate={"after": "1d", "to": ["lead"]})
-    assert "lead" not in state(standing(escalated, viewer="a")).texts
-    later = state(standing(escalated, viewer="lead", escalated_at=AT))
+    assert "lead" not in state(progress(escalated, viewer="a")).texts
+    later = state(progress(escalated, viewer="lead", escalated_at=AT))
     assert "lead" in later.texts
     assert "2 of 3 must choose Approve." in later.text
 
 
 def test_of_one_person_says_nothing_before_they_have_answered() -> None:
-    alone = standing(page(["a"], [{"id": "go", "label": "Go"}]), viewer="a")
-    assert People(Look(), alone).state() is None
+    alone = progress(page(["a"], [{"id": "go", "label": "Go"}]), viewer="a")
+    assert People(Theme(), alone).state() is None
 
 
 def test_of_a_token_that_has_ended_lists_only_the_answers_that_came() -> None:
     ended = Completed(AT, Output("{}"), Origin(source=Source.CALLBACK, approver="b"))
-    shown = state(standing(THREE, ("a", "approve"), ("b", "reject"), viewer="a", outcome=ended))
+    shown = state(progress(THREE, ("a", "approve"), ("b", "reject"), viewer="a", outcome=ended))
     assert rows(shown) == ["Ann", "Approve", "Bo", "Reject"]
     assert "must choose" not in shown.text
-    assert People(Look(), standing(THREE, viewer="a", outcome=ended)).state() is None
+    assert People(Theme(), progress(THREE, viewer="a", outcome=ended)).state() is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_of_a_token_that_has_ended_lists_only_the_answers_that_came() -> None:
 def test_names_who_decided(by: str | None, said: str) -> None:
     source = Source.CALLBACK if by else Source.COMPLETE
     outcome = Completed(AT, Output("{}"), Origin(source=source, approver=by))
-    assert HtmlPage(People(Look(), standing(THREE, ("b", "reject"), viewer="a", outcome=outcome)).decided_by()).text == said
+    assert HtmlPage(People(Theme(), progress(THREE, ("b", "reject"), viewer="a", outcome=outcome)).decided_by()).text == said
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(str.strip)
@@ -107,22 +107,22 @@ def test_every_name_is_shown_as_text_that_changes_nothing_around_it(called: list
     asked = page([{"id": str(at), "name": name} for at, name in enumerate(called)])
     decided = Completed(AT, Output('{"action":"reject"}'), Origin(source=Source.CALLBACK, approver="2"))
     for one in (
-        standing(asked, ("1", "approve"), viewer="0"),
-        standing(asked, ("0", "approve"), ("1", "approve"), ("2", "reject"), viewer="0", is_late=True, outcome=decided),
+        progress(asked, ("1", "approve"), viewer="0"),
+        progress(asked, ("0", "approve"), ("1", "approve"), ("2", "reject"), viewer="0", is_late=True, outcome=decided),
     ):
-        shown = HtmlPage(_document(one, Look(language)))
+        shown = HtmlPage(_document(one, Theme(language)))
         assert set(called) <= set(shown.texts)
         isolated = [text for inside, text in _texts(shown.html) if inside[-1] == "bdi"]
         assert set(called) <= set(isolated)
         assert not {"script", "img"} & {tag for tag, _ in shown.tags}
 
 
-def _document(one: Standing, look: Look) -> str:
-    people = People(look, one)
+def _document(one: Progress, theme: Theme) -> str:
+    people = People(theme, one)
     if one.token.outcome is None:
-        return html.form(one.page, look, people=people)
+        return render.form(one.page, theme, people=people)
     action = one.page.action("reject")
-    return html.decided(one.page, action, datetime.fromtimestamp(AT / 1000, UTC), look, people=people)
+    return render.decided(one.page, action, datetime.fromtimestamp(AT / 1000, UTC), theme, people=people)
 
 
 def _texts(document: str) -> list[tuple[list[str], str]]:
@@ -144,17 +144,17 @@ class TestTheSizeOfAPage:
     @pytest.mark.parametrize("language", words.WORDS)
     def test_counts_the_largest_form_that_any_approver_may_be_shown(self, language: str) -> None:
         asked = page(CROWD, [{"id": "approve", "label": "&" * 100, "needs": 20}, {"id": "reject", "label": "No"}])
-        look = Look(language)
-        counted = len(html.form(asked, look, people=people.fullest(asked, look)).encode())
+        theme = Theme(language)
+        counted = len(render.form(asked, theme, people=people.fullest(asked, theme)).encode())
         ids = [one["id"] for one in CROWD]
         for answered in ([], ids[:10], ids[1:], ids[:19]):
-            given = standing(asked, *((it, "approve") for it in answered), viewer=next(it for it in ids if it not in answered))
-            assert len(html.form(asked, look, people=People(look, given)).encode()) <= counted
-        assert counted < html.MAX_BYTES
+            given = progress(asked, *((it, "approve") for it in answered), viewer=next(it for it in ids if it not in answered))
+            assert len(render.form(asked, theme, people=People(theme, given)).encode()) <= counted
+        assert counted < render.MAX_BYTES
 
     def test_is_refused_for_its_people_too(self) -> None:
         choices = [f"{at:03}" + "<" * 40 for at in range(55)]
         fields = {"properties": {"a": {"enum": choices}, "b": {"enum": choices}}}
-        html.check_size(page(["a", "b"], fields=fields))
+        render.check_size(page(["a", "b"], fields=fields))
         with pytest.raises(InvalidPage, match="60,000"):
-            html.check_size(page(CROWD, fields=fields))
+            render.check_size(page(CROWD, fields=fields))

@@ -7,7 +7,7 @@ import pytest
 from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.page import reminders
-from waitpoints.api.page.input import LONGEST
+from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage
 from waitpoints.timeouts import Limits
 from waitpoints.token import iso

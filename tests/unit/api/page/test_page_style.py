@@ -5,9 +5,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.page import html as page_html
+from waitpoints.api.page import render
 from waitpoints.api.page import style as page_style
-from waitpoints.api.page.look import Look
+from waitpoints.api.page.theme import Theme
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
 
@@ -25,8 +25,8 @@ class TestStyle:
             assert page_style.contrast(edge, card) >= 3
 
     def test_the_policy_allows_this_sheet_and_no_other(self) -> None:
-        one, other = Look(color="#000000"), Look(color="#ffffff")
-        policies = {page_html.headers(look)["content-security-policy"] for look in (one, other)}
+        one, other = Theme(color="#000000"), Theme(color="#ffffff")
+        policies = {render.headers(theme)["content-security-policy"] for theme in (one, other)}
         assert len(policies) == 2
 
     def test_a_sheet_names_nothing_to_fetch(self) -> None:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import form as page_form
-from waitpoints.api.page import html as page_html
+from waitpoints.api.page import render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Kind
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.look import Look
+from waitpoints.api.page.theme import Theme
 from waitpoints.errors import InvalidPage
 
 AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)
@@ -65,26 +65,26 @@ def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[st
         }
     )
     values = {name: [typed], "choices" + name: [choice], "line" + name: [typed]}
-    look = Look("en", "Brand <b>")
-    form = HtmlPage(page_html.form(definition, look, values=values))
+    theme = Theme("en", "Brand <b>")
+    form = HtmlPage(render.form(definition, theme, values=values))
     assert {title, text, link, label, field, hint, choice} <= set(form.texts)
     assert dict(form.fields) == {"field." + field_name: one for field_name, [one] in values.items()}
     assert form.buttons[label] == ("action", "go")
     assert form.links == ["https://example.com/?a=<b>&c='\""]
     action = definition.actions[0]
-    asked = HtmlPage(page_html.confirm(definition, action, values, look))
+    asked = HtmlPage(render.confirm(definition, action, values, theme))
     assert asked.fields == [("action", "go"), *form.fields]
-    receipt = HtmlPage(page_html.done(definition, Submission(action, {}, values), AT, look))
+    receipt = HtmlPage(render.done(definition, Submission(action, {}, values), AT, theme))
     assert {title, label, field, choice} <= set(receipt.texts)
-    assert {title, label} <= set(HtmlPage(page_html.decided(definition, action, AT, look)).texts)
+    assert {title, label} <= set(HtmlPage(render.decided(definition, action, AT, theme)).texts)
 
 
 def test_a_title_in_the_tab_cannot_turn_the_text_after_it_around() -> None:
-    assert "\u202e" not in HtmlPage(page_html.form(page({"title": "a\u202eb"}), Look())).title
+    assert "\u202e" not in HtmlPage(render.form(page({"title": "a\u202eb"}), Theme())).title
 
 
 def test_a_choice_of_few_is_shown_at_once_and_one_of_many_is_a_list() -> None:
-    html = page_html.form(page(NEWS), Look())
+    html = render.form(page(NEWS), Theme())
     assert [it["type"] for it in attributes(html, "one")] == ["radio"] * 7
     assert [it.get("type") for it in attributes(html, "many")] == [None]
 
@@ -105,13 +105,13 @@ CONTROLS: dict[Kind, tuple[dict[str, Any], str, str | None]] = {
 @pytest.mark.parametrize("kind", Kind)
 def test_each_kind_of_field_has_its_control(kind: Kind) -> None:
     schema, tag, type_ = CONTROLS[kind]
-    html = page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look())
+    html = render.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Theme())
     [shown] = [(name, one.get("type")) for name, one in HtmlPage(html).tags if one.get("name") == "field.it"]
     assert shown == (tag, type_)
 
 
 def test_a_browser_checks_only_what_the_schema_says() -> None:
-    html = page_html.form(page(NEWS), Look())
+    html = render.form(page(NEWS), Theme())
     [code] = attributes(html, "code")
     assert (code["minlength"], code["title"]) == ("2", "Two letters")
     assert code["pattern"] is not None
@@ -131,18 +131,18 @@ def test_a_browser_checks_only_what_the_schema_says() -> None:
 )
 def test_a_phone_has_a_minus_where_a_number_may_have_one(schema: dict[str, Any], keyboard: str | None) -> None:
     definition = page({"title": "T", "fields": {"properties": {"it": schema}}})
-    [shown] = attributes(page_html.form(definition, Look()), "it")
+    [shown] = attributes(render.form(definition, Theme()), "it")
     assert (shown["type"], shown.get("inputmode")) == ("text", keyboard)
 
 
 @pytest.mark.parametrize(("language", "typed", "shown"), [("de", "1.5", "1,5"), ("en", " 007 ", "7"), ("es", "1e3", "1000")])
 def test_a_number_is_repeated_as_it_was_understood(language: str, typed: str, shown: str) -> None:
     definition = page({"title": "T", "fields": {"properties": {"it": {"type": "number"}, "none": {"type": "number"}}}})
-    values, look = {"it": [typed], "none": []}, Look(language)
+    values, theme = {"it": [typed], "none": []}, Theme(language)
     choice = Submission(definition.actions[0], {}, values)
-    for html in (page_html.confirm(definition, choice.action, values, look), page_html.done(definition, choice, AT, look)):
+    for html in (render.confirm(definition, choice.action, values, theme), render.done(definition, choice, AT, theme)):
         assert shown in HtmlPage(html).texts
-        assert look["no_answer"] in HtmlPage(html).texts
+        assert theme["no_answer"] in HtmlPage(html).texts
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_a_number_is_repeated_as_it_was_understood(language: str, typed: str, sh
 def test_a_browser_gets_only_a_pattern_that_it_reads_as_the_server_does(pattern: str, is_sent: bool) -> None:
     """Browsers compile it with the flag v, and write an error to the console if they cannot."""
     schema = {"type": "string", "pattern": pattern}
-    [shown] = attributes(page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look()), "it")
+    [shown] = attributes(render.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Theme()), "it")
     assert shown.get("pattern") == (rf"[\s\S]*(?:{pattern})[\s\S]*" if is_sent else None)
 
 
 def test_a_browser_is_told_the_length_but_does_not_cut_what_is_pasted() -> None:
     free = {"type": "string", "format": "textarea"}
     fields = {"short": {"type": "string", "maxLength": 5, "description": "A word."}, "free": free, "one": {"enum": ["a"]}}
-    html = page_html.form(page({"title": "T", "fields": {"properties": fields}}), Look())
+    html = render.form(page({"title": "T", "fields": {"properties": fields}}), Theme())
     shown = HtmlPage(html)
     assert shown.texts.count("Enter at most 5 characters.") == 1
     assert attributes(html, "short")[0]["aria-describedby"] == "f0-hint f0-limit"
@@ -204,7 +204,7 @@ LISTED = {"enum": ["a", "b", "c"]}
     ],
 )
 def test_a_field_says_its_limits_before_it_is_filled_in(schema: dict[str, Any], said: str) -> None:
-    shown = HtmlPage(page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look()))
+    shown = HtmlPage(render.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Theme()))
     tied = [one for _, one in shown.tags if "f0-limit" in (one.get("aria-describedby") or "")]
     named = [one for _, one in shown.tags if one.get("id") == "f0-limit"]
     assert (said in shown.texts, len(tied), len(named)) == ((True, 1, 1) if said else (False, 0, 0))
@@ -214,22 +214,22 @@ def test_a_limit_that_was_missed_stays_beside_its_error() -> None:
     definition = page({"title": "T", "fields": {"properties": {"it": {"type": "integer", "minimum": 1, "maximum": 500}}}})
     errors = page_form.read(definition, b"action=submit&field.it=501", "application/x-www-form-urlencoded")
     assert isinstance(errors, page_form.Errors)
-    html = page_html.form(definition, Look("fr"), errors=errors)
+    html = render.form(definition, Theme("fr"), errors=errors)
     assert "Saisissez une valeur de 1 à 500." in HtmlPage(html).texts
     assert attributes(html, "it")[0]["aria-describedby"] == "f0-limit f0-error"
 
 
 def test_the_brands_name_stands_alone_without_a_place_for_a_logo() -> None:
-    shown = HtmlPage(page_html.form(page({"title": "T"}), Look(name="Acme")))
+    shown = HtmlPage(render.form(page({"title": "T"}), Theme(name="Acme")))
     [at] = [at for at, (tag, _) in enumerate(shown.tags) if tag == "header"]
     assert (shown.tags[at + 1][0], shown.texts[0]) == ("main", "Acme")
 
 
 def test_enter_presses_none_of_several_buttons() -> None:
     two = {"title": "T", "actions": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}]}
-    first = next(one for tag, one in HtmlPage(page_html.form(page(two), Look())).tags if tag == "button")
+    first = next(one for tag, one in HtmlPage(render.form(page(two), Theme())).tags if tag == "button")
     assert "disabled" in first
-    assert HtmlPage(page_html.form(page({"title": "T"}), Look())).buttons == {"Submit": ("action", "submit")}
+    assert HtmlPage(render.form(page({"title": "T"}), Theme())).buttons == {"Submit": ("action", "submit")}
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_each_error_is_named_at_its_field_and_in_the_summary(wrong: dict[str, li
         "application/x-www-form-urlencoded",
     )
     assert isinstance(errors, page_form.Errors)
-    shown = HtmlPage(page_html.form(definition, Look("fr"), errors=errors))
+    shown = HtmlPage(render.form(definition, Theme("fr"), errors=errors))
     places = {field.name: at for at, field in enumerate(definition.fields)}
     assert shown.links == [f"#f{places[name]}" for name in errors.problems]
     ids = [one["id"] for _, one in shown.tags if "id" in one]
@@ -254,13 +254,13 @@ def test_each_error_is_named_at_its_field_and_in_the_summary(wrong: dict[str, li
 
 @pytest.mark.parametrize("url", ["https://example.com", "HTTP://example.com:8080/a?b#c", "mailto:ann@example.com?subject=a"])
 def test_a_link_of_an_accepted_scheme_is_shown(url: str) -> None:
-    [shown] = HtmlPage(page_html.form(page({"title": "T", "links": [{"url": url}]}), Look())).links
+    [shown] = HtmlPage(render.form(page({"title": "T", "links": [{"url": url}]}), Theme())).links
     assert shown == url
 
 
 def test_the_largest_definition_is_below_the_limit_as_html_or_refused() -> None:
-    page_html.check_size(page({"title": "T", "text": "<" * 10_000}))
+    render.check_size(page({"title": "T", "text": "<" * 10_000}))
     choices = [f"{at:03}" + "<" * 40 for at in range(80)]
     large = page({"title": "T", "fields": {"properties": {"a": {"enum": choices}, "b": {"enum": choices}}}})
     with pytest.raises(InvalidPage, match="60,000"):
-        page_html.check_size(large)
+        render.check_size(large)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, form, html, words
+from waitpoints.api.page import definition, form, render, words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission, Values
-from waitpoints.api.page.look import Look
+from waitpoints.api.page.theme import Theme
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
@@ -40,25 +40,25 @@ class Asked:
     people: "People | None" = None
 
     def form(self, values: Values | None = None, errors: Errors | None = None) -> str:
-        until, shown = self.read_timeout(), look(self.request)
-        return html.form(self.page, shown, until=_optional_time(until), values=values, errors=errors, people=self.people)
+        until, shown = self.read_timeout(), theme(self.request)
+        return render.form(self.page, shown, until=_optional_time(until), values=values, errors=errors, people=self.people)
 
     def confirm(self, action: Action, values: Values) -> str:
-        return html.confirm(self.page, action, values, look(self.request), people=self.people)
+        return render.confirm(self.page, action, values, theme(self.request), people=self.people)
 
 
 def show(request: Request, token_id: str) -> Response:
     """The page of a token as it is now, for whoever opened it. Raises TokenNotFound."""
     token = services.tokens.retrieve(token_id)
     page = definition.load(token.page) if token.page else None
-    return answer(request, page_of(token, page, look(request)))
+    return answer(request, page_of(token, page, theme(request)))
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
     """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
-    if refusal.status not in html.NOTICES:
+    if refusal.status not in render.NOTICES:
         return refusal
-    page = answer(request, html.notice(refusal.status, look(request)), refusal.status)
+    page = answer(request, render.notice(refusal.status, theme(request)), refusal.status)
     return replace(page, headers={**refusal.headers, **page.headers})
 
 
@@ -102,7 +102,7 @@ def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
 
 def read(request: Request, page: Page, body: bytes) -> Submission | NotConfirmed | GoBack | Errors:
     """Return what a body chooses on a page. A person's numbers are read as their page's language writes them."""
-    decimal = look(request).decimal if request.is_of_person else None
+    decimal = theme(request).decimal if request.is_of_person else None
     return form.read(page, body, request.headers.get("content-type", ""), decimal)
 
 
@@ -113,10 +113,10 @@ def answer_after_end(request: Request) -> Response:
     return Response("", 303, {"location": request.path["hash"].lower(), "cache-control": "no-store"})
 
 
-def look(request: Request) -> Look:
+def theme(request: Request) -> Theme:
     """The page's language, which the browser asks for, and the stack's brand."""
     name, color = services.brand
-    return Look(words.language(request.headers.get("accept-language", "")), name, color)
+    return Theme(words.language(request.headers.get("accept-language", "")), name, color)
 
 
 def _ask_here(asked: Asked, choice: Submission) -> Response:
@@ -134,7 +134,7 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return answer(request, html.done(page, choice, time_of(services.now()), look(request)))
+            return answer(request, render.done(page, choice, time_of(services.now()), theme(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
             return answer_after_end(request)
@@ -144,21 +144,21 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
             assert_never(never)
 
 
-def page_of(token: Token, page: Page | None, look: Look, people: "People | None" = None) -> str:
+def page_of(token: Token, page: Page | None, theme: Theme, people: "People | None" = None) -> str:
     """The page of a token as it is: the form, or how it ended. `people` is for one of its approvers; only they can answer."""
     until = _optional_time(token.timeout_at)
     match token.outcome:
         case None if page and page.approval and not people:
-            return html.unanswerable(page, look, until=until)
+            return render.unanswerable(page, theme, until=until)
         case None:
-            return html.form(page, look, until=until, people=people) if page else html.waiting(look, until=until)
+            return render.form(page, theme, until=until, people=people) if page else render.waiting(theme, until=until)
         case TimedOut(at):
-            return html.timed_out(time_of(at), look, page=page, people=people)
+            return render.timed_out(time_of(at), theme, page=page, people=people)
         case Failed(at):
-            return html.failed(time_of(at), look, page=page, people=people)
+            return render.failed(time_of(at), theme, page=page, people=people)
         case Completed(at, Output(json)):
             action = page.decided(json) if page and json else None
-            return html.decided(page, action, time_of(at), look, people=people) if page else html.ended(time_of(at), look)
+            return render.decided(page, action, time_of(at), theme, people=people) if page else render.ended(time_of(at), theme)
     assert_never(token.outcome)
 
 
@@ -173,5 +173,5 @@ def time_of(instant: int) -> datetime:
 def answer(request: Request, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
     if len(json_text.dumps(document).encode()) > MAX_ANSWER:
-        document, status = html.notice(413, look(request)), 413
-    return Response(document, status, html.headers(look(request)))
+        document, status = render.notice(413, theme(request)), 413
+    return Response(document, status, render.headers(theme(request)))

@@ -2,7 +2,7 @@
 
 from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import load, parse
-from waitpoints.api.page.standing import Standing, find_asked
+from waitpoints.api.page.progress import Progress, find_asked
 from waitpoints.token import Answer, Token
 
 PAGE = load(
@@ -32,17 +32,17 @@ def test_who_is_asked_changes_with_the_escalation() -> None:
 
 
 def test_who_has_answered_and_who_has_not() -> None:
-    standing = Standing(PAGE, token(ANSWER), ANN)
-    assert (standing.given(), standing.missing()) == ([(BO, ANSWER)], [ANN, CY])
-    assert Standing(PAGE, token(ANSWER, escalated_at=1)).missing() == [ANN, CY, LEA]
+    progress = Progress(PAGE, token(ANSWER), ANN)
+    assert (progress.given(), progress.missing()) == ([(BO, ANSWER)], [ANN, CY])
+    assert Progress(PAGE, token(ANSWER, escalated_at=1)).missing() == [ANN, CY, LEA]
 
 
 def test_the_own_answer_is_that_of_who_looks() -> None:
-    assert Standing(PAGE, token(ANSWER), BO).own_answer == ANSWER
-    assert Standing(PAGE, token(ANSWER), ANN).own_answer is None
-    assert Standing(PAGE, token(ANSWER)).own_answer is None
+    assert Progress(PAGE, token(ANSWER), BO).own_answer == ANSWER
+    assert Progress(PAGE, token(ANSWER), ANN).own_answer is None
+    assert Progress(PAGE, token(ANSWER)).own_answer is None
 
 
 def test_each_action_is_counted() -> None:
     answers = (ANSWER, Answer("ann", "no", "{}", 2), Answer("cy", "yes", "{}", 3))
-    assert Standing(PAGE, token(*answers)).chosen() == {"yes": 2, "no": 1}
+    assert Progress(PAGE, token(*answers)).chosen() == {"yes": 2, "no": 1}

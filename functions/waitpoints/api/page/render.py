@@ -15,9 +15,9 @@ from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.input import without_bidi_controls
-from waitpoints.api.page.look import Look, isolated, strong
 from waitpoints.api.page.markup import Markup, element, join, literal
+from waitpoints.api.page.submitted import without_bidi_controls
+from waitpoints.api.page.theme import Theme, isolated, strong
 from waitpoints.errors import InvalidPage
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
 
 
-def headers(look: Look) -> dict[str, str]:
+def headers(theme: Theme) -> dict[str, str]:
     """Return the headers of every page. `referrer-policy` keeps the callback URL from the sites that a page links to."""
-    policy = f"default-src 'none'; style-src {page_style.source(look.color)}; img-src data:; form-action 'self'; "
+    policy = f"default-src 'none'; style-src {page_style.source(theme.color)}; img-src data:; form-action 'self'; "
     return {
         "content-type": "text/html; charset=utf-8",
-        "content-language": look.language,
+        "content-language": theme.language,
         "content-security-policy": policy + "frame-ancestors 'none'; base-uri 'none'",
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",
@@ -45,23 +45,23 @@ def headers(look: Look) -> dict[str, str]:
 
 def check_size(page: Page) -> None:
     """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
-    looks = [Look(language, "x" * 100) for language in words.WORDS]
-    longest = max(len(form(page, look, people=_fullest(page, look)).encode()) for look in looks)
+    themes = [Theme(language, "x" * 100) for language in words.WORDS]
+    longest = max(len(form(page, theme, people=_fullest(page, theme)).encode()) for theme in themes)
     if longest > MAX_BYTES:
         raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
 
 
-def _fullest(page: Page, look: Look) -> "People | None":
+def _fullest(page: Page, theme: Theme) -> "People | None":
     if page.approval is None:
         return None
     from waitpoints.api.page import people  # noqa: PLC0415 - only for pages with approvers
 
-    return people.fullest(page, look)
+    return people.fullest(page, theme)
 
 
 def form(
     page: Page,
-    look: Look,
+    theme: Theme,
     *,
     until: datetime | None = None,
     values: Values | None = None,
@@ -76,113 +76,113 @@ def form(
     if errors:
         values = errors.values
     if values is None:
-        values = {field.name: field.default_texts(look.decimal) for field in page.fields}
+        values = {field.name: field.default_texts(theme.decimal) for field in page.fields}
     fields = [
-        _field(look, at, field, values.get(field.name, ()), problems.get(field.name)) for at, field in enumerate(page.fields)
+        _field(theme, at, field, values.get(field.name, ()), problems.get(field.name)) for at, field in enumerate(page.fields)
     ]
     return _document(
-        look,
-        f"{look['error']}: {page.title}" if errors else page.title,
-        _summary(look, page, errors) if errors else None,
-        _question(look, page),
+        theme,
+        f"{theme['error']}: {page.title}" if errors else page.title,
+        _summary(theme, page, errors) if errors else None,
+        _question(theme, page),
         people.greeting() if people else None,
-        element("form", _no_implicit_submission(page), fields, _buttons(look, page), method="post"),
-        _until(look, until),
+        element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
+        _until(theme, until),
         people.state() if people else None,
     )
 
 
-def confirm(page: Page, action: Action, values: Values, look: Look, *, people: "People | None" = None) -> str:
+def confirm(page: Page, action: Action, values: Values, theme: Theme, *, people: "People | None" = None) -> str:
     """The second question of a page with `confirm`. Its form repeats the values of the first, out of sight."""
     hidden = [_hidden("action", action.id)]
     hidden += [_hidden(page_form.PREFIX + field.name, text) for field in page.fields for text in values[field.name]]
-    label = look.label(action)
+    label = theme.label(action)
     style = "danger full" if action.style == "danger" else "primary"
-    yes = element("button", look.sentence("confirm", choice=isolated(label)), name="confirmed", value="yes", class_=style)
-    no = element("button", look["go_back"], name="confirmed", value="no")
+    yes = element("button", theme.sentence("confirm", choice=isolated(label)), name="confirmed", value="yes", class_=style)
+    no = element("button", theme["go_back"], name="confirmed", value="no")
     return _document(
-        look,
-        f"{look['confirm_heading']}: {page.title}",
+        theme,
+        f"{theme['confirm_heading']}: {page.title}",
         element("p", page.title, class_="context", dir="auto"),
-        element("h1", look["confirm_heading"]),
-        element("p", look.sentence("confirm_text", choice=strong(label))),
-        _answers(look, page, values),
+        element("h1", theme["confirm_heading"]),
+        element("p", theme.sentence("confirm_text", choice=strong(label))),
+        _answers(theme, page, values),
         people.greeting() if people else None,
         element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
     )
 
 
-def answered(page: Page, look: Look, people: "People", values: Values | None = None) -> str:
+def answered(page: Page, theme: Theme, people: "People", values: Values | None = None) -> str:
     """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise.
 
     `values` are what this request filled in.
     """
-    heading, said = ("first_heading", "first_text") if people.standing.is_late else ("recorded_heading", "done_text")
-    rest = element("p", look["others_text"], " ", look["close"], class_="muted")
+    heading, said = ("first_heading", "first_text") if people.progress.is_late else ("recorded_heading", "done_text")
+    rest = element("p", theme["others_text"], " ", theme["close"], class_="muted")
     return _state(
-        look, "good", look[heading], people.own_choice(said), _answers(look, page, values), rest, people.state(), page=page
+        theme, "good", theme[heading], people.own_choice(said), _answers(theme, page, values), rest, people.state(), page=page
     )
 
 
-def unanswerable(page: Page, look: Look, *, until: datetime | None = None) -> str:
+def unanswerable(page: Page, theme: Theme, *, until: datetime | None = None) -> str:
     """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
-    why = [element("h2", look["own_link_heading"]), element("p", look["own_link_text"])]
-    return _document(look, page.title, _question(look, page), element("div", why, class_="note"), _until(look, until))
+    why = [element("h2", theme["own_link_heading"]), element("p", theme["own_link_text"])]
+    return _document(theme, page.title, _question(theme, page), element("div", why, class_="note"), _until(theme, until))
 
 
-def done(page: Page, choice: Submission, at: datetime, look: Look, *, people: "People | None" = None) -> str:
+def done(page: Page, choice: Submission, at: datetime, theme: Theme, *, people: "People | None" = None) -> str:
     """What the person chose and filled in, in the answer to the request that settled the token."""
-    said = element("p", look.sentence("done_text", choice=strong(look.label(choice.action))))
-    close = element("p", look["close"], class_="muted")
-    filled_in, state = _answers(look, page, choice.values), people.state() if people else None
-    return _state(look, "good", look["done_heading"], said, _when(look, at), filled_in, close, state, page=page)
+    said = element("p", theme.sentence("done_text", choice=strong(theme.label(choice.action))))
+    close = element("p", theme["close"], class_="muted")
+    filled_in, state = _answers(theme, page, choice.values), people.state() if people else None
+    return _state(theme, "good", theme["done_heading"], said, _when(theme, at), filled_in, close, state, page=page)
 
 
-def decided(page: Page, action: Action | None, at: datetime, look: Look, *, people: "People | None" = None) -> str:
+def decided(page: Page, action: Action | None, at: datetime, theme: Theme, *, people: "People | None" = None) -> str:
     """A page that was decided before. `action` is None if the token was completed in another way."""
     if action is None:
-        return ended(at, look, page=page, people=people)
-    said = element("p", look.sentence("decided_text", choice=strong(look.label(action))))
+        return ended(at, theme, page=page, people=people)
+    said = element("p", theme.sentence("decided_text", choice=strong(theme.label(action))))
     said = join(said, people.decided_by() if people else None)
-    return _over(look, "good", look["decided_heading"], said, at, page, people)
+    return _over(theme, "good", theme["decided_heading"], said, at, page, people)
 
 
-def ended(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
+def ended(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that was completed, with or without a page."""
-    said = join(element("p", look["completed_text"]), people.decided_by() if people else None)
-    return _over(look, "good", look["completed_heading"], said, at, page, people)
+    said = join(element("p", theme["completed_text"]), people.decided_by() if people else None)
+    return _over(theme, "good", theme["completed_heading"], said, at, page, people)
 
 
-def failed(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
+def failed(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that was failed, with or without a page. The reason is not shown: anyone may open the link."""
-    return _over(look, "alert", look["failed_heading"], element("p", look["failed_text"]), at, page, people)
+    return _over(theme, "alert", theme["failed_heading"], element("p", theme["failed_text"]), at, page, people)
 
 
-def timed_out(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
+def timed_out(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that timed out, with or without a page."""
-    return _over(look, "clock", look["ended_heading"], element("p", look["ended_text"]), at, page, people)
+    return _over(theme, "clock", theme["ended_heading"], element("p", theme["ended_text"]), at, page, people)
 
 
-def _over(look: Look, icon: str, heading: str, said: Markup, at: datetime, page: Page | None, people: "People | None") -> str:
+def _over(theme: Theme, icon: str, heading: str, said: Markup, at: datetime, page: Page | None, people: "People | None") -> str:
     """A token that has ended, with the answers that came."""
     late, answers = (people.late(), people.state()) if people else (None, None)
     late = late and element("div", late, class_="note")
-    return _state(look, icon, heading, late, said, _when(look, at), answers, page=page)
+    return _state(theme, icon, heading, late, said, _when(theme, at), answers, page=page)
 
 
-def waiting(look: Look, *, until: datetime | None = None) -> str:
+def waiting(theme: Theme, *, until: datetime | None = None) -> str:
     """A waiting token without a page: nothing to press."""
-    return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), _until(look, until))
+    return _state(theme, "clock", theme["waiting_heading"], element("p", theme["waiting_text"]), _until(theme, until))
 
 
 NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
 """The words of a refusal by its status."""
 
 
-def notice(status: int, look: Look) -> str:
+def notice(status: int, theme: Theme) -> str:
     """The page of a refusal with one of the statuses in NOTICES."""
     name = NOTICES[status]
-    return _state(look, "alert", look[f"{name}_heading"], element("p", look[f"{name}_text"]))
+    return _state(theme, "alert", theme[f"{name}_heading"], element("p", theme[f"{name}_text"]))
 
 
 _ICONS = {
@@ -194,9 +194,9 @@ _SVG = '<svg class="icon {}" viewBox="0 0 48 48" fill="none" stroke="currentColo
 _SVG += 'stroke-linejoin="round" aria-hidden="true">{}</svg>'
 
 
-def _state(look: Look, icon: str, heading: str, *children: Markup | None, page: Page | None = None) -> str:
+def _state(theme: Theme, icon: str, heading: str, *children: Markup | None, page: Page | None = None) -> str:
     return _document(
-        look,
+        theme,
         f"{heading}: {page.title}" if page else heading,
         literal(_SVG.format(icon, _ICONS[icon])),
         element("p", page.title, class_="context", dir="auto") if page else None,
@@ -205,20 +205,20 @@ def _state(look: Look, icon: str, heading: str, *children: Markup | None, page: 
     )
 
 
-def _document(look: Look, title: str, *main: Markup | None) -> str:
-    name = f" · {look.name}" if look.name else ""
+def _document(theme: Theme, title: str, *main: Markup | None) -> str:
+    name = f" · {theme.name}" if theme.name else ""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("title", without_bidi_controls(title) + name),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("link", rel="icon", href=_icon(look.color)),
-        element("style", literal(page_style.sheet(look.color))),
+        element("link", rel="icon", href=_icon(theme.color)),
+        element("style", literal(page_style.sheet(theme.color))),
     )
-    brand = element("header", look.name, dir="auto") if look.name else None
+    brand = element("header", theme.name, dir="auto") if theme.name else None
     body = element("body", brand, element("main", *main))
-    return "<!doctype html>" + element("html", head, body, lang=look.language)
+    return "<!doctype html>" + element("html", head, body, lang=theme.language)
 
 
 def _icon(color: str) -> str:
@@ -227,34 +227,34 @@ def _icon(color: str) -> str:
     return "data:image/svg+xml," + quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{square}</svg>')
 
 
-def _question(look: Look, page: Page) -> Markup:
+def _question(theme: Theme, page: Page) -> Markup:
     """What a page asks, above its form."""
     return join(
         element("h1", page.title, dir="auto"),
         element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
-        _links(look, page.links) if page.links else None,
+        _links(theme, page.links) if page.links else None,
     )
 
 
-def _until(look: Look, until: datetime | None) -> Markup | None:
-    return element("p", look.sentence("open_until", time=look.time(until)), class_="until") if until else None
+def _until(theme: Theme, until: datetime | None) -> Markup | None:
+    return element("p", theme.sentence("open_until", time=theme.time(until)), class_="until") if until else None
 
 
-def _when(look: Look, at: datetime) -> Markup:
-    return element("p", look.time(at), class_="muted")
+def _when(theme: Theme, at: datetime) -> Markup:
+    return element("p", theme.time(at), class_="muted")
 
 
-def _links(look: Look, links: Sequence[Link]) -> Markup:
-    return element("ul", [element("li", _link(look, link)) for link in links], class_="links", aria_label=look["links"])
+def _links(theme: Theme, links: Sequence[Link]) -> Markup:
+    return element("ul", [element("li", _link(theme, link)) for link in links], class_="links", aria_label=theme["links"])
 
 
-def _link(look: Look, link: Link) -> Markup:
+def _link(theme: Theme, link: Link) -> Markup:
     """A link to a site opens in a new tab, so that what was filled in is not lost."""
     label = element("bdi", link.label)
     if link.url.lower().startswith("mailto:"):
         return element("a", label, href=link.url)
     opened = element("a", label, href=link.url, target="_blank", rel="noopener noreferrer")
-    return join(opened, " ", element("small", f"({look['new_tab']})"))
+    return join(opened, " ", element("small", f"({theme['new_tab']})"))
 
 
 def _no_implicit_submission(page: Page) -> Markup | None:
@@ -262,12 +262,12 @@ def _no_implicit_submission(page: Page) -> Markup | None:
     return element("button", type="submit", disabled=True, hidden=True) if len(page.actions) > 1 else None
 
 
-def _buttons(look: Look, page: Page) -> Markup:
+def _buttons(theme: Theme, page: Page) -> Markup:
     plain = "" if any(action.style == "primary" for action in page.actions) else "primary"
     buttons = [
         element(
             "button",
-            isolated(look.label(action)),
+            isolated(theme.label(action)),
             name="action",
             value=action.id,
             class_=(action.style or plain) + (" full" if len(page.actions) == 1 else ""),
@@ -281,52 +281,52 @@ def _hidden(name: str, value: str) -> Markup:
     return element("input", type="hidden", name=name, value=value)
 
 
-def _summary(look: Look, page: Page, errors: Errors) -> Markup:
+def _summary(theme: Theme, page: Page, errors: Errors) -> Markup:
     """The errors, each with a link to its field. It has the focus when the page opens."""
-    whole = element("p", _problem(look, errors.whole)) if errors.whole else None
+    whole = element("p", _problem(theme, errors.whole)) if errors.whole else None
     found = [
-        element("li", element("a", element("bdi", field.title), ": ", _problem(look, problem), href=f"#f{at}"))
+        element("li", element("a", element("bdi", field.title), ": ", _problem(theme, problem), href=f"#f{at}"))
         for at, field in enumerate(page.fields)
         if (problem := errors.problems.get(field.name))
     ]
-    heading = element("h2", look["summary"], id="summary")
+    heading = element("h2", theme["summary"], id="summary")
     listed = element("ul", found) if found else None
     return element(
         "div", heading, whole, listed, class_="summary", role="alert", tabindex="-1", autofocus=True, aria_labelledby="summary"
     )
 
 
-def _problem(look: Look, problem: Problem) -> str:
-    return words.problem(look.language, problem)
+def _problem(theme: Theme, problem: Problem) -> str:
+    return words.problem(theme.language, problem)
 
 
-def _answers(look: Look, page: Page, values: Values | None) -> Markup | None:
+def _answers(theme: Theme, page: Page, values: Values | None) -> Markup | None:
     """What a person has filled in, as it was understood. None if a page has no fields, or a program sent JSON."""
     if values is None or not page.fields:
         return None
     rows = [
-        [element("dt", field.title, dir="auto"), element("dd", _answer(look, field, values[field.name]), dir="auto")]
+        [element("dt", field.title, dir="auto"), element("dd", _answer(theme, field, values[field.name]), dir="auto")]
         for field in page.fields
     ]
-    return join(element("h2", look["answers"]), element("dl", [element("div", row) for row in rows]))
+    return join(element("h2", theme["answers"]), element("dl", [element("div", row) for row in rows]))
 
 
-def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
+def _answer(theme: Theme, field: Field, texts: Sequence[str]) -> str:
     if field.kind is Kind.YES_NO:
-        return look["yes"] if read_box(texts) is True else look["no"]
+        return theme["yes"] if read_box(texts) is True else theme["no"]
     if field.is_number:
-        number = from_texts(field, texts, look.decimal)
-        return look["no_answer"] if number is None else words.number(look.language, number)
+        number = from_texts(field, texts, theme.decimal)
+        return theme["no_answer"] if number is None else words.number(theme.language, number)
     titles = {choice.text: choice.title for choice in field.choices}
-    return "\n".join(titles.get(text, text) for text in texts).strip() or look["no_answer"]
+    return "\n".join(titles.get(text, text) for text in texts).strip() or theme["no_answer"]
 
 
-def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
+def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
     """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
     hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
-    limits = words.limits(look.language, field)
+    limits = words.limits(theme.language, field)
     limit = element("p", limits, class_="hint", id=f"f{at}-limit") if limits else None
-    error = element("p", _problem(look, problem), class_="error", id=f"f{at}-error") if problem else None
+    error = element("p", _problem(theme, problem), class_="error", id=f"f{at}-error") if problem else None
     parts = {"hint": hint, "limit": limit, "error": error}
     described = " ".join(f"f{at}-{name}" for name, shown in parts.items() if shown) or None
     shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
@@ -336,13 +336,13 @@ def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Pro
             f"f{at}", "checkbox", field, YES, field.title, read_box(texts) is True, required=field.must_be_ticked, **shared
         )
         return element("div", box, hint, error, class_=f"field box{invalid}")
-    optional = None if field.required else element("span", f" ({look['optional']})", class_="optional")
+    optional = None if field.required else element("span", f" ({theme['optional']})", class_="optional")
     title = join(element("bdi", field.title), optional)
     if kind := _group(field):
         choices = _choices(f"f{at}", kind, field, texts)
         legend = element("legend", title)
         return element("fieldset", legend, hint, limit, error, choices, class_=f"field{invalid}", aria_describedby=described)
-    control = _control(look, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
+    control = _control(theme, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
     label = element("label", title, for_=f"f{at}")
     return element("div", label, hint, limit, error, control, class_=f"field{invalid}")
 
@@ -369,7 +369,7 @@ def _choice(id_: str, type_: str, field: Field, value: str, title: str, chosen: 
     return element("div", box, element("label", title, for_=id_, dir="auto"), class_="choice")
 
 
-def _control(look: Look, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
+def _control(theme: Theme, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
     shared = {"name": page_form.PREFIX + field.name, "required": field.required, "class_": "control", **attributes}
     short = {**shared, "class_": "control short"}
     schema = field.schema
@@ -381,7 +381,7 @@ def _control(look: Look, field: Field, text: str, problem: Problem | None, **att
                 element("option", choice.title, value=choice.text, selected=choice.text == text, dir="auto")
                 for choice in field.choices
             ]
-            return element("select", element("option", look["choose"], value=""), options, **shared)
+            return element("select", element("option", theme["choose"], value=""), options, **shared)
         case Kind.LONG_TEXT:  # HTML drops the first line break
             return element("textarea", literal("\n"), text, dir="auto", rows="5", **lengths, **shared)
         case Kind.TEXT | Kind.EMAIL:

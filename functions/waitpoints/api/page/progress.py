@@ -9,7 +9,7 @@ from waitpoints.token import Answer, Completed, Token
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Progress:
     """A token whose page has approvers. `person` is who looks at it; None is somebody who cannot answer.
 
     `is_late`: what this person has just chosen changes nothing. Either they had answered otherwise, or the token had ended.
@@ -22,7 +22,7 @@ class Standing:
 
     @property
     def approval(self) -> Approval:
-        assert self.page.approval is not None, "only a page with approvers has a standing"
+        assert self.page.approval is not None, "only a page with approvers has progress"
         return self.page.approval
 
     @property
