@@ -21,7 +21,7 @@ from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.api.page.approvers import MAX_APPROVERS
 from waitpoints.aws.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
-from waitpoints.reminding import MOST_EVERY
+from waitpoints.timers.reminders import MOST_EVERY
 from waitpoints.token import MAX_WAITERS
 
 INIT = 0.4  # seconds that Lambda bills for the start of a function

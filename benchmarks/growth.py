@@ -11,7 +11,7 @@ from benchmarks.figures import Figures, table
 from benchmarks.large_table import Calls, LargeTable, large_table
 from in_process.api_gateway import TOKENS as LIST
 from in_process.moto_stack import moto_stack
-from waitpoints.rounds import AT_ONCE
+from waitpoints.doctor.scan import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)
 MOST_UNITS, MOST_TIME = 0.05, 0.5  # by how much more than the table the units and the time of a round may grow

@@ -13,9 +13,9 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.rounds import Report
-from waitpoints.table_pass import DAY, Place
-from waitpoints.unfinished import Undone
+from waitpoints.doctor.repair import Undone
+from waitpoints.doctor.scan import Report
+from waitpoints.scan_state import DAY, Place
 from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in the response

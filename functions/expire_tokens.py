@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
-from waitpoints.waking import Named
+from waitpoints.timers.due import Named
 from waitpoints.wiring import services
 
 services.build_at_start("waking", "step_functions_client")

@@ -13,12 +13,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry, unreadable
+from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import is_settled, waiter_count
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resuming import NotResumed
-from waitpoints.unreadable import token_id_of
+from waitpoints.stream import unreadable
+from waitpoints.stream.unreadable import token_id_of
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "noticing")

@@ -7,8 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry, unreadable
+from waitpoints import telemetry
 from waitpoints.aws.items import plain, token_from
+from waitpoints.stream import unreadable
 from waitpoints.token import Token
 from waitpoints.wiring import services
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.growth import Size, over_budget
 from benchmarks.large_table import Calls
-from waitpoints.rounds import AT_ONCE
+from waitpoints.doctor.scan import AT_ONCE
 
 
 def size(tokens: int) -> Size:

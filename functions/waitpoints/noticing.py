@@ -8,12 +8,13 @@ and timers of later records need not wait, and nothing is lost with the stream's
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waitpoints import telemetry, unreadable
+from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
 from waitpoints.ports import NoticeQueue
 from waitpoints.resuming import Clock
+from waitpoints.stream import unreadable
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
 CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed

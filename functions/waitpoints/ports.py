@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from waitpoints.table_pass import Key, Progress, Waiting
+from waitpoints.scan_state import Key, Progress, Waiting
 from waitpoints.token import (
     Answer,
     Attachment,

@@ -12,7 +12,6 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 if TYPE_CHECKING:
-    from waitpoints.announcer import Announcer
     from waitpoints.aws.dead_letters import DeadLetters
     from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
@@ -27,18 +26,19 @@ if TYPE_CHECKING:
     from waitpoints.aws.timers import Timers
     from waitpoints.credentials import Credentials
     from waitpoints.decisions import Decisions
+    from waitpoints.doctor.scan import Rounds
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.key_cache import KeyCache
     from waitpoints.keys import Keys
     from waitpoints.noticing import Noticing
     from waitpoints.resuming import Resuming
-    from waitpoints.rounds import Rounds
-    from waitpoints.starting import Starting
+    from waitpoints.stream.event_publisher import Announcer
     from waitpoints.timeouts import Limits
+    from waitpoints.timers.due import Waking
+    from waitpoints.timers.starter import Starting
     from waitpoints.tokens import Tokens
     from waitpoints.urls import Urls
-    from waitpoints.waking import Waking
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries. In Lambda, boto3 does not check parameters again that
@@ -130,9 +130,9 @@ class Services:
         from waitpoints.aws.doctor_store import DoctorStore
         from waitpoints.aws.due_index import DueIndex
         from waitpoints.aws.items import OVERDUE
-        from waitpoints.overdue import Overdue
-        from waitpoints.rounds import Rounds
-        from waitpoints.unfinished import Finishing
+        from waitpoints.doctor.overdue import Overdue
+        from waitpoints.doctor.repair import Finishing
+        from waitpoints.doctor.scan import Rounds
 
         overdue = Overdue(DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"], OVERDUE))
         store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"], self.store.count_replies)
@@ -267,7 +267,7 @@ class Services:
 
     @cached_property
     def waking(self) -> "Waking":
-        from waitpoints.waking import Waking
+        from waitpoints.timers.due import Waking
 
         return Waking(self.tokens, self.store, self.timers, self.now)
 
@@ -279,7 +279,7 @@ class Services:
 
     @cached_property
     def starting(self) -> "Starting":
-        from waitpoints.starting import Starting
+        from waitpoints.timers.starter import Starting
 
         return Starting(self.due_index, self.timers, self.now, CONNECTIONS)
 
@@ -294,8 +294,8 @@ class Services:
         """None if the stack has no event bus. Then its modules are not imported."""
         if not (bus := os.environ.get("EVENT_BUS_NAME")):
             return None
-        from waitpoints.announcer import Announcer
         from waitpoints.aws.event_bus import EventBus
+        from waitpoints.stream.event_publisher import Announcer
 
         event_bus = EventBus(lambda: self.events_client, bus)
         return Announcer(event_bus, self.store, self.dead_letters, self.outputs.bucket, self.now)

@@ -11,7 +11,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.secret import FakeSecret
 from tests.support.fakes.in_memory import InMemory
-from waitpoints import reminding
+from waitpoints.timers import reminders
 from waitpoints.token import Token as StoredToken
 
 
@@ -373,15 +373,15 @@ def test_reminders_are_counted_as_the_stack_sends_them(remind: Any, timeout: str
     timeout_at = round(shown.timeout_at.timestamp() * 1000) if shown.timeout_at else None
     stored = StoredToken(id=made.id, created_at=created_at, timeout_at=timeout_at, page=json.dumps(page))
     now = created_at + hours * 3_600_000
-    while (wakes := reminding.next_wake(stored)) is not None and wakes <= now and wakes != timeout_at:
-        asked = reminding.ask(stored, wakes)
+    while (wakes := reminders.next_wake(stored)) is not None and wakes <= now and wakes != timeout_at:
+        asked = reminders.ask(stored, wakes)
         assert asked
         stored = asked
 
     assert shown.reminders
     assert shown.reminders.count == stored.reminded_count
     sent = [round(it.timestamp() * 1000) if it else None for it in (shown.reminders.last_at, shown.reminders.next_at)]
-    assert sent == [stored.reminded_at, reminding.next_reminder(stored) if shown.status == "WAITING" else None]
+    assert sent == [stored.reminded_at, reminders.next_reminder(stored) if shown.status == "WAITING" else None]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda it: str(it)[:60])

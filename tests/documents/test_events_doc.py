@@ -13,7 +13,7 @@ from moto.events.models import EventPattern
 from local.stack import ROOT
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
 from waitpoints.event import SOURCE
-from waitpoints.settled_event import settled_event
+from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
 
 PAGE = (ROOT / "docs" / "events.md").read_text()

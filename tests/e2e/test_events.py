@@ -1,6 +1,6 @@
 """The examples in examples/events_… on the deployed stack: no settled token is without its event.
 
-The emulator refuses only the content of an event. What else can fail is tested with a fake: `unit/test_announcer.py`.
+The emulator refuses only the content of an event. `test_event_publisher.py` has what else can fail.
 """
 
 import json

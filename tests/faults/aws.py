@@ -35,11 +35,11 @@ from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire
 from waitpoints import telemetry, wiring
 from waitpoints.aws.items import CURSORS, plain, token_item
-from waitpoints.starting import AHEAD
+from waitpoints.timers.starter import AHEAD
 from waitpoints.token import Token, WaiterKind
 from waitpoints.wiring import services
 
-IN_PARALLEL = ("waitpoints.starting", "waitpoints.rounds")
+IN_PARALLEL = ("waitpoints.timers.starter", "waitpoints.doctor.scan")
 """The modules that make calls in parallel."""
 RESUMES = ("stepfunctions.", "lambda.")
 FOREVER = 10**15  # epoch milliseconds

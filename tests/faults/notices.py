@@ -21,7 +21,7 @@ from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import definition
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
-from waitpoints.reminding import plan_of
+from waitpoints.timers.reminders import plan_of
 from waitpoints.token import Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
 

@@ -33,9 +33,9 @@ from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
 from waitpoints.api.notices import posting
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
+from waitpoints.timers.due import Waking
 from waitpoints.token import Token, WaiterKind, iso
 from waitpoints.tokens import Tokens
-from waitpoints.waking import Waking
 from waitpoints.wiring import services
 from waitpoints_local import slack_stand_in
 

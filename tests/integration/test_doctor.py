@@ -12,9 +12,9 @@ from in_process.fakes.clock import FakeClock
 from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Context
-from waitpoints import rounds
 from waitpoints.aws import doctor_store
-from waitpoints.overdue import Overdue
+from waitpoints.doctor import scan
+from waitpoints.doctor.overdue import Overdue
 from waitpoints.token import Completed, NewToken, Unchecked, Waiter
 from waitpoints.wiring import services
 
@@ -70,7 +70,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: PARTS)
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", remaining)
 
-    monkeypatch.setattr(rounds, "AT_ONCE", 1)
+    monkeypatch.setattr(scan, "AT_ONCE", 1)
     return limit
 
 
@@ -169,7 +169,7 @@ class TestARound:
     def test_that_leaves_more_undone_than_it_can_remember_is_repeated(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rounds, "MOST_REMEMBERED", 2)
+        monkeypatch.setattr(scan, "MOST_REMEMBERED", 2)
         tokens = {undelivered()[0] for _ in range(3)}
         clock.advance(2 * MINUTE)
         with monkeypatch.context() as failing:

@@ -14,7 +14,7 @@ from waitpoints.aws.doctor_store import PART_BYTES, DoctorStore
 from waitpoints.aws.items import DOCTOR, PLACE, REPLIES, TOKEN, plain, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import Page
-from waitpoints.table_pass import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
+from waitpoints.scan_state import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
 from waitpoints.token import Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Unchecked, Waiter
 from waitpoints.wiring import services
 

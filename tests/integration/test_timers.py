@@ -26,8 +26,9 @@ from waitpoints.aws.items import key_primary_key
 from waitpoints.aws.messages import ATTEMPTS
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor
-from waitpoints.reminding import plan_of
-from waitpoints.starting import AHEAD
+from waitpoints.timers.due import PATIENCE
+from waitpoints.timers.reminders import plan_of
+from waitpoints.timers.starter import AHEAD
 from waitpoints.token import (
     NEAR,
     Completed,
@@ -43,7 +44,6 @@ from waitpoints.token import (
     iso,
 )
 from waitpoints.waiter_result import Success
-from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000

@@ -14,8 +14,8 @@ from tests.support.fakes.in_memory import InMemory
 from waitpoints import telemetry
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.key_cache import LOOK_AGAIN_AFTER
-from waitpoints.settled_event import settled_event
-from waitpoints.waiting_event import REMINDER, News, waiting_event
+from waitpoints.stream.settled_event import settled_event
+from waitpoints.stream.waiting_event import REMINDER, News, waiting_event
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 KEY = "team-a:order"

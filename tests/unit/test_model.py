@@ -50,6 +50,7 @@ from waitpoints.ids import new_id
 from waitpoints.keys import Kept, NotAwaited
 from waitpoints.listing import ListQuery
 from waitpoints.ports import Cursor
+from waitpoints.timers.due import PATIENCE
 from waitpoints.token import (
     NEAR,
     Completed,
@@ -71,7 +72,6 @@ from waitpoints.token import (
 )
 from waitpoints.tokens import Ended, Settled
 from waitpoints.waiter_result import Failure, Success
-from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
 
 RUNS, STEPS = 150, 60
@@ -279,7 +279,7 @@ class Life(RuleBasedStateMachine):
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
         self.api = Api(TEMPLATE, self.world.api_key.read_current())
-        self.patches.setattr("waitpoints.starting.SLICE", 2)
+        self.patches.setattr("waitpoints.timers.starter.SLICE", 2)
         self.patches.setattr("secrets.randbits", random.Random(0).getrandbits)  # noqa: S311 - the index has ids in order
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}

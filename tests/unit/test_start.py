@@ -55,7 +55,7 @@ HEAVY = [
     "waitpoints.key_cache",
     *KEYS,
 ]
-OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
+OF_EVENTS = ["waitpoints.stream.event_publisher", "waitpoints.aws.event_bus", "waitpoints.stream.settled_event"]
 
 
 @pytest.mark.parametrize(("bus", "imported"), [("", [False]), ("orders", [False, *OF_EVENTS])])

@@ -85,7 +85,7 @@ def _escalation(token: Token, escalation: "Escalation") -> dict[str, Any]:
 
 
 def _reminders(token: Token) -> dict[str, Any]:
-    from waitpoints.reminding import next_reminder  # noqa: PLC0415 - only for pages with reminders
+    from waitpoints.timers.reminders import next_reminder  # noqa: PLC0415 - only for pages with reminders
 
     following = next_reminder(token) if token.outcome is None else None
     return present({"count": token.reminded_count, "lastAt": _iso(token.reminded_at), "nextAt": _iso(following)})

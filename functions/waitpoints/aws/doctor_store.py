@@ -24,7 +24,7 @@ from waitpoints.aws.items import (
 )
 from waitpoints.aws.store import HAS_NO_TIMEOUT, HAS_NO_WAKE, IS_DUE, IS_WAITING
 from waitpoints.ports import Page
-from waitpoints.table_pass import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
+from waitpoints.scan_state import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -1,7 +1,7 @@
 """The timer queue: a message on it has a token looked at, precise to the second.
 
 A message only names the token. One that arrives early, late, twice or for a settled token is therefore harmless, and completing
-a token cancels nothing. SQS delays a message by at most 15 minutes. `waitpoints.waking` says who sends which message when.
+a token cancels nothing. SQS delays a message by at most 15 minutes. `waitpoints.timers.due` says who sends which message when.
 """
 
 from collections.abc import Sequence

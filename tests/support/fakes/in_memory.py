@@ -27,12 +27,12 @@ from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.key_cache import KeyCache
 from waitpoints.keys import Keys
 from waitpoints.resuming import Resuming
-from waitpoints.starting import Starting
 from waitpoints.timeouts import Limits
+from waitpoints.timers.due import Waking
+from waitpoints.timers.starter import Starting
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
 from waitpoints.urls import Urls
-from waitpoints.waking import Waking
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from waitpoints import reminding
 from waitpoints.api.page import submitted
 from waitpoints.errors import InvalidPage
-from waitpoints.reminding import EVERY
+from waitpoints.timers import reminders
+from waitpoints.timers.reminders import EVERY
 
 PLACE = "page.remind"
 MAX_REMINDERS = 5
@@ -38,7 +38,7 @@ def check_in_time(page: Mapping[str, Any], lasts: int | None) -> int:
 
     Raises InvalidPage if one of them begins only when the token has timed out, after `lasts` milliseconds.
     """
-    plan = reminding.plan_of(page)
+    plan = reminders.plan_of(page)
     planned = {PLACE: plan.reminders[0] if plan.reminders else None, "page.escalate.after": plan.escalation}
     begins = {place: after for place, after in planned.items() if after is not None}
     for place, after in begins.items():

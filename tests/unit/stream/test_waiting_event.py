@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from waitpoints import ids
+from waitpoints.stream.waiting_event import ANSWERED, ESCALATED, REMINDER, News, all_answers, latest, waiting_event
 from waitpoints.token import Answer, Completed, Origin, Source, TimedOut, Token
-from waitpoints.waiting_event import ANSWERED, ESCALATED, REMINDER, News, all_answers, latest, waiting_event
 
 CREATED, AT = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)

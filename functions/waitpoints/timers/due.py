@@ -2,9 +2,9 @@
 
     wakeAt at create      who sends the message to the timer queue
     within 15 minutes     the stream, for which the new item has a mark (`soon`)
-    later                 the round of the timers, which finds the token in the index `due` (see `starting`)
+    later                 the round of the timers, which finds the token in the index `due` (see `starter`)
 
-`wakeAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminding`). The invariant: every waiting
+`wakeAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminders`). The invariant: every waiting
 token with one of them ahead is behind the cursor with a message sent, or ahead of it in the index, or has its message from the
 stream. A message too many is harmless, one too few is a lost timer. So whatever sets an instant within 15 minutes, later in a
 token's life, sends the message first and writes afterwards.
@@ -117,17 +117,17 @@ def next_wake(token: Token) -> int | None:
     """When a waiting token, read with its page, must be looked at next. None: never."""
     if token.page is None:
         return token.timeout_at
-    from waitpoints import reminding  # noqa: PLC0415 - only for tokens with a page
+    from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
 
-    return reminding.next_wake(token)
+    return reminders.next_wake(token)
 
 
 def _ask(token: Token, now: int) -> Token | None:
     if token.page is None:
         return None
-    from waitpoints import reminding  # noqa: PLC0415 - only for tokens with a page
+    from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
 
-    return reminding.ask(token, now)
+    return reminders.ask(token, now)
 
 
 def _next_look(token: Token) -> int | None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from waitpoints.table_pass import DAY, MOST_OLDEST, Place, Progress, Read, oldest
+from waitpoints.scan_state import DAY, MOST_OLDEST, Place, Progress, Read, oldest
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

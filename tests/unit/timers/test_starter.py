@@ -15,7 +15,7 @@ from waitpoints.aws.messages import MAX_ENTRIES
 from waitpoints.aws.timers import Timers
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
-from waitpoints.starting import AHEAD, SLICE, TOGETHER, Starting
+from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, Starting
 from waitpoints.token import NEAR
 from waitpoints.wiring import CONNECTIONS
 
@@ -25,8 +25,8 @@ MINUTE, HOUR = 60_000, 3_600_000
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
     """With slices of four entries, and batches of two."""
-    monkeypatch.setattr("waitpoints.starting.SLICE", 4)
-    monkeypatch.setattr("waitpoints.starting.TOGETHER", 2)
+    monkeypatch.setattr("waitpoints.timers.starter.SLICE", 4)
+    monkeypatch.setattr("waitpoints.timers.starter.TOGETHER", 2)
     return InMemory(parallel=2)
 
 

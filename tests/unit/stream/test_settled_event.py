@@ -8,7 +8,7 @@ import pytest
 from waitpoints import ids
 from waitpoints.aws.event_bus import REQUEST_LIMIT
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.settled_event import settled_event
+from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Rules, Source, TimedOut, Token, TokenError
 
 CREATED, SETTLED = 1_795_529_546_123, 1_795_529_551_007

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from waitpoints import telemetry, unreadable
+from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
@@ -24,7 +24,8 @@ from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused, TokenNotFo
 from waitpoints.event import Event
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
-from waitpoints.settled_event import settled_event
+from waitpoints.stream import unreadable
+from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import DocumentKind, Token
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that settled the token
@@ -100,7 +101,7 @@ class Announcer:
             yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
         if token.outcome is not None:
             return
-        from waitpoints.waiting_event import latest, waiting_event  # noqa: PLC0415 - only for pages with approvers or reminders
+        from waitpoints.stream.waiting_event import latest, waiting_event  # noqa: PLC0415 - only for pages with approvers or reminders
 
         new = [it for it in latest(token) if it.id_of(token) not in self._done and _may_have_made(record, it.at)]
         if any(it.is_request for it in new):
@@ -118,7 +119,7 @@ class Announcer:
 
     def _all_events(self, token: Token) -> Iterator[MakeEvent]:
         """Yield every event that a token may lack."""
-        from waitpoints.waiting_event import all_answers, latest, waiting_event  # noqa: PLC0415 - as above
+        from waitpoints.stream.waiting_event import all_answers, latest, waiting_event  # noqa: PLC0415 - as above
 
         waits = token.outcome_at(self._clock()) is None
         for it in [*all_answers(token), *(it for it in latest(token) if it.is_request and waits)]:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from waitpoints.overdue import Overdue
+from waitpoints.doctor.overdue import Overdue
+from waitpoints.doctor.repair import Finished, Finishing, Undone
 from waitpoints.ports import DoctorStore
 from waitpoints.resuming import Clock
-from waitpoints.table_pass import Place, Progress, Read, Waiting, oldest
+from waitpoints.scan_state import Place, Progress, Read, Waiting, oldest
 from waitpoints.token import Attachment
-from waitpoints.unfinished import Finished, Finishing, Undone
 
 GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
 AT_ONCE = 8  # parts

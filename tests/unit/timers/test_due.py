@@ -11,9 +11,9 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.settling import complete
 from waitpoints.errors import NotMovedYet, TokenNotFound, TryAgain
 from waitpoints.ids import new_id
-from waitpoints.reminding import plan_of
+from waitpoints.timers.due import PATIENCE, Named
+from waitpoints.timers.reminders import plan_of
 from waitpoints.token import NEAR, Document, DocumentKind, NewToken, Status, TimedOut, Token
-from waitpoints.waking import PATIENCE, Named
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -8,12 +8,12 @@ import pytest
 
 from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.overdue import Overdue, Slice
+from waitpoints.doctor.overdue import Overdue, Slice
+from waitpoints.doctor.repair import Finished, Finishing, Undone
+from waitpoints.doctor.scan import GRACE, Rounds
 from waitpoints.ports import Cursor, Page
-from waitpoints.rounds import GRACE, Rounds
-from waitpoints.table_pass import DAY, Key, Place, Progress, Waiting
+from waitpoints.scan_state import DAY, Key, Place, Progress, Waiting
 from waitpoints.token import Attachment
-from waitpoints.unfinished import Finished, Finishing, Undone
 
 HOUR = 3_600_000
 PARTS, PAGES = 32, 300
@@ -226,7 +226,7 @@ class TestTheOldestTokenWithoutATimeout:
     def test_is_known_from_the_first_round_on_that_reads_its_part(
         self, rounds: Rounds, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("waitpoints.rounds.AT_ONCE", 1)  # else a part further on may be read before one that was begun
+        monkeypatch.setattr("waitpoints.doctor.scan.AT_ONCE", 1)  # else a part further on may be read before one that was begun
         assert make_round(rounds, table, pages=15) is not None
         clock.advance(HOUR)
         assert table.progress is not None

@@ -12,6 +12,7 @@ from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
+from waitpoints.doctor.repair import Undone
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -19,7 +20,6 @@ from waitpoints.token import (
     Unchecked,
     Waiter,
 )
-from waitpoints.unfinished import Undone
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from waitpoints.ids import new_id
-from waitpoints.reminding import MOST_EVERY, Plan, ask, escalated_to, next_reminder, next_wake, plan_of, unanswered
+from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalated_to, next_reminder, next_wake, plan_of, unanswered
 from waitpoints.token import Answer, Token
 
 START = 1_795_529_546_123

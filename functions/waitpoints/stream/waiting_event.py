@@ -5,9 +5,10 @@ Each kind has numbers of its own. So an event has an id that is the same wheneve
 
 from dataclasses import dataclass
 
-from waitpoints import json_text, reminding
+from waitpoints import json_text
 from waitpoints.answers import answers_text
 from waitpoints.event import Event
+from waitpoints.timers import reminders
 from waitpoints.token import Answer, Completed, Token, iso, present
 
 ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
@@ -62,7 +63,7 @@ def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Even
         "at": iso(news.at),
     }
     if news.is_request:
-        asked = {"escalatedTo": reminding.escalated_to(token), "unanswered": reminding.unanswered(token)}
+        asked = {"escalatedTo": reminders.escalated_to(token), "unanswered": reminders.unanswered(token)}
         return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | asked)))
     shown = json_text.dumps(present(members))
     return Event(f"waitpoint.{news.kind}", news.at, f"{shown[:-1]},{_answer(token.answers[news.number - 1], with_output)}}}")

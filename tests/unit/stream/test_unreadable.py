@@ -20,14 +20,14 @@ from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.notices import FakeNoticeQueue
 from waitpoints import ids
-from waitpoints.announcer import Announcer
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item
 from waitpoints.errors import CannotResumeNow, TryAgain
 from waitpoints.noticing import Noticing
-from waitpoints.settled_event import settled_event as event_of
+from waitpoints.stream.event_publisher import Announcer
+from waitpoints.stream.settled_event import settled_event as event_of
+from waitpoints.stream.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.token import Completed, NewToken, Output, Token, Unchecked
-from waitpoints.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.wiring import services
 
 MINUTE = 60_000
@@ -181,7 +181,7 @@ class TestASettledToken:
                 raise KeyError
             return event_of(token, *arguments, **named)
 
-        monkeypatch.setattr("waitpoints.announcer.settled_event", settled_event)
+        monkeypatch.setattr("waitpoints.stream.event_publisher.settled_event", settled_event)
         assert consume(resume_waiters, *records) == [poison.id]
         assert [json.loads(entry["Detail"])["id"] for entry in eventbridge.entries] == [other.id]
         world.clock.advance(GIVE_UP_AFTER)

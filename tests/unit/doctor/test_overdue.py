@@ -5,8 +5,8 @@ from itertools import count
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from waitpoints import overdue
-from waitpoints.overdue import Overdue, Slice
+from waitpoints.doctor import overdue
+from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.ports import Cursor
 from waitpoints.token import Completed, Output, Unchecked
 

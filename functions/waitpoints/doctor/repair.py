@@ -14,9 +14,9 @@ from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound
 from waitpoints.ports import DoctorStore, TokenStore
 from waitpoints.resuming import Clock
+from waitpoints.timers.due import Waking
 from waitpoints.token import Attachment
 from waitpoints.tokens import Tokens
-from waitpoints.waking import Waking
 
 
 class Undone(StrEnum):
