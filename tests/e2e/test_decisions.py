@@ -13,7 +13,7 @@ from tests.support.decision import crowd_page
 PEOPLE = 20
 
 
-@pytest.mark.parametrize("rounds", [5, pytest.param(25, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", [5, pytest.param(12, marks=pytest.mark.thorough)])
 def test_one_decision_has_exactly_the_answers_that_were_recorded_before_it(api: Api, rounds: int) -> None:
     with ThreadPoolExecutor(PEOPLE) as pool:
         for _, needs in zip(range(rounds), cycle((2, 5, 8)), strict=False):

@@ -16,14 +16,9 @@ AT_ONCE = 8
 FORM = "application/x-www-form-urlencoded"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[github_examples.one_of_each_event, pytest.param(github_examples.examples, marks=pytest.mark.thorough)],
-    ids=lambda chosen: chosen.__name__,
-)
-def examples(request: pytest.FixtureRequest) -> tuple[Example, ...]:
-    chosen: tuple[Example, ...] = request.param()
-    return chosen
+@pytest.fixture(scope="module")
+def examples() -> tuple[Example, ...]:
+    return github_examples.one_of_each_event()
 
 
 def test_a_payload_is_kept_byte_for_byte_as_json(api: Api, examples: tuple[Example, ...]) -> None:

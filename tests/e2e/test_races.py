@@ -99,7 +99,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=[30, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.fixture(params=[30, pytest.param(50, marks=pytest.mark.thorough)])
 def tokens(request: pytest.FixtureRequest) -> int:
     """How many tokens a race has."""
     return int(request.param)
@@ -319,7 +319,7 @@ def without_stream(stack: Stack, function: str) -> Iterator[None]:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.thorough)])
 def test_five_tokens_completed_at_once_resume_five_executions_over_and_over(
     api: Api, pool: ThreadPoolExecutor, wait: Start, rounds: int
 ) -> None:
