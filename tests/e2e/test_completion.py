@@ -1,18 +1,14 @@
-"""What a token asks of deliveries, and how it fails: over HTTP, and as the executions that wait for it see it."""
+"""What executions see of a token with rules and of one that failed. What each request is answered is in `tests/unit`."""
 
 import json
 import uuid
 from typing import Any
-from urllib.parse import urlencode
-
-import pytest
 
 from in_process.api_gateway import TOKENS
 from tests.e2e.api import Api, DeployedAnswer
 from tests.e2e.permissions import physical_name
 
 SUCCESS = b'{"success":true}'
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 APPROVED = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
 DECLINED = {"name": "PaymentDeclined", "code": "card_declined", "message": "The bank said no"}
 
@@ -73,47 +69,6 @@ class TestCompleteWhen:
         assert settled["completedBy"]["deliveryId"] == "workflow_run-completed"
         assert settled["otherDeliveries"]["lastDeliveryId"] == "workflow_run-in_progress"
 
-    def test_slacks_button_is_read_inside_the_forms_field(self, api: Api) -> None:
-        token = api.create(completeWhen="json(body.payload).actions[0].value == 'approve'")
-        click, approve = (
-            json.dumps({"type": "block_actions", "actions": [{"action_id": "a", "value": value}]})
-            for value in ("look", "approve")
-        )
-        assert api.deliver(token["url"], urlencode({"payload": click}).encode(), FORM).body == SUCCESS
-        assert api.retrieve(token)["status"] == "WAITING"
-        assert api.deliver(token["url"], urlencode({"payload": approve}).encode(), FORM).body == SUCCESS
-        assert json.loads(api.retrieve(token)["output"]) == {"payload": approve}
-
-    @pytest.mark.parametrize("expression", ["body.status ==", "sort(body)", "@" * 257])
-    def test_one_that_cannot_be_used_is_refused_at_create(self, api: Api, expression: str) -> None:
-        assert api.request("POST", TOKENS, {"completeWhen": expression}).status == 422
-
-
-class TestPayloadSchema:
-    def test_a_delivery_that_does_not_fit_is_refused_and_the_next_may_settle(self, api: Api) -> None:
-        token = api.create(payloadSchema=APPROVED)
-        refused = api.deliver(token["url"], b'{"approved": "<secret text>"}')
-        assert refused.status == 422
-        assert b'\\"type\\" at #/properties/approved/type' in refused.body
-        assert b"secret" not in refused.body
-        assert (api.retrieve(token)["status"], api.retrieve(token)["otherDeliveries"]["count"]) == ("WAITING", 1)
-        assert api.deliver(token["url"], b'{"approved": true}').status == 200
-        assert api.retrieve(token)["output"] == '{"approved": true}'
-
-    @pytest.mark.parametrize("who", ["the API key", "the public access token"])
-    def test_a_completion_is_held_against_it_too(self, api: Api, who: str) -> None:
-        created = api.request("POST", TOKENS, {"payloadSchema": APPROVED})
-        token, key = created.body, "" if who == "the API key" else created.headers["x-trigger-jwt"]
-        assert complete(api, token, {"data": {"approved": 1}}, key).status == 422
-        assert complete(api, token, {}, key).status == 422
-        assert api.retrieve(token)["status"] == "WAITING"
-        assert complete(api, token, {"data": {"approved": False}}, key).status == 200
-        assert json.loads(api.retrieve(token)["output"]) == {"approved": False}
-
-    @pytest.mark.parametrize("schema", [{"$ref": "#"}, {"type": "nothing"}, {"title": "x" * 8192}])
-    def test_one_that_cannot_be_used_is_refused_at_create(self, api: Api, schema: dict[str, Any]) -> None:
-        assert api.request("POST", TOKENS, {"payloadSchema": schema}).status == 422
-
 
 class TestContext:
     def test_a_run_that_asks_for_it_sees_who_completed_the_token(self, api: Api) -> None:
@@ -145,14 +100,6 @@ class TestContext:
 
 
 class TestAFailedToken:
-    def test_is_completed_with_an_error(self, api: Api) -> None:
-        token = api.create()
-        assert complete(api, token, {"error": {"message": "no"}}).status == 200
-        failed = api.retrieve(token)
-        assert (failed["status"], failed["outputIsError"]) == ("COMPLETED", True)
-        assert json.loads(failed["output"]) == {"name": "WaitpointFailedError", "code": "WAITPOINT_FAILED", "message": "no"}
-        assert failed["completedBy"]["source"] == "complete"
-
     def test_gives_its_error_to_the_execution(self, api: Api) -> None:
         token = api.create()
         execution = run(api, {"Wait": waiting(api, token)})
@@ -169,17 +116,6 @@ class TestAFailedToken:
         complete(api, token, {"error": DECLINED})
         assert api.result(execution) == ("SUCCEEDED", {"Error": "PaymentDeclined", "Cause": "The bank said no"})
         assert api.result(uncaught) == ("FAILED", "PaymentDeclined")
-
-    def test_takes_no_data_beside_the_error_and_no_name_that_the_stack_raises(self, api: Api) -> None:
-        token = api.create()
-        refused = [
-            {"data": 1, "error": {"message": "no"}},
-            {"error": {"message": "no", "name": "States.ALL"}},
-            {"error": {"message": "no", "name": "TryAgain"}},
-            {"error": {"message": "é" * 2049}},
-        ]
-        assert [complete(api, token, body).status for body in refused] == [400] * len(refused)
-        assert api.retrieve(token)["status"] == "WAITING"
 
 
 class TestAStateMachine:
