@@ -27,13 +27,13 @@ help: ## List the commands
 ##@ Try it
 
 run: .local/local/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
-	@exec .local/local/bin/python -m local.run
+	@exec .local/local/bin/python -m tools.run
 
 durable: .local/local/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'
-	@exec .local/local/bin/python -m local.durable_run
+	@exec .local/local/bin/python -m tools.durable_run
 
 invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
-	@.venv/bin/python in_process/invoke.py "$(FUNCTION)" "$(EVENT)"
+	@.venv/bin/python -m tests.support.in_process.invoke "$(FUNCTION)" "$(EVENT)"
 
 ##@ Change it
 
@@ -64,13 +64,13 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, wor
 	@$(LAYER) tracing --prune typing-extensions | diff - layers/dependencies/tracing.txt
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
-	@PYTHONPATH=functions .venv/bin/python -m openapi.document
+	@PYTHONPATH=functions .venv/bin/python -m tools.openapi.document
 
 version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.0.dev0
-	@.venv/bin/python -m local.version "$$VERSION"
+	@.venv/bin/python -m tools.version "$$VERSION"
 
 pictures: .venv/ready ## Draw the state machines of docs/patterns.md
-	@.venv/bin/python -m statemachines.picture
+	@.venv/bin/python -m tools.picture
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt
@@ -78,14 +78,14 @@ layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) tracing --prune typing-extensions > layers/dependencies/tracing.txt
 
 update: .venv/ready ## Move every Python dependency to its newest version: pyproject.toml, uv.lock and the layers
-	@.venv/bin/python -m local.pins
+	@.venv/bin/python -m tools.pins
 	@$(MAKE) -s layer
 
 audit: $(UV) ## Look for known vulnerabilities of what uv.lock names (asks the database OSV)
 	@$(UV) audit --frozen --preview-features audit-command
 
 release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.3.0
-	@.venv/bin/python -m releases "$$VERSION"
+	@.venv/bin/python -m tools.release "$$VERSION"
 
 clean: ## Remove everything that these commands made
 	rm -rf .venv .local .aws-sam dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules
@@ -93,7 +93,7 @@ clean: ## Remove everything that these commands made
 ##@ Deploy and operate it
 
 deploy: .local/sam/ready ## Build the stack and deploy it to an environment of samconfig.toml, prod gradually (ENV=dev, staging, prod)
-	@.local/sam/bin/python -m local.deploy
+	@.local/sam/bin/python -m tools.deploy
 
 smoke: .local/client/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
 	@$(WAITPOINTS) smoke $(NAMED) $(if $(QUICK),--quick)

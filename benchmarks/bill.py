@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import replace
 
 from benchmarks import prices
-from in_process.counting.deliveries import Deliveries
-from in_process.counting.meter import READ_UNIT
-from in_process.counting.waits import Added, CountedStep, Wait
+from tests.support.in_process.counting.deliveries import Deliveries
+from tests.support.in_process.counting.meter import READ_UNIT
+from tests.support.in_process.counting.waits import Added, CountedStep, Wait
 from waitpoints.aws import secrets
 from waitpoints.endpoint_cache import CACHED_FOR
 

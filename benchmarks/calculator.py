@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks import bill, prices
 from benchmarks.bill import DOCTOR, DOCTOR_SECONDS, MEMORY, MILLISECONDS, MONTH, STORED_DAYS
-from in_process.counting.notices import CHOICE, count_people, page_of
-from in_process.counting.options import EXECUTION
-from in_process.counting.waits import Bench, CountedStep, Wait
-from in_process.template import Template
+from tests.support.in_process.counting.notices import CHOICE, count_people, page_of
+from tests.support.in_process.counting.options import EXECUTION
+from tests.support.in_process.counting.waits import Bench, CountedStep, Wait
+from tests.support.in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.api.page.approvers import MAX_APPROVERS

@@ -29,8 +29,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from benchmarks.figures import Figures, table
-from in_process.template import CHANNELS, Function, Template
-from local.stack import LOCAL, sam
+from tests.support.in_process.template import CHANNELS, Function, Template
+from tools.stack import LOCAL, sam
 from waitpoints_local.stack import ARCHITECTURE
 
 FOLDER = LOCAL / "cold-start"

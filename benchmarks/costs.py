@@ -19,12 +19,12 @@ from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, counted_with, price
 from benchmarks.calculator import report as report_month
 from benchmarks.figures import DOCS, table, write
-from in_process.counting.deliveries import Deliveries, count_deliveries
-from in_process.counting.notices import count_notices
-from in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
-from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
-from in_process.moto_stack import moto_stack
-from in_process.template import CHANNELS, Template
+from tests.support.in_process.counting.deliveries import Deliveries, count_deliveries
+from tests.support.in_process.counting.notices import count_notices
+from tests.support.in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
+from tests.support.in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
+from tests.support.in_process.moto_stack import moto_stack
+from tests.support.in_process.template import CHANNELS, Template
 
 COSTS, SCALING, SECURITY = DOCS / "costs.md", DOCS / "scaling.md", DOCS / "security.md"
 RATES = (1, 100, 1000)  # deliveries a second

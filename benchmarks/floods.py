@@ -7,9 +7,9 @@ from typing import Any, Final
 from benchmarks import bill, prices
 from benchmarks.figures import table
 from benchmarks.limits import CALLBACK_ROUTE, CREATE_ROUTE
-from in_process.counting.waits import Bench, Wait
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
+from tests.support.in_process.counting.waits import Bench, Wait
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
 from waitpoints.token import MAX_WAITERS
 
 DAY: Final = 86_400  # seconds

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from benchmarks.figures import Figures, table
 from benchmarks.large_table import Calls, LargeTable, large_table
-from in_process.api_gateway import TOKENS as LIST
-from in_process.moto_stack import moto_stack
+from tests.support.in_process.api_gateway import TOKENS as LIST
+from tests.support.in_process.moto_stack import moto_stack
 from waitpoints.doctor.scan import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)

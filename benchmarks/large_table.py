@@ -24,13 +24,13 @@ from unittest import mock
 import boto3
 from botocore.config import Config
 
-from in_process.api_gateway import Api
-from in_process.counting.waits import log_to
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from local import node
-from local.stack import LOCAL
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.counting.waits import log_to
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tools import node
+from tools.stack import LOCAL
 from waitpoints_local.stack import free_port
 
 FOLDER = Path(__file__).resolve().parent / "dynalite"

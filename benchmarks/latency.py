@@ -1,6 +1,6 @@
 """Measure callbacks and resumes on the emulator, against handlers that promise less.
 
-Each wait is a real execution of `statemachines/wait_for_webhook.asl.json`, which waits before its callback is sent. The
+Each wait is a real execution of `wait_for_webhook.asl.json`, which waits before its callback is sent. The
 variants take turns: in each round, every one of them gets the same number of callbacks over the same number of connections.
 Between two runs, the emulator works off what the first left behind, such as the table's stream.
 
@@ -24,8 +24,8 @@ from urllib.parse import quote, urlsplit
 
 from benchmarks.comparison.functions import signed_url
 from benchmarks.figures import Figures, table
-from local.checkout import running
-from local.stack import LOCAL, ROOT, sam
+from tools.checkout import running
+from tools.stack import LOCAL, ROOT, sam
 from waitpoints_local import fork_server
 from waitpoints_local.stack import REGION, Stack, free_port
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from benchmarks.bill import MILLISECONDS
 from benchmarks.figures import table
-from in_process.counting.waits import Wait
-from in_process.template import Template
+from tests.support.in_process.counting.waits import Wait
+from tests.support.in_process.template import Template
 from waitpoints.aws.items import LIST_SHARDS
 
 _DOCS: Final = "https://docs.aws.amazon.com"

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 from benchmarks.figures import Figures, table
 from benchmarks.large_table import KEY_EACH, RARE, RARE_EACH, WAITING_EACH, Calls, LargeTable, large_table
-from in_process.moto_stack import moto_stack
-from openapi.operations import TOKENS as LIST
+from tests.support.in_process.moto_stack import moto_stack
+from tools.openapi.operations import TOKENS as LIST
 
 TOKENS = 50_000
 ROUNDS = 5

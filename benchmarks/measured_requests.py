@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import aws_stub, cold_start
 from benchmarks.comparison.functions import signed_url
-from in_process.template import ROOT, Template
+from tests.support.in_process.template import ROOT, Template
 
 BARE = cold_start.FOLDER / "bare"
 _ID = aws_stub.WAITPOINT_ID

@@ -56,7 +56,7 @@ shows() {
 
 definitions() {
     refused=
-    for file in statemachines/*.asl.json; do
+    for file in examples/statemachines/*.asl.json; do
         sed -E 's/\$\{Partition\}/aws/g; s/\$\{[A-Za-z]+\}/arn:aws:lambda:us-east-1:123456789012:function:f/g' "$file" >"$answer"
         said=$(aws stepfunctions validate-state-machine-definition --definition "file://$answer" --output json \
             --query '{result: result, diagnostics: diagnostics}')

@@ -1,16 +1,27 @@
+import gc
 import io
+import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.support import figures
 
+if TYPE_CHECKING:
+    from tests.support.in_process.moto_stack import MotoStack
+
+gc.set_threshold(100_000)  # thousands of collected tests live to the end, and moto makes many objects that do not
+
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("check", settings.get_profile("waitpoints"), max_examples=15)
 settings.load_profile("waitpoints")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -29,6 +40,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for figure in measured:
             terminalreporter.write_line(figure)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator["MotoStack"]:
+    """The stack on moto, of which a process may have only one: template.yaml's resources and the deployed handlers.
+
+    With TRACING=Active it traces.
+    """
+    from tests.support.in_process.moto_shortcut import without_http  # most tests need no moto
+    from tests.support.in_process.moto_stack import moto_stack
+
+    with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack, without_http():
+        yield stack
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.progress import clock
 ROOT = Path(__file__).resolve().parent.parent
 OF_THE_STACK = ("tests/unit", "tests/client_and_stack", "tests/integration")
 OF_ALL_ELSE = ("clients/python/tests", "clients/local/tests", "tests/documents", "tests/tools")
-IN_PROCESS = (*OF_THE_STACK, *OF_ALL_ELSE, "benchmarks/tests")
+IN_PROCESS = (*OF_THE_STACK, *OF_ALL_ELSE, "tests/benchmarks")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 FEW_EXAMPLES = ("--hypothesis-profile", "check")

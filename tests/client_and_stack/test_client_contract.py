@@ -9,8 +9,8 @@ import pytest
 pytest.register_assert_rewrite("clients.python.tests.test_contract")
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Served  # noqa: E402
-from in_process.api_gateway import Api  # noqa: E402
 from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
+from tests.support.in_process.api_gateway import Api  # noqa: E402
 
 
 class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -21,9 +21,9 @@ from waitpoints_client import (
 )
 from waitpoints_client.testing import FakeWaitpoints
 
-from openapi import answers
-from openapi.operation import Operation
-from openapi.operations import OPERATIONS, by_id
+from tools.openapi import answers
+from tools.openapi.operation import Operation
+from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page.approvers import Approver

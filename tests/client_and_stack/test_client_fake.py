@@ -8,9 +8,9 @@ import httpx
 import pytest
 from waitpoints_client.testing import FakeWaitpoints
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.secret import FakeSecret
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.timers import reminders
 from waitpoints.token import Token as StoredToken
 

@@ -2,7 +2,7 @@
 
 from waitpoints_client.operator.stream_filter import matches
 
-from in_process.template import Template
+from tests.support.in_process.template import Template
 
 
 def test_every_filter_of_the_template_is_supported() -> None:

@@ -7,8 +7,8 @@ import pytest
 from typer.main import get_command
 from waitpoints_client.cli.program import program
 
-from local.run import how_to_go_on
 from tests.support.documents import markdown
+from tools.run import how_to_go_on
 from waitpoints_local.stack import Stack
 
 PAGES = markdown()

@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "internals" / "contract.md").read_text()
 CLIENT = ROOT / "clients" / "python" / "tests"
@@ -23,14 +23,11 @@ SDK = ("e2e/test_sdk.py", "test_the_sdk_works_unchanged")  # runs each `sdk/*.te
 
 FOLDERS = (
     "functions",
-    "in_process",
-    "local",
-    "releases",
-    "openapi",
+    "tools",
     "benchmarks",
     "clients",
     "layers",
-    "statemachines",
+    "examples",
     "tests",
     "docs",
 )

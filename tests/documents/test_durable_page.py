@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.stack import ROOT
 from tests.support import testing_doc
 from tests.support.readme import CLIENT_SNIPPETS, DURABLE_SNIPPETS, FIRST_OF_SEVERAL
+from tools.stack import ROOT
 
 
 def test_a_type_checker_finds_nothing_in_the_documents(tmp_path: Path) -> None:

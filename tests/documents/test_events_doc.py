@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from local.stack import ROOT
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
+from tools.stack import ROOT
 from waitpoints.event import SOURCE
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError

@@ -1,8 +1,8 @@
 """How many words the documents have."""
 
-from local.stack import ROOT
 from tests.support import figures
 from tests.support.documents import markdown
+from tools.stack import ROOT
 
 MOST_WORDS = 45_000
 """The limit of all the changes that are planned, together. Whoever needs more may raise it, and says why in the commit."""

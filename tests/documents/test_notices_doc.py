@@ -3,11 +3,11 @@
 import json
 import re
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
-from local.stack import ROOT
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
+from tools.stack import ROOT
 from waitpoints.api.notices import channels, slack_click
 
 PAGE = (ROOT / "docs" / "notices.md").read_text()

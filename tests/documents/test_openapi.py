@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from in_process.api_gateway import Api
-from in_process.template import ROOT, Template
-from openapi import answers
-from openapi import document as openapi
-from openapi.operations import TOKENS
 from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import ROOT, Template
+from tools.openapi import answers
+from tools.openapi import document as openapi
+from tools.openapi.operations import TOKENS
 from waitpoints import ids
 from waitpoints.api.request_model import RequestModel
 from waitpoints.token import Waiter, WaiterKind

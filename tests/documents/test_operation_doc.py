@@ -5,10 +5,10 @@ import re
 
 from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
 
-from in_process.template import ROOT, STACK_NAME, parse
-from local.deploy import GRADUAL, gradual
+from tests.support.in_process.template import ROOT, STACK_NAME, parse
 from tests.support.processed_template import process, processed
 from tests.support.resource_schemas import services
+from tools.deploy import GRADUAL, gradual
 
 PAGE = (ROOT / "docs" / "operation.md").read_text()
 HOUR = PAGE.split("\n## The first hour on AWS\n")[1].split("\n## ")[0]

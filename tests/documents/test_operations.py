@@ -6,13 +6,13 @@ import json
 import pytest
 
 import wait_for_token
-from in_process.api_gateway import Api
-from in_process.template import ROOT, Template
-from openapi import answers, document
-from openapi.operation import Operation, nameless
-from openapi.operations import OPERATIONS, by_id
 from tests.support.example_requests import make_example_key, named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import ROOT, Template
+from tools.openapi import answers, document
+from tools.openapi.operation import Operation, nameless
+from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api import complete_request, list_query
 from waitpoints.endpoint import DeliveryKind
 
@@ -81,7 +81,7 @@ def test_the_complete_route_reads_the_documented_fields() -> None:
 
 def test_the_wait_function_reads_every_field_that_the_examples_send() -> None:
     sample = json.loads((ROOT / "events" / "wait_for_token.json").read_text())
-    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    example = json.loads((ROOT / "examples" / "statemachines" / "wait_for_webhook.asl.json").read_text())
     payloads = [
         state["Parameters"]["Payload"] for state in example["States"].values() if "Payload" in state.get("Parameters", {})
     ]

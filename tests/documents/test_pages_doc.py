@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from local.stack import ROOT
 from tests.support.html_page import HtmlPage
+from tests.support.in_process.api_gateway import Api
 from tests.support.readme import APPROVALS, SNIPPETS
+from tools.stack import ROOT
 from waitpoints import answers
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields

@@ -1,4 +1,4 @@
-"""The state machines in statemachines/ are valid, and docs/patterns.md says how to copy them."""
+"""The state machines in examples/statemachines/ are valid, and docs/patterns.md says how to copy them."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from botocore import xform_name
 from statelint.linter import Linter
 from waitpoints_client.operator import definition
 
-from in_process.template import Template, read
-from local.stack import ROOT
-from statemachines import picture
 from tests.support import patterns_doc
+from tests.support.in_process.template import Template, read
 from tests.support.patterns_doc import PAGE
 from tests.support.readme import APPROVALS
+from tools import picture
+from tools.stack import ROOT
 from waitpoints import timeouts
 from waitpoints.api.page import definition as page_definition
 from waitpoints_local.stack import REGION
@@ -216,7 +216,7 @@ class TestThePage:
 
     def test_its_commands_create_a_state_machine(self, tmp_path: Path) -> None:
         fill, create = before_aws("approval_with_escalation")
-        (tmp_path / "statemachines").symlink_to(picture.FOLDER)
+        (tmp_path / "examples").symlink_to(picture.FOLDER.parent)
         subprocess.run(["sh", "-euc", fill], cwd=tmp_path, check=True)
         options = options_of(create, "CreateStateMachine")
         assert "${" not in (tmp_path / options["definition"].removeprefix("file://")).read_text()

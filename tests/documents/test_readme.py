@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from in_process.template import Template
-from local.stack import ROOT
 from tests.support.documents import markdown
+from tests.support.in_process.template import Template
 from tests.support.readme import APPROVALS, PATTERNS_SNIPPETS, README, SNIPPETS
+from tools.stack import ROOT
 from waitpoints import endpoint_cache, endpoint_tally, idempotency_key, token
 from waitpoints.api import create_request
 from waitpoints.aws import endpoint_store
@@ -22,7 +22,7 @@ def retries(definition: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("text", [*APPROVALS.values(), f'{{"States": {{{PATTERNS_SNIPPETS["own token"]}}}}}'])
 def test_every_snippet_retries_as_the_example_state_machine_does(text: str) -> None:
-    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    example = json.loads((ROOT / "examples" / "statemachines" / "wait_for_webhook.asl.json").read_text())
     assert retries(json.loads(text)) == retries(example)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from in_process.template import ROOT
+from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import verification
 from waitpoints.api.senders.schemes import SCHEMES, Header
 from waitpoints.api.senders.signatures import Delivery, check

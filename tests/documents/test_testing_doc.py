@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from waitpoints_client.cli import try_machine
 
-from local.stack import ROOT
 from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines
+from tools.stack import ROOT
 
 WORDS = 1_000
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"

@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import BaseModel
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
-from local.stack import ROOT
-from openapi.answers import CompletedBy, OtherDeliveries
 from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_doc import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
+from tools.openapi.answers import CompletedBy, OtherDeliveries
+from tools.stack import ROOT
 from waitpoints.api import complete_request
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import expressions
@@ -190,7 +190,7 @@ def test_the_example_of_a_schema_refuses_the_wrong_shape(page_api: Api) -> None:
 @pytest.mark.parametrize("name", STATES)
 def test_every_state_retries_as_the_example_does(name: str) -> None:
     [state] = STATES[name].values()
-    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    example = json.loads((ROOT / "examples" / "statemachines" / "wait_for_webhook.asl.json").read_text())
     assert state["Retry"] == next(it["Retry"] for it in example["States"].values() if "Retry" in it)
 
 

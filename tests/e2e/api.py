@@ -10,8 +10,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from in_process.api_gateway import TOKENS
 from tests.support.html_page import HtmlPage
+from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
 PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import LOCKS, ROOT, sam
 from tests.e2e.place import BUILDS
 from tests.support import previous
+from tools.stack import LOCKS, ROOT, sam
 from waitpoints_local.deployment import ARTIFACT, deploy
 from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, Endpoint, overrides
 from waitpoints_local.turns import one_at_a_time
 
-SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml")
+SOURCES = ("functions", "layers", "examples/statemachines", "template.yaml", "samconfig.toml")
 
 
 class Built:

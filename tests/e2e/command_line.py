@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from local.stack import ROOT
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from local.stack import emulating
 from tests.e2e import afterwards
 from tests.e2e.api import Api
 from tests.e2e.built import Built
@@ -23,6 +22,7 @@ from tests.e2e.key_runs import Runs
 from tests.e2e.place import BUILDS, FOLDER
 from tests.e2e.secrets import Secrets
 from tests.support.scope_table import Holders
+from tools.stack import emulating
 from waitpoints_local.stack import Stack, described, free_port
 
 SLOWEST = (

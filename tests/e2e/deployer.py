@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL
 from tests.e2e.api import Api
+from tools.stack import LOCAL
 from waitpoints_local.stack import DECISIONS, REGION, Emulator, describe
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

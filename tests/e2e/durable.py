@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from local.durable_run import EXAMPLE
-from local.stack import ROOT
 from tests.e2e.api import PATIENCE
 from tests.e2e.built import Built
 from tests.e2e.place import BUILDS
+from tools.durable_run import EXAMPLE
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 NAME = "durable-approval"

@@ -6,9 +6,9 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.permissions import physical_name
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.webhooks_doc import STATES
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from local.stack import ROOT
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 

@@ -1,4 +1,4 @@
-"""Executions of the state machines in statemachines/, with a stand-in for the functions that their user brings.
+"""Executions of the state machines in examples/statemachines/, with a stand-in for the functions that their user brings.
 
 The stand-in returns what it was given, so that the history of an execution shows it.
 """
@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from in_process.api_gateway import TOKENS
-from local.stack import ROOT
 from tests.e2e.api import PATIENCE, Api
+from tests.support.in_process.api_gateway import TOKENS
+from tools.stack import ROOT
 
 STAND_IN = """
 import random
@@ -95,7 +95,7 @@ class Patterns:
         return Run(self._api, started["executionArn"])
 
     def _make(self, name: str, timeout: str | None, seconds: int | None) -> str:
-        text = (ROOT / "statemachines" / f"{name}.asl.json").read_text()
+        text = (ROOT / "examples" / "statemachines" / f"{name}.asl.json").read_text()
         definition = re.sub(r"\$\{(\w+)\}", self._function, text)
         if timeout:
             definition = re.sub(r'(?<="timeout": ")\w+', lambda _: timeout, definition)

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from local.stack import LOCAL
+from tools.stack import LOCAL
 
 FOLDER = LOCAL / "e2e" / os.environ.get("PYTEST_XDIST_WORKER", "main")
 """The files of this process's stack. With `-n 3` there are three processes, each with a stack."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local import checkout, version
-from local.stack import ROOT
-from releases import archive
 from tests.e2e.built import Built
+from tools import checkout, version
+from tools.release import archive
+from tools.stack import ROOT
 from waitpoints_local.stack import ARCHITECTURE
 
 

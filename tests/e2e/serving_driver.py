@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from local.stack import on_path, program
+from tools.stack import on_path, program
 from waitpoints_local import content, serving
 from waitpoints_local.stack import Program
 

@@ -549,7 +549,7 @@ def refuses_nothing_that_aws_takes() -> bool:
         {"Type": "Map", "Label": "L", "ItemReader": {**READER, "ReaderConfig": {"InputType": "CSV"}}, "ItemProcessor": ITEM},
         map_of(PASS, ItemProcessor=DISTRIBUTED, ResultWriter={"WriterConfig": {"OutputType": "JSON"}}),
     ]
-    patterns = [path.read_text() for path in Path("statemachines").glob("*.asl.json")]
+    patterns = [path.read_text() for path in Path("examples/statemachines").glob("*.asl.json")]
     taken = [*map(machine, states), *patterns]
     return problems({}) != [] and len(patterns) > 5 and [found for it in taken for found in problems(it)] == []
 

@@ -13,8 +13,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
@@ -22,6 +20,8 @@ from tests.senders import github_examples
 from tests.senders.github_examples import Example
 from tests.senders.official import Delivery, signed
 from tests.support import figures
+from tests.support.in_process.api_gateway import TOKENS
+from tools.openapi.operations import ENDPOINTS
 
 TIMES = 3
 AT_ONCE = 8

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from in_process.api_gateway import TOKENS
 from tests.browser.runner import chromium
 from tests.e2e.api import Api, DeployedAnswer
 from tests.sdk import node
+from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds for the browser to start and the page to do its work

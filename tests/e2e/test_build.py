@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from in_process.template import Template
-from local.stack import emulating, sam
 from tests.e2e.api import Api
 from tests.e2e.built import Built
+from tests.support.in_process.template import Template
+from tools.stack import emulating, sam
 from waitpoints_local.stack import ARCHITECTURE, described, free_port, overrides
 
 MACHINES = {"arm64": 183, "x86_64": 62}  # e_machine in the header of an ELF file

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
-from releases.client_package import interpreter
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
+from tools.release.client_package import interpreter
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 OLDEST, OURS = "3.10", "3.13"
@@ -45,7 +45,7 @@ class Shell:
 
     def __init__(self, programs: Path, stack: Stack, folder: Path) -> None:
         self.folder = folder
-        for name in ("clients", "statemachines"):
+        for name in ("clients", "examples"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".local").mkdir()
         (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
@@ -109,7 +109,7 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
     assert "go on\n" in rest
     assert isinstance(failed, list)
 
-    with shell.start("waitpoints try statemachines/wait_for_webhook.asl.json") as run:
+    with shell.start("waitpoints try examples/statemachines/wait_for_webhook.asl.json") as run:
         assert run.stdout
         line = next(line for line in run.stdout if line.lstrip().startswith("curl "))
         shell.run(line)

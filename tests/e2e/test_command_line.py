@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from local import version
-from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS
 from tests.support.readme import APPROVALS
+from tools import version
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 RETRY = [{"ErrorEquals": ["Busy", "Lambda.ServiceException"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]
@@ -228,7 +228,8 @@ class TestTry:
 
     @pytest.mark.parametrize("pattern", sorted(INPUTS))
     def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
-        file, given = ROOT / "statemachines" / f"{pattern}.asl.json", json.dumps({**INPUTS[pattern], **self.another(pattern)})
+        file = ROOT / "examples" / "statemachines" / f"{pattern}.asl.json"
+        given = json.dumps({**INPUTS[pattern], **self.another(pattern)})
         with waitpoints.start("try", str(file), "--input", given, "--json") as run:
             assert run.stdout
             events = []
@@ -345,7 +346,7 @@ class TestTry:
         assert self.machines(waitpoints) == []
 
     def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
-        shutil.copy(ROOT / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
+        shutil.copy(ROOT / "examples" / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
         (waitpoints.folder / "input.json").write_text(json.dumps({"job": f"cli-{time.time_ns()}"}))
         with waitpoints.start("try", "machine.asl.json", "--input", "input.json", "--json") as run:
             [*_, event] = map(json.loads, self.until(run, '"event": "token"').splitlines())

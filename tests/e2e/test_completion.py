@@ -4,9 +4,9 @@ import json
 import uuid
 from typing import Any
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import Api, DeployedAnswer
 from tests.e2e.permissions import physical_name
+from tests.support.in_process.api_gateway import TOKENS
 
 SUCCESS = b'{"success":true}'
 APPROVED = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}

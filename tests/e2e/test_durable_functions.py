@@ -14,19 +14,19 @@ from urllib.parse import quote
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from local import durable_run
-from local.durable_run import EXAMPLE, Mail
-from local.run import Steps
-from local.stack import ROOT
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import WAITER, Durable, code_of
 from tests.e2e.operator import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, Race
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
+from tools import durable_run
+from tools.durable_run import EXAMPLE, Mail
+from tools.openapi.operations import ENDPOINTS
+from tools.run import Steps
+from tools.stack import ROOT
 
 APPROVED = {"approved": True}
 OK = {"ok": True, "output": APPROVED}

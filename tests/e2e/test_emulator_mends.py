@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from local.stack import PACKAGE, ROOT, on_path, program
+from tools.stack import PACKAGE, ROOT, on_path, program
 from waitpoints_local.stack import emulator_environment
 
 # needed by the local run with any emulator

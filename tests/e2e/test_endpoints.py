@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from openapi import answers
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.secrets import Secrets
+from tools.openapi import answers
+from tools.openapi.operations import ENDPOINTS
 
 SETTINGS = {"key": "body.id", "verify": "none", "completeWhen": "body.done", "output": "body.result", "keyTTL": "7d"}
 

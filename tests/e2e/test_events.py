@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.parameters import given
 from tests.support import figures
+from tests.support.in_process.api_gateway import TOKENS
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENCE = 120  # seconds

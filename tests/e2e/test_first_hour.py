@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
 from tests.e2e.command_line import CommandLine
 from tests.e2e.permissions import denied
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENCE = 300  # seconds
@@ -94,7 +94,7 @@ def test_a_request_that_goes_wrong_ends_it(run: Step, stack: Stack) -> None:
 def test_definitions(run: Step) -> None:
     status, printed = run("sh examples/first_hour.sh definitions")
     assert status == 0, printed
-    machines = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "statemachines").glob("*.asl.json"))]
+    machines = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "statemachines").glob("*.asl.json"))]
     assert re.findall(r"^ok  (.*)$", printed, re.MULTILINE) == machines
 
 

@@ -9,11 +9,11 @@ import pytest
 from waitpoints_client.operator.deployed import Deployed
 from waitpoints_client.operator.versions import version_of
 
-from local import deploy, version
-from local.stack import LOCAL, emulating
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
 from tests.e2e.permissions import physical_name
+from tools import deploy, version
+from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import Endpoint, Stack, describe, free_port
 
 FOLDER = LOCAL / "e2e-gradual"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from local import run
-from local.run import chosen_parameters, chosen_port, how_to_go_on
-from local.stack import ROOT
+from tools import run
+from tools.run import chosen_parameters, chosen_port, how_to_go_on
+from tools.stack import ROOT
 from waitpoints_local.stack import LocalError, Stack, free_port
 
 PATIENCE = 300  # seconds, in which another process may build first
@@ -82,7 +82,7 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     (folder / ".local").mkdir(parents=True)
     (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
     (folder / ".local" / "client").symlink_to(ROOT / ".local" / "client")
-    (folder / "statemachines").symlink_to(ROOT / "statemachines")
+    (folder / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run(["sh", "-eu"], input=text, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from waitpoints_client import __version__
 
-from local.stack import ROOT
 from tests.e2e import wheels
 from tests.e2e.wheels import UV
 from tests.support import figures
+from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it installs everything
 
@@ -99,7 +99,7 @@ def test_the_whole_stack_serves_from_any_folder(shell: Shell) -> None:
     smoked = shell.run("smoke", "--quick")
     assert "Nothing failed" in smoked.stdout
 
-    shutil.copy(ROOT / "statemachines" / "wait_for_webhook.asl.json", shell.folder / "here" / "mine.asl.json")
+    shutil.copy(ROOT / "examples" / "statemachines" / "wait_for_webhook.asl.json", shell.folder / "here" / "mine.asl.json")
     given = json.dumps({"token": {"id": token["id"]}})
     assert "SUCCEEDED" in shell.run("try", "mine.asl.json", "--input", given).stdout
 

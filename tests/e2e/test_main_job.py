@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
+from tests.support.in_process.api_gateway import TOKENS
+from tools.stack import ROOT
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 AT_ONCE = 100

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from waitpoints_client import local_stacks
 
-from in_process.api_gateway import TOKENS
-from local.stack import emulating
 from tests.browser import runner
 from tests.e2e import afterwards, place
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
+from tests.support.in_process.api_gateway import TOKENS
+from tools.stack import emulating
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
 from waitpoints_local.stack import Stack, described, free_port, overrides

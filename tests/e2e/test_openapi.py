@@ -8,10 +8,10 @@ import pytest
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from openapi import document as openapi
-from openapi.operations import OPERATIONS
 from tests.e2e.api import Api
 from tests.support import figures
+from tools.openapi import document as openapi
+from tools.openapi.operations import OPERATIONS
 from waitpoints_local.stack import Stack
 
 DOCUMENTED = {200, 405, *(status for operation in OPERATIONS for status in operation.refusals)}

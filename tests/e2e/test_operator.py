@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.e2e.operator import Operator
 from tests.e2e.permissions import denied, physical_name
+from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
 from tests.e2e import wheels
 from tests.e2e.wheels import UV
+from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them
 
@@ -89,7 +89,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(programs: Path, tmp_path: Path) -> Iterator[Project]:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(
+        ROOT / "examples" / "statemachines", tmp_path / "statemachines", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+    )
     made = Project(tmp_path, programs)
     yield made
     made.run("waitpoints", "down")

@@ -1,4 +1,4 @@
-"""The patterns of docs/patterns.md, run as they stand in statemachines/, with the inputs and commands of the page."""
+"""The patterns of docs/patterns.md, run as they stand in examples/statemachines/, with the inputs and commands of the page."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.pattern_runs import Patterns, Run
 from tests.e2e.secrets import Secrets
 from tests.support import patterns_doc, webhook_signer, webhooks_doc
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.patterns_doc import INPUTS
+from tools.openapi.operations import ENDPOINTS
 
 BY_KEY = "/api/v1/waitpoints/complete"
 TIMED_OUT = ("FAILED", "WaitpointTimeoutError")

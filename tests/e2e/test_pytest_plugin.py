@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 EXAMPLE = ROOT / "clients" / "local" / "examples" / "patterns"
 SOURCES = (ROOT / "clients" / "local" / "src", ROOT / "clients" / "python" / "src")
@@ -23,7 +23,7 @@ def run_tests(folder: Path, stack_folder: Path, chosen: str) -> subprocess.Compl
 
 def test_a_projects_tests_run_on_the_stack_that_is_there(stack_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
+    shutil.copytree(ROOT / "examples" / "statemachines", tmp_path / "statemachines")
     done = run_tests(tmp_path, stack_folder, "second_person or map_of_five or duplicate")
     assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout + done.stderr
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 from tests.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
 from tests.support import figures, key_races
+from tests.support.in_process.api_gateway import TOKENS
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.aws.key_store import KeyStore
 from waitpoints_local.stack import Stack
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS
-from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.command_line import CommandLine
 from tests.e2e.key_runs import Runs
@@ -24,6 +23,7 @@ from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_doc
 from tests.support.webhooks_doc import COMMANDS
+from tools.openapi.operations import ENDPOINTS
 
 JSON = {"Content-Type": "application/json"}
 

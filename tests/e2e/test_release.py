@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from in_process.template import parse
-from local import version
-from local.checkout import CODE
-from local.stack import LOCAL, PACKAGE, ROOT, emulating
-from local.zip_file import files_of
-from releases.archive import ARCHITECTURES, LAYERS, stem
 from tests.e2e.built import Built
 from tests.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_again, limited_to
 from tests.e2e.operator import Operator
 from tests.e2e.place import LEFT_OUT
+from tests.support.in_process.template import parse
 from tests.support.processed_template import process
+from tools import version
+from tools.checkout import CODE
+from tools.release.archive import ARCHITECTURES, LAYERS, stem
+from tools.stack import LOCAL, PACKAGE, ROOT, emulating
+from tools.zip_file import files_of
 from waitpoints_local.stack import ARCHITECTURE, Emulator, described, free_port
 
 pytestmark = pytest.mark.thorough  # it builds everything twice
@@ -38,7 +38,7 @@ def released(tree: Path) -> Path:
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     (tree / ".local").symlink_to(LOCAL)
     environment = {**os.environ, "PYTHONPATH": str(tree / PACKAGE.relative_to(ROOT))}
-    subprocess.run([sys.executable, "-m", "releases", VERSION], cwd=tree, env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "tools.release", VERSION], cwd=tree, env=environment, check=True)
     return tree / "dist" / VERSION
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
 from tests.support import figures
+from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
 CALLERS = 4

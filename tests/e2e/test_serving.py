@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import ROOT, on_path
+from tools.stack import ROOT, on_path
 from waitpoints_local import serving
 from waitpoints_local.deployment import deploy
 from waitpoints_local.stack import Endpoint, LocalError, free_port, is_serving

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from local.stack import ROOT, on_path, program
 from tests.states_language.table import GROUPS
+from tools.stack import ROOT, on_path, program
 from waitpoints_local.stack import emulator_environment
 
 CASES = [case for cases in GROUPS.values() for case in cases]

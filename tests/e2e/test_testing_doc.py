@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from local.stack import ROOT
-from releases import client_package
 from tests.e2e import wheels
 from tests.support import testing_doc
 from tests.support.readme import APPROVALS
+from tools.release import client_package
+from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENCE = 300  # seconds

@@ -20,8 +20,6 @@ from waitpoints_client.operator.deployed import Deployed
 from waitpoints_client.operator.doctor import look
 from waitpoints_client.operator.versions import difference, version_of
 
-from in_process.api_gateway import TOKENS
-from local.stack import LOCAL, ROOT, emulating
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 from tests.e2e.built import Built
 from tests.e2e.durable import Durable
@@ -44,6 +42,8 @@ from tests.e2e.upgrade_waits import (
     set_due,
 )
 from tests.support import figures, previous
+from tests.support.in_process.api_gateway import TOKENS
+from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import Emulator, describe, free_port
 
 FOLDER = LOCAL / "upgrade"

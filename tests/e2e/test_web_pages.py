@@ -24,10 +24,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from local.stack import emulating
 from tests.browser.runner import chromium
 from tests.e2e.api import Api
 from tests.e2e.test_browser import PATIENCE, Quiet, Seen, browsing, carrier, serving
+from tools.stack import emulating
 from waitpoints_local import admission, slack_stand_in
 from waitpoints_local.stack import Emulator, Endpoint, Stack, free_port
 

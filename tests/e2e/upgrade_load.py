@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
+from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 4
 ATTEMPTS = 20

@@ -11,10 +11,10 @@ from itertools import count, cycle
 from typing import Any
 from urllib.parse import urlencode
 
-from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import Durable
 from tests.e2e.operator import Operator
+from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from local import checkout
-from local.stack import LOCAL, LOCKS, ROOT
-from releases import client_package, local_package
 from tests.e2e.built import SOURCES, digest
 from tests.e2e.place import BUILDS
+from tools import checkout
+from tools.release import client_package, local_package
+from tools.stack import LOCAL, LOCKS, ROOT
 from waitpoints_local.turns import one_at_a_time
 
 UV = LOCAL / "uv" / "bin" / "uv"

@@ -25,14 +25,14 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from waitpoints_client.operator.stream_filter import matches
 
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
-from in_process.template import ACCOUNT, REGION, Function, Resource
 from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import ACCOUNT, REGION, Function, Resource
 from waitpoints import telemetry, wiring
 from waitpoints.aws.items import CURSORS, plain, token_item
 from waitpoints.timers.starter import AHEAD

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from in_process.api_gateway import TOKENS, HttpAnswer, http_event
-from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
-from in_process.template import ROOT
-from openapi.operations import ENDPOINTS
 from tests.faults.aws import Aws, unique
 from tests.faults.wire import Killed
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer, http_event
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import ROOT
 from tests.support.webhook_signer import sign
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.token import TokenError, WaiterKind
 from waitpoints.wiring import services

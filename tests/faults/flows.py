@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from in_process.fakes.waits import DENIED
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Ending, Timeout, World
+from tests.support.in_process.fakes.waits import DENIED
 from waitpoints.token import TokenError, iso
 
 Flow = Callable[[World], None]

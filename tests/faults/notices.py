@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, Template
 from tests.faults.aws import client
 from tests.faults.wire import NotAnswered
 from tests.faults.world import World
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
 from waitpoints.api.notices.plan import ENDED, Kind
 from waitpoints.api.notices.sending import Request

@@ -10,13 +10,13 @@ from unittest import mock
 import boto3
 import pytest
 
-from in_process.moto_stack import MotoStack
-from in_process.template import Template
 from tests.faults.aws import unique
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, LARGE, METADATA, NO, SMALL, Flow
 from tests.faults.wire import FAULTS, Fault
 from tests.faults.world import Ending, Timeout, World
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Template
 from waitpoints.wiring import services
 
 KILLS = [fault for fault in FAULTS if fault.name.startswith("killed")]

@@ -10,12 +10,12 @@ from functools import cache
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import FLOWS
 from tests.faults.wire import FAULTS, TOLD_APART, Fault
 from tests.faults.world import World
+from tests.support.in_process.moto_stack import MotoStack
 
 
 def run(stack: MotoStack, flow: str, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.fakes.waits import DENIED, LOST_RESPONSE, THROTTLED
-from in_process.fakes.waits import Fault as ResumeFault
-from in_process.moto_stack import MotoStack
 from tests.faults.aws import unique
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World
+from tests.support.in_process.fakes.waits import DENIED, LOST_RESPONSE, THROTTLED
+from tests.support.in_process.fakes.waits import Fault as ResumeFault
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.token import MAX_WAITERS, WaiterKind
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.conftest import Figures
 from tests.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
 from tests.faults.world import Timeout, World
+from tests.support.in_process.moto_stack import MotoStack
 
 OTHERS: dict[str, Callable[[World], None]] = {}
 OTHERS_OF_AWS: list[str] = []

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR
 from tests.faults.notices import GO, STOP, STRAY, NoticeWorld
 from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.faults.world import Timeout
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.api.notices.plan import ENDED, Kind
 from waitpoints.notices import Channel
 from waitpoints.wiring import services

@@ -18,19 +18,19 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.event_sources import queue_event, receive_all
-from in_process.fakes.waits import DENIED
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, Template
-from openapi.operations import ENDPOINTS, KEYS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import COMPLETE_KEY, Execution
 from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
 from tests.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
 from tests.faults.world import World
+from tests.support.in_process.event_sources import queue_event, receive_all
+from tests.support.in_process.fakes.waits import DENIED
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, Template
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
+from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
 from waitpoints.api.notices import posting
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
 from waitpoints.timers.due import Waking

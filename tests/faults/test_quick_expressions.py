@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from in_process.quick_expressions import ordinary_expressions, quick_expressions
+from tests.support.in_process.quick_expressions import ordinary_expressions, quick_expressions
 
 ITEM = {"id": {"S": "a"}, "n": {"N": "1"}, "m": {"M": {"x": {"N": "2"}}}, "l": {"L": [{"S": "b"}]}, "s": {"SS": ["c", "d"]}}
 UPDATES = [

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.aws import client
 from tests.faults.flows import FLOWS
 from tests.faults.world import World
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.wiring import services
 
 CHOSEN = [  # between them, every kind of event of every function

@@ -5,8 +5,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from in_process.template import STACK_NAME
 from tests.faults.roles import HERE, WITH_ALL, permissions
+from tests.support.in_process.template import STACK_NAME
 from tests.support.processed_template import statements, texts
 
 OURS = f"waitpoints/{STACK_NAME}"

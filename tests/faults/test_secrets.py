@@ -2,9 +2,9 @@
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.flows import LARGE, SECRET, SMALL
 from tests.faults.world import World
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import telemetry
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, LARGE, SMALL
 from tests.faults.wire import FAULTS, Fault
 from tests.faults.world import Timeout, World
+from tests.support.in_process.moto_stack import MotoStack
 
 FAULT_RATE = 0.3
 OPTIONS = [{}, {"timeout": "10m"}, {"timeout": "3h"}, {"idempotencyKey": "order"}, {"idempotencyKey": "order", "timeout": "1h"}]

@@ -16,9 +16,6 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from doctor import LAST_READ
-from in_process.fakes.waits import DENIED
-from in_process.moto_stack import MotoStack
-from in_process.template import Context
 from tests.faults.aws import client
 from tests.faults.callers import PATIENCE
 from tests.faults.choice import SEED, Place, chosen_for, covering_choice
@@ -26,6 +23,9 @@ from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, SMALL, Flow, waiting
 from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.faults.world import Timeout, World
+from tests.support.in_process.fakes.waits import DENIED
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Context
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.items import UNDELIVERED
 from waitpoints.wiring import services

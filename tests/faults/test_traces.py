@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from in_process.template import ROOT
 from tests.faults.flows import FLOWS
+from tests.support.in_process.template import ROOT
 
 
 @pytest.mark.parametrize("runs", ["without_faults", pytest.param("when_a_call_fails", marks=pytest.mark.thorough)])

@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_shortcut import Attempt, response
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_shortcut import Attempt, response
 
 EVERY_ATTEMPT = 1_000
 NOT_REPEATED = ("email.", "slack.", "teams.")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from in_process.moto_stack import MotoStack
 from tests.faults import traces
 from tests.faults.callers import Callers, Execution
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.answers import answer_members, answers_text
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest

@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
 from tests.support.durable_runs import DurableRuns
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.token import WaiterKind
 
 PATIENCE = 10  # seconds

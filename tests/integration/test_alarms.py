@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from in_process.template import CHANNELS, Template
 from tests.support.cloudwatch import Alarm, Metric, evaluate
+from tests.support.in_process.template import CHANNELS, Template
 
 TEMPLATE = Template.load({"LongestWaitDays": "7", **CHANNELS})
 NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}

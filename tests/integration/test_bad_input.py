@@ -6,15 +6,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from in_process.template import Template
-from openapi import answers
-from openapi.operation import Operation
-from openapi.operations import OPERATIONS
 from tests.support.example_requests import make_example_key, named, put_example_endpoint, route_of, send
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Template
+from tools.openapi import answers
+from tools.openapi.operation import Operation
+from tools.openapi.operations import OPERATIONS
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.wiring import services
 

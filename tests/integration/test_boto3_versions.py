@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import LOCAL, ROOT
+from tools.stack import LOCAL, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
 OLDEST = "boto3==1.42.1"  # the first that knows callbacks; contract W19 has what happens with an older one

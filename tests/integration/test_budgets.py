@@ -9,14 +9,14 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
-from in_process.counting.meter import Meter
-from in_process.counting.notices import count_notices
-from in_process.counting.options import EXECUTION, SIGNED, count_options
-from in_process.counting.waits import Added, Bench, Wait, bench
-from in_process.moto_stack import MotoStack
-from openapi.operations import ENDPOINTS
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
+from tests.support.in_process.counting.meter import Meter
+from tests.support.in_process.counting.notices import count_notices
+from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_options
+from tests.support.in_process.counting.waits import Added, Bench, Wait, bench
+from tests.support.in_process.moto_stack import MotoStack
+from tools.openapi.operations import ENDPOINTS
 from waitpoints import endpoint_tally, key_cache
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR

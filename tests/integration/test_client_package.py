@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 FOLDER = ROOT / "clients" / "python"
 MODULES = {str(path.relative_to(FOLDER / "src")) for path in (FOLDER / "src").rglob("*.py")}

@@ -14,9 +14,9 @@ from waitpoints_client.operator import clock as command
 from waitpoints_client.operator.clock import ClockProblem, Skipped, skip, time_out
 from waitpoints_client.operator.deployed import Deployed, Outputs
 
-from in_process.api_gateway import Api
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints_local.clocks import WAIT, Clock, Pause
 
 HOUR, DAY = 3600, 86_400

@@ -14,11 +14,11 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.in_memory import FakeResumers
 from tests.support.fakes.store import MemoryStore
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.store import Store

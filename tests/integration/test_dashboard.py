@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, ROOT, STACK_NAME, Template
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template
 from waitpoints.resuming import metric_of
 from waitpoints.token import ReplyKind, Source
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.aws.dead_letters import DeadLetters
 
 

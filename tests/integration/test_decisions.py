@@ -12,10 +12,10 @@ import pytest
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
 from tests.support.decision import choose, crowd_page
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
 from waitpoints.api.page.definition import parse

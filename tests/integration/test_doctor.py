@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from doctor import LAST_READ
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.waits import DENIED, FakeWaits
-from in_process.moto_stack import MotoStack
-from in_process.template import Context
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.waits import DENIED, FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Context
 from waitpoints.aws import doctor_store
 from waitpoints.doctor import scan
 from waitpoints.doctor.overdue import Overdue

@@ -6,9 +6,9 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.aws.doctor_store import PART_BYTES, DoctorStore
 from waitpoints.aws.items import DOCTOR, PLACE, REPLIES, TOKEN, plain, primary_key

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from in_process.template import Template
+from tests.support.in_process.template import Template
 from tests.support.processed_template import attributes, made, processed
 from tests.support.resource_schemas import errors
 

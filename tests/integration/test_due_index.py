@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from in_process.fakes.clock import FakeClock
-from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.due_index import INDEX, DueIndex

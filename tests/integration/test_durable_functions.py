@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.clock import FakeClock
 from tests.integration.conftest import eventually
 from tests.support.durable_runs import DurableRuns
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs durable functions in threads

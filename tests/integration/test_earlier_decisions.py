@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import queue_event
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from openapi.operations import ENDPOINTS
 from tests.support import previous as earlier
 from tests.support.approval_page import BROWSER, FORM, JSON
 from tests.support.decision import DECISION, REJECT, choose, given, link
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import queue_event
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.token import Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services

@@ -12,14 +12,14 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import Stream, failures
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, Template
 from tests.support import previous as earlier
 from tests.support.approval_page import BROWSER, JSON
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream, failures
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, Template
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.settling import complete
 from waitpoints.api.notices.plan import next_step

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.moto_stack import MotoStack
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
 from waitpoints.aws.items import DOCTOR, OVERDUE

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.event_sources import NoticeEvents
-from in_process.moto_stack import MotoStack, updated
-from in_process.template import CHANNELS
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.event_sources import NoticeEvents
+from tests.support.in_process.moto_stack import MotoStack, updated
+from tests.support.in_process.template import CHANNELS
 from tests.support.settling import complete
 from waitpoints.token import Document, DocumentKind, NewToken, Waiter
 from waitpoints.wiring import services

@@ -9,10 +9,10 @@ import boto3
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
-from in_process.fakes.waits import FakeWaits
-from in_process.invoke import filled_in
-from in_process.moto_stack import MotoStack
-from in_process.template import ROOT, Template
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.invoke import filled_in
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import ROOT, Template
 from waitpoints.token import (
     Completed,
     NewToken,

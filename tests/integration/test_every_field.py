@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer, http_event
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, THROTTLED
-from in_process.moto_stack import MotoStack
-from openapi.operation import Operation
-from openapi.operations import ENDPOINTS, KEYS, OPERATIONS, by_id
 from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, put_example_endpoint, send
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer, http_event
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import DENIED, THROTTLED
+from tests.support.in_process.moto_stack import MotoStack
+from tools.openapi.operation import Operation
+from tools.openapi.operations import ENDPOINTS, KEYS, OPERATIONS, by_id
 from waitpoints import ids
 from waitpoints.endpoint import is_name
 

@@ -1,6 +1,6 @@
 """Executions that wait for a token, with the real handlers: of a state machine and of a durable function that do the same.
 
-moto runs statemachines/wait_for_webhook.asl.json, and AWS's own test runner the durable function.
+moto runs examples/statemachines/wait_for_webhook.asl.json, and AWS's own test runner the durable function.
 """
 
 import json
@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.moto_stack import MotoStack, start_state_machine
-from in_process.template import ROOT
 from tests.integration.conftest import Runs, eventually, start_execution
 from tests.support.durable_runs import DurableRuns
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.moto_stack import MotoStack, start_state_machine
+from tests.support.in_process.template import ROOT
 
 pytestmark = pytest.mark.slow  # moto's state machines
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from in_process.template import CHANNELS, ROOT, Template, read
-from local import before_traffic, deploy
-from local.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments, gradual
-from local.stack import program
 from tests.support.cloudwatch import Alarm
+from tests.support.in_process.template import CHANNELS, ROOT, Template, read
 from tests.support.processed_template import check_order, process, processed, references
+from tools import before_traffic, deploy
+from tools.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments, gradual
+from tools.stack import program
 from waitpoints_local.stack import LocalError
 
 pytestmark = pytest.mark.slow  # transforms the template again and again

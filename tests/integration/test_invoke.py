@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from in_process.invoke import main
-from in_process.template import ROOT
+from tests.support.in_process.invoke import main
+from tests.support.in_process.template import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ EVENT = str(ROOT / "events" / "retrieve_token.json")
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as make starts it."""
-    command = [sys.executable, str(ROOT / "in_process" / "invoke.py"), *arguments]
+    command = [sys.executable, "-m", "tests.support.in_process.invoke", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

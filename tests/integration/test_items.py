@@ -7,11 +7,11 @@ import boto3
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
-from in_process.event_sources import Stream
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from in_process.template import Template
+from tests.support.in_process.event_sources import Stream
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Template
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.items import plain, token_from

@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import Stream
-from in_process.fakes.clock import FakeClock
-from in_process.moto_stack import MotoStack
 from tests.support import key_races
 from tests.support.access_tokens import forged
 from tests.support.fakes.key_store import MemoryKeyStore
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.key_races import NOW, AnyKeyStore, fill, key, names
 from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore

@@ -6,11 +6,11 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.counting.meter import Meter
-from in_process.fakes.clock import FakeClock
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, Template
 from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.in_process.counting.meter import Meter
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, Template
 from tests.support.races import race
 from waitpoints import ids, wiring
 from waitpoints.api.notices.plan import Kind

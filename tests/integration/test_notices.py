@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.clock import FakeClock
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.notices import Notice
 from waitpoints.token import iso

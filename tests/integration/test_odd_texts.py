@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, http_event
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from openapi.operation import Operation
-from openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from tests.support.example_requests import named, places, put_example_endpoint, route_of
+from tests.support.in_process.api_gateway import TOKENS, Api, http_event
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tools.openapi.operation import Operation
+from tools.openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from waitpoints.aws.endpoint_store import EndpointStore
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
 

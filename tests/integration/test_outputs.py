@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.token import MAX_WAITERS, Token, Waiter

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.stack import ROOT, program
 from tests.support.processed_template import processed
+from tools.stack import ROOT, program
 
 SKIPPED = set(yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"])
 

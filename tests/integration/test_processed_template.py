@@ -11,7 +11,7 @@ import boto3
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
-from in_process.template import CHANNELS, REGION, ROOT, Template
+from tests.support.in_process.template import CHANNELS, REGION, ROOT, Template
 from tests.support.processed_template import attributes, check_order, made, process, processed, statements, texts
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name

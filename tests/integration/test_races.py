@@ -10,12 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
-from openapi.operations import ENDPOINTS
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
+from tools.openapi.operations import ENDPOINTS
 from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import MAX_WAITERS, Token, Waiter

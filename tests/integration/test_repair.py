@@ -6,10 +6,10 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.waits import DENIED, FakeWaits
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.waits import DENIED, FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.doctor.repair import Undone

@@ -10,12 +10,12 @@ from waitpoints_client.operator.deployed import Deployed, Outputs
 from waitpoints_client.operator.restore import clock as real_time
 from waitpoints_client.operator.restore import copy, timed
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import Stream
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
 from waitpoints.api.notices.plan import next_step

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from in_process.template import ROOT
+from tests.support.in_process.template import ROOT
 from tests.support.processed_template import attributes, processed, statements, texts
 
 
@@ -68,7 +68,7 @@ def timer() -> dict[str, str]:
 def tasks() -> Iterator[Permission]:
     """What the example's state machine invokes."""
     [machine] = processed().resources("AWS::StepFunctions::StateMachine").values()
-    text = (ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text()
+    text = (ROOT / "examples" / "statemachines" / "wait_for_webhook.asl.json").read_text()
     machine = processed().resolve({name: machine[name] for name in ("RoleArn", "DefinitionSubstitutions")}, attributes())
     for name, value in machine["DefinitionSubstitutions"].items():
         text = text.replace(f"${{{name}}}", value)

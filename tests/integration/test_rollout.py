@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import Stream
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
 from waitpoints.aws.items import USUAL_CONTENT_TYPE

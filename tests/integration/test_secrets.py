@@ -9,9 +9,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.moto_stack import MotoStack
-from in_process.template import STACK_NAME
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import STACK_NAME
 from tests.support.webhook_signer import sign
 from waitpoints.api.notices.credential import versions
 from waitpoints.aws import secrets

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from in_process.counting.meter import Meter
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, ROOT, Template
+from tests.support.in_process.counting.meter import Meter
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, ROOT, Template
 from tests.support.slack import ANN, BO, DECISION, create, message, press
 from waitpoints import wiring
 from waitpoints.api.notices import slack_click

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import HttpAnswer
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import HttpAnswer
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.slack import PATIENT, button, create, message, press
 from waitpoints.answers import answer_members
 from waitpoints.api.notices import slack_click

@@ -5,10 +5,10 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, FakeWaits
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import DENIED, FakeWaits
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.errors import InvalidRequest, TokenNotFound
 
 UNKNOWN = "waitpoint_" + "0" * 26

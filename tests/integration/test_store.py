@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryStore
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, plain, primary_key

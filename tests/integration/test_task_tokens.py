@@ -3,8 +3,8 @@
 import boto3
 import pytest
 
-from in_process.moto_stack import MotoStack
-from in_process.template import ACCOUNT
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import ACCOUNT
 from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens, UnknownTaskTokens
 
 pytestmark = pytest.mark.slow  # moto's state machines

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
-from in_process.moto_stack import MotoStack
-from in_process.template import CHANNELS, ROOT, STACK_NAME, Template
-from local.deploy import UNSEEN
-from openapi.operations import OPERATIONS
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template
 from tests.support.processed_template import processed
+from tools.deploy import UNSEEN
+from tools.openapi.operations import OPERATIONS
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.aws.notice_store import CLAIMED_FOR

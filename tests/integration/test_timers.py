@@ -14,12 +14,12 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.event_sources import Stream, failures, queue_event
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack
 from tests.integration.conftest import forget_services
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream, failures, queue_event
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
 from waitpoints.aws.items import key_primary_key

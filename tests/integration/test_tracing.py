@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from in_process.template import CHANNELS, ROOT, Template
+from tests.support.in_process.template import CHANNELS, ROOT, Template
 from tests.support.processed_template import process, processed
 from tests.support.traced_wait import PARENT, ROOTS, TRACEPARENT
 

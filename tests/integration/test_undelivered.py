@@ -8,14 +8,14 @@ from typing import Any
 import boto3
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.counting.meter import Meter
-from in_process.event_sources import Stream, failures
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
-from in_process.moto_stack import MotoStack
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.counting.meter import Meter
+from tests.support.in_process.event_sources import Stream, failures
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import wiring
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.waiter_result import Success

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from in_process.template import Template, parse
 from tests.support import previous
+from tests.support.in_process.template import Template, parse
 from tests.support.processed_template import process
 from tests.support.resource_schemas import create_only
 

@@ -5,8 +5,8 @@ import pytest
 from waitpoints_client.operator import webhook_secrets
 from waitpoints_client.operator.deployed import Deployed, Outputs
 
-from in_process.moto_stack import MotoStack
-from in_process.template import STACK_NAME
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import STACK_NAME
 from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.wiring import services
 

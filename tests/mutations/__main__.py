@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.stack import ROOT
 from tests.mutations.mutation import STAGES, Mutation, NotFound, Suite, load, place, tests
 from tests.mutations.working_copy import working_copy
+from tools.stack import ROOT
 
 LIMIT = 3600  # seconds for one run of tests: a mutation may make a test wait for ever
 ARGUED, SURVIVED = "argued", "SURVIVED"

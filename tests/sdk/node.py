@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.node import Missing, program
+from tools.node import Missing, program
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import botocore.session
 from botocore import xform_name
 
-from local.stack import ROOT
 from tests.support.documents import markdown
+from tools.stack import ROOT
 
 OWN = {("s3", "sync"), ("logs", "tail")}
 """Commands of the CLI that are no operation of a service."""

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support import webhook_signer
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 
 JSON = {"content-type": "application/json"}
 

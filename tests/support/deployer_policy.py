@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from in_process.template import ROOT
+from tests.support.in_process.template import ROOT
 
 POLICY = (ROOT / "docs" / "deployer-policy.json").read_text()
 

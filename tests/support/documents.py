@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
-FOLDERS = ("docs", "events", "examples", "clients", "releases")
+FOLDERS = ("docs", "events", "examples", "clients", "tools")
 
 
 def markdown() -> list[Path]:

@@ -41,7 +41,7 @@ class RunnerCallbacks:
 
 @durable_execution
 def wait_for_webhook(event: Any, context: DurableContext) -> dict[str, Any]:
-    """Does what statemachines/wait_for_webhook.asl.json does, and says how it ended. The event's other members are options."""
+    """Does what wait_for_webhook.asl.json does, and says how it ended. The event's other members are options."""
     token, execution = event.pop("token"), ARN + context.execution_context.durable_execution_arn  # the runner's is no ARN
 
     def register(callback_id: str, _: Any) -> None:

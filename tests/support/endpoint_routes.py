@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from in_process.api_gateway import Api
-from openapi import answers
-from openapi.operations import ENDPOINTS
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tools.openapi import answers
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.endpoint import Endpoint
 
 GITHUB = f"{ENDPOINTS}/github"

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from in_process.api_gateway import Api, HttpAnswer
-from in_process.template import Route, Template
-from openapi.operation import Operation
-from openapi.operations import OPERATIONS, by_id
+from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.template import Route, Template
+from tools.openapi.operation import Operation
+from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.endpoint import Endpoint
 from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.wiring import services

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from in_process.api_gateway import Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.webhook_signer import sign
 from waitpoints.endpoint import Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.token import (

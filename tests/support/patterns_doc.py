@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from statemachines.picture import DOCUMENT
+from tools.picture import DOCUMENT
 
 PAGE = DOCUMENT.read_text()
 _EXAMPLE = re.compile(r"^<!-- (?P<kind>\w+): (?P<name>[^>]+) -->\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

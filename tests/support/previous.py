@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 PREVIOUS = "83476f66db65c741dea010f916808d398c63ba30"
 """0.2.0, the last release."""

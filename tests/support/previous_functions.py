@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from in_process.moto_stack import MotoStack
-from in_process.template import Template, parse
 from tests.support import previous
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import Template, parse
 
 PACKAGE = "waitpoints"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
-from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+from tests.support.in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
 
 ATTRIBUTES = ("ApiEndpoint", "QueueName", "RegionalDomainName", "RegionalHostedZoneId", "StreamArn")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import indent
 from typing import Any
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 README = (ROOT / "README.md").read_text()
 _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)

@@ -7,8 +7,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from in_process.template import REGION
-from local.stack import LOCAL
+from tests.support.in_process.template import REGION
+from tools.stack import LOCAL
 
 
 @cache

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from openapi.operation import Operation
-from openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
+from tools.openapi.operation import Operation
+from tools.openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
 from waitpoints.named_keys import new_key
 
 Ask = Callable[[str, str, Any, str], tuple[int, Any]]

@@ -8,9 +8,9 @@ from typing import Any
 
 import urllib3
 
-from in_process.api_gateway import HttpAnswer, http_event
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Context
+from tests.support.in_process.api_gateway import HttpAnswer, http_event
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Context
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Kind, Place, Step
 from waitpoints.api.notices.sending import Request

@@ -2,8 +2,8 @@
 
 import json
 
-from local.stack import ROOT
 from tests.support.slack import DECISION, answer, request
+from tools.stack import ROOT
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Kind
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, OutputRefused
 from waitpoints.token import ReplyKind

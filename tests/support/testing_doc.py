@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from local.stack import ROOT
 from tests.support.readme import find_snippets
+from tools.stack import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text()
 SNIPPETS = find_snippets(PAGE)

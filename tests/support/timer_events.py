@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from in_process.event_sources import Stream, failures, queue_event
-from in_process.fakes.clock import FakeClock
+from tests.support.in_process.event_sources import Stream, failures, queue_event
+from tests.support.in_process.fakes.clock import FakeClock
 
 SECOND, MINUTE = 1000, 60_000  # milliseconds
 NEVER = 1 << 62

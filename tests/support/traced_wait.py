@@ -15,8 +15,8 @@ TASK_TOKEN = "AQCEAAAAKgAAAAMAAAAAsecretTaskToken"
 
 
 def main() -> None:
-    from in_process.api_gateway import Api
-    from in_process.moto_stack import moto_stack
+    from tests.support.in_process.api_gateway import Api
+    from tests.support.in_process.moto_stack import moto_stack
 
     with redirect_stdout(sys.stderr), moto_stack({"Tracing": "Active"}) as stack:
         api = Api(stack.template, stack.secret("ApiKey"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
 _PART = re.compile(

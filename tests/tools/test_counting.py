@@ -1,7 +1,7 @@
 """What is counted of a wait, besides its calls."""
 
-from in_process.counting.meter import Call
-from in_process.counting.waits import message_at, metrics_in
+from tests.support.in_process.counting.meter import Call
+from tests.support.in_process.counting.waits import message_at, metrics_in
 
 
 def test_when_the_message_of_a_timer_arrives() -> None:

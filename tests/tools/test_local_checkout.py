@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from in_process.template import parse
-from local import checkout
-from local.stack import ROOT
+from tests.support.in_process.template import parse
+from tools import checkout
+from tools.stack import ROOT
 from waitpoints_local.content import parameters
 from waitpoints_local.deployment import ARTIFACT
 from waitpoints_local.stack import LocalError

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from local.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
+from tools.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
 from waitpoints_local.stack import Stack
 
 VALUES = {

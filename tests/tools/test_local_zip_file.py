@@ -5,7 +5,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from local.zip_file import files_of, packed
+from tools.zip_file import files_of, packed
 
 
 def written(folder: Path, names: list[str], mode: int, time: int) -> dict[str, bytes]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local import node
-from local.stack import ROOT
+from tools import node
+from tools.stack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 PACKAGE = ROOT / "functions" / "waitpoints"
 PREFIXES = {"page": "page_", "endpoints": "endpoint_"}

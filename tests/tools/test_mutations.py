@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import pytest
 
-from local.stack import ROOT
 from tests.mutations.__main__ import ARGUED, SURVIVED, Runner, summary
 from tests.mutations.mutation import Mutation, NotFound, Suite, load, missing_tests, place
 from tests.mutations.working_copy import working_copy
+from tools.stack import ROOT
 
 LISTED = load()
 PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))

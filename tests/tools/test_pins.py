@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import pins
+from tools import pins
 
 PROJECT = """\
 [project]

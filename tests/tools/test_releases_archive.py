@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from in_process.template import parse
-from local.deploy import environments
-from local.stack import ROOT
-from releases import archive
+from tests.support.in_process.template import parse
+from tools.deploy import environments
+from tools.release import archive
+from tools.stack import ROOT
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 SAMCONFIG = (ROOT / "samconfig.toml").read_text()
@@ -23,7 +23,7 @@ BUILT = """\
   ShowConsole:
       Handler: show_console.handler
   Smoke:
-      DefinitionUri: ../../../tmp/x/statemachines/wait_for_webhook.asl.json
+      DefinitionUri: ../../../tmp/x/examples/statemachines/wait_for_webhook.asl.json
 """
 """As `sam build` writes these lines."""
 
@@ -54,7 +54,7 @@ def test_a_built_template_names_files_of_the_archive() -> None:
         ("ContentUri", "TracingLayer.zip"),
         ("Handler", "show_console.handler"),
         ("CodeUri", "console.zip"),
-        ("DefinitionUri", "statemachines/wait_for_webhook.asl.json"),
+        ("DefinitionUri", "examples/statemachines/wait_for_webhook.asl.json"),
     ]
 
 
@@ -78,7 +78,7 @@ def test_its_configuration_has_every_environment_in_aws_with_the_same_settings()
 
 def test_its_readme_fits_one_screen() -> None:
     """Of 80 columns and 40 lines, after folding. It says how to deploy, upgrade and check."""
-    text = (ROOT / "releases" / "archive.md").read_text().format(version="0.3.0", architecture="arm64")
+    text = (ROOT / "tools" / "release" / "archive.md").read_text().format(version="0.3.0", architecture="arm64")
     assert sum(-(-max(len(line), 1) // 80) for line in text.splitlines()) <= 40
     attested = "gh attestation verify waitpoints-0.3.0-arm64.zip --repo OWNER/NAME"
     for part in (

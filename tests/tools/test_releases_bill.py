@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.stack import LOCAL, ROOT
-from releases.bill import LAYERS, bill, stable
+from tools.release.bill import LAYERS, bill, stable
+from tools.stack import LOCAL, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
 REQUIREMENTS = {

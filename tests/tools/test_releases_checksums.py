@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from releases import checksums
+from tools.release import checksums
 
 
 def test_each_file_has_its_checksum_as_sha256sum_reads_it(tmp_path: Path) -> None:

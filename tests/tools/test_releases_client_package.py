@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import LOCAL, ROOT
-from releases import client_package
+from tools.release import client_package
+from tools.stack import LOCAL, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
 

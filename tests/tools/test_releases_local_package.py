@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from in_process.template import parse
-from local.stack import LOCAL, PACKAGE, ROOT
-from releases import local_package
+from tests.support.in_process.template import parse
+from tools.release import local_package
+from tools.stack import LOCAL, PACKAGE, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
 TEMPLATE = (ROOT / "template.yaml").read_text()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from local import version
-from local.stack import ROOT
-from releases import __main__ as command
-from releases.version import WrongVersion, check
 from tests.tools.test_version import OTHER, copied
+from tools import version
+from tools.release import __main__ as command
+from tools.release.version import WrongVersion, check
+from tools.stack import ROOT
 
 __all__ = ["copied"]  # a fixture: the files that name the version
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from in_process.template import Template
-from local import version
-from local.stack import ROOT
 from tests.support import previous
+from tests.support.in_process.template import Template
+from tools import version
+from tools.stack import ROOT
 from waitpoints_local.stack import LocalError
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.stack import ROOT
+from tools.stack import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.yml")}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support import github_endpoint, webhook_signer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
 
 
 @pytest.fixture

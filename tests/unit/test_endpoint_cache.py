@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.endpoint import Endpoint
 from waitpoints.endpoint_cache import CACHED_FOR, EndpointCache
 from waitpoints.token import Verification

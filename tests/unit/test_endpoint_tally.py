@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints import telemetry
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_tally import BURST, WRITES_PER_SECOND, EndpointTally

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.errors import TryAgain
 from waitpoints.key_cache import CACHED_FOR, LOOK_AGAIN_AFTER, USED_EVERY, KeyCache
 from waitpoints.named_keys import SHOWN_DIGITS, NamedKey, Scope, digest

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
 from tests.support import github_endpoint
 from tests.support.callbacks import JSON, complete, signed
 from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.settling import ORIGIN
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from in_process.fakes.secret import FakeSecret
-from in_process.fakes.waits import UNAVAILABLE
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.fakes.waits import UNAVAILABLE
+from tests.support.in_process.template import Template
 from waitpoints import telemetry
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.key_cache import LOOK_AGAIN_AFTER

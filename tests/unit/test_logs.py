@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
 from tests.support.webhook_signer import sign
 from waitpoints.key_cache import CACHED_FOR
 from waitpoints.named_keys import SHOWN_DIGITS, digest, new_key

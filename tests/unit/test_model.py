@@ -25,14 +25,14 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 import start_timers
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
-from in_process.template import Context, Template
-from openapi.operations import ENDPOINTS
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import Sent
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
+from tests.support.in_process.template import Context, Template
 from tests.support.settling import ORIGIN, complete
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import answer_members
 from waitpoints.api.deliveries import output_check, reception
 from waitpoints.api.page import definition

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.clock import FakeClock
 from tests.support.fakes.notices import FakeLetters, FakeNoticeQueue
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.noticing import EVERYWHERE, GIVE_UP_AFTER, REFUSED, Noticing, may_matter
 
 COUNT, YES = {"N": "1"}, {"BOOL": True}

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import wait_for_token
-from in_process.api_gateway import TOKENS
-from in_process.template import ROOT, Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.template import ROOT, Template
 from tests.support.options import table
 from tests.support.options.case import Broken, Case
 from tests.support.options.doors import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, Place, error, payload

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.fakes.waits import (
+    DENIED,
+    LOST_RESPONSE,
+    OUTPUT_REFUSED,
+    THROTTLED,
+    UNAVAILABLE,
+    UNREACHABLE,
+    Fault,
+)
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from in_process.template import CHANNELS, ROOT, Template
+from tests.support.in_process.template import CHANNELS, ROOT, Template
 
 pytestmark = pytest.mark.slow  # each starts a process
 

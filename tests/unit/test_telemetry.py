@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.template import ROOT
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import ROOT
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:

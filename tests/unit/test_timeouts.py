@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.template import Template
+from tests.support.in_process.template import Template
 from waitpoints.errors import InvalidTimeout
 from waitpoints.timeouts import LATEST, Limits, date, duration, key_expires_at, timeout_at
 

@@ -9,9 +9,9 @@ from unittest import mock
 
 import pytest
 
-from in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryStore
+from tests.support.in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain

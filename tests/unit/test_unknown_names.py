@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 import wait_for_token
-from in_process.api_gateway import Api
-from in_process.template import Template
-from openapi.document import document
-from openapi.operation import Operation
-from openapi.operations import by_id
 from tests.support.example_requests import WITH_JSON_BODY, places, put_example_endpoint
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import Template
+from tools.openapi.document import document
+from tools.openapi.operation import Operation
+from tools.openapi.operations import by_id
 from waitpoints.errors import InvalidRequest
 from waitpoints.ids import new_id
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.fakes.secret import FakeSecret
-from in_process.template import ROOT
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import ROOT
 from waitpoints import ids
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
 from waitpoints.urls import Urls

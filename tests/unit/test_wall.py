@@ -14,11 +14,11 @@ import pytest
 
 import complete_token_in_state
 import create_token_in_state
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from in_process.template import Context, Template
-from openapi.operations import ENDPOINTS
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.template import Context, Template
 from tests.support.options.table import rows
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.key_cache import LOOK_AGAIN_AFTER
 from waitpoints.waiter_result import Success

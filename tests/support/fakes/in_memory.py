@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.fakes.clock import FakeClock
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.secret import FakeSecret, MissingSecret
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import FakeWaits
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.fakes.key_store import MemoryKeyStore
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import FakeTimerQueue
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import FakeWaits
 from waitpoints import wiring
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs

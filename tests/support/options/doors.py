@@ -7,15 +7,15 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.secret import FakeSecret
-from in_process.fakes.waits import FakeWaits
-from in_process.template import Template
-from openapi.operations import ENDPOINTS
 from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.template import Template
 from tests.support.options.case import Broken, Case
 from tests.support.options.table import Options
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.errors import WaitpointsError
 from waitpoints.token import Token
 from waitpoints.waiter_result import Failure, Success

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import DOMAIN, TOKENS, Api
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
+from tests.support.in_process.template import Template
 from waitpoints.timeouts import Limits
 from waitpoints.urls import Urls
 from waitpoints.wiring import services

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.http import CREATE_LIMIT
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api, http_event
-from in_process.template import Context, Template
-from openapi.operation import Operation
-from openapi.operations import OPERATIONS, methods
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, http_event
+from tests.support.in_process.template import Context, Template
+from tools.openapi.operation import Operation
+from tools.openapi.operations import OPERATIONS, methods
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.caller import ROOT, Action, Caller
 from waitpoints.key_cache import CACHED_FOR

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.template import Template
 from waitpoints.api.metadata import MAX_BYTES
 
 PAGE = {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}

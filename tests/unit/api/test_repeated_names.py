@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from openapi.operation import Operation
-from openapi.operations import OPERATIONS
 from tests.support.example_requests import named
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tools.openapi.operation import Operation
+from tools.openapi.operations import OPERATIONS
 
 WITH_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
 APPROVERS = '"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}], "approvers": ["ann"], "approvers": ["bo"]'

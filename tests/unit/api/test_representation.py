@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from openapi import answers
+from tools.openapi import answers
 from waitpoints.api.representation import listed, retrieved
 from waitpoints.notices import Notice
 from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind, iso

@@ -1,8 +1,8 @@
 """What is said of a body that is wrong in many places."""
 
-from in_process.api_gateway import Api
-from openapi.operations import by_id
 from tests.support.example_requests import put_example_endpoint
+from tests.support.in_process.api_gateway import Api
+from tools.openapi.operations import by_id
 
 
 def test_many_unknown_names_and_wrong_values_have_a_short_answer(api: Api) -> None:

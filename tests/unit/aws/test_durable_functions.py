@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from in_process.fakes.durable_functions import FakeDurableFunctions
-from in_process.fakes.waits import LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.waits import LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind

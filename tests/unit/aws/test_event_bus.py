@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from in_process.fakes.event_bus import FakeEventBridge
+from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from waitpoints.aws.event_bus import MAX_ENTRIES, REQUEST_LIMIT, EventBus, batches
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.event import Event

@@ -8,9 +8,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from in_process.api_gateway import Api
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import Template
 from waitpoints.errors import TryAgain
 
 FUNCTIONS = Template.load().functions()

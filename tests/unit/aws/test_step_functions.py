@@ -6,8 +6,17 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault, refusal
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.waits import (
+    DENIED,
+    LOST_RESPONSE,
+    OUTPUT_LIMIT,
+    THROTTLED,
+    UNAVAILABLE,
+    UNREACHABLE,
+    Fault,
+    refusal,
+)
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind

@@ -6,8 +6,8 @@ from threading import Lock
 
 import pytest
 
-from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.doctor.repair import Finished, Finishing, Undone
 from waitpoints.doctor.scan import GRACE, Rounds

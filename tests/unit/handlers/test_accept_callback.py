@@ -2,8 +2,8 @@
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 JSON = {"content-type": "application/json"}

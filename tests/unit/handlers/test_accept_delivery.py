@@ -2,9 +2,9 @@
 
 import pytest
 
-from in_process.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, create, deliver, put, url_of
+from tests.support.in_process.api_gateway import Api
 from waitpoints.endpoint import new_secret_id
 from waitpoints.wiring import services
 

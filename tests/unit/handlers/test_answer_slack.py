@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from in_process.api_gateway import http_event
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import http_event
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Context
 from tests.support.slack import post
 from waitpoints.api.http import SLACK_LIMIT
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, signed

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.template import Template
 from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import Template
 from waitpoints.token import (
     Completed,
     Document,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 UNKNOWN = "waitpoint_" + "0" * 26

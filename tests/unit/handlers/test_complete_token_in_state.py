@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 import complete_token_in_state
-from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.template import Context
 from waitpoints.errors import InvalidRequest
 from waitpoints.token import (
     IdempotencyKey,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from openapi import answers
-from openapi.operations import KEYS
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tools.openapi import answers
+from tools.openapi.operations import KEYS
 from waitpoints.named_keys import MOST, NamedKey, Scope, digest, has_form
 from waitpoints.token import iso
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from in_process.api_gateway import TOKENS, Api
-from openapi import answers
-from openapi.operations import KEYS
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tools.openapi import answers
+from tools.openapi.operations import KEYS
 from waitpoints.token import iso
 
 

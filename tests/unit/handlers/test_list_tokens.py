@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.settling import complete
 from waitpoints.token import TimedOut
 

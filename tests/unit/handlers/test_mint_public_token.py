@@ -9,8 +9,8 @@ import jwt
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.named_keys import digest
 

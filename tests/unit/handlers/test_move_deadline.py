@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from waitpoints.timeouts import Limits
 from waitpoints.token import iso
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api
 
 
 class TestRetrieve:

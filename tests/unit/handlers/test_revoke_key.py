@@ -2,9 +2,9 @@
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from openapi.operations import KEYS
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tools.openapi.operations import KEYS
 from waitpoints.key_cache import CACHED_FOR
 
 

@@ -9,10 +9,10 @@ import pytest
 import resume_waiters
 import schedule_timeouts
 import send_notices
-from in_process.event_sources import failures, queue_event
-from in_process.template import Context
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.notices import FakeChannel, FakeLetters, FakeNoticeQueue, MemoryNoticeStore, MemoryTokens
+from tests.support.in_process.event_sources import failures, queue_event
+from tests.support.in_process.template import Context
 from waitpoints import telemetry
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.errors import NotSent, NotSentNow

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import show_console
-from in_process.api_gateway import Api, HttpAnswer, http_event
-from in_process.template import ROOT
+from tests.support.in_process.api_gateway import Api, HttpAnswer, http_event
+from tests.support.in_process.template import ROOT
 
 FOLDER = ROOT / "functions" / "console_files"
 ASSETS = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.html")

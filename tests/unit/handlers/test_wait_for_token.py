@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.template import Template
 from tests.support.callbacks import complete
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.template import Template
 from waitpoints.token import iso
 from waitpoints.waiter_result import Failure, Success
 

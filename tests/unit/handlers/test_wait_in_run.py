@@ -1,6 +1,6 @@
 """The route that Trigger.dev's SDK calls before it waits."""
 
-from in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import Api
 
 UNKNOWN = "waitpoint_" + "0" * 26
 

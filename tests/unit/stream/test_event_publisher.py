@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 import resume_waiters
-from in_process.fakes.event_bus import FakeEventBridge
-from in_process.fakes.waits import THROTTLED
-from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.fakes.event_bus import FakeEventBridge
+from tests.support.in_process.fakes.waits import THROTTLED
+from tests.support.in_process.template import Context
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import answer_map, token_item, wire
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, Announcer

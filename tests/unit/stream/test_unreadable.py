@@ -14,11 +14,11 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 import send_notices
-from in_process.event_sources import failures, queue_event
-from in_process.fakes.event_bus import FakeEventBridge
-from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.notices import FakeNoticeQueue
+from tests.support.in_process.event_sources import failures, queue_event
+from tests.support.in_process.fakes.event_bus import FakeEventBridge
+from tests.support.in_process.template import Context
 from waitpoints import ids
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item

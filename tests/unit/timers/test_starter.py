@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.timer_queue import Sent
+from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.settling import complete
 from waitpoints.aws.messages import MAX_ENTRIES
 from waitpoints.aws.timers import Timers

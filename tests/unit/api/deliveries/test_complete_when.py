@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.callbacks import assert_untouched, complete
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.deliveries import rules
 from waitpoints.api.deliveries.expressions import matches, scope
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import Api
 from waitpoints.api.deliveries.callback_body import output
 from waitpoints.api.deliveries.forms import MAX_FIELDS, object_text
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import Api, http_event
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, complete, signed
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api, http_event
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
 from waitpoints.api.deliveries import callback_body
 from waitpoints.token import iso
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.approval_page import APPROVAL
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.deliveries import rules
 from waitpoints.errors import InvalidCompleteWhen
 

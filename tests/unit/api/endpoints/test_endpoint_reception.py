@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import (
     BODY,
@@ -22,6 +20,8 @@ from tests.support.github_endpoint import (
     statistics,
     url_of,
 )
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoint import DeliveryKind

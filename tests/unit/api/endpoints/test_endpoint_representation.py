@@ -2,11 +2,11 @@
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from openapi.operations import ENDPOINTS
 from tests.support.endpoint_routes import FULL, SMALLEST, get, put, stored
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.token import iso
 

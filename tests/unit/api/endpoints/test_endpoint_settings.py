@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import DOMAIN, Api
-from in_process.fakes.secret import FakeSecret, MissingSecret
-from openapi.operations import ENDPOINTS
 from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, get, put, stored
 from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.in_process.api_gateway import DOMAIN, Api
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.http import ENDPOINT_LIMIT
 from waitpoints.endpoint import Endpoint
 from waitpoints.token import Verification, iso

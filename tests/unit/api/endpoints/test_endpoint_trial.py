@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, url_of
+from tests.support.in_process.api_gateway import Api
 from waitpoints.token import (
     Document,
     DocumentKind,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GITHUB, put, signature
+from tests.support.in_process.api_gateway import Api
 
 pytestmark = pytest.mark.usefixtures("github")
 

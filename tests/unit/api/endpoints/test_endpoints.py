@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from in_process.fakes.secret import FakeSecret
-from openapi import answers
-from openapi.operations import ENDPOINTS
 from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, get, put, stored
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.fakes.secret import FakeSecret
+from tools.openapi import answers
+from tools.openapi.operations import ENDPOINTS
 from waitpoints import telemetry
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 

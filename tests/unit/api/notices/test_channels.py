@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.secret import FakeSecret
 from tests.support.fakes.in_memory import BASE_URL, InMemory
+from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.api.notices import channels
 from waitpoints.api.notices.plan import Place
 from waitpoints.api.page.approvers import Approver

@@ -2,7 +2,7 @@
 
 import pytest
 
-from in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import CachedSecret
 from waitpoints.api.notices.credential import versions
 from waitpoints.errors import NotSent, NotSentNow

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.fakes.secret import FakeSecret, MissingSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.template import Template
 from waitpoints.errors import InvalidNotify
 from waitpoints.wiring import services
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from in_process.fakes.secret import FakeSecret
+from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, request
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.slack import SlackSender

@@ -9,8 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
 from waitpoints.notices import Notice

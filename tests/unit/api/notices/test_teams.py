@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support import adaptive_card
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
 from tests.support.slack import request as slack_request
 from waitpoints.api.notices import teams

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.template import Template
 from tests.support.approval_page import BROWSER, JSON
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.template import Template
 from waitpoints.api.page import words
 from waitpoints.api.page.approvers import Approval, Approver, Escalation, check_decidable
 from waitpoints.api.page.definition import load, parse

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
-from in_process.template import Template
-from openapi.operations import ENDPOINTS
 from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.decision import DECISION, PEOPLE, REJECT, choose, given, link
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.template import Template
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import MAX_ANSWER
 from waitpoints.errors import BodyTooLarge
 from waitpoints.waiter_result import Failure, Success

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api
 from tests.support.approval_page import (
     APPROVAL,
     BROWSER,
@@ -26,6 +25,7 @@ from tests.support.approval_page import (
 )
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.errors import TryAgain
 from waitpoints.waiter_result import Success
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from waitpoints.api.page import reminders
 from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage

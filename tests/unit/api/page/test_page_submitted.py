@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api
 
 PAGE = {
     "title": "?",

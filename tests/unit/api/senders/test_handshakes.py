@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
 from waitpoints.api.senders.handshakes import Asked, answer, keyed_answer
 from waitpoints.api.senders.maybe_handshake import may_be_handshake

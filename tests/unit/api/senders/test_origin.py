@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from in_process.api_gateway import Api
-from in_process.template import Template
 from tests.support.callbacks import complete
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.template import Template
 from waitpoints.token import Origin, Source, iso
 from waitpoints.waiter_result import Success
 

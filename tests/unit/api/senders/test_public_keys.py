@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from in_process.template import ROOT
+from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import NOW, URL, fresh, refusal, verification
 from waitpoints.api.senders.secret_forms import P256_SPKI
 from waitpoints.api.senders.signatures import Delivery, check

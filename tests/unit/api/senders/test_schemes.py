@@ -10,8 +10,8 @@ from discord_interactions import verify_key
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
-from in_process.template import ROOT
 from tests.support import webhook_signer as signer
+from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import BODY, NOW, URL, fresh, refusal, verification
 from waitpoints.api.senders.schemes import SCHEMES
 from waitpoints.api.senders.signatures import Delivery, check

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from in_process.template import ROOT
 from tests.support import webhook_signer as signer
+from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import BODY, NOW, URL, delivery, every_scheme, fresh, refusal, verification, with_header
 from waitpoints.api.senders import signatures
 from waitpoints.api.senders.schemes import SCHEMES

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from in_process.api_gateway import DOMAIN, Api
-from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, complete, signed
 from tests.support.fakes.in_memory import BASE_URL, InMemory
+from tests.support.in_process.api_gateway import DOMAIN, Api
+from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.senders.schemes import SCHEMES
 
 JSON = {"content-type": "application/json"}

@@ -1,0 +1,96 @@
+"""Count what completes a token by its key: a request with the key, or a delivery to an endpoint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tests.support.in_process.counting.waits import Bench, Wait, signed_by_github
+from tools.openapi.operations import ENDPOINTS
+
+COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
+SETTINGS = {
+    "key": "body.workflow_run.id",
+    "completeWhen": "body.action == 'completed'",
+    "verify": {"scheme": "github", "secret": "GITHUB"},
+}
+
+
+@dataclass
+class Deliveries:
+    """The steps that were counted. The last call of a delivery is the write of its count, but above the rate of counts."""
+
+    by_key: Wait = field(default_factory=Wait)
+    to_endpoint: Wait = field(default_factory=Wait)
+    around: Wait = field(default_factory=Wait)
+    """The create, the wait and the guarantee of the token that the delivery completes."""
+
+
+def count_deliveries(bench: Bench) -> Deliveries:
+    counted = Deliveries()
+    _complete_by_key(bench, counted.by_key)
+    _deliver(bench, counted)
+    return counted
+
+
+def _complete_by_key(bench: Bench, wait: Wait) -> None:
+    def complete(name: str, key: str) -> None:
+        body = {"idempotencyKey": key, "data": {"body": "x" * 189}}
+        answer = bench.step(wait, name, "complete_key", lambda: bench.api.post(COMPLETE_BY_KEY, body), over_http=True)
+        assert answer.status == 200, answer.text
+
+    bench.register(Wait(), bench.api.create(idempotencyKey="late")["id"])
+    bench.meter.take()
+    complete("a run waits for its token", "late")
+    bench.forget_tokens()
+    complete("its token has ended", "late")
+    complete("no token has the key: kept", "early")
+    adopt = partial(bench.api.create, idempotencyKey="early")
+    bench.step(wait, "the create that adopts it", "create_token", adopt, over_http=True)
+
+
+def _deliver(bench: Bench, counted: Deliveries) -> None:
+    from waitpoints.endpoint_tally import BURST
+
+    url, stream = _put(bench), bench.stream()
+    bench.meter.take()
+
+    def deliver(wait: Wait, name: str, body: Mapping[str, Any]) -> None:
+        post = partial(bench.api.post, url, *signed(body))
+        answer = bench.step(wait, name, "accept_delivery", post, over_http=True)
+        assert answer.status == 200, answer.text
+
+    wait, around, other = counted.to_endpoint, counted.around, {"action": "requested", "workflow_run": {"id": 1}}
+    awaited, early = ({"action": "completed", "workflow_run": {"id": number}} for number in (1, 2))
+    deliver(wait, "the first in a minute, matches nothing", other)
+    deliver(wait, "matches nothing", other)
+    create = partial(bench.api.create, idempotencyKey="github:1")
+    bench.register(around, bench.step(around, "create", "create_token", create, over_http=True)["id"])
+    deliver(wait, "completes a token, a run waits", awaited)
+    bench.guarantee(around, stream)
+    deliver(wait, "its token has ended", awaited)
+    deliver(wait, "no token has the key: kept", early)
+    deliver(wait, "has no key", {"action": "completed"})
+    for _ in range(BURST):
+        deliver(Wait(), "", other)
+    deliver(wait, "matches nothing, above the rate of counts", other)
+
+
+def _put(bench: Bench) -> str:
+    """Make the endpoint. Returns its URL."""
+    put = bench.api.request("PUT", f"{ENDPOINTS}/github", SETTINGS)
+    assert put.status == 200, put.text
+    return str(put.json["url"])
+
+
+def signed(body: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return the text, of 200 bytes, and the headers of a delivery that GitHub signed."""
+    missing = 200 - len(json.dumps({**body, "filler": ""}))
+    text = json.dumps({**body, "filler": "x" * missing})
+    return text, {
+        "content-type": "application/json",
+        "user-agent": "GitHub-Hookshot/044aadd",
+        "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        **signed_by_github(text),
+    }

@@ -1,0 +1,104 @@
+"""moto's answers without HTTP: what a request means is handed to moto's own handler, and what that returns to botocore.
+
+Parsing requests and serializing answers is most of moto's work, and the tests make 200,000 requests. The services that are not
+named here take the ordinary way.
+"""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.endpoint import Endpoint
+from botocore.signers import RequestSigner
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores
+from moto.dynamodb.responses import DynamoHandler
+from moto.secretsmanager.responses import SecretsManagerResponse
+
+from tests.support.in_process.quick_expressions import quick_expressions
+from tests.support.in_process.template import ACCOUNT
+
+Attempt = tuple[Any, Exception | None]
+"""What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
+
+AWS = ".amazonaws.com"
+"""In the URL of every request that moto answers. Another server has tests of its own."""
+
+_HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
+_turn = threading.RLock()
+
+
+@contextmanager
+def without_http() -> Iterator[None]:
+    """Within this, moto answers directly, and only requests to S3 or to another server are signed: moto asks S3's for it."""
+    endpoint: Any = Endpoint  # the type stubs omit private members
+    ordinarily, sign = endpoint._do_get_response, RequestSigner.sign
+
+    def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
+        handler = _HANDLERS.get(operation.service_model.service_name)
+        if handler is None or AWS not in request.url:
+            passed_on: Attempt = ordinarily(self, request, operation, context)
+            return passed_on
+        with _turn:
+            try:
+                result = _call(handler(), request, operation, context["client_region"])
+            except JsonRESTError as error:
+                return response(_parsed(self, error.description, operation, error.code), error.code)
+        if isinstance(result, ActionResult):
+            return response(_known(result.result or {}, operation), 200)
+        return response(_parsed(self, result, operation), 200)
+
+    def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:
+        if self.signing_name == "s3" or AWS not in request.url:
+            sign(self, operation, request, *others, **options)
+
+    with (
+        quick_expressions(),
+        mock.patch.object(endpoint, "_do_get_response", answer),
+        mock.patch.object(RequestSigner, "sign", sign_where_asked),
+        # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
+        mock.patch("aws_lambda_powertools.shared.user_agent.register_feature_to_client"),
+    ):
+        yield
+
+
+def _call(handler: Any, request: Any, operation: Any, region: str) -> Any:
+    handler.region, handler.current_account = region, ACCOUNT
+    handler.querystring, handler.uri_match, handler.headers = {}, {}, {}
+    handler.body = request.body.decode()
+    if handler.automated_parameter_parsing:
+        handler.body = handler.params = json.loads(handler.body)
+    return getattr(handler, camelcase_to_underscores(operation.name))()
+
+
+def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict[str, Any]:
+    """What botocore makes of a text."""
+    parser = endpoint._response_parser_factory.create_parser(operation.service_model.resolved_protocol)
+    received = {"status_code": status, "headers": {}, "body": text.encode()}
+    parsed: dict[str, Any] = parser.parse(received, operation.output_shape)
+    if status >= 300:
+        endpoint._add_modeled_error_fields(received, parsed, operation, parser)
+    return parsed
+
+
+def _known(content: Any, operation: Any) -> dict[str, Any]:
+    """What botocore makes of an answer: the members that it knows."""
+    return {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
+
+
+def response(parsed: Any, status: int) -> Attempt:
+    """What botocore's endpoint returns for a response that is parsed already."""
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
+    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
+
+
+class _Body(io.BytesIO):
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        return iter(())

@@ -1,0 +1,237 @@
+"""The template's resources on moto, in this process. `make invoke` and the integration tests use it.
+
+moto creates the DynamoDB, S3, Secrets Manager, SQS, Scheduler and Step Functions resources with the properties in
+template.yaml. Lambda runs in this process: a state machine that invokes a function calls its handler.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.responses import DynamoHandler
+from moto.sqs.models import sqs_backends
+
+from tests.support.in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
+
+_MOTO: Any = {  # moto takes a part of its configuration; its type demands all of it
+    "stepfunctions": {"execute_state_machine": True},
+    "lambda": {"use_docker": False},
+}
+_NO_USER_SETTINGS = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto doesn't know stream endpoints with an account id
+}
+
+Attributes = Mapping[str, str]
+"""The values of `!GetAtt` for a resource by attribute, and the value of `!Ref` as "Ref"."""
+
+
+@dataclass(frozen=True)
+class MotoStack:
+    template: Template
+    resources: Mapping[str, Attributes]
+
+    @cached_property
+    def _secrets(self) -> Any:
+        return boto3.client("secretsmanager")
+
+    def functions(self) -> dict[str, Function]:
+        return self.template.functions()
+
+    def secret(self, logical_id: str) -> str:
+        secret = self._secrets.get_secret_value(SecretId=self.resources[logical_id]["Id"])
+        return str(secret["SecretString"])
+
+    def resolve(self, value: Any) -> Any:
+        """Return a template value with its intrinsic functions resolved."""
+        return self.template.resolve(value, self.resources)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables of all functions, merged."""
+        shared = self.template.body["Globals"]["Function"]["Environment"]["Variables"]
+        own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
+        return {name: str(value) for variables in (shared, *own) for name, value in self.resolve(variables).items()}
+
+    def empty_table(self) -> None:
+        """Remove all items and stream records. moto copies the whole table for each transaction, so a full one is slow."""
+        table = dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
+        table.items.clear()
+        if shard := table.stream_shard:
+            shard.starting_sequence_number += len(shard.items)
+            shard.items.clear()
+
+    def empty_queues(self) -> None:
+        for logical_id in filter(self.template.has, self.template.resources("AWS::SQS::Queue")):
+            sqs = sqs_backends[ACCOUNT][REGION]
+            sqs.get_queue(self.resources[logical_id]["QueueName"]).last_purged_at = None  # AWS purges a queue once a minute
+            sqs.purge_queue(self.resources[logical_id]["QueueName"])
+
+    def create_state_machine(self, logical_id: str) -> str:
+        """Create a state machine of the template from its definition file. Returns its ARN."""
+        properties = self.template.resources("AWS::Serverless::StateMachine")[logical_id]
+        definition = (ROOT / properties["DefinitionUri"]).read_text()
+        for name, value in self.resolve(properties["DefinitionSubstitutions"]).items():
+            definition = definition.replace(f"${{{name}}}", value)
+        return start_state_machine(logical_id, definition)
+
+
+def start_state_machine(name: str, definition: str) -> str:
+    created = boto3.client("stepfunctions").create_state_machine(
+        name=name, definition=definition, roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    )
+    return str(created["stateMachineArn"])
+
+
+@contextmanager
+def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStack]:
+    """Create the stack on moto and set the environment variables of its functions."""
+    sys.path[:0] = [] if str(ROOT / "functions") in sys.path else [str(ROOT / "functions")]
+    template = Template.load(parameters)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with ExitStack() as until_the_end:
+        enter = until_the_end.enter_context
+        enter(mock.patch.dict(os.environ, {**clean, **_NO_USER_SETTINGS}, clear=True))
+        enter(mock_aws(config=_MOTO))
+        enter(mock.patch.object(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action)))
+        stack = MotoStack(template, _create(template, [*template.body["Resources"]]))
+        enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
+        enter(_environment(stack))
+        yield stack
+
+
+@contextmanager
+def updated(stack: MotoStack, parameters: Mapping[str, str]) -> Iterator[MotoStack]:
+    """Within this, a stack has these parameters: what it lacks is made, and its functions have their new environment."""
+    template = Template(stack.template.body, {**stack.template.parameters, **parameters})
+    new = [name for name in template.body["Resources"] if template.has(name) and not stack.template.has(name)]
+    changed = MotoStack(template, {**stack.resources, **_create(template, new, stack.resources)})
+    try:
+        with _environment(changed):
+            yield changed
+    finally:
+        for name in set(new) & template.resources("AWS::SQS::Queue").keys():
+            boto3.client("sqs").delete_queue(QueueUrl=changed.resources[name]["Ref"])
+
+
+@contextmanager
+def _environment(stack: MotoStack) -> Iterator[None]:
+    from waitpoints.wiring import services
+
+    with mock.patch.dict(os.environ, stack.environment()):
+        services.reset()
+        try:
+            yield
+        finally:
+            services.reset()
+
+
+def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Serialize requests. DynamoDB executes each one atomically; moto would interleave those of several threads."""
+    turn = threading.RLock()
+
+    def call_alone(handler: Any) -> Any:
+        with turn:
+            return call(handler)
+
+    return call_alone
+
+
+def _invoke(stack: MotoStack) -> Callable[..., bytes]:
+    """Implement Lambda's Invoke in this process. Reports an exception as Lambda does."""
+
+    def invoke(_: LambdaSimpleBackend, function_name: str, *arguments: Any) -> bytes:
+        _qualifier, body, _headers, response_headers = arguments
+        by_logical_id = {function.logical_id: function for function in stack.functions().values()}
+        function = by_logical_id[function_name.rsplit(":", 1)[-1]]
+        try:
+            return json.dumps(function.call(json.loads(body or "{}"))).encode()
+        except Exception as error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+
+    return invoke
+
+
+def _create(template: Template, names: Sequence[str], known: Mapping[str, Attributes] = {}) -> dict[str, Attributes]:
+    """Create those of these resources that the stack has and moto supports. Give all others a plausible name and ARN."""
+    resources = {name: _imagined(name, template.body["Resources"][name]["Type"]) for name in names}
+    for kind, create in _CREATORS.items():
+        for logical_id, properties in template.resources(kind).items():
+            if logical_id in resources and template.has(logical_id):
+                resources[logical_id] = create(logical_id, template.resolve(properties, {**known, **resources}))
+    return resources
+
+
+def _imagined(logical_id: str, kind: str) -> Attributes:
+    prefixes = {
+        "AWS::Serverless::Function": f"lambda:{REGION}:{ACCOUNT}:function:",
+        "AWS::Serverless::StateMachine": f"states:{REGION}:{ACCOUNT}:stateMachine:",
+        "AWS::IAM::Role": f"iam::{ACCOUNT}:role/",
+    }
+    arn = "arn:aws:" + prefixes.get(kind, f"{kind.split('::')[1].lower()}:{REGION}:{ACCOUNT}:") + logical_id
+    return {"Ref": logical_id, "Arn": arn, "ApiEndpoint": f"https://{logical_id.lower()}.example.com"}
+
+
+def _table(logical_id: str, properties: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id}"
+    time_to_live = properties.pop("TimeToLiveSpecification")
+    properties.pop("PointInTimeRecoverySpecification")
+    properties.pop("SSESpecification")
+    properties["StreamSpecification"]["StreamEnabled"] = True
+    client = boto3.client("dynamodb")
+    described = client.create_table(TableName=name, **properties)["TableDescription"]
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=time_to_live)
+    return {"Ref": name, "Arn": described["TableArn"], "StreamArn": described["LatestStreamArn"]}
+
+
+def _bucket(logical_id: str, _: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id.lower()}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return {"Ref": name, "Arn": f"arn:aws:s3:::{name}"}
+
+
+def _secret(logical_id: str, properties: Resource) -> Attributes:
+    client = boto3.client("secretsmanager")
+    password = client.get_random_password(**properties["GenerateSecretString"])["RandomPassword"]
+    arn = client.create_secret(Name=f"{STACK_NAME}-{logical_id}", SecretString=password)["ARN"]
+    return {"Ref": arn, "Id": arn}
+
+
+def _queue(logical_id: str, properties: Resource) -> Attributes:
+    client = boto3.client("sqs")
+    attributes = {
+        name: json.dumps(value) if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in properties.items()
+        if name not in ("QueueName", "Tags", "RedrivePolicy", "RedriveAllowPolicy")  # queues may not exist yet
+    }
+    name = f"{STACK_NAME}-{logical_id}"
+    url = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return {"Ref": url, "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url}
+
+
+def _schedule_group(logical_id: str, _: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id}"
+    arn = boto3.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
+    return {"Ref": name, "Arn": arn}
+
+
+_CREATORS: dict[str, Callable[[str, Resource], Attributes]] = {
+    "AWS::DynamoDB::Table": _table,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::SecretsManager::Secret": _secret,
+    "AWS::SQS::Queue": _queue,
+    "AWS::Scheduler::ScheduleGroup": _schedule_group,
+}

@@ -1,0 +1,159 @@
+"""`make openapi`: writes openapi.yaml, and the table of routes of docs/api.md, from the table of operations."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
+from tools.openapi.operations import OPERATIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "openapi.yaml"
+PAGE = ROOT / "docs" / "api.md"
+
+_TABLE = re.compile(r"(?<=<!-- routes: written by `make openapi` -->\n).*?(?=<!-- end of routes -->\n)", re.DOTALL)
+
+
+def document() -> Json:
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Waitpoints",
+            "version": version,
+            "description": "Waitpoint tokens with Trigger.dev's HTTP contract, in your own AWS account. "
+            "An absent field is left out, never null. Instants are ISO 8601 in UTC with milliseconds and Z.",
+        },
+        "servers": [
+            {
+                "url": "{apiUrl}",
+                "variables": {"apiUrl": {"default": "https://hooks.example.com", "description": "The stack's output ApiUrl."}},
+            }
+        ],
+        "tags": [{"name": "waitpoints"}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(_models()),
+            "responses": {name: answer.described() for name, answer in SHARED.items()},
+            "securitySchemes": {
+                "secretKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The root key, which is the stack's API key, or a named key. After a rotation the previous "
+                    "root key is accepted too.",
+                },
+                "publicAccessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A JWT signed with the API key (HS256), by the stack or by the SDK, with a scope such as "
+                    f"`write:waitpoints:{EXAMPLE_ID}`.",
+                },
+            },
+        },
+    }
+
+
+def _operation(operation: Operation) -> Json:
+    media = "text/html" if operation.is_page else "application/json"
+    every = {200: Answer("Done.", operation.result, operation.headers, media), **_refusals(operation)}
+    described: Json = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": ["waitpoints"],
+        "security": [{name: []} for name in operation.credentials],
+    }
+    if operation.parameters:
+        described["parameters"] = [parameter.described() for parameter in operation.parameters]
+    if operation.body:
+        described["requestBody"] = operation.body.described()
+    described["responses"] = {str(status): _answer(answer) for status, answer in sorted(every.items())}
+    return described
+
+
+def _refusals(operation: Operation) -> dict[int, Answer]:
+    """Every answer but success. A route that takes the API key also refuses named keys."""
+    named = {403: NO_SCOPE if operation.scope else ROOT_ONLY} if "secretKey" in operation.credentials else {}
+    return {**named, **operation.refusals, **EVERYWHERE}
+
+
+def _answer(answer: Answer) -> Json:
+    for name, shared in SHARED.items():
+        if answer is shared:
+            return {"$ref": f"#/components/responses/{name}"}
+    return answer.described()
+
+
+def _models() -> Iterable[type[BaseModel]]:
+    for operation in OPERATIONS:
+        if operation.body and operation.body.model:
+            yield operation.body.model
+        for answer in (Answer("", operation.result), *_refusals(operation).values()):
+            yield from [answer.body] if isinstance(answer.body, type) else answer.body.__args__
+
+
+def _schemas(models: Iterable[type[BaseModel]]) -> Json:
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in dict.fromkeys(models)], ref_template="#/components/schemas/{model}"
+    )
+    return {name: _tidy(schema) for name, schema in sorted(definitions["$defs"].items())}
+
+
+def _tidy(schema: Json) -> Json:
+    """A model's schema without what pydantic adds: titles, and null as the default of a field that may be absent."""
+    properties = {name: _without_noise(member) for name, member in schema.get("properties", {}).items()}
+    return {**_without_noise(schema), "properties": properties}
+
+
+def _without_noise(schema: Json) -> Json:
+    return {
+        name: value
+        for name, value in schema.items()
+        if name != "title" and (name, value) not in (("default", None), ("default", []))
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML without aliases: everything is written where it belongs."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
+def text() -> str:
+    body = yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return f"# Made by `make openapi`; edit tools/openapi/operations.py and the models instead.\n{body}"
+
+
+def routes() -> str:
+    """The operations as a Markdown table."""
+    rows = [f"| `{it.route}` | {_credential(it)} | {it.summary} |\n" for it in OPERATIONS]
+    return "| route | credential | what it does |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def _credential(operation: Operation) -> str:
+    api_key = f"API key (`{operation.scope}`)" if operation.scope else "root key"
+    shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
+    if operation.credentials:
+        return " or ".join(shown[name] for name in operation.credentials)
+    return "the URL itself" if "callbackHash" in operation.names("path") else "none"
+
+
+def with_routes(document: str) -> str:
+    """The page with the table of routes between its markers brought up to date."""
+    return _TABLE.sub(lambda _: routes(), document)
+
+
+if __name__ == "__main__":
+    FILE.write_text(text())
+    PAGE.write_text(with_routes(PAGE.read_text()))

@@ -1,0 +1,610 @@
+"""The one table of operations of the HTTP API.
+
+`make openapi` makes openapi.yaml and the table of routes in docs/api.md from it. The tests for 401, 405, odd input and every
+field take their requests from it, and compare it with template.yaml. Names, paths and schemas of the waitpoint operations
+are those of Trigger.dev's own specification, so that a client made from either works with both.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.openapi import answers
+from tools.openapi.operation import (
+    BAD_REQUEST,
+    ENDED,
+    EXAMPLE_ID,
+    FORBIDDEN,
+    FULL,
+    KEY_CONFLICT,
+    NO_ENDPOINT,
+    NO_KEY,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    UNPROCESSABLE,
+    Answer,
+    Operation,
+    Parameter,
+    RequestBody,
+    header,
+    too_large,
+)
+from waitpoints import idempotency_key
+from waitpoints.answers import MAX_ANSWER
+from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.endpoints.settings import PutEndpointRequest
+from waitpoints.api.endpoints.trial_request import TryEndpointRequest
+from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, KEY_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.key_request import CreateKeyRequest
+from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
+from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
+from waitpoints.named_keys import NAME_PATTERN
+from waitpoints.token import FAILED_CODE, FAILED_ERROR
+
+TOKENS = "/api/v1/waitpoints/tokens"
+TOKEN = f"{TOKENS}/{{waitpointId}}"
+ENDPOINTS = "/api/v1/endpoints"
+ENDPOINT = f"{ENDPOINTS}/{{name}}"
+KEYS = "/api/v1/keys"
+CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
+STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
+
+
+class RequestedError(BaseModel):
+    """An error with which a token is failed."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: str = Field(description=f"At most {MAX_MESSAGE} bytes of UTF-8.", min_length=1)
+    name: str = Field(
+        default=FAILED_ERROR,
+        description="With `unwrap` the state fails with this name. Names that the stack itself raises are refused.",
+        pattern="^[A-Za-z][A-Za-z0-9]{0,63}$",
+    )
+    code: str = Field(default=FAILED_CODE, min_length=1, max_length=MAX_CODE)
+
+
+class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without pydantic, which would slow its cold start
+    """An unknown field is refused, because the token could not be completed again with what was meant."""
+
+    model_config = ConfigDict(extra="forbid")
+    data: Any = Field(
+        default=None,
+        description="The output: any JSON, kept exactly as sent. Without it the token is completed with no output.",
+        examples=[{"status": "approved", "comment": "Looks good to me!"}],
+    )
+    error: RequestedError | None = Field(
+        default=None,
+        description="Fails the token instead: its runs get the error. Not together with `data`.",
+        examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
+    )
+
+
+class MoveDeadlineRequest(BaseModel):  # the handler reads it without pydantic
+    """An unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    timeout: str | None = Field(
+        description="As in a create: a duration from now, or a date. `null`: the token no longer times out.", examples=["7d"]
+    )
+
+
+class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
+    """An unknown field is refused."""
+
+    idempotencyKey: str = Field(
+        description="The key that names what is awaited.",
+        min_length=1,
+        max_length=idempotency_key.MAX_LENGTH,
+        examples=["order-1234567"],
+    )
+    idempotencyKeyTTL: str | None = Field(
+        default=None,
+        description="How long the completion is kept if no token holds the key yet: a duration as in `timeout`, at most the "
+        "stack's RetentionDays, which is the default.",
+        examples=["7d"],
+    )
+
+
+ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
+
+WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
+CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
+APPROVER = Parameter("query", "approver", "Whose link this is, in one of `links`. The hash covers the name.")
+NOT_ASKED = "The link is right, but the person may not answer, or not yet."
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        TOKENS,
+        "create_waitpoint_token_v1",
+        "Create a token",
+        "Creates a token that executions can wait for, and a `url` that completes it. If a token already holds the "
+        "`idempotencyKey`, returns that token.",
+        answers.CreateWaitpointTokenResponse,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 409: FULL, 413: too_large(CREATE_LIMIT), 422: UNPROCESSABLE},
+        body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest),
+        parameters=(
+            Parameter(
+                "header",
+                "x-trigger-request-idempotency-key",
+                "The same for every attempt of one call: a retry after a lost answer returns the token of the first attempt.",
+            ),
+        ),
+        headers={
+            "x-trigger-jwt": header("A public access token that can complete this token for 24 hours."),
+            "x-trigger-jwt-claims": header("The claims, as JSON, with which the SDK signs such tokens itself."),
+        },
+        scope="create",
+    ),
+    Operation(
+        "GET",
+        TOKENS,
+        "list_waitpoint_tokens_v1",
+        "List tokens, with filters and cursors",
+        "Lists tokens, newest first unless `sort` says otherwise. If a parameter is given twice, the last one "
+        "counts. Unknown parameters are refused, except from the SDK. A list costs a bounded number of reads: "
+        "with a filter the answer can be short and still have a next cursor.",
+        answers.ListWaitpointTokensResult,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        parameters=(
+            Parameter(
+                "query",
+                "page[size]",
+                f"The number of tokens in an answer, {DEFAULT_SIZE} by default.",
+                10,
+                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
+            ),
+            Parameter("query", "page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
+            Parameter(
+                "query",
+                "page[before]",
+                "The tokens before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
+                None,
+                CURSOR,
+            ),
+            Parameter(
+                "query",
+                "sort",
+                "The order of creation: `-createdAt`, the newest first, is the default; `createdAt` is the oldest first. With "
+                "`filter[status]=WAITING` the latter shows what waits longest.",
+                "createdAt",
+                {"enum": ["-createdAt", "createdAt", ""]},
+            ),
+            Parameter(
+                "query",
+                "filter[status]",
+                "Tokens with one of these statuses, separated by commas.",
+                "WAITING,COMPLETED",
+                STATUSES,
+            ),
+            Parameter("query", "filter[idempotencyKey]", "Tokens created with this key, even if the key has expired."),
+            Parameter(
+                "query", "filter[tags]", "Tokens with any of these tags, separated by commas.", "user:1234567,org:9876543"
+            ),
+            Parameter(
+                "query",
+                "filter[createdAt][period]",
+                'Tokens created within this duration before now, such as "30m", "24h", "7d" or "1 week".',
+                "24h",
+            ),
+            Parameter(
+                "query",
+                "filter[createdAt][from]",
+                "Tokens created at this instant or later: ISO 8601 or epoch milliseconds. With a period, the later start wins.",
+                "2026-11-01T00:00:00Z",
+            ),
+            Parameter("query", "filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            Parameter(
+                "query",
+                "filter[completedAt][period]",
+                "Tokens that were completed or timed out within this duration before now. The order stays that of creation.",
+                "24h",
+            ),
+            Parameter(
+                "query",
+                "filter[completedAt][from]",
+                "Tokens that ended at this instant or later. With a period, the later start wins.",
+                "2026-11-01T00:00:00Z",
+            ),
+            Parameter(
+                "query", "filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2026-12-01T00:00:00Z"
+            ),
+            Parameter(
+                "query",
+                "filter[outputIsError]",
+                "`true`: tokens that timed out or were failed. `false`: all others, also those that wait.",
+                "true",
+                {"enum": ["true", "false", ""]},
+            ),
+            Parameter(
+                "query",
+                "filter[undelivered]",
+                "`true`: settled tokens with a waiter that could not be resumed, and that needs an operator. Goes with "
+                "`page`, `sort` and `filter[createdAt]` alone.",
+                schema={"enum": ["true", ""]},
+            ),
+        ),
+        scope="read",
+    ),
+    Operation(
+        "GET",
+        TOKEN,
+        "retrieve_waitpoint_token_v1",
+        "Retrieve a token, its output, and when each waiter was resumed",
+        "Returns one token with its output, if it has one, and with the executions that wait for it.",
+        answers.WaitpointTokenObject,
+        {401: UNAUTHENTICATED, 404: NOT_FOUND},
+        parameters=(WAITPOINT_ID,),
+        scope="read",
+    ),
+    Operation(
+        "PATCH",
+        TOKEN,
+        "move_waitpoint_token_deadline_v1",
+        "Move a token's timeout, or remove it",
+        "Gives a waiting token another timeout, earlier or later than before, or none. A limit that a state has of its own, "
+        "such as `TimeoutSeconds`, does not move with it.",
+        answers.MoveDeadlineResponse,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            404: NOT_FOUND,
+            409: ENDED,
+            413: too_large(DEADLINE_LIMIT),
+            422: Answer("A timeout that names no future instant, or is over the stack's MaxTimeout; `error` says why."),
+        },
+        body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
+        parameters=(WAITPOINT_ID,),
+        is_ours=True,
+        scope="create",
+    ),
+    Operation(
+        "POST",
+        f"{TOKEN}/complete",
+        "complete_waitpoint_token_v1",
+        "Complete a waitpoint token",
+        "Completes the token with `data`, or fails it with `error`, and resumes its waiters. The first completion counts: a "
+        "token that was completed or is past its timeout stays unchanged, and `settled` is false. With the API key it "
+        "also completes a token in place of its page's `approvers`; `completedBy.override` then says so. Pages of any origin "
+        "can call it (CORS).",
+        answers.CompleteWaitpointTokenResponse,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            403: FORBIDDEN,
+            404: NOT_FOUND,
+            413: too_large(PAYLOAD_LIMIT),
+            422: Answer("`data` does not match the token's payloadSchema; `error` names the keyword and its place."),
+        },
+        body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
+        parameters=(WAITPOINT_ID,),
+        credentials=("secretKey", "publicAccessToken"),
+        scope="complete",
+    ),
+    Operation(
+        "POST",
+        "/api/v1/waitpoints/complete",
+        "complete_waitpoint_key_v1",
+        "Complete the token of a key, or keep the completion for it",
+        "Completes the newest token that was created with the key, with `data` or an `error`, even if the key has "
+        "expired. If the token has ended and the key has not expired, nothing changes and `settled` is false. If no token "
+        "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",
+        answers.CompleteWaitpointKeyResponse,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(PAYLOAD_LIMIT),
+            422: Answer("A TTL that names no future instant, or `data` that does not match the token's payloadSchema."),
+        },
+        body=RequestBody(
+            {"idempotencyKey": "order-1234567", "data": {"status": "approved"}}, CompleteWaitpointKeyRequest, required=True
+        ),
+        is_ours=True,
+        scope="complete",
+    ),
+    Operation(
+        "OPTIONS",
+        f"{TOKEN}/complete",
+        "preflight_complete_waitpoint_token_v1",
+        "Allow a page of another origin to complete a token (CORS preflight)",
+        "The request that a browser sends before a page of another origin completes a token. It allows every requested header.",
+        answers.Nothing,
+        parameters=(
+            WAITPOINT_ID,
+            Parameter("header", "origin", "The origin of the page.", "https://shop.example.com"),
+            Parameter("header", "access-control-request-headers", "The headers that the page will send.", "authorization"),
+        ),
+        headers={
+            "access-control-allow-methods": header("POST", const="POST"),
+            "access-control-allow-headers": header("The requested headers."),
+            "access-control-max-age": header("For how many seconds a browser may cache the answer."),
+        },
+        credentials=(),
+    ),
+    Operation(
+        "POST",
+        f"{TOKEN}/callback/{{callbackHash}}",
+        "complete_waitpoint_token_callback_v1",
+        "Complete a waitpoint token via its URL",
+        "Completes the token with the whole body: JSON is kept as sent, an empty or blank body becomes `{}`, a form an "
+        'object of its fields, other text a JSON string, and other bytes `{"base64": …}`. The URL is the credential, '
+        "unless the token was created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 "
+        "and only counted. If the token's page has `approvers`, each answers once by their own link, and the first answer "
+        "stands; the token completes once an action has been chosen by as many people as it `needs`. The tests with which "
+        "webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a token. While the "
+        "secret of `verify` cannot be used, deliveries are answered 503.",
+        answers.CompleteWaitpointTokenResponse,
+        {
+            401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
+            403: Answer(f"{NOT_ASKED} Or the page has `approvers`, and this is the token's plain `url`, where nobody answers."),
+            404: Answer("The URL is right, but retention has removed its token."),
+            413: Answer(f"The body is over {PAYLOAD_LIMIT:,} bytes, or an approver's answer is over {MAX_ANSWER:,}."),
+            422: Answer(
+                "The body does not match the token's payloadSchema, or is not a choice of its `page`; `error` names the place."
+            ),
+        },
+        body=RequestBody({"status": "approved"}),
+        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
+        credentials=(),
+        tested_by=("HEAD",),  # Trello
+    ),
+    Operation(
+        "GET",
+        f"{TOKEN}/callback/{{callbackHash}}",
+        "show_waitpoint_token_callback_v1",
+        "Show a person what the URL is for",
+        "Shows the token's `page`, or what became of it, to a request whose `Accept` names text/html. It never completes the "
+        "token. Any other request is answered 405, unless it is a handshake. A refusal is a page too.",
+        answers.Page,
+        {
+            401: Answer("This stack did not make the URL."),
+            403: Answer(NOT_ASKED),
+            404: Answer("The URL is right, but retention has removed its token."),
+        },
+        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
+        credentials=(),
+        is_page=True,
+    ),
+    Operation(
+        "POST",
+        "/engine/v1/runs/{run}/waitpoints/tokens/{waitpointId}/wait",
+        "wait_for_waitpoint_token_v1",
+        "Answer the first call of the SDK's `wait.forToken`",
+        "The first call of the SDK's `wait.forToken`, which then learns the outcome by retrieving the token. State machines do "
+        "not need it.",
+        answers.WaitForWaitpointTokenResponse,
+        {401: UNAUTHENTICATED, 404: NOT_FOUND},
+        parameters=(Parameter("path", "run", "The SDK's own run id.", "run_1234", {"minLength": 1}), WAITPOINT_ID),
+        scope="read",
+    ),
+    Operation(
+        "GET",
+        "/api/v1/packets/{path}",
+        "get_packet_v1",
+        "Get a link to a large output (`outputType` is `application/store`)",
+        "Returns a link, valid for five minutes, to an output whose `outputType` is application/store.",
+        answers.PacketLink,
+        {401: UNAUTHENTICATED, 404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
+        parameters=(
+            Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", {"minLength": 1}),
+        ),
+        scope="read",
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/jwt/claims",
+        "get_public_token_claims_v1",
+        "Get the claims with which the SDK signs public access tokens itself",
+        "Returns what the SDK's `auth.createPublicToken` needs to sign a public access token itself.",
+        answers.PublicTokenClaims,
+        {401: UNAUTHENTICATED},
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/jwt",
+        "create_public_token_v1",
+        "Create a public access token",
+        "Returns a public access token, for callers that cannot sign one.",
+        answers.PublicToken,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(PUBLIC_TOKEN_LIMIT),
+            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
+        },
+        body=RequestBody(
+            {"claims": {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"]}, "expirationTime": "15m"},
+            CreatePublicTokenRequest,
+            required=True,
+        ),
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/public-tokens",
+        "mint_public_token_v1",
+        "Create a public access token within the scopes of the caller's key",
+        "Returns a public access token that ends with the key that made it, once that key is revoked or expires. The SDK asks "
+        "for it if it has a named key, which cannot sign. With `complete:<tag>` a key allows only scopes of single tokens, "
+        "which are completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
+        answers.PublicToken,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            403: Answer(
+                "A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal
+            ),
+            413: too_large(PUBLIC_TOKEN_LIMIT),
+            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
+        },
+        body=RequestBody(
+            {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"], "expirationTime": "15m"}, MintPublicTokenRequest, required=True
+        ),
+        scope="complete",
+    ),
+    Operation(
+        "PUT",
+        ENDPOINT,
+        "put_endpoint_v1",
+        "Make an endpoint, or change its settings",
+        "Makes an endpoint: one URL for all deliveries of a provider's account, each of which completes the token that was "
+        "created with its key. An existing endpoint of this name gets all settings anew and keeps its URL. A change takes "
+        "effect within a minute. To end a URL that leaked, delete the endpoint and put it again.",
+        answers.EndpointObject,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(ENDPOINT_LIMIT),
+            422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why."),
+        },
+        body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
+        "GET",
+        ENDPOINT,
+        "retrieve_endpoint_v1",
+        "Retrieve an endpoint, and what became of its deliveries",
+        "Returns an endpoint with the number of its deliveries and the last one, by what became of them.",
+        answers.EndpointWithDeliveries,
+        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
+        "DELETE",
+        ENDPOINT,
+        "delete_endpoint_v1",
+        "Delete an endpoint",
+        "Deletes an endpoint. Its URL is refused within a minute and never becomes valid again. Its tokens stay.",
+        answers.DeleteEndpointResponse,
+        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
+        "GET",
+        ENDPOINTS,
+        "list_endpoints_v1",
+        "List endpoints",
+        "Lists endpoints, by name, without their deliveries. Unknown parameters are refused.",
+        answers.ListEndpointsResult,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        parameters=(
+            Parameter(
+                "query",
+                "page[size]",
+                f"The number of endpoints in an answer, {DEFAULT_SIZE} by default.",
+                10,
+                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
+            ),
+            Parameter(
+                "query",
+                "page[after]",
+                "The endpoints after this name: `pagination.next` of an answer.",
+                None,
+                {"pattern": "^[a-z0-9-]{0,64}$"},
+            ),
+        ),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
+        "POST",
+        f"{ENDPOINT}/test",
+        "try_endpoint_v1",
+        "Say what would become of a delivery to an endpoint",
+        "Takes every step of a delivery, with the same code, and changes nothing: signature, `completeWhen`, key, output, and "
+        "the token that has the key.",
+        answers.EndpointTrial,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 404: NO_ENDPOINT, 413: too_large(PAYLOAD_LIMIT)},
+        body=RequestBody(
+            {"body": {"action": "completed", "workflow_run": {"id": 123456}}, "headers": {"x-github-event": "workflow_run"}},
+            TryEndpointRequest,
+            required=True,
+        ),
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
+        "POST",
+        f"{ENDPOINT}/{{endpointHash}}",
+        "accept_delivery_v1",
+        "Complete the token whose key a delivery names",
+        "The URL for the provider. A delivery that matches completes the token that was created with its key, or is kept for "
+        "the create that comes later. Every delivery that is understood is answered 200, whether or not it completes a token. "
+        "The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. While the secret of "
+        "`verify` cannot be used, deliveries are answered 503.",
+        answers.CompleteWaitpointTokenResponse,
+        {
+            401: Answer("No endpoint has this URL, or the signature is wrong."),
+            413: too_large(PAYLOAD_LIMIT),
+        },
+        body=RequestBody({"action": "completed", "workflow_run": {"id": 123456}}),
+        parameters=(
+            ENDPOINT_NAME,
+            Parameter("path", "endpointHash", "The last part of the endpoint's `url`.", "0" * 88, {"minLength": 1}),
+        ),
+        credentials=(),
+        tested_by=("HEAD",),  # Trello
+    ),
+    Operation(
+        "POST",
+        KEYS,
+        "create_key_v1",
+        "Make a named key",
+        "Makes an API key for one program, which may do what its scopes say. The answer is the only one that has the key: it "
+        "is not stored.",
+        answers.CreatedKey,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            409: KEY_CONFLICT,
+            413: too_large(KEY_LIMIT),
+            422: Answer("A name, a scope or an `expiresIn` that no key can have; `error` says what is accepted."),
+        },
+        body=RequestBody(
+            {"name": "nightly-job", "scopes": ["create:team-a", "read:team-a"], "expiresIn": "90d"},
+            CreateKeyRequest,
+            required=True,
+        ),
+        is_ours=True,
+    ),
+    Operation(
+        "GET",
+        KEYS,
+        "list_keys_v1",
+        "List named keys",
+        "Lists named keys, by name, without the keys themselves.",
+        answers.ListKeysResult,
+        {401: UNAUTHENTICATED},
+        is_ours=True,
+    ),
+    Operation(
+        "DELETE",
+        f"{KEYS}/{{name}}",
+        "revoke_key_v1",
+        "Revoke a named key",
+        "Revokes a named key. It is refused everywhere within a minute, also if a key of its name is made again.",
+        answers.RevokeKeyResponse,
+        {401: UNAUTHENTICATED, 404: NO_KEY},
+        parameters=(Parameter("path", "name", "The key's name.", "retired-job", {"pattern": f"^{NAME_PATTERN}$"}),),
+        is_ours=True,
+    ),
+)
+
+
+def by_id(operation_id: str) -> Operation:
+    """The operation with this id. Raises ValueError for an unknown id."""
+    [found] = [it for it in OPERATIONS if it.id == operation_id]
+    return found
+
+
+def methods(path: str) -> list[str]:
+    """The methods of a path, sorted, as the `allow` header of its 405 lists them. A preflight or a page is not listed."""
+    return sorted(it.method for it in OPERATIONS if it.path == path and it.method != "OPTIONS" and not it.is_page)
