@@ -19,7 +19,7 @@ services.build_at_start("tokens", "step_functions_client")
 
 @state_task
 def handler(payload: dict[str, Any]) -> dict[str, Any]:
-    return _complete_key(payload) if "idempotencyKey" in payload else _complete_token(payload)
+    return _complete_by_key(payload) if "idempotencyKey" in payload else _complete_token(payload)
 
 
 def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
     return completed(reception.complete(token_id, complete_request.parse(members), Origin(source=Source.COMPLETE)))
 
 
-def _complete_key(payload: dict[str, Any]) -> dict[str, Any]:
+def _complete_by_key(payload: dict[str, Any]) -> dict[str, Any]:
     members = {name: json_text.dumps(value) for name, value in payload.items()}
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
-    return key_completed(reception.complete_key(key, result, Origin(source=Source.COMPLETE)))
+    return key_completed(reception.complete_by_key(key, result, Origin(source=Source.COMPLETE)))

@@ -1,11 +1,11 @@
 """POST /api/v1/waitpoints/tokens: create a token."""
 
 from waitpoints import json_text
+from waitpoints.access.credentials import write_scope
 from waitpoints.api.create import create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
-from waitpoints.credentials import write_scope
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "urls", "credentials")

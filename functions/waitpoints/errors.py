@@ -13,12 +13,12 @@
       NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
-      KeyNotFound
+      ApiKeyNotFound
       OutputNotFound
       TooManyWaiters
       TokenHasEnded
-      KeyNameTaken
-      TooManyKeys
+      ApiKeyNameTaken
+      TooManyApiKeys
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -27,7 +27,7 @@
       InvalidPage
       InvalidNotify
       InvalidEndpoint
-      InvalidKey
+      InvalidApiKey
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
       TryAgain
@@ -133,7 +133,7 @@ class EndpointNotFound(WaitpointsError):
         super().__init__("Endpoint not found")
 
 
-class KeyNotFound(WaitpointsError):
+class ApiKeyNotFound(WaitpointsError):
     """No named key has this name."""
 
     def __init__(self) -> None:
@@ -158,14 +158,14 @@ class TokenHasEnded(WaitpointsError):
         super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
 
 
-class KeyNameTaken(WaitpointsError):
+class ApiKeyNameTaken(WaitpointsError):
     """A named key with this name has neither expired nor been revoked."""
 
     def __init__(self) -> None:
         super().__init__("A key has this name: revoke it first, or choose another name")
 
 
-class TooManyKeys(WaitpointsError):
+class TooManyApiKeys(WaitpointsError):
     """The stack has as many named keys as it can hold, and none of them has expired."""
 
     def __init__(self) -> None:
@@ -210,7 +210,7 @@ class InvalidEndpoint(WaitpointsError):
     """A name, an expression or a keyTTL that no endpoint can have."""
 
 
-class InvalidKey(WaitpointsError):
+class InvalidApiKey(WaitpointsError):
     """A name, a scope or an expiresIn that no named key can have."""
 
 

@@ -12,11 +12,14 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 if TYPE_CHECKING:
+    from waitpoints.access.api_key_cache import ApiKeyCache
+    from waitpoints.access.credentials import Credentials
+    from waitpoints.access.urls import Urls
+    from waitpoints.aws.api_key_store import ApiKeyStore
     from waitpoints.aws.dead_letters import DeadLetters
     from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
-    from waitpoints.aws.key_store import KeyStore
     from waitpoints.aws.notice_queue import NoticeQueue
     from waitpoints.aws.notice_store import NoticeStore
     from waitpoints.aws.outputs import Outputs
@@ -24,12 +27,10 @@ if TYPE_CHECKING:
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
-    from waitpoints.credentials import Credentials
     from waitpoints.decisions import Decisions
     from waitpoints.doctor.scan import Rounds
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
-    from waitpoints.key_cache import KeyCache
     from waitpoints.keys import Keys
     from waitpoints.noticing import Noticing
     from waitpoints.resuming import Resuming
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from waitpoints.timers.due import Waking
     from waitpoints.timers.starter import Starting
     from waitpoints.tokens import Tokens
-    from waitpoints.urls import Urls
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries. In Lambda, boto3 does not check parameters again that
@@ -65,7 +65,7 @@ type Part = Literal[
     "endpoint_cache",
     "endpoint_tally",
     "endpoints",
-    "key_store",
+    "api_key_store",
     "keys",
     "notice_store",
     "noticing",
@@ -182,8 +182,8 @@ class Services:
 
     @cached_property
     def urls(self) -> "Urls":
+        from waitpoints.access.urls import Urls
         from waitpoints.aws.secrets import RotatingSecret
-        from waitpoints.urls import Urls
 
         return Urls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
@@ -199,23 +199,23 @@ class Services:
 
     @cached_property
     def credentials(self) -> "Credentials":
+        from waitpoints.access.credentials import Credentials
         from waitpoints.aws.secrets import RotatingSecret
-        from waitpoints.credentials import Credentials
 
         api_key = RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"])
-        return Credentials(api_key, os.environ["ENVIRONMENT"], lambda: self.named_keys)
+        return Credentials(api_key, os.environ["ENVIRONMENT"], lambda: self.api_key_cache)
 
     @cached_property
-    def key_store(self) -> "KeyStore":
-        from waitpoints.aws.key_store import KeyStore
+    def api_key_store(self) -> "ApiKeyStore":
+        from waitpoints.aws.api_key_store import ApiKeyStore
 
-        return KeyStore(self.dynamodb_client, os.environ["TABLE_NAME"])
+        return ApiKeyStore(self.dynamodb_client, os.environ["TABLE_NAME"])
 
     @cached_property
-    def named_keys(self) -> "KeyCache":
-        from waitpoints.key_cache import KeyCache
+    def api_key_cache(self) -> "ApiKeyCache":
+        from waitpoints.access.api_key_cache import ApiKeyCache
 
-        return KeyCache(self.key_store.read, self.key_store.note_used, self.now)
+        return ApiKeyCache(self.api_key_store.read, self.api_key_store.note_used, self.now)
 
     def webhook_secret(self, name: str) -> "RotatingSecret":
         """The secret with which a provider signs. `waitpoints secrets put` makes it, and those of channels."""

@@ -13,9 +13,9 @@ from typing import Any
 from tests.e2e.permissions import physical_name
 from tests.support import figures
 from tests.support.processed_template import processed
+from waitpoints.access.urls import Urls
 from waitpoints.aws.items import plain, token_from
 from waitpoints.token import Completed, Failed, Token
-from waitpoints.urls import Urls
 from waitpoints_local.stack import DECISIONS, Stack
 
 SHORTEST = 16  # characters that are looked for: less may be in a log by chance

@@ -15,10 +15,10 @@ import pytest
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 from tests.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
-from tests.support import figures, key_races
+from tests.support import api_key_races, figures
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.aws.key_store import KeyStore
+from waitpoints.aws.api_key_store import ApiKeyStore
 from waitpoints_local.stack import Stack
 
 AT_ONCE = 5
@@ -281,7 +281,7 @@ class TestNamedKeys:
     """In a table of their own, in which nobody has made a key yet."""
 
     @pytest.fixture
-    def key_store(self, stack: Stack) -> Iterator[KeyStore]:
+    def api_key_store(self, stack: Stack) -> Iterator[ApiKeyStore]:
         client, name = stack.client("dynamodb"), f"keys-{uuid.uuid4().hex[:12]}"
         parts = {"id": "HASH", "item": "RANGE"}
         client.create_table(
@@ -290,21 +290,21 @@ class TestNamedKeys:
             AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in parts],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield KeyStore(client, name)
+        yield ApiKeyStore(client, name)
         client.delete_table(TableName=name)
 
-    def test_that_are_the_first_are_all_kept(self, key_store: KeyStore) -> None:
-        key_races.first_keys_are_all_kept(key_store)
+    def test_that_are_the_first_are_all_kept(self, api_key_store: ApiKeyStore) -> None:
+        api_key_races.first_keys_are_all_kept(api_key_store)
 
-    def test_with_one_name_are_one(self, key_store: KeyStore) -> None:
-        key_races.one_key_gets_a_name(key_store)
+    def test_with_one_name_are_one(self, api_key_store: ApiKeyStore) -> None:
+        api_key_races.one_key_gets_a_name(api_key_store)
 
     @pytest.mark.parametrize("expired", [0, 3])
-    def test_are_no_more_than_fit(self, key_store: KeyStore, expired: int) -> None:
-        key_races.no_more_than_fit_are_made(key_store, expired)
+    def test_are_no_more_than_fit(self, api_key_store: ApiKeyStore, expired: int) -> None:
+        api_key_races.no_more_than_fit_are_made(api_key_store, expired)
 
-    def test_are_revoked_once_and_no_other(self, key_store: KeyStore) -> None:
-        key_races.a_key_is_revoked_once_and_no_other(key_store)
+    def test_are_revoked_once_and_no_other(self, api_key_store: ApiKeyStore) -> None:
+        api_key_races.a_key_is_revoked_once_and_no_other(api_key_store)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ROOT
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.named_keys import NamedKey, Scope, digest, new_key
+from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.token import TokenError, WaiterKind
 from waitpoints.wiring import services
 
@@ -88,7 +88,7 @@ class Callers(Aws):
         """From now on, the callers send a new named key with these scopes."""
         self.secrets.add(key := new_key())
         made = NamedKey("callers", digest(key), tuple(map(Scope.of, scopes)), self.clock())
-        services.key_store.add(made, self.clock())
+        services.api_key_store.add(made, self.clock())
         self.named_key = key
 
     def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
@@ -133,16 +133,16 @@ class Callers(Aws):
         answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), self.authorized())
         assert answer.status == status, answer
 
-    def complete_key(self, key: str, data: str, status: int | None = 200, **more: str) -> dict[str, Any]:
+    def complete_by_key(self, key: str, data: str, status: int | None = 200, **more: str) -> dict[str, Any]:
         """Complete the token of a key with a JSON text. Returns the answer; `status` is None for any."""
         body = f'{{"data":{data},{json.dumps({"idempotencyKey": key, **more})[1:]}'
-        return self._complete_key(body, status)
+        return self._complete_by_key(body, status)
 
     def fail_key(self, key: str, error: TokenError) -> dict[str, Any]:
         shown = {"message": error.message, "name": error.name, "code": error.code}
-        return self._complete_key(json.dumps({"idempotencyKey": key, "error": shown}), 200)
+        return self._complete_by_key(json.dumps({"idempotencyKey": key, "error": shown}), 200)
 
-    def _complete_key(self, body: str, status: int | None) -> dict[str, Any]:
+    def _complete_by_key(self, body: str, status: int | None) -> dict[str, Any]:
         answer = self.http("POST", COMPLETE_KEY, body.encode(), self.authorized())
         assert status in (answer.status, None), answer
         return dict(answer.json)

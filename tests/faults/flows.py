@@ -370,7 +370,7 @@ def keep_a_completion_with_a_limited_key_and_find_it_with_another_one(world: Wor
     key = world.say_key(unique("team-a:order"))
     world.take_key("complete:team-a", "create:team-a")
     with world.faulty():
-        kept = world.complete_key(key, SMALL)
+        kept = world.complete_by_key(key, SMALL)
         token = world.create(idempotencyKey=key)
     assert (token["id"], token["isCached"]) == (kept["id"], True)
     with waiting(world, token, SMALL):
@@ -416,7 +416,7 @@ def resume_a_run_that_gets_metadata_without_the_fast_path(world: World) -> None:
 
 @flow
 def create_with_metadata_what_is_completed(world: World) -> None:
-    completed = world.complete_key(KEY, SMALL)
+    completed = world.complete_by_key(KEY, SMALL)
     with world.faulty():
         token = world.create(idempotencyKey=KEY, **METADATA)
     assert token["id"] == completed["id"]
@@ -432,7 +432,7 @@ def finds(token: dict[str, Any], answer: dict[str, Any]) -> bool:
 
 
 def complete_by_key(world: World, token: dict[str, Any], data: str) -> None:
-    assert finds(token, world.complete_key(KEY, data))
+    assert finds(token, world.complete_by_key(KEY, data))
 
 
 def fail_by_key(world: World, token: dict[str, Any], error: TokenError) -> None:
@@ -451,7 +451,7 @@ def complete_by_key_past_its_expiry(world: World) -> None:
     with waiting(world, token, SMALL):
         world.clock.advance(seconds=10)
         with world.faulty():
-            world.complete_key(KEY, SMALL)
+            world.complete_by_key(KEY, SMALL)
 
 
 settles("complete by key past the timeout", Timeout(), complete_by_key, SMALL, **LATE, idempotencyKey=KEY)
@@ -463,7 +463,7 @@ def complete_by_key_what_has_ended(world: World) -> None:
     with waiting(world, token, SMALL):
         world.callback(token, SMALL)
         with world.faulty():
-            answer = world.complete_key(KEY, "1")
+            answer = world.complete_by_key(KEY, "1")
         assert finds(token, answer)
         assert not answer["settled"]
 
@@ -472,8 +472,8 @@ def complete_by_key_what_has_ended(world: World) -> None:
 def complete_by_key_what_has_a_schema(world: World) -> None:
     token = world.create(idempotencyKey=KEY, **SCHEMA)
     with waiting(world, token, SMALL), world.faulty():
-        world.complete_key(KEY, "{}", status=None if world.outcomes_are_open else 422)
-        world.complete_key(KEY, SMALL, status=None if world.outcomes_are_open else 200)
+        world.complete_by_key(KEY, "{}", status=None if world.outcomes_are_open else 422)
+        world.complete_by_key(KEY, SMALL, status=None if world.outcomes_are_open else 200)
 
 
 @keyed(KEY)
@@ -504,8 +504,8 @@ def comes_first(name: str, outcome: Ending, act: Callable[..., dict[str, Any]]) 
     add(name, first, KEY)
 
 
-comes_first("complete by key before the create", SMALL, World.complete_key)
-comes_first("complete by key with a large payload before the create", LARGE, World.complete_key)
+comes_first("complete by key before the create", SMALL, World.complete_by_key)
+comes_first("complete by key with a large payload before the create", LARGE, World.complete_by_key)
 comes_first("fail by key before the create", NO, World.fail_key)
 
 
@@ -515,24 +515,24 @@ def complete_by_key_after_an_earlier_token_has_ended_and_its_key_has_expired(wor
     world.callback(earlier, "1")
     world.clock.advance(seconds=10)
     with world.faulty():
-        completed = world.complete_key(KEY, SMALL)
+        completed = world.complete_by_key(KEY, SMALL)
     assert completed["id"] != earlier["id"]
     meets(world, KEY, SMALL, completed)
 
 
 @flow
 def complete_by_key_after_an_earlier_completion_was_kept_in_vain(world: World) -> None:
-    earlier = world.complete_key(KEY, "1", idempotencyKeyTTL="10s")
+    earlier = world.complete_by_key(KEY, "1", idempotencyKeyTTL="10s")
     world.clock.advance(seconds=10)
     with world.faulty():
-        completed = world.complete_key(KEY, SMALL)
+        completed = world.complete_by_key(KEY, SMALL)
     assert completed["id"] != earlier["id"]
     meets(world, KEY, SMALL, completed)
 
 
 @keyed(KEY)
 def create_what_is_completed(world: World) -> None:
-    completed = world.complete_key(KEY, SMALL)
+    completed = world.complete_by_key(KEY, SMALL)
     with world.faulty():
         token = world.create(idempotencyKey=KEY, tags=["late"])
     assert (token["id"], token["isCached"]) == (completed["id"], True)
@@ -542,7 +542,7 @@ def create_what_is_completed(world: World) -> None:
 
 @keyed(KEY)
 def create_in_a_state_what_is_completed(world: World) -> None:
-    world.complete_key(KEY, LARGE)
+    world.complete_by_key(KEY, LARGE)
     with world.faulty():
         execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY})
     world.expect(execution, world.create(idempotencyKey=KEY), LARGE)
@@ -550,16 +550,16 @@ def create_in_a_state_what_is_completed(world: World) -> None:
 
 @keyed(KEY)
 def create_with_a_schema_that_a_kept_completion_does_not_fit(world: World) -> None:
-    world.complete_key(KEY, "1")
+    world.complete_by_key(KEY, "1")
     with world.faulty():
         token = world.create(idempotencyKey=KEY, payloadSchema={"type": "object"})
         with waiting(world, token, SMALL):
-            assert world.complete_key(KEY, SMALL)["id"] == token["id"]
+            assert world.complete_by_key(KEY, SMALL)["id"] == token["id"]
 
 
 @flow
 def create_after_a_completion_was_kept_in_vain(world: World) -> None:
-    completed = world.complete_key(KEY, "1", idempotencyKeyTTL="10s")
+    completed = world.complete_by_key(KEY, "1", idempotencyKeyTTL="10s")
     world.clock.advance(seconds=10)
     with world.faulty():
         token = world.create(idempotencyKey=KEY)
@@ -570,7 +570,7 @@ def create_after_a_completion_was_kept_in_vain(world: World) -> None:
 @keyed(KEY)
 def complete_by_key_then_create_then_wait(world: World) -> None:
     with world.faulty():
-        completed = world.complete_key(KEY, SMALL)
+        completed = world.complete_by_key(KEY, SMALL)
         token = world.create(idempotencyKey=KEY)
         assert (token["id"], token["isCached"]) == (completed["id"], True)
         execution = world.wait(token)
@@ -583,7 +583,7 @@ def create_then_wait_then_complete_by_key(world: World) -> None:
     with world.faulty():
         token = world.create(idempotencyKey=KEY)
         with waiting(world, token, SMALL):
-            assert world.complete_key(KEY, SMALL)["id"] == token["id"]
+            assert world.complete_by_key(KEY, SMALL)["id"] == token["id"]
 
 
 # Endpoints
@@ -721,8 +721,8 @@ def choose_on_a_page_what_does_not_fit_first(world: World) -> None:
 def complete_by_key_what_has_a_page(world: World) -> None:
     token = world.create(idempotencyKey=KEY, page=PAGE)
     with waiting(world, token, CHOSEN), world.faulty():
-        world.complete_key(KEY, SMALL, status=None if world.outcomes_are_open else 422)
-        world.complete_key(KEY, CHOSEN)
+        world.complete_by_key(KEY, SMALL, status=None if world.outcomes_are_open else 422)
+        world.complete_by_key(KEY, CHOSEN)
 
 
 settles("choose on a page past the timeout", Timeout(), World.choose, *CHOICE, **LATE, page=PAGE)
@@ -807,7 +807,7 @@ DECISIONS += ["answer past the timeout", "complete in place of the approvers", "
 
 @flow
 def create_with_approvers_what_is_completed(world: World) -> None:
-    world.complete_key(KEY, CHOSEN)
+    world.complete_by_key(KEY, CHOSEN)
     with world.faulty():
         token = world.create(page=DECISION, idempotencyKey=KEY)
     assert not world.token(token["id"]).outcome or world.outcomes_are_open

@@ -56,7 +56,7 @@ def settle_in_every_way(world: World) -> None:
     world.callback(large, LARGE)
     world.fail(failed, NO)
     for key in (kept, adopted):
-        world.complete_key(key, SMALL)
+        world.complete_by_key(key, SMALL)
     world.create(idempotencyKey=adopted)
     with world.faulty():
         world.come_to_rest()

@@ -57,9 +57,9 @@ def test_a_completion_by_key_whose_dynamodb_answer_was_lost_is_reported_as_kept(
     [lost_once] = [fault for fault in FAULTS if fault.name == "answer lost once"]
     world.plan = lambda _, call: lost_once if call.endswith("TransactWriteItems") else None
     with world.faulty():
-        completed = world.complete_key("order", SMALL)
+        completed = world.complete_by_key("order", SMALL)
     assert completed == {"success": True, "settled": False, "id": world.token_ids()[0], "created": True}
-    assert [name for name, _ in world.lambdas.events] == ["complete_key"]
+    assert [name for name, _ in world.lambdas.events] == ["complete_by_key"]
     assert len(world.token_ids()) == 1
 
 

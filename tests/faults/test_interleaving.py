@@ -72,7 +72,7 @@ def the_timeout_passes(world: World) -> None:
 @other_with_the_key
 def another_completion_by_key_comes(world: World) -> None:
     for key in world.keys:
-        world.complete_key(key, '"another"', status=None)  # a token with a schema refuses it
+        world.complete_by_key(key, '"another"', status=None)  # a token with a schema refuses it
 
 
 @other_with_the_key

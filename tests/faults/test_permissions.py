@@ -95,7 +95,7 @@ finds_it_due(
 )
 finds_it_due("create_token_in_state", lambda world, _, key: world.run_wait("create_token_in_state", {"idempotencyKey": key}))
 finds_it_due("complete_token", lambda world, token, _: world.complete(token, SMALL))
-finds_it_due("complete_key", lambda world, _, key: world.complete_key(key, SMALL))
+finds_it_due("complete_by_key", lambda world, _, key: world.complete_by_key(key, SMALL))
 finds_it_due("accept_callback", lambda world, token, _: world.callback(token, SMALL))
 finds_it_due("accept_delivery", lambda world, token, _: world.deliver(token["endpoint"], '{"id": 1}'))
 finds_it_due(
@@ -137,14 +137,14 @@ for creates in ("create_token", "create_token_in_state"):
     def ask_for_a_token_that_was_completed_by_what_does_not_fit(world: World, creates: str = creates) -> None:
         for output in (SMALL, LARGE):
             key = unique("order")
-            world.complete_key(key, output)
+            world.complete_by_key(key, output)
             create_by(world, creates, idempotencyKey=key, payloadSchema={"type": "number"})
 
 
 @of("create_token")
 def ask_for_a_token_that_was_completed_before(world: World) -> None:
     key = unique("order")
-    world.complete_key(key, SMALL)
+    world.complete_by_key(key, SMALL)
     assert world.create(idempotencyKey=key)["isCached"]
 
 
@@ -153,7 +153,7 @@ def ask_for_a_token_that_was_completed_before(world: World) -> None:
 
 for completes, send in {
     "complete_token": lambda world, token, _, data: world.complete(token, data),
-    "complete_key": lambda world, _, key, data: world.complete_key(key, data),
+    "complete_by_key": lambda world, _, key, data: world.complete_by_key(key, data),
     "accept_callback": lambda world, token, _, data: world.callback(token, data),
     "accept_delivery": lambda world, token, _, data: world.deliver(token["endpoint"], f'{{"id": 1, "data": {data}}}'),
     "complete_token_in_state": lambda world, _, key, data: world.run_task(
@@ -171,11 +171,11 @@ for completes, send in {
         check_told(executions)
 
 
-@of("complete_key")
+@of("complete_by_key")
 @of("complete_token_in_state")
 @of("accept_delivery")
 def complete_what_nobody_has_created(world: World) -> None:
-    world.complete_key(unique("order"), SMALL)
+    world.complete_by_key(unique("order"), SMALL)
     world.run_task("complete_token_in_state", {"idempotencyKey": unique("order"), "data": 1})
     verify = {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
     world.deliver(world.put_endpoint(verify=verify), '{"id": 1}', signed_with=SECRET)
@@ -265,7 +265,7 @@ def ask_for_public_tokens(world: World) -> None:
 def mint_a_public_token(world: World) -> None:
     world.take_key("complete")
     api(world, "POST", "/api/v1/auth/public-tokens", {"scopes": ["write:waitpoints"]})
-    assert list(services.key_store.read_used().values()) == [world.clock()]
+    assert list(services.api_key_store.read_used().values()) == [world.clock()]
 
 
 @of("list_tokens")
@@ -277,9 +277,9 @@ def list_what_is_undelivered(world: World) -> None:
 # The root key makes and revokes named keys
 
 
-@of("create_key")
-@of("list_keys")
-@of("revoke_key")
+@of("create_api_key")
+@of("list_api_keys")
+@of("revoke_api_key")
 def make_list_and_revoke_a_key(world: World) -> None:
     made = api(world, "POST", KEYS, {"name": unique("job"), "scopes": ["read"]})
     world.secrets.add(key := made.pop("key"))
@@ -318,7 +318,7 @@ def keep_an_endpoint(world: World) -> None:
 @of("move_deadline")
 @of("list_tokens")
 @of("complete_token")
-@of("complete_key")
+@of("complete_by_key")
 @of("wait_in_run")
 @of("get_packet")
 @of("put_endpoint")
@@ -333,7 +333,7 @@ def use_a_named_key(world: World) -> None:
     def use(method: str, path: str, body: Any = None) -> Any:
         world.clock.advance(seconds=1)
         answer = api(world, method, path, body)
-        assert list(services.key_store.read_used().values()) == [world.clock()]
+        assert list(services.api_key_store.read_used().values()) == [world.clock()]
         return answer
 
     token = f"{TOKENS}/{use('POST', TOKENS, {})['id']}"
@@ -356,7 +356,7 @@ def use_a_named_key(world: World) -> None:
 def use_a_key_that_is_limited_to_a_tag(world: World) -> None:
     world.take_key("create:team-a", "complete:team-a", "read:team-a")
     key = unique("team-a:order")
-    world.complete_key(key, LARGE)
+    world.complete_by_key(key, LARGE)
     token = world.create(idempotencyKey=key)
     assert token["isCached"]
     api(world, "GET", f"/api/v1/packets/{stored_at(token['id'])}")

@@ -50,7 +50,7 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
         key = f"{endpoint['name']}:{number}"
         things: list[Callable[[], object]] = [
             partial(create, key),
-            partial(world.complete_key, key, chance.choice([SMALL, LARGE])),
+            partial(world.complete_by_key, key, chance.choice([SMALL, LARGE])),
             partial(world.deliver, endpoint, json.dumps({"id": number, "text": "first"})),
             partial(world.deliver, endpoint, json.dumps({"id": number, "text": "second"})),
         ]
@@ -70,7 +70,7 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
                 token = world.create(request_key=unique("call"), **options)
                 things: list[Callable[[], object]] = [partial(wait, token, unwrap) for unwrap in (False, True, False)]
                 if "idempotencyKey" in options:
-                    things.append(partial(world.complete_key, options["idempotencyKey"], "2"))
+                    things.append(partial(world.complete_by_key, options["idempotencyKey"], "2"))
                 things += [
                     partial(call_back, token),
                     partial(world.complete, token, "1"),

@@ -30,7 +30,7 @@ def alone(request: pytest.FixtureRequest) -> Iterator[None]:
         from waitpoints.wiring import services
 
         stack = request.getfixturevalue("stack")
-        vars(services).pop("named_keys", None)
+        vars(services).pop("api_key_cache", None)
         stack.empty_table()
         stack.empty_queues()
 

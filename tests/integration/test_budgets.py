@@ -17,11 +17,12 @@ from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_o
 from tests.support.in_process.counting.waits import Added, Bench, Wait, bench
 from tests.support.in_process.moto_stack import MotoStack
 from tools.openapi.operations import ENDPOINTS
-from waitpoints import endpoint_tally, key_cache
+from waitpoints import endpoint_tally
+from waitpoints.access import api_key_cache
+from waitpoints.access.api_key_cache import ApiKeyCache
+from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR
-from waitpoints.key_cache import KeyCache
-from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs every function of a wait, and of each option
@@ -416,15 +417,14 @@ class TestANamedKey:
     def _cold(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         """A function that has read its secrets and knows no named key."""
         counted.api.create()
-        monkeypatch.setitem(
-            vars(services), "named_keys", KeyCache(services.key_store.read, services.key_store.note_used, counted.clock)
-        )
+        store = services.api_key_store
+        monkeypatch.setitem(vars(services), "api_key_cache", ApiKeyCache(store.read, store.note_used, counted.clock))
         counted.meter.take()
 
     @pytest.fixture
     def key(self, counted: Bench) -> str:
         made = NamedKey("ci", digest(key := new_key()), (Scope("create"),), counted.clock())
-        services.key_store.add(made, counted.clock())
+        services.api_key_store.add(made, counted.clock())
         counted.meter.take()
         return key
 
@@ -436,13 +436,13 @@ class TestANamedKey:
         assert self.calls(counted, key) == ["DynamoDB:GetItem", self.NOTED, self.CREATED]
         for _ in range(2):
             assert self.calls(counted, key) == [self.CREATED]
-            counted.clock.advance(key_cache.CACHED_FOR)
+            counted.clock.advance(api_key_cache.CACHED_FOR)
             assert self.calls(counted, key) == ["DynamoDB:GetItem", self.CREATED]
-        counted.clock.advance(key_cache.USED_EVERY)
+        counted.clock.advance(api_key_cache.USED_EVERY)
         assert self.calls(counted, key) == ["DynamoDB:GetItem", self.NOTED, self.CREATED]
 
     def test_takes_one_write_unit_to_note(self, counted: Bench) -> None:
-        services.key_store.note_used(NamedKey("n" * 64, digest("any"), (), 0), counted.clock())
+        services.api_key_store.note_used(NamedKey("n" * 64, digest("any"), (), 0), counted.clock())
         [noted] = counted.meter.take()
         assert (noted.write_units, noted.item_bytes < 200) == (1, True)
 

@@ -18,10 +18,10 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
+from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.api.notices.plan import next_step
 from waitpoints.api.page import definition
 from waitpoints.aws.items import NOTICES, plain, primary_key, wire
-from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.notices import Notify
 from waitpoints.token import Document, DocumentKind, NewToken
 from waitpoints.waiter_result import Success
@@ -296,15 +296,15 @@ def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str
 
 def test_named_keys_and_their_last_use_are_copied(api: Api, restore: Restore) -> None:
     made = NamedKey("ci", digest(key := new_key()), (Scope("read"),), services.now())
-    services.key_store.add(made, services.now())
-    services.key_store.note_used(made, 7)
+    services.api_key_store.add(made, services.now())
+    services.api_key_store.note_used(made, 7)
     assert restore(before_the_copy=forget_named_keys) == "2 items read, 2 copied"
-    assert services.key_store.read_used() == {digest(key): 7}
+    assert services.api_key_store.read_used() == {digest(key): 7}
     assert api.get(TOKENS, {"authorization": f"Bearer {key}"}).status == 200
 
 
 def forget_named_keys() -> None:
-    vars(wiring.services).pop("named_keys", None)
+    vars(wiring.services).pop("api_key_cache", None)
 
 
 def remove(stack: MotoStack, *attributes: str) -> None:

@@ -17,10 +17,10 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
+from waitpoints.access.api_keys import NamedCaller, NamedKey, Scope, digest, new_key
+from waitpoints.access.caller import ROOT
+from waitpoints.access.credentials import write_scope
 from waitpoints.aws.items import USUAL_CONTENT_TYPE
-from waitpoints.caller import ROOT
-from waitpoints.credentials import write_scope
-from waitpoints.named_keys import NamedCaller, NamedKey, Scope, digest, new_key
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 

@@ -6,8 +6,8 @@ from typing import Any
 import jwt
 
 from tests.support.fakes.in_memory import InMemory
+from waitpoints.access.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.api.public_access_token import Completer, check_may_complete
-from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
 ABSENT = object()

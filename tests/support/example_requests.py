@@ -8,8 +8,8 @@ from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.in_process.template import Route, Template
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, by_id
+from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.endpoint import Endpoint
-from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
@@ -46,7 +46,7 @@ def put_example_endpoint() -> Endpoint:
 def make_example_key() -> None:
     """Make the named key that the operations' examples name."""
     now = services.now()
-    services.key_store.add(NamedKey(EXAMPLE_KEY, digest(new_key()), (Scope("read"),), now), now)
+    services.api_key_store.add(NamedKey(EXAMPLE_KEY, digest(new_key()), (Scope("read"),), now), now)
 
 
 def send(

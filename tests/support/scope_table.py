@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.openapi.operation import Operation
 from tools.openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
-from waitpoints.named_keys import new_key
+from waitpoints.access.api_keys import new_key
 
 Ask = Callable[[str, str, Any, str], tuple[int, Any]]
 """Send a request: a method, a path, a body and a key. Returns the status and the JSON of the answer."""

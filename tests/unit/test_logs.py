@@ -14,8 +14,8 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
 from tests.support.webhook_signer import sign
-from waitpoints.key_cache import CACHED_FOR
-from waitpoints.named_keys import SHOWN_DIGITS, digest, new_key
+from waitpoints.access.api_key_cache import CACHED_FOR
+from waitpoints.access.api_keys import SHOWN_DIGITS, digest, new_key
 
 FUNCTIONS = Template.load().functions()
 
@@ -63,12 +63,12 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
 def test_never_contains_a_named_key_only_its_name(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, unknown = world.key_store.make("nightly", "create", "read"), new_key()
+    shown, unknown = world.api_key_store.make("nightly", "create", "read"), new_key()
     path = f"/api/v1/waitpoints/tokens/{api.create()['id']}"
     for method, key in (("GET", shown), ("DELETE", shown), ("PATCH", shown), ("GET", unknown), ("GET", shown[:-1])):
         api.request(method, path, {"timeout": "secret"}, {"authorization": f"Bearer {key}"})
     api.request("POST", "/api/v1/auth/jwt", {}, {"authorization": f"Bearer {shown}"})
-    world.key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+    world.api_key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
     world.clock.advance(CACHED_FOR)
     assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 503
     written = log.getvalue() + capsys.readouterr().out

@@ -427,9 +427,9 @@ class Life(RuleBasedStateMachine):
         asked = IdempotencyKey(key, self.now + lifetime)
         if issubclass(expected, WaitpointsError):
             with pytest.raises(expected):
-                reception.complete_key(asked, result, ORIGIN)
+                reception.complete_by_key(asked, result, ORIGIN)
             return
-        completed = reception.complete_key(asked, result, ORIGIN)
+        completed = reception.complete_by_key(asked, result, ORIGIN)
         assert type(completed.result) is expected
         if expected is Kept:
             self.keep(key, str(completed.token_id), lifetime, result)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from waitpoints.named_keys import NAME_PATTERN
+from waitpoints.access.api_keys import NAME_PATTERN
 
 Instant = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from tools.openapi import answers
-from waitpoints.caller import Action
+from waitpoints.access.caller import Action
 
 Json = dict[str, Any]
 Credential = Literal["secretKey", "publicAccessToken"]

@@ -30,16 +30,16 @@ from tools.openapi.operation import (
     too_large,
 )
 from waitpoints import idempotency_key
+from waitpoints.access.api_keys import NAME_PATTERN
 from waitpoints.answers import MAX_ANSWER
+from waitpoints.api.api_key_request import CreateKeyRequest
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
-from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, KEY_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
-from waitpoints.api.key_request import CreateKeyRequest
+from waitpoints.api.http import API_KEY_LIMIT, CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
-from waitpoints.named_keys import NAME_PATTERN
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -565,7 +565,7 @@ OPERATIONS = (
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
             409: KEY_CONFLICT,
-            413: too_large(KEY_LIMIT),
+            413: too_large(API_KEY_LIMIT),
             422: Answer("A name, a scope or an `expiresIn` that no key can have; `error` says what is accepted."),
         },
         body=RequestBody(

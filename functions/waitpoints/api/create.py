@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from waitpoints import timeouts
+from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
-from waitpoints.caller import ROOT, Caller
 from waitpoints.errors import InvalidNotify, TooManyTags
 from waitpoints.token import Document, DocumentKind, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created

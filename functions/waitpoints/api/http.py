@@ -9,25 +9,25 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import json_text, telemetry
+from waitpoints.access.caller import ROOT, Action, Caller
 from waitpoints.aws.failures import AWS_FAILURES, try_again
-from waitpoints.caller import ROOT, Action, Caller
 from waitpoints.errors import (
+    ApiKeyNameTaken,
+    ApiKeyNotFound,
     BodyTooLarge,
     CannotResume,
     CannotResumeNow,
     EndpointNotFound,
     Forbidden,
+    InvalidApiKey,
     InvalidCompleteWhen,
     InvalidEndpoint,
-    InvalidKey,
     InvalidNotify,
     InvalidPage,
     InvalidPayloadSchema,
     InvalidRequest,
     InvalidTimeout,
     InvalidVerification,
-    KeyNameTaken,
-    KeyNotFound,
     MethodNotAllowed,
     NameOutsideTag,
     NotAsked,
@@ -36,7 +36,7 @@ from waitpoints.errors import (
     PayloadRefused,
     TokenHasEnded,
     TokenNotFound,
-    TooManyKeys,
+    TooManyApiKeys,
     TooManyTags,
     TooManyWaiters,
     TryAgain,
@@ -59,17 +59,17 @@ _STATUS = {
     NotAsked: 403,
     TokenNotFound: 404,
     EndpointNotFound: 404,
-    KeyNotFound: 404,
+    ApiKeyNotFound: 404,
     OutputNotFound: 404,
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     TokenHasEnded: 409,
-    KeyNameTaken: 409,
-    TooManyKeys: 409,
+    ApiKeyNameTaken: 409,
+    TooManyApiKeys: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
-    InvalidKey: 422,
+    InvalidApiKey: 422,
     InvalidNotify: 422,
     InvalidPage: 422,
     InvalidPayloadSchema: 422,
@@ -84,7 +84,7 @@ _STATUS = {
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 ENDPOINT_LIMIT = 10_240  # bytes of body
-KEY_LIMIT = 10_240  # bytes of body
+API_KEY_LIMIT = 10_240  # bytes of body
 DEADLINE_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 SLACK_LIMIT = 1_048_576  # bytes of body: a click comes with the message that it was in
@@ -307,7 +307,7 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
-    if isinstance(error, (TokenHasEnded, KeyNameTaken, TooManyKeys)):
+    if isinstance(error, (TokenHasEnded, ApiKeyNameTaken, TooManyApiKeys)):
         headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 
-from waitpoints.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
+from waitpoints.access.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 

@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from waitpoints import timeouts
+from waitpoints.access.caller import Caller
+from waitpoints.access.credentials import what_it_completes
 from waitpoints.api.request_model import RequestModel
-from waitpoints.caller import Caller
-from waitpoints.credentials import what_it_completes
 from waitpoints.errors import Forbidden, InvalidTimeout
 
 MAX_LIFETIME = 30 * 86_400  # seconds

@@ -1,5 +1,5 @@
 """The items of tokens, and the conversion between the two. `endpoint_store` has the items of endpoints,
-`key_store` those of named keys.
+`api_key_store` those of named keys.
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.fakes.api_key_store import MemoryApiKeyStore
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
-from tests.support.fakes.key_store import MemoryKeyStore
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import FakeTimerQueue
 from tests.support.in_process.fakes.clock import FakeClock
@@ -17,14 +17,15 @@ from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from waitpoints import wiring
+from waitpoints.access.api_key_cache import ApiKeyCache
+from waitpoints.access.credentials import Credentials
+from waitpoints.access.urls import Urls
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.credentials import Credentials
 from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
-from waitpoints.key_cache import KeyCache
 from waitpoints.keys import Keys
 from waitpoints.resuming import Resuming
 from waitpoints.timeouts import Limits
@@ -32,7 +33,6 @@ from waitpoints.timers.due import Waking
 from waitpoints.timers.starter import Starting
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
-from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
@@ -83,9 +83,9 @@ class InMemory:
         self.channel_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.channels: set[str] = set()
         self.urls = Urls(BASE_URL, self.signing_key)
-        self.key_store = MemoryKeyStore()
-        self.named_keys = KeyCache(self.key_store.read, self.key_store.note_used, self.clock)
-        self.credentials = Credentials(self.api_key, "waitpoints", lambda: self.named_keys)
+        self.api_key_store = MemoryApiKeyStore()
+        self.api_key_cache = ApiKeyCache(self.api_key_store.read, self.api_key_store.note_used, self.clock)
+        self.credentials = Credentials(self.api_key, "waitpoints", lambda: self.api_key_cache)
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
         resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
@@ -126,8 +126,8 @@ class InMemory:
             "brand": ("Example Ltd", "#2457d6"),
             "urls": self.urls,
             "credentials": self.credentials,
-            "key_store": self.key_store,
-            "named_keys": self.named_keys,
+            "api_key_store": self.api_key_store,
+            "api_key_cache": self.api_key_cache,
             "timeout_limits": limits,
             "step_functions": self.resumers.step_functions,
             "durable_functions": self.resumers.durable_functions,

@@ -89,11 +89,11 @@ def put_endpoint() -> str:
 
 def make_key() -> None:
     """Make the named key that an event revokes."""
-    from waitpoints.named_keys import NamedKey, Scope, digest, new_key
+    from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
     from waitpoints.wiring import services
 
     now = services.now()
-    services.key_store.add(NamedKey("retired-job", digest(new_key()), (Scope("read"),), now), now)
+    services.api_key_store.add(NamedKey("retired-job", digest(new_key()), (Scope("read"),), now), now)
 
 
 def main(function_name: str = "", event_path: str = "") -> int:

@@ -14,7 +14,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {"verify": _SIGNATURES, "endpoint.verify":
 FORGERIES: Mapping[str, tuple[str, ...]] = {
     "accept_callback": ("wrong hash",),
     "complete_token": ("wrong key", "wrong key, from the SDK"),
-    "complete_key": ("wrong key", "wrong key, from the SDK"),
+    "complete_by_key": ("wrong key", "wrong key, from the SDK"),
     "accept_delivery": ("wrong hash", "URL of a deleted endpoint"),
 }
 """The ways to break the rule `credential`, by the function behind the door."""

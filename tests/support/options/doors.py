@@ -71,7 +71,7 @@ class Place:
         world.webhook_secrets["github"] = FakeSecret(SECRET)
         world.channels.add("email")
         self._named_keys = {
-            scope: world.key_store.make(scope, scope) for scope in ("complete", "complete:a", "complete:z", "create")
+            scope: world.api_key_store.make(scope, scope) for scope in ("complete", "complete:a", "complete:z", "create")
         }
 
     def case(self, door: str, options: Options) -> Case:
@@ -166,7 +166,7 @@ class Place:
         return self.api.request("GET" if is_look else "POST", url, b"" if is_look else body, headers).status
 
     def _complete(self, case: Case, broken: Broken | None) -> int:
-        by_key = case.function == "complete_key"
+        by_key = case.function == "complete_by_key"
         path = "/api/v1/waitpoints/complete" if by_key else f"{TOKENS}/{case.token['id']}/complete"
         method = "POST" if case.keeps("POST", broken) else "GET"
         headers = {**JSON, **_site(case, broken), "authorization": f"Bearer {self._credential(case, broken, by_key)}"}

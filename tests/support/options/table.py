@@ -48,9 +48,9 @@ fail               | complete_token          | obeys 401 A1 | obeys 405     | - 
 public token       | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
 public token, fail | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
 limited            | complete_token          | obeys 403 Q9 | obeys 405     | -             | ignores P3   |
-limited, key       | complete_key            | obeys 403 Q9 | obeys 405     | -             | ignores      | kept B3
-key                | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
-key, fail          | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
+limited, key       | complete_by_key            | obeys 403 Q9 | obeys 405     | -             | ignores      | kept B3
+key                | complete_by_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
+key, fail          | complete_by_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
 state              | complete_token_in_state | -            | -             | -             | -            |
 state, fail        | complete_token_in_state | -            | -             | -             | -            |
 state, key         | complete_token_in_state | -            | -             | -             | -            | kept B8

@@ -8,8 +8,8 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.template import Template
+from waitpoints.access.urls import Urls
 from waitpoints.timeouts import Limits
-from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 

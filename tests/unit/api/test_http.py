@@ -17,10 +17,10 @@ from tests.support.in_process.api_gateway import TOKENS, Api, http_event
 from tests.support.in_process.template import Context, Template
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, methods
+from waitpoints.access.api_key_cache import CACHED_FOR
+from waitpoints.access.api_keys import new_key
+from waitpoints.access.caller import ROOT, Action, Caller
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.caller import ROOT, Action, Caller
-from waitpoints.key_cache import CACHED_FOR
-from waitpoints.named_keys import new_key
 
 CLOSED = [operation for operation in OPERATIONS if operation.credentials]
 OPEN = [operation for operation in OPERATIONS if not operation.credentials]
@@ -95,45 +95,45 @@ class TestANamedKey:
         """The handlers use the world."""
 
     def test_lets_in_by_its_name_and_is_noted(self, world: InMemory, log: io.StringIO) -> None:
-        key = world.key_store.make("ci", "create", "read:team-a")
+        key = world.api_key_store.make("ci", "create", "read:team-a")
         assert self.ask(key) == (200, {}, ["ci"])
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
         assert (line["key"], line["status"]) == ("ci", 200)
-        assert list(world.key_store.used.values()) == [world.clock()]
+        assert list(world.api_key_store.used.values()) == [world.clock()]
 
     def test_without_the_scope_is_403_and_is_told_which(self, world: InMemory) -> None:
-        key = world.key_store.make("ci", "create", "complete:team-a")
+        key = world.api_key_store.make("ci", "create", "complete:team-a")
         status, body, callers = self.ask(key)
         assert (status, body["error"], callers) == (403, "This key lacks the scope read", [])
 
     def test_is_403_where_only_the_root_key_may_go_and_is_not_looked_up(self, world: InMemory) -> None:
-        every = world.key_store.make("ci", "create", "read", "complete", "endpoints")
+        every = world.api_key_store.make("ci", "create", "read", "complete", "endpoints")
         for key in (every, new_key()):
             status, body, callers = self.ask(key, None)
             assert (status, body["error"]) == (403, "Only the root key may do this, and this is a named key")
             assert callers == []
-        assert world.key_store.reads == 0
+        assert world.api_key_store.reads == 0
         assert self.ask(world.api_key.read_current(), None) == (200, {}, [None])
         for wrong in ("tr_prod_sk_", every[:-1], every + "0"):
             assert self.ask(wrong, None)[0] == 401
 
     def test_that_is_revoked_is_401_after_a_minute(self, world: InMemory) -> None:
-        key = world.key_store.make("ci", "read")
+        key = world.api_key_store.make("ci", "read")
         assert self.ask(key)[0] == 200
-        world.key_store.remove("ci")
+        world.api_key_store.remove("ci")
         world.clock.advance(CACHED_FOR - 1)
         assert self.ask(key)[0] == 200
         world.clock.advance(1)
         assert self.ask(key) == (401, {"error": "Invalid API key"}, [])
 
     def test_that_cannot_be_read_is_503_and_the_root_key_goes_on(self, world: InMemory) -> None:
-        key = world.key_store.make("ci", "read")
-        world.key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+        key = world.api_key_store.make("ci", "read")
+        world.api_key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
         for _ in range(3):
             status, _, callers = self.ask(key)
             assert (status, callers) == (503, [])
         assert self.ask(world.api_key.read_current()) == (200, {}, [None])
-        assert world.key_store.reads == 1
+        assert world.api_key_store.reads == 1
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.support.access_tokens import ABSENT, OTHER, TOKEN, check, signed
 from tests.support.fakes.in_memory import InMemory
+from waitpoints.access.api_keys import digest
+from waitpoints.access.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.api.public_access_token import Completer
-from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.errors import Forbidden, Unauthenticated
-from waitpoints.named_keys import digest
 
 
 class TestScopes:
@@ -151,47 +151,47 @@ class TestOfANamedKey:
 
     @pytest.mark.parametrize("own", [ABSENT, False, None, 1, "true", {}])
     def test_it_needs_complete_unless_it_is_for_a_token_of_its_key(self, world: InMemory, own: Any) -> None:
-        digits = digest(world.key_store.make("nightly", "create"))[:16]
+        digits = digest(world.api_key_store.make("nightly", "create"))[:16]
         with pytest.raises(Forbidden, match="lacks the scope complete"):
             check(world, signed(world, sub=f"waitpoints/{digits}", own=own))
 
     @pytest.mark.parametrize("of_the_digest", [lambda it: it[:15], lambda it: it[1:], lambda it: it + "x", lambda _: ""])
     def test_it_is_refused_unless_its_subject_has_the_beginning_of_a_digest(self, world: InMemory, of_the_digest: Any) -> None:
-        digits = digest(world.key_store.make("nightly", "complete"))[:16]
+        digits = digest(world.api_key_store.make("nightly", "complete"))[:16]
         check(world, signed(world, sub=f"waitpoints/{digits}"))
         with pytest.raises(Unauthenticated, match="revoked"):
             check(world, signed(world, sub=f"waitpoints/{of_the_digest(digits)}"))
 
     @pytest.mark.parametrize("digits", ["", "nightly", "0" * 16, "/", "ü"])
     def test_it_is_refused_if_its_subject_names_no_key(self, world: InMemory, digits: str) -> None:
-        world.key_store.make("nightly", "complete")
+        world.api_key_store.make("nightly", "complete")
         with pytest.raises(Unauthenticated, match="revoked"):
             check(world, signed(world, sub=f"waitpoints/{digits}"))
 
     def test_it_is_refused_by_another_stack(self, world: InMemory) -> None:
-        digits = digest(world.key_store.make("nightly", "complete"))[:16]
+        digits = digest(world.api_key_store.make("nightly", "complete"))[:16]
         with pytest.raises(Unauthenticated, match="Invalid Public Access Token"):
             check(world, signed(world, sub=f"another/{digits}"))
 
     def test_it_cannot_be_made_with_the_named_key_itself(self, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         with pytest.raises(Unauthenticated):
             check(world, signed(world, key=key, sub=f"waitpoints/{digest(key)[:16]}"))
 
     def test_many_of_a_revoked_key_cause_one_read_in_five_seconds(self, world: InMemory) -> None:
         revoked = public(world, ("complete",))
-        world.key_store.remove("nightly")
+        world.api_key_store.remove("nightly")
         world.clock.advance(seconds=60)
-        before = world.key_store.reads
+        before = world.api_key_store.reads
         for _ in range(100):
             with pytest.raises(Unauthenticated):
                 check(world, revoked)
             world.clock.advance(milliseconds=99)
-        assert world.key_store.reads <= before + 2
+        assert world.api_key_store.reads <= before + 2
 
 
 def public(world: InMemory, scopes: tuple[str, ...], *, own: bool = False) -> str:
-    caller = world.credentials.caller(world.key_store.make("nightly", *scopes))
+    caller = world.credentials.caller(world.api_key_store.make("nightly", *scopes))
     return world.credentials.sign_public_access_token([write_scope(TOKEN)], caller=caller, own=own)
 
 
@@ -201,11 +201,12 @@ class TestAnApiKey:
 
     @pytest.mark.parametrize(("scope", "within"), [("complete", None), ("complete:team-a", "team-a")])
     def test_completes_tokens_with_its_tag_if_it_is_named(self, world: InMemory, scope: str, within: str | None) -> None:
-        assert check(world, world.key_store.make("nightly", scope)) == Completer(by_api_key=True, key="nightly", within=within)
+        key = world.api_key_store.make("nightly", scope)
+        assert check(world, key) == Completer(by_api_key=True, key="nightly", within=within)
 
     def test_completes_nothing_without_the_scope(self, world: InMemory) -> None:
         with pytest.raises(Forbidden, match="lacks the scope complete"):
-            check(world, world.key_store.make("nightly", "create", "read", "endpoints"))
+            check(world, world.api_key_store.make("nightly", "create", "read", "endpoints"))
 
 
 def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(world: InMemory) -> None:

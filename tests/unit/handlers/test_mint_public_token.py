@@ -11,8 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
-from waitpoints.named_keys import digest
+from waitpoints.access.api_keys import digest
+from waitpoints.access.credentials import AUDIENCE, ISSUER, write_scope
 
 MINT, SIGN, CLAIMS = "/api/v1/auth/public-tokens", "/api/v1/auth/jwt", "/api/v1/auth/jwt/claims"
 FROM_SDK = {"x-trigger-source": "sdk"}
@@ -45,7 +45,7 @@ def complete(api: Api, credential: str, token_id: str) -> HttpAnswer:
 
 class TestMint:
     def test_a_token_says_which_key_made_it_and_lives_for_fifteen_minutes(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         asked_at = int(time.time())
         found = claims(world, mint(api, key, "write:waitpoints:waitpoint_1"))
         assert 0 <= found.pop("iat") - asked_at <= 5
@@ -66,7 +66,7 @@ class TestMint:
         ("asked", "status"), [("30d", 200), ("30d1s", 422), ("0s", 422), ("soon", 422), (1_800_000_900, 200)]
     )
     def test_thirty_days_are_the_most(self, api: Api, world: InMemory, asked: Any, status: int) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         body = {"scopes": ["write:waitpoints:waitpoint_1"], "expirationTime": asked}
         assert api.post(MINT, body, bearer(key)).status == status
 
@@ -75,13 +75,13 @@ class TestMint:
         assert api.post(MINT, body).status == 400
 
     def test_what_only_the_sdk_sends_is_ignored(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         body = {"scopes": ["trigger:tasks:a"], "oneTimeUse": True, "realtime": {"skipColumns": ["payload"]}}
         answer = api.post(MINT, body, bearer(key) | FROM_SDK)
         assert (answer.status, claims(world, answer.json["token"])["scopes"]) == (200, ["trigger:tasks:a"])
 
     def test_a_public_access_token_cannot_make_another(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         answer = api.post(MINT, {"scopes": ["admin"]}, bearer(mint(api, key, "admin")))
         assert (answer.status, answer.error) == (401, "Invalid API key")
 
@@ -89,11 +89,11 @@ class TestMint:
 class TestScopesAreWithinThoseOfTheKey:
     @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
     def test_a_key_that_may_complete_any_token_can_allow_it(self, api: Api, world: InMemory, scope: str) -> None:
-        mint(api, world.key_store.make("nightly", "complete"), scope)
+        mint(api, world.api_key_store.make("nightly", "complete"), scope)
 
     @pytest.mark.parametrize("scope", WIDE)
     def test_a_key_that_is_limited_to_a_tag_cannot_allow_every_token(self, api: Api, world: InMemory, scope: str) -> None:
-        key = world.key_store.make("nightly", "complete:team-a", "create", "read")
+        key = world.api_key_store.make("nightly", "complete:team-a", "create", "read")
         answer = api.post(MINT, {"scopes": ["read:waitpoints", scope]}, bearer(key))
         assert (answer.status, answer.json["code"]) == (403, "unauthorized")
         assert "lacks the scope complete:" in answer.error
@@ -101,38 +101,38 @@ class TestScopesAreWithinThoseOfTheKey:
 
     @pytest.mark.parametrize("scope", ["write:waitpoints:waitpoint_1", "*:all:waitpoint_1", *HARMLESS])
     def test_a_key_that_is_limited_to_a_tag_can_allow_single_tokens(self, api: Api, world: InMemory, scope: str) -> None:
-        mint(api, world.key_store.make("nightly", "complete:team-a"), scope)
+        mint(api, world.api_key_store.make("nightly", "complete:team-a"), scope)
 
     @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
     def test_a_key_without_complete_can_allow_nothing(self, api: Api, world: InMemory, scope: str) -> None:
-        key = world.key_store.make("nightly", "create", "read", "endpoints")
+        key = world.api_key_store.make("nightly", "create", "read", "endpoints")
         answer = api.post(MINT, {"scopes": [scope]}, bearer(key))
         assert (answer.status, answer.error) == (403, "This key lacks the scope complete")
 
     @pytest.mark.parametrize("scope", HARMLESS)
     def test_a_scope_that_completes_nothing_opens_nothing(self, api: Api, world: InMemory, scope: str) -> None:
-        public = mint(api, world.key_store.make("nightly", "complete"), scope)
+        public = mint(api, world.api_key_store.make("nightly", "complete"), scope)
         assert complete(api, public, api.create()["id"]).status == 403
 
     def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: InMemory) -> None:
-        public = mint(api, world.key_store.make("nightly", "complete:team-a"), "write:waitpoints:*", "write:waitpoints:")
+        public = mint(api, world.api_key_store.make("nightly", "complete:team-a"), "write:waitpoints:*", "write:waitpoints:")
         assert complete(api, public, api.create(tags=["team-a"])["id"]).status == 403
 
     @pytest.mark.parametrize(("path", "body"), [(SIGN, {"claims": {"scopes": ["read:runs"]}}), (CLAIMS, None)])
     def test_a_named_key_is_told_at_once_that_only_the_root_key_signs(
         self, api: Api, world: InMemory, path: str, body: Any
     ) -> None:
-        key = world.key_store.make("nightly", "create", "complete", "read", "endpoints")
+        key = world.api_key_store.make("nightly", "create", "complete", "read", "endpoints")
         answer = api.post(path, body, bearer(key))
         assert (answer.status, "Only the root key may do this" in answer.error) == (403, True)
 
 
 def revoke(world: InMemory) -> None:
-    world.key_store.remove("nightly")
+    world.api_key_store.remove("nightly")
 
 
 def make_again(world: InMemory) -> None:
-    world.key_store.make("nightly", "create", "complete")
+    world.api_key_store.make("nightly", "create", "complete")
 
 
 def expire(world: InMemory) -> None:
@@ -142,7 +142,7 @@ def expire(world: InMemory) -> None:
 class TestATokenEndsWithItsKey:
     @pytest.mark.parametrize("end", [revoke, make_again, expire])
     def test_within_a_minute(self, api: Api, world: InMemory, end: Callable[[InMemory], None]) -> None:
-        key = world.key_store.make("nightly", "create", "complete", expires_at=world.clock() + 3_600_000)
+        key = world.api_key_store.make("nightly", "create", "complete", expires_at=world.clock() + 3_600_000)
         created = api.post(TOKENS, {}, bearer(key))
         token_id, given = created.json["id"], created.headers["x-trigger-jwt"]
         minted = mint(api, key, "write:waitpoints", expirationTime="30d")
@@ -154,16 +154,16 @@ class TestATokenEndsWithItsKey:
         assert api.retrieve(token_id)["status"] == "WAITING"
 
     def test_and_lives_as_long_as_it(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         minted = mint(api, key, "write:waitpoints", expirationTime="30d")
         for _ in range(3):
             world.clock.advance(seconds=DAY)
             assert complete(api, minted, api.create()["id"]).status == 200
 
     def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("nightly", "complete")
+        key = world.api_key_store.make("nightly", "complete")
         minted, token_id = mint(api, key, "write:waitpoints"), api.create()["id"]
-        world.key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
+        world.api_key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
         assert complete(api, minted, token_id).status == 200
         world.clock.advance(seconds=60)
         assert complete(api, minted, token_id).status == 503
@@ -171,19 +171,19 @@ class TestATokenEndsWithItsKey:
         assert complete(api, of_root, token_id).status == 200
 
     def test_is_checked_by_one_read_a_minute(self, api: Api, world: InMemory) -> None:
-        key, token_id = world.key_store.make("nightly", "complete"), api.create()["id"]
+        key, token_id = world.api_key_store.make("nightly", "complete"), api.create()["id"]
         minted = mint(api, key, "write:waitpoints")
         world.clock.advance(seconds=60)
-        before = world.key_store.reads
+        before = world.api_key_store.reads
         for _ in range(100):
             world.clock.advance(seconds=0.599)
             assert complete(api, minted, token_id).status == 200
-        assert world.key_store.reads == before + 1
+        assert world.api_key_store.reads == before + 1
 
     def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: InMemory) -> None:
         created = api.post(TOKENS, {})
         assert complete(api, created.headers["x-trigger-jwt"], created.json["id"]).status == 200
-        assert world.key_store.reads == 0
+        assert world.api_key_store.reads == 0
 
 
 class TestTheTokenThatCreateReturns:
@@ -191,7 +191,7 @@ class TestTheTokenThatCreateReturns:
     def test_completes_that_token_whatever_else_the_key_may_do(
         self, api: Api, world: InMemory, scopes: tuple[str, ...]
     ) -> None:
-        key = world.key_store.make("nightly", *scopes)
+        key = world.api_key_store.make("nightly", *scopes)
         created = api.post(TOKENS, {"tags": ["team-a"]}, bearer(key))
         public = created.headers["x-trigger-jwt"]
         assert claims(world, public)["sub"] == f"waitpoints/{digest(key)[:16]}"

@@ -71,7 +71,7 @@ def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bo
     return isinstance(completion, Settled)
 
 
-def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
+def complete_by_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
     """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
     completion = services.keys.complete(key, result, requester)
     while isinstance(completion.result, RulesApply):

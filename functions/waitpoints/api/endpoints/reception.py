@@ -71,7 +71,7 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, sender: 
 def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None:
     expires_at = kept_until(endpoint, services.now(), services.store.retention)
     try:
-        completion = reception.complete_key(IdempotencyKey(key, expires_at), output, sender)
+        completion = reception.complete_by_key(IdempotencyKey(key, expires_at), output, sender)
     except PayloadRefused as refusal:
         _count(endpoint, DeliveryKind.NOT_MATCHING, sender, key=key, detail=refusal.message)
         return
@@ -87,7 +87,7 @@ def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None
             services.tokens.count_delivery(completion.token_id, outcome, sender)
             kind = after_the_end(outcome)
         case RulesApply():
-            raise AssertionError("complete_key checks the rules")
+            raise AssertionError("complete_by_key checks the rules")
         case never:
             assert_never(never)
     _count(endpoint, kind, sender, key=key)

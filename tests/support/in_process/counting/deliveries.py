@@ -37,7 +37,7 @@ def count_deliveries(bench: Bench) -> Deliveries:
 def _complete_by_key(bench: Bench, wait: Wait) -> None:
     def complete(name: str, key: str) -> None:
         body = {"idempotencyKey": key, "data": {"body": "x" * 189}}
-        answer = bench.step(wait, name, "complete_key", lambda: bench.api.post(COMPLETE_BY_KEY, body), over_http=True)
+        answer = bench.step(wait, name, "complete_by_key", lambda: bench.api.post(COMPLETE_BY_KEY, body), over_http=True)
         assert answer.status == 200, answer.text
 
     bench.register(Wait(), bench.api.create(idempotencyKey="late")["id"])

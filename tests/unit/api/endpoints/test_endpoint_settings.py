@@ -10,10 +10,10 @@ from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tools.openapi.operations import ENDPOINTS
+from waitpoints.access.urls import Urls
 from waitpoints.api.http import ENDPOINT_LIMIT
 from waitpoints.endpoint import Endpoint
 from waitpoints.token import Verification, iso
-from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 

@@ -83,7 +83,7 @@ CHECKS = (
     Check(
         _LIMITS_KEY,
         requests.limits_a_named_key,
-        "check CreateKey, ListKeys, RevokeKey, and that the API's functions have NamedKeyPolicy (dynamodb:LeadingKeys)",
+        "check CreateApiKey, ListApiKeys, RevokeApiKey, and the policy NamedKeyPolicy of the API's functions",
         _CREATES,
     ),
     Check("answers browsers", requests.answers_browsers, "check ShowCallback, CompleteToken and the API's routes", _CREATES),
@@ -133,7 +133,7 @@ CHECKS = (
         "check ResumeWaiters; add boto3 to the layer until Lambda updates its own",
     ),
     Check(
-        _REVOKED, requests.refuses_a_revoked_key, "revoke it again, and check RevokeKey: the key may still be used", _LIMITS_KEY
+        _REVOKED, requests.refuses_a_revoked_key, "revoke it again, and check RevokeApiKey: the key may still work", _LIMITS_KEY
     ),
     Check(
         "times out after long",

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from tests.support.access_tokens import TOKEN, check, signed
 from tests.support.fakes.in_memory import InMemory
+from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
+from waitpoints.access.api_keys import digest, new_key
+from waitpoints.access.caller import ROOT
+from waitpoints.access.credentials import AUDIENCE, ISSUER
 from waitpoints.api.public_access_token import check_may_complete
-from waitpoints.caller import ROOT
-from waitpoints.credentials import AUDIENCE, ISSUER
 from waitpoints.errors import TryAgain, Unauthenticated
-from waitpoints.key_cache import LOOK_AGAIN_AFTER
-from waitpoints.named_keys import digest, new_key
 
 
 class TestTheApiKey:
@@ -59,22 +59,22 @@ class TestTheApiKey:
         assert world.credentials.caller(f"Bearer {key}") is ROOT
 
     def test_reads_no_named_keys_whether_it_is_right_or_wrong(self, world: InMemory) -> None:
-        world.key_store.failure = ConnectionError()
+        world.api_key_store.failure = ConnectionError()
         assert world.credentials.caller(world.api_key.read_current()) is ROOT
         for wrong in ("wrong", "tr_prod_wrong", "tr_prod_sk_", "tr_prod_sk_" + "a" * 24, new_key()[:-1]):
             with pytest.raises(Unauthenticated, match="Invalid API key"):
                 world.credentials.caller(wrong)
-        assert world.key_store.reads == 0
+        assert world.api_key_store.reads == 0
 
 
 class TestANamedKey:
     @pytest.mark.parametrize("written", ["Bearer {}", "{}", "bearer  {} "])
     def test_names_its_caller(self, world: InMemory, written: str) -> None:
-        caller = world.credentials.caller(written.format(world.key_store.make("ci", "read")))
+        caller = world.credentials.caller(written.format(world.api_key_store.make("ci", "read")))
         assert (caller.name, caller.may("read", []), caller.may("create", [])) == ("ci", True, False)
 
     def test_is_refused_if_it_is_unknown_or_has_expired(self, world: InMemory) -> None:
-        expired = world.key_store.make("old", "read", expires_at=world.clock())
+        expired = world.api_key_store.make("old", "read", expires_at=world.clock())
         for refused in (new_key(), expired):
             with pytest.raises(Unauthenticated, match="Invalid API key"):
                 world.credentials.caller(refused)
@@ -83,20 +83,20 @@ class TestANamedKey:
             world.credentials.caller(new_key())
 
     def test_does_not_become_another_one_with_a_bearer_or_a_line_around_it(self, world: InMemory) -> None:
-        key = world.key_store.make("ci", "read")
+        key = world.api_key_store.make("ci", "read")
         for written in (f"{key}x", f"{key} {key}", f"x{key}", key.swapcase(), digest(key), f"tr_prod_sk_{digest(key)[:24]}"):
             with pytest.raises(Unauthenticated):
                 world.credentials.caller(written)
 
     def test_signs_no_public_access_token_by_itself(self, world: InMemory) -> None:
         """The SDK asks the server for them, but whoever reads the table has the digest."""
-        key = world.key_store.make("ci", "complete")
+        key = world.api_key_store.make("ci", "complete")
         for secret in (key, digest(key)):
             with pytest.raises(Unauthenticated):
                 check(world, signed(world, secret))
 
     def test_that_cannot_be_read_is_not_refused(self, world: InMemory) -> None:
-        key, world.key_store.failure = world.key_store.make("ci", "read"), ConnectionError("no answer")
+        key, world.api_key_store.failure = world.api_key_store.make("ci", "read"), ConnectionError("no answer")
         with pytest.raises(ConnectionError):
             world.credentials.caller(key)
         with pytest.raises(TryAgain):

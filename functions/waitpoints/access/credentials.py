@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text, telemetry
-from waitpoints.caller import NAMED_KEY, ROOT, Caller
+from waitpoints.access.caller import NAMED_KEY, ROOT, Caller
 from waitpoints.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
-    from waitpoints.key_cache import KeyCache
+    from waitpoints.access.api_key_cache import ApiKeyCache
     from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
@@ -27,10 +27,10 @@ OWN = "own"  # claim of a public access token: its named key has created the tok
 
 
 class Credentials:
-    def __init__(self, api_key: "Secret", environment: str, named_keys: "Callable[[], KeyCache]") -> None:
+    def __init__(self, api_key: "Secret", environment: str, api_key_cache: "Callable[[], ApiKeyCache]") -> None:
         self.api_key = api_key
         self.environment = environment
-        self._named_keys = named_keys
+        self._api_key_cache = api_key_cache
 
     def claims(self, caller: Caller = ROOT) -> dict[str, Any]:
         """Return what the public access tokens of a caller have in common. With the root key the SDK signs this itself.
@@ -58,9 +58,9 @@ class Credentials:
             self._check_is_root(credential)
         except Unauthenticated:
             if credential.startswith(NAMED_KEY):
-                from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+                from waitpoints.access import api_keys  # noqa: PLC0415 - only for named keys
 
-                if named_keys.has_form(credential):
+                if api_keys.has_form(credential):
                     raise Forbidden("Only the root key may do this, and this is a named key") from None
             raise
 
@@ -70,13 +70,13 @@ class Credentials:
             raise Unauthenticated("Invalid API key")
 
     def _named_caller(self, credential: str) -> Caller | None:
-        from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+        from waitpoints.access import api_keys  # noqa: PLC0415 - only for named keys
 
-        key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        key = self._api_key_cache().find(api_keys.digest(credential)) if api_keys.has_form(credential) else None
         if key is None:
             return None
         telemetry.note(key=key.name)
-        return named_keys.NamedCaller(key)
+        return api_keys.NamedCaller(key)
 
     def find_maker(self, subject: str) -> Caller:
         """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
@@ -85,9 +85,9 @@ class Credentials:
             raise Unauthenticated("Invalid Public Access Token")
         if not named:
             return ROOT
-        from waitpoints.named_keys import NamedCaller  # noqa: PLC0415 - only for named keys
+        from waitpoints.access.api_keys import NamedCaller  # noqa: PLC0415 - only for named keys
 
-        key = self._named_keys().find(digits)
+        key = self._api_key_cache().find(digits)
         if key is None:
             raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
         telemetry.note(key=key.name)

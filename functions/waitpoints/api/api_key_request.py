@@ -5,11 +5,11 @@ from typing import Any, get_args
 from pydantic import Field
 
 from waitpoints import timeouts
+from waitpoints.access.api_keys import MAX_NAME, NAME_PATTERN, NamedKey, Scope, is_name
+from waitpoints.access.caller import Action
 from waitpoints.api.request_model import ABSENT, RequestModel, validate
-from waitpoints.caller import Action
-from waitpoints.errors import InvalidKey, InvalidTimeout
+from waitpoints.errors import InvalidApiKey, InvalidTimeout
 from waitpoints.idempotency_key import utf16_units
-from waitpoints.named_keys import MAX_NAME, NAME_PATTERN, NamedKey, Scope, is_name
 from waitpoints.token import MAX_TAG_LENGTH
 from waitpoints.unknown_names import shown
 
@@ -52,11 +52,11 @@ class CreateKeyRequest(RequestModel):
 def parse(value: Any, digest: str, now: int) -> NamedKey:
     """Return the key that a request's JSON value asks for, made `now`. `digest` is that of the key itself.
 
-    Raises InvalidRequest for a field that is unknown, missing or of a wrong type, and InvalidKey for a value that no key has.
+    Raises InvalidRequest for a field that is unknown, missing or of a wrong type, and InvalidApiKey for an impossible value.
     """
     wanted = validate(CreateKeyRequest, value)
     if not is_name(wanted.name):
-        raise InvalidKey(
+        raise InvalidApiKey(
             f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and ".", a letter or a digit first'
         )
     expires_at = None if wanted.expires_in is None else now + _lifetime(wanted.expires_in)
@@ -71,7 +71,7 @@ def _scopes(texts: list[str]) -> tuple[Scope, ...]:
     if twice := [action for action in actions if actions.count(action) > 1]:
         raise _refused(f'"{twice[0]}" comes twice')
     if len("".join(texts).encode()) > MAX_BYTES:
-        raise InvalidKey(f"Invalid scopes: they have more than {MAX_BYTES} bytes in all, which is the limit")
+        raise InvalidApiKey(f"Invalid scopes: they have more than {MAX_BYTES} bytes in all, which is the limit")
     return scopes
 
 
@@ -86,18 +86,18 @@ def _scope(text: str) -> Scope:
     return Scope.of(text)
 
 
-def _refused(reason: str) -> InvalidKey:
-    return InvalidKey(f"Invalid scopes: {reason}; {_ACCEPTED}")
+def _refused(reason: str) -> InvalidApiKey:
+    return InvalidApiKey(f"Invalid scopes: {reason}; {_ACCEPTED}")
 
 
 def _lifetime(text: str) -> int:
-    """Return a duration in milliseconds. Raises InvalidKey."""
+    """Return a duration in milliseconds. Raises InvalidApiKey."""
     try:
         lifetime = timeouts.duration(text)
     except InvalidTimeout:
         lifetime = 0
     if not 0 < lifetime <= MAX_DAYS * _DAY:
-        raise InvalidKey(
+        raise InvalidApiKey(
             f'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most {MAX_DAYS}d'
         )
     return lifetime

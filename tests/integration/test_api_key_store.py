@@ -10,28 +10,28 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
-from tests.support import key_races
+from tests.support import api_key_races
 from tests.support.access_tokens import forged
-from tests.support.fakes.key_store import MemoryKeyStore
+from tests.support.api_key_races import NOW, AnyApiKeyStore, fill, key, names
+from tests.support.fakes.api_key_store import MemoryApiKeyStore
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.key_races import NOW, AnyKeyStore, fill, key, names
+from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.aws.api_key_store import USED_KEPT, USED_KEPT_EXPIRED, ApiKeyStore
 from waitpoints.aws.items import DOCTOR, OVERDUE
-from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
-from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
-from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
 from waitpoints.wiring import services
 
 
 @pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyKeyStore:
-    return MemoryKeyStore() if request.param == "memory" else in_dynamodb(stack)
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyApiKeyStore:
+    return MemoryApiKeyStore() if request.param == "memory" else in_dynamodb(stack)
 
 
-def in_dynamodb(stack: MotoStack) -> KeyStore:
-    return KeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+def in_dynamodb(stack: MotoStack) -> ApiKeyStore:
+    return ApiKeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
 
 
 def refusing(code: str, message: str = "") -> Any:
@@ -45,32 +45,32 @@ def refusing(code: str, message: str = "") -> Any:
 
 class TestAKey:
     @pytest.mark.parametrize("written", [key("ci"), key("CI.2_-x", NOW + 1), replace(key("all"), scopes=())])
-    def test_comes_back_as_it_was_written(self, store: AnyKeyStore, written: NamedKey) -> None:
+    def test_comes_back_as_it_was_written(self, store: AnyApiKeyStore, written: NamedKey) -> None:
         assert list(store.read()) == []
         store.add(written, NOW)
         assert list(store.read()) == [written]
 
-    def test_has_a_name_of_its_own(self, store: AnyKeyStore) -> None:
+    def test_has_a_name_of_its_own(self, store: AnyApiKeyStore) -> None:
         store.add(key("ci"), NOW)
-        with pytest.raises(KeyNameTaken):
+        with pytest.raises(ApiKeyNameTaken):
             store.add(key("ci", secret="another"), NOW)
         store.add(key("CI"), NOW)
         assert sorted(store.read(), key=lambda it: it.name) == [key("CI"), key("ci")]
 
-    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyKeyStore) -> None:
+    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyApiKeyStore) -> None:
         store.add(key("ci"), NOW)
         store.add(key("ci"), NOW)
         assert names(store) == ["ci"]
 
-    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyKeyStore) -> None:
+    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyApiKeyStore) -> None:
         store.add(key("ci", NOW + 5), NOW)
         new = key("ci", secret="another")
-        with pytest.raises(KeyNameTaken):
+        with pytest.raises(ApiKeyNameTaken):
             store.add(new, NOW + 4)
         store.add(new, NOW + 5)
         assert list(store.read()) == [new]
 
-    def test_is_removed_once(self, store: AnyKeyStore) -> None:
+    def test_is_removed_once(self, store: AnyApiKeyStore) -> None:
         assert store.remove("ci") is False
         store.add(key("ci"), NOW)
         store.add(key("shop"), NOW)
@@ -84,26 +84,26 @@ class TestFiveHundredKeys:
     def full(self, **expired: int) -> list[NamedKey]:
         return [*(key(f"key-{number}") for number in range(MOST - len(expired))), *(key(*it) for it in expired.items())]
 
-    def test_are_all_that_fit(self, store: AnyKeyStore) -> None:
+    def test_are_all_that_fit(self, store: AnyApiKeyStore) -> None:
         assert MOST == 500
         fill(store, self.full()[1:])
         store.add(key("last"), NOW)
-        with pytest.raises(TooManyKeys):
+        with pytest.raises(TooManyApiKeys):
             store.add(key("one-too-many"), NOW)
         store.remove("key-7")
         store.add(key("one-too-many"), NOW)
         assert len(store.read()) == MOST
 
-    def test_make_room_where_one_has_expired(self, store: AnyKeyStore) -> None:
+    def test_make_room_where_one_has_expired(self, store: AnyApiKeyStore) -> None:
         fill(store, self.full(old=NOW, short=NOW + 1))
         store.add(key("new"), NOW)
         assert {"old", "short", "new"} & set(names(store)) == {"short", "new"}
-        with pytest.raises(TooManyKeys):
+        with pytest.raises(TooManyApiKeys):
             store.add(key("newer"), NOW)
         store.add(key("short", secret="another"), NOW + 1)  # in its own place
         assert len(store.read()) == MOST
 
-    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyKeyStore) -> None:
+    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyApiKeyStore) -> None:
         scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read", "notify")), Scope("endpoints"))
         keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
         fill(store, keys[1:])
@@ -113,47 +113,47 @@ class TestFiveHundredKeys:
     @pytest.mark.parametrize(
         ("said", "expected"),
         [
-            ("Item size to update has exceeded the maximum allowed size", TooManyKeys),
+            ("Item size to update has exceeded the maximum allowed size", TooManyApiKeys),
             ("Invalid UpdateExpression: Expression size has exceeded the maximum allowed size", ClientError),
         ],
     )
     def test_are_fewer_if_their_tags_are_long_in_utf_8(self, said: str, expected: type[Exception]) -> None:
         """The limit is then that of an item, 400 KB. moto checks it for whole attributes, and so not here."""
         with pytest.raises(expected):
-            KeyStore(refusing("ValidationException", said), "table").add(key("ci"), NOW)
+            ApiKeyStore(refusing("ValidationException", said), "table").add(key("ci"), NOW)
 
 
 class TestAtOnce:
-    def test_the_first_keys_are_all_kept(self, store: AnyKeyStore) -> None:
-        key_races.first_keys_are_all_kept(store)
+    def test_the_first_keys_are_all_kept(self, store: AnyApiKeyStore) -> None:
+        api_key_races.first_keys_are_all_kept(store)
 
     @pytest.mark.parametrize("before", [[], [key("ci", NOW)]], ids=["free", "expired"])
-    def test_one_key_gets_a_name(self, store: AnyKeyStore, before: list[NamedKey]) -> None:
+    def test_one_key_gets_a_name(self, store: AnyApiKeyStore, before: list[NamedKey]) -> None:
         fill(store, before)
-        key_races.one_key_gets_a_name(store)
+        api_key_races.one_key_gets_a_name(store)
 
     @pytest.mark.parametrize("expired", [0, 3])
-    def test_no_more_than_fit_are_made(self, store: AnyKeyStore, expired: int) -> None:
-        key_races.no_more_than_fit_are_made(store, expired)
+    def test_no_more_than_fit_are_made(self, store: AnyApiKeyStore, expired: int) -> None:
+        api_key_races.no_more_than_fit_are_made(store, expired)
 
-    def test_a_key_is_revoked_once_and_no_other(self, store: AnyKeyStore) -> None:
-        key_races.a_key_is_revoked_once_and_no_other(store)
+    def test_a_key_is_revoked_once_and_no_other(self, store: AnyApiKeyStore) -> None:
+        api_key_races.a_key_is_revoked_once_and_no_other(store)
 
 
 def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KeyStore, "_try_to_add", lambda *_: {})
+    monkeypatch.setattr(ApiKeyStore, "_try_to_add", lambda *_: {})
     with pytest.raises(TryAgain):
         in_dynamodb(stack).add(key("ci"), NOW)
 
 
 class TestLastUse:
-    def test_is_the_last_one_of_each_key(self, store: AnyKeyStore) -> None:
+    def test_is_the_last_one_of_each_key(self, store: AnyApiKeyStore) -> None:
         assert store.read_used() == {}
         for name, at in (("ci", NOW), ("shop", NOW + 1), ("ci", NOW + 2)):
             store.note_used(key(name), at)
         assert store.read_used() == {digest("ci"): NOW + 2, digest("shop"): NOW + 1}
 
-    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyKeyStore) -> None:
+    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyApiKeyStore) -> None:
         store.note_used(key("ci"), NOW)
         assert digest("another") not in store.read_used()
 
@@ -171,7 +171,7 @@ class TestLastUse:
         assert int(item["expiresAt"]["N"]) == kept_until
 
     def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
-        KeyStore(refusing("ThrottlingException"), "table").note_used(key("ci"), NOW)
+        ApiKeyStore(refusing("ThrottlingException"), "table").note_used(key("ci"), NOW)
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
         shown = {name: line[name] for name in ("level", "message", "key", "error", "awsCode")}
         assert shown == {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waitpoints.caller import ROOT, Action
+from waitpoints.access.caller import ROOT, Action
 
 
 @pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints"])

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+from waitpoints.access.api_keys import SHOWN_DIGITS, NamedKey
 from waitpoints.errors import TryAgain
-from waitpoints.named_keys import SHOWN_DIGITS, NamedKey
 
 CACHED_FOR = 60_000  # milliseconds: a revoked key is refused everywhere after this time
 LOOK_AGAIN_AFTER = 5_000  # milliseconds, for a key that is not among those that were read: it may be new
 USED_EVERY = 3_600_000  # milliseconds: "last used" is written at most once in this time
 
 
-class KeyCache:
+class ApiKeyCache:
     """`read` returns all keys, `note_used` records that one was used.
 
     The clock is the wall clock, since environments freeze. If it is set back, the keys are read again.

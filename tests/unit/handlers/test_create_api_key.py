@@ -10,7 +10,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tools.openapi import answers
 from tools.openapi.operations import KEYS
-from waitpoints.named_keys import MOST, NamedKey, Scope, digest, has_form
+from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, has_form
 from waitpoints.token import iso
 
 DAY = 86_400_000
@@ -21,7 +21,7 @@ def make(api: Api, **fields: Any) -> HttpAnswer:
     return api.post(KEYS, {**SMALLEST, **fields})
 
 
-class TestCreateKey:
+class TestCreateApiKey:
     def test_shows_the_key_and_stores_only_its_digest(self, api: Api, world: InMemory) -> None:
         answer = make(api, scopes=["create:team-a", "endpoints"], expiresIn="90d")
         key, now = answer.json.pop("key"), world.clock()
@@ -37,8 +37,8 @@ class TestCreateKey:
             },
         )
         scopes = (Scope("create", "team-a"), Scope("endpoints"))
-        assert world.key_store.keys == {"nightly-job": NamedKey("nightly-job", digest(key), scopes, now, now + 90 * DAY)}
-        assert key not in repr(world.key_store.keys)
+        assert world.api_key_store.keys == {"nightly-job": NamedKey("nightly-job", digest(key), scopes, now, now + 90 * DAY)}
+        assert key not in repr(world.api_key_store.keys)
 
     def test_that_does_not_expire_has_no_expiry(self, api: Api) -> None:
         made = make(api).json
@@ -59,11 +59,11 @@ class TestCreateKey:
 
     def test_of_a_name_that_is_taken_is_409_and_changes_nothing(self, api: Api, world: InMemory) -> None:
         make(api)
-        before = dict(world.key_store.keys)
+        before = dict(world.api_key_store.keys)
         answer = make(api, scopes=["create"])
         assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
         assert "revoke it first" in answer.error
-        assert world.key_store.keys == before
+        assert world.api_key_store.keys == before
 
     def test_of_a_name_whose_key_has_expired_makes_a_new_one(self, api: Api, world: InMemory) -> None:
         old = make(api, expiresIn="1h").json["key"]
@@ -75,22 +75,22 @@ class TestCreateKey:
 
     def test_of_more_than_the_stack_holds_is_409(self, api: Api, world: InMemory) -> None:
         for number in range(MOST):
-            world.key_store.make(f"key-{number}", "read")
+            world.api_key_store.make(f"key-{number}", "read")
         answer = make(api)
         assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
         assert "revoke one first" in answer.error
-        assert len(world.key_store.keys) == MOST
+        assert len(world.api_key_store.keys) == MOST
 
     def test_is_only_for_the_root_key(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("everything", "create", "complete", "read", "endpoints")
+        key = world.api_key_store.make("everything", "create", "complete", "read", "endpoints")
         answer = api.post(KEYS, SMALLEST, {"authorization": f"Bearer {key}"})
         assert answer.status == 403
         assert answer.error.startswith("Only the root key may do this")
-        assert list(world.key_store.keys) == ["everything"]
+        assert list(world.api_key_store.keys) == ["everything"]
 
     def test_has_the_name_in_its_log_line_and_never_the_key(
         self, api: Api, log: io.StringIO, capsys: pytest.CaptureFixture[str]
     ) -> None:
         key = make(api).json["key"]
-        assert json.loads(log.getvalue())["madeKey"] == "nightly-job"
+        assert json.loads(log.getvalue())["createdApiKey"] == "nightly-job"
         assert key not in log.getvalue() + capsys.readouterr().out

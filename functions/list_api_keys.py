@@ -2,14 +2,14 @@
 
 from operator import attrgetter
 
+from waitpoints.api.api_key_representation import listed
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.api.key_representation import listed
 from waitpoints.wiring import services
 
-services.build_at_start("key_store", "credentials")
+services.build_at_start("api_key_store", "credentials")
 
 
 @http_handler("GET", allow=("GET", "POST"))
 def handler(_: Request) -> Response:
-    keys, used = services.key_store.read(), services.key_store.read_used()
+    keys, used = services.api_key_store.read(), services.api_key_store.read_used()
     return Response({"data": [listed(key, used.get(key.digest)) for key in sorted(keys, key=attrgetter("name"))]})

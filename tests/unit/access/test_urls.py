@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import ROOT
 from waitpoints import ids
+from waitpoints.access.urls import Urls
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
-from waitpoints.urls import Urls
 
 KEY = "signing-key"
 API_URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"

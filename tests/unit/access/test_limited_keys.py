@@ -12,8 +12,8 @@ from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.waits import UNAVAILABLE
 from tests.support.in_process.template import Template
 from waitpoints import telemetry
+from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.key_cache import LOOK_AGAIN_AFTER
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.stream.waiting_event import REMINDER, News, waiting_event
 
@@ -34,7 +34,7 @@ def holder(world: InMemory) -> With:
     """Make a named key. Returns the headers of whoever holds it."""
 
     def make(*scopes: str, name: str = "nightly") -> Headers:
-        key = world.key_store.make(name, *scopes)
+        key = world.api_key_store.make(name, *scopes)
         world.clock.advance(LOOK_AGAIN_AFTER)
         return {"authorization": f"Bearer {key}", "content-type": "application/json"}
 
@@ -457,4 +457,4 @@ class TestWhoItWas:
         shown = api.retrieve(made["id"])
         assert "createdBy" not in shown
         assert "key" not in shown["completedBy"]
-        assert world.key_store.reads == 0
+        assert world.api_key_store.reads == 0

@@ -1,18 +1,18 @@
 """DELETE /api/v1/keys/{name}: revoke a named key. It is refused everywhere within a minute."""
 
 from waitpoints import telemetry
+from waitpoints.access.api_keys import is_name
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.errors import KeyNotFound
-from waitpoints.named_keys import is_name
+from waitpoints.errors import ApiKeyNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("key_store", "credentials")
+services.build_at_start("api_key_store", "credentials")
 
 
 @http_handler("DELETE")
 def handler(request: Request) -> Response:
     name = request.path["name"]
-    if not (is_name(name) and services.key_store.remove(name)):
-        raise KeyNotFound
+    if not (is_name(name) and services.api_key_store.remove(name)):
+        raise ApiKeyNotFound
     telemetry.note(revokedKey=name)
     return Response({"success": True})

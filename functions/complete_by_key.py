@@ -16,4 +16,4 @@ def handler(request: Request) -> Response:
     members = request.read_members(PAYLOAD_LIMIT)
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
     request.caller.check_names("complete", "idempotencyKey", key.text)
-    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE))))
+    return Response(key_completed(reception.complete_by_key(key, result, origin(request, Source.COMPLETE))))

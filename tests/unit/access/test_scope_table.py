@@ -7,7 +7,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.scope_table import CLOSED, KEYS, ROOT_ONLY, Holders, cells
 from tools.openapi.operation import Operation
-from waitpoints.key_cache import CACHED_FOR
+from waitpoints.access.api_key_cache import CACHED_FOR
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Context, Template
 from tests.support.options.table import rows
 from tools.openapi.operations import ENDPOINTS
+from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.key_cache import LOOK_AGAIN_AFTER
 from waitpoints.waiter_result import Success
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
@@ -70,7 +70,7 @@ class Place:
         self.api = Api(Template.load(), self.world.api_key.read_current())
         scopes = {limit: [f"{action}:{limit}" for action in ("create", "complete", "read")] for limit in (*LIMITS, "team-b")}
         scopes |= {"no limit": ["create", "complete"], "both": ["create:team", "complete:team-a"]}
-        self._keys = {who: self.world.key_store.make(f"key-{n}", *it) for n, (who, it) in enumerate(scopes.items())}
+        self._keys = {who: self.world.api_key_store.make(f"key-{n}", *it) for n, (who, it) in enumerate(scopes.items())}
         self.world.clock.advance(LOOK_AGAIN_AFTER)
 
     def post(self, writer: str, path: str, body: Any) -> HttpAnswer:

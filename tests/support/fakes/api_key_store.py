@@ -1,12 +1,12 @@
-"""Named keys in memory, as `aws.key_store` keeps them in the table."""
+"""Named keys in memory, as `aws.api_key_store` keeps them in the table."""
 
 from collections.abc import Mapping, Sequence
 
-from waitpoints.errors import KeyNameTaken, TooManyKeys
-from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys
 
 
-class MemoryKeyStore:
+class MemoryApiKeyStore:
     """`reads` counts the reads, `failure` is raised by each if it is set."""
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class MemoryKeyStore:
         if held == key:
             return
         if held and not held.has_expired(now):
-            raise KeyNameTaken
+            raise ApiKeyNameTaken
         if not held and len(self.keys) >= MOST:
             expired = [other.name for other in self.keys.values() if other.has_expired(now)]
             if not expired:
-                raise TooManyKeys
+                raise TooManyApiKeys
             del self.keys[expired[0]]
         self.keys[key.name] = key
 

@@ -1,18 +1,18 @@
-"""Who sends a request: the holder of the root key, unless `named_keys` says otherwise."""
+"""Who sends a request: the holder of the root key, unless `api_keys` says otherwise."""
 
 from collections.abc import Collection
 from typing import Literal
 
 from waitpoints.errors import NameOutsideTag, OutsideTag
 
-NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
+NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`api_keys`)
 
 type Action = Literal["create", "complete", "read", "notify", "endpoints"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 
 class Caller:
-    """Who sends a request. This one holds the root key; `named_keys.NamedCaller` is another.
+    """Who sends a request. This one holds the root key; `api_keys.NamedCaller` is another.
 
     `digits` names the key in public access tokens.
     """

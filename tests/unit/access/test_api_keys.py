@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.caller import ROOT, Action
+from waitpoints.access.api_keys import SHOWN_DIGITS, NamedCaller, NamedKey, Scope, digest, has_form, new_key
+from waitpoints.access.caller import ROOT, Action
 from waitpoints.errors import Forbidden, NameOutsideTag
-from waitpoints.named_keys import SHOWN_DIGITS, NamedCaller, NamedKey, Scope, digest, has_form, new_key
 
 OF_SDK = re.compile(r"^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$")  # apiKeys.js of @trigger.dev/core 4.8.3
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api import key_request
-from waitpoints.aws.key_store import ITEM, KEYS, PARTITION, _map
-from waitpoints.errors import InvalidKey, InvalidRequest
-from waitpoints.named_keys import MOST, NamedKey, Scope
+from waitpoints.access.api_keys import MOST, NamedKey, Scope
+from waitpoints.api import api_key_request
+from waitpoints.aws.api_key_store import ITEM, KEYS, PARTITION, _map
+from waitpoints.errors import InvalidApiKey, InvalidRequest
 
 NOW, DAY = 1_700_000_000_000, 86_400_000
 LONGEST_TAG = "x" * 128
 
 
 def parse(**fields: Any) -> NamedKey:
-    return key_request.parse({"name": "job", "scopes": ["read"], **fields}, "d" * 64, NOW)
+    return api_key_request.parse({"name": "job", "scopes": ["read"], **fields}, "d" * 64, NOW)
 
 
 @pytest.mark.parametrize("name", ["a", "7", "Nightly-Job_2.1", "a..b", "x" * 64])
@@ -24,7 +24,7 @@ def test_a_name_has_letters_digits_and_marks(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 65, ".", "..", "-a", "_a", "a b", "a/b", "a:b", "größe", "a\n", "\u0661", "#"])
 def test_another_name_is_refused_with_what_is_accepted(name: str) -> None:
-    with pytest.raises(InvalidKey, match="Invalid name: expected 1 to 64 letters"):
+    with pytest.raises(InvalidApiKey, match="Invalid name: expected 1 to 64 letters"):
         parse(name=name)
 
 
@@ -70,7 +70,7 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
     ],
 )
 def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason: str) -> None:
-    with pytest.raises(InvalidKey) as refusal:
+    with pytest.raises(InvalidApiKey) as refusal:
         parse(scopes=texts)
     assert refusal.value.message.startswith(f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify" or')
     assert len(refusal.value.message) < 500
@@ -79,10 +79,10 @@ def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason
 def test_scopes_have_a_limit_in_all() -> None:
     tags = "é" * 82, "é" * 81, "é" * 82  # of two bytes each
     texts = [f"{action}:{tag}" for action, tag in zip(("create", "complete", "read"), tags, strict=True)]
-    assert len("".join(texts).encode()) == key_request.MAX_BYTES - 1
+    assert len("".join(texts).encode()) == api_key_request.MAX_BYTES - 1
     assert len(parse(scopes=texts).scopes) == 3
     assert parse(scopes=[f"{texts[0]}x", *texts[1:]])
-    with pytest.raises(InvalidKey, match="more than 512 bytes in all"):
+    with pytest.raises(InvalidApiKey, match="more than 512 bytes in all"):
         parse(scopes=[f"{texts[0]}xx", *texts[1:]])
 
 
@@ -93,7 +93,7 @@ def test_a_key_expires_after_a_duration(text: str, milliseconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0s", "soon", "90", "-1d", "2030-01-31", "3651d", "9" * 50 + "d", "1.5d"])
 def test_another_duration_is_refused_with_what_is_accepted(text: str) -> None:
-    with pytest.raises(InvalidKey, match=r'Invalid expiresIn: expected a duration such as "12h", .* of at most 3650d'):
+    with pytest.raises(InvalidApiKey, match=r'Invalid expiresIn: expected a duration such as "12h", .* of at most 3650d'):
         parse(expiresIn=text)
 
 
@@ -112,7 +112,7 @@ def test_another_duration_is_refused_with_what_is_accepted(text: str) -> None:
 )
 def test_a_body_of_another_shape_is_refused(body: Any, said: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        key_request.parse(body, "d" * 64, NOW)
+        api_key_request.parse(body, "d" * 64, NOW)
     assert said in refusal.value.message
 
 
@@ -133,9 +133,9 @@ def size(value: Any) -> int:
 def test_as_many_keys_as_a_stack_holds_fit_into_an_item() -> None:
     """It has at most 400 KB, with the names of its attributes (…/developerguide/Constraints.html)."""
     texts = [f"create:{LONGEST_TAG}", f"complete:{LONGEST_TAG}", f"read:{LONGEST_TAG}", "notify", "endpoints"]
-    room = key_request.MAX_BYTES - len("".join(texts))
+    room = api_key_request.MAX_BYTES - len("".join(texts))
     texts[0] = texts[0][:-room] + "é" * room  # as many bytes as all may have
-    assert len("".join(texts).encode()) == key_request.MAX_BYTES
+    assert len("".join(texts).encode()) == api_key_request.MAX_BYTES
     largest = parse(name="x" * 64, scopes=texts, expiresIn="3650d")
     keys = {f"{number:03}{largest.name[3:]}": _map(largest) for number in range(MOST)}
     assert size({"id": PARTITION, "item": ITEM, KEYS: keys}) < 400 * 1024

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.in_process.fakes.clock import FakeClock
+from waitpoints.access.api_key_cache import CACHED_FOR, LOOK_AGAIN_AFTER, USED_EVERY, ApiKeyCache
+from waitpoints.access.api_keys import SHOWN_DIGITS, NamedKey, Scope, digest
 from waitpoints.errors import TryAgain
-from waitpoints.key_cache import CACHED_FOR, LOOK_AGAIN_AFTER, USED_EVERY, KeyCache
-from waitpoints.named_keys import SHOWN_DIGITS, NamedKey, Scope, digest
 
 READ = (Scope("read"),)
 
@@ -48,8 +48,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def cache(table: Table, clock: FakeClock) -> KeyCache:
-    return KeyCache(table.read, table.note_used, clock)
+def cache(table: Table, clock: FakeClock) -> ApiKeyCache:
+    return ApiKeyCache(table.read, table.note_used, clock)
 
 
 @pytest.fixture
@@ -62,16 +62,16 @@ UNKNOWN = [digest(f"made up {number}") for number in range(9)]
 
 class TestAKey:
     def test_is_found_by_its_digest_and_by_the_digits_that_public_access_tokens_carry(
-        self, cache: KeyCache, ci: NamedKey
+        self, cache: ApiKeyCache, ci: NamedKey
     ) -> None:
         assert cache.find(ci.digest) == cache.find(ci.digest[:SHOWN_DIGITS]) == ci
 
     @pytest.mark.parametrize("digits", [SHOWN_DIGITS, 63, 64])
-    def test_is_not_found_by_others(self, cache: KeyCache, ci: NamedKey, digits: int) -> None:
+    def test_is_not_found_by_others(self, cache: ApiKeyCache, ci: NamedKey, digits: int) -> None:
         changed = "0" if ci.digest[digits - 1] != "0" else "1"
         assert cache.find(ci.digest[: digits - 1] + changed) is None
 
-    def test_is_read_once_a_minute_however_many_are_shown(self, cache: KeyCache, table: Table, clock: FakeClock) -> None:
+    def test_is_read_once_a_minute_however_many_are_shown(self, cache: ApiKeyCache, table: Table, clock: FakeClock) -> None:
         keys = [table.make(name) for name in ("ci", "nightly", "shop")]
         assert CACHED_FOR == 60_000
         for _ in range(3):
@@ -82,7 +82,7 @@ class TestAKey:
         assert table.reads == 3
 
     def test_is_refused_a_minute_after_it_was_revoked(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         cache.find(ci.digest)
         table.keys.clear()
@@ -92,13 +92,13 @@ class TestAKey:
         assert cache.find(ci.digest) is None
 
     def test_of_a_new_key_with_the_old_name_does_not_revive_the_old_one(
-        self, cache: KeyCache, table: Table, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, ci: NamedKey
     ) -> None:
         table.keys[:] = [NamedKey("ci", digest("the next key"), READ, 0)]
         assert cache.find(digest("the next key")) is not None
         assert cache.find(ci.digest) is None
 
-    def test_expires_at_its_millisecond_without_a_read(self, cache: KeyCache, table: Table, clock: FakeClock) -> None:
+    def test_expires_at_its_millisecond_without_a_read(self, cache: ApiKeyCache, table: Table, clock: FakeClock) -> None:
         short = table.make("short", clock() + 1000)
         clock.advance(999)
         assert cache.find(short.digest) == short
@@ -107,7 +107,7 @@ class TestAKey:
         assert table.reads == 1
 
     def test_is_read_again_after_the_clock_was_set_back(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         cache.find(ci.digest)
         table.keys.clear()
@@ -117,14 +117,14 @@ class TestAKey:
 
 
 class TestAnUnknownKey:
-    def test_that_was_just_made_is_found_at_once(self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
+    def test_that_is_new_is_found_at_once(self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
         cache.find(ci.digest)
         clock.advance(LOOK_AGAIN_AFTER)
         new = table.make("new")
         assert cache.find(new.digest) == new
         assert table.reads == 2
 
-    def test_causes_one_read_in_five_seconds(self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
+    def test_causes_one_read_in_five_seconds(self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
         assert LOOK_AGAIN_AFTER == 5000
         for reads in (1, 2, 3):
             assert [cache.find(unknown) for unknown in UNKNOWN] == [None] * len(UNKNOWN)
@@ -135,7 +135,7 @@ class TestAnUnknownKey:
             clock.advance(1)
 
     def test_causes_no_more_reads_while_they_fail_and_may_be_a_new_one(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         cache.find(ci.digest)
         table.is_down = True
@@ -153,7 +153,7 @@ class TestAnUnknownKey:
         assert cache.find(UNKNOWN[0]) is None
 
     def test_is_unknown_again_once_another_has_been_read_for(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         """A failure is over as soon as anything has read the keys."""
         cache.find(ci.digest)
@@ -170,7 +170,7 @@ class TestAnUnknownKey:
 
 class TestKeysThatCannotBeRead:
     def test_are_valid_for_the_rest_of_the_minute_and_then_read_for_each_request(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         cache.find(ci.digest)
         table.is_down = True
@@ -185,7 +185,7 @@ class TestKeysThatCannotBeRead:
         assert cache.find(ci.digest) == ci
 
     def test_before_the_first_read_are_read_once_in_five_seconds(
-        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
     ) -> None:
         table.is_down = True
         with pytest.raises(Unreadable):
@@ -199,7 +199,7 @@ class TestKeysThatCannotBeRead:
 
 
 class TestLastUsed:
-    def test_is_noted_once_an_hour_for_each_key(self, cache: KeyCache, table: Table, clock: FakeClock) -> None:
+    def test_is_noted_once_an_hour_for_each_key(self, cache: ApiKeyCache, table: Table, clock: FakeClock) -> None:
         assert USED_EVERY == 3_600_000
         one, other = table.make("one"), table.make("other")
         started = clock()
@@ -212,13 +212,13 @@ class TestLastUsed:
         cache.find(one.digest)
         assert table.notes == [("one", started), ("other", started), ("one", started + USED_EVERY)]
 
-    def test_is_noted_after_the_clock_was_set_back(self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
+    def test_is_noted_after_the_clock_goes_back(self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
         cache.find(ci.digest)
         clock.advance(-10 * USED_EVERY)
         cache.find(ci.digest)
         assert len(table.notes) == 2
 
-    def test_is_not_noted_of_a_key_that_is_refused(self, cache: KeyCache, table: Table, clock: FakeClock) -> None:
+    def test_is_not_noted_of_a_key_that_is_refused(self, cache: ApiKeyCache, table: Table, clock: FakeClock) -> None:
         table.make("old", clock())
         cache.find(table.keys[0].digest)
         cache.find(UNKNOWN[0])

@@ -1,7 +1,7 @@
 """A named key as the API returns it."""
 
-from waitpoints.api.key_representation import listed
-from waitpoints.named_keys import NamedKey, Scope
+from waitpoints.access.api_keys import NamedKey, Scope
+from waitpoints.api.api_key_representation import listed
 
 KEY = NamedKey("job", "d" * 64, (Scope("create", "team-a"), Scope("read")), 0, 86_400_000)
 

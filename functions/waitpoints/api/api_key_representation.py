@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waitpoints.named_keys import NamedKey
+from waitpoints.access.api_keys import NamedKey
 from waitpoints.token import iso, present
 
 

@@ -5,16 +5,16 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tools.openapi.operations import KEYS
-from waitpoints.key_cache import CACHED_FOR
+from waitpoints.access.api_key_cache import CACHED_FOR
 
 
 def revoke(api: Api, name: str) -> HttpAnswer:
     return api.request("DELETE", f"{KEYS}/{name}")
 
 
-class TestRevokeKey:
+class TestRevokeApiKey:
     def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: InMemory) -> None:
-        ended, other = ({"authorization": f"Bearer {world.key_store.make(name, 'read')}"} for name in ("ended", "other"))
+        ended, other = ({"authorization": f"Bearer {world.api_key_store.make(name, 'read')}"} for name in ("ended", "other"))
         assert api.get(TOKENS, ended).status == 200
         answer = revoke(api, "ended")
         assert (answer.status, answer.json) == (200, {"success": True})
@@ -23,25 +23,25 @@ class TestRevokeKey:
         assert [it["name"] for it in api.get(KEYS).json["data"]] == ["other"]
 
     def test_then_making_one_of_its_name_does_not_revive_it(self, api: Api, world: InMemory) -> None:
-        old = {"authorization": f"Bearer {world.key_store.make('job', 'read')}"}
+        old = {"authorization": f"Bearer {world.api_key_store.make('job', 'read')}"}
         revoke(api, "job")
         assert api.post(KEYS, {"name": "job", "scopes": ["read"]}).status == 200
         assert api.get(TOKENS, old).status == 401
 
     @pytest.mark.parametrize("name", ["nightly-job", "-", "x" * 5_000, "%2F", "keys", "gr%C3%B6%C3%9Fe"])
     def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, world: InMemory, name: str) -> None:
-        world.key_store.make("other", "read")
+        world.api_key_store.make("other", "read")
         answer = revoke(api, name)
         assert (answer.status, answer.error) == (404, "Key not found")
-        assert list(world.key_store.keys) == ["other"]
+        assert list(world.api_key_store.keys) == ["other"]
 
     def test_twice_is_404(self, api: Api, world: InMemory) -> None:
-        world.key_store.make("job", "read")
+        world.api_key_store.make("job", "read")
         assert [revoke(api, "job").status for _ in range(2)] == [200, 404]
 
     def test_is_only_for_the_root_key(self, api: Api, world: InMemory) -> None:
-        key = world.key_store.make("job", "create", "complete", "read", "endpoints")
+        key = world.api_key_store.make("job", "create", "complete", "read", "endpoints")
         answer = api.request("DELETE", f"{KEYS}/job", None, {"authorization": f"Bearer {key}"})
         assert answer.status == 403
         assert answer.error.startswith("Only the root key may do this")
-        assert list(world.key_store.keys) == ["job"]
+        assert list(world.api_key_store.keys) == ["job"]

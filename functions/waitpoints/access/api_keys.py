@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from waitpoints.caller import NAMED_KEY, Action, Caller
+from waitpoints.access.caller import NAMED_KEY, Action, Caller
 from waitpoints.errors import Forbidden
 
 MOST = 500  # keys of a stack: they are in one item

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from waitpoints import telemetry
+from waitpoints.access.api_keys import MOST, NamedKey, Scope
 from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.failures import AWS_FAILURES
 from waitpoints.aws.items import Item, plain, primary_key, wire_values
-from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
-from waitpoints.named_keys import MOST, NamedKey, Scope
+from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
 from waitpoints.token import present
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ MAY_ADD = f"{IS_MADE} AND {IS_FREE} AND {HAS_ROOM}"
 MAY_REPLACE = f"{IS_FREE} AND {OTHER_HAS_EXPIRED}"
 
 
-class KeyStore:
+class ApiKeyStore:
     """`read` reads consistently. Simultaneous makes and revocations of different keys do not disturb each other."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
@@ -70,7 +70,7 @@ class KeyStore:
             )
 
     def add(self, key: NamedKey, now: int) -> None:
-        """Store a new key, in the place of an expired one if there are MOST. Raises KeyNameTaken or TooManyKeys.
+        """Store a new key, in the place of an expired one if there are MOST. Raises ApiKeyNameTaken or TooManyApiKeys.
 
         Each try that fails means that another key was made or revoked meanwhile, or that the first one makes the item.
         """
@@ -100,7 +100,7 @@ class KeyStore:
             return _named_keys(refused.get("Item"))
         except self._client.exceptions.ClientError as error:
             if error_code(error) == "ValidationException" and TOO_LARGE in str(error):
-                raise TooManyKeys from None
+                raise TooManyApiKeys from None
             raise
         return None
 
@@ -137,14 +137,14 @@ class KeyStore:
 
 
 def _replaceable(held: Mapping[str, NamedKey], name: str, now: int) -> str | None:
-    """Return which expired key another of this name replaces, None if there is room. Raises KeyNameTaken or TooManyKeys."""
+    """Return the expired key that a new one replaces, None if there is room. Raises ApiKeyNameTaken or TooManyApiKeys."""
     if name in held and not held[name].has_expired(now):
-        raise KeyNameTaken
+        raise ApiKeyNameTaken
     if len(held) < MOST or name in held:
         return None
     expired = [key.name for key in held.values() if key.has_expired(now)]
     if not expired:
-        raise TooManyKeys
+        raise TooManyApiKeys
     return random.choice(expired)  # noqa: S311 - so that two that are made at once seldom choose the same
 
 

@@ -1,0 +1,20 @@
+"""POST /api/v1/keys: make a named key. It is shown in this answer, and never again."""
+
+from waitpoints import telemetry
+from waitpoints.access.api_keys import digest, new_key
+from waitpoints.api import api_key_request
+from waitpoints.api.api_key_representation import listed
+from waitpoints.api.http import API_KEY_LIMIT, Request, Response, http_handler
+from waitpoints.wiring import services
+
+services.build_at_start("api_key_store", "credentials")
+
+
+@http_handler("POST", allow=("GET", "POST"))
+def handler(request: Request) -> Response:
+    now = services.now()
+    key = new_key()
+    made = api_key_request.parse(request.read_json(API_KEY_LIMIT), digest(key), now)
+    services.api_key_store.add(made, now)
+    telemetry.note(createdApiKey=made.name)
+    return Response({**listed(made), "key": key})
