@@ -131,7 +131,7 @@ def test_every_expression_is_accepted(expression: str) -> None:
     ],
 )
 def test_the_key_of_two_parts_needs_both(run: str, key: str | None) -> None:
-    found = re.search(r"into the key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
+    found = re.search(r"to the key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
     assert found is not None
     endpoint = Endpoint(name="github", secret_id="0" * 24, key=found[1], verify=None, created_at=1, updated_at=1)
     expressions.check(endpoint.key)
@@ -171,7 +171,7 @@ def test_only_the_event_of_the_example_settles(
 
 
 def test_the_example_of_a_shared_value_asks_for_it(page_api: Api) -> None:
-    create = CREATES["My sender cannot sign"]
+    create = CREATES["My provider cannot sign"]
     token = page_api.create(**create)
     assert page_api.post(token["url"], *posted(1)).status == 401
     assert deliver(page_api, token, create, *posted(1)) == 200
