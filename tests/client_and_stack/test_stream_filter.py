@@ -1,6 +1,6 @@
 """The operator's commands understand the filters of the stack's stream."""
 
-from waitpoints_client.operator.stream_filter import matches
+from waitpoints_client.ops.stream_filter import matches
 
 from tests.support.in_process.template import Template
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from waitpoints_client.operator import restore
-from waitpoints_client.operator.deployed import Deployed, NotFound
+from waitpoints_client.ops import restore
+from waitpoints_client.ops.deployed import Deployed, NotFound
 
 
 class TestTheTableToRestore:

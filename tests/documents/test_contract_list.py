@@ -13,8 +13,8 @@ import pytest
 from tools.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "internals" / "contract.md").read_text()
-CLIENT = ROOT / "clients" / "python" / "tests"
-KINDS = "unit|client_and_stack|documents|tools|integration|faults|e2e|sdk|browser|client"
+CLIENTS = {"client": ROOT / "clients" / "python" / "tests", "local": ROOT / "clients" / "local" / "tests"}
+KINDS = "unit|client_and_stack|documents|tools|integration|faults|e2e|sdk|browser|client|local"
 PROOF = re.compile(rf"`((?:{KINDS})/[\w./]+)::([^`]+)`")
 PROOFS = sorted(set(PROOF.findall(CONTRACT)))
 PROMISES = re.findall(r"^\*\*([A-Z]\d+)\*\* (.+?)\n\n", CONTRACT, re.MULTILINE | re.DOTALL)
@@ -50,7 +50,7 @@ def references() -> Iterator[tuple[str, str]]:
 
 def source(file: str) -> str:
     folder, _, below = file.partition("/")
-    return (CLIENT / below if folder == "client" else ROOT / "tests" / file).read_text()
+    return (CLIENTS[folder] / below if folder in CLIENTS else ROOT / "tests" / file).read_text()
 
 
 @cache

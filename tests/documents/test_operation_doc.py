@@ -3,7 +3,7 @@
 import json
 import re
 
-from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
+from waitpoints_client.ops.smoke_checks import CHECKS, QUICK
 
 from tests.support.in_process.template import ROOT, STACK_NAME, parse
 from tests.support.processed_template import process, processed

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from botocore import xform_name
 from statelint.linter import Linter
-from waitpoints_client.operator import definition
 
 from tests.support import patterns_doc
 from tests.support.in_process.template import Template, read
@@ -23,6 +22,7 @@ from tools import picture
 from tools.stack import ROOT
 from waitpoints import timeouts
 from waitpoints.api.page import definition as page_definition
+from waitpoints_local.machine import definition
 from waitpoints_local.stack import REGION
 
 EXAMPLE = "wait_for_webhook"

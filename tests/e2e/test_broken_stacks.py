@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import pytest
-from waitpoints_client.operator import smoke_waits
-from waitpoints_client.operator.caller import Caller, Pace
-from waitpoints_client.operator.deployed import Deployed
-from waitpoints_client.operator.smoke import Line, run_check
-from waitpoints_client.operator.smoke_checks import CHECKS
+from waitpoints_client.ops import smoke_waits
+from waitpoints_client.ops.caller import Caller, Pace
+from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.ops.smoke import Line, run_check
+from waitpoints_client.ops.smoke_checks import CHECKS
 
 from tests.e2e.breakages import IN_EVERY_RUN, OTHERS, WITH_CHANNELS, Breakage
-from tests.e2e.operator import Operator
+from tests.e2e.ops import Operator
 from tests.e2e.parameters import given
 from tests.support import figures
 from waitpoints_local.stack import Stack, verify_sender

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import WAITER, Durable, code_of
-from tests.e2e.operator import Operator
+from tests.e2e.ops import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, Race

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from urllib.request import urlopen
 
 import pytest
-from waitpoints_client.operator.deployed import Deployed
-from waitpoints_client.operator.versions import version_of
+from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.ops.versions import version_of
 
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.built import Built
 from tests.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_again, limited_to
-from tests.e2e.operator import Operator
+from tests.e2e.ops import Operator
 from tests.e2e.place import LEFT_OUT
 from tests.support.in_process.template import parse
 from tests.support.processed_template import process

@@ -7,13 +7,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import pytest
-from waitpoints_client.operator.caller import Caller, Pace
-from waitpoints_client.operator.deployed import Deployed
-from waitpoints_client.operator.smoke import Line, prove
-from waitpoints_client.operator.smoke_checks import CHECKS, QUICK, Check
+from waitpoints_client.ops.caller import Caller, Pace
+from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.ops.smoke import Line, prove
+from waitpoints_client.ops.smoke_checks import CHECKS, QUICK, Check
 
 from tests.e2e.api import Api
-from tests.e2e.operator import Operator
+from tests.e2e.ops import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.support import figures

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from waitpoints_client.operator.clock import ClockProblem, Skipped, skip, time_out
-from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.ops.deployed import Deployed
 
 from tests.e2e.api import Api
+from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
 from waitpoints_local.stack import Stack
 
 HOUR, DAY = 3600, 86_400

@@ -16,9 +16,9 @@ from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
-from waitpoints_client.operator.deployed import Deployed
-from waitpoints_client.operator.doctor import look
-from waitpoints_client.operator.versions import difference, version_of
+from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.ops.doctor import look
+from waitpoints_client.ops.versions import difference, version_of
 
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 from tests.e2e.built import Built

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import Durable
-from tests.e2e.operator import Operator
+from tests.e2e.ops import Operator
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8

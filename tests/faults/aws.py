@@ -23,7 +23,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_to_dict
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
-from waitpoints_client.operator.stream_filter import matches
+from waitpoints_client.ops.stream_filter import matches
 
 from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire

@@ -10,14 +10,14 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operator import clock as command
-from waitpoints_client.operator.clock import ClockProblem, Skipped, skip, time_out
-from waitpoints_client.operator.deployed import Deployed, Outputs
+from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints_local.clocks import WAIT, Clock, Pause
+from waitpoints_local.machine import clock as command
+from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
 
 HOUR, DAY = 3600, 86_400
 ASKING = {"title": "Go?", "approvers": ["ada"], "remind": ["4h", "1d"], "escalate": {"after": "6h", "to": ["lead"]}}

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operator.stream_filter import passes
+from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.invoke import filled_in

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operator.stream_filter import passes
+from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operator.stream_filter import passes
+from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.template import CHANNELS, REGION, ROOT, Template
 from tests.support.processed_template import attributes, check_order, made, process, processed, statements, texts

@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operator.deployed import Deployed, Outputs
-from waitpoints_client.operator.restore import clock as real_time
-from waitpoints_client.operator.restore import copy, timed
+from waitpoints_client.ops.deployed import Deployed, Outputs
+from waitpoints_client.ops.restore import clock as real_time
+from waitpoints_client.ops.restore import copy, timed
 
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import pytest
-from waitpoints_client.operator.stream_filter import passes
+from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template

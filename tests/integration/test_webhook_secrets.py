@@ -2,8 +2,8 @@
 
 import boto3
 import pytest
-from waitpoints_client.operator import webhook_secrets
-from waitpoints_client.operator.deployed import Deployed, Outputs
+from waitpoints_client.ops import webhook_secrets
+from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import STACK_NAME

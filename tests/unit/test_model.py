@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-from waitpoints_client.operator.stream_filter import matches
+from waitpoints_client.ops.stream_filter import matches
 
 import expire_tokens
 import resume_waiters

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from clients.local.tests.scripted_run import MACHINE, ScriptedRun, asks
-from waitpoints_client.operator import machine_run
+from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
 
-from waitpoints_local import machines, shared_stack
-from waitpoints_local.machines import Workshop, find, script_of
+from waitpoints_local import shared_stack
+from waitpoints_local.machine import machines
+from waitpoints_local.machine import run as machine_run
+from waitpoints_local.machine.machines import Workshop, find, script_of
 from waitpoints_local.testing import Fails, Returns
 
 pytest_plugins = ["pytester"]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import boto3
-from waitpoints_client.operator.stream_filter import passes
+from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import REGION

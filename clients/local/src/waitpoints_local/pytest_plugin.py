@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from waitpoints_local.machines import Machines, Workshop
+    from waitpoints_local.machine.machines import Machines, Workshop
     from waitpoints_local.stack import Stack
     from waitpoints_local.testing import Machine
 
@@ -29,7 +29,7 @@ def waitpoints_stack() -> "Iterator[Stack]":
 
 @pytest.fixture(scope="session")
 def _waitpoints_workshop(waitpoints_stack: "Stack") -> "Iterator[Workshop]":
-    from waitpoints_local.machines import Workshop  # noqa: PLC0415 - only for tests that use it
+    from waitpoints_local.machine.machines import Workshop  # noqa: PLC0415 - only for tests that use it
 
     with Workshop.of(waitpoints_stack) as workshop:
         yield workshop
@@ -38,7 +38,7 @@ def _waitpoints_workshop(waitpoints_stack: "Stack") -> "Iterator[Workshop]":
 @pytest.fixture
 def machine(_waitpoints_workshop: "Workshop", request: pytest.FixtureRequest) -> "Iterator[Machine]":
     """Run a state machine of your own: `run = machine("approval.asl.json", {"order": 1})`."""
-    from waitpoints_local.machines import Machines  # noqa: PLC0415 - only for tests that use it
+    from waitpoints_local.machine.machines import Machines  # noqa: PLC0415 - only for tests that use it
 
     folders = (request.path.parent, request.config.rootpath)
     with Machines(_waitpoints_workshop, folders, float(request.config.getini(PATIENCE))) as machines:

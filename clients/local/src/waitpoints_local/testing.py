@@ -14,11 +14,12 @@ from datetime import timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
 
-from waitpoints_client.operator.stand_ins import Fails, Returns
+from waitpoints_local.machine.stand_ins import Fails, Returns
 
 if TYPE_CHECKING:
     import httpx
-    from waitpoints_client.operator.clock import Skipped
+
+    from waitpoints_local.machine.clock import Skipped
 
 __all__ = ["Fails", "Machine", "Returns", "Run", "RunError", "State", "Token"]
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
-from waitpoints_client.operator.deployed import NotFound, Outputs
+from waitpoints_client.ops.deployed import NotFound, Outputs
 
 STRIPE, GITHUB = "waitpoints/shop/webhooks/STRIPE", "waitpoints/shop/webhooks/GITHUB"
 VALUE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -235,7 +235,7 @@ import signal, sys
 from types import SimpleNamespace
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
-from waitpoints_client.operator import webhook_secrets
+from waitpoints_client.ops import webhook_secrets
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 stacks.find_stack = lambda _: SimpleNamespace(name="shop", place="here", outputs={"ApiUrl": ""})

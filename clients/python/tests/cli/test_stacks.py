@@ -96,7 +96,7 @@ def test_an_empty_name_is_no_other_stack(no_stack: Path, command: list[str]) -> 
 
 @pytest.mark.parametrize("command", [["list", "--stack", "s"], ["doctor"], ["logs"], ["rotate-key"]])
 def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
-    monkeypatch.delitem(sys.modules, "waitpoints_client.operator.deployed", raising=False)
+    monkeypatch.delitem(sys.modules, "waitpoints_client.ops.deployed", raising=False)
     monkeypatch.setitem(sys.modules, "boto3", None)  # as if it was not installed
 
     result = CliRunner().invoke(program, command)

@@ -15,7 +15,7 @@ from waitpoints_client import __version__
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
-from waitpoints_client.operator.deployed import NotFound, Outputs
+from waitpoints_client.ops.deployed import NotFound, Outputs
 
 OURS = f"waitpoints {__version__}\n"
 OLDER = "0.2.0 or older"
@@ -151,5 +151,5 @@ def test_a_stack_before_a_command_is_never_ignored(no_stack: Path) -> None:
 
 def test_it_needs_no_boto3_without_a_stack_in_aws(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)  # as if it was not installed
-    monkeypatch.delitem(sys.modules, "waitpoints_client.operator.deployed", raising=False)
+    monkeypatch.delitem(sys.modules, "waitpoints_client.ops.deployed", raising=False)
     assert run("--version").stderr == ""

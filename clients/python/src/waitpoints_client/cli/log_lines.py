@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.operator.logs import Line
+    from waitpoints_client.ops.logs import Line
 
 _COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
 _LEFT_OUT = {"level", "message", "timestamp", "location", "service", "requestId"}

@@ -12,7 +12,7 @@ from waitpoints_client.cli.problems import CommandProblem, confirm, exiting_with
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
-    from waitpoints_client.operator.deployed import Deployed
+    from waitpoints_client.ops.deployed import Deployed
 
 UNREACHABLE = 2
 
@@ -25,7 +25,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
     """
     with exiting_with(UNREACHABLE):
         deployed = stacks.find_stack(stack)
-        from waitpoints_client.operator.doctor import look, report
+        from waitpoints_client.ops.doctor import look, report
 
         _note_difference(deployed)
         findings = look(deployed)
@@ -39,7 +39,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
 
 def _note_difference(stack: "Deployed") -> None:
     """Say on standard error what it means if the stack and this client are of different versions."""
-    from waitpoints_client.operator.versions import difference, version_of
+    from waitpoints_client.ops.versions import difference, version_of
 
     if said := difference(version_of(stack.outputs)):
         show.note(f"Stack {stack.name}: {said}")
@@ -52,7 +52,7 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
     """
     with exiting_with(UNREACHABLE):
         deployed = stacks.find_stack(stack)
-        from waitpoints_client.operator.redrive import redrive as retry
+        from waitpoints_client.ops.redrive import redrive as retry
 
         _note_difference(deployed)
         failures: list[str] = []
@@ -118,7 +118,7 @@ def restore(
     with --ask-again.
     """
     deployed = stacks.find_stack(stack)
-    from waitpoints_client.operator.restore import check, copy
+    from waitpoints_client.ops.restore import check, copy
 
     check(deployed, table, region)
     show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
@@ -143,9 +143,9 @@ def smoke(
     end_in_order()
     with exiting_with(UNREACHABLE):
         deployed = stacks.find_stack(stack)
-        from waitpoints_client.operator.caller import Caller
-        from waitpoints_client.operator.smoke import Line, introduction, notes, prove
-        from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
+        from waitpoints_client.ops.caller import Caller
+        from waitpoints_client.ops.smoke import Line, introduction, notes, prove
+        from waitpoints_client.ops.smoke_checks import CHECKS, QUICK
 
         caller, checks = Caller.of(deployed), QUICK if quick else CHECKS
     if not as_json:
@@ -171,7 +171,7 @@ def rotate_key(
     the new one.
     """
     deployed = stacks.find_stack(stack)
-    from waitpoints_client.operator.rotate_key import find_keys, rotate
+    from waitpoints_client.ops.rotate_key import find_keys, rotate
 
     before = find_keys(deployed)
     show.note(f"Stack {deployed.name} at {deployed.outputs['ApiUrl']}.\n{before.consequences()}")
@@ -201,7 +201,7 @@ def logs(
     """
     start = int((time.time() - durations.seconds(since)) * 1000)
     deployed = stacks.find_stack(stack)
-    from waitpoints_client.operator import logs as stack_logs
+    from waitpoints_client.ops import logs as stack_logs
 
     place = (deployed.client("logs"), stack_logs.find_log_group(deployed), start, text)
     lines = stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place)

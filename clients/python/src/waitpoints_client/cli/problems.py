@@ -48,7 +48,7 @@ def sentence(error: Exception) -> str:
     if has_ended(error):
         return f"The local stack at {SERVED[0]} has ended"
     if isinstance(error, (CommandProblem, OSError, *_reported())) or _is_about_an_argument(error):
-        aws_errors = sys.modules.get("waitpoints_client.operator.aws_errors")
+        aws_errors = sys.modules.get("waitpoints_client.ops.aws_errors")
         said = aws_errors.sentence(error) if aws_errors else str(error)
         return show.cell(" ".join(f"{said}{_about_the_environment(error)}".split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
@@ -88,7 +88,7 @@ def has_ended(error: Exception) -> bool:
 def _of_connections() -> Iterator[type[Exception]]:
     if errors := sys.modules.get("waitpoints_client.errors"):
         yield errors.APIConnectionError
-    if aws_errors := sys.modules.get("waitpoints_client.operator.aws_errors"):
+    if aws_errors := sys.modules.get("waitpoints_client.ops.aws_errors"):
         yield from aws_errors.UNANSWERED
 
 
@@ -108,12 +108,12 @@ def _reported() -> Iterator[type[Exception]]:
     """Yield the errors whose messages are for the user, of the modules that this command has imported."""
     if errors := sys.modules.get("waitpoints_client.errors"):
         yield errors.WaitpointsError
-    if deployed := sys.modules.get("waitpoints_client.operator.deployed"):
+    if deployed := sys.modules.get("waitpoints_client.ops.deployed"):
         yield from (deployed.NotFound, *deployed.PROBLEMS)
     yield from _unusable()
 
 
 def _unusable() -> Iterator[type[Exception]]:
     """Yield the error of a definition, if this command reads one."""
-    if definition := sys.modules.get("waitpoints_client.operator.definition"):
+    if definition := sys.modules.get("waitpoints_local.machine.definition"):
         yield definition.Unusable

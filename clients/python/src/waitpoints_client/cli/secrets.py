@@ -28,7 +28,7 @@ def put(
     """
     _check_source(source, generate=generate)
     deployed = stacks.find_stack(stack)
-    from waitpoints_client.operator import webhook_secrets
+    from waitpoints_client.ops import webhook_secrets
 
     webhook_secrets.check_name(name)
     webhook_secrets.path_of(deployed, name)  # before anybody types

@@ -10,7 +10,7 @@ from waitpoints_client.cli.problems import SERVED, CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
-    from waitpoints_client.operator.deployed import Deployed
+    from waitpoints_client.ops.deployed import Deployed
 
 
 def find_client(name: str | None) -> "Waitpoints":
@@ -120,7 +120,7 @@ def read_local_stack(path: Path) -> "Deployed":
 def import_deployed() -> "type[Deployed]":
     """Raises CommandProblem without the extra that it needs."""
     try:
-        from waitpoints_client.operator.deployed import Deployed
+        from waitpoints_client.ops.deployed import Deployed
     except ModuleNotFoundError as missing:
         if missing.name not in ("boto3", "botocore"):
             raise

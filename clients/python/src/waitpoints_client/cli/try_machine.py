@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from waitpoints_local.machine import replies
 
-from waitpoints_client.cli import arguments, durations, problems, replies, show, stacks
+from waitpoints_client.cli import arguments, durations, problems, show, stacks
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, argument, option
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
+    from waitpoints_local.machine.documents import MachineFile
+    from waitpoints_local.machine.fitting_output import Completion
+    from waitpoints_local.machine.history import Event, Place
+    from waitpoints_local.machine.run import MachineRun
+    from waitpoints_local.machine.stand_ins import Script
+
     from waitpoints_client.models import Token
-    from waitpoints_client.operator.documents import MachineFile
-    from waitpoints_client.operator.fitting_output import Completion
-    from waitpoints_client.operator.history import Event, Place
-    from waitpoints_client.operator.machine_run import MachineRun
-    from waitpoints_client.operator.stand_ins import Script
 
 INTERRUPTED = 130
 NOT_IN_TIME = 2  # as `wait`
@@ -93,7 +95,8 @@ def try_machine(
     token_page = arguments.read_json_or_file(page, "--page") if page else None
     path = _find_stack_file(local)
     deployed = stacks.read_local_stack(path)
-    from waitpoints_client.operator import definition, machine_run
+    from waitpoints_local.machine import definition
+    from waitpoints_local.machine import run as machine_run
 
     machine = machine_run.prepare(deployed, found, named, scripted)
     given_answers = replies.parse_answers(answers or (), time_outs or (), definition.waiting_states(machine.machine))
@@ -104,7 +107,7 @@ def try_machine(
 
 
 def _load(file: str, chosen: "Collection[str]") -> "MachineFile":
-    from waitpoints_client.operator import machine_file
+    from waitpoints_local.machine import machine_file
 
     try:
         return machine_file.load(file, chosen)
@@ -150,7 +153,7 @@ class _Asked:
 
 
 def _run(run: "MachineRun", asked: _Asked) -> None:
-    from waitpoints_client.operator import stand_ins
+    from waitpoints_local.machine import stand_ins
 
     status, has_ended = INTERRUPTED, False
     try:
@@ -175,7 +178,7 @@ def _run(run: "MachineRun", asked: _Asked) -> None:
 
 
 def _follow(run: "MachineRun", asked: _Asked) -> int:
-    from waitpoints_client.operator.machine_run import StillRuns
+    from waitpoints_local.machine.run import StillRuns
 
     printed = Printed()
     try:

@@ -11,7 +11,7 @@ PATIENCE = 5  # seconds
 
 def show_versions(name: str | None) -> None:
     """Print both, and on standard error what it means if they differ. A stack that nobody named may be out of reach."""
-    from waitpoints_client.operator.versions import difference
+    from waitpoints_client.ops.versions import difference
 
     show.text(f"waitpoints {__version__}")
     try:
@@ -34,7 +34,7 @@ def _find_stack(name: str | None) -> tuple[str, str] | None:
         return _ask_console()
     if name is None and not stacks.find_local_file():
         return None
-    from waitpoints_client.operator.versions import version_of
+    from waitpoints_client.ops.versions import version_of
 
     stack = stacks.find_stack(name)
     return f"{stack.name} at {stack.outputs['ApiUrl']}", version_of(stack.outputs)
@@ -45,7 +45,7 @@ def _ask_console() -> tuple[str, str]:
     import httpx
 
     from waitpoints_client import settings
-    from waitpoints_client.operator.versions import BEFORE
+    from waitpoints_client.ops.versions import BEFORE
 
     url, _ = settings.resolve(None, None, None)
     try:

@@ -1,0 +1,97 @@
+"""Which token each state of an execution waits for, and how to complete it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from waitpoints_client import APIError, Token, Waitpoints
+
+from waitpoints_local.machine.fitting_output import Completion, accepts_any_post, fitting_output
+from waitpoints_local.machine.history import SUCCEEDED, Event, History, Place, Written, details_of, given
+
+LONGEST_KEY = 2048  # the API refuses a longer one
+
+
+@dataclass
+class Awaited:
+    waitpoints: Waitpoints
+    machine: Any
+    """The definition."""
+    create_function: str
+    wait_function: str
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The fields of the creates of tokens that no state creates, by the tokens' ids."""
+    shown: dict[str, Token] = field(default_factory=dict)
+    """The tokens that were shown, by their ids."""
+    completions: dict[str, Completion] = field(default_factory=dict)
+    """How to complete them."""
+    _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
+    """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
+
+    def begin(self, history: History, written: Written, event: Event) -> Iterator[Event]:
+        """Yield that a state waits, and how to complete its token if that is known already."""
+        function, payload = given(written)
+        if _is(function, self.create_function):
+            self._sought[written["id"]] = event, payload
+        token = self._get_named(payload) if _is(function, self.wait_function) else None
+        is_told = token is not None and (token.status != "WAITING" or token.id in self.shown)
+        yield replace(event, token=token) if is_told else event
+        if token and not is_told:
+            yield from self._show_once(token, event.at, event.place, self._find_create(token, history))
+
+    def end(self, scheduled: Written) -> None:
+        """Note that a state waits no longer."""
+        self._sought.pop(scheduled.get("id", 0), None)
+
+    def find(self, started: datetime) -> Iterator[Event]:
+        """Yield the tokens of states that create and wait, as soon as they exist. Their waiter has the state's task token."""
+        sought = {_waiter_id(payload): number for number, (_, payload) in self._sought.items()}
+        for token in self._list_candidates(started) if sought else ():
+            for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
+                event, payload = self._sought.pop(number)
+                yield from self._show_once(token, token.created_at, event.place, payload)
+
+    def _get_named(self, payload: Mapping[str, Any]) -> Token | None:
+        try:
+            return self.waitpoints.get(str(payload.get("waitpointId") or "-"))
+        except (APIError, ValueError):  # the state will say so
+            return None
+
+    def _list_candidates(self, started: datetime) -> Iterator[Token]:
+        """Yield the tokens that a create can have made or, with a key, found."""
+        keys = {payload.get("idempotencyKey") for _, payload in self._sought.values()}
+        listings = [
+            self.waitpoints.list(status="WAITING", **({"idempotency_key": key} if key else {"created_from": started}))
+            for key in keys
+            if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY)
+        ]
+        yield from (self.waitpoints.get(listed) for listing in listings for listed in listing if listed.id not in self.shown)
+
+    def _find_create(self, token: Token, history: History) -> Mapping[str, Any]:
+        """Return the fields of the create that made this token; none if it was made before the execution."""
+        for event in history.events:
+            if event["type"] in SUCCEEDED and token.id in str(details_of(event).get("output", "")):
+                function, payload = given(history.scheduled(event))
+                if _is(function, self.create_function):
+                    return payload
+        return self.own.get(token.id, {})
+
+    def _show_once(self, token: Token, at: datetime, place: Place, created: Mapping[str, Any]) -> Iterator[Event]:
+        if token.id not in self.shown:
+            self.shown[token.id] = token
+            made = fitting_output(self.machine, created)
+            by_post, has_page = accepts_any_post(created) and not token.approvers, "page" in created or bool(token.approvers)
+            completion = Completion(token, made.value, made.missing, by_post, has_page, "verify" in created)
+            self.completions[token.id] = completion
+            yield Event("token", at, place, completion=completion)
+
+
+def _waiter_id(payload: Mapping[str, Any]) -> str:
+    return hashlib.sha256(str(payload.get("taskToken")).encode()).hexdigest()[:16]
+
+
+def _is(named: str, function: str) -> bool:
+    """Whether a name or an ARN names this function."""
+    return f":{function}:" in f":{named}:"

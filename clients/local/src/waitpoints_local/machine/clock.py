@@ -1,0 +1,275 @@
+"""Let hours pass in moments: for one execution, or for one token, of the stack on this machine. Never in AWS.
+
+The emulator has a clock for each execution, which it shares with the executions that its states start. A skip moves this clock
+from one instant to the next: the end of a wait, a retry's interval, a timeout, and what is due of the tokens that the execution
+names or waits for. They become older by as much: `createdAt` and all later instants move back, because the functions' clock is
+the machine's. A token that two executions wait for is older for both.
+"""
+
+import json
+import math
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+from waitpoints_client import local_stacks
+from waitpoints_client.ops.deployed import Deployed
+
+PATH = "/_waitpoints/clock"
+PATIENCE = 960  # seconds for a state to come to rest: more than a function runs
+NEAR = 900  # seconds: what is due sooner has a message on the timer queue, not a place in the index
+LEAST = 0.001  # seconds: the table has milliseconds
+ATTEMPTS = 5
+PREFIX = "waitpoint_"
+_INSTANTS = ("createdAt", "timeoutAt", "wakeAt", "remindedAt", "escalatedAt")
+_READ = {"#item": "item", "#status": "status"}
+
+
+class ClockProblem(RuntimeError):
+    """Time cannot be skipped. The message says why, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What passed by a skip, and how many seconds of it."""
+
+    state: str
+    """Empty for a token that no state waits for yet."""
+    what: str
+    """Wait, Retry, TimeoutSeconds, HeartbeatSeconds, or of a token: reminder, escalation, timeout."""
+    seconds: float
+
+
+def skip(stack: Deployed, execution: str, seconds: float) -> list[Skipped]:
+    """Let `seconds` pass for a running execution. Returns what passed, in order; nothing if it has ended.
+
+    It waits for functions that run: they take their own time. Raises ClockProblem.
+    """
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ClockProblem(f"{seconds} seconds cannot be skipped")
+    _check_is_local(stack)
+    clock, tokens = _Clock(stack, execution), _Tokens(stack)
+    skipped: list[Skipped] = []
+    left = float(seconds)
+    try:
+        while (seen := clock.rest())["status"] == "RUNNING":
+            waiting = tokens.find(seen)
+            if waiting and waiting[0].due_in <= 0:
+                skipped += tokens.look(waiting[0])
+            elif left < LEAST:
+                break
+            else:
+                moved, passed = clock.move(max(LEAST, min([left, *(token.due_in for token in waiting)])))
+                tokens.age(waiting, moved)
+                skipped, left = skipped + passed, left - moved
+    finally:
+        skipped += clock.release()
+        tokens.start_timers()
+    return skipped
+
+
+def time_out(stack: Deployed, token_id: str) -> None:
+    """Let a waiting token time out now, after the reminders and the escalation that come before. Raises ClockProblem.
+
+    The clocks of the executions that wait for it stay as they are.
+    """
+    _check_is_local(stack)
+    tokens, token_id = _Tokens(stack), PREFIX + token_id.removeprefix(PREFIX)
+    token = tokens.get(token_id)
+    if token is None or not token.is_waiting:
+        raise ClockProblem(f"{token_id} {'has ended' if token else 'does not exist'}, so it cannot time out")
+    if "timeoutAt" not in token.instants:
+        raise ClockProblem(f"{token_id} has no timeout, so it never times out: create it with one")
+    while token and token.is_waiting:
+        if token.due_in > 0:
+            tokens.age([token], token.due_in)
+        else:
+            tokens.look(token)
+        token = tokens.get(token_id)
+
+
+def _check_is_local(stack: Deployed) -> None:
+    url = str(stack.endpoint.get("endpoint_url", ""))
+    if urlsplit(url).hostname not in local_stacks.LOOPBACK:
+        raise ClockProblem(f"{stack.name} does not run on this machine: time can be skipped on a local stack only")
+
+
+@dataclass
+class _Clock:
+    """An execution's clock in the emulator."""
+
+    stack: Deployed
+    execution: str
+
+    def rest(self) -> Any:
+        """Hold the clock, and return what is seen once no state is at work."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            seen = self._ask()
+            if seen["rests"]:
+                return seen
+        raise ClockProblem(f"A state of {self.execution} has been at work for {PATIENCE} seconds")
+
+    def move(self, seconds: float) -> tuple[float, list[Skipped]]:
+        """Move by at most so many seconds, to the next instant. Returns by how many, and what passed."""
+        seen = self._ask(move=seconds)
+        return seen["moved"], [Skipped(**one) for one in seen["skipped"]]
+
+    def release(self) -> list[Skipped]:
+        return [Skipped(**one) for one in self._ask(release=True)["skipped"]]
+
+    def _ask(self, **asked: Any) -> Any:
+        body = json.dumps({"execution": self.execution, **asked}).encode()
+        try:
+            with local_stacks.ask_emulator(self.stack.described, PATH, body) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            raise ClockProblem(_message_of(error)) from None
+
+
+def _message_of(error: HTTPError) -> str:
+    try:
+        return str(json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"The stack at {error.url} cannot skip time: start it with this version of Waitpoints"
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A token as its item has it. Its instants are in milliseconds."""
+
+    id: str
+    item: Mapping[str, Any]
+    state: str = ""
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self.item["status"]["S"] == "WAITING")
+
+    @property
+    def instants(self) -> dict[str, int]:
+        return {name: int(self.item[name]["N"]) for name in _INSTANTS if name in self.item}
+
+    @property
+    def due_in(self) -> float:
+        """In how many seconds it must be looked at."""
+        instants = self.instants
+        return instants.get("wakeAt", instants.get("timeoutAt", math.inf)) / 1000 - time.time()
+
+    def asked(self) -> int:
+        return int(self.item.get("remindedCount", {"N": "0"})["N"])
+
+
+@dataclass
+class _Tokens:
+    """The tokens in the stack's table."""
+
+    stack: Deployed
+    _skipped: dict[str, float] = field(default_factory=dict)
+    """Seconds, since what was due before."""
+    _moved: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._table, self._dynamodb = self.stack.outputs["TableName"], self.stack.client("dynamodb")
+
+    def find(self, seen: Mapping[str, Any]) -> list[_Token]:
+        """Return the waiting tokens that an execution names or waits for, the one first that is due first."""
+        waiters: dict[str, str] = seen["waiters"]
+        found = []
+        for item in self._scan():
+            states = [waiters[key] for key in item.get("waiters", {"M": {}})["M"] if key in waiters]
+            if states or item["id"]["S"] in seen["tokens"]:
+                found.append(_Token(item["id"]["S"], item, next(iter(states), "")))
+        return sorted(found, key=lambda token: token.due_in)
+
+    def get(self, token_id: str) -> "_Token | None":
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(token_id), ConsistentRead=True)
+        return _Token(token_id, answer["Item"]) if "Item" in answer else None
+
+    def age(self, tokens: list[_Token], seconds: float) -> None:
+        """Make tokens older by so many seconds."""
+        for token in tokens if seconds else ():
+            self._skipped[token.id] = self._skipped.get(token.id, 0) + seconds
+            self._moved.add(token.id)
+            found: _Token | None = token
+            for _ in range(ATTEMPTS):
+                if found is None or not found.is_waiting or self._age(found, math.ceil(seconds * 1000)):
+                    break
+                found = self.get(token.id)
+            else:
+                raise ClockProblem(f"{token.id} changes all the time")
+
+    def look(self, token: _Token) -> list[Skipped]:
+        """Have the stack do what is due of a token, and tell people of it. Returns what was done."""
+        for _ in range(ATTEMPTS):
+            self._invoke("ExpireFunctionName", token.id)
+            if "hasNotify" in token.item and "NoticesFunctionName" in self.stack.outputs:
+                self._invoke("NoticesFunctionName", token.id)
+            after = self.get(token.id)
+            if after is None or not after.is_waiting or after.due_in > 0:
+                seconds = self._skipped.pop(token.id, 0)
+                return [Skipped(token.state, what, seconds) for what in _done(token, after)]
+        raise ClockProblem(f"{token.id} is due, but its timer does nothing: see the log of {self.stack.name}")
+
+    def start_timers(self) -> None:
+        """Start the timers of the tokens that were moved so near that no round of the timers finds them."""
+        for token_id in self._moved:
+            token = self.get(token_id)
+            if token and token.is_waiting and token.due_in <= NEAR:
+                self._invoke("ExpireFunctionName", token_id)
+
+    def _scan(self) -> Iterator[Mapping[str, Any]]:
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="#item = :token AND #status = :waiting",
+            ExpressionAttributeNames=_READ,
+            ExpressionAttributeValues={":token": {"S": "token"}, ":waiting": {"S": "WAITING"}},
+            ConsistentRead=True,
+        )
+        return (item for page in pages for item in page["Items"])
+
+    def _age(self, token: _Token, milliseconds: int) -> bool:
+        """Returns False if the token has changed since it was read."""
+        has, lacks = list(token.instants), [name for name in _INSTANTS if name not in token.instants]
+        as_read = [f"attribute_exists({name})" for name in has] + [f"attribute_not_exists({name})" for name in lacks]
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(token.id),
+                UpdateExpression="SET " + ", ".join(f"{name} = {name} - :milliseconds" for name in has),
+                ConditionExpression=" AND ".join(["#status = :waiting", *as_read]),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":milliseconds": {"N": str(milliseconds)}, ":waiting": {"S": "WAITING"}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def _invoke(self, output: str, token_id: str) -> None:
+        """Invoke a function that consumes a queue as with a message about a token. What fails comes again from the queue."""
+        sent = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
+        record = {"messageId": str(uuid.uuid4()), "receiptHandle": "-", "attributes": sent, "eventSource": "aws:sqs"}
+        record["body"] = json.dumps({"waitpointId": token_id})
+        self.stack.invoke(self.stack.outputs[output], {"Records": [record]})
+
+
+def _key(token_id: str) -> dict[str, Any]:
+    return {"id": {"S": token_id}, "item": {"S": "token"}}
+
+
+def _done(before: _Token, after: "_Token | None") -> Iterator[str]:
+    if after is None:
+        return
+    if after.asked() > before.asked():
+        yield "reminder"
+    if "escalatedAt" in after.item and "escalatedAt" not in before.item:
+        yield "escalation"
+    if after.item["status"]["S"] == "TIMED_OUT":
+        yield "timeout"

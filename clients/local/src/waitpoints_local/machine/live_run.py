@@ -1,0 +1,209 @@
+"""A run of a state machine under test: each question waits for its answer, or fails with the path that the run took."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+from waitpoints_client import APIError
+from waitpoints_client.wire import read_duration
+
+from waitpoints_local.machine import clock, path_taken, routes
+from waitpoints_local.machine.answers import Answers, TimeOut, To
+from waitpoints_local.machine.definition import waiting_states
+from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.rest import Rest
+from waitpoints_local.testing import RunError, State
+
+if TYPE_CHECKING:
+    from waitpoints_client import Token
+
+    from waitpoints_local.machine.fitting_output import Completion
+    from waitpoints_local.machine.run import MachineRun
+
+FIRST_PAUSE, LONGEST_PAUSE, PAUSE_FACTOR = 0.03, 0.25, 1.3  # seconds between two looks at the run
+REQUEST_TIMEOUT = 35.0  # seconds
+Found = TypeVar("Found")
+_DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
+
+
+class LiveRun:
+    def __init__(self, run: "MachineRun", name: str, patience: float) -> None:
+        """`patience` is for how many seconds each question waits."""
+        self.name = name
+        self._run = run
+        self._patience = patience
+
+    @property
+    def arn(self) -> str:
+        return self._run.execution
+
+    def waiting(self, state: str, item: int | tuple[int, ...] | None = None) -> "LiveToken":
+        __tracebackhide__ = True
+        place = Place(state, () if item is None else item if isinstance(item, tuple) else (item,))
+        self._check_may_wait(place)
+        completion = self._until(lambda: self._find_waiting(place), f"{path_taken.named(place)} waits for no token")
+        return LiveToken(self, place, completion)
+
+    def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
+        __tracebackhide__ = True
+        if isinstance(time, str) and not _DURATION.fullmatch(time):
+            raise ValueError(f'{time!r} is no time: write "90s", "4h" or "1d12h" (w, d, h, m, s)')
+        seconds = read_duration(time) if isinstance(time, str) else time
+        seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        try:
+            skipped = clock.skip(self._run.stack, self.arn, seconds)
+        except clock.ClockProblem as problem:
+            raise self.failure(f"{time} could not be skipped: {problem}") from None
+        self._look()
+        return skipped
+
+    @property
+    def status(self) -> str:
+        __tracebackhide__ = True
+        return self._end().kind
+
+    @property
+    def output(self) -> Any:
+        __tracebackhide__ = True
+        end = self._end()
+        if end.kind != "SUCCEEDED":
+            raise self.failure(f"The run has no output: it {path_taken.how_it_ended(self._run)}")
+        return json.loads(end.output or "null")
+
+    @property
+    def error(self) -> str:
+        __tracebackhide__ = True
+        return self._failed().error or ""
+
+    @property
+    def cause(self) -> str:
+        __tracebackhide__ = True
+        return self._failed().cause or ""
+
+    @property
+    def states(self) -> list[State]:
+        __tracebackhide__ = True
+        self._end()
+        return [
+            State(it.state, it.place.items, it.input, it.output, it.error, it.cause, it.failures) for it in self._run.states
+        ]
+
+    def describe(self) -> str:
+        """Return the path that it took, with what each state got."""
+        return path_taken.describe(self._run)
+
+    def failure(self, reason: str) -> RunError:
+        return RunError(f"{reason}\n\n{self.describe()}", self)
+
+    def _failed(self) -> Event:
+        __tracebackhide__ = True
+        end = self._end()
+        if end.kind == "SUCCEEDED":
+            raise self.failure(f"The run has no error: it {path_taken.how_it_ended(self._run)}")
+        return end
+
+    def _end(self) -> Event:
+        __tracebackhide__ = True
+        return self._until(lambda: self._run.end, "The run has not ended")
+
+    def _until(self, found: Callable[[], Found | None], missing: str) -> Found:
+        """Look at the run until something is found. `missing` says what is wrong if it never is."""
+        __tracebackhide__ = True
+        until, pause, rest = time.monotonic() + self._patience, FIRST_PAUSE, Rest(self._run, self._patience)
+        while (it := found()) is None:
+            if self._run.end:
+                raise self.failure(f"{missing}: the run {path_taken.how_it_ended(self._run)}")
+            if rest.lasts():
+                raise self.failure(f"{missing}: nothing happens in the run, which {path_taken.where_it_is(self._run)}")
+            if time.monotonic() > until:
+                raise self.failure(f"{missing}: after {self._patience:g} s the run {path_taken.where_it_is(self._run)}")
+            self._look()
+            time.sleep(pause)
+            pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE)
+        return it
+
+    def _look(self) -> None:
+        for _ in self._run.look():
+            pass
+
+    def _check_may_wait(self, place: Place) -> None:
+        """Fail for a state that never waits, and without the items of the Maps that it is in."""
+        __tracebackhide__ = True
+        states = waiting_states(self._run.definition.machine)
+        asked = Answers()
+        asked.add(To(place.state, place.items or None), TimeOut())
+        if problem := asked.find_wrong(states):
+            raise RunError(problem, self)
+        if maps := states[place.state or ""] - len(place.items):
+            items = "item=0" if maps == 1 else f"item=({', '.join('0' * maps)})"
+            raise RunError(f'"{place.state}" is in a Map: say which item of it, such as {items}', self)
+
+    def _find_waiting(self, place: Place) -> "Completion | None":
+        completion = self._run.waiting.get(place)
+        if completion is None or self._run.waitpoints.get(completion.token).status != "WAITING":
+            return None
+        return completion
+
+
+class LiveToken:
+    """A token that a state of the run waits for."""
+
+    def __init__(self, run: LiveRun, place: Place, completion: "Completion") -> None:
+        self._live, self._run = run, run._run
+        self._place, self._completion = place, completion
+
+    @property
+    def id(self) -> str:
+        return self._completion.token.id
+
+    @property
+    def url(self) -> str:
+        return self._completion.token.url
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        return {link.approver: link.url for link in self._read().links}
+
+    def answer(self, value: Any, *, by: str | None = None) -> None:
+        __tracebackhide__ = True
+        token = self._read()
+        people = ", ".join(routes.people(token))
+        if people and by is None:
+            raise self._refused(f"say who answers, with by=…: {people}")
+        if token.status != "WAITING":
+            raise self._refused(f"it has ended before: it is {token.status}")
+        try:
+            routes.deliver(self._run.waitpoints, self._completion, value, by)
+        except routes.Refused as refused:
+            raise self._refused(str(refused)) from None
+
+    def fail(self, message: str, *, name: str | None = None, code: str | None = None) -> None:
+        __tracebackhide__ = True
+        try:
+            settled = self._run.waitpoints.fail(self.id, message, name=name, code=code).settled
+        except APIError as error:
+            raise self._refused(str(error)) from None
+        if not settled:
+            raise self._refused(f"it has ended before: it is {self._read().status}")
+
+    def time_out(self) -> None:
+        __tracebackhide__ = True
+        try:
+            clock.time_out(self._run.stack, self.id)
+        except clock.ClockProblem as problem:
+            raise self._live.failure(f"The token of {path_taken.named(self._place)} did not time out: {problem}") from None
+
+    def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        content = body if isinstance(body, (bytes, str)) else json.dumps(body, ensure_ascii=False)
+        sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
+        return httpx.post(self.url, content=content, headers=sent, timeout=REQUEST_TIMEOUT, trust_env=False)
+
+    def _read(self) -> "Token":
+        return self._run.waitpoints.get(self.id)
+
+    def _refused(self, reason: str) -> RunError:
+        return self._live.failure(f"The token of {path_taken.named(self._place)} did not take the answer: {reason}")

@@ -1,0 +1,279 @@
+"""Run a user's own state machine on the local stack, answer its tokens, and show what it does until it ends."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import Any
+
+from waitpoints_client import Token, Waitpoints
+from waitpoints_client.ops.deployed import PROBLEMS, Deployed
+
+from waitpoints_local.machine import routes
+from waitpoints_local.machine.answers import Answer, Answers, Reply, TimeOut
+from waitpoints_local.machine.awaited import Awaited
+from waitpoints_local.machine.definition import Definition, Unusable, fill
+from waitpoints_local.machine.documents import MachineFile
+from waitpoints_local.machine.fitting_output import Completion
+from waitpoints_local.machine.history import Event, History, Place, Written
+from waitpoints_local.machine.visits import Visit, visits
+
+POLL_SECONDS = 0.25
+LOOKS = 8  # at the execution, for each at its tokens
+ON_ITS_WAY = timedelta(minutes=2)
+LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
+ENDED = "The run has ended"
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def stand_in(stack: Deployed, placeholder: str) -> str:
+    """Return an ARN for the stand-in of one of the user's functions."""
+    values = list_placeholders(stack)
+    place = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
+    return f"{place}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"
+
+
+def list_placeholders(stack: Deployed) -> dict[str, str]:
+    """Return what a definition can name: the stack's outputs and resources, and some of AWS's pseudo parameters."""
+    _, partition, _, region, account, *_ = ("", *stack.outputs["StateMachineArn"].split(":", 5)[1:])
+    return {**stack.list_physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
+
+
+def prepare(
+    stack: Deployed, found: MachineFile, given: Mapping[str, str] | None = None, scripted: Collection[str] = ()
+) -> Definition:
+    """Return the definition in a file with the stack's values for its placeholders, or those that are `given`.
+
+    The functions that are `scripted`, and the user's own, get stand-ins. Raises Unusable, also for what AWS would refuse.
+    """
+    known = {**found.values, **list_placeholders(stack)}
+    known = {name: value for name, value in known.items() if name not in found.own}
+    made = fill(found.machine, found.source, known, given, partial(stand_in, stack), scripted)
+    check(stack, made)
+    return made
+
+
+def check(stack: Deployed, definition: Definition) -> None:
+    """Ask Step Functions what is wrong in a definition. Raises Unusable with all that it finds."""
+    answer = stack.client("stepfunctions").validate_state_machine_definition(definition=definition.text)
+    if found := [it["message"] for it in answer["diagnostics"] if it["severity"] == "ERROR"]:
+        raise Unusable(f"AWS would not create this state machine: {'; '.join(found)}")
+
+
+class StillRuns(Exception):
+    """The execution has not ended in time."""
+
+
+@dataclass
+class MachineRun:
+    stack: Deployed
+    waitpoints: Waitpoints
+    definition: Definition
+    token: Token | None = None
+    """The token of its input."""
+    page: Any = None
+    """The page of the token that is created for it."""
+    answers: Answers = field(default_factory=Answers)
+    """What its tokens are answered as soon as they can be."""
+    machine: str = ""
+    execution: str = ""
+    events: list[Event] = field(default_factory=list)
+    """What it has done so far."""
+    waiting: dict[Place, Completion] = field(default_factory=dict)
+    """The tokens that its states wait for now, and how to complete them."""
+    _is_ours: bool = False
+    _history: History = field(default_factory=History)
+    _read: int = 0
+    """How many events of the history."""
+    _looks: int = 0
+    _answered: set[str] = field(default_factory=set)
+    """The ids of the tokens that got their reply."""
+
+    def __post_init__(self) -> None:
+        self.step_functions = self.stack.client("stepfunctions")
+
+    @property
+    def end(self) -> Event | None:
+        """How it ended."""
+        return self.events[-1] if self.events and self.events[-1].is_the_end else None
+
+    @property
+    def states(self) -> list[Visit]:
+        """What each state has got and given so far, in the order in which they were entered."""
+        return visits(self.events)
+
+    def prepare_input(self, value: Any, timeout: str) -> Any:
+        """Return the input, with a token if the machine needs one: not if the input has one or a state creates it.
+
+        Raises Unusable if the input has no room for a token.
+        """
+        if isinstance(value, dict) and isinstance(value.get("token"), dict) and "id" in value["token"]:
+            self.token = self.waitpoints.get(str(value["token"]["id"]))
+            return value
+        if self._creates_tokens or not self.definition.invokes(self.stack.outputs["WaitFunctionName"]):
+            return value
+        if not isinstance(value, dict):
+            raise Unusable("The input must be an object: the token that the machine waits for is put into it as `token`")
+        created = self.waitpoints.create(timeout=timeout, tags=["try"], page=self.page)
+        self.token, self._is_ours = self.waitpoints.get(created), True
+        return {**value, "token": {"id": created.id, "url": created.url}}
+
+    def start(self, name: str, value: Any) -> None:
+        """Create the state machine, with the role of the example, and start it. Raises ValueError for what is not JSON."""
+        text = json.dumps(value, allow_nan=False)
+        name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
+        made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=self.role)
+        self.machine = made["stateMachineArn"]
+        started = self.step_functions.start_execution(stateMachineArn=self.machine, input=text)
+        self.execution = started["executionArn"]
+
+    def follow(self, seconds: float | None = None) -> Iterator[Event]:
+        """Yield what the execution does, until it ends. Raises StillRuns if it has not ended after so many seconds."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self.end:
+            yield from self.look()
+            if self.end:
+                return
+            if until is not None and time.monotonic() > until:
+                raise StillRuns
+            time.sleep(POLL_SECONDS)
+
+    def look(self) -> Iterator[Event]:
+        """Look once at the execution, yield what it has done since the last look, and answer the tokens that it waits for."""
+        for event in self._look():
+            self.events.append(event)
+            yield event
+            if completion := self._begin(event):
+                yield from self._answer(event.place, completion)
+        if not self.end and self._looks % LOOKS == 0:
+            yield from self._ask_again()
+
+    def answer(self, place: Place, completion: Completion, choose: Callable[[str | None], Answer | None]) -> Iterator[Event]:
+        """Answer a token by its own door, and yield what was given or why it was refused."""
+        told: dict[str, Any] = {"token": completion.token}
+        try:
+            for given in routes.answer(self.waitpoints, completion, choose):
+                yield self._note(Event("answered", _now(), place, answer=given, **told))
+        except routes.Refused as refused:
+            yield self._note(Event("refused", _now(), place, cause=str(refused), **told))
+
+    def time_out(self, place: Place, completion: Completion) -> Event:
+        """Let a token time out now."""
+        from waitpoints_local.machine import clock  # noqa: PLC0415 - only for runs that need it
+
+        clock.time_out(self.stack, completion.token.id)
+        return self._note(Event("expired", _now(), place, token=completion.token))
+
+    def stop(self) -> None:
+        self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
+
+    def clean_up(self) -> str | None:
+        """Delete the state machine, and end the token that was created for it. Returns the machine's ARN if that failed."""
+        if self.token and self._is_ours and self.waitpoints.get(self.token).status == "WAITING":
+            self.waitpoints.fail(self.token, ENDED)
+        try:
+            if self.machine:
+                self.step_functions.delete_state_machine(stateMachineArn=self.machine)
+        except PROBLEMS:
+            return self.machine
+        return None
+
+    def _look(self) -> Iterator[Event]:
+        history, awaited = self._history, self._awaited
+        history.events = self._read_history()
+        while self._read < len(history.events):
+            written = history.events[self._read]
+            self._read += 1
+            if event := history.read(written):
+                yield from awaited.begin(history, written, event) if event.kind == "waits" else [event]
+                if event.is_the_end:
+                    return
+                if event.kind in ("resumed", "failed"):
+                    awaited.end(history.scheduled(written))
+        if history.events:
+            yield from awaited.find(history.events[0]["timestamp"])
+        self._looks += 1
+        if self._looks % LOOKS == 0:
+            yield from self._find_lost(awaited)
+
+    def _begin(self, event: Event) -> Completion | None:
+        """Keep which tokens are waited for. Returns how to complete the one that a state waits for from now on."""
+        if event.kind in ("resumed", "failed", "left"):
+            self.waiting.pop(event.place, None)
+        completion = event.completion
+        if event.kind == "waits" and event.token and event.token.status == "WAITING":  # it was shown before
+            completion = self._awaited.completions.get(event.token.id)
+        if completion:
+            self.waiting[event.place] = completion
+        return completion
+
+    def _answer(self, place: Place, completion: Completion) -> Iterator[Event]:
+        """Give a token the reply that was chosen before, if there is one and it did not get it yet."""
+        token, answers = completion.token, self.answers
+        if not answers.replies or (token.id in self._answered and not token.approvers):
+            return
+        if stranger := answers.find_stranger(place, routes.people(token)):
+            cause = routes.no_approver(stranger, routes.people(token))
+            yield self._note(Event("refused", _now(), place, token=token, cause=cause))
+            return
+        if isinstance(answers.find(token.id, place), TimeOut):
+            self._answered.add(token.id)
+            yield self.time_out(place, completion)
+            return
+        for event in self.answer(place, completion, lambda approver: _answer_in(answers.find(token.id, place, approver))):
+            self._answered.add(token.id)
+            yield event
+
+    def _ask_again(self) -> Iterator[Event]:
+        """Answer for those who were asked later: a page can escalate to them."""
+        for place, completion in list(self.waiting.items()) if self.answers.replies else ():
+            if completion.token.approvers and self.waitpoints.get(completion.token).status == "WAITING":
+                yield from self._answer(place, completion)
+
+    def _note(self, event: Event) -> Event:
+        self.events.append(event)
+        return event
+
+    @cached_property
+    def role(self) -> str:
+        """The role of the example."""
+        example = self.stack.outputs["StateMachineArn"]
+        return str(self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"])
+
+    @property
+    def _creates_tokens(self) -> bool:
+        return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
+
+    def _read_history(self) -> list[Written]:
+        pages = self.step_functions.get_paginator("get_execution_history").paginate(executionArn=self.execution)
+        return [event for page in pages for event in page["events"]]
+
+    @cached_property
+    def _awaited(self) -> Awaited:
+        own = {self.token.id: {"page": self.page} if self.page else {}} if self.token else {}
+        functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
+        return Awaited(self.waitpoints, self.definition.machine, *functions, own)
+
+    def _find_lost(self, awaited: Awaited) -> Iterator[Event]:
+        """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""
+        for token in [self.waitpoints.get(shown) for shown in awaited.shown.values() if shown.status == "WAITING"]:
+            statuses = {waiter.status for waiter in token.waiters}
+            if token.completed_at and datetime.now(UTC) - token.completed_at < ON_ITS_WAY:
+                statuses.discard("UNDELIVERED")  # it says so of every waiter that is not resumed yet
+            if token.completed_at and statuses and statuses <= {"GONE", "UNDELIVERED"}:
+                awaited.shown[token.id] = token
+                yield Event(
+                    "lost", token.completed_at, cause=f"the result: its waiter is {' and '.join(sorted(statuses))}. {LOST}"
+                )
+
+
+def _answer_in(reply: Reply | None) -> Answer | None:
+    return reply if isinstance(reply, Answer) else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

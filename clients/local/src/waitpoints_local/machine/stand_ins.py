@@ -1,0 +1,181 @@
+"""Stand-ins on the local stack for what a state machine needs that its user did not give: functions, and a sender's secret."""
+
+import io
+import json
+import re
+import secrets
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from botocore.exceptions import ClientError
+from waitpoints_client.ops import webhook_secrets
+from waitpoints_client.ops.deployed import Deployed
+
+from waitpoints_local.machine.definition import Definition, Unusable, invoked, payload, states
+
+_READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
+_FIELDS_OF_THE_RESULT = ("Assign", "Output", "ResultSelector", "OutputPath")
+_CODE = """\
+import json
+import os
+
+TURNS, CALLS, ECHOES = json.loads({turns!r}), {calls!r}, {echoes!r}
+
+
+def handler(event, context):
+    turn = TURNS[count_calls()]
+    if "error" in turn:
+        raise type(turn["error"], (Exception,), {{"__module__": "builtins"}})(turn["message"])
+    return {{**turn["returns"], **event}} if ECHOES and isinstance(event, dict) else turn["returns"]
+
+
+def count_calls():
+    for number in range(len(TURNS) - 1):
+        try:
+            os.close(os.open(os.path.join(CALLS, str(number)), os.O_CREAT | os.O_EXCL))
+            return number
+        except FileExistsError:
+            pass
+        except OSError:  # the run has ended
+            break
+    return len(TURNS) - 1
+"""
+"""The calls are counted in files: the emulator runs a function in several processes, all of them on this machine."""
+
+
+@dataclass(frozen=True)
+class Returns:
+    """A call of a stand-in returns this: any value that JSON has."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Fails:
+    """A call of a stand-in raises an error of this name, which Retry and Catch can match."""
+
+    error: str
+    message: str = "The stand-in fails, as it was told to"
+
+
+Turn = Returns | Fails
+Script = Sequence[Turn]
+"""What each call of a stand-in comes to, in their order, and the last one for all that follow."""
+
+
+@contextmanager
+def make(
+    stack: Deployed, definition: Definition, role: str, scripts: Mapping[str, Script] | None = None
+) -> Iterator[list[str]]:
+    """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
+
+    A function does what its script says. Without one it returns what it is given, with the fields that the states read.
+    Raises Unusable if a state invokes a function that does not exist, or waits for a stand-in.
+    """
+    notes: list[str] = []
+    if problem := next(_find_silent(definition), None) or next(_find_foreign(stack, definition), None):
+        raise Unusable(problem)
+    scripted = {**{name: [Returns(value)] for name, value in definition.results.items()}, **(scripts or {})}
+    with ExitStack() as deletions:
+        for name, arn in definition.stand_ins.items():
+            sample = {} if name in scripted else _sample(definition, arn)
+            script = scripted.get(name, [Returns(sample)])
+            _make_function(stack, arn, role, script, echoes=name not in scripted, deletions=deletions)
+            notes.append(_describe(name, scripted.get(name), sample))
+        for name in sorted(_find_missing_secrets(stack, definition)):
+            _make_secret(stack, name, deletions)
+            notes.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
+        yield notes
+
+
+def _find_silent(definition: Definition) -> Iterator[str]:
+    """Yield what to do about each stand-in that a state would wait for without end."""
+    for placeholder, arn in definition.stand_ins.items():
+        for name, state in definition.states_that_invoke(arn):
+            if str(state.get("Resource")).endswith(".waitForTaskToken"):
+                never = f"waits for {placeholder} to return its task token, which a stand-in never does"
+                yield f'the state "{name}" {never}: write <WaitFunctionName> or <CreateFunctionName> to wait for a token'
+
+
+def _find_foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
+    """Yield what to do about each function that is named without a placeholder and is not on the local stack."""
+    known = {*stack.list_physical_ids().values(), *stack.outputs.values(), *definition.stand_ins.values()}
+    for name, state in states(definition.machine):
+        for function in invoked(state):
+            if function and function not in known and not function.startswith("{%") and _is_missing(stack, function):
+                place = "write ${MyFunction} in its place, for a stand-in"
+                yield f'the state "{name}" invokes {function}, which is not on the local stack: {place}'
+
+
+def _is_missing(stack: Deployed, function: str) -> bool:
+    functions = stack.client("lambda")
+    try:
+        functions.get_function(FunctionName=function)
+    except functions.exceptions.ResourceNotFoundException:
+        return True
+    except ClientError:  # Step Functions will say what is wrong
+        return False
+    return False
+
+
+def _describe(name: str, script: Script | None, sample: Mapping[str, Any]) -> str:
+    if script is not None:
+        turns = [
+            f"fails with {turn.error}" if isinstance(turn, Fails) else f"returns {json.dumps(turn.value, ensure_ascii=False)}"
+            for turn in script
+        ]
+        return f"{name} is a stand-in that {', then '.join(turns)}."
+    more = f", with {' and '.join(f'{field} {value}' for field, value in sample.items())}" if sample else ""
+    return f"{name} is a stand-in that returns what it is given{more}. Name a function of yours with --set {name}=…"
+
+
+def _sample(definition: Definition, arn: str) -> dict[str, int]:
+    """Return a value, never the same one twice, for each field that a state reads from the function's result."""
+    texts = [
+        json.dumps([state.get(field) for field in _FIELDS_OF_THE_RESULT]) for _, state in definition.states_that_invoke(arn)
+    ]
+    return {field: secrets.randbelow(10**9) for text in texts for field in _READ_FROM_RESULT.findall(text)}
+
+
+def _make_function(stack: Deployed, arn: str, role: str, script: Script, *, echoes: bool, deletions: ExitStack) -> None:
+    calls = deletions.enter_context(TemporaryDirectory(prefix="waitpoints-try-")) if len(script) > 1 else ""
+    turns = json.dumps([_as_value(turn) for turn in script])
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("stand_in.py", _CODE.format(turns=turns, calls=calls, echoes=echoes))
+    functions, name = stack.client("lambda"), arn.rpartition(":")[2]
+    functions.create_function(
+        FunctionName=name, Runtime="python3.13", Handler="stand_in.handler", Role=role, Code={"ZipFile": code.getvalue()}
+    )
+    deletions.callback(_delete_quietly, functions.delete_function, FunctionName=name)
+
+
+def _as_value(turn: Turn) -> dict[str, Any]:
+    return {"error": turn.error, "message": turn.message} if isinstance(turn, Fails) else {"returns": turn.value}
+
+
+def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[str]:
+    """Yield the names of the secrets that tokens of this definition are verified with and that do not exist."""
+    for _, state in definition.states_that_invoke(stack.outputs["CreateFunctionName"]):
+        match payload(state).get("verify"):
+            case {"secret": str(name)}:
+                manager = stack.client("secretsmanager")
+                try:
+                    manager.describe_secret(SecretId=webhook_secrets.path_of(stack, name))
+                except manager.exceptions.ResourceNotFoundException:
+                    yield name
+
+
+def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
+    manager, path = stack.client("secretsmanager"), webhook_secrets.path_of(stack, name)
+    manager.create_secret(Name=path, SecretString=webhook_secrets.generate())
+    deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
+
+
+def _delete_quietly(delete: Callable[..., Any], **named: Any) -> None:
+    with suppress(ClientError):
+        delete(**named)

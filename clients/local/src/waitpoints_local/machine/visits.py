@@ -1,0 +1,49 @@
+"""What each state of a run got and gave."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from waitpoints_local.machine.history import Event, Place
+
+
+@dataclass
+class Visit:
+    """One time that the run was in a state."""
+
+    place: Place
+    input: Any = None
+    output: Any = None
+    has_left: bool = False
+    """Whether the run has left the state: then it has an output."""
+    error: str | None = None
+    """The last error of its task, also one that a Retry or a Catch has dealt with."""
+    cause: str | None = None
+    failures: int = 0
+
+    @property
+    def state(self) -> str:
+        return self.place.state or ""
+
+
+def visits(events: Iterable[Event]) -> list[Visit]:
+    """Return the visits in the order in which the states were entered."""
+    found: list[Visit] = []
+    inside: dict[Place, Visit] = {}
+    for event in events:
+        if event.kind == "entered":
+            inside[event.place] = Visit(event.place, _value(event.input))
+            found.append(inside[event.place])
+        elif event.place in inside:
+            visit = inside[event.place]
+            if event.kind == "left":
+                visit.output, visit.has_left = _value(event.output), True
+                del inside[event.place]
+            elif event.kind == "failed":
+                visit.error, visit.cause, visit.failures = event.error, event.cause, visit.failures + 1
+    return found
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

@@ -1,0 +1,105 @@
+"""The definition of a state machine for `waitpoints try`: its placeholders, and what is wrong with it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from waitpoints_local.machine.definition import Unusable, read
+
+VALUES = {"WaitFunctionName": "wait", "CreateFunctionName": "create", "CompleteFunctionName": "complete"}
+VALUES |= {"WaitForToken": "wait", "Partition": "aws"}
+
+
+def machine(**states: Any) -> str:
+    return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}, **states}})
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("${WaitForToken}", "wait"),
+        ("<WaitFunctionName>", "wait"),
+        ("arn:${Partition}:states:::lambda:invoke", "arn:aws:states:::lambda:invoke"),
+        ("arn:aws:lambda:eu-west-1:1:function:<CreateFunctionName>", "arn:aws:lambda:eu-west-1:1:function:create"),
+        ("arn:aws:lambda:eu-west-1:1:function:<CreateFunctionName>:live", "arn:aws:lambda:eu-west-1:1:function:create:live"),
+        ("<b>No placeholder</b>, and neither is {% $sum(x) %} or States.Format('{}', $.a)", None),
+    ],
+)
+def test_placeholders_are_replaced(text: str, replaced: str | None) -> None:
+    found = json.loads(read(machine(A={"Type": "Pass", "Result": [text]}), "m.json", VALUES).text)
+    assert found["States"]["A"]["Result"] == [replaced or text]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"StartAt":\n  ]', "m.json, line 2, column 3: not JSON (Expecting value)"),
+        ("[]", "m.json: expected an object with StartAt and States"),
+        ('{"StartAt": "A"}', "m.json: States is missing: an object of states by their names"),
+        ('{"States": {"A": {}}}', 'm.json: StartAt is missing: the name of the first state, such as "A"'),
+        ('{"StartAt": "B", "States": {"A": {}}}', 'm.json: StartAt names "B", which is no state'),
+        (machine(B={"Next": "a"}), 'm.json: the state "B" goes on with "a", which is no state'),
+        (
+            machine(Approved={}, B={"Default": "Aproved"}),
+            'm.json: the state "B" goes on with "Aproved", which is no state: Approved?',
+        ),
+        (machine(B={"Choices": [{"Next": "C"}]}), 'm.json: the state "B" goes on with "C", which is no state'),
+        (machine(B={"Catch": [{"Next": "C"}]}), 'm.json: the state "B" goes on with "C", which is no state'),
+        (
+            machine(B={"Branches": [{"States": {"C": {}}}]}),
+            'StartAt is missing in "B": the name of the first state',
+        ),
+        (machine(B={"ItemProcessor": {"StartAt": "C"}}), 'States is missing in "B": an object of states by their names'),
+        (machine(B={"x": "${WaitForTken}"}), "m.json: no value for the placeholder ${WaitForTken}: did you mean WaitForToken?"),
+        (machine(B={"x": "<Notify>"}), "no value for the placeholder <Notify>: give it one with --set Notify=…; known are"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read(text, "m.json", VALUES)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def invoking(function: str, **state: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function},
+        **state,
+    }
+
+
+def test_a_function_of_the_user_gets_a_stand_in_and_anything_else_must_be_given() -> None:
+    branch = {"StartAt": "C", "States": {"C": invoking("<NotifyFunction>")}}
+    text = machine(A=invoking("${WaitForToken}"), B={"Resource": "${Old}", "Branches": [branch]})
+
+    found = read(text, "m.json", VALUES, {"Old": '{"a": 1}'}, lambda name: f"arn:{name}")
+
+    assert found.stand_ins == {name: f"arn:{name}" for name in ("NotifyFunction", "Old")}
+    assert found.results == {"Old": {"a": 1}}
+    assert found.machine["States"]["B"]["Resource"] == "arn:Old"
+    assert [name for name, _ in found.states_that_invoke("arn:NotifyFunction")] == ["C"]
+    assert [name for name, _ in found.states_that_invoke("wait")] == ["A"]
+    by_arn = read(machine(A=invoking("arn:aws:lambda:eu-west-1:1:function:<WaitFunctionName>")), "m.json", VALUES)
+    assert [name for name, _ in by_arn.states_that_invoke("wait")] == ["A"]
+    with pytest.raises(Unusable, match=r"\$\{WaitForTken\}: did you mean WaitForToken\?"):
+        read(machine(A=invoking("${WaitForTken}")), "m.json", VALUES, {}, lambda name: name)
+    with pytest.raises(Unusable, match="no value for the placeholder \\$\\{TopicArn}"):
+        read(machine(A={"Arguments": {"TopicArn": "${TopicArn}"}}), "m.json", VALUES, {}, lambda name: name)
+
+
+def test_a_function_with_a_value_gets_no_stand_in() -> None:
+    found = read(machine(A=invoking("${NotifyFunction}")), "m.json", VALUES, {"NotifyFunction": "mine"}, lambda name: name)
+    assert found.stand_ins == {}
+    assert found.invokes("mine")
+
+
+def test_a_value_that_is_given_comes_before_the_stacks_and_must_have_a_placeholder() -> None:
+    text = machine(A={"Comment": "<WaitFunctionName>", "Result": "${Text}"})
+    found = read(text, "m.json", VALUES, {"WaitFunctionName": "mine", "Text": '{"a": 1}'}, lambda name: name)
+    assert (found.machine["States"]["A"]["Comment"], found.machine["States"]["A"]["Result"]) == ("mine", '{"a": 1}')
+    assert found.stand_ins == {}
+    with pytest.raises(Unusable, match=r"--set Other=…: m\.json has no placeholder of this name"):
+        read(text, "m.json", VALUES, {"Text": "", "Other": ""})

@@ -1,0 +1,307 @@
+"""What a test asks of a run, and how it fails, on runs whose script says what happens."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
+from waitpoints_client import PageOptions
+
+from waitpoints_local.machine import clock, live_run, rest
+from waitpoints_local.machine.definition import Definition
+from waitpoints_local.machine.history import Place
+from waitpoints_local.machine.live_run import LiveRun
+from waitpoints_local.testing import RunError
+
+PAGE: PageOptions = {
+    "title": "Deploy?",
+    "approvers": ["ann", "bo"],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_run, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(live_run, "LONGEST_PAUSE", 0.01)
+
+
+def live(script: Any = asks, patience: float = 20, **options: Any) -> tuple[LiveRun, ScriptedRun]:
+    run = ScriptedRun(script, **options)
+    return LiveRun(run, "mine", patience), run  # type: ignore[arg-type]  # it stands in
+
+
+def test_a_token_is_answered_and_the_run_ends() -> None:
+    run, _ = live()
+    token = run.waiting("Ask")
+    assert run.waiting("Ask").id == token.id
+    token.answer({"approved": True})
+
+    assert (run.status, run.output) == ("SUCCEEDED", {"approved": True})
+    assert [(it.name, it.items, it.input, it.output) for it in run.states] == [
+        ("Begin", (), {"order": 4711}, {"order": 4711}),
+        ("Ask", (), {"order": 4711}, {"approved": True}),
+    ]
+    with pytest.raises(RunError, match=r'The run has no error: it succeeded with \{"approved": true\}'):
+        _ = run.error
+
+
+def test_what_is_not_json_is_no_answer() -> None:
+    run, _ = live()
+    token = run.waiting("Ask")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        token.answer({"approved": float("nan")})
+    token.answer({"approved": True})
+    assert run.status == "SUCCEEDED"
+
+
+def test_the_failure_of_a_run_has_a_name_and_a_cause_and_its_output_says_where() -> None:
+    run, _ = live()
+    run.waiting("Ask").answer({"approved": False})
+
+    assert (run.status, run.error, run.cause) == ("FAILED", "Rejected", "by legal")
+    with pytest.raises(RunError) as caught:
+        _ = run.output
+    assert str(caught.value) == (
+        'The run has no output: it failed in "Rejected" with Rejected: by legal\n\n'
+        "The path that the run took:\n"
+        '  1. "Begin"\n     got  {"order": 4711}\n     gave {"order": 4711}\n'
+        '  2. "Ask"\n     got  {"order": 4711}\n     gave {"approved": false}\n'
+        '  3. "Rejected"\n     got  {"approved": false}\n'
+        'It failed in "Rejected" with Rejected: by legal'
+    )
+
+
+def test_a_state_that_never_waits_is_refused_at_once_with_those_that_do() -> None:
+    run, scripted = live()
+    with pytest.raises(RunError, match=r'no state Aks waits .*did you mean Ask.*the states that wait are "Ask", "Ask one"'):
+        run.waiting("Aks")
+    with pytest.raises(RunError, match='"Ask one" is in a Map: say which item of it, such as item=0'):
+        run.waiting("Ask one")
+    assert scripted.events == []
+
+
+def test_a_state_that_the_run_did_not_reach_is_named_with_what_happened_instead() -> None:
+    run, _ = live()
+    run.waiting("Ask").answer({"approved": True})
+    with pytest.raises(RunError, match='"Ask one", item 2 waits for no token: the run succeeded'):
+        run.waiting("Ask one", item=2)
+
+
+def test_a_run_that_waits_for_hours_says_how_they_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        run.enter("Cool down")
+        while True:
+            yield
+
+    monkeypatch.setattr(rest, "LASTS", 0.2)
+    run, _ = live(script, patience=300)
+    with pytest.raises(RunError) as caught:
+        _ = run.output
+    hint = 'waits 14400 s in "Cool down", which run.skip("14400s") lets pass'
+    assert str(caught.value).startswith(f"The run has not ended: nothing happens in the run, which {hint}\n\nThe path")
+
+
+def test_a_run_that_nobody_answers_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "LASTS", 0.2)
+    run, _ = live(patience=300)
+    with pytest.raises(RunError) as caught:
+        _ = run.output
+    expected = r'The run has not ended: nothing happens in the run, which waits in "Ask" for waitpoint_.*\n\nThe path'
+    assert caught.match(expected)
+    assert "     waits for waitpoint_" in str(caught.value)
+
+
+@pytest.mark.parametrize("soon", ["token", "state", "at work", "ended"])
+def test_what_goes_on_by_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch, soon: str) -> None:
+    monkeypatch.setattr(rest, "LASTS", 0.0)
+    ask = {**MACHINE["States"]["Ask"], "TimeoutSeconds": 20 if soon == "state" else 3660}
+    definition = Definition(json.dumps({**MACHINE, "States": {**MACHINE["States"], "Ask": ask}}))
+
+    def script(run: ScriptedRun) -> Iterator[None]:
+        place = run.enter("Ask")
+        if soon == "at work":
+            run.enter("Begin")
+        token = run.wait(place, timeout="10s" if soon == "token" else "1h")
+        if soon == "ended":
+            run.waitpoints.complete(token)
+        for _ in range(8):
+            yield
+        run.succeed("by itself")
+
+    run, _ = live(script, definition=definition)
+    assert run.output == "by itself"
+
+
+def test_patience_ends() -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        run.enter("Begin", {"a": "b" * 400})
+        while True:
+            yield
+
+    run, _ = live(script, patience=0.1)
+    with pytest.raises(RunError, match=r'after 0.1 s the run is in "Begin"\n(.|\n)*got  \{"a": "b+… \(409 characters\)'):
+        _ = run.status
+
+
+def test_the_items_of_a_map_have_tokens_of_their_own() -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        run.enter("Each", [1, 2])
+        yield
+        tokens = [run.wait(run.enter("Ask one", number, number)) for number in (0, 1)]
+        while any(run.result(token) is None for token in tokens):
+            yield
+        run.succeed([run.result(token) for token in tokens])
+
+    run, _ = live(script)
+    run.waiting("Ask one", item=1).answer("second")
+    run.waiting("Ask one", item=(0,)).answer("first")
+    assert run.output == ["first", "second"]
+    assert [(it.name, it.items) for it in run.states] == [("Each", ()), ("Ask one", (0,)), ("Ask one", (1,))]
+
+
+def test_the_next_token_of_a_state_is_not_the_one_that_has_ended() -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        results = []
+        for turn in range(2):
+            place = run.enter("Ask", turn)
+            token = run.wait(place)
+            while (result := run.result(token)) is None:
+                yield
+            for _ in range(2):  # the run is slow to go on
+                yield
+            results.append(result)
+            run.leave(place, result)
+        run.succeed(results)
+
+    run, _ = live(script)
+    first = run.waiting("Ask")
+    first.answer(1)
+    second = run.waiting("Ask")
+    assert second.id != first.id
+    second.answer(2)
+    assert run.output == [1, 2]
+
+
+def test_approvers_answer_by_their_own_links() -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        place = run.enter("Ask")
+        token = run.wait(place, page=PAGE)
+        while run.result(token) is None:
+            yield
+        run.succeed([answer["approver"] for answer in run.result(token)["answers"]])
+
+    run, _ = live(script)
+    token = run.waiting("Ask")
+    assert [*token.links] == ["ann", "bo"]
+    with pytest.raises(RunError, match=r'The token of "Ask" did not take the answer: say who answers, with by=…: ann, bo'):
+        token.answer({"action": "approve"})
+    with pytest.raises(RunError, match="cy is none of its approvers: ann, bo"):
+        token.answer({"action": "approve"}, by="cy")
+    for person in ("bo", "ann"):
+        token.answer({"action": "approve"}, by=person)
+    assert run.output == ["bo", "ann"]
+
+
+def test_an_answer_that_came_too_late_is_no_answer() -> None:
+    run, _ = live()
+    token = run.waiting("Ask")
+    token.answer({"approved": True})
+    with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
+        token.answer({"approved": False})
+    with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
+        token.fail("no")
+
+
+def test_a_token_fails_with_a_name() -> None:
+    run, scripted = live()
+    token = run.waiting("Ask")
+    token.fail("No space left", name="DiskFull")
+    error = scripted.waitpoints.get(token).result
+    assert error is not None
+    with pytest.raises(Exception, match="No space left"):
+        error.unwrap()
+    assert run.error == "Rejected"
+
+
+def test_a_sender_posts_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, scripted = live()
+    monkeypatch.setattr(httpx, "post", lambda url, *, content, headers, **_: scripted.fake.deliver(url, content, headers))
+    token = run.waiting("Ask")
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "d1"}
+    assert [token.post("approved=yes", headers).status_code, token.post({"approved": True}).status_code] == [200, 200]
+    found = scripted.waitpoints.get(token)
+    assert (found.output, found.other_deliveries and found.other_deliveries.count) == ({"approved": "yes"}, 1)
+    assert found.completed_by is not None
+    assert found.completed_by.delivery_id == "d1"
+
+
+class TestTime:
+    @pytest.fixture(autouse=True)
+    def clocks(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        calls: list[Any] = []
+
+        def skip(_: Any, execution: str, seconds: float) -> list[Any]:
+            calls.append((execution, seconds))
+            return [clock.Skipped("Ask", "timeout", seconds)]
+
+        monkeypatch.setattr(clock, "skip", skip)
+        return calls
+
+    @pytest.mark.parametrize(
+        ("time", "seconds"), [("4h", 14400), ("1d12h", 129600), ("0s", 0), (90, 90), (timedelta(minutes=2), 120)]
+    )
+    def test_it_is_skipped(self, clocks: list[Any], time: Any, seconds: float) -> None:
+        run, _ = live()
+        assert run.skip(time) == [clock.Skipped("Ask", "timeout", seconds)]
+        assert clocks == [(run.arn, seconds)]
+
+    @pytest.mark.parametrize("time", ["soon", "1.5h", "-1h", "1mo", "1h-30m", "4 h", "4", ""])
+    def test_what_is_no_time_is_refused(self, clocks: list[Any], time: str) -> None:
+        with pytest.raises(ValueError, match=f'{time!r} is no time: write "90s"'):
+            live()[0].skip(time)
+        assert clocks == []
+
+    def test_a_token_times_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        run, scripted = live()
+        monkeypatch.setattr(clock, "time_out", lambda _, __: scripted.fake.advance("1h"))
+        run.waiting("Ask").time_out()
+        assert run.error == "Rejected"
+
+    def test_what_cannot_pass_says_why(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise clock.ClockProblem("it has no timeout")
+
+        run, _ = live()
+        monkeypatch.setattr(clock, "time_out", refuse)
+        monkeypatch.setattr(clock, "skip", refuse)
+        with pytest.raises(RunError, match='The token of "Ask" did not time out: it has no timeout\n\nThe path'):
+            run.waiting("Ask").time_out()
+        with pytest.raises(RunError, match="4h could not be skipped: it has no timeout\n\nThe path"):
+            run.skip("4h")
+
+
+def test_the_last_error_of_a_state_is_told() -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        place = run.enter("Begin", 1)
+        for _ in range(3):
+            run.note("failed", place, error="Boom", cause="bad")
+        run.note("FAILED", error="Boom", cause="bad")
+        yield
+
+    run, _ = live(script)
+    assert (run.error, run.states[0].failures) == ("Boom", 3)
+    told = '  1. "Begin"\n     got  1\n     failed (3 times) with Boom: bad\nIt failed in "Begin" with Boom: bad'
+    assert told in run.describe()
+
+
+def test_where_a_run_is_between_states_is_told_too() -> None:
+    run, scripted = live()
+    assert run.describe().endswith("is in no state yet")
+    scripted.leave(scripted.enter("Begin"))
+    assert run.describe().endswith("is between two states")
+    scripted.wait(Place("Ask"))
+    assert 'waits in "Ask" for waitpoint_' in run.describe()

@@ -1,0 +1,895 @@
+"""`waitpoints try` on a fake of Step Functions: what it starts, what it tells, and what it leaves behind."""
+
+import io
+import json
+import re
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from typer.testing import CliRunner, Result
+from waitpoints_client import APIConnectionError, Waitpoints
+from waitpoints_client.cli import problems, stacks, try_machine
+from waitpoints_client.cli.program import program
+from waitpoints_client.ops.deployed import Outputs
+from waitpoints_client.testing import FakeWaitpoints
+
+from waitpoints_local.machine import clock, routes
+from waitpoints_local.machine import run as machine_run
+from waitpoints_local.machine.history import History, Place
+
+EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
+NOW = datetime.now(UTC)
+WAITING = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
+WAITS: dict[str, Any] = {
+    "StartAt": "Wait",
+    "States": {"Wait": {**WAITING, "Parameters": {"FunctionName": "${WaitForToken}"}}},
+}
+CREATES = {
+    "StartAt": "Both",
+    "States": {"Both": {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>"}, "End": True}},
+}
+PASSES = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+
+
+def event(seconds: float, kind: str, **details: Any) -> dict[str, Any]:
+    of_a_state = next((end for end in ("Entered", "Exited") if kind.endswith(f"State{end}")), None)
+    name = f"state{of_a_state}EventDetails" if of_a_state else f"{kind[0].lower()}{kind[1:]}EventDetails"
+    return {"type": kind, "timestamp": NOW + timedelta(seconds=seconds), name: details}
+
+
+def scheduled(function: str, seconds: float = 0.2, resource: str = "invoke.waitForTaskToken", **payload: Any) -> dict[str, Any]:
+    parameters = json.dumps({"FunctionName": function, "Payload": payload})
+    return event(seconds, "TaskScheduled", resource=resource, resourceType="lambda", parameters=parameters)
+
+
+STARTED = event(0, "ExecutionStarted", input="{}")
+ENTERED = event(0.1, "TaskStateEntered", name="Wait")
+SCHEDULED = event(0.2, "TaskScheduled", resource="invoke.waitForTaskToken", resourceType="lambda")
+RESUMED = event(5, "TaskSucceeded", resource="invoke.waitForTaskToken", output="{}")
+SUCCEEDED = event(5.1, "ExecutionSucceeded", output='{"approved": true}')
+FAILED = event(5.1, "ExecutionFailed", error="Rejected", cause="by legal")
+
+
+class NotThere(ClientError):
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "Get")
+
+
+@dataclass
+class TriedStack:
+    """The local stack, and Step Functions, whose history grows by one part with each look."""
+
+    waitpoints: Waitpoints
+    history: list[list[dict[str, Any]]] = field(default_factory=list)
+    machines: list[dict[str, str]] = field(default_factory=list)
+    made: list[dict[str, str]] = field(default_factory=list)
+    """Every machine that was created, also those that were deleted."""
+    given: Any = None
+    stopped: list[str] = field(default_factory=list)
+    keeps_machines: bool = False
+    functions: list[dict[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    """The names of functions."""
+    secrets: list[str] = field(default_factory=list)
+    diagnostics: list[dict[str, str]] = field(default_factory=list)
+    """What Step Functions finds in the definition."""
+    name: str = "stack"
+    while_it_runs: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        names = {"WaitFunctionName": "stack-Wait-1", "CreateFunctionName": "stack-Create-1"}
+        self.outputs = Outputs(ApiUrl="https://a", StateMachineArn=EXAMPLE, **names)
+        self._seen: list[dict[str, Any]] = []
+
+    def list_physical_ids(self) -> dict[str, str]:
+        return {"WaitForToken": "stack-Wait-1"}
+
+    def client(self, service: str) -> Any:
+        return self
+
+    @property
+    def exceptions(self) -> Any:
+        return SimpleNamespace(ResourceNotFoundException=NotThere)
+
+    def get_function(self, *, FunctionName: str) -> Any:
+        if FunctionName != "mine":
+            raise NotThere
+
+    def create_function(self, **function: Any) -> None:
+        assert function["Role"] == "the-role"
+        self.functions.append(function)
+
+    def delete_function(self, *, FunctionName: str) -> None:
+        self.deleted.append(FunctionName)
+
+    def describe_secret(self, *, SecretId: str) -> None:
+        if SecretId not in self.secrets:
+            raise NotThere
+
+    def create_secret(self, *, Name: str, SecretString: str) -> None:
+        assert SecretString.startswith("whsec_")
+        self.secrets.append(Name)
+
+    def delete_secret(self, *, SecretId: str, ForceDeleteWithoutRecovery: bool) -> None:
+        assert ForceDeleteWithoutRecovery
+        self.secrets.remove(SecretId)
+
+    def describe_state_machine(self, *, stateMachineArn: str) -> Any:
+        assert stateMachineArn == EXAMPLE
+        return {"roleArn": "the-role"}
+
+    def validate_state_machine_definition(self, *, definition: str) -> Any:
+        assert "<WaitFunctionName>" not in definition
+        return {"result": "FAIL" if self.diagnostics else "OK", "diagnostics": self.diagnostics}
+
+    def create_state_machine(self, **machine: str) -> Any:
+        self.machines.append(machine)
+        self.made.append(machine)
+        return {"stateMachineArn": f"arn:{machine['name']}"}
+
+    def start_execution(self, *, stateMachineArn: str, input: str) -> Any:
+        self.given, self._seen = json.loads(input), []
+        return {"executionArn": EXECUTION}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "get_execution_history"
+        if self.while_it_runs:
+            self.while_it_runs()
+        return self
+
+    def paginate(self, *, executionArn: str) -> Iterator[Any]:
+        if not self.history:
+            raise KeyboardInterrupt
+        for number, happened in enumerate(self.history.pop(0), len(self._seen) + 1):
+            self._seen.append({"id": number, "previousEventId": number - 1, **self._with_parameters(happened)})
+        half = len(self._seen) // 2
+        return iter([{"events": self._seen[:half]}, {"events": self._seen[half:]}])
+
+    def _with_parameters(self, happened: dict[str, Any]) -> dict[str, Any]:
+        """Complete a scheduled task that says nothing of what it is given: it waits for the token of the input."""
+        details = happened.get("taskScheduledEventDetails", {"parameters": ""})
+        if "parameters" in details or "token" not in self.given:
+            return happened
+        payload = {"waitpointId": self.given["token"]["id"]}
+        parameters = json.dumps({"FunctionName": "stack-Wait-1", "Payload": payload})
+        return {**happened, "taskScheduledEventDetails": {**details, "parameters": parameters}}
+
+    def stop_execution(self, *, executionArn: str, cause: str) -> None:
+        self.stopped.append(executionArn)
+
+    def delete_state_machine(self, *, stateMachineArn: str) -> None:
+        if self.keeps_machines:
+            raise ClientError({"Error": {"Code": "Throttled", "Message": ""}}, "DeleteStateMachine")
+        self.machines = [machine for machine in self.machines if f"arn:{machine['name']}" != stateMachineArn]
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints()
+
+
+@pytest.fixture
+def stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
+    stack = TriedStack(fake.client())
+    monkeypatch.setattr(stacks, "read_local_stack", lambda _: stack)
+    monkeypatch.setattr(stacks, "find_local_file", lambda: tmp_path / "stack.json")
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
+    monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
+    monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
+    monkeypatch.chdir(tmp_path)
+    return stack
+
+
+def run(definition: Any, *arguments: str, given: Any = None) -> Result:
+    Path("mine.asl.json").write_text(definition if isinstance(definition, str) else json.dumps(definition))
+    if given is not None:
+        Path("input.json").write_text(json.dumps(given))
+        arguments = (*arguments, "--input", "input.json")
+    return CliRunner().invoke(program, ["try", "mine.asl.json", *arguments])
+
+
+def test_a_token_is_put_into_the_input_and_its_line_shown(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED], [RESUMED, SUCCEEDED]]
+
+    result = run(WAITS, "--timeout", "2h", given={"order": 1})
+
+    [token] = stack.waitpoints.list()
+    assert stack.given == {"order": 1, "token": {"id": token.id, "url": token.url}}
+    assert token.timeout_at == token.created_at + timedelta(hours=2)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
+    assert lines[0] == "0.00 s  Wait"
+    assert lines[1] == "0.10 s    waits"
+    assert lines[2] == f"To complete {token.id}, paste this into another terminal:"
+    assert lines[3] == f"""curl -sw '\\n' -d '{{"approved": true}}' {token.url}"""
+    assert lines[4:6] == ["4.90 s    resumed", "5.00 s  SUCCEEDED"]
+    assert json.loads("".join(lines[6:])) == {"approved": True}
+
+
+def test_a_machine_that_aws_would_refuse_is_not_run(stack: TriedStack) -> None:
+    wrong = [("ERROR", 'States.Wait does not have required field "Next"'), ("WARNING", "a hint"), ("ERROR", "more")]
+    stack.diagnostics = [{"severity": severity, "message": message} for severity, message in wrong]
+
+    notifies = {"Type": "Task", "Parameters": {"FunctionName": "${NotifyFunction}"}, "Next": "Wait"}
+
+    result = run({"StartAt": "Notify", "States": {"Notify": notifies, **WAITS["States"]}})
+
+    assert result.exit_code == 2
+    said = 'AWS would not create this state machine: States.Wait does not have required field "Next"; more'
+    assert said in result.stderr
+    assert (stack.made, stack.functions, list(stack.waitpoints.list())) == ([], [], [])
+
+
+def test_a_machine_with_hints_alone_is_run(stack: TriedStack) -> None:
+    stack.diagnostics, stack.history = [{"severity": "WARNING", "message": "a hint"}], [[STARTED, SUCCEEDED]]
+    assert run(WAITS).exit_code == 0
+
+
+def test_the_machine_has_the_role_of_the_example_and_is_deleted(stack: TriedStack) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+
+    run(WAITS, "--name", "of mine")
+
+    [machine] = stack.made
+    assert (machine["roleArn"], machine["name"][:-8]) == ("the-role", "try-of-mine-")
+    assert json.loads(machine["definition"])["States"]["Wait"]["Parameters"]["FunctionName"] == "stack-Wait-1"
+    assert stack.machines == []
+
+
+def test_a_token_of_the_input_is_used(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]]
+    token = stack.waitpoints.create()
+
+    result = run(WAITS, given={"token": {"id": token.id}})
+
+    assert stack.given == {"token": {"id": token.id}}
+    assert token.url in result.stdout
+    assert [listed.status for listed in stack.waitpoints.list()] == ["WAITING"]  # it is not this run's to end
+
+
+@pytest.mark.parametrize("definition", [PASSES, CREATES])
+def test_no_token_is_created_for_a_machine_that_needs_none(stack: TriedStack, definition: Any) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    assert run(definition).exit_code == 0
+    assert stack.given == {}
+    assert list(stack.waitpoints.list()) == []
+
+
+def test_a_token_that_a_state_creates_is_found_by_its_waiter(stack: TriedStack) -> None:
+    other = stack.waitpoints.create(task_token="a" * 100)
+    token = stack.waitpoints.create(task_token="b" * 100, execution=EXECUTION)
+    both = scheduled("stack-Create-1", taskToken="b" * 100)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, both], [], [RESUMED, SUCCEEDED]]
+
+    printed = run(CREATES, "--json").stdout.splitlines()
+
+    events = [json.loads(line) for line in printed]
+    assert [it["event"] for it in events] == ["started", "entered", "waits", "token", "resumed", "SUCCEEDED"]
+    assert (events[3]["token"]["id"], events[3]["token"]["url"]) == (token.id, token.url)
+    assert events[5]["output"] == {"approved": True}
+    assert other.id not in "".join(printed)
+
+
+def test_a_token_is_found_if_its_wait_does_not_name_the_execution(stack: TriedStack) -> None:
+    creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {}}, "Next": "Wait"}
+    waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
+    stack.waitpoints.create(task_token="a" * 100)
+    token = stack.waitpoints.create(task_token="b" * 100)
+    made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
+    waiting = scheduled("stack-Wait-1", waitpointId=token.id)
+    stack.history = [[STARTED, made, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
+
+    printed = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}}, "--json").stdout
+
+    assert [it["token"]["id"] for it in map(json.loads, printed.splitlines()) if it["event"] == "token"] == [token.id]
+
+
+def test_a_token_is_found_if_one_state_creates_and_waits_without_a_name(stack: TriedStack) -> None:
+    both = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
+    both |= {"Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token"}}}
+    token = stack.waitpoints.create(task_token="b" * 100)
+    waiting = scheduled("stack-Create-1", taskToken="b" * 100)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
+    assert f"To complete {token.id}, paste this" in run({"StartAt": "Both", "States": {"Both": both}}).stdout
+
+
+def test_a_token_with_a_key_is_found_that_was_created_before(stack: TriedStack) -> None:
+    token = stack.waitpoints.create(task_token="b" * 100, idempotency_key="k")
+    waiting = scheduled("arn:aws:lambda:us-east-1:1:function:stack-Create-1:live", taskToken="b" * 100, idempotencyKey="k")
+    tomorrow = {**STARTED, "timestamp": NOW + timedelta(days=1)}
+    stack.history = [[tomorrow, ENTERED, waiting], [], [SUCCEEDED]]
+    assert f"To complete {token.id}, paste this" in run(CREATES).stdout
+
+
+def after(number: int, happened: dict[str, Any]) -> dict[str, Any]:
+    return {**happened, "previousEventId": number}
+
+
+class TestAnAnswer:
+    """A token is answered as soon as a state waits for it. The fake's execution then goes on."""
+
+    WAITING: ClassVar = [STARTED, ENTERED, SCHEDULED]
+
+    def test_completes_the_token_by_its_url(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING, [RESUMED, event(5, "TaskStateExited", name="Wait", output='{"n": 1}'), SUCCEEDED]]
+
+        result = run(WAITS, "--answer", 'Wait={"approved": false}')
+
+        [token] = stack.waitpoints.list()
+        ended = stack.waitpoints.get(token)
+        assert (ended.output, ended.completed_by and ended.completed_by.source) == ({"approved": False}, "callback")
+        assert (result.exit_code, result.stderr) == (0, "")
+        lines = [re.sub(r"^[\d.-]+ s +", "", line.strip()) for line in result.stdout.splitlines()]
+        assert lines[:5] == ["Wait", "waits", 'answered with {"approved": false}', "resumed", "SUCCEEDED"]
+        assert token.url not in result.stdout
+
+    def test_is_told_as_json_with_what_each_state_got_and_gave(self, stack: TriedStack) -> None:
+        entered = event(0.1, "TaskStateEntered", name="Wait", input='{"order": 1}')
+        left = event(5, "TaskStateExited", name="Wait", output='{"n": 1}')
+        stack.history = [[STARTED, entered, SCHEDULED], [RESUMED, left, SUCCEEDED]]
+
+        events = [json.loads(line) for line in run(WAITS, "--answer", "[1]", "--json").stdout.splitlines()]
+
+        token = events[3]["token"]["id"]
+        told = [{name: value for name, value in it.items() if name not in ("at", "token")} for it in events]
+        assert told == [
+            {"event": "started", "version": 1, "input": {}},
+            {"event": "entered", "state": "Wait", "input": {"order": 1}},
+            {"event": "waits", "state": "Wait"},
+            {"event": "token", "state": "Wait"},
+            {"event": "answered", "state": "Wait", "answer": [1]},
+            {"event": "resumed", "state": "Wait", "output": {}},
+            {"event": "left", "state": "Wait", "output": {"n": 1}},
+            {"event": "SUCCEEDED", "output": {"approved": True}},
+        ]
+        assert events[4]["token"] == {"id": token}
+
+    def test_that_is_not_given_asks_for_nothing(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(routes, "answer", None)  # a call would fail
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        result = run(WAITS)
+        assert (result.exit_code, result.stderr) == (0, "")
+
+    def test_that_is_refused_stops_the_run(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING]
+        page = json.dumps({"title": "?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]})
+
+        result = run(WAITS, "--page", page, "--answer", '{"action": "no"}')
+
+        assert result.exit_code == 1
+        assert "refused ann: 422: " in result.stdout
+        assert result.stderr == "The answer is refused: the execution is stopped\n"
+        assert stack.stopped == [EXECUTION]
+        assert stack.machines == []
+
+    def test_of_each_approver_is_given_by_their_link(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        page = json.dumps({"title": "?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Y", "needs": 2}]})
+        given = ["--answer", 'Wait as bo={"action": "yes"}', "--answer", 'Wait as ann={"action": "yes"}']
+
+        result = run(WAITS, "--page", page, *given, "--json")
+
+        events = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [(it["as"], it["answer"]) for it in events if it["event"] == "answered"] == [
+            ("ann", {"action": "yes"}),
+            ("bo", {"action": "yes"}),
+        ]
+        assert (result.exit_code, [token.status for token in stack.waitpoints.list()]) == (0, ["COMPLETED"])
+
+    def test_of_someone_whom_a_page_escalates_to_is_given_later(self, stack: TriedStack, fake: FakeWaitpoints) -> None:
+        looks = iter(range(100))
+        stack.while_it_runs = lambda: fake.advance(timedelta(minutes=11)) if next(looks) == 1 else None
+        stack.history = [self.WAITING, *([] for _ in range(machine_run.LOOKS)), [RESUMED, SUCCEEDED]]
+        page = json.dumps({"title": "?", "approvers": ["ann"], "escalate": {"after": "10m", "to": ["lead"]}})
+
+        result = run(WAITS, "--page", page, "--answer", 'Wait as lead={"action": "submit"}')
+
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert 'answered as lead with {"action": "submit"}' in result.stdout
+
+    def test_that_no_token_got_is_an_error_at_the_end(self, stack: TriedStack) -> None:
+        both = {**WAITS["States"], "Never": WAITS["States"]["Wait"]}
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        result = run({"StartAt": "Wait", "States": both}, "--answer", "Wait=1", "--answer", "Never=2")
+        assert result.exit_code == 1
+        assert "SUCCEEDED" in result.stdout
+        assert result.stderr == 'Error: --answer for Never was not used: the states that waited are "Wait"\n'
+
+    def test_for_a_state_that_cannot_wait_starts_nothing(self, stack: TriedStack) -> None:
+        result = run(WAITS, "--answer", "Wit=1")
+        assert (result.exit_code, result.stdout, stack.made) == (2, "", [])
+        assert 'no state Wit waits for a token (did you mean Wait?): the states that wait are "Wait"' in result.stderr
+
+    def test_can_be_that_the_token_times_out(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        timed_out: list[str] = []
+        monkeypatch.setattr(clock, "time_out", lambda found, token: timed_out.append(token) if found is stack else None)
+        stack.history = [self.WAITING, [event(5, "TaskFailed", error="WaitpointTimeoutError"), FAILED]]
+        result = run(WAITS, "--time-out", "Wait")
+        assert timed_out == [token.id for token in stack.waitpoints.list()]
+        assert re.search(r"waits\n.*times out now\n.*failed WaitpointTimeoutError", result.stdout)
+        assert result.exit_code == 1
+
+
+def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED], [], []]
+    result = run(WAITS, "--for", "0s")
+    assert (result.exit_code, stack.stopped, stack.machines) == (2, [EXECUTION], [])
+    assert result.stderr == "It still runs after 0 s: the execution is stopped\n"
+
+
+def test_an_execution_that_times_out_has_status_2(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "ExecutionTimedOut")]]
+    assert run(PASSES).exit_code == 2
+
+
+def test_the_local_stack_can_be_named_by_its_file_or_folder(
+    stack: TriedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    file = tmp_path / "other" / "stack.json"
+    file.write_text("{}")
+    used: list[Path] = []
+
+    def read(path: Path) -> TriedStack:
+        used.append(path)
+        return stack
+
+    monkeypatch.setattr(stacks, "read_local_stack", read)
+    stack.history = [[STARTED, SUCCEEDED]] * 2
+    assert [run(PASSES, "--local", str(named)).exit_code for named in (file, file.parent)] == [0, 0]
+    assert used == [file, file]
+
+
+class TestAMap:
+    """Two items at once: one creates a token and then waits for it, one does both in one state. Each has a page of its own."""
+
+    EACH: ClassVar[dict[str, Any]] = {"Type": "Map", "ItemProcessor": CREATES, "End": True}
+    MACHINE: ClassVar[dict[str, Any]] = {"StartAt": "Each", "States": {"Each": EACH}}
+
+    @pytest.fixture
+    def tokens(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        fake = FakeWaitpoints(ignore_rules=True)
+        monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
+        tokens = [fake.client().create().id, fake.client().create(task_token="b" * 100).id]
+        pages = [{"fields": {"required": ["n"], "properties": {"n": {"minimum": least}}}} for least in (10, 20)]
+        made = event(0.3, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": tokens[0]}}))
+        stack.history = [
+            [
+                {**STARTED, "timestamp": NOW - timedelta(hours=1)},
+                after(1, event(0, "MapStateEntered", name="Each")),
+                after(2, event(0, "MapIterationStarted", name="Each", index=0)),
+                after(2, event(0, "MapIterationStarted", name="Each", index=1)),
+                after(3, event(0.1, "TaskStateEntered", name="Create")),
+                after(4, event(0.1, "TaskStateEntered", name="Both")),
+                after(5, scheduled("stack-Create-1", 0.2, "invoke", page=pages[0])),
+                after(6, scheduled("stack-Create-1", 0.2, taskToken="b" * 100, page=pages[1])),
+                after(7, made),
+                after(9, event(0.4, "TaskStateEntered", name="Wait")),
+                after(10, scheduled("stack-Wait-1", 0.5, waitpointId=tokens[0])),
+            ],
+            [after(8, RESUMED), after(12, event(5, "MapIterationSucceeded", name="Each", index=1)), SUCCEEDED],
+        ]
+        return tokens
+
+    def test_names_the_state_and_the_item_wherever_another_one_was_named_before(
+        self, stack: TriedStack, tokens: list[str]
+    ) -> None:
+        lines = re.findall(
+            r"^ +(?:[\d.]+ s  +)?(.*(?:Each|Create|Both|Wait|waits|resumed|Open).*)$", run(self.MACHINE).stdout, re.M
+        )
+        found = [line.partition(" http")[0] for line in lines]
+        assert found == [
+            "Each",
+            "Create, item 0",
+            "Both, item 1",
+            "waits",
+            "Wait, item 0",
+            "waits",
+            "Open",
+            "Both, item 1: Open",
+            "Both, item 1: resumed",
+        ]
+
+    def test_tells_what_fits_each_token(self, stack: TriedStack, tokens: list[str]) -> None:
+        events = [json.loads(line) for line in run(self.MACHINE, "--json").stdout.splitlines()]
+        told = [(it["state"], it["items"], it["token"]["id"], it["token"]["fits"]) for it in events if it["event"] == "token"]
+        assert told == [
+            ("Wait", [0], tokens[0], {"action": "submit", "fields": {"n": 10}}),
+            ("Both", [1], tokens[1], {"action": "submit", "fields": {"n": 20}}),
+        ]
+        assert [(it["event"], it["state"], it["items"]) for it in events[2:-1]][-1] == ("resumed", "Both", [1])
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_nothing_that_a_machine_says_is_obeyed_by_a_terminal(stack: TriedStack, as_json: list[str]) -> None:
+    text = "\x1b[31m\x9b\x7f\u202e\u2066\r"
+    stack.history = [
+        [
+            STARTED,
+            event(0.1, "PassStateEntered", name=text),
+            event(1, "TaskFailed", error=text, cause=text),
+            {**SUCCEEDED, "executionSucceededEventDetails": {"output": json.dumps({text: text})}},
+        ]
+    ]
+    result = run({**PASSES, "Comment": text}, *as_json)
+    assert not set(result.output) & set(text) - set("[31m")
+    assert result.output.count(r"\u202e") >= 5
+    if as_json:
+        assert json.loads(result.stdout.splitlines()[-1])["output"] == {text: text}
+
+
+def test_a_map_within_an_item_that_is_over_gives_no_item() -> None:
+    events = [
+        event(0, "MapIterationStarted", name="Outer", index=4),
+        event(0, "MapStateEntered", name="Inner"),
+        event(0, "MapIterationStarted", name="Inner", index=7),
+        event(0, "PassStateEntered", name="Within"),
+        event(0, "MapIterationSucceeded", name="Inner", index=7),
+        event(0, "MapStateExited", name="Inner", output="[]"),
+        event(0, "PassStateEntered", name="Later"),
+    ]
+    history = History([{"id": number, "previousEventId": number - 1, **one} for number, one in enumerate(events, 1)])
+    entered = [history.read(event) for event in history.events]
+    assert [it.place for it in entered if it and it.kind == "entered"] == [
+        Place("Inner", (4,)),
+        Place("Within", (4, 7)),
+        Place("Later", (4,)),
+    ]
+    assert [it.place for it in entered if it and it.kind == "left"] == [Place("Inner", (4,))]
+
+
+def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
+    token = stack.waitpoints.create()
+    stack.waitpoints.complete(token)
+    stack.history = [[STARTED, ENTERED, SCHEDULED, RESUMED, SUCCEEDED]] * 2
+
+    lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
+
+    assert lines[1] == f"    0.10 s    waits for {token.id}, which is COMPLETED"
+    assert len(lines[1]) == 80
+    assert lines[2].endswith("resumed")
+    assert token.url not in "".join(lines)
+    events = [json.loads(line) for line in run(WAITS, "--json", given={"token": {"id": token.id}}).stdout.splitlines()]
+    assert [it["event"] for it in events] == ["started", "entered", "waits", "resumed", "SUCCEEDED"]
+    assert events[2]["token"] == {"id": token.id, "status": "COMPLETED"}
+
+
+def test_a_token_that_two_states_wait_for_is_told_once_and_then_named(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, event(0.3, "TaskStateEntered", name="Again"), SCHEDULED, SUCCEEDED]]
+    printed = run(WAITS).stdout
+    [token] = stack.waitpoints.list()
+    assert printed.count(token.url) == 1
+    assert f"Again\n    0.10 s    waits for {token.id}, which is WAITING\n" in printed
+
+
+def test_an_id_that_names_no_token_is_left_to_the_state(stack: TriedStack) -> None:
+    for wrong in ("..", "nope", None):
+        stack.history = [[STARTED, ENTERED, scheduled("stack-Wait-1", waitpointId=wrong), SUCCEEDED]]
+        result = run(WAITS)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "To complete" not in result.stdout
+
+
+def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
+    code = {"type": "string", "pattern": "^[A-Z]{2}/[0-9]{2}$"}
+    page = json.dumps(
+        {"title": "?", "fields": {"required": ["n", "code"], "properties": {"n": {"type": "number"}, "code": code}}}
+    )
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]] * 2
+
+    printed = run(WAITS, "--page", page).stdout
+
+    assert "Put values that fit into it first: code\n" in printed
+    assert """-d '{"action": "submit", "fields": {"n": 1}}' http""" in printed
+    told = [json.loads(line) for line in run(WAITS, "--page", page, "--json").stdout.splitlines()]
+    assert [it["token"]["missing"] for it in told if it["event"] == "token"] == [["code"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "times"), [("GONE", 0, 1), ("UNDELIVERED", 0, 0), ("UNDELIVERED", 60, 0), ("UNDELIVERED", 180, 1)]
+)
+def test_a_result_that_reached_nobody_is_told_once(
+    stack: TriedStack, monkeypatch: pytest.MonkeyPatch, status: str, seconds: int, times: int
+) -> None:
+    """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on.
+
+    A waiter that is still to be resumed is UNDELIVERED, too: that is not lost yet.
+    """
+    token = stack.waitpoints.create(task_token="b" * 100)
+    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * machine_run.LOOKS)), [SUCCEEDED]]
+    found = stack.waitpoints.get(token)
+    [waiter] = found.waiters
+    ended = datetime.now(UTC) - timedelta(seconds=seconds)
+    gone = found.model_copy(update={"completed_at": ended, "waiters": (waiter.model_copy(update={"status": status}),)})
+    answers = iter([found])
+    tried = SimpleNamespace(**{name: getattr(stack.waitpoints, name) for name in ("create", "list", "fail")})
+    tried.get = lambda _: next(answers, gone)
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: nullcontext(tried))
+
+    lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
+
+    told = [line for line in lines if f"lost the result: its waiter is {status}." in line and "$$.Task.Token" in line]
+    assert len(told) == times
+
+
+def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "TaskFailed", error="Lambda.Unknown", cause="no such function"), FAILED]]
+    result = run(PASSES)
+    assert result.exit_code == 1
+    assert "failed Lambda.Unknown: no such function" in result.stdout
+    assert "FAILED Rejected: by legal" in result.stdout
+
+
+def test_an_error_is_said_once_and_the_message_of_a_function_for_people(stack: TriedStack) -> None:
+    refused = {"error": "NotFound", "cause": json.dumps({"errorMessage": "no token", "errorType": "NotFound"})}
+    stack.history = [[STARTED, event(1, "TaskFailed", **refused), event(2, "ExecutionFailed", **refused)]]
+    lines = run(PASSES).stdout.splitlines()
+    assert [line.strip() for line in lines] == ["0.00 s    failed NotFound: no token", "1.00 s  FAILED NotFound"]
+
+
+def test_a_machine_that_misses_its_input_is_told_how_to_give_it(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "ExecutionFailed", error="States.Runtime", cause="no $.orderId")]]
+    result = run({**PASSES, "Comment": 'Input: {"orderId": "1"}'})
+    assert result.stderr == 'Its input was {}. Give it another with --input. Its comment: Input: {"orderId": "1"}\n'
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [('{"a": 1}', {"a": 1}), ("input.json", {"a": 2}), ("@input.json", {"a": 2}), ('"text"', "text"), ("5", 5), ("-", [3])],
+)
+def test_the_input_can_be_json_or_a_file(stack: TriedStack, given: str, value: Any) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    Path("input.json").write_text('{"a": 2}')
+    Path("passes.json").write_text(json.dumps(PASSES))
+    result = CliRunner().invoke(program, ["try", "@passes.json", "--input", given], input="[3]")
+    assert (result.exit_code, stack.given) == (0, value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nofile"], "nofile cannot be read: No such file or directory"),
+        (["mine.asl.json", "--input", "nofile"], "--input nofile is neither JSON nor a file: No such file or directory"),
+        (["mine.asl.json", "--input", "{"], "--input is not JSON"),
+        (["mine.asl.json", "--page", "nofile"], "--page nofile is neither JSON nor a file: No such file or directory"),
+        (["README.md"], "README.md, line 1, column 1: not JSON"),
+        (["mine.asl.json#Machine"], "mine.asl.json is no template, so it has no Machine: leave out #Machine"),
+        (
+            ["mine.asl.json", "--local", "nofile"],
+            "--local nofile is neither the file of a local stack nor a folder with a stack",
+        ),
+        (["mine.asl.json", "--for", "soon"], "'soon' is no duration"),
+        (
+            ["mine.asl.json", "--stand-in", "Pay=fails"],
+            '--stand-in Pay=fails has another form than "Pay=fails PaymentDeclined"',
+        ),
+        (["mine.asl.json", "--stand-in", "Pay={}"], "no state of mine.asl.json invokes a function Pay: it invokes no function"),
+        (["mine.asl.json", "--answer", "{}"], "--answer {}: no state of it waits for a token"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_wrong_usage(stack: TriedStack, words: list[str], said: str) -> None:
+    Path("mine.asl.json").write_text(json.dumps(PASSES))
+    Path("README.md").write_text("# A text")
+    result = CliRunner().invoke(program, ["try", *words])
+    assert (result.exit_code, result.stdout, stack.machines) == (2, "", [])
+    assert said in result.stderr
+
+
+def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]]
+    fake = FakeWaitpoints(ignore_rules=True)
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
+    printed = run(WAITS, "--page", '{"title": "Deploy?", "actions": [{"id": "yes", "label": "Yes"}]}').stdout
+    [token] = fake.client().list()
+    assert f"Open {token.url}\n" in printed
+    assert """curl -sw '\\n' -d '{"action": "yes"}' http""" in printed
+
+
+def test_each_approver_of_its_page_has_a_link_of_their_own(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]] * 2
+    page = json.dumps({"title": "Deploy?", "approvers": ["ann", "bo"], "escalate": {"after": "10m", "to": ["lead"]}})
+    printed = run(WAITS, "--page", page).stdout
+    told = [json.loads(line) for line in run(WAITS, "--page", page, "--json").stdout.splitlines()]
+
+    second, first = stack.waitpoints.list()
+    ann, bo, _ = stack.waitpoints.get(first).links
+    assert f"As ann, open {ann.url}\n" in printed
+    assert f"As bo, open {bo.url}\n" in printed
+    assert [words for words in ("Open http", "As lead", "curl") if words in printed] == []
+    assert f' complete {first.id} \'{{"action": "submit"}}\'\n' in printed
+    [token] = [it["token"] for it in told if it["event"] == "token"]
+    links = stack.waitpoints.get(second).links
+    assert [(it["approver"], it["url"]) for it in token["links"]] == [(it.approver, it.url) for it in links]
+
+
+def test_a_token_that_must_be_signed_for_is_completed_with_the_key(stack: TriedStack) -> None:
+    payload: dict[str, Any] = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
+    creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload}, "Next": "Wait"}
+    waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
+    token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
+    made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
+    entered = event(0, "TaskStateEntered", name="Create")
+    creating = scheduled("stack-Create-1", resource="invoke", **payload)
+    waiting = scheduled("stack-Wait-1", waitpointId=token.id)
+    stack.history = [[STARTED, entered, creating, made, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
+
+    result = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}})
+
+    assert f"""complete {token.id} '{{"action": "closed"}}'\n""" in result.stdout
+    assert stack.secrets == []  # the stand-in is deleted
+    assert "The secret GITHUB is a stand-in" in result.stderr
+
+
+class TestAStandIn:
+    INVOKES: ClassVar = {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Arguments": {"FunctionName": "${StartFunction}"},
+        "Output": "{% $states.result.Payload.run_id %}",
+        "End": True,
+    }
+    MACHINE: ClassVar = {"StartAt": "A", "States": {"A": INVOKES}}
+
+    def test_returns_what_it_is_given_and_what_the_machine_reads(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        result = run(self.MACHINE)
+        [function] = stack.functions
+        answered = call(function, {"a": 1})
+        assert set(answered) == {"a", "run_id"}
+        assert call(function, {"run_id": 1}) == {"run_id": 1}
+        said = "StartFunction is a stand-in that returns what it is given, with run_id "
+        assert result.stderr.startswith(f"{said}{answered['run_id']}. Name a function of yours with --set StartFunction=…")
+        assert function["FunctionName"].startswith("try-StartFunction-")
+        assert function["FunctionName"] in stack.made[0]["definition"]
+        assert stack.deleted == [function["FunctionName"]]
+
+    def test_returns_the_json_that_is_given(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        result = run(self.MACHINE, "--set", 'StartFunction={"run_id": 7}')
+        assert call(stack.functions[0], {"a": 1}) == {"run_id": 7}
+        assert result.stderr == 'StartFunction is a stand-in that returns {"run_id": 7}.\n'
+
+    def test_is_not_made_for_a_function_that_is_named(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        run(self.MACHINE, "--set", "StartFunction=mine")
+        assert stack.functions == []
+
+    def test_is_not_waited_for(self, stack: TriedStack) -> None:
+        waits = {**self.INVOKES, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
+        result = run({"StartAt": "A", "States": {"A": waits}})
+        assert (result.exit_code, stack.machines, stack.functions) == (2, [], [])
+        assert 'the state "A" waits for StartFunction to return its task token, which a stand-in never does' in result.stderr
+
+    def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
+        text = json.dumps(self.MACHINE).replace("${StartFunction}", "arn:aws:lambda:us-east-1:1:function:f")
+        result = run(text)
+        assert (result.exit_code, stack.machines) == (2, [])
+        assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
+
+    def test_does_call_by_call_what_it_is_told(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        told = [
+            "StartFunction=fails Busy",
+            "StartFunction=fails Lambda.ServiceException: not now",
+            'StartFunction={"run_id": 7}',
+        ]
+        seen: list[Any] = []
+        stack.while_it_runs = lambda: seen.extend(outcome(stack.functions[0]) for _ in range(4))
+        result = run(self.MACHINE, *(word for text in told for word in ("--stand-in", text)))
+        failed = ("Busy", "The stand-in fails, as it was told to")
+        assert seen == [failed, ("Lambda.ServiceException", "not now"), {"run_id": 7}, {"run_id": 7}]
+        assert result.exit_code == 0, result.output
+        said = 'fails with Busy, then fails with Lambda.ServiceException, then returns {"run_id": 7}'
+        assert result.stderr == f"StartFunction is a stand-in that {said}.\n"
+        assert outcome(stack.functions[0]) == {"run_id": 7}  # a call that comes after the end
+
+    def test_stands_in_for_a_function_that_is_named_without_a_placeholder(self, stack: TriedStack) -> None:
+        arn = "arn:aws:lambda:us-east-1:1:function:pay:live"
+        text = json.dumps(self.MACHINE).replace("${StartFunction}", arn)
+        stack.history = [[STARTED, SUCCEEDED]]
+        assert run(text, "--stand-in", "pay=[1]").exit_code == 0
+        assert call(stack.functions[0], {"a": 1}) == [1]
+        assert stack.functions[0]["FunctionName"].startswith("try-pay-")
+        assert arn not in stack.made[0]["definition"]
+
+    def test_of_a_function_that_no_state_invokes_starts_nothing(self, stack: TriedStack) -> None:
+        result = run(self.MACHINE, "--stand-in", "Pay=1")
+        assert (result.exit_code, stack.made) == (2, [])
+        assert "no state of mine.asl.json invokes a function Pay: it invokes StartFunction" in result.stderr
+
+
+def call(function: dict[str, Any], event: Any) -> Any:
+    """Run the code of a function that was created."""
+    names: dict[str, Any] = {}
+    with zipfile.ZipFile(io.BytesIO(function["Code"]["ZipFile"])) as code:
+        exec(code.read("stand_in.py"), names)  # noqa: S102 - our own program, as it is deployed
+    return names["handler"](event, None)
+
+
+def outcome(function: dict[str, Any]) -> Any:
+    """What a call comes to: the name and the message of an error, as Lambda reports it, or the result."""
+    try:
+        return call(function, {"a": 1})
+    except Exception as error:
+        return type(error).__name__, str(error)
+
+
+def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED]]  # then the fake interrupts
+    result = run(WAITS)
+    assert result.exit_code == 130
+    assert stack.stopped == [EXECUTION]
+    assert stack.machines == []
+    assert [(token.status, token.ok) for token in stack.waitpoints.list()] == [("COMPLETED", False)]
+
+
+@pytest.mark.parametrize("of_boto3", [False, True])
+def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
+    url = "http://127.0.0.1:1"  # where nothing listens
+    unanswered = EndpointConnectionError(endpoint_url=url, error="refused") if of_boto3 else APIConnectionError("refused")
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise unanswered
+
+    stack.history = [[STARTED]]
+    monkeypatch.setattr(problems, "SERVED", [url])
+    monkeypatch.setattr(stack, "paginate", gone)
+    monkeypatch.setattr(stack, "delete_state_machine", gone)
+    result = run(PASSES)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: The local stack at {url} has ended\n"
+
+
+def test_a_stack_that_listens_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(problems, "SERVED", [f"http://127.0.0.1:{server.getsockname()[1]}"])
+        assert not problems.has_ended(APIConnectionError("slow"))
+    assert problems.has_ended(APIConnectionError("refused"))
+    assert not problems.has_ended(ValueError("refused"))
+
+
+def test_a_machine_that_cannot_be_deleted_is_named(stack: TriedStack) -> None:
+    stack.history, stack.keeps_machines = [[STARTED, SUCCEEDED]], True
+    result = run(PASSES)
+    assert f"The state machine could not be deleted: arn:{stack.machines[0]['name']}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("definition", "given", "said"),
+    [
+        ('{"StartAt":', None, "mine.asl.json, line 1, column 12: not JSON"),
+        ({"States": {"A": {}}}, None, "mine.asl.json: StartAt is missing"),
+        ({**PASSES, "Comment": "${Nothing}"}, None, "no value for the placeholder ${Nothing}"),
+        (WAITS, [1], "The input must be an object"),
+    ],
+)
+def test_a_mistake_starts_nothing(stack: TriedStack, definition: Any, given: Any, said: str) -> None:
+    result = run(definition, given=given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert (stack.machines, stack.given, list(stack.waitpoints.list())) == ([], None, [])
+
+
+def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    assert run({**PASSES, "Comment": "${Nothing}"}, "--set", "Nothing=something").exit_code == 0
+    assert "--set Nothing=…: mine.asl.json has no placeholder of this name" in run(PASSES, "--set", "Nothing=something").stderr
+    assert run(PASSES, "--set", "Nothing").exit_code == 2
+
+
+def test_it_runs_on_the_local_stack_only(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "find_local_file", lambda: None)
+    assert "runs on a local stack only: start one with `waitpoints up` or `make run`" in run(PASSES).stderr
+    assert "No such option: --stack" in run(PASSES, "--stack", "production").stderr

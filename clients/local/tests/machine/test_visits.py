@@ -1,0 +1,42 @@
+"""What each state of a run got and gave."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.visits import Visit, visits
+
+NOW = datetime.now(UTC)
+
+
+def event(kind: str, place: Place, **said: Any) -> Event:
+    return Event(kind, NOW, place, **said)
+
+
+def test_each_visit_has_its_input_and_its_output() -> None:
+    first, second, charge = Place("Ask", (0,)), Place("Ask", (1,)), Place("Charge")
+    events = [
+        event("started", Place(), input="{}"),
+        event("entered", first, input='{"n": 1}'),
+        event("entered", second, input="null"),
+        event("waits", first),
+        event("left", second, output='"b"'),
+        event("left", first, output='"a"'),
+        event("entered", charge, input="[1]"),
+        event("failed", charge, error="Busy", cause="no"),
+        event("failed", charge, error="Declined", cause="no money"),
+    ]
+    assert visits(events) == [
+        Visit(first, {"n": 1}, "a", True),
+        Visit(second, None, "b", True),
+        Visit(charge, [1], None, False, "Declined", "no money", 2),
+    ]
+
+
+def test_a_state_that_is_entered_again_is_another_visit() -> None:
+    ask = Place("Ask")
+    events = [event("entered", ask, input="1"), event("left", ask, output="2"), event("entered", ask, input="3")]
+    assert [(visit.state, visit.input, visit.output, visit.has_left) for visit in visits(events)] == [
+        ("Ask", 1, 2, True),
+        ("Ask", 3, None, False),
+    ]

@@ -1,0 +1,35 @@
+"""Find every settled token with an unresumed waiter, and every WAITING token past its timeout, and finish them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from waitpoints_client.ops.deployed import Deployed
+
+MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdue": "past its timeout"}
+
+
+def look(stack: Deployed) -> dict[str, Any]:
+    """Have the doctor look at everything, over as many invocations as that takes.
+
+    Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`.
+    """
+    total: dict[str, Any] = {"items": 0, "finished": 0, "undone": 0, **{kind: [] for kind in MEANINGS}}
+    event: dict[str, Any] | None = {"whole": True}
+    while event:
+        found = stack.invoke(stack.outputs["DoctorFunctionName"], event)
+        total = {name: value + found[name] for name, value in total.items()}
+        event = {"whole": True, "next": found["next"]} if found.get("next") else None
+    return total
+
+
+def summary(findings: dict[str, Any]) -> str:
+    """Summarize the doctor's findings in one line."""
+    return f"{findings['items']} items checked: {findings['finished']} finished, {findings['undone']} left undone"
+
+
+def report(findings: dict[str, Any]) -> Iterator[str]:
+    """Yield the summary, then a line for each token that is left undone."""
+    yield summary(findings)
+    for kind, meaning in MEANINGS.items():
+        for token_id in findings[kind]:
+            yield f"  {token_id}  {meaning}"

@@ -1,0 +1,99 @@
+"""Copy the items of another table, such as one restored from a backup, into a stack's own table.
+
+An item that the stack's table has already stays as it is, so this can be run again, and on a stack in use. What belongs to a
+token is written before the token: once that appears, the stream's consumers look for the replies of its waiters, and for the
+notices that people have got. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key.
+
+A token that waits is written as a create would write it now, so that the stack's timers find it: `wakeAt` puts it into their
+index, and `soon` has the stream send its message, because the timers may have passed its place in the index already. How far
+the other stack's timers and doctor had come is not copied.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from waitpoints_client.ops.deployed import Deployed, NotFound
+
+AT_ONCE = 16  # writes
+NOTICES = "notices"  # the item that says who was told of a token
+PLACES = {"timers", "overdue", "doctor"}  # the ids of items that say how far a stack's timers and doctor have come
+NEAR = 900_000  # milliseconds: what is due sooner is marked with `soon`
+
+
+@dataclass
+class Copied:
+    read: int = 0
+    written: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.read} items read, {self.written} copied"
+
+
+def check(stack: Deployed, table: str, region: str | None = None) -> None:
+    """Raises NotFound unless the table exists and, if it has items, has those of a stack."""
+    source = _source(stack, region)
+    try:
+        found = source.scan(TableName=table, Limit=1)["Items"]
+    except source.exceptions.ResourceNotFoundException:
+        where = f"{region or stack.session.region_name} of this account"
+        raise NotFound(f"No table {table} in {where}: check its name, and --region") from None
+    if any(not {"id", "item"} <= item.keys() for item in found):
+        raise NotFound(f"The table {table} is of something else: its items have not the key of a stack's table")
+
+
+def clock() -> int:
+    """The time in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def copy(
+    stack: Deployed,
+    table: str,
+    region: str | None = None,
+    say: Callable[[str], Any] = print,
+    now: Callable[[], int] = clock,
+    ask_again: bool = False,
+) -> Copied:
+    """Copy a table of this account. `region` is the table's, if it is another than the stack's.
+
+    With `ask_again`, not what says who was told of a token: who is still to answer one that waits is then asked once more.
+    """
+    source = _source(stack, region)
+    target, own = stack.client("dynamodb"), stack.outputs["TableName"]
+    copied = Copied()
+
+    def put(item: Any) -> bool:
+        try:
+            target.put_item(TableName=own, Item=timed(item, now()), ConditionExpression="attribute_not_exists(id)")
+        except target.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            found = [item for item in page["Items"] if item["id"]["S"] not in PLACES]
+            found = [item for item in found if not (ask_again and item["item"]["S"] == NOTICES)]
+            tokens = [item for item in found if item["item"]["S"] == "token"]
+            others = [item for item in found if item["item"]["S"] != "token"]
+            for items in (others, tokens):
+                copied.written += sum(pool.map(put, items))
+            copied.read += len(found)
+            if "LastEvaluatedKey" in page:
+                say(str(copied))
+    return copied
+
+
+def timed(item: dict[str, Any], now: int) -> dict[str, Any]:
+    """Return an item as it is, or a token that waits with its timer. `now` is in epoch milliseconds."""
+    wake_at = item.get("wakeAt") or item.get("timeoutAt")  # a version without timers in the table wrote no `wakeAt`
+    if item.get("status") != {"S": "WAITING"} or wake_at is None:
+        return item
+    new = {name: value for name, value in item.items() if name != "soon"} | {"wakeAt": wake_at}
+    return new | {"soon": {"BOOL": True}} if int(wake_at["N"]) - now <= NEAR else new
+
+
+def _source(stack: Deployed, region: str | None) -> Any:
+    return stack.session.client("dynamodb", region_name=region, **stack.endpoint)

@@ -1,0 +1,231 @@
+"""The smoke test's checks of the API's routes and of who may use them."""
+
+import hashlib
+import hmac
+import json
+import re
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from waitpoints_client.ops import webhook_secrets
+from waitpoints_client.ops.caller import TOKENS, Caller, RawAnswer, Skipped, Unexpected, permitted
+from waitpoints_client.ops.smoke_waits import PAYLOAD
+
+LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
+ENDPOINTS, KEYS = "/api/v1/endpoints", "/api/v1/keys"
+FORM = "application/x-www-form-urlencoded"
+ORIGIN = "https://waitpoints.example"
+NEW_KEY_AFTER = 1.5  # seconds between tries: a function looks for a key again after five
+REVOKED_AFTER = 65  # seconds: a function remembers a key for a minute
+SIMULATOR = "success@simulator.amazonses.com"
+"""SES sends to it from its sandbox, too: https://docs.aws.amazon.com/ses/latest/DeveloperGuide/mailbox-simulator.html"""
+
+
+def refuses_a_wrong_key(caller: Caller) -> str:
+    return check_refused(caller.request("POST", TOKENS, b"{}", key="wrong").status)
+
+
+def refuses_a_wrong_hash(caller: Caller) -> str:
+    token = caller.create()
+    before = caller.retrieve(token)
+    last = "0" if token["url"][-1] != "0" else "1"
+    said = check_refused(caller.request("POST", token["url"][:-1] + last, PAYLOAD).status)
+    if caller.retrieve(token) != before:
+        raise Unexpected("the token has changed")
+    return f"{said}, the token untouched"
+
+
+def check_refused(status: int) -> str:
+    if status != 401:
+        raise Unexpected(f"answered {status}")
+    return "401"
+
+
+def takes_a_form(caller: Caller) -> str:
+    """API Gateway gives a form to its function in Base64."""
+    token = caller.create()
+    fields = {"approved": "yes", "by": "Žofie"}
+    caller.post_callback(token, "&".join(f"{name}={quote(text)}" for name, text in fields.items()).encode(), content_type=FORM)
+    output = caller.retrieve(token)["output"]
+    if json.loads(output) != fields:
+        raise Unexpected(f"it became {output[:100]}")
+    return f"{len(fields)} fields, as an object"
+
+
+def answers_browsers(caller: Caller) -> str:
+    """A page by GET, a test of the URL by HEAD, and what a browser asks before another site's page may complete a token."""
+    token = caller.create()
+    page = check_kind(caller.request("GET", token["url"], accept="text/html"), "GET", "text/html")
+    check_kind(caller.request("HEAD", token["url"]), "HEAD", "text/plain")
+    path = f"{TOKENS}/{token['id']}/complete"
+    preflight = caller.request("OPTIONS", path, origin=ORIGIN, access_control_request_method="POST")
+    check_kind(preflight, "OPTIONS", "")
+    if preflight.headers.get("access-control-allow-origin") not in (ORIGIN, "*"):
+        raise Unexpected("OPTIONS of complete allows no other origin")
+    if caller.retrieve(token)["status"] != "WAITING":
+        raise Unexpected("the token has ended")
+    return f"GET {page:,} bytes, HEAD, OPTIONS"
+
+
+def shows_the_console(caller: Caller) -> str:
+    if caller.stack.parameters.get("Console") == "off":
+        raise Skipped("the stack has none: Console is off")
+    page = caller.request("GET", "/console")
+    size = check_kind(page, "GET", "text/html")
+    files = re.findall(r'(?:src|href)="(console/[^"]+)"', page.body.decode())
+    for file in files:
+        check_kind(caller.request("GET", f"/{file}"), file, "")
+    return f"{size:,} bytes, and {len(files)} files"
+
+
+def check_kind(answer: Any, what: str, kind: str) -> int:
+    """Return the length of a successful response of this content type. Raises Unexpected with what it is instead."""
+    found = answer.headers.get("content-type", "")
+    if answer.status != 200 or not found.startswith(kind):
+        raise Unexpected(f"{what} answered {answer.status} {found}")
+    return len(answer.body)
+
+
+def accepts_a_signature(caller: Caller) -> str:
+    """Store a secret, and deliver to a token that asks for its signature: with a wrong one, then with the right one."""
+    name, secret = caller.tag, webhook_secrets.generate()
+    with caller.removed_after(f"the secret {name}", lambda: webhook_secrets.delete(caller.stack, name)):
+        with permitted("secretsmanager:CreateSecret"):
+            webhook_secrets.put(caller.stack, name, secret)
+        token = caller.create(verify={"scheme": "github", "secret": name})
+        said = check_refused(caller.request("POST", token["url"], PAYLOAD, x_hub_signature_256=signed("wrong")).status)
+        caller.post_callback(token, PAYLOAD, x_hub_signature_256=signed(secret))
+        if caller.retrieve(token)["output"] != PAYLOAD.decode():
+            raise Unexpected("the token's output differs from what was posted")
+    return f"the right one; {said} for a wrong one"
+
+
+def signed(secret: str) -> str:
+    """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
+    return "sha256=" + hmac.new(secret.encode(), PAYLOAD, hashlib.sha256).hexdigest()
+
+
+def completes_by_an_endpoint(caller: Caller) -> str:
+    """Make an endpoint, deliver before the token with that key exists, create the token, and delete the endpoint."""
+    name = caller.tag
+    path, settings = f"{ENDPOINTS}/{name}", {"key": "body.items[0].id", "verify": "none", "keyTTL": "1h"}
+    with caller.removed_after(f"the endpoint {name}", lambda: delete(caller, path)):
+        url = caller.call("PUT", path, settings)["url"]
+        answer = caller.request("POST", url, PAYLOAD)
+        if answer.status != 200:
+            raise Unexpected(f"a delivery was answered {answer.reason()}")
+        found = caller.retrieve(caller.create(idempotencyKey=f"{name}:1"))
+        if (found["status"], found.get("output")) != ("COMPLETED", PAYLOAD.decode()):
+            raise Unexpected(f"the token of the delivery's key is {found['status']}")
+    if caller.request("GET", path, key=caller.api_key).status != 404:
+        raise Unexpected("it exists after its deletion")
+    return "a delivery that came before its token"
+
+
+def delete(caller: Caller, path: str) -> None:
+    """Raises Unexpected, unless it is gone."""
+    answer = caller.request("DELETE", path, key=caller.api_key)
+    if answer.status not in (200, 404):
+        raise Unexpected(f"DELETE answered {answer.reason()}")
+
+
+def limits_a_named_key(caller: Caller) -> str:
+    """Make a key that may create and read the tokens of one tag, use it, and revoke it."""
+    wanted = {"name": caller.tag, "scopes": [f"create:{caller.tag}", f"read:{caller.tag}"], "expiresIn": "1h"}
+    path = f"{KEYS}/{caller.tag}"
+    with caller.removed_after(f"the API key {caller.tag}", lambda: delete(caller, path)):
+        key = caller.call("POST", KEYS, wanted)["key"]
+        created = use(caller, key, "POST", TOKENS, {"timeout": "1h"})
+        if created.status != 200:
+            raise Unexpected(f"its create answered {created.reason()}")
+        of_token = f"{TOKENS}/{created.json()['id']}"
+        caller.tokens.append(created.json()["id"])
+        read = use(caller, key, "GET", of_token)
+        if read.status != 200 or caller.tag not in read.json()["tags"]:
+            raise Unexpected(f"it cannot read its token, with its tag: answered {read.reason()}")
+        if (status := use(caller, key, "POST", f"{of_token}/complete", {}).status) != 403:
+            raise Unexpected(f"it may complete: answered {status}, not 403")
+        caller.wait_until(lambda: is_noted(caller), "the list of keys does not say that it was used")
+        caller.call("DELETE", path)
+        caller.revoked = key, time.monotonic()
+    return "creates and reads with its tag, 403 for a complete"
+
+
+def use(caller: Caller, key: str, method: str, path: str, body: Any = None) -> RawAnswer:
+    """Send a request with a new key, which a function that has just read all keys knows only seconds later."""
+
+    def look() -> RawAnswer | None:
+        answer = caller.request(method, path, None if body is None else json.dumps(body).encode(), key=key)
+        if answer.status != 401:
+            return answer
+        time.sleep(NEW_KEY_AFTER)
+        return None
+
+    return caller.wait_until(look, f"{method} refuses the new key with 401")
+
+
+def is_noted(caller: Caller) -> bool:
+    """Whether the list of keys has the key of this run, and that it was used."""
+    keys = caller.call("GET", KEYS)["data"]
+    return any(key["name"] == caller.tag and "lastUsedAt" in key for key in keys)
+
+
+def refuses_a_revoked_key(caller: Caller) -> str:
+    assert caller.revoked
+    key, at = caller.revoked
+    time.sleep(max(0.0, at + REVOKED_AFTER - time.monotonic()))
+    for method, path in (("POST", TOKENS), ("GET", f"{TOKENS}/{caller.tokens[-1]}")):
+        if (status := caller.request(method, path, b"{}" if method == "POST" else None, key=key).status) != 401:
+            raise Unexpected(f"{method} answered {status} after {time.monotonic() - at:.0f} s")
+    return f"401 after {time.monotonic() - at:.0f} s"
+
+
+def downloads_a_large_output(caller: Caller) -> str:
+    token = caller.create()
+    caller.post_callback(token, LARGE)
+    found = caller.retrieve(token)
+    if (found["status"], found["outputType"]) != ("COMPLETED", "application/store"):
+        raise Unexpected(f"the token is {found['status']}, its output {found['outputType']}")
+    link = caller.call("GET", f"/api/v1/packets/{found['output']}")["presignedUrl"]
+    host = urlsplit(link).hostname
+    answer = caller.request("GET", link)
+    if answer.status != 200:
+        code = re.search(r"<Code>(\w+)</Code>", answer.body.decode(errors="replace"))
+        raise Unexpected(f"{host} answered {answer.status} {code[1] if code else ''}".strip())
+    if answer.body != LARGE:
+        raise Unexpected(f"{host} returned {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
+    return f"{len(LARGE):,} bytes from {host}"
+
+
+def answers_a_key_with_its_token(caller: Caller) -> str:
+    key = f"key of {caller.tag}"  # the tag itself is logged, as the name of an API key
+    first, second = caller.create(idempotencyKey=key), caller.create(idempotencyKey=key)
+    if second != {**first, "isCached": True}:
+        raise Unexpected(f"a different response, isCached {second['isCached']}")
+    return "the same token, isCached"
+
+
+def finds_the_tag(caller: Caller) -> str:
+    made, started = set(caller.tokens), time.monotonic()
+
+    def look() -> bool:  # the index lags the table by moments
+        page = caller.call("GET", f"{TOKENS}?filter%5Btags%5D={caller.tag}&page%5Bsize%5D=100")
+        return made <= {token["id"] for token in page["data"]}
+
+    caller.wait_until(look, "the list lacks tokens with the tag")
+    return f"{len(made)} tokens in {time.monotonic() - started:.2f} s"
+
+
+def sends_a_mail(caller: Caller) -> str:
+    if not caller.stack.parameters.get("MailFrom"):
+        raise Skipped("the stack sends none: MailFrom is empty")
+    domains = caller.stack.parameters.get("MailDomains", "")
+    if domains and SIMULATOR.partition("@")[2] not in domains.lower():
+        raise Skipped(f"MailDomains allows none to {SIMULATOR}")
+    page = {"title": "The smoke test of Waitpoints", "actions": [{"id": "ok", "label": "OK"}]}
+    token = caller.create(page=page, notify={"email": [SIMULATOR]})
+    [notice] = caller.wait_until(lambda: caller.retrieve(token)["notices"], "no mail was sent")
+    if notice["status"] != "sent":
+        raise Unexpected(f"SES refused it: {notice.get('reason')}")
+    return f"to {SIMULATOR}"

@@ -1,0 +1,287 @@
+"""Redrive on fakes: what it sends to each function, and which messages it removes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from waitpoints_client.ops import redrive as command
+from waitpoints_client.ops.doctor import summary
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
+INSERTS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}}}}
+NOTHING_FOUND = {"items": 3, "finished": 0, "undone": 0, "undelivered": [], "overdue": []}
+
+
+def change(number: int, **image: Any) -> dict[str, Any]:
+    """A stream record as boto3 gives it."""
+    new_image = {"timeoutAt": {"N": "1"}, **image}
+    made = {"Keys": {"id": {"S": f"w{number}"}}, "NewImage": new_image, "SequenceNumber": str(number)}
+    return {"eventID": str(number), "eventName": "INSERT", "dynamodb": made}
+
+
+def letter(first: int, last: int, qualifier: str = ":$LATEST") -> dict[str, Any]:
+    """The message that Lambda sends to the queue when it gives up on a batch."""
+    place = {"streamArn": STREAM, "shardId": "s", "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
+    return {"requestContext": {"functionArn": f"{FUNCTION}{qualifier}"}, "DDBStreamBatchInfo": place}
+
+
+@dataclass
+class StuckStack:
+    letters: list[Any] = field(default_factory=list)
+    changes: Sequence[dict[str, Any]] = ()
+    patterns: Sequence[dict[str, Any]] = (INSERTS,)
+    mapped: str | None = FUNCTION
+    findings: dict[str, Any] = field(default_factory=lambda: dict(NOTHING_FOUND))
+    answer: Any = field(default_factory=lambda: {"batchItemFailures": [], "undelivered": 0})
+    stream_error: str = ""
+    invocations: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = ("DeadLetterQueueUrl", "DoctorFunctionName", "ExpireFunctionName", "ResumeFunctionName")
+        self.outputs = {name: name for name in names}
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def invoke(self, function: str, payload: Any) -> Any:
+        self.invocations.append((function, payload))
+        return self.findings if function == "DoctorFunctionName" else self.answer
+
+    def sent(self) -> list[list[dict[str, Any]]]:
+        """The records of each invocation of the stream's function."""
+        return [json.loads(json.dumps(payload["Records"])) for function, payload in self.invocations if function == self.mapped]
+
+    # SQS, Lambda and DynamoDB Streams
+
+    def receive_message(self, **_: Any) -> Any:
+        return {
+            "Messages": [{"MessageId": str(n), "ReceiptHandle": n, "Body": json.dumps(m)} for n, m in enumerate(self.letters)]
+        }
+
+    def delete_message(self, *, ReceiptHandle: int, **_: Any) -> None:
+        del self.letters[ReceiptHandle]
+
+    def list_event_source_mappings(self, *, EventSourceArn: str) -> Any:
+        assert EventSourceArn == STREAM
+        other = {
+            "FunctionArn": f"{FUNCTION}-too",
+            "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+        }  # lets everything through
+        filters = [{"Pattern": json.dumps(pattern)} for pattern in self.patterns]
+        mapping = {"FunctionArn": self.mapped, "FilterCriteria": {"Filters": filters}}
+        return {"EventSourceMappings": [other, mapping] if self.mapped else [other]}
+
+    def get_shard_iterator(self, *, SequenceNumber: str, **_: Any) -> Any:
+        if self.stream_error:
+            raise ClientError({"Error": {"Code": self.stream_error, "Message": ""}}, "GetShardIterator")
+        return {"ShardIterator": SequenceNumber}
+
+    def get_records(self, *, ShardIterator: str, Limit: int) -> Any:
+        found = [one for one in self.changes if int(one["dynamodb"]["SequenceNumber"]) >= int(ShardIterator)]
+        return {"Records": found[:2], "NextShardIterator": str(int(ShardIterator) + 2)}
+
+
+def run(stack: StuckStack) -> int:
+    """Redrive. Returns how much is left undone."""
+    deployed: Any = stack
+    return command.redrive(deployed).left
+
+
+@pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"])
+def test_a_batch_whose_records_have_expired_is_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = StuckStack([letter(1, 2)], stream_error=code)
+
+    assert run(stack) == 0
+
+    assert stack.letters == []
+    assert [function for function, _ in stack.invocations] == ["DoctorFunctionName"]
+    assert "no longer has its records s, 1 to 2" in capsys.readouterr().out
+
+
+def test_when_the_stream_cannot_be_read_the_message_stays_in_the_queue() -> None:
+    stack = StuckStack([letter(1, 2)], stream_error="InternalServerError")
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 2)]
+
+
+def test_only_records_of_the_batch_that_pass_the_filter_are_sent() -> None:
+    removed = {**change(3), "eventName": "REMOVE"}
+    stack = StuckStack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
+
+    assert run(stack) == 0
+
+    [sent] = stack.sent()
+    assert [record["dynamodb"]["SequenceNumber"] for record in sent] == ["2", "4", "5"]
+    assert stack.letters == []
+
+
+@pytest.mark.parametrize("named", ["", ":$LATEST", ":live"])
+@pytest.mark.parametrize("mapped", [FUNCTION, f"{FUNCTION}:live"])
+def test_a_batch_goes_to_whatever_reads_the_stream_now(named: str, mapped: str) -> None:
+    """The function may have got its alias, or lost it, since the batch failed."""
+    stack = StuckStack([letter(1, 2, named)], [change(1), {**change(2), "eventName": "REMOVE"}], mapped=mapped)
+
+    assert run(stack) == 0
+
+    assert [record["eventID"] for [record] in stack.sent()] == ["1"]
+    assert stack.letters == []
+
+
+def test_a_batch_of_a_function_that_reads_the_stream_no_more_stays_while_its_records_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stack = StuckStack([letter(1, 1)], [change(1)], mapped=None)
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 1)]
+    assert "no event source mapping leads from the stream to schedule: deploy the stack again" in capsys.readouterr().out
+    stack.stream_error = "TrimmedDataAccessException"
+    assert run(stack) == 0
+    assert stack.letters == []
+
+
+def test_without_matching_records_no_function_is_invoked() -> None:
+    stack = StuckStack([letter(1, 1)], [{**change(1), "eventName": "REMOVE"}])
+
+    assert run(stack) == 0
+
+    assert stack.sent() == []
+
+
+def test_no_invocation_exceeds_lambdas_payload_limit() -> None:
+    large = [change(number, output={"S": "x" * 300_000}) for number in range(40)]
+    stack = StuckStack([letter(0, 39)], large)
+
+    assert run(stack) == 0
+
+    assert len(stack.sent()) > 1
+    assert all(len(json.dumps({"Records": chunk})) < 6 * 1024 * 1024 for chunk in stack.sent())
+    assert [int(record["eventID"]) for chunk in stack.sent() for record in chunk] == list(range(40))
+
+
+def test_no_invocation_has_more_records_than_the_function_has_time_for() -> None:
+    stack = StuckStack([letter(0, 249)], [change(number) for number in range(250)])
+
+    assert run(stack) == 0
+
+    assert [len(chunk) for chunk in stack.sent()] == [100, 100, 50]
+
+
+def test_a_binary_attribute_is_sent_as_base64() -> None:
+    stack = StuckStack([letter(1, 1)], [change(1, waiters={"M": {"a": {"B": b"\x00\xff"}}})])
+
+    assert run(stack) == 0
+
+    assert stack.sent()[0][0]["dynamodb"]["NewImage"]["waiters"] == {"M": {"a": {"B": "AP8="}}}
+
+
+def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = StuckStack([letter(1, 1)], [change(1)], answer={"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0})
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 1)]
+    assert "1 records of the stream failed again" in capsys.readouterr().out
+
+
+def test_an_event_is_put_without_looking_at_the_waiters_of_its_token() -> None:
+    stack = StuckStack([{"waitpointId": "w1", "reason": "ThrottlingException", "undone": "event"}], answer={"notPut": 0})
+
+    assert run(stack) == 0
+
+    assert stack.letters == []
+    assert stack.invocations == [("ResumeFunctionName", {"eventsOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
+
+
+def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    letter = {"waitpointId": "w1", "reason": "AccessDeniedException", "undone": "event"}
+    stack = StuckStack([letter], answer={"notPut": 1})
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter]
+    assert "EventBridge still rejects the event" in capsys.readouterr().out
+
+
+class TestNotices:
+    LETTER = {"waitpointId": "w1", "reason": "slack: channel_not_found", "undone": "notice"}  # noqa: RUF012 - stays as it is
+    STRAY = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}  # noqa: RUF012
+
+    @staticmethod
+    def stack(letter: dict[str, Any], answer: dict[str, Any]) -> StuckStack:
+        stack = StuckStack([letter], answer=answer)
+        stack.outputs["NoticesFunctionName"] = "NoticesFunctionName"
+        return stack
+
+    @pytest.mark.parametrize("letter", [LETTER, {"waitpointId": "w1", "undone": "notice"}], ids=["refused", "of the queue"])
+    def test_are_sent_without_a_look_at_the_timer_and_the_waiters_of_their_token(self, letter: dict[str, Any]) -> None:
+        stack = self.stack(letter, {"notSent": 0})
+
+        assert run(stack) == 0
+
+        assert stack.letters == []
+        assert stack.invocations == [("NoticesFunctionName", {"noticesOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
+
+    def test_that_are_refused_again_stay_in_the_queue(self, capsys: pytest.CaptureFixture[str]) -> None:
+        stack = self.stack(self.LETTER, {"notSent": 2})
+
+        assert run(stack) == 1
+
+        assert stack.letters == [self.LETTER]
+        assert "failed again: a channel still refuses the notices of w1" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(("failed", "left"), [([], 0), ([{"itemIdentifier": "w1"}], 1)])
+    def test_an_edit_of_one_message_in_slack_is_done_as_the_queue_asked_for_it(self, failed: list[Any], left: int) -> None:
+        stack = self.stack(self.STRAY, {"batchItemFailures": failed})
+
+        assert run(stack) == left
+
+        assert len(stack.letters) == left
+        [record] = stack.invocations[0][1]["Records"]
+        assert stack.invocations[0][0] == "NoticesFunctionName"
+        assert (record["eventSource"], json.loads(record["body"])) == ("aws:sqs", self.STRAY)
+
+    @pytest.mark.parametrize("letter", [LETTER, STRAY])
+    def test_stay_if_the_stack_tells_nobody_any_more(self, letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+        stack = StuckStack([letter, {"waitpointId": "w2", "reason": "AccessDenied"}])
+
+        assert run(stack) == 1
+
+        assert stack.letters == [letter]
+        said = " ".join(capsys.readouterr().out.split())
+        assert (
+            "nobody can be told of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or Teams" in said
+        )
+
+
+def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
+
+    assert run(stack) == 1
+
+    assert "redrive does not support" in capsys.readouterr().out
+
+
+def test_tokens_that_the_doctor_finished_are_counted() -> None:
+    stack = StuckStack(findings={**NOTHING_FOUND, "finished": 2})
+
+    deployed: Any = stack
+
+    assert str(command.redrive(deployed)) == "0 messages done, the doctor finished 2 tokens and left 0 undone, 0 left"
+    assert summary(stack.findings) == "3 items checked: 2 finished, 0 left undone"
+
+
+def test_tokens_that_the_doctor_counts_but_does_not_list_are_reported_as_left(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = StuckStack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
+
+    assert run(stack) == 3
+
+    assert "redrive again" in capsys.readouterr().out

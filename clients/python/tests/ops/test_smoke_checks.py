@@ -1,0 +1,504 @@
+"""The smoke test itself: a failed check never stops the others, and each reports what it saw or could not see."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from waitpoints_client.ops import smoke_checks, smoke_upkeep, smoke_waits
+from waitpoints_client.ops.caller import Caller, Pace, RawAnswer, Skipped, Unexpected
+from waitpoints_client.ops.deployed import Outputs
+from waitpoints_client.ops.smoke import Line, prove
+from waitpoints_client.ops.smoke_checks import Check
+
+
+@dataclass
+class FakeDeployed:
+    """Fakes of CloudWatch Logs, and of the functions that the checks invoke."""
+
+    name = "s"
+    is_local = True
+    messages: Sequence[str] = ()
+    answer: Any = None
+    """What an invoked function returns, or what invoking it raises."""
+    invoked: list[tuple[str, Any]] = field(default_factory=list)
+    outputs: Outputs = field(
+        default_factory=lambda: Outputs(DoctorFunctionName="doctor", ResumeFunctionName="resume", ApiUrl="http://x")
+    )
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def describe_stack_resource(self, **_: str) -> dict[str, Any]:
+        return {"StackResourceDetail": {"PhysicalResourceId": "the-log-group"}}
+
+    def get_paginator(self, operation: str) -> Any:
+        return self
+
+    def paginate(self, *, filterPattern: str = "", **_: Any) -> list[dict[str, Any]]:
+        words = re.findall('"(.+?)"', filterPattern)
+        found = [message for message in self.messages if all(word in message for word in words)]
+        return [{"events": [{"eventId": message, "timestamp": 0, "message": message} for message in found]}]
+
+    def invoke(self, function: str, payload: Any, seconds: int = 0) -> Any:
+        self.invoked.append((function, payload))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def caller(stack: FakeDeployed | None = None) -> Caller:
+    deployed: Any = stack or FakeDeployed()
+    made = Caller(deployed, "key", Pace(patience=0.01, stream=0.01, total=5))
+    made.tokens = ["waitpoint_1"]
+    return made
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(timezone.utc).isoformat()
+    monkeypatch.setattr(Caller, "retrieve", lambda *_: {"status": "COMPLETED", "createdAt": now})
+
+
+class TestTheReport:
+    @pytest.fixture
+    def proved(self) -> Callable[..., tuple[int, list[Line]]]:
+        def proved(*checks: Check, by: Caller | None = None) -> tuple[int, list[Line]]:
+            shown: list[Any] = []
+            status = prove(by or caller(), checks, shown.append)
+            return status, [line for line in shown if isinstance(line, Line)]
+
+        return proved
+
+    @staticmethod
+    def fails(*errors: Exception) -> Callable[[Caller], str]:
+        def run(_: Caller) -> str:
+            raise errors[0]
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (Unexpected("answered 500"), "answered 500"),
+            (KeyError("url"), "a response lacks 'url'"),
+            (RuntimeError("doctor failed"), "doctor failed"),
+            (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), "AccessDenied"),
+        ],
+    )
+    def test_a_failed_check_says_what_to_do_and_the_others_still_run(
+        self, error: Exception, said: str, proved: Callable[..., tuple[int, list[Line]]]
+    ) -> None:
+        status, lines = proved(Check("a", self.fails(error), "mend it"), Check("b", lambda _: "fine", ""))
+
+        assert (status, [line.outcome for line in lines]) == (1, ["failed", "ok"])
+        assert said in lines[0].figure
+        assert "mend it (docs/operation.md" in str(lines[0])
+
+    def test_a_check_is_skipped_when_one_it_depends_on_failed(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        first = Check("a", self.fails(Unexpected("no")), "")
+        status, lines = proved(first, Check("b", lambda _: "", "", "a"), Check("c", lambda _: "", "", "b"))
+
+        assert (status, [line.outcome for line in lines]) == (1, ["failed", "skipped", "skipped"])
+
+    def test_an_inconclusive_check_does_not_fail_the_run(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        status, [line] = proved(Check("a", self.fails(Skipped("later")), ""))
+
+        assert (status, line.outcome, line.figure) == (0, "skipped", "later")
+
+    def test_after_the_deadline_no_check_starts(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        late = caller()
+        late.started -= 10
+
+        status, [line] = proved(Check("a", lambda _: "ran", ""), by=late)
+
+        assert (status, line.outcome) == (1, "failed")
+        assert "ran" not in line.figure
+
+    def test_ctrl_c_still_cleans_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown: list[Any] = []
+        monkeypatch.setattr(Caller, "clean_up", lambda _: "all cleaned")
+
+        def interrupted(_: Caller) -> str:
+            raise KeyboardInterrupt
+
+        assert prove(caller(), [Check("a", interrupted, "")], shown.append) == 130
+        assert "all cleaned" in shown[-1]
+
+
+def of_lambda(kind: str, **record: str) -> str:
+    """What Lambda writes in the format JSON: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html"""
+    return json.dumps({"time": "2030-01-31T12:00:00.000Z", "type": kind, "record": {"requestId": "1", **record}})
+
+
+class TestTheClock:
+    @pytest.mark.parametrize(("is_local", "seconds"), [(True, (30, 120)), (False, (60, 480))])
+    def test_fits_where_the_stack_runs(self, is_local: bool, seconds: tuple[float, float]) -> None:
+        stack: Any = FakeDeployed()
+        stack.is_local, stack.read_api_key = is_local, lambda: "key"
+        made = Caller.of(stack)
+        assert (made.pace.patience, made.deadline - made.started) == pytest.approx(seconds)
+
+    @pytest.mark.parametrize(
+        ("measured", "says"),
+        [([[0.5], [9]], "late by 0.50 s"), ([[80], [0.2]], "late by 0.20 s"), ([[80], [11]], "11.00 s late")],
+    )
+    def test_a_late_timeout_is_tried_again(
+        self, monkeypatch: pytest.MonkeyPatch, measured: list[list[float]], says: str
+    ) -> None:
+        """Lambda may begin to read a new stream minutes later."""
+        monkeypatch.setattr(smoke_waits, "time_out_each", lambda _: measured.pop(0))
+        try:
+            said = smoke_waits.times_out(caller())
+        except Unexpected as error:
+            said = str(error)
+        assert said == says
+
+
+class TestAResumeByTheStream:
+    def test_is_made_by_settling_a_waiting_token_in_the_table(self, long: Callable[..., Caller]) -> None:
+        table = Table()
+        made = long(table)
+        smoke_waits.resumes_by_the_stream(made)
+
+        [update] = table.updates
+        values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
+        assert update["UpdateExpression"].startswith("SET #status = :completed, completedAt = :now, #output = :output")
+        assert update["ConditionExpression"] == "#status = :waiting"
+        assert (values[":completed"], values[":output"]) == ({"S": "COMPLETED"}, {"S": smoke_waits.PAYLOAD.decode()})
+        assert created <= int(values[":now"]["N"]) < created + 10_000
+
+    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
+            smoke_waits.resumes_by_the_stream(long(Table("AccessDeniedException")))
+
+
+class TestAPromptResume:
+    @pytest.mark.parametrize("fastest", [20, 700])
+    def test_fails_if_the_stream_made_each(self, long: Callable[..., Caller], fastest: int) -> None:
+        made = long(Table(), *({"lagMs": lag} for lag in (1100, fastest, 1400)))
+        if fastest == 20:
+            assert "settled to resumed p50 1100 ms" in smoke_waits.resumes_promptly(made)
+        else:
+            with pytest.raises(Unexpected, match="by the stream alone: after 700 ms"):
+                smoke_waits.resumes_promptly(made)
+
+
+class Table:
+    """The stack's table. An update of it raises `error`."""
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+        self.updates: list[dict[str, Any]] = []
+
+    def update_item(self, **update: Any) -> None:
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "UpdateItem")
+        self.updates.append(update)
+
+
+@pytest.fixture
+def long(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Caller]:
+    """Makes a caller whose tokens wait for an hour and have these waiters, and whose executions end with PAYLOAD."""
+
+    def long(table: Any, *waiters: dict[str, int]) -> Caller:
+        stack = FakeDeployed()
+        stack.outputs["TableName"] = "table"
+        made = caller(stack)
+        monkeypatch.setattr(stack, "client", lambda _: table)
+        monkeypatch.setattr(made, "create", lambda: {"id": "waitpoint_1"})
+        found = {"createdAt": "2030-01-31T12:00:00.000Z", "timeoutAt": "2030-01-31T13:00:00.000Z"}
+        monkeypatch.setattr(made, "retrieve", lambda _: {**found, "waiters": waiters or [{"lagMs": 1000}]})
+        monkeypatch.setattr(made, "start_waiting", lambda _: "the-execution")
+        monkeypatch.setattr(made, "post_callback", lambda *_: None)
+        monkeypatch.setattr(made, "wait_for_end", lambda *_: {"status": "SUCCEEDED", "output": smoke_waits.PAYLOAD.decode()})
+        return made
+
+    return long
+
+
+class TestALongTimeout:
+    def test_is_moved_only_as_it_was_read_and_beyond_what_a_round_sees(self, long: Callable[..., Caller]) -> None:
+        table = Table()
+        made = long(table)
+        smoke_waits.begins_a_long_timeout(made)
+
+        [update] = table.updates
+        values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
+        assert update["ConditionExpression"] == "#status = :waiting AND wakeAt = :was AND timeoutAt = :was"
+        assert values[":was"] == {"N": str(created + 3_600_000)}
+        assert 240_000 <= int(values[":soon"]["N"]) - created < 250_000
+        assert made.later == ({"id": "waitpoint_1"}, "the-execution")
+
+    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
+            smoke_waits.begins_a_long_timeout(long(Table("AccessDeniedException")))
+
+    def test_whose_token_has_changed_meanwhile_fails(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+            smoke_waits.begins_a_long_timeout(long(Table("ConditionalCheckFailedException")))
+
+    @pytest.mark.parametrize("seconds", [0.5, 11])
+    def test_fails_only_if_it_is_late(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        made = caller()
+        made.later = {"id": "waitpoint_1"}, "the-execution"
+        monkeypatch.setattr(smoke_waits, "measure_lateness", lambda *_: seconds)
+        if seconds < smoke_waits.LATE:
+            assert smoke_waits.times_out_after_long(made) == "late by 0.50 s"
+        else:
+            with pytest.raises(Unexpected, match=r"11\.00 s late"):
+                smoke_waits.times_out_after_long(made)
+
+    def test_and_a_revoked_key_are_all_that_the_quick_run_leaves_out(self) -> None:
+        left = [check.name for check in smoke_checks.CHECKS if check not in smoke_checks.QUICK]
+        assert left == ["begins a long timeout", "refuses a revoked key", "times out after long"]
+
+
+@dataclass
+class SwitchedStack(FakeDeployed):
+    """A stack whose mapping, schedule and TTL are in these states. A call of `denied` is refused."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    denied: str = ""
+
+    class QueueDoesNotExist(Exception):
+        """What SQS raises."""
+
+    exceptions = SimpleNamespace(QueueDoesNotExist=QueueDoesNotExist)
+
+    def __post_init__(self) -> None:
+        self.outputs |= {"TableName": "table", "DeadLetterQueueUrl": "https://queue"}
+
+    def list_physical_ids(self, kind: str) -> dict[str, str]:
+        return {f"the {kind.rpartition(':')[2]}": "its-id"}
+
+    def state(self, call: str, usual: str) -> str:
+        if call == self.denied:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, call)
+        return self.states.get(call, usual)
+
+    def get_event_source_mapping(self, **_: str) -> Any:
+        return {"State": self.state("GetEventSourceMapping", "Enabled")}
+
+    def get_schedule(self, **_: str) -> Any:
+        return {"State": self.state("GetSchedule", "ENABLED")}
+
+    def describe_time_to_live(self, **_: str) -> Any:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": self.state("DescribeTimeToLive", "ENABLED")}}
+
+    def get_queue_attributes(self, **_: Any) -> None:
+        if self.state("GetQueueAttributes", "") == "missing":
+            raise self.QueueDoesNotExist
+
+
+class TestWhatIsSwitchedOn:
+    def test_passes_if_all_is(self) -> None:
+        on = SwitchedStack(states={"GetEventSourceMapping": "Updating"})
+        assert smoke_upkeep.is_switched_on(caller(on)) == "mappings, schedules, TTL, dead-letter queue"
+
+    @pytest.mark.parametrize(
+        ("call", "state", "says"),
+        [
+            ("GetEventSourceMapping", "Disabled", "the EventSourceMapping is Disabled"),
+            ("GetEventSourceMapping", "Disabling", "the EventSourceMapping is Disabling"),
+            ("GetSchedule", "DISABLED", "the Schedule is DISABLED"),
+            ("DescribeTimeToLive", "DISABLED", "TTL of the table is off"),
+            ("GetQueueAttributes", "missing", "DeadLetterQueue does not exist"),
+        ],
+    )
+    def test_names_what_is_off(self, call: str, state: str, says: str) -> None:
+        with pytest.raises(Unexpected, match=f"^{says}$"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(states={call: state})))
+
+    def test_names_the_permission_without_which_it_cannot_see(self) -> None:
+        with pytest.raises(Skipped, match=r"^your credentials lack scheduler:GetSchedule$"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule")))
+
+    def test_sees_what_is_off_beside_what_it_cannot_see(self) -> None:
+        with pytest.raises(Unexpected, match="TTL"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule", states={"DescribeTimeToLive": "DISABLED"})))
+
+
+class TestTheLog:
+    def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
+        stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
+
+        assert smoke_upkeep.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
+
+    @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
+    def test_without_a_line_for_the_token_fails(self, messages: list[str]) -> None:
+        with pytest.raises(Unexpected, match="no log line about waitpoint_1 in the-log-group"):
+            smoke_upkeep.logs_no_error(caller(FakeDeployed(messages)))
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            '{"level":"INFO","task":"schedule","error":"ClientError"}',
+            "[ERROR] KeyError: 'x'",
+            '{"level":"ERROR"}',
+            "Traceback (most recent call last):",
+            "1 Task timed out after 20 s",
+            of_lambda("platform.runtimeDone", status="timeout"),
+            of_lambda("platform.report", status="error", errorType="Runtime.OutOfMemory"),
+            "REPORT RequestId: 1 Duration: 20000.00 ms Status: timeout",
+        ],
+    )
+    def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
+        as_logged = message.replace(" Duration", "\tDuration").replace(" Status", "\tStatus")  # Lambda writes tabs
+        with pytest.raises(Unexpected, match="1 log lines with an error") as failure:
+            smoke_upkeep.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
+
+        assert message in str(failure.value)
+
+
+class TestTheLogOfMetrics:
+    METRICS = '{"_aws": {}, "TokensCreated": [1.0]}'
+
+    @pytest.mark.parametrize("failed", ["", of_lambda("platform.report", status="timeout")])
+    def test_without_a_line_for_each_invocation_passes(self, failed: str) -> None:
+        stack = FakeDeployed(["waitpoint_1", self.METRICS, failed])
+
+        assert smoke_upkeep.logs_metrics_but_not_each_invocation(caller(stack)).startswith("1 lines of metrics, none of")
+
+    def test_without_metrics_fails(self) -> None:
+        with pytest.raises(Unexpected, match="no line of the metric TokensCreated"):
+            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed(["waitpoint_1"])))
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "START RequestId: 1 Version: $LATEST",
+            "REPORT RequestId: 1 Duration: 2.00 ms",
+            of_lambda("platform.start", version="1"),
+            of_lambda("platform.report", status="success"),
+        ],
+    )
+    def test_with_lambdas_own_line_fails_and_shows_it(self, message: str) -> None:
+        with pytest.raises(Unexpected, match="1 lines of Lambda's own") as failure:
+            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed([self.METRICS, message])))
+
+        assert message in str(failure.value)
+
+
+class TestDurableFunctions:
+    def test_with_a_boto3_that_knows_their_callbacks_passes(self) -> None:
+        stack = FakeDeployed(answer={"boto3": "1.42.1", "resumesDurableFunctions": True})
+
+        assert "1.42.1" in smoke_upkeep.can_resume_durable_functions(caller(stack))
+        assert stack.invoked == [("resume", {"runtime": True})]
+
+    def test_with_one_that_is_too_old_fails(self) -> None:
+        stack = FakeDeployed(answer={"boto3": "1.40.4", "resumesDurableFunctions": False})
+
+        with pytest.raises(Unexpected, match=r"1\.40\.4 does not know"):
+            smoke_upkeep.can_resume_durable_functions(caller(stack))
+
+
+class TestTheDoctor:
+    def test_with_findings_fails(self) -> None:
+        with pytest.raises(Unexpected, match="1 left undone"):
+            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "finished": 0, "undone": 1})))
+
+    def test_that_runs_too_long_is_skipped(self) -> None:
+        with pytest.raises(Skipped, match="run the doctor"):
+            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer=ReadTimeoutError(endpoint_url="x"))))
+
+
+class TestTheCaller:
+    @contextmanager
+    def answering(self, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("x-port", str(self.client_address[1]))
+                for name, value in {**headers, "content-length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.block_on_close = False  # a client keeps its connection
+            Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+
+    def test_keeps_its_connection(self) -> None:
+        with self.answering(200, {}, b"{}") as url:
+            made = caller()
+            ports = {made.request("GET", url).headers["x-port"] for _ in range(3)}
+        assert len(ports) == 1
+
+    def test_does_not_follow_redirects(self) -> None:
+        with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
+            assert caller().request("GET", url) == RawAnswer(307, b"")
+
+    def test_reports_the_apis_message(self) -> None:
+        with self.answering(401, {}, b'{"error": "Invalid API key"}') as url:
+            assert caller().request("GET", url).reason() == "401 Invalid API key"
+
+    def test_does_not_show_the_hash_of_an_unreachable_callback_url(self) -> None:
+        with pytest.raises(Unexpected, match="did not respond") as failure:
+            caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
+
+        assert "secret" not in str(failure.value)
+
+    def test_does_not_show_the_signature_of_an_unreachable_link(self) -> None:
+        with pytest.raises(Unexpected, match="/key did not respond") as failure:
+            caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
+
+        assert "secret" not in str(failure.value)
+
+    def test_removes_what_a_failed_check_has_made(self) -> None:
+        made, removed = caller(), list[str]()
+        with pytest.raises(KeyboardInterrupt), made.removed_after("the key", lambda: removed.append("the key")):
+            raise KeyboardInterrupt
+        assert removed == ["the key"]
+
+    def test_removes_nothing_of_what_it_might_not_make(self) -> None:
+        made = caller()
+        with pytest.raises(Skipped), made.removed_after("the secret", lambda: pytest.fail("there is none")):
+            raise Skipped("your credentials lack secretsmanager:CreateSecret")
+        assert made.left == []
+
+    def test_names_what_it_could_not_remove(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise Unexpected("DELETE answered 500")
+
+        made = caller()
+        made.tokens.clear()
+        with made.removed_after("the endpoint smoke-1", refuse):
+            pass
+        assert made.clean_up().endswith("; NOT removed: the endpoint smoke-1: DELETE answered 500")
+
+    def test_cleans_up_the_rest_when_one_item_fails(self) -> None:
+        class StepFunctions:
+            def __init__(self) -> None:
+                self.stopped: list[str] = []
+
+            def describe_execution(self, *, executionArn: str) -> Any:
+                if executionArn == "unknown":
+                    raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
+                return {"status": "SUCCEEDED" if executionArn == "ended" else "RUNNING"}
+
+            def stop_execution(self, *, executionArn: str, **_: Any) -> None:
+                self.stopped.append(executionArn)
+
+        made = caller()
+        made.step_functions, made.executions = StepFunctions(), ["unknown", "ended", "hangs"]
+
+        assert made.clean_up() == "1 (1 could not be checked) executions stopped, 0 waiting tokens completed"
+        assert made.step_functions.stopped == ["hangs"]

@@ -1,0 +1,128 @@
+"""The operator sees everything that is left undone, and one command finishes it once the cause is fixed."""
+
+import time
+
+import pytest
+
+from tests.e2e.api import Api
+from tests.e2e.durable import Durable
+from tests.e2e.ops import Operator
+from tests.e2e.permissions import denied, physical_name
+from tests.support.in_process.api_gateway import TOKENS
+from waitpoints_local.stack import Stack
+
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture
+def operator(stack: Stack) -> Operator:
+    return Operator(stack)
+
+
+def undelivered(api: Api) -> list[str]:
+    answer = api.request("GET", f"{TOKENS}?filter[undelivered]=true")
+    assert answer.status == 200, answer
+    return [token["id"] for token in answer.body["data"]]
+
+
+def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator, durable: Durable) -> None:
+    """A state machine and a durable function wait for the same token."""
+    token = api.create()
+    execution, durable_execution = api.start_waiting(token), durable.wait(token)
+    api.wait_until_registered(token, waiters=2)
+
+    resuming = ("AcceptCallback", "ResumeWaiters", "Doctor")
+    with denied(api.stack, "states:SendTask", *resuming), denied(api.stack, "lambda:SendDurable", *resuming):
+        assert api.callback(token, {"paid": True}).status == 200  # settled: the sender has done its part
+        until = time.monotonic() + PATIENCE
+        while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
+            assert time.monotonic() < until, "no dead letter"
+            time.sleep(0.2)
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
+        assert token["id"] in undelivered(api)
+        operator.set_back(token["id"], "completedAt", 61_000)
+        status, output = operator.run("doctor")
+        assert (status, token["id"] in output) == (2, True), output  # 2: make's status for a failed command
+        status, output = operator.run("redrive")
+        assert status != 0
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
+
+    time.sleep(1)
+    status, output = operator.run("redrive")
+    assert status == 0, output
+    assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+    assert durable.result(durable_execution) == ("SUCCEEDED", [{"ok": True, "output": {"paid": True}}])
+    assert token["id"] not in undelivered(api)
+    waiters = api.retrieve(token)["waiters"]
+    assert {waiter["execution"]: waiter["status"] for waiter in waiters} == {execution: "RESUMED", durable_execution: "RESUMED"}
+    status, output = operator.run("doctor")
+    assert token["id"] not in output
+
+
+def test_the_doctor_finishes_an_overdue_token(api: Api, operator: Operator) -> None:
+    token = api.create(timeout="1h")
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    operator.set_back(token["id"], "timeoutAt", 2 * 3_600_000)  # as if its timer had been lost
+
+    status, output = operator.run("doctor")
+
+    assert (status, token["id"] in output) == (0, False), output
+    assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
+
+
+def test_a_batch_that_the_stream_gave_up_on_is_read_again_by_one_command(api: Api, operator: Operator) -> None:
+    """That of a token of an older version: the function writes its `wakeAt`."""
+    mappings, table = api.stack.client("lambda"), api.stack.client("dynamodb")
+    schedule_timeouts = physical_name(api.stack, "ScheduleTimeouts")
+    mapping = mappings.list_event_source_mappings(FunctionName=schedule_timeouts)["EventSourceMappings"][0]["UUID"]
+    # The emulator gives up by age alone, and accepts an age under AWS's least of a minute.
+    mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=2)
+
+    created = api.create(timeout="1h")["id"]
+    key = {"id": {"S": created}, "item": {"S": "token"}}
+    old = table.get_item(TableName=api.stack.table_name, Key=key)["Item"]
+    del old["wakeAt"]
+    old["id"] = key["id"] = {"S": created[:-1] + ("1" if created[-1] == "0" else "0")}
+
+    def is_in_the_index() -> bool:
+        return "wakeAt" in table.get_item(TableName=api.stack.table_name, Key=key, ConsistentRead=True)["Item"]
+
+    with denied(api.stack, "dynamodb:", "ScheduleTimeouts"):
+        table.put_item(TableName=api.stack.table_name, Item=old)
+        until = time.monotonic() + PATIENCE
+        while not any("DDBStreamBatchInfo" in letter for letter in operator.dead_letters()):
+            assert time.monotonic() < until, "no dead letter"
+            time.sleep(0.2)
+        assert not is_in_the_index()
+
+    time.sleep(1)
+    status, output = operator.run("redrive")
+    assert status == 0, output
+    assert is_in_the_index()
+    mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=43_200)
+
+
+def test_a_key_makes_a_new_token_once_retention_has_removed_the_old_one(api: Api) -> None:
+    table = api.stack.client("dynamodb")
+    removed = api.create(idempotencyKey="older than retention")
+    table.delete_item(TableName=api.stack.table_name, Key={"id": {"S": removed["id"]}, "item": {"S": "token"}})
+    items = table.scan(
+        TableName=api.stack.table_name,
+        FilterExpression="tokenId = :id",
+        ExpressionAttributeValues={":id": {"S": removed["id"]}},
+        ProjectionExpression="id, #item",
+        ExpressionAttributeNames={"#item": "item"},
+    )["Items"]
+    table.update_item(
+        TableName=api.stack.table_name,
+        Key=items[0],
+        UpdateExpression="SET createdAt = createdAt - :retention",
+        ExpressionAttributeValues={":retention": {"N": str(30 * 86_400_000)}},
+    )
+
+    made = api.create(idempotencyKey="older than retention")
+
+    assert made["isCached"] is False
+    assert api.retrieve(made)["status"] == "WAITING"
+    assert api.create(idempotencyKey="older than retention") == {**made, "isCached": True}
