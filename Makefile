@@ -11,7 +11,7 @@ MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not 
 UV_VERSION := 0.13.9
 UV := .local/uv/bin/uv
 LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group
-WAITPOINTS := .local/client/bin/waitpoints
+WAITPOINTS := .local/local/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
 LINT_CODE := .venv/bin/zizmor -q --offline .github && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
@@ -26,7 +26,7 @@ help: ## List the commands
 
 ##@ Try it
 
-run: .local/local/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
+run: .local/local/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
 	@exec .local/local/bin/python -m tools.run
 
 durable: .local/local/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'
@@ -37,7 +37,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 ##@ Change it
 
-setup: .venv/ready .local/emulator/ready .local/local/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
+setup: .venv/ready .local/emulator/ready .local/local/ready .local/sam/ready .local/policies/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, and the fast tests of the stack
 	@.venv/bin/python -m tests.stages check
@@ -95,13 +95,13 @@ clean: ## Remove everything that these commands made
 deploy: .local/sam/ready ## Build the stack and deploy it to an environment of samconfig.toml, prod gradually (ENV=dev, staging, prod)
 	@.local/sam/bin/python -m tools.deploy
 
-smoke: .local/client/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
+smoke: .local/local/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
 	@$(WAITPOINTS) smoke $(NAMED) $(if $(QUICK),--quick)
 
-doctor: .local/client/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
+doctor: .local/local/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
 	@$(WAITPOINTS) doctor $(NAMED)
 
-redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
+redrive: .local/local/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
 	@$(WAITPOINTS) redrive $(NAMED)
 
 ##@ Measure it
@@ -126,7 +126,6 @@ $(UV):
 	@echo "Installing the development environment"
 	@$(UV) sync -q --frozen && touch $@
 
-.local/client/ready: clients/python/pyproject.toml
 .local/local/ready: clients/local/pyproject.toml clients/python/pyproject.toml
 .local/%/ready: uv.lock $(UV)
 	@echo "Installing the $* environment"

@@ -116,7 +116,7 @@ def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False, has_cha
 
   Create a token, POST to its callback URL, and look at it:
 
-    PATH="$PWD/.local/client/bin:$PATH"
+    PATH="$PWD/.local/local/bin:$PATH"
     ID=$(waitpoints create --timeout 1h --tag demo --quiet)
     curl -sw '\\n' -d '{{"approved": true}}' "$(waitpoints url "$ID")"
     waitpoints get "$ID"
@@ -158,8 +158,7 @@ _FOR_MAIL = """
 _FOR_CHAT = """
   Slack and Teams are a stand-in, which says what to type:
 
-    PYTHONPATH=clients/local/src \\
-      .local/client/bin/python -m waitpoints_local.slack_stand_in
+    .local/local/bin/python -m waitpoints_local.slack_stand_in
 """
 
 

@@ -75,7 +75,7 @@ echo the-queue
 def test_what_the_page_says_to_try_reaches_the_local_stack_and_no_other(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     local = tmp_path / ".local"
-    for program in (local / "sam" / "bin" / "sam", local / "client" / "bin" / "waitpoints", tmp_path / "aws"):
+    for program in (local / "sam" / "bin" / "sam", local / "local" / "bin" / "waitpoints", tmp_path / "aws"):
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(CALLED)
         program.chmod(0o700)

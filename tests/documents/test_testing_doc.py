@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from waitpoints_client.cli import try_machine
 
 from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines
 from tools.stack import ROOT
+from waitpoints_local.machine import printing
 
 WORDS = 1_000
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
@@ -38,6 +38,6 @@ def test_zizmor_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
 
 
 def test_the_table_has_every_event_and_the_version() -> None:
-    assert f"This is version {try_machine.VERSION}," in PAGE
+    assert f"This is version {printing.VERSION}," in PAGE
     assert {name for name in members() if name.isupper()} == {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
     assert len(members()) > 12

@@ -10,7 +10,7 @@ from typing import Any
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
-COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
+COMMAND = ROOT / ".local" / "local" / "bin" / "waitpoints"
 PATIENCE = 60  # seconds
 
 

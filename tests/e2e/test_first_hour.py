@@ -44,7 +44,7 @@ def run(stack: Stack, tmp_path: Path) -> Step:
     sam.chmod(0o700)
     (home := tmp_path / "home").mkdir()
     by_name = CommandLine(stack, home).by_name()
-    programs = (sam.parent, ROOT / ".local" / "sam" / "bin", ROOT / ".local" / "client" / "bin")
+    programs = (sam.parent, ROOT / ".local" / "sam" / "bin", ROOT / ".local" / "local" / "bin")
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     environment = by_name | {
         "AWS_DEFAULT_REGION": by_name["AWS_REGION"],

@@ -81,7 +81,7 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     """Run commands as in a clone with this stack."""
     (folder / ".local").mkdir(parents=True)
     (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
-    (folder / ".local" / "client").symlink_to(ROOT / ".local" / "client")
+    (folder / ".local" / "local").symlink_to(ROOT / ".local" / "local")
     (folder / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run(["sh", "-eu"], input=text, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")

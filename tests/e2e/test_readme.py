@@ -153,7 +153,7 @@ def clone(stack: Stack, tmp_path: Path) -> Path:
     """A folder as a clone in which `make run` serves, with the files that the README's reader has saved."""
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
-    (tmp_path / ".local" / "client").symlink_to(ROOT / ".local" / "client")
+    (tmp_path / ".local" / "local").symlink_to(ROOT / ".local" / "local")
     (tmp_path / "page.json").write_text(SNIPPETS["page"])
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path

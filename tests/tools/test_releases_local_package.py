@@ -34,7 +34,7 @@ def test_the_package_needs_the_emulator_and_what_the_layers_hold() -> None:
 
 
 def test_it_needs_the_client_of_its_own_version() -> None:
-    assert f"waitpoints-client[aws,yaml]=={PROJECT['version']}" in PROJECT["dependencies"]
+    assert f"waitpoints-client[aws]=={PROJECT['version']}" in PROJECT["dependencies"]
 
 
 def test_it_runs_where_the_functions_do() -> None:
@@ -55,6 +55,6 @@ def test_the_wheel_is_pure_the_same_each_time_and_has_the_stack(tmp_path: Path) 
     with zipfile.ZipFile(wheels[0]) as wheel:
         names = set(wheel.namelist())
         assert wheel.read("waitpoints_local/content/functions.zip") == b"code"
-    modules = {f"waitpoints_local/{path.name}" for path in (PACKAGE / "waitpoints_local").glob("*.py")}
+    modules = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "waitpoints_local").rglob("*.py")}
     assert names >= {*modules, "waitpoints_local/py.typed", "waitpoints_local/content/template.yaml"}
     assert not [name for name in names if "/test_" in name or "/tests/" in name or "__pycache__" in name]

@@ -1,7 +1,6 @@
 """A state machine in JSON, in YAML, and in a template."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ def test_json_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 def test_yaml_is_read_as_the_same_json(tmp_path: Path) -> None:
-    pytest.importorskip("yaml")
     path = tmp_path / "m.yaml"
     path.write_text("StartAt: A\nStates:\n  A:\n    Type: Wait\n    Timestamp: 2030-01-31T00:00:00Z\n    End: true\n")
     wait = {"Type": "Wait", "Timestamp": "2030-01-31T00:00:00Z", "End": True}
@@ -38,19 +36,11 @@ def test_yaml_is_read_as_the_same_json(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_in_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    pytest.importorskip("yaml")
     path = tmp_path / "m.yml"
     path.write_text(text)
     with pytest.raises(Unusable) as refused:
         load(str(path))
     assert said in str(refused.value)
-
-
-def test_without_pyyaml_the_message_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yaml", None)  # as if it was not installed
-    (tmp_path / "m.yaml").write_text("a: 1")
-    with pytest.raises(Unusable, match=r'pip install "waitpoints-client\[yaml\]", or write JSON'):
-        load(str(tmp_path / "m.yaml"))
 
 
 def template(**machines: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner, Result
-from waitpoints_client import APIConnectionError, Waitpoints
+from waitpoints_client import APIConnectionError, Waitpoints, local_stacks
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
 from waitpoints_client.ops.deployed import Outputs
@@ -182,7 +182,7 @@ def fake() -> FakeWaitpoints:
 def stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
     stack = TriedStack(fake.client())
     monkeypatch.setattr(stacks, "read_local_stack", lambda _: stack)
-    monkeypatch.setattr(stacks, "find_local_file", lambda: tmp_path / "stack.json")
+    monkeypatch.setattr(local_stacks, "find", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
     monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
@@ -890,6 +890,6 @@ def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
 
 
 def test_it_runs_on_the_local_stack_only(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "find_local_file", lambda: None)
+    monkeypatch.setattr(local_stacks, "find", lambda: None)
     assert "runs on a local stack only: start one with `waitpoints up` or `make run`" in run(PASSES).stderr
     assert "No such option: --stack" in run(PASSES, "--stack", "production").stderr

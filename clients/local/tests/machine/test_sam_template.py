@@ -127,7 +127,6 @@ def test_an_express_machine_that_waits_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_short_forms_of_yaml_are_the_long_ones(tmp_path: Path) -> None:
-    pytest.importorskip("yaml")
     (tmp_path / "template.yaml").write_text(
         """
         Parameters: {WaitFunctionName: {Type: String}}

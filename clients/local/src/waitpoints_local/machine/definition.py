@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from waitpoints_client.cli.problems import USAGE, CommandProblem
+
 WAITING = ".waitForTaskToken"
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}|(?<![^:])<([A-Z]\w*)>(?=:|\Z)")
 """`${Name}` anywhere in a text; `<Name>` as a whole text, or as the end of an ARN."""
@@ -15,8 +17,11 @@ _INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _USUAL = ("WaitFunctionName", "CreateFunctionName", "CompleteFunctionName")
 
 
-class Unusable(Exception):
+class Unusable(CommandProblem):
     """The definition or its input cannot be used. The message says where and why, in one sentence."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, USAGE)
 
 
 @dataclass(frozen=True)

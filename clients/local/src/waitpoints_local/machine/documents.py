@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from waitpoints_local.machine.definition import Unusable, parse
+from waitpoints_local.machine.yaml_loader import Loader
 
 _YAML = (".yaml", ".yml", ".template")
 
@@ -31,13 +34,6 @@ def read_document(path: Path) -> Any:
 
 def parse_yaml(text: str, source: str) -> Any:
     """Parse YAML as SAM does. An intrinsic function's short form, such as !Ref, becomes its long one. Raises Unusable."""
-    try:
-        import yaml  # noqa: PLC0415 - only for YAML
-    except ModuleNotFoundError:
-        install = 'pip install "waitpoints-client[yaml]"'
-        raise Unusable(f"{source} is YAML, which needs PyYAML, of the extra yaml: {install}, or write JSON") from None
-    from waitpoints_local.machine.yaml_loader import Loader  # noqa: PLC0415 - needs PyYAML
-
     try:
         found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
         json.dumps(found, allow_nan=False)

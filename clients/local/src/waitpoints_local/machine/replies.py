@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from waitpoints_client.cli import arguments
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 from waitpoints_local.machine.answers import Answer, Answers, TimeOut, To
 from waitpoints_local.machine.stand_ins import Fails, Returns, Script, Turn
@@ -36,7 +36,7 @@ def parse_answers(answers: Iterable[str], time_outs: Iterable[str], waiting: Map
 
 def _refuse_wrong(found: "Answers", waiting: Mapping[str, int], option: str) -> None:
     if problem := found.find_wrong(waiting):
-        raise CommandProblem(f"{option}: {problem}", arguments.USAGE)
+        raise CommandProblem(f"{option}: {problem}", USAGE)
 
 
 def _parse_answer(text: str, waiting: Mapping[str, int]) -> tuple[To, Any]:
@@ -49,7 +49,7 @@ def _parse_answer(text: str, waiting: Mapping[str, int]) -> tuple[To, Any]:
         return To(), arguments.read_json(text, "--answer")
     named = _split_any_name(text)
     if named is None:
-        raise CommandProblem(f"--answer {text} has another form than {_ANSWER_FORMS}", arguments.USAGE)
+        raise CommandProblem(f"--answer {text} has another form than {_ANSWER_FORMS}", USAGE)
     return _to(named), None  # of a state that does not exist, as is said then
 
 
@@ -77,7 +77,7 @@ def parse_stand_ins(texts: Iterable[str]) -> dict[str, Script]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not (sign and name and value):
-            raise CommandProblem(f"--stand-in {text} has another form than {_STAND_IN_FORMS}", arguments.USAGE)
+            raise CommandProblem(f"--stand-in {text} has another form than {_STAND_IN_FORMS}", USAGE)
         found.setdefault(name, []).append(_parse_turn(name, value))
     return dict(found)
 
@@ -87,7 +87,7 @@ def _parse_turn(name: str, value: str) -> Turn:
         failure = _FAILURE.fullmatch(value)
         if failure is None:
             example = f'"{name}=fails PaymentDeclined" or "{name}=fails PaymentDeclined: a message"'
-            raise CommandProblem(f"--stand-in {name}={value} has another form than {example}", arguments.USAGE)
+            raise CommandProblem(f"--stand-in {name}={value} has another form than {example}", USAGE)
         return Fails(failure["name"], failure["message"]) if failure["message"] else Fails(failure["name"])
     return Returns(arguments.read_json(value, f"--stand-in {name}=…"))
 

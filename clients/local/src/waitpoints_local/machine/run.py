@@ -77,6 +77,8 @@ class MachineRun:
     """The token of its input."""
     page: Any = None
     """The page of the token that is created for it."""
+    given: Any = None
+    """Its input, before the token was added."""
     answers: Answers = field(default_factory=Answers)
     """What its tokens are answered as soon as they can be."""
     machine: str = ""
@@ -111,6 +113,7 @@ class MachineRun:
 
         Raises Unusable if the input has no room for a token.
         """
+        self.given = value
         if isinstance(value, dict) and isinstance(value.get("token"), dict) and "id" in value["token"]:
             self.token = self.waitpoints.get(str(value["token"]["id"]))
             return value

@@ -1,4 +1,4 @@
-"""YAML as SAM reads it: with the short forms of intrinsic functions, and with dates as texts. Needs PyYAML."""
+"""YAML as SAM reads it: with the short forms of intrinsic functions, and with dates as texts."""
 
 from typing import Any
 

@@ -8,12 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client.options import NotifyOptions, Verify
-
-USAGE = 2
 
 
 def read_content(argument: str) -> str:
@@ -104,6 +102,14 @@ def _example(text: str) -> str:
         return f"@{text} to read the file"
     is_word = text.strip() and not text.lstrip().startswith(("{", "["))
     return f"'{json.dumps(text.strip())}' for a text" if is_word and len(text) < 40 else """'{"approved": true}', for example"""
+
+
+def parse_named(text: str, option: str) -> tuple[str, str]:
+    """Return the name and the value of NAME=VALUE."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise CommandProblem(f"{option} {text} has another form than NAME=VALUE", USAGE)
+    return name, value
 
 
 def parse_verify(argument: str) -> "Verify":

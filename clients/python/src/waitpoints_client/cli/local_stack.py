@@ -2,15 +2,13 @@
 
 import shlex
 import signal
-import sys
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waitpoints_client import local_stacks
-from waitpoints_client.cli import show, stacks
+from waitpoints_client.cli import arguments, show, stacks
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, option
 from waitpoints_client.cli.problems import CommandProblem
@@ -53,8 +51,8 @@ def up(
     forgotten at the end. Other commands find it from any folder. If several run, they find the one that was started last, or
     the one whose file WAITPOINTS_LOCAL names.
     """
-    serving, folder = _load(), _folder()
-    wanted = dict(map(_parameter, parameters or ()))
+    serving, folder = stacks.import_local("serving"), _folder()
+    wanted = dict(arguments.parse_named(text, "--parameters") for text in parameters or ())
     end_in_order()
     steps = Steps()
     try:
@@ -75,7 +73,7 @@ def down(
     as_json: Json = False,
 ) -> None:
     """End the stack of `waitpoints up`, and forget all that is in it."""
-    serving, folder = _load(), _folder()
+    serving, folder = stacks.import_local("serving"), _folder()
     ports = [stack.port for stack in serving.find_all(folder)]
     if port is None and len(ports) > 1 and not every:
         named = ", ".join(map(str, ports))
@@ -94,10 +92,7 @@ def env(as_json: Json = False) -> None:
 
     eval "$(waitpoints env)" sets them. Their keys open this stack alone, until it ends.
     """
-    path = stacks.find_local_file()
-    if path is None:
-        raise CommandProblem(f"This is for a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
-    described = local_stacks.read(path)
+    described = local_stacks.read(stacks.find_local("This is for a local stack"))
     variables = {name: described.get(key, "") for name, key in VARIABLES.items()}
     if as_json:
         show.value(variables)
@@ -124,21 +119,8 @@ class Steps:
         self._what = ""
 
 
-def _load() -> Any:
-    """Return the module of the package that serves. Raises CommandProblem if the package is missing."""
-    try:
-        return import_module("waitpoints_local.serving")
-    except ModuleNotFoundError as missing:
-        if missing.name != "waitpoints_local":
-            raise
-        problem = "This needs the package waitpoints-local"
-        if sys.version_info[:2] != (3, 13) or sys.platform not in ("linux", "darwin"):
-            problem += ", which needs Python 3.13 on Linux or macOS"
-        raise CommandProblem(f"{problem}: run `pip install waitpoints-local`") from None
-
-
 def _folder() -> "Path":
-    serving = _load()
+    serving = stacks.import_local("serving")
     try:
         folder: Path = serving.choose_folder()
     except serving.LocalError as error:
@@ -146,13 +128,6 @@ def _folder() -> "Path":
     if folder != (first := local_stacks.folders()[0]):
         show.note(f"{first} cannot be written, so the stack's files are in {folder}")
     return folder
-
-
-def _parameter(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise CommandProblem(f"--parameters {text} has another form than NAME=VALUE", 2)
-    return name, value
 
 
 def _serve(served: "AbstractContextManager[Any]", folder: "Path", steps: Steps, as_json: bool) -> None:

@@ -11,13 +11,12 @@ import typer
 from waitpoints_client import local_stacks
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.options import Json, add, argument, option
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from email.message import EmailMessage
 
-WRONG_USAGE = 2
 COLUMNS = ("MAIL", "SENT", "TO", "SUBJECT")
 NO_MAILS = (
     "No mails yet. They are sent for tokens with `notify`, if the stack has a sender: "
@@ -65,10 +64,7 @@ class Mail:
 
 def read_mails() -> list[Mail]:
     """Return the mails that the local stack has sent, the first one first. Raises CommandProblem without a stack."""
-    path = stacks.find_local_file()
-    if path is None:
-        raise CommandProblem(f"This shows the mails of a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
-    described = local_stacks.read(path)
+    described = local_stacks.read(stacks.find_local("This shows the mails of a local stack"))
     sent = [record for records in _read(described).values() for record in records if "Raw" in record]
     sent.sort(key=lambda record: record["Timestamp"])
     return [_mail(number, record, described.get("public_url", described["api_url"])) for number, record in enumerate(sent, 1)]
@@ -112,7 +108,7 @@ def _find(mails: list[Mail], number: int | None) -> Mail:
     if number is None:
         return mails[-1]
     if not 1 <= number <= len(mails):
-        raise CommandProblem(f"There is no mail {number}: the outbox has 1 to {len(mails)}", WRONG_USAGE)
+        raise CommandProblem(f"There is no mail {number}: the outbox has 1 to {len(mails)}", USAGE)
     return mails[number - 1]
 
 

@@ -10,6 +10,8 @@ import typer
 
 from waitpoints_client.cli import show
 
+USAGE = 2
+"""The exit status of a command whose arguments cannot be used."""
 SERVED: list[str] = []
 """The URL of the local stack, if this command uses it."""
 
@@ -96,7 +98,7 @@ def status_of(error: Exception) -> int:
     """Return the exit status for any error."""
     if isinstance(error, CommandProblem):
         return error.status
-    return 2 if _is_about_an_argument(error) or isinstance(error, (*_unusable(),)) else 1
+    return USAGE if _is_about_an_argument(error) else 1
 
 
 def _is_about_an_argument(error: Exception) -> bool:
@@ -110,10 +112,3 @@ def _reported() -> Iterator[type[Exception]]:
         yield errors.WaitpointsError
     if deployed := sys.modules.get("waitpoints_client.ops.deployed"):
         yield from (deployed.NotFound, *deployed.PROBLEMS)
-    yield from _unusable()
-
-
-def _unusable() -> Iterator[type[Exception]]:
-    """Yield the error of a definition, if this command reads one."""
-    if definition := sys.modules.get("waitpoints_local.machine.definition"):
-        yield definition.Unusable

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.arguments import USAGE, read_content, read_standard_input
+from waitpoints_client.cli.arguments import read_content, read_standard_input
 from waitpoints_client.cli.options import Command, Json, Stack, add, argument, group, option
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waitpoints_client import local_stacks
 from waitpoints_client.cli.problems import SERVED, CommandProblem
@@ -24,11 +26,11 @@ def find_client(name: str | None) -> "Waitpoints":
         return make_client(find_stack(name))
     if given := read_environment():
         return Waitpoints(*given)
-    if path := find_local_file():
+    if path := local_stacks.find():
         return read_local_client(path)
     raise CommandProblem(
         "No stack: start one with `waitpoints up` or `make run`, name one in your AWS account with --stack, or set "
-        f"WAITPOINTS_URL and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {nowhere()}"
+        f"WAITPOINTS_URL and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {local_stacks.nowhere()}"
     )
 
 
@@ -55,33 +57,30 @@ def find_stack(name: str | None) -> "Deployed":
     Deployed = import_deployed()  # noqa: N806 - the class
     if name is not None:
         return Deployed.named(name)
-    if path := find_local_file():
+    if path := local_stacks.find():
         described = local_stacks.read(path)
         SERVED[:] = [described["endpoint_url"]]
         return Deployed.local(described)
     raise CommandProblem(
         "No stack: start one with `waitpoints up` or `make run`, or name one in your AWS account with --stack (with make, "
-        f"STACK=name); no --stack is given, and {nowhere()}"
+        f"STACK=name); no --stack is given, and {local_stacks.nowhere()}"
     )
 
 
 def note_local_key(stack: "Deployed", key: str) -> None:
     """Write a new API key of the stack on this machine into the file in which other commands find it."""
-    found = find_local_file()
+    found = local_stacks.find()
     for path in found.parent.glob("stack*.json") if found else ():
         described = json.loads(path.read_text())
         if described["endpoint_url"] == stack.endpoint.get("endpoint_url"):
             path.write_text(json.dumps({**described, "api_key": key}, indent=2) + "\n")
 
 
-def find_local_file() -> Path | None:
-    """Return the file in which `waitpoints up` or `make run` describes its stack, or None."""
-    return local_stacks.find()
-
-
-def nowhere() -> str:
-    """Say where no local stack was found."""
-    return local_stacks.nowhere()
+def find_local(only: str) -> Path:
+    """Return the file of the stack on this machine. Raises CommandProblem, which begins with what is for such a stack only."""
+    if path := local_stacks.find():
+        return path
+    raise CommandProblem(f"{only}: start one with `waitpoints up` or `make run` ({local_stacks.nowhere()})")
 
 
 def read_environment() -> tuple[str, str] | None:
@@ -128,3 +127,16 @@ def import_deployed() -> "type[Deployed]":
             'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
         ) from None
     return Deployed
+
+
+def import_local(module: str) -> Any:
+    """Return a module of the package waitpoints-local. Raises CommandProblem if the package is missing."""
+    try:
+        return import_module(f"waitpoints_local.{module}")
+    except ModuleNotFoundError as missing:
+        if missing.name != "waitpoints_local":
+            raise
+        problem = "This needs the package waitpoints-local"
+        if sys.version_info[:2] != (3, 13) or sys.platform not in ("linux", "darwin"):
+            problem += ", which needs Python 3.13 on Linux or macOS"
+        raise CommandProblem(f"{problem}: run `pip install waitpoints-local`") from None

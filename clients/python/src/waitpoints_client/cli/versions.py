@@ -2,6 +2,7 @@
 
 import re
 
+from waitpoints_client import local_stacks
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.problems import CommandProblem, sentence
 from waitpoints_client.version import __version__
@@ -32,7 +33,7 @@ def _find_stack(name: str | None) -> tuple[str, str] | None:
     """Return where the stack is and its version, or None if there is none. Raises an error that `sentence` can tell."""
     if name is None and stacks.read_environment():
         return _ask_console()
-    if name is None and not stacks.find_local_file():
+    if name is None and not local_stacks.find():
         return None
     from waitpoints_client.ops.versions import version_of
 

@@ -1,0 +1,131 @@
+"""What `waitpoints try` prints: lines for a person, or a JSON object for each event."""
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from waitpoints_client import Token
+from waitpoints_client.cli import show
+
+from waitpoints_local.machine.fitting_output import Completion
+from waitpoints_local.machine.history import Event, Place
+
+VERSION = 1
+"""Of the events of --json. A member or an event that is added changes nothing; one that goes or means something else does."""
+INDENT = " " * 12
+_COLOURS = {"SUCCEEDED": "32", "failed": "31", "FAILED": "31", "TIMED_OUT": "31", "ABORTED": "31"}
+
+
+@dataclass
+class Printed:
+    """What a person has read so far: a place and an error are not said twice in a row."""
+
+    start: datetime | None = None
+    place: Place | None = None
+    why: str = ""
+
+    def line(self, event: Event) -> Iterator[str | show.Styled]:
+        """Yield the parts of what is printed about an event."""
+        self.start = self.start or event.at
+        if event.completion:
+            yield _how_to_complete(event.completion, self._elsewhere(event))
+            return
+        yield show.Styled("2", f"{(event.at - self.start).total_seconds():8.2f} s")
+        why = _why(event)
+        why, self.why = (event.error or "") if why == self.why else why, why
+        if event.is_the_end:
+            yield from ("  ", show.Styled(_COLOURS[event.kind], event.kind), f" {why}" if why else "")
+            yield f"\n{json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)}" if event.output else ""
+        elif event.kind == "entered":
+            self.place = event.place
+            yield from ("  ", show.Styled("1", _named(event.place)))
+        else:
+            yield f"    {self._elsewhere(event)}"
+            yield show.Styled("31", f"{event.kind} {why}") if why else _done(event)
+            if event.token and event.kind == "waits":
+                yield f" for {event.token.id}, which is {event.token.status}"
+
+    def _elsewhere(self, event: Event) -> str:
+        """Name the event's place, if the line before it is about another one."""
+        return "" if event.place.state is None or event.place == self.place else f"{_named(event.place)}: "
+
+
+def _done(event: Event) -> str:
+    if event.answer:
+        by = f" as {show.cell(event.answer.approver)}" if event.answer.approver else ""
+        return f"answered{by} with {show.cell(show.json_text(event.answer.value))}"
+    return "times out now" if event.kind == "expired" else event.kind
+
+
+def _named(place: Place) -> str:
+    items = f", item {'.'.join(map(str, place.items))}" if place.items else ""
+    return f"{show.cell(place.state or '')}{items}"
+
+
+def _how_to_complete(completion: Completion, place: str) -> str:
+    opened = [*(f"{place}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
+    pasted = [f"{place}To complete {completion.token.id}, paste this into another terminal:"]
+    missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
+    lines = [*(opened if completion.has_page else pasted), *missing, "", command(completion)]
+    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
+
+
+def _how_to_open(token: Token) -> list[str]:
+    """Return who opens what: each of those who may answer the page has a link of their own."""
+    links = {link.approver: link.url for link in token.links}
+    return [f"As {show.cell(it.id)}, open {links[it.id]}" for it in token.still_asked] or [f"Open {token.url}"]
+
+
+def _why(event: Event) -> str:
+    """Return an error with its cause. If the cause is a function's JSON, only its message is shown."""
+    cause = event.cause or ""
+    try:
+        found = json.loads(cause)
+        cause = str(found["errorMessage"])
+    except (ValueError, TypeError, KeyError):
+        pass
+    return show.cell(": ".join(part for part in (event.error, cause) if part))
+
+
+def as_value(event: Event) -> dict[str, Any]:
+    """Return an event as JSON, without what is absent."""
+    version = {"version": VERSION} if event.kind == "started" else {}
+    at = event.at.isoformat(timespec="milliseconds")
+    named = {"state": event.place.state, "items": list(event.place.items) or None, "token": _token_value(event)}
+    named |= {"error": event.error, "cause": event.cause, "as": event.answer.approver if event.answer else None}
+    given = {"answer": event.answer.value} if event.answer else {}
+    texts = {"input": event.input, "output": event.output}
+    values = {name: json.loads(text) for name, text in texts.items() if text}
+    told = {name: value for name, value in named.items() if value is not None}
+    return {"event": event.kind, **version, "at": at, **told, **given, **values}
+
+
+def _token_value(event: Event) -> dict[str, Any] | None:
+    if event.token and event.kind == "waits":
+        return {"id": event.token.id, "status": event.token.status}
+    if event.token:
+        return {"id": event.token.id}
+    if event.completion is None:
+        return None
+    token, missing = event.completion.token, event.completion.missing
+    made = {"fits": event.completion.output, **({"missing": list(missing)} if missing else {})}
+    links = {"links": [show.as_value(link) for link in token.links]} if token.links else {}
+    return {"id": token.id, "url": token.url, **links, **made, "command": command(event.completion)}
+
+
+def command(completion: Completion) -> str:
+    """Return the line that completes a token: with its URL alone if that does it."""
+    data = shlex.quote(json.dumps(completion.output, ensure_ascii=False))
+    if completion.by_post:
+        return f"curl -sw '\\n' -d {data} {shlex.quote(completion.token.url)}"
+    return f"{_program()} complete {completion.token.id} {data}"
+
+
+def _program() -> str:
+    """Return the word that runs this program in another terminal."""
+    return "waitpoints" if shutil.which("waitpoints") else shlex.quote(sys.argv[0])
