@@ -34,7 +34,6 @@ NOT_FOR_IT = {
     "complete_waitpoint_token_callback_v1",  # the URL is for others
     "show_waitpoint_token_callback_v1",
     "accept_delivery_v1",
-    "wait_for_waitpoint_token_v1",  # the SDK's own
 }
 CALLS = (
     calls.create(),

@@ -236,7 +236,6 @@ def wait_for_a_large_output_that_is_there(world: World) -> None:
 
 @of("retrieve_token")
 @of("list_tokens")
-@of("wait_in_run")
 @of("get_packet")
 def look_at_a_large_output(world: World) -> None:
     token = world.create()
@@ -244,7 +243,6 @@ def look_at_a_large_output(world: World) -> None:
     shown = api(world, "GET", f"{TOKENS}/{token['id']}")
     assert shown["output"] == LARGE
     assert [it["id"] for it in api(world, "GET", TOKENS)["data"]] == [token["id"]]
-    api(world, "POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
     api(world, "GET", f"/api/v1/packets/{stored_at(token['id'])}")
 
 
@@ -319,7 +317,6 @@ def keep_an_endpoint(world: World) -> None:
 @of("list_tokens")
 @of("complete_token")
 @of("complete_by_key")
-@of("wait_in_run")
 @of("get_packet")
 @of("put_endpoint")
 @of("list_endpoints")
@@ -342,7 +339,6 @@ def use_a_named_key(world: World) -> None:
     use("GET", token)
     use("GET", TOKENS)
     use("POST", COMPLETE_KEY, {"idempotencyKey": "order"})
-    use("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{token.rpartition('/')[2]}/wait")
     use("GET", f"/api/v1/packets/{stored_at(token.rpartition('/')[2])}")
     use("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none"})
     use("GET", ENDPOINTS)

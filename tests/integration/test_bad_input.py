@@ -51,7 +51,6 @@ BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
     "create again: over the limit": (413, "POST", TOKENS, b"x" * 70_000, None),
     "create again: no key": (401, "POST", TOKENS, {"idempotencyKey": "{id}"}, NOBODY),
     "retrieve: wrong key": (401, "GET", TOKENS + "/{id}", None, {"authorization": "wrong"}),
-    "wait: no key": (401, "POST", "/engine/v1/runs/run_1/waitpoints/tokens/{id}/wait", None, NOBODY),
     "nowhere": (404, "POST", TOKENS + "/{id}/cancel", None, None),
 }
 

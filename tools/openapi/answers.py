@@ -253,10 +253,6 @@ class CompleteWaitpointKeyResponse(AnswerModel):
     )
 
 
-class WaitForWaitpointTokenResponse(AnswerModel):
-    success: Literal[True]
-
-
 class PublicTokenClaims(AnswerModel):
     """The claims that the SDK signs into public access tokens."""
 

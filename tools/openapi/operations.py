@@ -367,18 +367,6 @@ OPERATIONS = (
         is_page=True,
     ),
     Operation(
-        "POST",
-        "/engine/v1/runs/{run}/waitpoints/tokens/{waitpointId}/wait",
-        "wait_for_waitpoint_token_v1",
-        "Answer the first call of the SDK's `wait.forToken`",
-        "The first call of the SDK's `wait.forToken`, which then learns the outcome by retrieving the token. State machines do "
-        "not need it.",
-        answers.WaitForWaitpointTokenResponse,
-        {401: UNAUTHENTICATED, 404: NOT_FOUND},
-        parameters=(Parameter("path", "run", "The SDK's own run id.", "run_1234", {"minLength": 1}), WAITPOINT_ID),
-        scope="read",
-    ),
-    Operation(
         "GET",
         "/api/v1/packets/{path}",
         "get_packet_v1",

@@ -342,11 +342,10 @@ class TestOneToken:
         return {
             "retrieve": lambda headers: api.get(f"{TOKENS}/{token_id}", headers),
             "packet": lambda headers: api.get(f"/api/v1/packets/{name}", headers),
-            "wait in a run": lambda headers: api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token_id}/wait", {}, headers),
             "move its timeout": lambda headers: api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": "2h"}, headers),
         }
 
-    NEEDS: Mapping[str, str] = {"retrieve": "read", "packet": "read", "wait in a run": "read", "move its timeout": "create"}
+    NEEDS: Mapping[str, str] = {"retrieve": "read", "packet": "read", "move its timeout": "create"}
 
     @pytest.mark.parametrize("route", NEEDS)
     @pytest.mark.parametrize("end", ["waits", "has ended"])

@@ -18,7 +18,7 @@ LeadsToApi = Callable[[str, str], Any]
 
 ONE_MORE_HOST = "WAITPOINTS_HOST"
 """The variable of the emulator's environment that names it."""
-API_PATHS = ("/api/v1/", "/engine/v1/", "/console")
+API_PATHS = ("/api/v1/", "/console")
 API_BY_PATH = "/_aws/execute-api/"
 OTHER_HOST = (
     "The local stack answers at 127.0.0.1, localhost and domains that a stack has made, not at another Host. "

@@ -2,7 +2,7 @@
 
 MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<id>.execute-api.localhost`. Neither makes
 a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
-`/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
+`/api/v1/` and `/console` are therefore rewritten to the first form.
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
