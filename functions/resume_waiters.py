@@ -22,7 +22,7 @@ from waitpoints.stream import unreadable
 from waitpoints.stream.unreadable import token_id_of
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "noticing")
+services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "notice_filter")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -31,9 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         if name in event:
             return command(event[name])
     # events and notices first: they take a few requests, while waiters that cannot be resumed may take all the time
-    announcer, noticing = services.announcer, services.noticing
+    announcer, noticing = services.announcer, services.notice_filter
     again = announcer.announce(event["Records"]) if announcer else []
-    again += noticing.ask_for_looks([it for it in event["Records"] if is_settled(image_of(it))]) if noticing else []
+    again += noticing.enqueue([it for it in event["Records"] if is_settled(image_of(it))]) if noticing else []
     failed: list[Any] = [{"itemIdentifier": number} for number in dict.fromkeys(again)]
     if left := find_unfinished(event["Records"]):
         answer = process_partial_response({"Records": left}, record_handler, stream, context)

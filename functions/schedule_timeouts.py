@@ -13,14 +13,14 @@ from waitpoints.stream import unreadable
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
-services.build_at_start("waking", "noticing")
+services.build_at_start("waking", "notice_filter")
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     numbers: dict[str, str] = {}
     tokens: list[Token] = []
     failed: list[str] = []
-    noticing = services.noticing
+    noticing = services.notice_filter
     for record in event["Records"]:
         if noticing and not has_timer(record):
             continue
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         numbers[token.id] = number
         tokens.append(token)
     failed += [numbers[token_id] for token_id in start(tokens)]
-    failed += noticing.ask_for_looks(event["Records"]) if noticing else []
+    failed += noticing.enqueue(event["Records"]) if noticing else []
     return {"batchItemFailures": [{"itemIdentifier": number} for number in dict.fromkeys(failed)]}
 
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
 from waitpoints.api.notices import channels
-from waitpoints.api.notices.sending import LookAgain, MayGoOn, Sending
+from waitpoints.api.notices.dispatcher import MayGoOn, NoticeDispatcher, SendLater
 from waitpoints.wiring import services
 
 LAST_STEP = 30_000  # milliseconds before the function's timeout: begin no step later than this
@@ -38,11 +38,11 @@ def send(record: SQSRecord, may_go_on: MayGoOn) -> None:
     with telemetry.canonical_line("send notices", tokenId=token_id):
         try:
             if "message" in message:
-                sending().edit_stray(token_id, message["message"])
+                sending().edit_unrecorded(token_id, message["message"])
             else:
                 sending().send(token_id, may_go_on)
         except Exception as error:
-            come_again(record, error.after if isinstance(error, LookAgain) else None)
+            come_again(record, error.after if isinstance(error, SendLater) else None)
             raise
 
 
@@ -53,15 +53,15 @@ def come_again(record: SQSRecord, after: int | None) -> None:
 
 
 def send_again(token_id: str, may_go_on: MayGoOn) -> int:
-    """Send what was refused, too. Returns at how many places that fails."""
+    """Send what was refused, too. Returns at how many targets that fails."""
     with telemetry.canonical_line("send notices again", tokenId=token_id):
         left = sending().send_again(ids.parse(token_id), may_go_on)
         telemetry.note(notSent=left)
         return left
 
 
-def sending() -> Sending:
-    return Sending(
+def sending() -> NoticeDispatcher:
+    return NoticeDispatcher(
         services.tokens,
         services.notice_store,
         channels.sender_of,

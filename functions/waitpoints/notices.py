@@ -1,8 +1,8 @@
-"""Who is to be told of a token with a page, and what each of them has got.
+"""Who is notified of a token with a page, and the record of what was sent.
 
     "notify": {"email": true, "slack": "#deploys", "teams": "TEAMS_DEPLOYS"}    as a create has it
 
-A place is where one message goes. Its key is short, and stays the same for the life of the token:
+A target is where one message goes. Its key is short, and stays the same for the life of the token:
 
     email.<n>    the mail address of the n-th person of the page, or the n-th address of `notify.email`
     slack        the Slack channel
@@ -43,26 +43,27 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """What one place has got, as it is recorded beside the token.
+class NoticeRecord:
+    """The last message to one target, as it is stored beside the token.
 
-    `at` is when something was last sent there, or refused. `ref` is how the channel names the message: the id of a mail, or
-    "<channel>/<ts>" in Slack. `reminded` is the number of the token's reminders that it knows of. `told_last`: that one more
-    answer is missing. `shows` is the state that a message which is edited shows (see `plan.state_of`). `refused` is why the
-    channel takes nothing for this place: retrying won't fix it.
+    `at` is when something was last sent there, or refused. `ref` is how the channel names the first message: the id of a mail,
+    or "<channel>/<ts>" in Slack. `reminded` is how many of the token's reminders it knows of, `notified_last` whether it knows
+    that one more answer is missing, `shows` the state that an edited message shows (see `plan.state_of`). `refused` is why the
+    channel accepts nothing for this target: retrying won't fix it.
     """
 
     at: int
     ref: str | None = None
     reminded: int = 0
-    told_last: bool = False
+    notified_last: bool = False
     shows: str | None = None
     refused: str | None = None
 
     def members(self) -> dict[str, Any]:
         """Return it as the table has it."""
-        reminded, told_last = self.reminded or None, self.told_last or None
-        return _given(at=self.at, ref=self.ref, reminded=reminded, toldLast=told_last, shows=self.shows, refused=self.refused)
+        reminded, notified_last = self.reminded or None, self.notified_last or None
+        state = {"shows": self.shows, "refused": self.refused}
+        return _given(at=self.at, ref=self.ref, reminded=reminded, notifiedLast=notified_last, **state)
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
@@ -71,7 +72,7 @@ class Notice:
             int(members["at"]),
             members.get("ref"),
             int(members.get("reminded", 0)),
-            members.get("toldLast", False),
+            members.get("notifiedLast", False),
             members.get("shows"),
             members.get("refused"),
         )

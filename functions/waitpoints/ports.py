@@ -29,7 +29,7 @@ from waitpoints.waiter_result import Failure, Success
 
 if TYPE_CHECKING:
     from waitpoints.listing import Filter, ReadRange
-    from waitpoints.notices import Notice
+    from waitpoints.notices import NoticeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +217,8 @@ class NoticeStore(Protocol):
         Returns what names the claim. None: another function has one.
         """
 
-    def record(self, token_id: str, place: str, notice: "Notice") -> bool:
-        """Record what a place has got. Returns False if there is no record any more."""
+    def record(self, token_id: str, target: str, record: "NoticeRecord") -> bool:
+        """Store a target's record. Returns False if there is no record any more."""
 
     def free(self, token_id: str, claim: int) -> None:
         """End a claim, unless it has ended and another function has one."""
@@ -231,7 +231,7 @@ class NoticeQueue(Protocol):
     def send_all(self, token_ids: Sequence[str]) -> set[str]:
         """Have a look at what must be sent about these tokens. Returns the ids of those whose message was not sent."""
 
-    def send_stray(self, token_id: str, message: str) -> None:
+    def send_unrecorded(self, token_id: str, message: str) -> None:
         """Have a message that was not recorded, about a token that has ended, show the end."""
 
 

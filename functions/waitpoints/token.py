@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, assert_never
 
 if TYPE_CHECKING:
-    from waitpoints.notices import Notice
+    from waitpoints.notices import NoticeRecord
 
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
@@ -403,7 +403,7 @@ class Token:
     reminded_at: int | None = None
     has_notify: bool = False
     notify: str | None = None
-    notices: "Mapping[str, Notice]" = field(default_factory=dict)
+    notices: "Mapping[str, NoticeRecord]" = field(default_factory=dict)
 
     @property
     def status(self) -> Status:

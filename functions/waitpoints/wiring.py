@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
-    from waitpoints.noticing import Noticing
     from waitpoints.resuming import Resuming
     from waitpoints.stream.event_publisher import Announcer
+    from waitpoints.stream.notice_filter import NoticeFilter
     from waitpoints.timeouts import Limits
     from waitpoints.timers.due import Waking
     from waitpoints.timers.starter import Starting
@@ -68,7 +68,7 @@ type Part = Literal[
     "api_key_store",
     "keys",
     "notice_store",
-    "noticing",
+    "notice_filter",
     "outputs",
     "s3_client",
     "starting",
@@ -310,13 +310,13 @@ class Services:
         return NoticeQueue(self.sqs_client, url)
 
     @cached_property
-    def noticing(self) -> "Noticing | None":
+    def notice_filter(self) -> "NoticeFilter | None":
         """None, as for `notice_queue`."""
         if self.notice_queue is None:
             return None
-        from waitpoints.noticing import Noticing
+        from waitpoints.stream.notice_filter import NoticeFilter
 
-        return Noticing(self.notice_queue, self.dead_letters, self.now)
+        return NoticeFilter(self.notice_queue, self.dead_letters, self.now)
 
     @cached_property
     def notice_store(self) -> "NoticeStore":

@@ -26,11 +26,11 @@ LONG = {
     "requestedBy": "r" * 128,
 }
 MAILS = {
-    "first": mails.request(DEPLOY, answers=(BO,), link=LINK),  # its picture is docs/images/mail.png
-    "reminder": mails.request(kind=Kind.REMIND, language="de", answers=(BO,)),
-    "last": mails.request(kind=Kind.LAST, language="ja", answers=(BO,)),
-    "long": mails.request(LONG, answers=(BO,)),
-    "plain": mails.request(mails.PLAIN, person=None),
+    "first": mails.notice(DEPLOY, answers=(BO,), link=LINK),  # its picture is docs/images/mail.png
+    "reminder": mails.notice(kind=Kind.REMINDER, language="de", answers=(BO,)),
+    "last": mails.notice(kind=Kind.LAST, language="ja", answers=(BO,)),
+    "long": mails.notice(LONG, answers=(BO,)),
+    "plain": mails.notice(mails.PLAIN, person=None),
 }
 
 

@@ -12,7 +12,7 @@ from waitpoints_client.cli.program import program
 from tests.e2e.api import Api
 from tests.e2e.command_line import CommandLine
 from tests.support import mails
-from waitpoints.api.notices.mail import MailSender
+from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Kind
 from waitpoints.errors import NotSent
 from waitpoints_local.stack import Stack
@@ -33,11 +33,11 @@ def test_a_mail_and_its_reminder_are_in_the_outbox(
     token = api.create(page=mails.PLAIN)
     ses = stack.client("sesv2")
     ses.create_email_identity(EmailIdentity=SENDER)
-    sender = MailSender(lambda: ses, SENDER, mails.BRAND)
+    sender = MailChannel(lambda: ses, SENDER, mails.BRAND)
 
-    asked = mails.request(mails.PLAIN, person=None, link=token["url"], to="outbox.reader@example.com")
+    asked = mails.notice(mails.PLAIN, person=None, link=token["url"], to="outbox.reader@example.com")
     ref = sender.send(asked)
-    sender.send(replace(asked, step=replace(asked.step, kind=Kind.REMIND, ref=ref)))
+    sender.send(replace(asked, step=replace(asked.step, kind=Kind.REMINDER, ref=ref)))
 
     reminder, first = [mail for mail in outbox() if "outbox.reader@example.com" in mail["to"]]
     assert (first["subject"], reminder["subject"]) == ("Deploy 4.2 to production?", "Reminder: Deploy 4.2 to production?")
@@ -49,4 +49,4 @@ def test_a_mail_and_its_reminder_are_in_the_outbox(
 def test_a_sender_who_is_not_verified_is_refused_as_in_aws(stack: Stack) -> None:
     ses = stack.client("sesv2")
     with pytest.raises(NotSent, match="MessageRejected: MailFrom is not verified in SES"):
-        MailSender(lambda: ses, "nobody@unverified.example", mails.BRAND).send(mails.request())
+        MailChannel(lambda: ses, "nobody@unverified.example", mails.BRAND).send(mails.notice())

@@ -16,8 +16,8 @@ from tests.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import ENDED, Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import definition
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
@@ -26,7 +26,7 @@ from waitpoints.token import Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
 
 RETRY_AFTER = 30  # seconds
-STRAY = "C01/17.4"  # a message in Slack whose record was lost
+UNRECORDED = "C01/17.4"  # a message in Slack whose record was lost
 ADDRESS, MEMBER, CHANNEL = "ann@example.com", "U01BO", "#deploys"
 NOTIFY: dict[str, Any] = {"email": True, "slack": CHANNEL}
 PAGE: dict[str, Any] = {
@@ -41,10 +41,10 @@ GO, STOP = ('{"action":"%s","fields":{}}' % action for action in ("go", "stop"))
 
 @dataclass(frozen=True)
 class Message:
-    """What reached a place. `is_late`: its token had ended when it was made."""
+    """What reached a target. `is_late`: its token had ended when it was made."""
 
     token_id: str
-    place: str
+    target: str
     channel: Channel
     kind: Kind
     ref: str
@@ -52,7 +52,7 @@ class Message:
 
 
 class Post:
-    """Every channel. A message reaches its place, or an edit its message, even if the answer is lost."""
+    """Every channel. A message reaches its target, or an edit its message, even if the answer is lost."""
 
     def __init__(self, world: "NoticeWorld") -> None:
         self._world = world
@@ -68,25 +68,25 @@ class Post:
     def sender_of(self, _: Channel) -> "Post":
         return self
 
-    def send(self, request: Request) -> str:
-        step = request.step
-        place, now = step.place, self._world.clock()
-        is_late = request.token.outcome is not None
-        if place.key in self.refuses:
-            return self._world.wire.call(f"{place.channel}.{step.kind}", self._refuse)
-        if self.takes_one_a_second and self.busy_until.get(place.to, 0) > now:
+    def send(self, notice: Notice) -> str:
+        step = notice.step
+        target, now = step.target, self._world.clock()
+        is_late = notice.token.outcome is not None
+        if target.key in self.refuses:
+            return self._world.wire.call(f"{target.channel}.{step.kind}", self._refuse)
+        if self.takes_one_a_second and self.busy_until.get(target.to, 0) > now:
             raise NotSentNow("ratelimited", after=1)
 
         def reach() -> str:
-            ref = step.ref or f"{place.to}/{len(self.messages)}"
-            self.messages.append(Message(request.token.id, place.key, place.channel, step.kind, ref, is_late))
-            if place.is_edited and step.kind in (Kind.ASK, Kind.EDIT):
-                self.shown[ref] = plan.state_of(request.token)
-            self.busy_until[place.to] = now + 1000
+            ref = step.ref or f"{target.to}/{len(self.messages)}"
+            self.messages.append(Message(notice.token.id, target.key, target.channel, step.kind, ref, is_late))
+            if target.is_edited and step.kind in (Kind.FIRST, Kind.EDIT):
+                self.shown[ref] = plan.state_of(notice.token)
+            self.busy_until[target.to] = now + 1000
             return ref
 
         try:
-            return self._world.wire.call(f"{place.channel}.{step.kind}", reach)
+            return self._world.wire.call(f"{target.channel}.{step.kind}", reach)
         except NotAnswered as failure:
             raise NotSentNow(str(failure), after=RETRY_AFTER if "throttled" in str(failure) else None) from None
 
@@ -94,8 +94,8 @@ class Post:
         raise NotSent("channel_not_found")
 
     def asked(self, token_id: str) -> Counter[str]:
-        """How often each place was asked for a token."""
-        return Counter(it.place for it in self.messages if (it.token_id, it.kind) == (token_id, Kind.ASK))
+        """How often each target was asked for a token."""
+        return Counter(it.target for it in self.messages if (it.token_id, it.kind) == (token_id, Kind.FIRST))
 
 
 class NoticeWorld(World):
@@ -177,7 +177,7 @@ class NoticeWorld(World):
             problems += self._wrong_with_notices(services.store.get(token_id))
         logged = self.log.getvalue()
         problems += [f"the log has {text}" for text in (ADDRESS, MEMBER, CHANNEL) if text in logged]
-        too_many = sum(its - 1 for its in Counter((it.token_id, it.place, it.kind) for it in self._once()).values())
+        too_many = sum(its - 1 for its in Counter((it.token_id, it.target, it.kind) for it in self._once()).values())
         if too_many > self.may_repeat:
             problems.append(f"{too_many} messages were repeated, and not {self.may_repeat}")
         if self.letters() and not self.has_letters:
@@ -185,27 +185,27 @@ class NoticeWorld(World):
         return problems
 
     def _once(self) -> list[Message]:
-        """What each place must get once."""
-        return [it for it in self.post.messages if it.kind in (Kind.ASK, Kind.LAST)]
+        """What each target must get once."""
+        return [it for it in self.post.messages if it.kind in (Kind.FIRST, Kind.LAST)]
 
     def _wrong_with_notices(self, token: Token) -> Iterator[str]:
-        mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != STRAY]
+        mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != UNRECORDED]
         if any(it.is_late and it.kind is not Kind.EDIT for it in mine):
             yield f"somebody was asked after the end of {token.id}"
-        for key in {it.place for it in mine}:
-            if next(it for it in mine if it.place == key).kind is not Kind.ASK:
+        for key in {it.target for it in mine}:
+            if next(it for it in mine if it.target == key).kind is not Kind.FIRST:
                 yield f"{token.id} was not asked first at {key}"
         page = definition.load(token.page)
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
-        for place in plan.places(token, page, Notify.of(json.loads(token.notify or "{}"))):
-            has_answered = place.person is not None and token.answer_of(place.person.id) is not None
-            if not (asked[place.key] or has_ended or has_answered or place.key in self.post.refuses):
-                yield f"nobody was asked at {place.key} of {token.id}"
+        for target in plan.targets(token, page, Notify.of(json.loads(token.notify or "{}"))):
+            has_answered = target.person is not None and token.answer_of(target.person.id) is not None
+            if not (asked[target.key] or has_ended or has_answered or target.key in self.post.refuses):
+                yield f"nobody was asked at {target.key} of {token.id}"
         recorded = {notice.ref for notice in token.notices.values()}
         state = ENDED if has_ended else plan.state_of(token)
         shown = self.post.shown
-        wrong = [it.ref for it in mine if it.kind is Kind.ASK and shown.get(it.ref, state) != state]
+        wrong = [it.ref for it in mine if it.kind is Kind.FIRST and shown.get(it.ref, state) != state]
         yield from (f"{ref} of {token.id} does not show {state}" for ref in wrong if ref in recorded)
-        stray = len([ref for ref in wrong if ref not in recorded])
-        if stray > self.may_repeat:
-            yield f"{stray} messages of {token.id} have no record"
+        unrecorded = len([ref for ref in wrong if ref not in recorded])
+        if unrecorded > self.may_repeat:
+            yield f"{unrecorded} messages of {token.id} have no record"

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR
-from tests.faults.notices import GO, STOP, STRAY, NoticeWorld
+from tests.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
 from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack
@@ -29,7 +29,7 @@ Run = tuple[list[str], list[str]]
 CleanRun = Callable[[str], Run]
 FLOWS: dict[str, Flow] = {}
 CHANNELS = tuple(f"{channel}." for channel in Channel)
-OFTEN = ["ask", "a stray message"]
+OFTEN = ["ask", "a unrecorded message"]
 """The flows of which `make test` runs calls with faults. Between them, they make each kind of call."""
 FAULT_RATE = 0.03
 IN_A_CROWD = [fault for fault in FAULTS if fault.name in ("answer lost", "killed before", "killed after", "throttled")]
@@ -65,7 +65,7 @@ def an_answer_a_reminder_and_an_escalation(world: NoticeWorld) -> None:
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()
-    reminded = {it.place for it in world.post.messages if it.kind is Kind.REMIND}
+    reminded = {it.target for it in world.post.messages if it.kind is Kind.REMINDER}
     assert reminded == {"slack", "email.0"}
     assert world.post.asked(token["id"])["email.2"]
     world.answer(token, "ann", GO)
@@ -156,12 +156,12 @@ def a_stray_message(world: NoticeWorld) -> None:
     token = world.ask()
     decide(world, token)
     world.deliver_all()
-    world.post.shown[STRAY] = "as it was posted"
+    world.post.shown[UNRECORDED] = "as it was posted"
     with world.faulty():
-        notice_queue().send_stray(token["id"], STRAY)
+        notice_queue().send_unrecorded(token["id"], UNRECORDED)
         world.come_to_rest()
     world.deliver_all()
-    assert world.post.shown[STRAY] == ENDED
+    assert world.post.shown[UNRECORDED] == ENDED
     assert services.store.get(token["id"]).notices == {}
 
 

@@ -6,19 +6,19 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
 from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from tests.support.races import race
 from waitpoints import ids, wiring
+from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import Completed, Document, DocumentKind, Output, Token, Unchecked
 from waitpoints.wiring import services
 
@@ -60,7 +60,7 @@ def token(tokens: Tokens) -> Token:
     return create(tokens)
 
 
-def notices(tokens: Tokens, token: Token) -> dict[str, Notice]:
+def notices(tokens: Tokens, token: Token) -> dict[str, NoticeRecord]:
     return dict(tokens.get(token.id).notices)
 
 
@@ -102,7 +102,7 @@ class TestAClaim:
 
 class TestARecord:
     def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
-        mail, slack = Notice(START, "m-1", reminded=2, told_last=True), Notice(START, "C01/17.4", shows="0/0/0")
+        mail, slack = NoticeRecord(START, "m-1", reminded=2, notified_last=True), NoticeRecord(START, "C01/17.4", shows="0/0/0")
         store.claim(token, START)
         assert store.record(token.id, "email.0", mail)
         assert store.record(token.id, "slack", slack)
@@ -113,25 +113,25 @@ class TestARecord:
     def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
         store.claim(token, START)
         store.claim(token, START + CLAIMED_FOR)
-        assert store.record(token.id, "slack", Notice(START))
+        assert store.record(token.id, "slack", NoticeRecord(START))
         assert store.claim(token, START + CLAIMED_FOR + 1) is None
 
     def test_that_is_gone_is_not_made_again(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
-        assert not store.record(token.id, "slack", Notice(START))
+        assert not store.record(token.id, "slack", NoticeRecord(START))
         assert notices(tokens, token) == {}
 
     def test_forgets_what_was_refused(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
-        sent, edited = Notice(START, "m-1"), Notice(START, "C01/17.4", shows="0/0/0", refused="no")
+        sent, edited = NoticeRecord(START, "m-1"), NoticeRecord(START, "C01/17.4", shows="0/0/0", refused="no")
         store.claim(token, START)
-        for place, notice in {"email.0": sent, "slack": edited, "teams": Notice(START, refused="no")}.items():
-            store.record(token.id, place, notice)
+        for target, notice in {"email.0": sent, "slack": edited, "teams": NoticeRecord(START, refused="no")}.items():
+            store.record(token.id, target, notice)
         store.ask_again(tokens.get(token.id))
-        assert notices(tokens, token) == {"email.0": sent, "slack": Notice(START, "C01/17.4")}
+        assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
         store.ask_again(tokens.get(token.id))
-        assert notices(tokens, token) == {"email.0": sent, "slack": Notice(START, "C01/17.4")}
+        assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
 
     def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
-        refused = Notice(START, refused="no")
+        refused = NoticeRecord(START, refused="no")
         store.claim(token, START)
         store.record(token.id, "email.0", refused)
         tokens.complete(token.id, Completed(START, Output("{}")), Unchecked.NONE)
@@ -160,17 +160,17 @@ class TestOnDynamoDB:
         assert (attachment(item).token_id, attachment(item).since) == (token.id, START)
 
     def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock) -> None:
-        """And so are their units: a record of three places is under 1 KB."""
+        """And so are their units: a record of three targets is under 1 KB."""
         services.reset()
         meter = Meter()
         meter.watch(wiring.session())
         token = create(services.store)
-        sending = Sending(
+        sending = NoticeDispatcher(
             services.tokens,
             services.notice_store,
             lambda _: FakeChannel(),
             lambda *_: None,
-            FakeLetters(),
+            FakeDeadLetters(),
             clock,
         )
         meter.take()
@@ -194,21 +194,21 @@ class TestFunctionsThatRace:
         channel, pauses = FakeChannel(), []
         token = create(services.store)
         sendings = [
-            Sending(
+            NoticeDispatcher(
                 services.tokens,
                 services.notice_store,
                 lambda _: channel,
                 lambda *_: None,
-                FakeLetters(),
+                FakeDeadLetters(),
                 clock,
             )
             for _ in range(self.RACERS)
         ]
 
-        def send(sending: Sending) -> bool:
+        def send(sending: NoticeDispatcher) -> bool:
             try:
                 sending.send(token.id, lambda: True)
-            except LookAgain as later:
+            except SendLater as later:
                 pauses.append(later.after)
                 return False
             return True
@@ -216,4 +216,4 @@ class TestFunctionsThatRace:
         done = race([lambda sending=sending: send(sending) for sending in sendings])  # type: ignore[misc]
         assert any(done)
         assert set(pauses) <= {CLAIMED_PAUSE}
-        assert sorted(channel.kinds()) == [("email.0", Kind.ASK), ("slack", Kind.ASK), ("slack.1", Kind.ASK)]
+        assert sorted(channel.kinds()) == [("email.0", Kind.FIRST), ("slack", Kind.FIRST), ("slack.1", Kind.FIRST)]

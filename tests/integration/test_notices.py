@@ -1,4 +1,4 @@
-"""Who is told of a token, and what each place has got, as the table keeps them and the API shows them."""
+"""Who is told of a token, and what each target has got, as the table keeps them and the API shows them."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.aws.items import NOTICES, primary_key, wire
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import iso
 from waitpoints.wiring import services
 
@@ -25,8 +25,11 @@ def test_a_token_is_read_with_who_is_told_and_what_they_have_got(stack: MotoStac
     created = api.create(page=PAGE, notify={"email": True}, timeout="1d")
     token = services.store.get(created["id"])
     assert (token.has_notify, json.loads(token.notify or ""), token.notices) == (True, {"email": True}, {})
-    sent = {"email.1": Notice(clock(), ref="0100", reminded=1), "email.0": Notice(clock(), refused="MessageRejected")}
-    record = {"tokenId": token.id, "createdAt": clock(), **{place: notice.members() for place, notice in sent.items()}}
+    sent = {
+        "email.1": NoticeRecord(clock(), ref="0100", reminded=1),
+        "email.0": NoticeRecord(clock(), refused="MessageRejected"),
+    }
+    record = {"tokenId": token.id, "createdAt": clock(), **{target: notice.members() for target, notice in sent.items()}}
     item = primary_key(token.id, NOTICES) | {name: wire(value) for name, value in record.items()}
     services.dynamodb_client.put_item(TableName=os.environ["TABLE_NAME"], Item=item)
     shown = api.retrieve(created["id"])

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 FULL_PROCESSOR = 1769  # MB
 CALL = 0.1  # seconds: of a few milliseconds in AWS, the rest is for a new connection with TLS
-MOST = 2.2  # seconds; what is left of three is for Lambda to find a place for the code, and for the way there and back
+MOST = 2.2  # seconds; what is left of three is for Lambda to find a target for the code, and for the way there and back
 FIGURES = (ROOT / "docs" / "internals" / "benchmarks.md").read_text()
 
 
@@ -63,7 +63,9 @@ def test_a_first_click_is_answered_before_slack_gives_up(
         press(workspace, clicked, "reject", BO)
     services.reset()
     monkeypatch.setitem(vars(services), "step_functions_client", step_functions)
-    monkeypatch.setitem(vars(services), "notice_queue", SimpleNamespace(send_stray=lambda *_: meter.count("SQS:SendMessage")))
+    monkeypatch.setitem(
+        vars(services), "notice_queue", SimpleNamespace(send_unrecorded=lambda *_: meter.count("SQS:SendMessage"))
+    )
     meter.watch(wiring.session())
 
     assert press(workspace, clicked, action, ANN).status == 200
@@ -72,5 +74,5 @@ def test_a_first_click_is_answered_before_slack_gives_up(
     telling = slack_click.TELLING.total if workspace.told else 0
     assert (calls, bool(workspace.told)) == ((4, True) if action == "approve" else (6, False))
     memory = Template.load(CHANNELS).functions()["answer_slack"].properties.get("MemorySize", 512)
-    request = seconds("callback with a waiter") / min(1, memory / FULL_PROCESSOR)
-    assert seconds("`answer_slack`") + request + calls * CALL + telling <= MOST
+    notice = seconds("callback with a waiter") / min(1, memory / FULL_PROCESSOR)
+    assert seconds("`answer_slack`") + notice + calls * CALL + telling <= MOST

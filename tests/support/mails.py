@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
-from waitpoints.api.notices.mail import MailSender
-from waitpoints.api.notices.plan import Kind, Place, Step
-from waitpoints.api.notices.sending import Request
+from waitpoints.api.notices.dispatcher import Notice
+from waitpoints.api.notices.mail import MailChannel
+from waitpoints.api.notices.plan import Kind, Step, Target
 from waitpoints.api.page import definition
-from waitpoints.notices import Channel, Notice
+from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import Answer, Token
 
 FROM = "waitpoints@example.com"
@@ -31,9 +31,9 @@ PAGE: dict[str, Any] = {
 PLAIN = {name: PAGE[name] for name in ("title", "text", "links")}
 
 
-def request(
+def notice(
     page: Mapping[str, Any] = PAGE,
-    kind: Kind = Kind.ASK,
+    kind: Kind = Kind.FIRST,
     person: int | None = 0,
     *,
     to: str | None = None,
@@ -42,7 +42,7 @@ def request(
     answers: tuple[Answer, ...] = (),
     ref: str | None = None,
     timeout_at: int | None = DEADLINE,
-) -> Request:
+) -> Notice:
     """A step about a token with this page, for its `person` or, with None, for an address of `notify.email`."""
     loaded = definition.load(definition.parse(dict(page)))
     found = None
@@ -50,13 +50,13 @@ def request(
         found = replace(loaded.approval.everybody()[person], language=language)
         everybody = tuple(found if it.id == found.id else it for it in loaded.approval.approvers)
         loaded = replace(loaded, approval=replace(loaded.approval, approvers=everybody))
-    place = Place("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
+    target = Target("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
     token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers)
-    return Request(Step(kind, place, Notice(0), ref), token, loaded, link)
+    return Notice(Step(kind, target, NoticeRecord(0), ref), token, loaded, link)
 
 
-def written(request: Request, brand: tuple[str, str] = BRAND, region: str = "us-east-1") -> bytes:
-    return MailSender(SimpleNamespace, FROM, brand).message(request, region)
+def written(notice: Notice, brand: tuple[str, str] = BRAND, region: str = "us-east-1") -> bytes:
+    return MailChannel(SimpleNamespace, FROM, brand).message(notice, region)
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -65,7 +65,7 @@ def parsed(raw: bytes) -> EmailMessage:
     return message
 
 
-def mail(asked: Request, brand: tuple[str, str] = BRAND) -> EmailMessage:
+def mail(asked: Notice, brand: tuple[str, str] = BRAND) -> EmailMessage:
     return parsed(written(asked, brand))
 
 

@@ -12,10 +12,10 @@ from tests.support.in_process.api_gateway import HttpAnswer, http_event
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Context
 from waitpoints import json_text
-from waitpoints.api.notices.plan import Kind, Place, Step
-from waitpoints.api.notices.sending import Request
+from waitpoints.api.notices.dispatcher import Notice
+from waitpoints.api.notices.plan import Kind, Step, Target
 from waitpoints.api.page import definition
-from waitpoints.notices import Channel, Notice, Notify
+from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
 from waitpoints_local import slack_stand_in
@@ -74,24 +74,24 @@ def answer(person: str, action: str = "approve") -> Answer:
     return Answer(person, action, "{}", CREATED + 60_000)
 
 
-def request(
+def notice(
     page: Mapping[str, Any] = PAGE,
-    kind: Kind = Kind.ASK,
+    kind: Kind = Kind.FIRST,
     *,
     person: str | None = None,
     ref: str | None = None,
     link: str | None = LINK,
     channel: Channel = Channel.SLACK,
     **state: Any,
-) -> Request:
+) -> Notice:
     """A step about a token with this page. To `person`, or to the channel, where approvers have no link."""
     found = definition.load(definition.parse(dict(page)))
     who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
     if found.approval and person is None:
         link = None
     to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS"}[channel]
-    place = Place("slack.0" if who else channel, channel, who.slack or "" if who else to, who)
-    return Request(Step(kind, place, Notice(0), ref), token(**state), found, link)
+    target = Target("slack.0" if who else channel, channel, who.slack or "" if who else to, who)
+    return Notice(Step(kind, target, NoticeRecord(0), ref), token(**state), found, link)
 
 
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:
@@ -106,7 +106,7 @@ def message(page: Mapping[str, Any], token_id: str, workspace: Workspace) -> Mes
     """The channel's message about a token, in the stand-in."""
     from waitpoints.api.notices import slack_message
 
-    asked = request(page)
+    asked = notice(page)
     content = slack_message.message(replace(asked, token=replace(asked.token, id=token_id)), "", lambda: True)
     ref = workspace.answer("/api/chat.postMessage", BEARER, {"channel": "#deploys", **content})[2]
     return workspace.messages[-1] if ref["ok"] else _failed(ref)
@@ -116,7 +116,7 @@ BEARER = {"authorization": f"Bearer {slack_stand_in.BOT_TOKEN}"}
 
 
 def post(body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
-    """Send a request to the route of Slack's clicks."""
+    """Send a notice to the route of Slack's clicks."""
     event = http_event("POST", "/api/v1/slack", query, body, headers, "POST /api/v1/slack", {})
     result = importlib.import_module("answer_slack").handler(event, Context("AnswerSlack"))
     return HttpAnswer(result["statusCode"], result["headers"], result["body"])

@@ -3,7 +3,7 @@
 import pytest
 
 from waitpoints import json_text
-from waitpoints.notices import Notice, Notify
+from waitpoints.notices import NoticeRecord, Notify
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def test_who_is_told_is_read_as_it_was_written(notify: Notify, members: dict[str
 @pytest.mark.parametrize(
     ("notice", "members"),
     [
-        (Notice(7), {"at": 7}),
-        (Notice(7, "C01/17.4", shows="ended"), {"at": 7, "ref": "C01/17.4", "shows": "ended"}),
-        (Notice(7, "m", 2, told_last=True), {"at": 7, "ref": "m", "reminded": 2, "toldLast": True}),
-        (Notice(7, refused="channel_not_found"), {"at": 7, "refused": "channel_not_found"}),
+        (NoticeRecord(7), {"at": 7}),
+        (NoticeRecord(7, "C01/17.4", shows="ended"), {"at": 7, "ref": "C01/17.4", "shows": "ended"}),
+        (NoticeRecord(7, "m", 2, notified_last=True), {"at": 7, "ref": "m", "reminded": 2, "notifiedLast": True}),
+        (NoticeRecord(7, refused="channel_not_found"), {"at": 7, "refused": "channel_not_found"}),
     ],
 )
-def test_what_a_place_has_got_is_read_as_it_was_written(notice: Notice, members: dict[str, object]) -> None:
+def test_what_a_place_has_got_is_read_as_it_was_written(notice: NoticeRecord, members: dict[str, object]) -> None:
     assert notice.members() == members
-    assert Notice.of(members) == notice
+    assert NoticeRecord.of(members) == notice

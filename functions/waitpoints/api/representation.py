@@ -8,10 +8,10 @@ from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyK
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
-    from waitpoints.api.notices.plan import Place
+    from waitpoints.api.notices.plan import Target
     from waitpoints.api.page.approvers import Escalation
     from waitpoints.keys import KeyCompletion
-    from waitpoints.notices import Notice
+    from waitpoints.notices import NoticeRecord
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
@@ -92,24 +92,24 @@ def _reminders(token: Token) -> dict[str, Any]:
 
 
 def _told(token: Token, page: str, notify: str) -> dict[str, Any]:
-    """Return who is told of a token, and what each place has got, in the order in which they are told."""
+    """Return who is told of a token, and what each target has got, in the order in which they are told."""
     from waitpoints.api.notices import plan  # noqa: PLC0415 - only for tokens of which people are told
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - likewise
     from waitpoints.notices import Notify  # noqa: PLC0415 - likewise
 
     wanted = Notify.of(json_text.parse(notify))
-    places = plan.places(token, page_definition.load(page), wanted)
-    found = [_notice(place, token.notices[place.key]) for place in places if place.key in token.notices]
+    targets = plan.targets(token, page_definition.load(page), wanted)
+    found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
     return {"notify": wanted.members(), "notices": found}
 
 
-def _notice(place: "Place", notice: "Notice") -> dict[str, Any]:
-    """`reminders` is the number of the token's last reminder that the place knows of."""
+def _notice(target: "Target", notice: "NoticeRecord") -> dict[str, Any]:
+    """`reminders` is the number of the token's last reminder that the target knows of."""
     return present(
         {
-            "channel": place.channel,
-            "to": place.to,
-            "approver": place.person and place.person.id,
+            "channel": target.channel,
+            "to": target.to,
+            "approver": target.person and target.person.id,
             "status": "sent" if notice.refused is None else "refused",
             "at": iso(notice.at),
             "reminders": notice.reminded or None,

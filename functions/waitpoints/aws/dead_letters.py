@@ -21,9 +21,9 @@ class DeadLetters:
         """Record that a token's event is not on the event bus, and why. A redrive puts it."""
         self._send({"waitpointId": token_id, "reason": reason, "undone": "event"})
 
-    def put_notice(self, token_id: str, place: str, reason: str) -> None:
-        """Record that people were not told of a token at a place, and why. A redrive tells them."""
-        self._send({"waitpointId": token_id, "reason": f"{place}: {reason}", "undone": "notice"})
+    def put_notice(self, token_id: str, target: str, reason: str) -> None:
+        """Record that a token's target was not notified, and why. A redrive notifies it."""
+        self._send({"waitpointId": token_id, "reason": f"{target}: {reason}", "undone": "notice"})
 
     def _send(self, letter: dict[str, str]) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=json_text.dumps(letter))

@@ -9,7 +9,7 @@
     waitpoint_<ulid>    page       its page
     waitpoint_<ulid>    approval   its page, if it names who may answer
     waitpoint_<ulid>    metadata   its metadata, of which the token's own item only says that there is some
-    waitpoint_<ulid>    notices    what each place has got that is told of it (see `waitpoints.notices`)
+    waitpoint_<ulid>    notices    each target's last message (see `waitpoints.notices`)
     idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
@@ -56,7 +56,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
-    from waitpoints.notices import Notice
+    from waitpoints.notices import NoticeRecord
 
 TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
@@ -334,10 +334,10 @@ def _notify(siblings: Mapping[str, Item]) -> str | None:
     return next((siblings[kind].get("notify") for kind in PAGES if kind in siblings), None)
 
 
-def _notices(item: Item) -> "dict[str, Notice]":
-    from waitpoints.notices import Notice  # noqa: PLC0415 - only for tokens of which people were told
+def _notices(item: Item) -> "dict[str, NoticeRecord]":
+    from waitpoints.notices import NoticeRecord  # noqa: PLC0415 - only for tokens of which people were told
 
-    return {place: Notice.of(value) for place, value in item.items() if isinstance(value, dict)}
+    return {target: NoticeRecord.of(value) for target, value in item.items() if isinstance(value, dict)}
 
 
 def answer_map(answer: Answer) -> dict[str, Any]:

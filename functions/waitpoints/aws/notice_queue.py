@@ -28,7 +28,7 @@ class NoticeQueue:
         bodies = [{"MessageBody": _body(token_id)} for token_id in token_ids]
         return {token_ids[number] for number in messages.send_all(self._client, self._queue_url, bodies)}
 
-    def send_stray(self, token_id: str, message: str) -> None:
+    def send_unrecorded(self, token_id: str, message: str) -> None:
         """Have a message about a token that has ended edited. `message` is how its channel names it."""
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=_body(token_id, message=message))
 

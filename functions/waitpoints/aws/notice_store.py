@@ -1,4 +1,4 @@
-"""What was sent about a token: one item beside it, with a map for each place (see `waitpoints.notices`).
+"""What was sent about a token: one item beside it, with a map for each target (see `waitpoints.notices`).
 
 Two functions may look at one token at the same moment, as when the queue delivers a message twice. `claimedUntil` lets one of
 them send (invariant 7). A function that dies leaves its claim, which then ends by itself.
@@ -9,7 +9,7 @@ The item has no expiry: the doctor deletes it after its token, wherever the toke
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import NOTICES, primary_key, wire_values
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import Token
 
 if TYPE_CHECKING:
@@ -36,24 +36,24 @@ class NoticeStore:
         values = {"until": until, "tokenId": token.id, "createdAt": token.created_at, "now": now}
         return until if self._update(token.id, update, IS_FREE, {}, **values) else None
 
-    def record(self, token_id: str, place: str, notice: Notice) -> bool:
+    def record(self, token_id: str, target: str, record: NoticeRecord) -> bool:
         """Whoever has the claim by now: what was sent is never forgotten."""
-        return self._update(token_id, "SET #place = :notice", IS_THERE, {"#place": place}, notice=notice.members())
+        return self._update(token_id, "SET #target = :record", IS_THERE, {"#target": target}, record=record.members())
 
     def free(self, token_id: str, claim: int) -> None:
         self._update(token_id, "REMOVE claimedUntil", IS_OWN_CLAIM, {}, claim=claim)
 
     def ask_again(self, token: Token) -> None:
-        """A place that has got nothing is asked as if for the first time, unless the token has ended.
+        """A target that has got nothing is asked as if for the first time, unless the token has ended.
 
         Of another, the next look sends what is missing.
         """
         names, gone = {}, []
-        for number, (place, notice) in enumerate(token.notices.items()):
-            if notice.refused is None or (notice.ref is None and token.outcome is not None):
+        for number, (target, record) in enumerate(token.notices.items()):
+            if record.refused is None or (record.ref is None and token.outcome is not None):
                 continue
-            names[f"#{number}"] = place
-            gone += [f"#{number}"] if notice.ref is None else [f"#{number}.refused", f"#{number}.shows"]
+            names[f"#{number}"] = target
+            gone += [f"#{number}"] if record.ref is None else [f"#{number}.refused", f"#{number}.shows"]
         if gone:
             self._update(token.id, f"REMOVE {', '.join(gone)}", IS_THERE, names)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tests.support.fakes.store import MemoryStore
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import Document, IdempotencyKey, KeyHolder, Token
 
 
@@ -19,7 +19,7 @@ class MemoryTokens(MemoryStore):
     def __init__(self, retention_seconds: int) -> None:
         super().__init__(retention_seconds)
         self.notify: dict[str, str] = {}
-        self.notices: dict[str, dict[str, Notice]] = {}
+        self.notices: dict[str, dict[str, NoticeRecord]] = {}
         self.reads = 0
 
     def create(
@@ -59,12 +59,12 @@ class MemoryNoticeStore:
             self._claims[token.id] = now + CLAIMED_FOR
             return self._claims[token.id]
 
-    def record(self, token_id: str, place: str, notice: Notice) -> bool:
+    def record(self, token_id: str, target: str, notice: NoticeRecord) -> bool:
         with self._lock:
             self._fail("record")
             if token_id not in self._records:
                 return False
-            self._records[token_id][place] = notice
+            self._records[token_id][target] = notice
             return True
 
     def free(self, token_id: str, claim: int) -> None:
@@ -75,11 +75,11 @@ class MemoryNoticeStore:
 
     def ask_again(self, token: Token) -> None:
         with self._lock:
-            for place, notice in token.notices.items():
+            for target, notice in token.notices.items():
                 if notice.refused is not None and notice.ref is not None:
-                    self._records[token.id][place] = replace(notice, refused=None, shows=None)
+                    self._records[token.id][target] = replace(notice, refused=None, shows=None)
                 elif notice.refused is not None and token.outcome is None:
-                    self._records[token.id].pop(place, None)
+                    self._records[token.id].pop(target, None)
 
     def remove(self, token_id: str) -> None:
         del self._records[token_id]
@@ -95,9 +95,9 @@ class MemoryNoticeStore:
 class FakeNoticeQueue:
     def __init__(self) -> None:
         self.sent: list[str] = []
-        self.strays: list[tuple[str, str]] = []
+        self.unrecorded: list[tuple[str, str]] = []
         self.refused: set[str] = set()
-        """The ids of tokens whose messages SQS refuses within a request that it accepts."""
+        """The ids of tokens whose messages SQS refuses within a notice that it accepts."""
         self.fails: Exception | None = None
 
     def send_all(self, token_ids: Sequence[str]) -> set[str]:
@@ -106,26 +106,26 @@ class FakeNoticeQueue:
         self.sent += [token_id for token_id in token_ids if token_id not in self.refused]
         return self.refused.intersection(token_ids)
 
-    def send_stray(self, token_id: str, message: str) -> None:
-        self.strays.append((token_id, message))
+    def send_unrecorded(self, token_id: str, message: str) -> None:
+        self.unrecorded.append((token_id, message))
 
 
-class FakeLetters(DeadLetters):
+class FakeDeadLetters(DeadLetters):
     """The dead letters about notices."""
 
     def __init__(self) -> None:
         self.notices: list[tuple[str, str, str]] = []
         self.fails: Exception | None = None
 
-    def put_notice(self, token_id: str, place: str, reason: str) -> None:
+    def put_notice(self, token_id: str, target: str, reason: str) -> None:
         if self.fails:
             raise self.fails
-        self.notices.append((token_id, place, reason))
+        self.notices.append((token_id, target, reason))
 
 
 @dataclass(frozen=True)
 class Sent:
-    place: str
+    target: str
     kind: Kind
     token_id: str = ""
     link: str | None = None
@@ -133,32 +133,32 @@ class Sent:
 
 
 class FakeChannel:
-    """A channel of every kind. `fails` are the errors of the next calls for a place, and `lost` their lost answers."""
+    """A channel of every kind. `fails` are the errors of the next calls for a target, and `lost` their lost answers."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
-        self.requests: list[Request] = []
+        self.requests: list[Notice] = []
         self.shown: dict[str, str | None] = {}
         """What each message shows that is there, as its step was to record."""
         self.fails: dict[str, list[Exception]] = {}
         self.lost: dict[str, list[Exception]] = {}
-        self.before: Callable[[Request], object] = lambda _: None
+        self.before: Callable[[Notice], object] = lambda _: None
 
-    def send(self, request: Request) -> str | None:
-        step = request.step
-        key = step.place.key
-        self.requests.append(request)
-        self.before(request)
+    def send(self, notice: Notice) -> str | None:
+        step = notice.step
+        key = step.target.key
+        self.requests.append(notice)
+        self.before(notice)
         if self.fails.get(key):
             raise self.fails[key].pop(0)
-        own = f"{step.place.to}/{len(self.requests)}"
+        own = f"{step.target.to}/{len(self.requests)}"
         ref = step.ref or own
-        self.sent.append(Sent(key, step.kind, request.token.id, request.link, ref))
-        if step.kind in (Kind.ASK, Kind.EDIT):
+        self.sent.append(Sent(key, step.kind, notice.token.id, notice.link, ref))
+        if step.kind in (Kind.FIRST, Kind.EDIT):
             self.shown[ref] = step.done.shows
         if self.lost.get(key):
             raise self.lost[key].pop(0)
         return ref if step.kind is Kind.EDIT else own  # a reminder is a message with a name of its own
 
     def kinds(self) -> list[tuple[str, Kind]]:
-        return [(one.place, one.kind) for one in self.sent]
+        return [(one.target, one.kind) for one in self.sent]

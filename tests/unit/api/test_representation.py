@@ -7,7 +7,7 @@ import pytest
 
 from tools.openapi import answers
 from waitpoints.api.representation import listed, retrieved
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind, iso
 
 CREATED = 1_800_000_000_005
@@ -132,12 +132,12 @@ TOLD = replace(
 def test_what_each_place_has_got_is_shown_in_the_order_in_which_they_are_told() -> None:
     """Never how the channel names a message, nor a link."""
     sent = {
-        "email.2": Notice(CREATED + 5, ref="010001", reminded=2),
-        "email.1": Notice(CREATED + 4, refused="MessageRejected"),
-        "slack.0": Notice(CREATED + 3, ref="D1/1.2", reminded=1, refused="account_inactive"),
-        "email.0": Notice(CREATED + 2, ref="010000"),
-        "teams": Notice(CREATED + 1),
-        "slack": Notice(CREATED, ref="C1/1.1", shows="0/0/0", told_last=True),
+        "email.2": NoticeRecord(CREATED + 5, ref="010001", reminded=2),
+        "email.1": NoticeRecord(CREATED + 4, refused="MessageRejected"),
+        "slack.0": NoticeRecord(CREATED + 3, ref="D1/1.2", reminded=1, refused="account_inactive"),
+        "email.0": NoticeRecord(CREATED + 2, ref="010000"),
+        "teams": NoticeRecord(CREATED + 1),
+        "slack": NoticeRecord(CREATED, ref="C1/1.1", shows="0/0/0", notified_last=True),
     }
     shown = retrieved(replace(TOLD, notices=sent, escalated_at=CREATED), URL)
     assert shown["notify"] == {"email": True, "slack": "#deploys", "teams": "TEAMS_DEPLOYS"}
@@ -177,7 +177,9 @@ def test_what_each_place_has_got_is_shown_in_the_order_in_which_they_are_told() 
 
 def test_an_address_that_is_nobodys_in_particular_is_shown_without_an_approver() -> None:
     notify = '{"email": ["ann@example.com", "bo@example.com"]}'
-    token = replace(WAITING, page='{"title": "Go?"}', has_notify=True, notify=notify, notices={"email.1": Notice(CREATED)})
+    token = replace(
+        WAITING, page='{"title": "Go?"}', has_notify=True, notify=notify, notices={"email.1": NoticeRecord(CREATED)}
+    )
     assert retrieved(token, URL)["notices"] == [
         {"channel": "email", "to": "bo@example.com", "status": "sent", "at": iso(CREATED)}
     ]

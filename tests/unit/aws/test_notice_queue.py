@@ -34,7 +34,7 @@ def test_a_message_only_names_its_token_and_what_a_redrive_does_with_it() -> Non
 
 def test_a_stray_message_is_named_too() -> None:
     sqs = Noting()
-    NoticeQueue(sqs, "queue").send_stray("waitpoint_1", "C01/17.4")  # type: ignore[arg-type]
+    NoticeQueue(sqs, "queue").send_unrecorded("waitpoint_1", "C01/17.4")  # type: ignore[arg-type]
     assert sqs.sent == [{"waitpointId": "waitpoint_1", "message": "C01/17.4", "undone": "notice"}]
 
 

@@ -10,13 +10,13 @@ import resume_waiters
 import schedule_timeouts
 import send_notices
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.notices import FakeChannel, FakeLetters, FakeNoticeQueue, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, FakeNoticeQueue, MemoryNoticeStore, MemoryTokens
 from tests.support.in_process.event_sources import failures, queue_event
 from tests.support.in_process.template import Context
 from waitpoints import telemetry
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.errors import NotSent, NotSentNow
-from waitpoints.noticing import Noticing
+from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.token import Completed, Document, DocumentKind, NewToken, Output, Unchecked
 from waitpoints.wiring import services
 
@@ -45,11 +45,11 @@ class World:
         self.tokens = MemoryTokens(RETENTION)
         self.domain = InMemory(self.tokens)
         self.domain.install(monkeypatch)
-        self.queue, self.letters, self.channel = Queue(), FakeLetters(), FakeChannel()
+        self.queue, self.letters, self.channel = Queue(), FakeDeadLetters(), FakeChannel()
         for name, built in {
             "notice_queue": self.queue,
             "notice_store": MemoryNoticeStore(self.tokens),
-            "noticing": Noticing(self.queue, self.letters, self.domain.clock),
+            "notice_filter": NoticeFilter(self.queue, self.letters, self.domain.clock),
             "dead_letters": self.letters,
             "announcer": None,
             "api_url": "https://api.example.com",
@@ -91,7 +91,7 @@ class TestAMessage:
     def test_has_everybody_asked_with_their_link(self, world: World) -> None:
         token_id = world.create()
         assert receive({"waitpointId": token_id, "undone": "notice"}) == []
-        links = {one.place: one.link for one in world.channel.sent}
+        links = {one.target: one.link for one in world.channel.sent}
         assert links["slack"] is None
         assert {links["email.0"], links["slack.1"]} == {
             world.domain.urls.approver_url(token_id, "", approver) for approver in ("ann@example.com", "bo")
@@ -206,12 +206,12 @@ class TestTheStream:
 class TestAStackThatTellsNobody:
     @pytest.fixture(autouse=True)
     def without(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("noticing", "notice_queue"):
+        for name in ("notice_filter", "notice_queue"):
             monkeypatch.delitem(vars(services), name)
         monkeypatch.delenv("NOTICE_QUEUE_URL", raising=False)
 
     def test_has_no_queue_and_looks_at_nothing(self, world: World) -> None:
-        assert (services.notice_queue, services.noticing) == (None, None)
+        assert (services.notice_queue, services.notice_filter) == (None, None)
         token_id = world.create(60_000)
         for module in (schedule_timeouts, resume_waiters):
             assert failures(call(module, {"Records": [world.record(token_id, "INSERT")]})) == []

@@ -23,8 +23,8 @@ from waitpoints import ids
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item
 from waitpoints.errors import CannotResumeNow, TryAgain
-from waitpoints.noticing import Noticing
 from waitpoints.stream.event_publisher import Announcer
+from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.stream.settled_event import settled_event as event_of
 from waitpoints.stream.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.token import Completed, NewToken, Output, Token, Unchecked
@@ -51,7 +51,7 @@ def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
     """A stack without a bus and channels, and its dead letters."""
     world.install(monkeypatch)
     letters = Letters()
-    for name, built in {"dead_letters": letters, "announcer": None, "noticing": None}.items():
+    for name, built in {"dead_letters": letters, "announcer": None, "notice_filter": None}.items():
         monkeypatch.setitem(vars(services), name, built)
     return letters
 
@@ -106,7 +106,7 @@ class TestANewToken:
 
     def test_has_people_told_of_it_anyway(self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
         queue, dead_letters = FakeNoticeQueue(), letters
-        monkeypatch.setitem(vars(services), "noticing", Noticing(queue, dead_letters, world.clock))  # type: ignore[arg-type]
+        monkeypatch.setitem(vars(services), "notice_filter", NoticeFilter(queue, dead_letters, world.clock))  # type: ignore[arg-type]
         poison, _ = self.make(world)
         poison["dynamodb"]["NewImage"]["hasNotify"] = {"BOOL": True}
         world.clock.advance(GIVE_UP_AFTER)

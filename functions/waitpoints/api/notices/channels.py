@@ -3,8 +3,8 @@
 import os
 from typing import assert_never
 
-from waitpoints.api.notices.plan import Place
-from waitpoints.api.notices.sending import Sender
+from waitpoints.api.notices.dispatcher import Sender
+from waitpoints.api.notices.plan import Target
 from waitpoints.api.page.definition import Page
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import NotSent
@@ -24,10 +24,10 @@ def sender_of(channel: Channel) -> Sender:
     return sender
 
 
-def link_of(token: Token, place: Place, page: Page) -> str | None:
-    """Return the link that a place gets: a person's own, or the callback URL. Who answers a page with approvers has a link."""
-    if place.person is not None:
-        return services.urls.approver_url(token.id, services.api_url, place.person.id)
+def link_of(token: Token, target: Target, page: Page) -> str | None:
+    """Return the link that a target gets: a person's own, or the callback URL. Who answers a page with approvers has a link."""
+    if target.person is not None:
+        return services.urls.approver_url(token.id, services.api_url, target.person.id)
     return services.urls.url(token.id, services.api_url) if page.approval is None else None
 
 
@@ -35,20 +35,20 @@ def _make(channel: Channel) -> Sender:
     match channel:
         case Channel.EMAIL:
             mail_from = _parameter("MAIL_FROM")
-            from waitpoints.api.notices.mail import MailSender  # noqa: PLC0415 - only for stacks that send mails
+            from waitpoints.api.notices.mail import MailChannel  # noqa: PLC0415 - only for stacks that send mails
 
-            return MailSender(lambda: services.ses_client, mail_from, services.brand, services.mail_domains)
+            return MailChannel(lambda: services.ses_client, mail_from, services.brand, services.mail_domains)
         case Channel.SLACK:
             _parameter("SLACK")
-            from waitpoints.api.notices.slack import SlackSender  # noqa: PLC0415 - only for stacks with Slack
+            from waitpoints.api.notices.slack import SlackChannel  # noqa: PLC0415 - only for stacks with Slack
 
             url = os.environ.get("SLACK_API_URL", SLACK_API)
-            return SlackSender(url, services.channel_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
+            return SlackChannel(url, services.channel_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
         case Channel.TEAMS:
             _parameter("TEAMS")
-            from waitpoints.api.notices.teams import TeamsSender  # noqa: PLC0415 - only for stacks with Teams
+            from waitpoints.api.notices.teams import TeamsChannel  # noqa: PLC0415 - only for stacks with Teams
 
-            return TeamsSender(services.channel_secret, services.brand)
+            return TeamsChannel(services.channel_secret, services.brand)
     assert_never(channel)
 
 

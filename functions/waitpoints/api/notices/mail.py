@@ -2,7 +2,7 @@
 
 SES writes the headers Date and Message-ID itself, whatever a message has (Developer Guide, "Amazon SES header fields"), and
 returns the part of its Message-ID before the `@`. Behind it stands `email.amazonses.com` in us-east-1 and
-`<region>.amazonses.com` elsewhere. AWS shows that but nowhere promises it, so the mails to one place also name, in
+`<region>.amazonses.com` elsewhere. AWS shows that but nowhere promises it, so the mails to one target also name, in
 `References`, an id of our own that no mail has: a client that knows only that groups them, too.
 
 That SES has taken a mail does not mean that it arrives: bounces and complaints are events of SES's own.
@@ -16,11 +16,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints.api.notices import letter as letters
-from waitpoints.api.notices import mail_html
+from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
-from waitpoints.api.notices.letter import Letter
-from waitpoints.api.notices.sending import Request
+from waitpoints.api.notices.dispatcher import Notice
+from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.aws.error_codes import error_name
 from waitpoints.errors import NotSent, NotSentNow
 
@@ -39,7 +38,7 @@ _REFUSALS = {
 """SES API v2, SendEmail, Errors. Every other error may be over later."""
 
 
-class MailSender:
+class MailChannel:
     """`brand` is the stack's name, which readers see as the sender's, and its colour. `domains`: see `addresses.is_allowed`."""
 
     def __init__(
@@ -50,9 +49,9 @@ class MailSender:
         self._name, self._color = brand
         self._domains = domains
 
-    def send(self, request: Request) -> str:
+    def send(self, notice: Notice) -> str:
         """Send one mail, and return SES's id of it. Raises NotSentNow or NotSent."""
-        to = request.step.place.to
+        to = notice.step.target.to
         if not is_sendable(to):
             raise NotSent("AddressRefused: SES takes only ASCII addresses, with the domain in Punycode (xn--…)")
         if not is_allowed(to, self._domains):
@@ -62,38 +61,38 @@ class MailSender:
             answer = client.send_email(
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [to]},
-                Content={"Raw": {"Data": self.message(request, client.meta.region_name)}},
+                Content={"Raw": {"Data": self.message(notice, client.meta.region_name)}},
             )
         except (ClientError, BotoCoreError) as error:
             raise self._failure(error) from None
         return str(answer["MessageId"])
 
-    def message(self, request: Request, region: str) -> bytes:
+    def message(self, notice: Notice, region: str) -> bytes:
         """Return the mail as SES takes it: in 7-bit lines of fewer than 1,000 characters."""
-        letter = letters.fitting(letters.write(request, self._name), lambda one: mail_html.fits(one, self._color))
+        content = mail_content.fitting(mail_content.write(notice, self._name), lambda one: mail_html.fits(one, self._color))
         body = EmailMessage(policy.SMTP.clone(cte_type="7bit"))
-        body.set_content(letters.plain_text(letter))
-        body.add_alternative(mail_html.document(letter, self._color), subtype="html")
-        headers = self._headers(request, letter, region)
+        body.set_content(mail_content.plain_text(content))
+        body.add_alternative(mail_html.document(content, self._color), subtype="html")
+        headers = self._headers(notice, content, region)
         written = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return written.encode("ascii", "replace") + body.as_bytes()
 
-    def _headers(self, request: Request, letter: Letter, region: str) -> dict[str, str]:
+    def _headers(self, notice: Notice, content: MailContent, region: str) -> dict[str, str]:
         """Return the headers, encoded: no text of a caller reaches a parser of the email package, which would decode it."""
-        place, ref = request.step.place, request.step.ref
+        target, ref = notice.step.target, notice.step.ref
         first = f"<{ref}@{'email' if region == 'us-east-1' else region}.amazonses.com>" if ref else None
-        common = f"<{request.token.id}.{place.key}@{self._from.rpartition('@')[2]}>"
-        name = place.person.name if place.person else None
+        common = f"<{notice.token.id}.{target.key}@{self._from.rpartition('@')[2]}>"
+        name = target.person.name if target.person else None
         return {
-            "From": _mailbox(letter.brand, self._from),
-            "To": _mailbox(letters.line(name or ""), place.to),
-            "Subject": _encoded(letter.subject),
+            "From": _mailbox(content.brand, self._from),
+            "To": _mailbox(mail_content.line(name or ""), target.to),
+            "Subject": _encoded(content.subject),
             **({"In-Reply-To": first} if first else {}),
             "References": f"{common} {first}" if first else common,
-            "Thread-Topic": _encoded(letter.title),
+            "Thread-Topic": _encoded(content.title),
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
-            "Content-Language": letter.language,
+            "Content-Language": content.language,
         }
 
     def _failure(self, error: ClientError | BotoCoreError) -> NotSent | NotSentNow:

@@ -1,10 +1,10 @@
-"""A letter as HTML that mail clients show as it is meant.
+"""A content as HTML that mail clients show as it is meant.
 
 They differ in what they know of CSS, so the layout is tables and the styles are inline (Outlook for Windows renders with Word:
 no `max-width`, no padding of links). The style sheet only adds the dark colours and small screens, where it is known.
 """
 
-from waitpoints.api.notices.letter import Letter
+from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.page import style
 from waitpoints.api.page.markup import Child, Markup, element, join, literal
 
@@ -21,7 +21,7 @@ _OUTLOOK = (
 )
 
 
-def document(letter: Letter, color: str) -> str:
+def document(content: MailContent, color: str) -> str:
     """Return the whole document. `color` is the brand's, `#rrggbb`."""
     head = element(
         "head",
@@ -29,14 +29,14 @@ def document(letter: Letter, color: str) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="supported-color-schemes", content="light dark"),
-        element("title", letter.subject),
+        element("title", content.subject),
         element("style", literal(_sheet(color))),
     )
-    card = _table(_row(_content(letter, color), "inside", "padding:32px"), "card", _CARD)
+    card = _table(_row(_content(content, color), "inside", "padding:32px"), "card", _CARD)
     around = _row(join(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
-    main = element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=letter.language)
+    main = element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=content.language)
     body = element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
-    return "<!doctype html>" + element("html", head, body, lang=letter.language)
+    return "<!doctype html>" + element("html", head, body, lang=content.language)
 
 
 _CARD = (
@@ -44,8 +44,8 @@ _CARD = (
 )
 
 
-def fits(letter: Letter, color: str) -> bool:
-    return len(document(letter, color).encode()) <= MAX_BYTES
+def fits(content: MailContent, color: str) -> bool:
+    return len(document(content, color).encode()) <= MAX_BYTES
 
 
 def _sheet(color: str) -> str:
@@ -58,40 +58,40 @@ def _sheet(color: str) -> str:
     return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{.inside{{padding:24px 20px!important}}}}"
 
 
-def _content(letter: Letter, color: str) -> Markup:
-    facts = [fact for fact in (letter.requested_by, letter.until) if fact]
+def _content(content: MailContent, color: str) -> Markup:
+    facts = [fact for fact in (content.requested_by, content.until) if fact]
     return join(
-        _paragraph(letter.brand, "text", "font-weight:600") if letter.brand else None,
-        _note(letter.note) if letter.note else None,
-        element("h1", letter.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
-        _paragraph(_lines(letter.text), "text") if letter.text else None,
-        _paragraph(letter["shortened"], "muted") if letter.is_shortened else None,
-        [_paragraph(_link(label, url), "text") for label, url in letter.links],
+        _paragraph(content.brand, "text", "font-weight:600") if content.brand else None,
+        _note(content.note) if content.note else None,
+        element("h1", content.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
+        _paragraph(_lines(content.text), "text") if content.text else None,
+        _paragraph(content["shortened"], "muted") if content.is_shortened else None,
+        [_paragraph(_link(label, url), "text") for label, url in content.links],
         _paragraph(_lines("\n".join(facts)), "muted") if facts else None,
-        _answer(letter, color, letter.link) if letter.link else None,
-        _note(letter.warning),
-        _standing(letter) if letter.people else None,
-        _paragraph(letter["no_reply"], "muted", "font-size:14px;margin:0"),
+        _answer(content, color, content.link) if content.link else None,
+        _note(content.warning),
+        _standing(content) if content.people else None,
+        _paragraph(content["no_reply"], "muted", "font-size:14px;margin:0"),
     )
 
 
-def _answer(letter: Letter, color: str, link: str) -> Markup:
+def _answer(content: MailContent, color: str, link: str) -> Markup:
     """The button, which is a cell of a table, so that it has its size in every client; and the link itself."""
     written = (
         f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 24px"
     )
-    button = element("a", letter["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
+    button = element("a", content["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
     shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 24px"
     cell = element("tr", element("td", button, class_="button", bgcolor=color, align="center", style=shape))
     table = element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
-    again = join(letter["by_link"], literal("<br>"), _link(link, link))
+    again = join(content["by_link"], literal("<br>"), _link(link, link))
     return join(table, _paragraph(again, "muted", "font-size:14px"))
 
 
-def _standing(letter: Letter) -> Markup:
-    heading = element("h2", letter["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
-    needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in letter.standing]
-    return join(heading, needed, _table([_person(name, said) for name, said in letter.people], "line", "margin:16px 0 24px"))
+def _standing(content: MailContent) -> Markup:
+    heading = element("h2", content["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
+    needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.standing]
+    return join(heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px"))
 
 
 def _person(name: str, said: str) -> Markup:

@@ -74,14 +74,14 @@ def _addresses(value: Any) -> bool | tuple[str, ...]:
         raise InvalidNotify("notify.email", f"expected true, or a list of 1 to {MAX_ADDRESSES} e-mail addresses")
     seen: dict[str, str] = {}
     for number, address in enumerate(value):
-        place = f"notify.email[{number}]"
+        path = f"notify.email[{number}]"
         if not is_email(address):
-            raise InvalidNotify(place, EMAIL_EXPECTED)
+            raise InvalidNotify(path, EMAIL_EXPECTED)
         if reason := _why_no_mail(address):
-            raise InvalidNotify(place, reason)
+            raise InvalidNotify(path, reason)
         if address.casefold() in seen:
-            raise InvalidNotify(place, f"{seen[address.casefold()]} is the same address")
-        seen[address.casefold()] = place
+            raise InvalidNotify(path, f"{seen[address.casefold()]} is the same address")
+        seen[address.casefold()] = path
     return tuple(value)
 
 
@@ -129,8 +129,8 @@ def _way(notify: Notify) -> str:
     return " or ".join(way for way, is_wanted in ways.items() if is_wanted)
 
 
-def _check_secret(place: str, name: str) -> None:
+def _check_secret(path: str, name: str) -> None:
     """Raises InvalidNotify if there is no such secret."""
     full_name = services.channel_secret_name(name)
     if not services.existing_secrets.has(full_name):
-        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}"; store it: waitpoints secrets put {name}')
+        raise InvalidNotify(path, f'Secrets Manager has no secret "{full_name}"; store it: waitpoints secrets put {name}')

@@ -10,26 +10,26 @@ from enum import StrEnum
 
 from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import Page
-from waitpoints.notices import Channel, Notice, Notify
+from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Token
 
 ENDED = "ended"
 
 
 class Kind(StrEnum):
-    """ASK is a place's first message, REMIND a reminder, LAST that one more answer is missing, EDIT a change of the first."""
+    """FIRST is a target's first message, which EDIT changes. LAST says that one more answer is missing."""
 
     EDIT = "edit"
-    ASK = "ask"
-    REMIND = "remind"
+    FIRST = "first"
+    REMINDER = "reminder"
     LAST = "last"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """Where a message goes. `to` is an address, a Slack channel or member id, or the name of a secret.
 
-    `person` is whose place it is; None for a channel, and for an address of `notify.email`.
+    `person` is whose target it is; None for a channel, and for an address of `notify.email`.
     """
 
     key: str
@@ -46,22 +46,22 @@ class Place:
 class Step:
     """One call to a channel. `done` is what to record after it, but for its time and the channel's name of the message.
 
-    `ref` is how the channel names the place's first message, unless this is the first. Only that one is ever edited: so only
-    an ASK may have buttons.
+    `ref` is how the channel names the target's first message, unless this is the first. Only that one is ever edited: so only
+    a FIRST may have buttons.
     """
 
     kind: Kind
-    place: Place
-    done: Notice
+    target: Target
+    done: NoticeRecord
     ref: str | None = None
 
 
 def next_step(token: Token, page: Page, notify: Notify, skip: Collection[str] = ()) -> Step | None:
-    """Return what to do next, but nothing for the places to `skip`. None: everything is sent.
+    """Return what to do next, but nothing for the targets to `skip`. None: everything is sent.
 
     The token is as of now: past its timeout it has ended. It was read with its notices.
     """
-    steps = (step for place in places(token, page, notify) if place.key not in skip for step in _steps(token, page, place))
+    steps = (step for target in targets(token, page, notify) if target.key not in skip for step in _steps(token, page, target))
     return min(steps, key=lambda step: step.kind is not Kind.EDIT, default=None)
 
 
@@ -72,43 +72,44 @@ def state_of(token: Token) -> str:
     return f"{len(token.answers)}/{token.escalated_at is not None:d}/{token.timeout_at or 0}"
 
 
-def places(token: Token, page: Page, notify: Notify) -> Iterator[Place]:
-    """Yield the places of a token. Those of the people to whom it may be escalated are there once it is."""
+def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
+    """Yield the targets of a token. Those of the people to whom it may be escalated are there once it is."""
     if notify.slack is not None:
-        yield Place("slack", Channel.SLACK, notify.slack)
+        yield Target("slack", Channel.SLACK, notify.slack)
     if notify.teams is not None:
-        yield Place("teams", Channel.TEAMS, notify.teams)
+        yield Target("teams", Channel.TEAMS, notify.teams)
     if isinstance(notify.email, tuple):
         for number, address in enumerate(notify.email):
-            yield Place(f"email.{number}", Channel.EMAIL, address)
+            yield Target(f"email.{number}", Channel.EMAIL, address)
     if page.approval is None:
         return
     asked = page.approval.asked(is_escalated=token.escalated_at is not None)
     for number, person in enumerate(asked):
         if notify.email is True and person.email is not None:
-            yield Place(f"email.{number}", Channel.EMAIL, person.email, person)
+            yield Target(f"email.{number}", Channel.EMAIL, person.email, person)
         if notify.slack is not None and person.slack is not None:
-            yield Place(f"slack.{number}", Channel.SLACK, person.slack, person)
+            yield Target(f"slack.{number}", Channel.SLACK, person.slack, person)
 
 
-def _steps(token: Token, page: Page, place: Place) -> Iterator[Step]:
-    """Yield what a place lacks. One that refused something gets nothing more, but that its message shows the end."""
-    notice, state = token.notices.get(place.key), state_of(token)
-    shows, has_ended = state if place.is_edited else None, token.outcome is not None
-    if notice is not None and notice.refused is not None and not has_ended:
+def _steps(token: Token, page: Page, target: Target) -> Iterator[Step]:
+    """Yield what a target lacks. One that refused something gets nothing more, but that its message shows the end."""
+    record, state = token.notices.get(target.key), state_of(token)
+    shows, has_ended = state if target.is_edited else None, token.outcome is not None
+    if record is not None and record.refused is not None and not has_ended:
         return
-    if notice is not None and notice.ref is not None and place.is_edited and notice.shows != state:
-        yield Step(Kind.EDIT, place, replace(notice, shows=shows), notice.ref)
-    if has_ended or (place.person is not None and token.answer_of(place.person.id) is not None):
+    if record is not None and record.ref is not None and target.is_edited and record.shows != state:
+        yield Step(Kind.EDIT, target, replace(record, shows=shows), record.ref)
+    if has_ended or (target.person is not None and token.answer_of(target.person.id) is not None):
         return
-    if notice is None:
+    if record is None:
         is_last = _is_last(token, page)
-        yield Step(Kind.ASK, place, Notice(0, reminded=token.reminded_count, told_last=is_last, shows=shows))
-    elif notice.reminded < token.reminded_count:
-        told_last = notice.told_last or _is_last(token, page)
-        yield Step(Kind.REMIND, place, replace(notice, reminded=token.reminded_count, told_last=told_last), notice.ref)
-    elif place.person is not None and not notice.told_last and _is_last(token, page):
-        yield Step(Kind.LAST, place, replace(notice, told_last=True), notice.ref)
+        yield Step(Kind.FIRST, target, NoticeRecord(0, reminded=token.reminded_count, notified_last=is_last, shows=shows))
+    elif record.reminded < token.reminded_count:
+        is_last = record.notified_last or _is_last(token, page)
+        done = replace(record, reminded=token.reminded_count, notified_last=is_last)
+        yield Step(Kind.REMINDER, target, done, record.ref)
+    elif target.person is not None and not record.notified_last and _is_last(token, page):
+        yield Step(Kind.LAST, target, replace(record, notified_last=True), record.ref)
 
 
 def _is_last(token: Token, page: Page) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 from waitpoints.api.notices import posting, slack_message
 from waitpoints.api.notices.credential import versions
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ports import Secret
 
@@ -34,7 +34,7 @@ GONE = "message_not_found"
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
 
 
-class SlackSender:
+class SlackChannel:
     """`token` is the app's bot token. `has_buttons` says whether there is a signing secret, without which no click counts."""
 
     def __init__(self, api_url: str, token: Secret, brand: tuple[str, str], has_buttons: Callable[[], bool]) -> None:
@@ -43,18 +43,18 @@ class SlackSender:
         self._name, _ = brand
         self._has_buttons = has_buttons
 
-    def send(self, request: Request) -> str | None:
+    def send(self, notice: Notice) -> str | None:
         """Returns "<channel>/<ts>" of the message. An edit of a message that somebody has deleted is done."""
-        channel, _, ts = (request.step.ref or "").partition("/")
-        if request.step.kind is Kind.EDIT:
-            return self._edit(request, {"channel": channel, "ts": ts})
-        if request.step.kind is Kind.ASK or not ts:
-            return self._post({"channel": request.step.place.to, **self._message(request)})
-        broadcast = {"reply_broadcast": True} if request.step.place.person is None else {}
-        return self._post({"channel": channel, "thread_ts": ts, **broadcast, **slack_message.reply(request)})
+        channel, _, ts = (notice.step.ref or "").partition("/")
+        if notice.step.kind is Kind.EDIT:
+            return self._edit(notice, {"channel": channel, "ts": ts})
+        if notice.step.kind is Kind.FIRST or not ts:
+            return self._post({"channel": notice.step.target.to, **self._message(notice)})
+        broadcast = {"reply_broadcast": True} if notice.step.target.person is None else {}
+        return self._post({"channel": channel, "thread_ts": ts, **broadcast, **slack_message.reply(notice)})
 
-    def _message(self, request: Request) -> dict[str, Any]:
-        return slack_message.message(request, self._name, self._has_buttons)
+    def _message(self, notice: Notice) -> dict[str, Any]:
+        return slack_message.message(notice, self._name, self._has_buttons)
 
     def _post(self, arguments: dict[str, Any]) -> str | None:
         quiet = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
@@ -62,13 +62,13 @@ class SlackSender:
         channel, ts = answer.get("channel"), answer.get("ts")
         return f"{channel}/{ts}" if isinstance(channel, str) and isinstance(ts, str) else None
 
-    def _edit(self, request: Request, named: dict[str, Any]) -> str | None:
+    def _edit(self, notice: Notice, named: dict[str, Any]) -> str | None:
         try:
-            self._call("chat.update", {**named, **self._message(request)})
+            self._call("chat.update", {**named, **self._message(notice)})
         except NotSent as error:
             if str(error) != GONE:
                 raise
-        return request.step.ref
+        return notice.step.ref
 
     def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a method. A refused token may be one that has been replaced meanwhile: then with the one that is there now."""

@@ -141,7 +141,7 @@ def _record(click: Click, token: Token, page: Page, choice: Submission, sender: 
     result = services.decisions.answer(token, len(page.approval.everybody()), chosen, sender, answers.decided_text)
     if not isinstance(result, Recorded):
         return _too_late(click, replace(result.token, notices=token.notices), page, sender)
-    _edit_stray(click, token, has_ended=result.token.outcome is not None)
+    _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)
     if result.is_this and token.answer_of(person.id) is None:
         return None
     if not result.is_this:
@@ -165,7 +165,7 @@ def _complete(click: Click, token: Token, page: Page, choice: Submission, sender
     if outcome is None:
         completion = services.tokens.complete(token.id, json_text.with_member(choice.output, "slackUser", who), sender)
         if not isinstance(completion, Ended):
-            _edit_stray(click, token, has_ended=True)
+            _edit_unrecorded(click, token, has_ended=True)
             return None
         outcome = completion.outcome
     return _too_late(click, replace(token, outcome=outcome), page, sender)
@@ -173,14 +173,14 @@ def _complete(click: Click, token: Token, page: Page, choice: Submission, sender
 
 def _too_late(click: Click, token: Token, page: Page, sender: Origin) -> str:
     services.tokens.count_delivery(token.id, token.outcome, sender)
-    _edit_stray(click, token, has_ended=True)
+    _edit_unrecorded(click, token, has_ended=True)
     by = token.outcome.origin if isinstance(token.outcome, Completed) else None
     if by and by.slack_user == click.user:
         return f"You have answered this already. {summary.outcome(token, page)}"
     return f"This has already ended. {summary.outcome(token, page)}"
 
 
-def _edit_stray(click: Click, token: Token, *, has_ended: bool) -> None:
+def _edit_unrecorded(click: Click, token: Token, *, has_ended: bool) -> None:
     """Have a message edited that still has buttons, because its record was lost. A recorded one is edited anyway.
 
     `token` is as it was read before the click counted.
@@ -189,7 +189,7 @@ def _edit_stray(click: Click, token: Token, *, has_ended: bool) -> None:
     if not has_ended or click.message is None or click.message in known or services.notice_queue is None:
         return
     try:
-        services.notice_queue.send_stray(token.id, click.message)
+        services.notice_queue.send_unrecorded(token.id, click.message)
     except Exception as error:  # its next click tries again
         telemetry.logger.warning("Message in Slack not edited", tokenId=token.id, error=type(error).__name__)
 

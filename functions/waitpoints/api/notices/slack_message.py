@@ -10,8 +10,8 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices import summary
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
@@ -25,33 +25,33 @@ MAX_LINKS, MAX_PEOPLE = 2_000, 1_500  # characters of all of them: Slack refuses
 type Block = dict[str, Any]
 
 
-def message(request: Request, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
-    """The message of a place as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
-    page, token = request.page, request.token
-    blocks, said = [_header(page.title), *_text(page), *_links(page), *_state(request)], "An answer is needed."
+def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
+    """The message of a target as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
+    page, token = notice.page, notice.token
+    blocks, said = [_header(page.title), *_text(page), *_links(page), *_state(notice)], "An answer is needed."
     if token.outcome is not None:
         said = summary.outcome(token, page)
-    elif _own_choice(request):
+    elif _own_choice(notice):
         said = "Your answer is recorded."
     else:
-        blocks += _ways(request, has_buttons)
+        blocks += _ways(notice, has_buttons)
     if name.strip():
         blocks.append(_context(_plain(summary.one_line(name, 100), MAX_TEXT)))
     return {"text": _fallback(f"{summary.one_line(page.title, MAX_HEADER)}: {said}"), "blocks": blocks}
 
 
-def reply(request: Request) -> dict[str, Any]:
+def reply(notice: Notice) -> dict[str, Any]:
     """A reminder, or that one more answer is missing, in the thread of the message. Its buttons are in that message."""
-    person, title = request.step.place.person, summary.one_line(request.page.title, MAX_HEADER)
-    if request.step.kind is Kind.LAST:
+    person, title = notice.step.target.person, summary.one_line(notice.page.title, MAX_HEADER)
+    if notice.step.kind is Kind.LAST:
         said = "Others have answered. One more answer decides."
     elif person:
         said = "Reminder: your answer is still needed."
     else:
         said = "Reminder: an answer is still needed."
-    people = [person.slack] if person else [one.slack for one in _missing(request)]
+    people = [person.slack] if person else [one.slack for one in _missing(notice)]
     mentions = " ".join(_mention(one) for one in people if one)
-    opened = f"<{_url(request.link)}|Open the page>" if request.link else ""
+    opened = f"<{_url(notice.link)}|Open the page>" if notice.link else ""
     text = " ".join(filter(None, [mentions, said, opened]))
     return {"text": _fallback(f"{said} {title}"), "blocks": [_section(_mrkdwn(text))]}
 
@@ -97,42 +97,42 @@ def _links(page: Page) -> Iterator[Block]:
         yield _section(_mrkdwn("\n".join(lines)))
 
 
-def _state(request: Request) -> Iterator[Block]:
-    token, page = request.token, request.page
+def _state(notice: Notice) -> Iterator[Block]:
+    token, page = notice.token, notice.page
     if token.outcome is not None:
         yield _section(_plain(summary.outcome(token, page), MAX_TEXT))
         yield _context(_mrkdwn(_date(token.outcome.at)))
-    elif choice := _own_choice(request):
+    elif choice := _own_choice(notice):
         yield _section(_plain(f"You chose “{choice}”. Answers from others are still needed.", MAX_TEXT))
     if parts := ["\n".join(lines) for lines in (summary.needed(token, page), summary.people(token, page)) if lines]:
         yield _section(_plain("\n\n".join(parts), MAX_PEOPLE))
     if token.outcome is not None:
         return
-    if request.step.place.person is None and (asked := [one.slack for one in _missing(request) if one.slack]):
+    if notice.step.target.person is None and (asked := [one.slack for one in _missing(notice) if one.slack]):
         yield _section(_mrkdwn(f"Asked: {' '.join(map(_mention, asked))}"))
     if token.timeout_at is not None:
         yield _context(_mrkdwn(f"Open until {_date(token.timeout_at)}"))
 
 
-def _ways(request: Request, has_buttons: Callable[[], bool]) -> Iterator[Block]:
+def _ways(notice: Notice, has_buttons: Callable[[], bool]) -> Iterator[Block]:
     """How to answer: by buttons, by the page, or by a link that each person gets elsewhere."""
-    page, link = request.page, request.link
-    buttons = list(_buttons(request)) if choice_of(page, page.actions[0].id) and has_buttons() else []
+    page, link = notice.page, notice.link
+    buttons = list(_buttons(notice)) if choice_of(page, page.actions[0].id) and has_buttons() else []
     if link and (not buttons or page.fields or len(_escaped(page.text)) > MAX_TEXT):
         buttons.append(_button("Open the page", OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}
-    if page.approval and request.step.place.person is None:
+    if page.approval and notice.step.target.person is None:
         said = "Only the people who are asked can answer." if buttons else summary.PERSONAL
         yield _context(_plain(said, MAX_TEXT))
 
 
-def _buttons(request: Request) -> Iterator[Block]:
-    for action in request.page.actions:
-        more: Block = {"value": request.token.id}
+def _buttons(notice: Notice) -> Iterator[Block]:
+    for action in notice.page.actions:
+        more: Block = {"value": notice.token.id}
         if action.style:
             more["style"] = action.style
-        if request.page.confirm:
+        if notice.page.confirm:
             more["confirm"] = _confirm(summary.label(action))
         yield _button(summary.label(action), PRESSED + action.id, **more)
 
@@ -150,15 +150,15 @@ def _confirm(choice: str) -> Block:
     }
 
 
-def _own_choice(request: Request) -> str | None:
+def _own_choice(notice: Notice) -> str | None:
     """What the person whose direct message it is has chosen."""
-    person = request.step.place.person
-    answer = request.token.answer_of(person.id) if person else None
-    return summary.label_of(request.page, answer) if answer else None
+    person = notice.step.target.person
+    answer = notice.token.answer_of(person.id) if person else None
+    return summary.label_of(notice.page, answer) if answer else None
 
 
-def _missing(request: Request) -> list[Any]:
-    return Progress(request.page, request.token).missing() if request.page.approval else []
+def _missing(notice: Notice) -> list[Any]:
+    return Progress(notice.page, notice.token).missing() if notice.page.approval else []
 
 
 def _section(text: Block) -> Block:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from waitpoints import json_text
 from waitpoints.api.notices import posting, summary
 from waitpoints.api.notices.credential import versions
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.errors import NotSent
 from waitpoints.ports import Secret
 from waitpoints.token import iso
@@ -26,22 +26,22 @@ _AROUND = 90  # bytes
 type Element = dict[str, Any]
 
 
-class TeamsSender:
+class TeamsChannel:
     """`secret_of` returns the secret of this name, which holds the URL."""
 
     def __init__(self, secret_of: Callable[[str], Secret], brand: tuple[str, str]) -> None:
         self._secret_of = secret_of
         self._name, _ = brand
 
-    def send(self, request: Request) -> None:
+    def send(self, notice: Notice) -> None:
         """Teams does not say how it names the message."""
         attachment = {
             "contentType": "application/vnd.microsoft.card.adaptive",
             "contentUrl": None,
-            "content": card(request, self._name),
+            "content": card(notice, self._name),
         }
         message, refused = {"type": "message", "attachments": [attachment]}, NotSent("no URL")
-        for url in versions(self._secret_of(request.step.place.to)):
+        for url in versions(self._secret_of(notice.step.target.to)):
             try:
                 return posting.post(url, message, {}).check()
             except NotSent as error:
@@ -51,16 +51,16 @@ class TeamsSender:
         raise refused
 
 
-def card(request: Request, name: str) -> Element:
+def card(notice: Notice, name: str) -> Element:
     """The card about a token. Its button opens the page, unless each person has a link of their own."""
-    page, token = request.page, request.token
-    reminder = "Reminder: an answer is still needed." if request.step.kind is Kind.REMIND else ""
+    page, token = notice.page, notice.token
+    reminder = "Reminder: an answer is still needed." if notice.step.kind is Kind.REMINDER else ""
     state = [*summary.needed(token, page), *summary.people(token, page)]
     body: list[Element] = [
         *_lines([name, reminder], PEOPLE_ROOM, isSubtle=True),
         *_lines([summary.one_line(page.title, MAX_TITLE)], PEOPLE_ROOM, size="Large", weight="Bolder"),
         *_lines(page.text.splitlines(), TEXT_ROOM),
-        *_links(request),
+        *_links(notice),
         *_lines(state, PEOPLE_ROOM),
     ]
     if token.timeout_at is not None:
@@ -74,13 +74,13 @@ def card(request: Request, name: str) -> Element:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": body,
-        "actions": [_open(request.link, title="Open the page")] if request.link else [],
+        "actions": [_open(notice.link, title="Open the page")] if notice.link else [],
     }
 
 
-def _links(request: Request) -> Iterator[Element]:
+def _links(notice: Notice) -> Iterator[Element]:
     room = LINKS_ROOM
-    for link in request.page.links:
+    for link in notice.page.links:
         run = _run(summary.one_line(link.label, 200), selectAction=_open(link.url))
         room -= len(json_text.dumps(run).encode())
         if room < 0:

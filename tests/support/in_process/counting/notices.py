@@ -11,8 +11,8 @@ from tests.support.in_process.counting.waits import Added, Bench, Wait
 from tests.support.in_process.event_sources import Stream, queue_event, receive_all
 from tests.support.in_process.fakes.secret import ExistingSecrets
 from tests.support.in_process.template import CHANNELS
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.notices import Channel
 from waitpoints.timeouts import duration
 
@@ -110,6 +110,6 @@ class CountedSlack:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
 
-    def send(self, request: Request) -> str:
-        self._meter.count("Slack:chat.update" if request.step.kind is Kind.EDIT else "Slack:chat.postMessage")
+    def send(self, notice: Notice) -> str:
+        self._meter.count("Slack:chat.update" if notice.step.kind is Kind.EDIT else "Slack:chat.postMessage")
         return "C024BE7LH/1812345678.913000"

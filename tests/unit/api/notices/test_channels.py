@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.api.notices import channels
-from waitpoints.api.notices.plan import Place
+from waitpoints.api.notices.plan import Target
 from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import load, parse
 from waitpoints.errors import NotSent
@@ -44,7 +44,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         made.append(arguments)
         return object()
 
-    for module, name in (("mail", "MailSender"), ("slack", "SlackSender"), ("teams", "TeamsSender")):
+    for module, name in (("mail", "MailChannel"), ("slack", "SlackChannel"), ("teams", "TeamsChannel")):
         monkeypatch.setitem(sys.modules, f"waitpoints.api.notices.{module}", SimpleNamespace(**{name: maker}))
     return made
 
@@ -95,19 +95,19 @@ def test_a_channel_that_the_stack_does_not_have_refuses(
 
 
 @pytest.mark.parametrize(
-    ("place", "page", "expected"),
+    ("target", "page", "expected"),
     [
-        (Place("email.0", Channel.EMAIL, "ann@example.com", ANN), PEOPLE, "own"),
-        (Place("slack.0", Channel.SLACK, "U01ANN", ANN), PEOPLE, "own"),
-        (Place("slack", Channel.SLACK, "#deploys"), PEOPLE, None),
-        (Place("teams", Channel.TEAMS, "TEAMS"), PEOPLE, None),
-        (Place("email.0", Channel.EMAIL, "x@example.com"), ANYBODY, "plain"),
-        (Place("slack", Channel.SLACK, "#deploys"), ANYBODY, "plain"),
+        (Target("email.0", Channel.EMAIL, "ann@example.com", ANN), PEOPLE, "own"),
+        (Target("slack.0", Channel.SLACK, "U01ANN", ANN), PEOPLE, "own"),
+        (Target("slack", Channel.SLACK, "#deploys"), PEOPLE, None),
+        (Target("teams", Channel.TEAMS, "TEAMS"), PEOPLE, None),
+        (Target("email.0", Channel.EMAIL, "x@example.com"), ANYBODY, "plain"),
+        (Target("slack", Channel.SLACK, "#deploys"), ANYBODY, "plain"),
     ],
 )
-def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, place: Place, page: Any, expected: str | None) -> None:
+def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, target: Target, page: Any, expected: str | None) -> None:
     token = Token(id=new_id(0), created_at=0)
     links = {"own": world.urls.approver_url(token.id, "", ANN.id), "plain": world.urls.url(token.id, ""), None: None}
-    link = channels.link_of(token, place, page)
+    link = channels.link_of(token, target, page)
     assert link == links[expected]
     assert link is None or link.startswith(BASE_URL)

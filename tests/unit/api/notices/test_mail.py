@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from tests.support import mails
 from tests.unit.api.notices.test_mail_html import GMAIL_CLIPS, largest_pages
-from waitpoints.api.notices import letter as letters
 from waitpoints.api.notices import mail as module
-from waitpoints.api.notices.mail import MailSender
-from waitpoints.api.notices.mail_words import WORDS
+from waitpoints.api.notices import mail_content
+from waitpoints.api.notices.mail import MailChannel
+from waitpoints.api.notices.notice_words import WORDS
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.page import words
 from waitpoints.errors import NotSent, NotSentNow
@@ -33,7 +33,7 @@ HEADERS = [
     *("From", "To", "Subject", "References", "Thread-Topic", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language"),
     *("MIME-Version", "Content-Type"),
 ]
-KINDS = (Kind.ASK, Kind.REMIND, Kind.LAST)
+KINDS = (Kind.FIRST, Kind.REMINDER, Kind.LAST)
 
 
 class Ses:
@@ -51,13 +51,13 @@ class Ses:
         return {"MessageId": REF}
 
 
-def sender(ses: Ses) -> MailSender:
-    return MailSender(lambda: ses, mails.FROM, mails.BRAND)
+def sender(ses: Ses) -> MailChannel:
+    return MailChannel(lambda: ses, mails.FROM, mails.BRAND)
 
 
 def test_a_mail_goes_to_one_address_and_its_id_comes_back() -> None:
     ses = Ses()
-    assert sender(ses).send(mails.request()) == REF
+    assert sender(ses).send(mails.notice()) == REF
     [call] = ses.calls
     assert (call["FromEmailAddress"], call["Destination"]) == (mails.FROM, {"ToAddresses": ["ann@example.com"]})
     assert call["Content"].keys() == {"Raw"}
@@ -67,9 +67,9 @@ class TestHeaders:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", words.WORDS)
     def test_a_mail_says_who_sends_it_to_whom_and_why(self, kind: Kind, language: str) -> None:
-        message = mails.mail(mails.request(kind=kind, language=language))
+        message = mails.mail(mails.notice(kind=kind, language=language))
         assert message.keys() == HEADERS
-        title, word = mails.PAGE["title"], {Kind.REMIND: "reminder", Kind.LAST: "last"}.get(kind)
+        title, word = mails.PAGE["title"], {Kind.REMINDER: "reminder", Kind.LAST: "last"}.get(kind)
         assert message["Subject"] == (WORDS[language][word].format(title=title) if word else title)
         assert str(message["From"]) == "Acme <waitpoints@example.com>"
         assert [(it.display_name, it.addr_spec) for it in message["To"].addresses] == [("Ann Lee", "ann@example.com")]
@@ -80,23 +80,23 @@ class TestHeaders:
     @pytest.mark.parametrize(
         ("region", "domain"), [("us-east-1", "email.amazonses.com"), ("eu-central-1", "eu-central-1.amazonses.com")]
     )
-    @pytest.mark.parametrize("kind", [Kind.REMIND, Kind.LAST])
+    @pytest.mark.parametrize("kind", [Kind.REMINDER, Kind.LAST])
     def test_a_later_mail_is_an_answer_to_the_first_one(self, kind: Kind, region: str, domain: str) -> None:
         """AWS promises no domain: these are in the mails that SES has sent, as archives of public mailing lists show."""
         ses = Ses(region=region)
-        sender(ses).send(mails.request())
-        sender(ses).send(mails.request(kind=kind, ref=REF))
+        sender(ses).send(mails.notice())
+        sender(ses).send(mails.notice(kind=kind, ref=REF))
         first, later = (mails.parsed(call["Content"]["Raw"]["Data"]) for call in ses.calls)
         assert "In-Reply-To" not in first
         assert later["In-Reply-To"] == f"<{REF}@{domain}>"
         assert str(later["References"]).split() == [str(first["References"]), f"<{REF}@{domain}>"]
 
     def test_all_mails_to_one_place_name_one_id_and_those_to_another_place_do_not(self) -> None:
-        [common] = str(mails.mail(mails.request())["References"]).split()
+        [common] = str(mails.mail(mails.notice())["References"]).split()
         assert common == f"<{mails.ID}.email.0@example.com>"
 
     def test_without_a_brand_and_a_name_there_are_only_the_addresses(self) -> None:
-        message = mails.mail(mails.request(person=1), ("", "#2457d6"))
+        message = mails.mail(mails.notice(person=1), ("", "#2457d6"))
         assert (str(message["From"]), str(message["To"])) == (mails.FROM, "bo@example.com")
 
 
@@ -104,7 +104,7 @@ class TestTheBody:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", words.WORDS)
     def test_is_text_and_html_that_say_the_same(self, kind: Kind, language: str) -> None:
-        message = mails.mail(mails.request(kind=kind, language=language, answers=(Answer("dee", "approve", "{}", 1),)))
+        message = mails.mail(mails.notice(kind=kind, language=language, answers=(Answer("dee", "approve", "{}", 1),)))
         assert message.get_content_type() == "multipart/alternative"
         assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
         found = mails.read_html(mails.body(message, "html"))
@@ -115,17 +115,17 @@ class TestTheBody:
 
     @pytest.mark.parametrize("language", words.WORDS)
     def test_is_in_seven_bits_and_short_lines(self, language: str) -> None:
-        raw = mails.written(mails.request({**mails.PAGE, "text": "長い" * 2_000}, language=language))
+        raw = mails.written(mails.notice({**mails.PAGE, "text": "長い" * 2_000}, language=language))
         assert raw.isascii()
         assert raw.count(b"\n") == raw.count(b"\r\n")
         assert max(map(len, raw.split(b"\r\n"))) <= 998
 
     def test_short_lines_that_are_not_ascii_are_in_seven_bits_too(self) -> None:
-        assert mails.written(mails.request({"title": "é"}, person=None, link=None, timeout_at=None)).isascii()
+        assert mails.written(mails.notice({"title": "é"}, person=None, link=None, timeout_at=None)).isascii()
 
     @pytest.mark.parametrize("page", largest_pages())
     def test_stays_below_what_gmail_shows_also_in_its_encoding(self, page: dict[str, Any]) -> None:
-        message = mails.mail(mails.request(page, person=0 if "approvers" in page else None))
+        message = mails.mail(mails.notice(page, person=0 if "approvers" in page else None))
         part = message.get_body(("html",))
         assert part is not None
         assert len(part.as_bytes()) < GMAIL_CLIPS
@@ -140,7 +140,7 @@ class TestAddresses:
     def test_an_odd_but_valid_one_is_kept(self, address: str) -> None:
         ses = Ses()
         page = {"title": "Pay?", "approvers": [{"id": "ann", "name": 'Ann "A", <Lee>', "email": address}]}
-        sender(ses).send(mails.request(page))
+        sender(ses).send(mails.notice(page))
         [call] = ses.calls
         [to] = mails.parsed(call["Content"]["Raw"]["Data"])["To"].addresses
         assert (to.display_name, to.addr_spec) == ('Ann "A", <Lee>', address)
@@ -151,7 +151,7 @@ class TestAddresses:
         """SES API v2, `Destination`. Its reason names no address."""
         ses = Ses()
         with pytest.raises(NotSent, match="AddressRefused") as refused:
-            sender(ses).send(mails.request(to=address, person=None))
+            sender(ses).send(mails.notice(to=address, person=None))
         assert ses.calls == []
         assert address not in str(refused.value)
 
@@ -159,9 +159,9 @@ class TestAddresses:
         """`MailDomains` may have changed since the create."""
         ses = Ses()
         with pytest.raises(NotSent, match="AddressRefused: its domain is not among"):
-            MailSender(lambda: ses, mails.FROM, mails.BRAND, (".example.com", "example.org")).send(mails.request())
+            MailChannel(lambda: ses, mails.FROM, mails.BRAND, (".example.com", "example.org")).send(mails.notice())
         assert ses.calls == []
-        assert MailSender(lambda: ses, mails.FROM, mails.BRAND, ("example.com",)).send(mails.request()) == REF
+        assert MailChannel(lambda: ses, mails.FROM, mails.BRAND, ("example.com",)).send(mails.notice()) == REF
 
 
 SAMPLES = [
@@ -203,29 +203,29 @@ def test_no_text_at_all_does(title: str, text: str, name: str, label: str, brand
 
 @cache
 def usual_mail(kind: Kind) -> EmailMessage:
-    return mails.mail(mails.request(kind=kind, ref=REF))
+    return mails.mail(mails.notice(kind=kind, ref=REF))
 
 
 def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind: Kind) -> None:
     """The page is not parsed as at create, which refuses some of these texts: older tokens and other versions may have them."""
-    usual = mails.request(kind=kind, ref=REF)
-    page, place = usual.page, usual.step.place
+    usual = mails.notice(kind=kind, ref=REF)
+    page, target = usual.page, usual.step.target
     assert page.approval is not None
-    assert place.person is not None
-    person = replace(place.person, name=name)
+    assert target.person is not None
+    person = replace(target.person, name=name)
     approval = replace(page.approval, approvers=(person, *page.approval.approvers[1:]), requested_by=name)
     links = tuple(replace(link, label=label) for link in page.links)
     hostile = replace(page, title=title, text=text, links=links, approval=approval)
-    step = replace(usual.step, place=replace(place, person=person))
+    step = replace(usual.step, target=replace(target, person=person))
     asked = replace(usual, page=hostile, step=step)
     message, plain = mails.parsed(mails.written(asked, (brand, "#2457d6"))), usual_mail(kind)
 
     assert message.keys() == plain.keys()
     assert [it.addr_spec for name in ("From", "To") for it in message[name].addresses] == [mails.FROM, "ann@example.com"]
-    assert str(message["Subject"]).endswith(letters.line(title))
+    assert str(message["Subject"]).endswith(mail_content.line(title))
     for header, shown in (("From", brand), ("To", name)):  # between encoded words, the parser leaves spaces in
-        assert message[header].addresses[0].display_name.replace(" ", "") == letters.line(shown).replace(" ", "")
-    assert message["Thread-Topic"] == letters.line(title)
+        assert message[header].addresses[0].display_name.replace(" ", "") == mail_content.line(shown).replace(" ", "")
+    assert message["Thread-Topic"] == mail_content.line(title)
     assert [part.get_content_type() for part in message.walk()] == [part.get_content_type() for part in plain.walk()]
     found, expected = (mails.read_html(mails.body(one, "html")) for one in (message, plain))
     assert found.links == expected.links
@@ -260,7 +260,7 @@ class TestErrors:
     )
     def test_what_retrying_wont_fix_says_what_to_do_without_an_address(self, failure: Exception, reason: str) -> None:
         with pytest.raises(NotSent) as refused:
-            sender(Ses(failure)).send(mails.request())
+            sender(Ses(failure)).send(mails.notice())
         assert str(refused.value) == reason
 
     @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ class TestErrors:
     )
     def test_what_may_be_over_later_is_tried_again(self, failure: Exception, reason: str, after: int | None) -> None:
         with pytest.raises(NotSentNow) as failed:
-            sender(Ses(failure)).send(mails.request())
+            sender(Ses(failure)).send(mails.notice())
         assert (str(failed.value), failed.value.after) == (reason, after)
 
     def test_every_error_of_the_service_model_has_a_meaning(self) -> None:
@@ -294,7 +294,7 @@ class TestErrors:
 
 @pytest.mark.parametrize("text", ["Ann\r\nBcc: eve@example.com", "Ann\x07", "=?utf-8?q?Ann?=", "Ännchen"])
 def test_no_header_ends_within_a_text_or_is_read_as_another(text: str) -> None:
-    """The letter has taken line breaks and controls out before: this is the last guard."""
+    """The content has taken line breaks and controls out before: this is the last guard."""
     for written in (module._mailbox(text, "ann@example.com").removesuffix(" <ann@example.com>"), module._encoded(text)):
         assert all(line.strip().startswith("=?utf-8?") for line in written.split("\r\n"))
         assert str(make_header(decode_header(written))).split() == text.split()

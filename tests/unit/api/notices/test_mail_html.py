@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support import mails
-from waitpoints.api.notices import letter as letters
-from waitpoints.api.notices import mail_html
-from waitpoints.api.notices.letter import Letter
+from waitpoints.api.notices import mail_content, mail_html
+from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.page import definition, render, style, words
 from waitpoints.token import Answer
@@ -18,8 +17,8 @@ GMAIL_CLIPS = 102_000  # bytes
 QUOTE = "'"  # has six characters in HTML
 
 
-def letter(**more: Any) -> Letter:
-    return letters.write(mails.request(**more), "Acme")
+def content(**more: Any) -> MailContent:
+    return mail_content.write(mails.notice(**more), "Acme")
 
 
 def largest_pages() -> list[dict[str, Any]]:
@@ -37,7 +36,7 @@ def largest_pages() -> list[dict[str, Any]]:
 
 
 def test_it_is_a_document_of_tables_with_inline_styles() -> None:
-    found = mails.read_html(mail_html.document(letter(), "#2457d6"))
+    found = mails.read_html(mail_html.document(content(), "#2457d6"))
     assert found.tags[:2] == ["html", "head"]
     assert found.tags.count("style") == found.tags.count("h1") == found.tags.count("title") == 1
     assert set(found.tags) <= {
@@ -47,20 +46,20 @@ def test_it_is_a_document_of_tables_with_inline_styles() -> None:
 
 
 def test_no_picture_font_or_script_is_loaded() -> None:
-    document = mail_html.document(letter(), "#2457d6")
+    document = mail_html.document(content(), "#2457d6")
     assert not re.search(r"url\(|@import|@font-face|<img|<script|<link", document)
     assert set(mails.read_html(document).links) == {mails.LINK, "https://example.com/releases?a=4.2&b=1"}
 
 
 def test_every_text_has_its_colour_and_font_inline() -> None:
-    document = mail_html.document(letter(), "#2457d6")
+    document = mail_html.document(content(), "#2457d6")
     for tag in re.findall(r"<(?:p|h1|h2|td class=\"line)[^>]*>", document):
         assert "color:#" in tag
         assert "font-family:" in tag
 
 
 def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
-    document = mail_html.document(letter(kind=Kind.LAST), "#2457d6")
+    document = mail_html.document(content(kind=Kind.LAST), "#2457d6")
     dark = document.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]
     used = {name for names in re.findall(r'class="([^"]+)"', document) for name in names.split()}
     assert used - {"inside"} == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
@@ -78,7 +77,7 @@ def test_texts_can_be_read_on_what_they_stand_on(kind: str) -> None:
 
 @pytest.mark.parametrize("color", ["#000000", "#ffffff", "#ffd500", "#2457d6", "#888888"])
 def test_the_button_can_be_read_and_seen_in_any_colour(color: str) -> None:
-    document = mail_html.document(letter(), color)
+    document = mail_html.document(content(), color)
     button = re.search(r'<td class="button"[^>]*><a [^>]*>', document)
     assert button is not None
     [cell, link] = re.findall(r"<[^>]+>", button[0])
@@ -90,13 +89,13 @@ def test_the_button_can_be_read_and_seen_in_any_colour(color: str) -> None:
 
 
 def test_the_link_is_also_there_to_be_copied() -> None:
-    document = mail_html.document(letter(), "#2457d6")
+    document = mail_html.document(content(), "#2457d6")
     assert f">{mails.LINK}</a>" in document
     assert "If the button does not work, open this link:<br>" in document
 
 
 def test_lines_of_the_text_stay_lines() -> None:
-    assert "All 812 checks passed.<br><br>Ann &amp; Bo &lt;reviewed&gt; it.</p>" in mail_html.document(letter(), "#2457d6")
+    assert "All 812 checks passed.<br><br>Ann &amp; Bo &lt;reviewed&gt; it.</p>" in mail_html.document(content(), "#2457d6")
 
 
 @pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names"])
@@ -106,12 +105,12 @@ def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> N
     person = 0 if "approvers" in page else None
     answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
     for language in words.WORDS:
-        asked = mails.request(page, Kind.LAST, person, language=language, answers=answers, link=f"https://x/{'%F0' * 512}")
-        short = letters.fitting(letters.write(asked, QUOTE * 100), lambda one: mail_html.fits(one, "#2457d6"))
+        asked = mails.notice(page, Kind.LAST, person, language=language, answers=answers, link=f"https://x/{'%F0' * 512}")
+        short = mail_content.fitting(mail_content.write(asked, QUOTE * 100), lambda one: mail_html.fits(one, "#2457d6"))
         assert len(mail_html.document(short, "#2457d6").encode()) <= mail_html.MAX_BYTES
         assert short.is_shortened == (page["title"] == QUOTE * 200)
 
 
 def test_a_usual_page_is_not_shortened() -> None:
-    usual = replace(letter(), text="A sentence of a usual length. " * 333)
-    assert letters.fitting(usual, lambda one: mail_html.fits(one, "#2457d6")) is usual
+    usual = replace(content(), text="A sentence of a usual length. " * 333)
+    assert mail_content.fitting(usual, lambda one: mail_html.fits(one, "#2457d6")) is usual

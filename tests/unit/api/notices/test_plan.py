@@ -1,4 +1,4 @@
-"""Which step comes next: for each state of a token and each place, and for any history."""
+"""Which step comes next: for each state of a token and each target, and for any history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.notices.plan import ENDED, Kind, Step, next_step, places, state_of
+from waitpoints.api.notices.plan import ENDED, Kind, Step, next_step, state_of, targets
 from waitpoints.api.page.definition import Page, load, parse
-from waitpoints.notices import Channel, Notice, Notify
+from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Completed, Failed, Output, TimedOut, Token, TokenError
 
 ANN = {"id": "ann", "email": "ann@example.com", "slack": "U01ANN"}
@@ -39,8 +39,8 @@ ENDS = [COMPLETED, replace(NEW, outcome=Failed(2, TokenError("No"))), replace(NE
 
 def take(token: Token, step: Step, refused: str | None = None) -> Token:
     """The token once a step is recorded."""
-    ref = f"{step.place.key}/1" if step.kind is Kind.ASK else step.ref
-    return replace(token, notices={**token.notices, step.place.key: replace(step.done, ref=ref, at=1, refused=refused)})
+    ref = f"{step.target.key}/1" if step.kind is Kind.FIRST else step.ref
+    return replace(token, notices={**token.notices, step.target.key: replace(step.done, ref=ref, at=1, refused=refused)})
 
 
 def drain(token: Token, page: Page = PEOPLE, notify: Notify = EVERYWHERE) -> tuple[list[Step], Token]:
@@ -54,21 +54,21 @@ def drain(token: Token, page: Page = PEOPLE, notify: Notify = EVERYWHERE) -> tup
 
 
 def kinds(steps: Sequence[Step]) -> dict[str, list[Kind]]:
-    """What each place gets, in order."""
+    """What each target gets, in order."""
     found: dict[str, list[Kind]] = {}
     for step in steps:
-        found.setdefault(step.place.key, []).append(step.kind)
+        found.setdefault(step.target.key, []).append(step.kind)
     return found
 
 
-def asked(token: Token = NEW) -> Mapping[str, Notice]:
+def asked(token: Token = NEW) -> Mapping[str, NoticeRecord]:
     """What is recorded once everybody was asked."""
     return drain(token)[1].notices
 
 
 class TestThePlaces:
     def test_of_a_page_with_approvers_are_channels_and_each_way_to_each_person(self) -> None:
-        found = {it.key: (it.channel, it.to, it.person and it.person.id) for it in places(NEW, PEOPLE, EVERYWHERE)}
+        found = {it.key: (it.channel, it.to, it.person and it.person.id) for it in targets(NEW, PEOPLE, EVERYWHERE)}
         assert found == {
             "slack": (Channel.SLACK, "#deploys", None),
             "teams": (Channel.TEAMS, "TEAMS", None),
@@ -79,22 +79,22 @@ class TestThePlaces:
         }
 
     def test_of_those_who_are_asked_later_come_with_the_escalation_and_change_no_other(self) -> None:
-        before, after = ([place.key for place in places(token, PEOPLE, EVERYWHERE)] for token in (NEW, ESCALATED))
+        before, after = ([target.key for target in targets(token, PEOPLE, EVERYWHERE)] for token in (NEW, ESCALATED))
         assert after == [*before, "email.3"]
 
     def test_of_a_page_for_anybody_are_channels_and_addresses(self) -> None:
-        assert [(place.key, place.to, place.person) for place in places(NEW, ANYBODY, ADDRESSES)] == [
+        assert [(target.key, target.to, target.person) for target in targets(NEW, ANYBODY, ADDRESSES)] == [
             ("slack", "#deploys", None),
             ("email.0", "x@example.com", None),
             ("email.1", "y@example.com", None),
         ]
 
     def test_without_a_channel_are_none(self) -> None:
-        assert list(places(ESCALATED, PEOPLE, Notify())) == []
-        assert {place.channel for place in places(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
+        assert list(targets(ESCALATED, PEOPLE, Notify())) == []
+        assert {target.channel for target in targets(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
 
 
-ASK, REMIND, LAST, EDIT = [Kind.ASK], [Kind.REMIND], [Kind.LAST], [Kind.EDIT]
+ASK, REMIND, LAST, EDIT = [Kind.FIRST], [Kind.REMINDER], [Kind.LAST], [Kind.EDIT]
 FIRST = {"slack": ASK, "teams": ASK, "email.0": ASK, "email.1": ASK, "slack.0": ASK, "slack.2": ASK}
 OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "email.0": LAST}
 
@@ -104,7 +104,7 @@ OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "e
     [
         pytest.param(NEW, {}, FIRST, id="new"),
         pytest.param(NEW, asked(), {}, id="asked"),
-        pytest.param(ANSWERED, {}, {place: ASK for place in FIRST if place != "email.1"}, id="one answers first"),
+        pytest.param(ANSWERED, {}, {target: ASK for target in FIRST if target != "email.1"}, id="one answers first"),
         pytest.param(ANSWERED, asked(), OTHERS_LEFT, id="one answers"),
         pytest.param(ANSWERED, asked(ANSWERED), {}, id="one had answered"),
         pytest.param(REMINDED, asked(), dict.fromkeys(FIRST, REMIND), id="reminded"),
@@ -131,7 +131,9 @@ OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "e
         ),
     ],
 )
-def test_each_place_gets_what_it_lacks(token: Token, before: Mapping[str, Notice], expected: dict[str, list[Kind]]) -> None:
+def test_each_place_gets_what_it_lacks(
+    token: Token, before: Mapping[str, NoticeRecord], expected: dict[str, list[Kind]]
+) -> None:
     steps, then = drain(replace(token, notices=before))
     assert kinds(steps) == expected
     assert next_step(then, PEOPLE, EVERYWHERE) is None
@@ -145,7 +147,7 @@ def test_what_is_wrong_is_mended_before_anybody_is_asked() -> None:
 def test_who_has_answered_gets_nothing_more_but_their_message_shows_how_it_stands() -> None:
     ann = Answer("ann", "yes", "{}", 1)
     steps, _ = drain(replace(REMINDED, answers=(ann,), notices=asked()))
-    assert {place: found for place, found in kinds(steps).items() if place.endswith(".0")} == {"slack.0": EDIT}
+    assert {target: found for target, found in kinds(steps).items() if target.endswith(".0")} == {"slack.0": EDIT}
 
 
 def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
@@ -156,19 +158,19 @@ def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
 
 def test_a_step_names_the_first_message_of_its_place() -> None:
     steps, _ = drain(replace(REMINDED, answers=(BO,), notices=asked()))
-    assert {step.ref for step in steps} == {f"{step.place.key}/1" for step in steps}
+    assert {step.ref for step in steps} == {f"{step.target.key}/1" for step in steps}
     assert {step.ref for step in drain(NEW)[0]} == {None}
 
 
 def test_a_place_that_fails_is_left_out() -> None:
     step = next_step(NEW, PEOPLE, EVERYWHERE, skip={"slack", "teams"})
     assert step is not None
-    assert step.place.key == "email.0"
+    assert step.target.key == "email.0"
 
 
 class TestAPlaceThatRefuses:
     def test_gets_nothing_more(self) -> None:
-        token = replace(NEW, notices={**asked(), "email.0": Notice(1, refused="MessageRejected")})
+        token = replace(NEW, notices={**asked(), "email.0": NoticeRecord(1, refused="MessageRejected")})
         for later in (token, replace(token, reminded_count=2), replace(token, answers=(BO,))):
             assert "email.0" not in kinds(drain(later)[0])
 
@@ -233,13 +235,13 @@ def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history
     assert next_step(token, PEOPLE, EVERYWHERE) is None, "it never ends"
     assert {step.kind for step, is_after in sent if is_after} <= {Kind.EDIT}
     for key, its in kinds([step for step, _ in sent]).items():
-        assert its[0] is Kind.ASK
-        assert its.count(Kind.ASK) == 1 or "lost" in history
+        assert its[0] is Kind.FIRST
+        assert its.count(Kind.FIRST) == 1 or "lost" in history
         assert its.count(Kind.LAST) <= 1 or "lost" in history, key
     if token.outcome is None:
-        for place in places(token, PEOPLE, EVERYWHERE):
-            assert place.key in token.notices or (place.person and token.answer_of(place.person.id))
-    for place in places(token, PEOPLE, EVERYWHERE):
-        notice = token.notices.get(place.key)
-        if place.is_edited and notice and notice.ref and not (notice.refused and token.outcome is None):
+        for target in targets(token, PEOPLE, EVERYWHERE):
+            assert target.key in token.notices or (target.person and token.answer_of(target.person.id))
+    for target in targets(token, PEOPLE, EVERYWHERE):
+        notice = token.notices.get(target.key)
+        if target.is_edited and notice and notice.ref and not (notice.refused and token.outcome is None):
             assert notice.shows == state_of(token)

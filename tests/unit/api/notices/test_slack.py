@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.fakes.secret import FakeSecret
-from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, request
+from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.slack import SlackSender
+from waitpoints.api.notices.slack import SlackChannel
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.token import TimedOut
 from waitpoints_local.slack_stand_in import BOT_TOKEN, Workspace, rate_limited
@@ -43,8 +43,8 @@ FOR_GOOD = """
 
 
 @pytest.fixture
-def sender(workspace: Workspace) -> SlackSender:
-    return SlackSender(workspace.api_url, FakeSecret(BOT_TOKEN), ("Example Ltd", "#2457d6"), lambda: True)
+def sender(workspace: Workspace) -> SlackChannel:
+    return SlackChannel(workspace.api_url, FakeSecret(BOT_TOKEN), ("Example Ltd", "#2457d6"), lambda: True)
 
 
 def refuse(workspace: Workspace, code: str, status: int = 200, **headers: str) -> None:
@@ -52,120 +52,120 @@ def refuse(workspace: Workspace, code: str, status: int = 200, **headers: str) -
 
 
 class TestTheCalls:
-    def test_a_message_is_posted_to_the_channel(self, workspace: Workspace, sender: SlackSender) -> None:
-        ref = sender.send(request())
+    def test_a_message_is_posted_to_the_channel(self, workspace: Workspace, sender: SlackChannel) -> None:
+        ref = sender.send(notice())
         [message] = workspace.messages
         [(path, body)] = workspace.calls
         assert (path, ref, message.people) == ("/api/chat.postMessage", message.ref, "#deploys")
         quiet = {"unfurl_links": False, "unfurl_media": False, "parse": "none", "link_names": False, "mrkdwn": False}
         assert {name: body[name] for name in quiet} == quiet
 
-    def test_a_persons_goes_to_their_direct_messages(self, workspace: Workspace, sender: SlackSender) -> None:
-        ref = sender.send(request(DECISION, person="ann"))
+    def test_a_persons_goes_to_their_direct_messages(self, workspace: Workspace, sender: SlackChannel) -> None:
+        ref = sender.send(notice(DECISION, person="ann"))
         assert (workspace.messages[0].people, ref) == (ANN, f"D{ANN[1:]}/1700000000.000000")
 
-    def test_an_edit_changes_the_first_message(self, workspace: Workspace, sender: SlackSender) -> None:
-        ref = sender.send(request())
-        assert sender.send(request(kind=Kind.EDIT, ref=ref, outcome=TimedOut(1))) == ref
+    def test_an_edit_changes_the_first_message(self, workspace: Workspace, sender: SlackChannel) -> None:
+        ref = sender.send(notice())
+        assert sender.send(notice(kind=Kind.EDIT, ref=ref, outcome=TimedOut(1))) == ref
         [message] = workspace.messages
         assert (message.edits, message.buttons()) == (1, {})
         assert "unfurl_links" not in workspace.calls[1][1]
 
-    def test_a_reminder_is_a_reply_that_the_channel_sees(self, workspace: Workspace, sender: SlackSender) -> None:
-        ref = sender.send(request())
-        sender.send(request(kind=Kind.REMIND, ref=ref))
+    def test_a_reminder_is_a_reply_that_the_channel_sees(self, workspace: Workspace, sender: SlackChannel) -> None:
+        ref = sender.send(notice())
+        sender.send(notice(kind=Kind.REMINDER, ref=ref))
         content = workspace.messages[1].content
         assert (content["thread_ts"], content["reply_broadcast"]) == ("1700000000.000000", True)
 
-    @pytest.mark.parametrize("kind", [Kind.REMIND, Kind.LAST])
-    def test_in_direct_messages_it_is_a_reply(self, workspace: Workspace, sender: SlackSender, kind: Kind) -> None:
-        ref = sender.send(request(DECISION, person="ann"))
-        sender.send(request(DECISION, kind, person="ann", ref=ref, answers=(answer("bo"),)))
+    @pytest.mark.parametrize("kind", [Kind.REMINDER, Kind.LAST])
+    def test_in_direct_messages_it_is_a_reply(self, workspace: Workspace, sender: SlackChannel, kind: Kind) -> None:
+        ref = sender.send(notice(DECISION, person="ann"))
+        sender.send(notice(DECISION, kind, person="ann", ref=ref, answers=(answer("bo"),)))
         [first, reply] = workspace.messages
         assert (reply.channel, reply.content["thread_ts"]) == (first.channel, first.ts)
         assert "reply_broadcast" not in reply.content
 
-    def test_a_reminder_of_a_message_that_has_no_name_is_a_message(self, workspace: Workspace, sender: SlackSender) -> None:
-        sender.send(request(kind=Kind.REMIND))
+    def test_a_reminder_of_a_message_that_has_no_name_is_a_message(self, workspace: Workspace, sender: SlackChannel) -> None:
+        sender.send(notice(kind=Kind.REMINDER))
         assert workspace.messages[0].buttons()
 
 
 class TestTheErrors:
     @pytest.mark.parametrize("code", AGAIN)
-    def test_that_pass(self, workspace: Workspace, sender: SlackSender, code: str) -> None:
+    def test_that_pass(self, workspace: Workspace, sender: SlackChannel, code: str) -> None:
         refuse(workspace, code)
         with pytest.raises(NotSentNow, match=f"^{code}$"):
-            sender.send(request())
+            sender.send(notice())
         assert len(workspace.calls) == 1
 
     @pytest.mark.parametrize("code", FOR_GOOD)
-    def test_that_do_not(self, workspace: Workspace, sender: SlackSender, code: str) -> None:
+    def test_that_do_not(self, workspace: Workspace, sender: SlackChannel, code: str) -> None:
         refuse(workspace, code)
         with pytest.raises(NotSent, match=f"^{code}$"):
-            sender.send(request())
+            sender.send(notice())
         assert len(workspace.calls) == 1
 
-    def test_a_rate_limit_says_when(self, workspace: Workspace, sender: SlackSender) -> None:
+    def test_a_rate_limit_says_when(self, workspace: Workspace, sender: SlackChannel) -> None:
         workspace.next_answers.append(rate_limited(30))
         with pytest.raises(NotSentNow, match="ratelimited") as raised:
-            sender.send(request())
+            sender.send(notice())
         assert raised.value.after == 30
-        assert sender.send(request())
+        assert sender.send(notice())
 
     @pytest.mark.parametrize(("status", "error"), [(200, NotSentNow), (502, NotSentNow), (404, NotSent), (302, NotSent)])
     @pytest.mark.parametrize("body", [{}, {"ok": False, "error": "<script>"}, {"ok": "yes"}, {"ok": 1}, {"error": 7}])
     def test_an_answer_that_is_not_slacks(
-        self, workspace: Workspace, sender: SlackSender, status: int, error: type[Exception], body: dict[str, Any]
+        self, workspace: Workspace, sender: SlackChannel, status: int, error: type[Exception], body: dict[str, Any]
     ) -> None:
         workspace.next_answers.append((status, {}, body))
         with pytest.raises(error) as raised:
-            sender.send(request())
+            sender.send(notice())
         assert str(raised.value) in (f"HTTP {status}", "the answer is not Slack's")
 
-    def test_a_known_code_with_a_status_of_500_passes(self, workspace: Workspace, sender: SlackSender) -> None:
+    def test_a_known_code_with_a_status_of_500_passes(self, workspace: Workspace, sender: SlackChannel) -> None:
         refuse(workspace, "channel_not_found", 500)
         with pytest.raises(NotSentNow):
-            sender.send(request())
+            sender.send(notice())
 
     def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api")
-        sender = SlackSender("http://127.0.0.1:9/api", FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
+        sender = SlackChannel("http://127.0.0.1:9/api", FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
         with pytest.raises(NotSentNow, match="NewConnectionError"):
-            sender.send(request())
+            sender.send(notice())
 
     def test_an_unknown_channel(self, workspace: Workspace) -> None:
-        sender = SlackSender(workspace.api_url, FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
+        sender = SlackChannel(workspace.api_url, FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
         workspace.channels = set()
         with pytest.raises(NotSent, match="channel_not_found"):
-            sender.send(request())
+            sender.send(notice())
 
-    def test_an_edit_of_a_message_that_is_gone_is_done(self, workspace: Workspace, sender: SlackSender) -> None:
-        assert sender.send(request(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
+    def test_an_edit_of_a_message_that_is_gone_is_done(self, workspace: Workspace, sender: SlackChannel) -> None:
+        assert sender.send(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
         assert [path for path, _ in workspace.calls] == ["/api/chat.update"]
 
-    def test_another_refused_edit_is_not(self, workspace: Workspace, sender: SlackSender) -> None:
+    def test_another_refused_edit_is_not(self, workspace: Workspace, sender: SlackChannel) -> None:
         refuse(workspace, "edit_window_closed")
         with pytest.raises(NotSent, match="edit_window_closed"):
-            sender.send(request(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1)))
+            sender.send(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1)))
 
 
 class TestTheToken:
     def test_that_was_replaced_meanwhile_is_read_again(self, workspace: Workspace) -> None:
         secret = CachedSecret(BOT_TOKEN)
-        sender = SlackSender(workspace.api_url, secret, ("", ""), lambda: True)
+        sender = SlackChannel(workspace.api_url, secret, ("", ""), lambda: True)
         workspace.tokens = {"xoxb-new"}
         secret.rotate("xoxb-new")
-        assert sender.send(request())
+        assert sender.send(notice())
         assert (len(workspace.calls), secret.reads) == (2, 1)
 
     def test_that_is_refused_is_read_again_once(self, workspace: Workspace) -> None:
         secret = CachedSecret("xoxb-old")
         with pytest.raises(NotSent, match="invalid_auth"):
-            SlackSender(workspace.api_url, secret, ("", ""), lambda: True).send(request())
+            SlackChannel(workspace.api_url, secret, ("", ""), lambda: True).send(notice())
         assert (len(workspace.calls), secret.reads) == (1, 1)
 
-    def test_is_in_no_error(self, workspace: Workspace, sender: SlackSender) -> None:
+    def test_is_in_no_error(self, workspace: Workspace, sender: SlackChannel) -> None:
         refuse(workspace, "invalid_auth")
         with pytest.raises(NotSent) as raised:
-            sender.send(request(PAGE))
+            sender.send(notice(PAGE))
         assert BOT_TOKEN not in repr(raised.value)

@@ -13,7 +13,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
-from waitpoints.notices import Notice
+from waitpoints.notices import NoticeRecord
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
@@ -23,13 +23,13 @@ ADA = "U0ADA"
 
 class Queue:
     def __init__(self) -> None:
-        self.stray: list[tuple[str, str]] = []
+        self.unrecorded: list[tuple[str, str]] = []
         self.fails = False
 
-    def send_stray(self, token_id: str, message: str) -> None:
+    def send_unrecorded(self, token_id: str, message: str) -> None:
         if self.fails:
             raise ConnectionError
-        self.stray.append((token_id, message))
+        self.unrecorded.append((token_id, message))
 
 
 @pytest.fixture
@@ -207,26 +207,26 @@ class TestAMessageThatStillHasButtons:
         self, workspace: Workspace, queue: Queue, asked: Message
     ) -> None:
         press(workspace, asked, "approve", ADA)
-        assert queue.stray == [(token_of(asked).id, asked.ref)]
+        assert queue.unrecorded == [(token_of(asked).id, asked.ref)]
         press(workspace, asked, "approve", "U0BOB")
-        assert queue.stray == [(token_of(asked).id, asked.ref)] * 2
+        assert queue.unrecorded == [(token_of(asked).id, asked.ref)] * 2
 
     def test_of_a_decision_too(self, workspace: Workspace, queue: Queue, decision: Message) -> None:
         press(workspace, decision, "reject", ANN)
         for user in (ANN, BO, ADA):
             press(workspace, decision, "reject", user)
-        assert queue.stray == [(token_of(decision).id, decision.ref)] * 4
+        assert queue.unrecorded == [(token_of(decision).id, decision.ref)] * 4
 
     def test_but_not_where_it_is_recorded(self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message) -> None:
         world.store.tokens[token_of(asked).id] = _with_notice(token_of(asked), asked.ref)
         press(workspace, asked, "approve", ADA)
         press(workspace, asked, "approve", "U0BOB")
-        assert queue.stray == []
+        assert queue.unrecorded == []
 
     def test_but_not_while_it_waits(self, workspace: Workspace, queue: Queue, decision: Message) -> None:
         for user in (ADA, ANN, ANN):
             press(workspace, decision, "approve", user)
-        assert queue.stray == []
+        assert queue.unrecorded == []
 
     def test_a_queue_that_fails_changes_nothing_else(self, workspace: Workspace, queue: Queue, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
@@ -236,7 +236,7 @@ class TestAMessageThatStillHasButtons:
 
 
 def _with_notice(token: Token, ref: str) -> Token:
-    return replace(token, notices={"slack": Notice(1, ref=ref)})
+    return replace(token, notices={"slack": NoticeRecord(1, ref=ref)})
 
 
 class TestATokenThatWasNotSentToSlack:
@@ -380,4 +380,4 @@ class TestEverythingElseThatSlackSends:
             payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), "container": container}
             assert post(*signed(payload, time.time())).status == 200
         assert token_of(asked).outcome is not None
-        assert queue.stray == []
+        assert queue.unrecorded == []

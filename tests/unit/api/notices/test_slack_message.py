@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, request
+from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, notice
 from waitpoints.api.notices import slack_message
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.token import Completed, Failed, Origin, Output, Source, TimedOut, TokenError
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
@@ -41,7 +41,7 @@ HOSTILE = [
 ]
 
 
-def rendered(asked: Request, *, has_buttons: bool = True, name: str = "Example Ltd") -> dict[str, Any]:
+def rendered(asked: Notice, *, has_buttons: bool = True, name: str = "Example Ltd") -> dict[str, Any]:
     """The message, once Slack's own library and the stand-in take it."""
     message = slack_message.message(asked, name, lambda: has_buttons)
     assert problem(message) is None
@@ -77,7 +77,7 @@ def decided(by: str | None = None, **origin: str) -> Completed:
 
 class TestTheMessageOfAPageThatAnybodyAnswers:
     def test_says_what_the_page_says(self) -> None:
-        message = rendered(request())
+        message = rendered(notice())
         assert [block["type"] for block in message["blocks"]] == [
             "header",
             "section",
@@ -94,18 +94,18 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
         assert message["text"] == "Deploy 4.2 to production?: An answer is needed."
 
     def test_has_a_button_for_each_action(self) -> None:
-        approve, reject = buttons(rendered(request()))
+        approve, reject = buttons(rendered(notice()))
         assert (approve["action_id"], approve["value"], approve["style"]) == ("waitpoints:approve", TOKEN_ID, "primary")
         assert (reject["text"]["text"], reject["style"]) == ("Reject it", "danger")
         assert "confirm" not in approve
 
     def test_asks_a_second_time_where_the_page_does(self) -> None:
-        [approve, _] = buttons(rendered(request({**PAGE, "confirm": True})))
+        [approve, _] = buttons(rendered(notice({**PAGE, "confirm": True})))
         said = {name: text["text"] for name, text in approve["confirm"].items()}
         assert (said["text"], said["confirm"], said["deny"]) == ("You cannot change it afterwards.", "Approve it", "Go back")
 
     def test_names_the_one_button_of_a_page_without_actions(self) -> None:
-        [only] = buttons(rendered(request({"title": "Done?"})))
+        [only] = buttons(rendered(notice({"title": "Done?"})))
         assert (only["text"]["text"], only["action_id"]) == ("Submit", "waitpoints:submit")
 
     @pytest.mark.parametrize(
@@ -118,26 +118,26 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
         ],
     )
     def test_opens_the_page_where_a_click_cannot_answer(self, page: dict[str, Any], has_buttons: bool) -> None:
-        [only] = buttons(rendered(request(page), has_buttons=has_buttons))
+        [only] = buttons(rendered(notice(page), has_buttons=has_buttons))
         assert (only["action_id"], only["url"], only["text"]["text"]) == ("waitpoints-open", LINK, "Open the page")
 
     @pytest.mark.parametrize("more", [{"fields": FIELD}, {"text": "x" * 3_001}, {"text": "&" * 700}])
     def test_also_opens_the_page_where_it_has_more(self, more: dict[str, Any]) -> None:
-        assert [one["action_id"] for one in buttons(rendered(request({**PAGE, **more})))] == [
+        assert [one["action_id"] for one in buttons(rendered(notice({**PAGE, **more})))] == [
             "waitpoints:approve",
             "waitpoints:reject",
             "waitpoints-open",
         ]
 
     def test_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two(self) -> None:
-        message = rendered(request({**PAGE, "title": "<" * 200, "text": "&" * 3_000}))
+        message = rendered(notice({**PAGE, "title": "<" * 200, "text": "&" * 3_000}))
         header, text = message["blocks"][0]["text"]["text"], message["blocks"][1]["text"]["text"]
         assert re.fullmatch("(&lt;){37}…", header)
         assert re.fullmatch("(&amp;){599}…", text)
 
     def test_says_how_many_links_it_left_out(self) -> None:
         links = [{"label": "x" * 200, "url": f"https://example.com/{'y' * 1_000}"}] * 10
-        text = shown(rendered(request({**PAGE, "links": links})))
+        text = shown(rendered(notice({**PAGE, "links": links})))
         assert text.count("https://") == 1
         assert "_More links are on the page._" in text
 
@@ -153,7 +153,7 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
         ],
     )
     def test_shows_how_it_ended_and_has_no_button(self, outcome: Any, said: str) -> None:
-        message = rendered(request(kind=Kind.EDIT, ref="C1/1.2", outcome=outcome))
+        message = rendered(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=outcome))
         assert buttons(message) == []
         assert said in shown(message).splitlines()
         assert "Open until" not in shown(message)
@@ -162,7 +162,7 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
 
 class TestTheMessageOfAPageWithApprovers:
     def test_mentions_in_the_channel_who_is_asked_and_says_what_is_needed(self) -> None:
-        message = rendered(request(DECISION))
+        message = rendered(notice(DECISION))
         assert f"Asked: <@{ANN}> <@{BO}>" in shown(message).splitlines()
         assert "2 must choose “Approve it”. So far: 0.\nOne person is enough for “Reject it”." in shown(message)
         assert "Cy: not answered yet" in shown(message).splitlines()
@@ -170,31 +170,31 @@ class TestTheMessageOfAPageWithApprovers:
         assert "Only the people who are asked can answer." in shown(message)
 
     def test_says_who_has_answered_and_mentions_who_has_not(self) -> None:
-        text = shown(rendered(request(DECISION, Kind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
+        text = shown(rendered(notice(DECISION, Kind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
         assert f"Asked: <@{BO}>" in text.splitlines()
         assert "Ann Lee: Approve it\nBo Chen: not answered yet\nCy: not answered yet" in text
         assert "So far: 1." in text
 
     @pytest.mark.parametrize(("page", "has_buttons"), [({**DECISION, "fields": REQUIRED}, True), (DECISION, False)])
     def test_has_no_link_in_the_channel(self, page: dict[str, Any], has_buttons: bool) -> None:
-        message = rendered(request(page), has_buttons=has_buttons)
+        message = rendered(notice(page), has_buttons=has_buttons)
         assert buttons(message) == []
         assert "Each person who is asked has a personal link, in a direct message or by mail." in shown(message)
 
     def test_gives_each_person_their_link_in_a_direct_message(self) -> None:
-        message = rendered(request({**DECISION, "fields": REQUIRED}, person="ann"))
+        message = rendered(notice({**DECISION, "fields": REQUIRED}, person="ann"))
         assert [one["url"] for one in buttons(message)] == [LINK]
         assert "<@" not in shown(message)
 
     def test_tells_a_person_what_they_chose(self) -> None:
-        message = rendered(request(DECISION, Kind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
+        message = rendered(notice(DECISION, Kind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
         assert "You chose “Approve it”. Answers from others are still needed." in shown(message)
         assert message["text"] == "Deploy 4.2 to production?: Your answer is recorded."
         assert buttons(message) == []
 
     def test_says_who_decided(self) -> None:
         answers = (answer("ann"), answer("bo"))
-        text = shown(rendered(request(DECISION, Kind.EDIT, ref="C1/1.2", answers=answers, outcome=decided("bo"))))
+        text = shown(rendered(notice(DECISION, Kind.EDIT, ref="C1/1.2", answers=answers, outcome=decided("bo"))))
         assert "“Approve it” was chosen by Bo Chen." in text.splitlines()
         assert "Ann Lee: Approve it\nBo Chen: Approve it" in text
         assert "Cy" not in text
@@ -205,19 +205,19 @@ class TestTheReply:
     @pytest.mark.parametrize(
         ("asked", "said"),
         [
-            (request(kind=Kind.REMIND), f"Reminder: an answer is still needed. <{LINK}|Open the page>"),
-            (request(DECISION, Kind.REMIND, answers=(answer("ann"),)), f"<@{BO}> Reminder: an answer is still needed."),
+            (notice(kind=Kind.REMINDER), f"Reminder: an answer is still needed. <{LINK}|Open the page>"),
+            (notice(DECISION, Kind.REMINDER, answers=(answer("ann"),)), f"<@{BO}> Reminder: an answer is still needed."),
             (
-                request(DECISION, Kind.REMIND, person="ann"),
+                notice(DECISION, Kind.REMINDER, person="ann"),
                 f"<@{ANN}> Reminder: your answer is still needed. <{LINK}|Open the page>",
             ),
             (
-                request(DECISION, Kind.LAST, person="ann"),
+                notice(DECISION, Kind.LAST, person="ann"),
                 f"<@{ANN}> Others have answered. One more answer decides. <{LINK}|Open the page>",
             ),
         ],
     )
-    def test_asks_again_without_buttons(self, asked: Request, said: str) -> None:
+    def test_asks_again_without_buttons(self, asked: Notice, said: str) -> None:
         reply = slack_message.reply(asked)
         assert problem(reply) is None
         assert shown(reply) == said
@@ -257,7 +257,7 @@ STATES: list[dict[str, Any]] = [
 def test_whatever_callers_write_slack_takes_it_and_finds_no_mention_and_no_link_of_theirs(
     page: dict[str, Any], state: dict[str, Any], person: str | None
 ) -> None:
-    message = rendered(request(page, person=person, **state), name=page["approvers"][0]["name"])
+    message = rendered(notice(page, person=person, **state), name=page["approvers"][0]["name"])
     for text in texts(message["blocks"]):
         left = OWN.sub("", text["text"]) if text["type"] == "mrkdwn" else text["text"]
         assert "<" not in left
@@ -282,5 +282,5 @@ def test_the_largest_message_is_within_what_slack_takes() -> None:
         "confirm": True,
         "approvers": people,
     }
-    message = rendered(request(page), name="<" * 100)
+    message = rendered(notice(page), name="<" * 100)
     assert 9_000 < len(json.dumps(message["blocks"], ensure_ascii=False)) < MOST_CHARACTERS

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.slack import DECISION, answer, request
+from tests.support.slack import DECISION, answer, notice
 from waitpoints.api.notices import summary
 from waitpoints.api.page.definition import Action
 from waitpoints.token import TimedOut
@@ -26,26 +26,26 @@ def test_a_line_has_no_breaks_and_no_controls(text: str, line: str) -> None:
 
 
 def test_an_answer_of_an_action_that_the_page_no_longer_has_shows_its_id() -> None:
-    asked = request(DECISION)
+    asked = notice(DECISION)
     assert summary.label_of(asked.page, answer("ann", "other")) == "other"
     assert summary.label(Action("submit", None)) == "Submit"
 
 
 def test_nothing_is_needed_of_many_where_one_answer_decides() -> None:
     page = {**DECISION, "actions": [{"id": "ok", "label": "OK"}]}
-    asked = request(page)
+    asked = notice(page)
     assert summary.needed(asked.token, asked.page) == []
     assert summary.people(asked.token, asked.page)[0] == "Ann Lee: not answered yet"
 
 
 def test_nothing_is_needed_and_nobody_missing_after_the_end() -> None:
-    asked = request(DECISION, answers=(answer("ann"),))
+    asked = notice(DECISION, answers=(answer("ann"),))
     ended = replace(asked.token, outcome=TimedOut(asked.token.created_at))
     assert (len(summary.needed(asked.token, asked.page)), len(summary.people(asked.token, asked.page))) == (2, 3)
     assert (summary.needed(ended, asked.page), summary.people(ended, asked.page)) == ([], ["Ann Lee: Approve it"])
 
 
 def test_a_token_that_waits_has_not_ended() -> None:
-    asked = request()
+    asked = notice()
     assert summary.outcome(asked.token, asked.page) == "Waiting for an answer."
     assert summary.people(asked.token, asked.page) == []

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from tests.support import adaptive_card
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
-from tests.support.slack import request as slack_request
+from tests.support.slack import notice as slack_request
 from waitpoints.api.notices import teams
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
-from waitpoints.api.notices.teams import TeamsSender
+from waitpoints.api.notices.teams import TeamsChannel
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel
 from waitpoints_local.slack_stand_in import Workspace
@@ -26,11 +26,11 @@ from waitpoints_local.slack_stand_in import Workspace
 BRAND = ("Example Ltd", "#2457d6")
 
 
-def request(page: dict[str, Any] = PAGE, kind: Kind = Kind.ASK, **state: Any) -> Request:
+def notice(page: dict[str, Any] = PAGE, kind: Kind = Kind.FIRST, **state: Any) -> Notice:
     return slack_request(page, kind, channel=Channel.TEAMS, **state)
 
 
-def rendered(asked: Request, name: str = "Example Ltd") -> dict[str, Any]:
+def rendered(asked: Notice, name: str = "Example Ltd") -> dict[str, Any]:
     card = teams.card(asked, name)
     adaptive_card.check(card)
     return card
@@ -48,19 +48,19 @@ def linked(card: dict[str, Any]) -> list[str]:
     return [run["selectAction"]["url"] for run in runs(card) if "selectAction" in run]
 
 
-def size(asked: Request) -> int:
+def size(asked: Notice) -> int:
     return len(json.dumps(teams.card(asked, "Example Ltd"), ensure_ascii=False).encode())
 
 
 @pytest.fixture
-def sender(workspace: Workspace) -> TeamsSender:
+def sender(workspace: Workspace) -> TeamsChannel:
     secrets = {"TEAMS_DEPLOYS": FakeSecret(f"{workspace.url}/teams/secret\n")}
-    return TeamsSender(lambda name: secrets[name], BRAND)
+    return TeamsChannel(lambda name: secrets[name], BRAND)
 
 
 class TestTheCard:
     def test_says_what_the_page_says_and_opens_it(self) -> None:
-        card = rendered(request())
+        card = rendered(notice())
         assert shown(card) == [
             "Example Ltd",
             "Deploy 4.2 to production?",
@@ -74,7 +74,7 @@ class TestTheCard:
         assert until == "Open until {{DATE(2025-11-28T19:00:00Z, SHORT)}}, {{TIME(2025-11-28T19:00:00Z)}}."
 
     def test_of_a_page_with_approvers_says_where_their_links_are(self) -> None:
-        card = rendered(request(DECISION, answers=(answer("ann"),)))
+        card = rendered(notice(DECISION, answers=(answer("ann"),)))
         assert card["actions"] == []
         assert shown(card)[-6:] == [
             "2 must choose “Approve it”. So far: 1.",
@@ -86,28 +86,28 @@ class TestTheCard:
         ]
 
     def test_of_a_reminder_says_so(self) -> None:
-        assert shown(rendered(request(kind=Kind.REMIND)))[1] == "Reminder: an answer is still needed."
+        assert shown(rendered(notice(kind=Kind.REMINDER)))[1] == "Reminder: an answer is still needed."
 
     def test_escapes_what_no_uri_has(self) -> None:
-        card = rendered(request({**PAGE, "links": [{"label": "x", "url": 'https://example.com/ä"<>{}|`^?q=%C3'}]}))
+        card = rendered(notice({**PAGE, "links": [{"label": "x", "url": 'https://example.com/ä"<>{}|`^?q=%C3'}]}))
         assert linked(card) == ["https://example.com/%C3%A4%22%3C%3E%7B%7D%7C%60%5E?q=%C3"]
 
     @pytest.mark.parametrize("letter", ["x", "&", '"', "語", "🎈", "x\n"])
     def test_stays_below_what_teams_takes(self, letter: str) -> None:
         links = [{"label": letter[:1] * 200, "url": f"https://example.com/{'y' * 1_000}"}] * 3
         text = letter * (9_000 // (len(json.dumps(letter, ensure_ascii=False).encode()) - 2))
-        asked = request({**PAGE, "title": letter[:1] * 200, "text": text, "links": links})
+        asked = notice({**PAGE, "title": letter[:1] * 200, "text": text, "links": links})
         rendered(asked)
         assert size(asked) < 21_000
 
     def test_has_as_many_links_as_have_room(self) -> None:
         links = [{"label": "x" * 200, "url": f"https://example.com/{'y' * 700}"}] * 5
-        card = rendered(request({**PAGE, "links": links}))
+        card = rendered(notice({**PAGE, "links": links}))
         used = [len(json.dumps(run, separators=(",", ":"))) for run in runs(card) if "selectAction" in run]
         assert teams.LINKS_ROOM - used[0] < sum(used) <= teams.LINKS_ROOM
 
     def test_is_cut_with_a_sign(self) -> None:
-        text = shown(rendered(request({**PAGE, "text": f"first\n{'x' * 9_000}\nlast"})))
+        text = shown(rendered(notice({**PAGE, "text": f"first\n{'x' * 9_000}\nlast"})))
         assert (text[2], text[3][-1], "last" in text) == ("first", "…", False)
 
     @settings(max_examples=40)
@@ -125,29 +125,29 @@ class TestTheCard:
         page = {**DECISION, "title": words[0], "text": "\n".join(words), "approvers": people}
         page["actions"] = [{"id": "approve", "label": words[1]}, {"id": "reject", "label": words[2]}]
         page["links"] = [{"label": words[1], "url": "https://example.com/x"}]
-        card = rendered(request(page), name=words[2])
+        card = rendered(notice(page), name=words[2])
         assert linked(card) == ["https://example.com/x"]
         assert [block["text"][:10] for block in card["body"] if block["type"] == "TextBlock"] == ["Open until"]
 
 
 class TestTheCall:
-    def test_posts_the_card_to_the_url_in_the_secret(self, workspace: Workspace, sender: TeamsSender) -> None:
-        sender.send(request())
+    def test_posts_the_card_to_the_url_in_the_secret(self, workspace: Workspace, sender: TeamsChannel) -> None:
+        sender.send(notice())
         [(path, body)] = workspace.calls
         [attachment] = body["attachments"]
         assert (path, body["type"]) == ("/teams/secret", "message")
         assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-        assert attachment["content"] == teams.card(request(), "Example Ltd")
+        assert attachment["content"] == teams.card(notice(), "Example Ltd")
 
     @pytest.mark.parametrize(
         ("status", "error"), [(429, NotSentNow), (500, NotSentNow), (400, NotSent), (413, NotSent), (302, NotSent)]
     )
     def test_raises_what_the_status_means(
-        self, workspace: Workspace, sender: TeamsSender, status: int, error: type[Exception]
+        self, workspace: Workspace, sender: TeamsChannel, status: int, error: type[Exception]
     ) -> None:
         workspace.next_answers.append((status, {"retry-after": "9"}, {}))
         with pytest.raises(error, match=f"HTTP {status}") as raised:
-            sender.send(request())
+            sender.send(notice())
         assert "secret" not in str(raised.value)
         assert getattr(raised.value, "after", 9) == 9
         assert len(workspace.calls) == 1
@@ -156,7 +156,7 @@ class TestTheCall:
         secret = CachedSecret(f"{workspace.url}/teams/old")
         secret.rotate(f"{workspace.url}/teams/new")
         workspace.next_answers.append((404, {}, {}))
-        TeamsSender(lambda _: secret, BRAND).send(request())
+        TeamsChannel(lambda _: secret, BRAND).send(notice())
         assert [path for path, _ in workspace.calls] == ["/teams/old", "/teams/new"]
 
     @pytest.mark.parametrize(
@@ -169,4 +169,4 @@ class TestTheCall:
     )
     def test_refuses_a_secret_that_it_cannot_use(self, secret: FakeSecret, reason: str) -> None:
         with pytest.raises(NotSent, match=reason):
-            TeamsSender(lambda _: secret, BRAND).send(request())
+            TeamsChannel(lambda _: secret, BRAND).send(notice())

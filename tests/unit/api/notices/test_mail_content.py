@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support import mails
-from waitpoints.api.notices import letter as letters
-from waitpoints.api.notices.mail_words import WORDS
+from waitpoints.api.notices import mail_content
+from waitpoints.api.notices.notice_words import WORDS
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.page import words
 from waitpoints.token import Answer
@@ -42,90 +42,90 @@ BO = Answer("bo@example.com", "approve", "{}", 1)
 
 
 def test_the_whole_text_of_a_first_mail() -> None:
-    letter = letters.write(mails.request(answers=(BO,)), "Acme")
-    assert letters.plain_text(letter) == TEXT.format(link=mails.LINK)
+    content = mail_content.write(mails.notice(answers=(BO,)), "Acme")
+    assert mail_content.plain_text(content) == TEXT.format(link=mails.LINK)
 
 
 @pytest.mark.parametrize(
     ("kind", "subject", "note"),
     [
-        (Kind.ASK, "Deploy 4.2 to production?", None),
-        (Kind.REMIND, "Reminder: Deploy 4.2 to production?", "This request is still waiting for an answer."),
+        (Kind.FIRST, "Deploy 4.2 to production?", None),
+        (Kind.REMINDER, "Reminder: Deploy 4.2 to production?", "This request is still waiting for an answer."),
         (Kind.LAST, "One more answer is needed: Deploy 4.2 to production?", "Others have already answered. One more"),
     ],
 )
 def test_its_subject_and_first_sentence_say_why_it_comes(kind: Kind, subject: str, note: str | None) -> None:
-    letter = letters.write(mails.request(kind=kind), "Acme")
-    assert letter.subject == subject
-    assert letter.note is None if note is None else str(letter.note).startswith(note)
-    assert (letter.note or "") in letters.plain_text(letter)
+    content = mail_content.write(mails.notice(kind=kind), "Acme")
+    assert content.subject == subject
+    assert content.note is None if note is None else str(content.note).startswith(note)
+    assert (content.note or "") in mail_content.plain_text(content)
 
 
 class TestTheLanguage:
     @pytest.mark.parametrize("language", words.WORDS)
     def test_is_the_readers(self, language: str) -> None:
-        letter = letters.write(mails.request(kind=Kind.REMIND, language=language), "Acme")
-        text = letters.plain_text(letter)
-        assert letter.language == language
+        content = mail_content.write(mails.notice(kind=Kind.REMINDER, language=language), "Acme")
+        text = mail_content.plain_text(content)
+        assert content.language == language
         assert WORDS[language]["no_reply"] in text
         assert words.WORDS[language]["standing_heading"] in text
-        assert letter.subject == WORDS[language]["reminder"].format(title=mails.PAGE["title"])
+        assert content.subject == WORDS[language]["reminder"].format(title=mails.PAGE["title"])
 
     @pytest.mark.parametrize(("given", "language"), [("de-AT", "de"), ("tlh", "en"), ("", "en"), (None, "en")])
     def test_is_else_english(self, given: str | None, language: str) -> None:
-        assert letters.write(mails.request(language=given), "").language == language
+        assert mail_content.write(mails.notice(language=given), "").language == language
 
     def test_is_english_for_an_address_of_notify(self) -> None:
-        assert letters.write(mails.request(mails.PLAIN, person=None), "").language == "en"
+        assert mail_content.write(mails.notice(mails.PLAIN, person=None), "").language == "en"
 
 
 class TestWhoElseIsAsked:
     def test_is_not_said_of_one_person(self) -> None:
-        alone = letters.write(mails.request({"title": "Pay?", "approvers": ["ann@example.com"]}), "")
+        alone = mail_content.write(mails.notice({"title": "Pay?", "approvers": ["ann@example.com"]}), "")
         assert (alone.standing, alone.people) == ((), ())
-        assert "Where it stands" not in letters.plain_text(alone)
+        assert "Where it stands" not in mail_content.plain_text(alone)
 
     def test_is_said_in_one_sentence_if_the_first_answer_decides(self) -> None:
-        letter = letters.write(mails.request({"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}), "")
-        assert letter.standing == ("The first answer decides.",)
+        content = mail_content.write(mails.notice({"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}), "")
+        assert content.standing == ("The first answer decides.",)
 
     def test_an_answer_of_an_action_without_a_label_has_the_pages_word(self) -> None:
         page = {"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}
         answered = (Answer("bo@example.com", "submit", "{}", 1),)
-        letter = letters.write(mails.request(page, answers=answered, language="de"), "")
-        assert letter.people[0] == ("bo@example.com", "Absenden")
+        content = mail_content.write(mails.notice(page, answers=answered, language="de"), "")
+        assert content.people[0] == ("bo@example.com", "Absenden")
 
     def test_is_hidden_from_whoever_cannot_answer(self) -> None:
-        letter = letters.write(mails.request(person=None, link=None), "")
-        text = letters.plain_text(letter)
-        assert letter.warning == "Each person who is asked has a personal link. Please answer by yours."
+        content = mail_content.write(mails.notice(person=None, link=None), "")
+        text = mail_content.plain_text(content)
+        assert content.warning == "Each person who is asked has a personal link. Please answer by yours."
         assert not any(name in text for name in ("Ann Lee", "bo@example.com", "Open and answer"))
 
 
 def test_a_link_that_is_nobodys_own_says_so() -> None:
-    letter = letters.write(mails.request(mails.PLAIN, person=None), "")
-    assert letter.warning == "Anyone who has this link can answer. Please pass it on only to people who may."
-    assert mails.LINK in letters.plain_text(letter)
+    content = mail_content.write(mails.notice(mails.PLAIN, person=None), "")
+    assert content.warning == "Anyone who has this link can answer. Please pass it on only to people who may."
+    assert mails.LINK in mail_content.plain_text(content)
 
 
 def test_without_a_deadline_none_is_said() -> None:
-    assert letters.write(mails.request(timeout_at=None), "").until is None
+    assert mail_content.write(mails.notice(timeout_at=None), "").until is None
 
 
 class TestALetterThatIsTooLong:
     def test_is_shortened_as_little_as_it_must_be_and_says_so(self) -> None:
-        letter = replace(letters.write(mails.request(), ""), text="x" * 10_000)
-        assert letters.fitting(letter, lambda _: True) == letter
-        short = letters.fitting(letter, lambda one: len(one.text) < 9_000)
+        content = replace(mail_content.write(mails.notice(), ""), text="x" * 10_000)
+        assert mail_content.fitting(content, lambda _: True) == content
+        short = mail_content.fitting(content, lambda one: len(one.text) < 9_000)
         assert (len(short.text), short.text[-1], len(short.links)) == (4_001, "…", 1)
-        assert "Open the page to read all of it." in letters.plain_text(short)
-        shorter = letters.fitting(letter, lambda one: len(one.text) < 4_000)
+        assert "Open the page to read all of it." in mail_content.plain_text(short)
+        shorter = mail_content.fitting(content, lambda one: len(one.text) < 4_000)
         assert (len(shorter.text), shorter.links, shorter.is_shortened) == (1_001, (), True)
 
     def test_keeps_a_short_text_if_its_links_are_too_long(self) -> None:
-        letter = letters.write(mails.request(), "")
-        short = letters.fitting(letter, lambda one: not one.links)
-        assert (short.text, short.links, short.is_shortened) == (letter.text, (), True)
+        content = mail_content.write(mails.notice(), "")
+        short = mail_content.fitting(content, lambda one: not one.links)
+        assert (short.text, short.links, short.is_shortened) == (content.text, (), True)
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ class TestALetterThatIsTooLong:
     ],
 )
 def test_a_callers_text_is_shown_without_what_breaks_or_reorders_it(given: str, line: str, block: str) -> None:
-    assert (letters.line(given), letters.block(given)) == (line, block)
+    assert (mail_content.line(given), mail_content.block(given)) == (line, block)

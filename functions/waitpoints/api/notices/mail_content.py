@@ -8,20 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from waitpoints.api.notices import mail_words
+from waitpoints.api.notices import notice_words
+from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
-from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.submitted import printable, without_bidi_controls
 
-_SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a letter that is too long
-_SUBJECTS = {Kind.REMIND: "reminder", Kind.LAST: "last"}
+_SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
+_SUBJECTS = {Kind.REMINDER: "reminder", Kind.LAST: "last"}
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MailContent:
     """`note` says why it is sent, unless it is the first one. `standing` and `people` are empty if nobody else is asked.
 
     `link` is None for somebody who cannot answer by one. `warning` is about the link, or says why there is none.
@@ -43,60 +43,60 @@ class Letter:
     is_shortened: bool = False
 
     def __getitem__(self, word: str) -> str:
-        return mail_words.said(self.language, word)
+        return notice_words.said(self.language, word)
 
 
-def write(request: Request, brand: str) -> Letter:
-    """Return the letter of a step: in the language of the person whose place it is, else in English."""
-    step, page, token = request.step, request.page, request.token
-    person = step.place.person
+def write(notice: Notice, brand: str) -> MailContent:
+    """Return the content of a step: in the language of the person whose target it is, else in English."""
+    step, page, token = notice.step, notice.page, notice.token
+    person = step.target.person
     language = words.language(person.language or "") if person else words.DEFAULT
     title, requester = line(page.title), page.approval.requested_by if page.approval else None
     word = _SUBJECTS.get(step.kind)
     said = _Said(language, Progress(page, token, person)) if page.approval and person else None
-    return Letter(
+    return MailContent(
         language=language,
         brand=line(brand),
-        subject=mail_words.said(language, word, title=title) if word else title,
+        subject=notice_words.said(language, word, title=title) if word else title,
         title=title,
-        note=mail_words.said(language, f"{word}_text") if word else None,
+        note=notice_words.said(language, f"{word}_text") if word else None,
         text=block(page.text),
         links=tuple((line(link.label), link.url) for link in page.links),
-        requested_by=mail_words.said(language, "requested_by", name=line(requester)) if requester else None,
+        requested_by=notice_words.said(language, "requested_by", name=line(requester)) if requester else None,
         until=_until(language, token.timeout_at),
         standing=said.needed() if said else (),
         people=said.people() if said else (),
-        link=request.link,
-        warning=_warning(language, request),
+        link=notice.link,
+        warning=_warning(language, notice),
     )
 
 
-def fitting(letter: Letter, fits: Callable[[Letter], bool]) -> Letter:
-    """Return the letter, shortened as far as it must be. Without links, it fits always: see the test of the largest page."""
-    shorter = letter
+def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailContent:
+    """Return the content, shortened as far as it must be. Without links, it fits always: see the test of the largest page."""
+    shorter = content
     for characters, links in _SHORTER:
         if fits(shorter):
             return shorter
-        text = letter.text if len(letter.text) <= characters else f"{letter.text[:characters].rstrip()}…"
-        shorter = replace(letter, text=text, links=letter.links[:links], is_shortened=True)
+        text = content.text if len(content.text) <= characters else f"{content.text[:characters].rstrip()}…"
+        shorter = replace(content, text=text, links=content.links[:links], is_shortened=True)
     return shorter
 
 
-def plain_text(letter: Letter) -> str:
-    """The letter as text."""
-    listed = [*letter.standing, *(f"{name}: {said}" for name, said in letter.people)]
+def plain_text(content: MailContent) -> str:
+    """The content as text."""
+    listed = [*content.standing, *(f"{name}: {said}" for name, said in content.people)]
     parts = [
-        letter.brand,
-        letter.note,
-        letter.title,
-        letter.text,
-        letter["shortened"] if letter.is_shortened else None,
-        "\n".join(f"{label}: {url}" if label != url else url for label, url in letter.links),
-        "\n".join(filter(None, (letter.requested_by, letter.until))),
-        f"{letter['open']}:\n{letter.link}" if letter.link else None,
-        letter.warning,
-        "\n".join([letter["standing_heading"], *(f"- {one}" for one in listed)]) if listed else None,
-        letter["no_reply"],
+        content.brand,
+        content.note,
+        content.title,
+        content.text,
+        content["shortened"] if content.is_shortened else None,
+        "\n".join(f"{label}: {url}" if label != url else url for label, url in content.links),
+        "\n".join(filter(None, (content.requested_by, content.until))),
+        f"{content['open']}:\n{content.link}" if content.link else None,
+        content.warning,
+        "\n".join([content["standing_heading"], *(f"- {one}" for one in listed)]) if listed else None,
+        content["no_reply"],
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -114,16 +114,16 @@ def _until(language: str, timeout_at: int | None) -> str | None:
     if timeout_at is None:
         return None
     at = datetime.fromtimestamp(timeout_at / 1000, UTC)
-    return mail_words.said(language, "open_until", time=words.time(language, at))
+    return notice_words.said(language, "open_until", time=words.time(language, at))
 
 
-def _warning(language: str, request: Request) -> str:
-    person = request.step.place.person
-    if request.link is None:
-        return mail_words.said(language, "own_link_text")
+def _warning(language: str, notice: Notice) -> str:
+    person = notice.step.target.person
+    if notice.link is None:
+        return notice_words.said(language, "own_link_text")
     if person is None:
-        return mail_words.said(language, "anyone")
-    return mail_words.said(language, "answer_as", name=line(person.shown))
+        return notice_words.said(language, "anyone")
+    return notice_words.said(language, "answer_as", name=line(person.shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +165,4 @@ class _Said:
         return self._word("submit") if action.label is None else line(action.label)
 
     def _word(self, word: str, **parts: object) -> str:
-        return mail_words.said(self.language, word, **parts)
+        return notice_words.said(self.language, word, **parts)

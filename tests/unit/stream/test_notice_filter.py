@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.notices import FakeLetters, FakeNoticeQueue
+from tests.support.fakes.notices import FakeDeadLetters, FakeNoticeQueue
 from tests.support.in_process.fakes.clock import FakeClock
-from waitpoints.noticing import EVERYWHERE, GIVE_UP_AFTER, REFUSED, Noticing, may_matter
+from waitpoints.stream.notice_filter import EVERYWHERE, GIVE_UP_AFTER, REFUSED, NoticeFilter, may_matter
 
 COUNT, YES = {"N": "1"}, {"BOOL": True}
 
@@ -26,14 +26,14 @@ def with_image(name: str) -> dict[str, Any]:
 
 class World:
     def __init__(self) -> None:
-        self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeLetters(), FakeClock()
-        self.noticing = Noticing(self.queue, self.letters, self.clock)
+        self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeDeadLetters(), FakeClock()
+        self.notice_filter = NoticeFilter(self.queue, self.letters, self.clock)
 
     def ask(self, *records: dict[str, Any], age: int | None = 0) -> list[str]:
         for it in records:
             if age is not None:
                 it["dynamodb"]["ApproximateCreationDateTime"] = (self.clock() - age) / 1000
-        return self.noticing.ask_for_looks(records)
+        return self.notice_filter.enqueue(records)
 
 
 @pytest.fixture
@@ -103,8 +103,8 @@ class TestAnOldRecord:
         world.queue.fails = ConnectionError()
         tried: list[str] = []
 
-        def put(token_id: str, place: str, reason: str) -> None:
-            tried.append(f"{token_id} {place} {reason}")
+        def put(token_id: str, target: str, reason: str) -> None:
+            tried.append(f"{token_id} {target} {reason}")
             raise ConnectionError
 
         world.letters.put_notice = put  # type: ignore[method-assign]
@@ -117,7 +117,7 @@ class TestAnOldRecord:
         records = [record(name="INSERT", number="1"), record(name="MODIFY", number="2", answerCount=COUNT)]
         for it, age in zip(records, (GIVE_UP_AFTER, 0), strict=True):
             it["dynamodb"]["ApproximateCreationDateTime"] = (world.clock() - age) / 1000
-        assert world.noticing.ask_for_looks(records) == ["1", "2"]
+        assert world.notice_filter.enqueue(records) == ["1", "2"]
         assert world.letters.notices == []
 
     def test_of_a_redrive_comes_again(self, world: World) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
 from waitpoints import telemetry
+from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
 from waitpoints.api.notices.plan import ENDED, Kind
-from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ids import new_id
-from waitpoints.notices import Channel, Notice
+from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, Unchecked
 
 PAGE: dict[str, Any] = {
@@ -25,7 +25,7 @@ PAGE: dict[str, Any] = {
     "actions": [{"id": "yes", "label": "Yes", "needs": 2}],
 }
 NOTIFY = {"email": True, "slack": "#deploys"}
-ASKED = [("slack", Kind.ASK), ("email.0", Kind.ASK), ("slack.1", Kind.ASK)]
+ASKED = [("slack", Kind.FIRST), ("email.0", Kind.FIRST), ("slack.1", Kind.FIRST)]
 THROTTLED = NotSentNow("ratelimited", after=30)
 DOWN = NotSentNow("internal_error")
 REFUSED = NotSent("channel_not_found")
@@ -38,9 +38,9 @@ class World:
         self.store = MemoryTokens(RETENTION)
         self.domain = InMemory(self.store)
         self.clock = self.domain.clock
-        self.record, self.channel, self.letters = MemoryNoticeStore(self.store), FakeChannel(), FakeLetters()
+        self.record, self.channel, self.letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
         self.has: set[Channel] = set(Channel)
-        self.sending = Sending(
+        self.sending = NoticeDispatcher(
             self.domain.tokens,
             self.record,
             self._sender_of,
@@ -73,7 +73,7 @@ class World:
         token = self.store.get(token_id)
         assert self.store.ask_again(token, replace(token, reminded_count=token.reminded_count + 1, reminded_at=self.clock()))
 
-    def notices(self, token_id: str) -> dict[str, Notice]:
+    def notices(self, token_id: str) -> dict[str, NoticeRecord]:
         return self.store.notices[token_id]
 
 
@@ -84,7 +84,7 @@ def world() -> World:
 
 def pause(world: World, token_id: str) -> int | None:
     """After how many seconds the message wants to come again."""
-    with pytest.raises(LookAgain) as caught:
+    with pytest.raises(SendLater) as caught:
         world.send(token_id)
     return caught.value.after
 
@@ -95,8 +95,8 @@ class TestWhatIsSent:
         world.send(token_id)
         assert world.channel.kinds() == ASKED
         assert {one.link for one in world.channel.sent} == {"link"}
-        sent = {one.place: one.ref for one in world.channel.sent}
-        assert {place: notice.ref for place, notice in world.notices(token_id).items()} == sent
+        sent = {one.target: one.ref for one in world.channel.sent}
+        assert {target: notice.ref for target, notice in world.notices(token_id).items()} == sent
         assert {notice.at for notice in world.notices(token_id).values()} == {world.clock()}
         assert not world.record.is_claimed(token_id)
 
@@ -127,27 +127,27 @@ class TestWhatIsSent:
     def test_is_what_is_new_and_keeps_the_first_messages_name(self, world: World) -> None:
         token_id = world.create()
         world.send(token_id)
-        first = {one.place: one.ref for one in world.channel.sent}
+        first = {one.target: one.ref for one in world.channel.sent}
         world.channel.sent.clear()
         world.clock.advance(1000)
         world.remind(token_id)
         world.send(token_id)
-        assert world.channel.kinds() == [(place, Kind.REMIND) for place, _ in ASKED]
-        assert {place: notice.ref for place, notice in world.notices(token_id).items()} == first
+        assert world.channel.kinds() == [(target, Kind.REMINDER) for target, _ in ASKED]
+        assert {target: notice.ref for target, notice in world.notices(token_id).items()} == first
         assert {(notice.reminded, notice.at) for notice in world.notices(token_id).values()} == {(1, world.clock())}
 
 
 class TestAnEndBetweenALookAndAMessage:
     """The message is posted all the same, and then shows the end before anything else happens."""
 
-    @pytest.mark.parametrize("place", ["slack", "slack.1"])
-    def test_is_seen_at_once(self, world: World, place: str) -> None:
+    @pytest.mark.parametrize("target", ["slack", "slack.1"])
+    def test_is_seen_at_once(self, world: World, target: str) -> None:
         token_id = world.create()
-        world.channel.before = lambda request: world.end(token_id) if request.step.place.key == place else None
+        world.channel.before = lambda request: world.end(token_id) if request.step.target.key == target else None
         world.send(token_id)
-        posted = [it for it in world.channel.kinds() if it[1] is Kind.ASK]
+        posted = [it for it in world.channel.kinds() if it[1] is Kind.FIRST]
         assert posted == ASKED[: len(posted)]
-        assert posted[-1] == (place, Kind.ASK)
+        assert posted[-1] == (target, Kind.FIRST)
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
     def test_is_seen_after_an_edit_too(self, world: World) -> None:
@@ -180,7 +180,7 @@ class TestARecordThatIsLost:
 
     def test_whose_item_is_gone_sends_no_second_message_at_once(self, world: World) -> None:
         token_id = world.create()
-        world.channel.before = lambda request: world.record.remove(token_id) if request.step.place.key == "slack" else None
+        world.channel.before = lambda request: world.record.remove(token_id) if request.step.target.key == "slack" else None
         assert pause(world, token_id) is None
         assert world.channel.kinds() == ASKED
 
@@ -241,7 +241,7 @@ class TestAChannelThatDoesNotTakeIt:
         world.channel.lost["email.0"] = [DOWN]
         assert pause(world, token_id) is None
         world.send(token_id)
-        assert [place for place, _ in world.channel.kinds()].count("email.0") == 2
+        assert [target for target, _ in world.channel.kinds()].count("email.0") == 2
 
     def test_by_a_defect_comes_again_and_keeps_no_other_place_waiting(self, world: World) -> None:
         token_id = world.create()
@@ -286,8 +286,8 @@ class TestAPlaceThatRefuses:
         token_id = world.create()
         world.has = {Channel.EMAIL}
         world.send(token_id)
-        assert world.channel.kinds() == [("email.0", Kind.ASK)]
-        assert {place for _, place, _ in world.letters.notices} == {"slack", "slack.1"}
+        assert world.channel.kinds() == [("email.0", Kind.FIRST)]
+        assert {target for _, target, _ in world.letters.notices} == {"slack", "slack.1"}
 
 
 class TestARedrive:
@@ -308,9 +308,9 @@ class TestARedrive:
         world.remind(token_id)
         world.channel.fails["email.0"] = [REFUSED]
         world.send(token_id)
-        assert ("email.0", Kind.REMIND) not in world.channel.kinds()
+        assert ("email.0", Kind.REMINDER) not in world.channel.kinds()
         assert world.sending.send_again(token_id, lambda: True) == 0
-        assert world.channel.kinds().count(("email.0", Kind.REMIND)) == 1
+        assert world.channel.kinds().count(("email.0", Kind.REMINDER)) == 1
 
     def test_edits_what_could_not_be_edited(self, world: World) -> None:
         token_id = world.create()
@@ -327,7 +327,7 @@ class TestARedrive:
         world.send(token_id)
         world.end(token_id)
         assert world.sending.send_again(token_id, lambda: True) == 0
-        assert ("email.0", Kind.ASK) not in world.channel.kinds()
+        assert ("email.0", Kind.FIRST) not in world.channel.kinds()
         assert world.notices(token_id)["email.0"].refused == "channel_not_found"
 
     def test_says_what_is_left(self, world: World) -> None:
@@ -340,11 +340,11 @@ class TestARedrive:
 
 
 def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until a place has got something, nothing else says why it has not."""
+    """Until a target has got something, nothing else says why it has not."""
     token_id, noted = world.create(), dict[str, Any]()
     monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
     world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED], "slack.1": [THROTTLED]}
-    with pytest.raises(LookAgain):
+    with pytest.raises(SendLater):
         world.send(token_id)
     assert noted == {
         "failed": "slack, slack.1",
@@ -355,7 +355,7 @@ def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: Wo
 
 def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:
     token_id, times = world.create(), chain([True, False], repeat(True))
-    with pytest.raises(LookAgain) as caught:
+    with pytest.raises(SendLater) as caught:
         world.send(token_id, lambda: next(times))
     assert caught.value.after == 0
     assert world.channel.kinds() == ASKED[:1]
@@ -363,27 +363,27 @@ def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) ->
     assert world.channel.kinds() == ASKED
 
 
-class TestAStrayMessage:
+class TestAnUnrecordedMessage:
     def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: World) -> None:
         token_id = world.create()
         world.end(token_id)
-        world.sending.edit_stray(token_id, "C01/17.4")
+        world.sending.edit_unrecorded(token_id, "C01/17.4")
         [request] = world.channel.requests
-        assert (request.step.kind, request.step.ref, request.step.place.to) == (Kind.EDIT, "C01/17.4", "C01")
-        assert (request.step.place.channel, request.token.outcome is not None) == (Channel.SLACK, True)
+        assert (request.step.kind, request.step.ref, request.step.target.to) == (Kind.EDIT, "C01/17.4", "C01")
+        assert (request.step.target.channel, request.token.outcome is not None) == (Channel.SLACK, True)
         assert world.store.notices == {}
 
     def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: World) -> None:
-        world.sending.edit_stray(world.create(), "C01/17.4")
-        world.sending.edit_stray(new_id(world.clock()), "C01/17.4")
+        world.sending.edit_unrecorded(world.create(), "C01/17.4")
+        world.sending.edit_unrecorded(new_id(world.clock()), "C01/17.4")
         assert world.channel.requests == []
 
     def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: World) -> None:
         token_id = world.create()
         world.end(token_id)
         world.channel.fails["slack"] = [THROTTLED, REFUSED]
-        with pytest.raises(LookAgain) as caught:
-            world.sending.edit_stray(token_id, "C01/17.4")
+        with pytest.raises(SendLater) as caught:
+            world.sending.edit_unrecorded(token_id, "C01/17.4")
         assert caught.value.after == 30
-        world.sending.edit_stray(token_id, "C01/17.4")
+        world.sending.edit_unrecorded(token_id, "C01/17.4")
         assert world.letters.notices == []

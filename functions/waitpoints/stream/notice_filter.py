@@ -18,7 +18,7 @@ from waitpoints.stream import unreadable
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
 CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed
-EVERYWHERE = "everywhere"  # in place of one place, in a dead letter
+EVERYWHERE = "everywhere"  # in place of one target, in a dead letter
 REFUSED = "refused by SQS"
 
 Record = Mapping[str, Any]
@@ -33,13 +33,13 @@ def may_matter(record: Record) -> bool:
     return record["eventName"] == "INSERT" or is_settled(image) or any(name in image for name in CHANGES)
 
 
-class Noticing:
+class NoticeFilter:
     def __init__(self, queue: NoticeQueue, dead_letters: DeadLetters, clock: Clock) -> None:
         self._queue = queue
         self._dead_letters = dead_letters
         self._clock = clock
 
-    def ask_for_looks(self, records: Sequence[Record]) -> list[str]:
+    def enqueue(self, records: Sequence[Record]) -> list[str]:
         """Send the messages of these records, as far as they may matter. Returns the numbers of those that must come again.
 
         Raises nothing, since a failure must not keep back the waiters and timers of the same records.

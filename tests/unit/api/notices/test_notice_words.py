@@ -4,11 +4,11 @@ from string import Formatter
 
 import pytest
 
-from waitpoints.api.notices.mail_words import WORDS, said
+from waitpoints.api.notices.notice_words import WORDS, said
 from waitpoints.api.page import words
 
 
-def places(sentence: str) -> set[str | None]:
+def targets(sentence: str) -> set[str | None]:
     return {it[1] for it in Formatter().parse(sentence)}
 
 
@@ -21,7 +21,7 @@ def test_every_language_has_every_sentence_with_the_same_places(language: str) -
     own, english = WORDS[language], WORDS["en"]
     assert own.keys() == english.keys()
     for name, sentence in own.items():
-        assert places(sentence) == places(english[name]), name
+        assert targets(sentence) == targets(english[name]), name
         assert sentence.strip() == sentence != ""
 
 
