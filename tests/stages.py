@@ -28,7 +28,7 @@ SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left w
 FEW_EXAMPLES = ("--hypothesis-profile", "check")
 WITH_STACKS = PROCESSES + 2  # end-to-end tests often wait
 LONGEST = 10
-BUILD = (sys.executable, "-m", "tests.e2e.built")
+BUILD = (sys.executable, "-m", "tests.support.e2e.built")
 
 
 @dataclass(frozen=True)

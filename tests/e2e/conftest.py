@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import afterwards
-from tests.e2e.api import Api
-from tests.e2e.built import Built
-from tests.e2e.durable import Durable
-from tests.e2e.key_runs import Runs
-from tests.e2e.place import BUILDS, FOLDER
-from tests.e2e.secrets import Secrets
+from tests.support.e2e import afterwards
+from tests.support.e2e.api import Api
+from tests.support.e2e.built import Built
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.folders import BUILDS, FOLDER
+from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.secrets import Secrets
 from tests.support.scope_table import Holders
 from tools.stack import emulating
 from waitpoints_local.stack import Stack, described, free_port

@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.key_runs import Runs
-from tests.e2e.secrets import Secrets
 from tests.senders import github_examples
 from tests.senders.github_examples import Example
 from tests.senders.official import Delivery, signed
 from tests.support import figures
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.secrets import Secrets
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from tests.e2e.api import Api, RawAnswer
+from tests.support.e2e.api import Api, RawAnswer
 
 SUCCESS = b'{"success":true}'
 METHODS = ["POST"] * 6 + ["GET"] * 3 + ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"]

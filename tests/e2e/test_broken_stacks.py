@@ -11,10 +11,10 @@ from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.smoke import Line, run_check
 from waitpoints_client.ops.smoke_checks import CHECKS
 
-from tests.e2e.breakages import IN_EVERY_RUN, OTHERS, WITH_CHANNELS, Breakage
-from tests.e2e.ops import Operator
-from tests.e2e.parameters import given
 from tests.support import figures
+from tests.support.e2e.breakages import IN_EVERY_RUN, OTHERS, WITH_CHANNELS, Breakage
+from tests.support.e2e.ops import Operator
+from tests.support.e2e.parameters import given
 from waitpoints_local.stack import Stack, verify_sender
 
 SLOW = {

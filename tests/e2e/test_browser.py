@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.runner import chromium
-from tests.e2e.api import Api, DeployedAnswer
 from tests.sdk import node
+from tests.support.e2e.api import Api, DeployedAnswer
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 

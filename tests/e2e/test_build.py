@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.built import Built
+from tests.support.e2e.api import Api
+from tests.support.e2e.built import Built
 from tests.support.in_process.template import Template
 from tools.stack import emulating, sam
 from waitpoints_local.stack import ARCHITECTURE, described, free_port, overrides

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.command_line import PATIENCE, CommandLine
+from tests.support.e2e.api import Api
+from tests.support.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS
 from tests.support.readme import APPROVALS
 from tools import version

@@ -4,8 +4,8 @@ import json
 import uuid
 from typing import Any
 
-from tests.e2e.api import Api, DeployedAnswer
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import Api, DeployedAnswer
+from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
 
 SUCCESS = b'{"success":true}'

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.browser import runner
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.permissions import physical_name
 from waitpoints import ids
 from waitpoints.aws.items import LIST_SHARDS, TOKEN, token_item
 from waitpoints.listing import READ_AHEAD

@@ -7,8 +7,8 @@ from threading import Barrier
 
 import pytest
 
-from tests.e2e.api import Api
 from tests.support.decision import crowd_page
+from tests.support.e2e.api import Api
 
 PEOPLE = 20
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.api import Api
-from tests.e2e.built import Built
-from tests.e2e.command_line import CommandLine
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import Api
+from tests.support.e2e.built import Built
+from tests.support.e2e.command_line import CommandLine
+from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import ARCHITECTURE, Stack
 

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.durable import WAITER, Durable, code_of
-from tests.e2e.ops import Operator
-from tests.e2e.parameters import given
-from tests.e2e.permissions import denied
-from tests.e2e.race import CLIENTS, RUNNING, Race
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.durable import WAITER, Durable, code_of
+from tests.support.e2e.ops import Operator
+from tests.support.e2e.parameters import given
+from tests.support.e2e.permissions import denied
+from tests.support.e2e.race import CLIENTS, RUNNING, Race
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 from tools import durable_run

@@ -17,7 +17,7 @@ NO_MENDS |= {"with_clocks", "main"}
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     done = subprocess.run(
-        [program("emulator", "python"), "-m", "tests.e2e.mends"],
+        [program("emulator", "python"), "-m", "tests.support.e2e.mends"],
         cwd=ROOT,
         env=emulator_environment(tmp_path_factory.mktemp("mends")) | on_path(),
         capture_output=True,

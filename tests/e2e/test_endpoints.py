@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.secrets import Secrets
+from tests.support.e2e.api import Api
+from tests.support.e2e.secrets import Secrets
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 

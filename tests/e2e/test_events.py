@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.parameters import given
 from tests.support import figures
+from tests.support.e2e.api import Api
+from tests.support.e2e.parameters import given
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack

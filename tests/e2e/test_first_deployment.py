@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.built import Built
-from tests.e2e.deployer import EVERYTHING, Deployer, decided, deploys_with_enter_and_again, limited_to
-from tests.e2e.place import LEFT_OUT
 from tests.support.deployer_policy import deployer_policy, without
+from tests.support.e2e.built import Built
+from tests.support.e2e.deployer import EVERYTHING, Deployer, decided, deploys_with_enter_and_again, limited_to
+from tests.support.e2e.folders import LEFT_OUT
 from tools.stack import LOCAL, ROOT, emulating, program
 from waitpoints_local.deployment import ARTIFACT
 from waitpoints_local.stack import ARCHITECTURE, clean_environment, free_port

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command_line import CommandLine
-from tests.e2e.permissions import denied
+from tests.support.e2e.command_line import CommandLine
+from tests.support.e2e.permissions import denied
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
@@ -23,7 +23,7 @@ PATIENCE = 300  # seconds
 SAM = f"""#!{sys.executable}
 import json, sys
 sys.path[:0] = {[str(ROOT), str(ROOT / "clients" / "local" / "src")]!r}
-from tests.e2e.parameters import give
+from tests.support.e2e.parameters import give
 from waitpoints_local.stack import Stack
 [_, deploy, _, name, _, override] = sys.argv
 stack = Stack(**json.load(open({{path!r}})))

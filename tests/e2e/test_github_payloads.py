@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.api import Api
 from tests.senders import github_examples
 from tests.senders.github_examples import Example
+from tests.support.e2e.api import Api
 
 AT_ONCE = 8
 FORM = "application/x-www-form-urlencoded"

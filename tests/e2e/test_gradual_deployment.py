@@ -9,9 +9,9 @@ import pytest
 from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.versions import version_of
 
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.built import Built
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.built import Built
+from tests.support.e2e.permissions import physical_name
 from tools import deploy, version
 from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import Endpoint, Stack, describe, free_port

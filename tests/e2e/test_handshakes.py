@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.api import Api, RawAnswer
-from tests.e2e.secrets import Secrets
 from tests.support import webhook_signer as signer
+from tests.support.e2e.api import Api, RawAnswer
+from tests.support.e2e.secrets import Secrets
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json; charset=utf-8"
 CODE = "3eb57ae6-20a8-4aa0-a1ea.b7~C:+/=-"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from waitpoints_client import __version__
 
-from tests.e2e import wheels
-from tests.e2e.wheels import UV
 from tests.support import figures
+from tests.support.e2e import wheels
+from tests.support.e2e.wheels import UV
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it installs everything

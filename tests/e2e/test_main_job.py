@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import Api
+from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 

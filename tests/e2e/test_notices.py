@@ -18,16 +18,16 @@ import pytest
 from waitpoints_client import local_stacks
 
 from tests.browser import runner
-from tests.e2e import afterwards, place
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.built import Built
+from tests.support.e2e import afterwards, folders
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.built import Built
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import emulating
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
 from waitpoints_local.stack import Stack, described, free_port, overrides
 
-FOLDER = place.FOLDER / "notices"
+FOLDER = folders.FOLDER / "notices"
 SENDER = "approvals@example.com"
 CHANNELS = (f"MailFrom={SENDER}", "Slack=on", "Teams=on", "BrandName=Acme", "MailDomains=.example.org,Example.com")
 ACTIONS = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]

@@ -8,8 +8,8 @@ import pytest
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from tests.e2e.api import Api
 from tests.support import figures
+from tests.support.e2e.api import Api
 from tools.openapi import document as openapi
 from tools.openapi.operations import OPERATIONS
 from waitpoints_local.stack import Stack

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.durable import Durable
-from tests.e2e.ops import Operator
-from tests.e2e.permissions import denied, physical_name
+from tests.support.e2e.api import Api
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.ops import Operator
+from tests.support.e2e.permissions import denied, physical_name
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 

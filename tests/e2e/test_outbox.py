@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 from waitpoints_client.cli.program import program
 
-from tests.e2e.api import Api
-from tests.e2e.command_line import CommandLine
 from tests.support import mails
+from tests.support.e2e.api import Api
+from tests.support.e2e.command_line import CommandLine
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Kind
 from waitpoints.errors import NotSent

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import wheels
-from tests.e2e.wheels import UV
+from tests.support.e2e import wheels
+from tests.support.e2e.wheels import UV
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them

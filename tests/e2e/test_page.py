@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.browser import runner
-from tests.e2e.api import Api, RawAnswer
+from tests.support.e2e.api import Api, RawAnswer
 from waitpoints_local.stack import Stack
 
 PAGE: dict[str, Any] = {

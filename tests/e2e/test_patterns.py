@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.pattern_runs import Patterns, Run
-from tests.e2e.secrets import Secrets
 from tests.support import patterns_doc, webhook_signer, webhooks_doc
+from tests.support.e2e.api import Api
+from tests.support.e2e.pattern_runs import Patterns, Run
+from tests.support.e2e.secrets import Secrets
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.patterns_doc import INPUTS
 from tools.openapi.operations import ENDPOINTS

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.permissions import denied, physical_name
-from tests.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
 from tests.support import api_key_races, figures
+from tests.support.e2e.api import Api
+from tests.support.e2e.permissions import denied, physical_name
+from tests.support.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.aws.api_key_store import ApiKeyStore

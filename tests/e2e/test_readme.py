@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.durable import Durable
 from tests.sdk import node
+from tests.support.e2e.api import Api
+from tests.support.e2e.durable import Durable
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from tools.stack import ROOT

@@ -16,12 +16,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.command_line import CommandLine
-from tests.e2e.key_runs import Runs
-from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_doc
+from tests.support.e2e.api import Api
+from tests.support.e2e.command_line import CommandLine
+from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.secrets import Secrets
 from tests.support.webhooks_doc import COMMANDS
 from tools.openapi.operations import ENDPOINTS
 

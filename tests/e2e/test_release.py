@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.built import Built
-from tests.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_again, limited_to
-from tests.e2e.ops import Operator
-from tests.e2e.place import LEFT_OUT
+from tests.support.e2e.built import Built
+from tests.support.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_again, limited_to
+from tests.support.e2e.folders import LEFT_OUT
+from tests.support.e2e.ops import Operator
 from tests.support.in_process.template import parse
 from tests.support.processed_template import process
 from tools import version

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
 from tests.support import figures
+from tests.support.e2e.api import Api
 from tests.support.scope_table import ACTIONS, CLOSED, COMPLETE, KEYS, NEW_KEY_WORKS_AFTER, Holders
 
 pytestmark = pytest.mark.thorough

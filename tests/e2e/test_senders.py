@@ -23,10 +23,10 @@ from discord_interactions import verify_key
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
-from tests.e2e.api import Api, RawAnswer
-from tests.e2e.permissions import physical_name
-from tests.e2e.secrets import Secrets
 from tests.support import webhook_signer as signer
+from tests.support.e2e.api import Api, RawAnswer
+from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.secrets import Secrets
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.webhook_signer import Signed
 from waitpoints import json_text

@@ -42,7 +42,7 @@ class Folder:
         named = {"PYTHONPATH": os.pathsep.join([str(ROOT / "clients" / "python" / "src"), on_path()["PYTHONPATH"]])}
         arguments = [str(self._content), str(port), str(self.path), *([killed_at] if killed_at else [])]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.e2e.serving_driver", *arguments],
+            [sys.executable, "-m", "tests.support.e2e.serving_driver", *arguments],
             cwd=ROOT,
             env={**os.environ, **named},
             capture_output=True,

@@ -12,11 +12,11 @@ from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.smoke import Line, prove
 from waitpoints_client.ops.smoke_checks import CHECKS, QUICK, Check
 
-from tests.e2e.api import Api
-from tests.e2e.ops import Operator
-from tests.e2e.parameters import given
-from tests.e2e.permissions import denied
 from tests.support import figures
+from tests.support.e2e.api import Api
+from tests.support.e2e.ops import Operator
+from tests.support.e2e.parameters import given
+from tests.support.e2e.permissions import denied
 from waitpoints_local.stack import Stack, verify_sender
 
 MAIL_FROM = "smoke@example.com"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import wheels
 from tests.support import testing_doc
+from tests.support.e2e import wheels
 from tests.support.readme import APPROVALS
 from tools.release import client_package
 from tools.stack import ROOT

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import PATIENCE, Api
 from waitpoints_local.stack import Stack
 from waitpoints_local.throttle import file_of, throttled_resumes
 

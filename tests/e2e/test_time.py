@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waitpoints_client.ops.deployed import Deployed
 
-from tests.e2e.api import Api
+from tests.support.e2e.api import Api
 from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
 from waitpoints_local.stack import Stack
 

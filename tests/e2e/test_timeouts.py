@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Api
-from tests.e2e.permissions import physical_name
 from tests.support import figures
+from tests.support.e2e.api import Api
+from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints.aws.items import CURSORS, LIST_SHARDS
 from waitpoints_local.stack import Stack

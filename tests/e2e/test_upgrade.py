@@ -20,14 +20,15 @@ from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.doctor import look
 from waitpoints_client.ops.versions import difference, version_of
 
-from tests.e2e.api import PATIENCE, Api, DeployedAnswer
-from tests.e2e.built import Built
-from tests.e2e.durable import Durable
-from tests.e2e.permissions import physical_name
-from tests.e2e.place import BUILDS
-from tests.e2e.released import Archive
-from tests.e2e.upgrade_load import Load
-from tests.e2e.upgrade_waits import (
+from tests.support import figures, previous
+from tests.support.e2e.api import PATIENCE, Api, DeployedAnswer
+from tests.support.e2e.built import Built
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.folders import BUILDS
+from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.released import Archive
+from tests.support.e2e.upgrade_load import Load
+from tests.support.e2e.upgrade_waits import (
     ENDPOINT,
     TIMED_OUT,
     Machines,
@@ -41,7 +42,6 @@ from tests.e2e.upgrade_waits import (
     fire_schedules,
     set_due,
 )
-from tests.support import figures, previous
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import Emulator, describe, free_port

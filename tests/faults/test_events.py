@@ -10,11 +10,11 @@ from unittest import mock
 import boto3
 import pytest
 
-from tests.faults.aws import unique
 from tests.faults.conftest import Figures
-from tests.faults.flows import HOUR, LARGE, METADATA, NO, SMALL, Flow
-from tests.faults.wire import FAULTS, Fault
-from tests.faults.world import Ending, Timeout, World
+from tests.support.faults.aws import unique
+from tests.support.faults.flows import HOUR, LARGE, METADATA, NO, SMALL, Flow
+from tests.support.faults.wire import FAULTS, Fault
+from tests.support.faults.world import Ending, Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Template
 from waitpoints.wiring import services

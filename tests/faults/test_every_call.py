@@ -10,11 +10,11 @@ from functools import cache
 
 import pytest
 
-from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
-from tests.faults.flows import FLOWS
-from tests.faults.wire import FAULTS, TOLD_APART, Fault
-from tests.faults.world import World
+from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.flows import FLOWS
+from tests.support.faults.wire import FAULTS, TOLD_APART, Fault
+from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.faults.aws import unique
-from tests.faults.flows import SMALL
-from tests.faults.wire import FAULTS, Fault, cancels
-from tests.faults.world import Timeout, World
+from tests.support.faults.aws import unique
+from tests.support.faults.flows import SMALL
+from tests.support.faults.wire import FAULTS, Fault, cancels
+from tests.support.faults.world import Timeout, World
 from tests.support.in_process.fakes.waits import DENIED, LOST_RESPONSE, THROTTLED
 from tests.support.in_process.fakes.waits import Fault as ResumeFault
 from tests.support.in_process.moto_stack import MotoStack

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import Figures
-from tests.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
-from tests.faults.world import Timeout, World
+from tests.support.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
+from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 
 OTHERS: dict[str, Callable[[World], None]] = {}

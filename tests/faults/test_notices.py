@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
-from tests.faults.flows import HOUR
-from tests.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
-from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
-from tests.faults.world import Timeout
+from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.flows import HOUR
+from tests.support.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
+from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
+from tests.support.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.api.notices.plan import ENDED, Kind
 from waitpoints.notices import Channel

@@ -18,11 +18,11 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.faults.aws import client, unique
-from tests.faults.callers import COMPLETE_KEY, Execution
-from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
-from tests.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
-from tests.faults.world import World
+from tests.support.faults.aws import client, unique
+from tests.support.faults.callers import COMPLETE_KEY, Execution
+from tests.support.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
+from tests.support.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
+from tests.support.faults.world import World
 from tests.support.in_process.event_sources import queue_event, receive_all
 from tests.support.in_process.fakes.waits import DENIED
 from tests.support.in_process.moto_stack import MotoStack
@@ -663,7 +663,7 @@ def served(stack: MotoStack, ask: Ask, without: int | None = None) -> bool:
     with (
         mock.patch.dict(os.environ, channels),
         world.alive(),
-        mock.patch("tests.faults.callers.PATIENCE", 2),
+        mock.patch("tests.support.faults.callers.PATIENCE", 2),
         enforced(world, without),
     ):
         ask(world)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.aws import client
-from tests.faults.flows import FLOWS
-from tests.faults.world import World
+from tests.support.faults.aws import client
+from tests.support.faults.flows import FLOWS
+from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.wiring import services
 

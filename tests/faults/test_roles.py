@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.faults.roles import HERE, WITH_ALL, permissions
+from tests.support.faults.roles import HERE, WITH_ALL, permissions
 from tests.support.in_process.template import STACK_NAME
 from tests.support.processed_template import statements, texts
 

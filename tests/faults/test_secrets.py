@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults.flows import LARGE, SECRET, SMALL
-from tests.faults.world import World
+from tests.support.faults.flows import LARGE, SECRET, SMALL
+from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import telemetry
 from waitpoints.token import WaiterKind

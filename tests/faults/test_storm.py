@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.aws import unique
-from tests.faults.callers import Execution
 from tests.faults.conftest import Figures
-from tests.faults.flows import HOUR, LARGE, SMALL
-from tests.faults.wire import FAULTS, Fault
-from tests.faults.world import Timeout, World
+from tests.support.faults.aws import unique
+from tests.support.faults.callers import Execution
+from tests.support.faults.flows import HOUR, LARGE, SMALL
+from tests.support.faults.wire import FAULTS, Fault
+from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 
 FAULT_RATE = 0.3

@@ -16,13 +16,13 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from doctor import LAST_READ
-from tests.faults.aws import client
-from tests.faults.callers import PATIENCE
-from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
-from tests.faults.flows import HOUR, SMALL, Flow, waiting
-from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
-from tests.faults.world import Timeout, World
+from tests.support.faults.aws import client
+from tests.support.faults.callers import PATIENCE
+from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.flows import HOUR, SMALL, Flow, waiting
+from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
+from tests.support.faults.world import Timeout, World
 from tests.support.in_process.fakes.waits import DENIED
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Context

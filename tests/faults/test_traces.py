@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.faults.flows import FLOWS
+from tests.support.faults.flows import FLOWS
 from tests.support.in_process.template import ROOT
 
 

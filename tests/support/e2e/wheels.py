@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.built import SOURCES, digest
-from tests.e2e.place import BUILDS
+from tests.support.e2e.built import SOURCES, digest
+from tests.support.e2e.folders import BUILDS
 from tools import checkout
 from tools.release import client_package, local_package
 from tools.stack import LOCAL, LOCKS, ROOT

@@ -7,7 +7,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import cloudwatch_logs, lambda_svc
 
-from tests.e2e.process_probes import CONFIG, zipped
+from tests.support.e2e.process_probes import CONFIG, zipped
 from waitpoints_local import log_mends
 
 JSON_FORMAT = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "INFO"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tests.faults.aws import Aws, unique
-from tests.faults.wire import Killed
+from tests.support.faults.aws import Aws, unique
+from tests.support.faults.wire import Killed
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer, http_event
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.permissions import physical_name
 from tests.support import figures
+from tests.support.e2e.permissions import physical_name
 from tests.support.processed_template import processed
 from waitpoints.access.urls import Urls
 from waitpoints.aws.items import plain, token_from

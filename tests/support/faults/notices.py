@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
-from tests.faults.aws import client
-from tests.faults.wire import NotAnswered
-from tests.faults.world import World
+from tests.support.faults.aws import client
+from tests.support.faults.wire import NotAnswered
+from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan

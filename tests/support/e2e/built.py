@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.place import BUILDS
 from tests.support import previous
+from tests.support.e2e.folders import BUILDS
 from tools.stack import LOCKS, ROOT, sam
 from waitpoints_local.deployment import ARTIFACT, deploy
 from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, Endpoint, overrides

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from tests.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import PATIENCE, Api
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 

@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.webhooks_doc import STATES
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.e2e.built import Built
+from tests.support.e2e.built import Built
 from tools import checkout, version
 from tools.release import archive
 from tools.stack import ROOT

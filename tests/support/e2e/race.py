@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from tests.e2e.api import Api
 from tests.support import figures
+from tests.support.e2e.api import Api
 
 BATCH = 10
 LONGEST = 5  # times as many tokens as were asked for

@@ -25,8 +25,8 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from waitpoints_client.ops.stream_filter import matches
 
-from tests.faults import traces
-from tests.faults.wire import FAULTS, Killed, Wire
+from tests.support.faults import traces
+from tests.support.faults.wire import FAULTS, Killed, Wire
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from tests.faults import traces
-from tests.faults.callers import Callers, Execution
+from tests.support.faults import traces
+from tests.support.faults.callers import Callers, Execution
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.answers import answer_members, answers_text
 from waitpoints.api.representation import retrieved

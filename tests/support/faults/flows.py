@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from tests.faults.aws import unique
-from tests.faults.callers import Execution
-from tests.faults.world import Ending, Timeout, World
+from tests.support.faults.aws import unique
+from tests.support.faults.callers import Execution
+from tests.support.faults.world import Ending, Timeout, World
 from tests.support.in_process.fakes.waits import DENIED
 from waitpoints.token import TokenError, iso
 

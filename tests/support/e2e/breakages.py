@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.e2e.permissions import physical_name
+from tests.support.e2e.permissions import physical_name
 from waitpoints_local.stack import Stack
 
 Change = tuple[Callable[..., Any], Callable[..., Any]]
@@ -64,7 +64,7 @@ def schedule_off(name: str) -> Callable[[Stack], Change]:
 
 
 def denied(function: str, *actions: str, resource: str = "*") -> Callable[[Stack], Change]:
-    """A permission that a function's role lacks. An explicit deny, so that tests/e2e/afterwards.py knows it from a mistake."""
+    """A permission that a function's role lacks. An explicit deny, so that afterwards.py knows it from a mistake."""
 
     def change(stack: Stack) -> Change:
         configuration = stack.client("lambda").get_function_configuration(FunctionName=physical_name(stack, function))

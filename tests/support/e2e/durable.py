@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.api import PATIENCE
-from tests.e2e.built import Built
-from tests.e2e.place import BUILDS
+from tests.support.e2e.api import PATIENCE
+from tests.support.e2e.built import Built
+from tests.support.e2e.folders import BUILDS
 from tools.durable_run import EXAMPLE
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack

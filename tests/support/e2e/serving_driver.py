@@ -1,6 +1,6 @@
 """A process that starts a stack with the emulator of the clone, prints what describes it, and ends, as `waitpoints up` does.
 
-Usage: python -m tests.e2e.serving_driver CONTENT PORT FOLDER [STEP]. If STEP is named, it is killed there.
+Usage: python -m tests.support.e2e.serving_driver CONTENT PORT FOLDER [STEP]. If STEP is named, it is killed there.
 """
 
 import json

@@ -11,9 +11,9 @@ from itertools import count, cycle
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.e2e.api import PATIENCE, Api
-from tests.e2e.durable import Durable
-from tests.e2e.ops import Operator
+from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.ops import Operator
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8

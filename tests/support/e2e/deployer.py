@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.api import Api
+from tests.support.e2e.api import Api
 from tools.stack import LOCAL
 from waitpoints_local.stack import DECISIONS, REGION, Emulator, describe
 

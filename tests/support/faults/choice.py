@@ -4,7 +4,7 @@ import os
 import random
 from collections import defaultdict
 
-from tests.faults.wire import FAULTS, Fault
+from tests.support.faults.wire import FAULTS, Fault
 
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 """Of the choice. Another one is as good: it puts other faults into other flows."""

@@ -25,7 +25,7 @@ from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
-from tests.e2e import (
+from tests.support.e2e import (
     database_probes,
     durable_probes,
     event_probes,

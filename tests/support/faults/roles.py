@@ -17,7 +17,7 @@ from unittest import mock
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from tests.faults.world import World
+from tests.support.faults.world import World
 from tests.support.in_process.template import ACCOUNT, CHANNELS, REGION, STACK_NAME, Template
 from tests.support.processed_template import attributes, processed, texts
 
