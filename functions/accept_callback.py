@@ -10,7 +10,7 @@ from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "urls", "step_functions_client")
+services.build_at_start(lambda s: (s.tokens, s.urls, s.step_functions_client))
 
 
 def _show_refusal(request: Request, refusal: Response) -> Response:

@@ -7,7 +7,7 @@ from waitpoints.api.http import SLACK_LIMIT, Request, Response, http_handler
 from waitpoints.api.notices import slack_click
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "step_functions_client")
+services.build_at_start(lambda s: (s.tokens, s.step_functions_client))
 
 
 @http_handler("POST", api_key_required=False)

@@ -16,7 +16,7 @@ from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "credentials", "step_functions_client")
+services.build_at_start(lambda s: (s.tokens, s.credentials, s.step_functions_client))
 
 
 @http_handler("POST", api_key_required=False, browsers=True)

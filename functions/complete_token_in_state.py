@@ -14,7 +14,7 @@ from waitpoints.state_task import state_task
 from waitpoints.token import Origin, Source
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "step_functions_client")
+services.build_at_start(lambda s: (s.tokens, s.step_functions_client))
 
 
 @state_task

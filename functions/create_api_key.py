@@ -7,7 +7,7 @@ from waitpoints.api.api_key_representation import listed
 from waitpoints.api.http import API_KEY_LIMIT, Request, Response, http_handler
 from waitpoints.wiring import services
 
-services.build_at_start("api_key_store", "credentials")
+services.build_at_start(lambda s: (s.api_key_store, s.credentials))
 
 
 @http_handler("POST", allow=("GET", "POST"))

@@ -8,7 +8,7 @@ from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "urls", "credentials")
+services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 
 
 @http_handler("POST", allow=("GET", "POST"), scope="create")

@@ -8,7 +8,7 @@ from waitpoints.api.request_model import validate
 from waitpoints.state_task import state_task
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "urls")
+services.build_at_start(lambda s: (s.tokens, s.urls))
 
 
 @state_task

@@ -9,7 +9,7 @@ from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "credentials")
+services.build_at_start(lambda s: (s.endpoints, s.credentials))
 
 
 @http_handler("DELETE", scope="endpoints")

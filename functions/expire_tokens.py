@@ -11,7 +11,7 @@ from waitpoints import ids, telemetry
 from waitpoints.timers.due import Named
 from waitpoints.wiring import services
 
-services.build_at_start("waking", "step_functions_client")
+services.build_at_start(lambda s: (s.waking, s.step_functions_client))
 queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 

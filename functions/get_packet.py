@@ -12,7 +12,7 @@ from waitpoints.wiring import services
 
 _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an object
 
-services.build_at_start("outputs", "credentials", "s3_client")
+services.build_at_start(lambda s: (s.outputs, s.credentials, s.s3_client))
 
 
 @http_handler("GET", scope="read")

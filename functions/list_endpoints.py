@@ -5,7 +5,7 @@ from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "urls", "credentials")
+services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
 
 
 @http_handler("GET", scope="endpoints")

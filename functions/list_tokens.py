@@ -5,7 +5,7 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import listed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "urls", "credentials")
+services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 
 
 @http_handler("GET", scope="read")

@@ -8,7 +8,7 @@ from waitpoints.api.public_token_request import MintPublicTokenRequest, check_wi
 from waitpoints.api.request_model import validate
 from waitpoints.wiring import services
 
-services.build_at_start("credentials")
+services.build_at_start(lambda s: s.credentials)
 
 
 @http_handler("POST", scope="complete")

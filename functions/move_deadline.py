@@ -7,7 +7,7 @@ from waitpoints.api.representation import deadline_moved
 from waitpoints.errors import TokenHasEnded
 from waitpoints.wiring import services
 
-services.build_at_start("waking", "credentials")
+services.build_at_start(lambda s: (s.waking, s.credentials))
 
 
 @http_handler("PATCH", allow=("GET", "PATCH"), scope="create")

@@ -3,7 +3,7 @@
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
-services.build_at_start("credentials")
+services.build_at_start(lambda s: s.credentials)
 
 
 @http_handler("POST")

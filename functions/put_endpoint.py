@@ -8,7 +8,7 @@ from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
 from waitpoints.endpoint import Endpoint, new_secret_id
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "urls", "credentials")
+services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
 
 
 @http_handler("PUT", allow=("DELETE", "GET", "PUT"), scope="endpoints")

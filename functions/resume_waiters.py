@@ -22,7 +22,7 @@ from waitpoints.stream import unreadable
 from waitpoints.stream.unreadable import token_id_of
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "notice_filter")
+services.build_at_start(lambda s: (s.tokens, s.dead_letters, s.step_functions_client, s.announcer, s.notice_filter))
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 

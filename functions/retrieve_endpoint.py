@@ -6,7 +6,7 @@ from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "urls", "credentials")
+services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
 
 
 @http_handler("GET", scope="endpoints")

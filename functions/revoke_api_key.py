@@ -6,7 +6,7 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.errors import ApiKeyNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("api_key_store", "credentials")
+services.build_at_start(lambda s: (s.api_key_store, s.credentials))
 
 
 @http_handler("DELETE")

@@ -13,7 +13,7 @@ from waitpoints.stream import unreadable
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
-services.build_at_start("waking", "notice_filter")
+services.build_at_start(lambda s: (s.waking, s.notice_filter))
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

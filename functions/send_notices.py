@@ -14,7 +14,7 @@ from waitpoints.wiring import services
 
 LAST_STEP = 30_000  # milliseconds before the function's timeout: begin no step later than this
 
-services.build_at_start("tokens", "notice_store", "dead_letters")
+services.build_at_start(lambda s: (s.tokens, s.notice_store, s.dead_letters))
 queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 

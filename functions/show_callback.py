@@ -10,7 +10,7 @@ from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "urls", "brand")
+services.build_at_start(lambda s: (s.tokens, s.urls, s.brand))
 
 
 @http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_answer.show_refusal)

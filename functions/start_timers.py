@@ -12,7 +12,7 @@ from waitpoints.wiring import services
 
 LAST_SLICE = 15_000  # milliseconds before the function's timeout: begin no slice later than this
 
-services.build_at_start("starting")
+services.build_at_start(lambda s: s.starting)
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

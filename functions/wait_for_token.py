@@ -18,7 +18,7 @@ from waitpoints.wiring import services
 
 FIELDS = ("waitpointId", "taskToken", "callbackId", "unwrap", "context", "execution")
 
-services.build_at_start("tokens")
+services.build_at_start(lambda s: s.tokens)
 
 
 @state_task

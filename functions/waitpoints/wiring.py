@@ -4,7 +4,7 @@ import gc
 import os
 import time
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -12,6 +12,8 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from waitpoints.access.api_key_cache import ApiKeyCache
     from waitpoints.access.credentials import Credentials
     from waitpoints.access.urls import Urls
@@ -55,29 +57,6 @@ _CONFIG = Config(
 _S3_CONFIG = _CONFIG.merge(
     Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 )
-
-type Part = Literal[
-    "announcer",
-    "brand",
-    "urls",
-    "credentials",
-    "dead_letters",
-    "endpoint_cache",
-    "endpoint_tally",
-    "endpoints",
-    "api_key_store",
-    "keys",
-    "notice_store",
-    "notice_filter",
-    "outputs",
-    "s3_client",
-    "starting",
-    "step_functions_client",
-    "timers",
-    "tokens",
-    "waking",
-]
-"""A service that a function may build while it starts."""
 
 
 def now() -> int:
@@ -372,14 +351,13 @@ class Services:
 
         return throttling.fails_fast(_client("stepfunctions"))
 
-    def build_at_start(self, *parts: Part) -> None:
-        """Build these services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
+    def build_at_start(self, build: "Callable[[Services], object]") -> None:
+        """Build services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
 
         Name only what every request of the function uses.
         """
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-            for part in parts:
-                getattr(self, part)
+            build(self)
             _collect_garbage_again()
 
     def reset(self) -> None:
