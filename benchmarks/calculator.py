@@ -18,7 +18,7 @@ from tests.support.in_process.counting.waits import Bench, CountedStep, Wait
 from tests.support.in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.api.page.approvers import MAX_APPROVERS
+from waitpoints.api.page.approver_checks import MAX_APPROVERS
 from waitpoints.aws.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
 from waitpoints.timers.reminders import MOST_EVERY

@@ -31,6 +31,7 @@
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
       TryAgain
+      WrittenLater
     TimersNotStarted            what AWS did not do; its message is for an operator
     NotMovedYet
     CannotResumeNow             AWS's code is its message
@@ -227,6 +228,13 @@ class UnusableSecret(WaitpointsError):
 
 class TryAgain(WaitpointsError):
     """AWS throttled or failed. Nothing was lost; the caller can send the same request again."""
+
+
+class WrittenLater(WaitpointsError):
+    """A later version of the stack wrote what waits, and only that version may settle it."""
+
+    def __init__(self) -> None:
+        super().__init__("A later version of this stack made the waitpoint. Send the same request again")
 
 
 class TimersNotStarted(Exception):

@@ -26,7 +26,7 @@ from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import definition as page_definition
-from waitpoints.api.page.approvers import Approver
+from waitpoints.approvers import Approver
 from waitpoints.notices import Channel
 
 NOT_FOR_IT = {
@@ -89,7 +89,7 @@ def test_a_list_has_every_filter() -> None:
 
 
 def test_a_page_has_every_member() -> None:
-    assert PageOptions.__annotations__.keys() == set(page_definition._MEMBERS)
+    assert PageOptions.__annotations__.keys() == set(page_definition.MEMBERS)
 
 
 def test_notify_and_an_approver_have_every_member() -> None:

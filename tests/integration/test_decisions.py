@@ -18,7 +18,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
-from waitpoints.api.page.definition import parse
+from waitpoints.api.page.page_request import parse
 from waitpoints.decisions import Choice, Recorded, TooLate
 from waitpoints.token import MAX_WAITERS, Completed, Document, DocumentKind, NewToken, Origin, Rules, Source, Token, Waiter
 from waitpoints.waiter_result import Success
@@ -131,7 +131,7 @@ class TestTheLargestDecision:
             rules=Rules(has_page=True, has_approvers=True),
             traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
         )
-        services.store.create(token, None, services.now(), document=Document(DocumentKind.APPROVAL, parse(page)))
+        services.store.create(token, None, services.now(), document=Document(DocumentKind.APPROVAL, parse(page)[1]))
         return dict(api.retrieve(token.id))
 
     def answer(self, api: Api, token: dict[str, Any], people: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Kind, Step, Target
-from waitpoints.api.page import definition
+from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import Answer, Token
 
@@ -44,7 +44,7 @@ def notice(
     timeout_at: int | None = DEADLINE,
 ) -> Notice:
     """A step about a token with this page, for its `person` or, with None, for an address of `notify.email`."""
-    loaded = definition.load(definition.parse(dict(page)))
+    loaded = page_request.parse(dict(page))[0]
     found = None
     if person is not None and loaded.approval:
         found = replace(loaded.approval.everybody()[person], language=language)

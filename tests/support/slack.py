@@ -14,7 +14,7 @@ from tests.support.in_process.template import Context
 from waitpoints import json_text
 from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind, Step, Target
-from waitpoints.api.page import definition
+from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
@@ -85,7 +85,7 @@ def notice(
     **state: Any,
 ) -> Notice:
     """A step about a token with this page. To `person`, or to the channel, where approvers have no link."""
-    found = definition.load(definition.parse(dict(page)))
+    found = page_request.parse(dict(page))[0]
     who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
     if found.approval and person is None:
         link = None
@@ -98,7 +98,7 @@ def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", ti
     """Create a token that people are told of, as a create does, and return its id."""
     kind = DocumentKind.APPROVAL if "approvers" in page else DocumentKind.PAGE
     notify = json_text.dumps(Notify(email=("x@example.com",), slack=slack).members())
-    document = Document(kind, definition.parse(dict(page)), notify)
+    document = Document(kind, page_request.parse(dict(page))[1], notify)
     return services.tokens.create(NewToken(timeout_at=timeout_at, document=document), services.now()).token_id
 
 

@@ -35,7 +35,7 @@ from tests.support.settling import ORIGIN, complete
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import answer_members
 from waitpoints.api.deliveries import output_check, reception
-from waitpoints.api.page import definition
+from waitpoints.api.page import page_request
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.errors import (
@@ -85,7 +85,7 @@ PAGE: dict[str, Any] = {
     "approvers": ["ann", "bo", "cy"],
     "actions": [{"id": name, "label": name, "needs": needs} for name, needs in NEEDS.items()],
 }
-DECISION, ASKED = Rules(has_page=True, has_approvers=True), Document(DocumentKind.APPROVAL, definition.parse(PAGE))
+DECISION, ASKED = Rules(has_page=True, has_approvers=True), Document(DocumentKind.APPROVAL, page_request.parse(PAGE)[1])
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
 ROUND = 60_000  # milliseconds between two rounds

@@ -92,10 +92,10 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
     """Return the links of those who may answer the token's page. An earlier create may have named other people."""
     if document.kind is not DocumentKind.APPROVAL:
         return {}
-    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for pages with approvers
+    from waitpoints.api.page import definition  # noqa: PLC0415 - only for pages with approvers
 
     text = document.text if created.is_new else services.tokens.read_document(created.token_id, document.kind)
-    approval = page_definition.load(text).approval if text else None
+    approval = definition.load(text, waits=False).approval if text else None
     if approval is None:
         return {}
     return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}

@@ -43,6 +43,7 @@ from waitpoints.errors import (
     Unauthenticated,
     UnusableSecret,
     WaitpointsError,
+    WrittenLater,
     WrongCallbackHash,
     WrongSignature,
 )
@@ -79,6 +80,7 @@ _STATUS = {
     TooManyTags: 422,
     TryAgain: 503,
     UnusableSecret: 503,
+    WrittenLater: 503,
 }
 
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room

@@ -9,7 +9,7 @@ from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
     from waitpoints.api.notices.plan import Target
-    from waitpoints.api.page.approvers import Escalation
+    from waitpoints.approvers import Approver
     from waitpoints.keys import KeyCompletion
     from waitpoints.notices import NoticeRecord
 
@@ -57,9 +57,9 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
 
 def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
     """Return what a token's page asks: its actions, and of its approvers who they are and what they have answered."""
-    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition  # noqa: PLC0415 - only for tokens with `page`
 
-    defined = page_definition.load(page)
+    defined = definition.load(page, waits=False)
     shown = {
         "pageActions": [action.id for action in defined.actions],
         "reminders": _reminders(token) if defined.reminds else None,
@@ -72,16 +72,20 @@ def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
         **shown,
         "needs": {action.id: action.needs for action in defined.actions},
         "approvers": [person.members() for person in defined.approval.approvers],
-        "escalation": defined.approval.escalation and _escalation(token, defined.approval.escalation),
+        "escalation": _escalation(token, defined.approval.escalated_to),
         "requestedBy": defined.approval.requested_by,
         "links": link_of and defined.approval.links(link_of),
         "answers": answer_members(token.answers),
     }
 
 
-def _escalation(token: Token, escalation: "Escalation") -> dict[str, Any]:
-    at = token.created_at + escalation.after
-    return present({"at": iso(at), "to": [person.members() for person in escalation.to], "askedAt": _iso(token.escalated_at)})
+def _escalation(token: Token, to: "tuple[Approver, ...]") -> dict[str, Any] | None:
+    from waitpoints.timers.reminders import escalation_at  # noqa: PLC0415 - only for pages with approvers
+
+    at = escalation_at(token)
+    if at is None:
+        return None
+    return present({"at": iso(at), "to": [person.members() for person in to], "askedAt": _iso(token.escalated_at)})
 
 
 def _reminders(token: Token) -> dict[str, Any]:
@@ -94,11 +98,11 @@ def _reminders(token: Token) -> dict[str, Any]:
 def _told(token: Token, page: str, notify: str) -> dict[str, Any]:
     """Return who is told of a token, and what each target has got, in the order in which they are told."""
     from waitpoints.api.notices import plan  # noqa: PLC0415 - only for tokens of which people are told
-    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - likewise
+    from waitpoints.api.page import definition  # noqa: PLC0415 - likewise
     from waitpoints.notices import Notify  # noqa: PLC0415 - likewise
 
     wanted = Notify.of(json_text.parse(notify))
-    targets = plan.targets(token, page_definition.load(page), wanted)
+    targets = plan.targets(token, definition.load(page, waits=False), wanted)
     found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
     return {"notify": wanted.members(), "notices": found}
 

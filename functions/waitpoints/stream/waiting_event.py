@@ -5,10 +5,9 @@ Each kind has numbers of its own. So an event has an id that is the same wheneve
 
 from dataclasses import dataclass
 
-from waitpoints import json_text
+from waitpoints import approvers, json_text
 from waitpoints.answers import answers_text
 from waitpoints.event import Event
-from waitpoints.timers import reminders
 from waitpoints.token import Answer, Completed, Token, iso, present
 
 ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
@@ -63,10 +62,20 @@ def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Even
         "at": iso(news.at),
     }
     if news.is_request:
-        asked = {"escalatedTo": reminders.escalated_to(token), "unanswered": reminders.unanswered(token)}
-        return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | asked)))
+        return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | _people(token))))
     shown = json_text.dumps(present(members))
     return Event(f"waitpoint.{news.kind}", news.at, f"{shown[:-1]},{_answer(token.answers[news.number - 1], with_output)}}}")
+
+
+def _people(token: Token) -> dict[str, list[str]]:
+    """Return who may answer and has not, and to whom the token is escalated. Empty if its page does not name who may."""
+    approval = approvers.of_token(token)
+    if approval is None:
+        return {}
+    people = {"unanswered": [person.id for person in approval.pending(token)]}
+    if token.escalated_at is not None:
+        people["escalatedTo"] = [person.id for person in approval.escalated_to]
+    return people
 
 
 def _answer(answer: Answer, with_fields: bool) -> str:

@@ -37,14 +37,19 @@ def next_wake(token: Token) -> int | None:
 
     None: never. The token must have been read with its page, as for all of these.
     """
-    plan = _plan(token)
-    return _earliest(_next_reminder(token, plan), _next_escalation(token, plan), token.timeout_at)
+    return _next_wake(token, _plan(token))
 
 
 def next_reminder(token: Token) -> int | None:
     """When a waiting token is asked again, unless it ends before. None: never."""
     instant = _next_reminder(token, _plan(token))
     return None if instant is None or (token.timeout_at is not None and token.timeout_at <= instant) else instant
+
+
+def escalation_at(token: Token) -> int | None:
+    """When others may answer, also after that."""
+    after = _plan(token).escalation
+    return None if after is None else token.created_at + after
 
 
 def ask(token: Token, now: int) -> Token | None:
@@ -56,31 +61,16 @@ def ask(token: Token, now: int) -> Token | None:
         asked = replace(asked, reminded_count=token.reminded_count + 1, reminded_at=now)
     if escalation is not None and escalation <= now:
         asked = replace(asked, escalated_at=now)
-    return None if asked is token else replace(asked, wake_at=next_wake(asked))
-
-
-def unanswered(token: Token) -> list[str] | None:
-    """Return the ids of those who may answer a token's page now and have not. None: it does not name who may."""
-    page = _page(token)
-    if "approvers" not in page:
-        return None
-    asked = [*map(_id, page["approvers"]), *(escalated_to(token) or ())]
-    return [person for person in asked if token.answer_of(person) is None]
-
-
-def escalated_to(token: Token) -> list[str] | None:
-    """Return the ids of those to whom a token is escalated. None: it is not."""
-    escalation = _page(token).get("escalate")
-    return None if token.escalated_at is None or escalation is None else [_id(person) for person in escalation["to"]]
-
-
-def _page(token: Token) -> Mapping[str, Any]:
-    page: Mapping[str, Any] = json_text.parse(token.page or "{}")
-    return page
+    return None if asked is token else replace(asked, wake_at=_next_wake(asked, plan))
 
 
 def _plan(token: Token) -> Plan:
-    return plan_of(_page(token))
+    return plan_of(json_text.parse(token.page or "{}"))
+
+
+def _next_wake(token: Token, plan: Plan) -> int | None:
+    instants = (_next_reminder(token, plan), _next_escalation(token, plan), token.timeout_at)
+    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def _offsets(remind: list[str] | str) -> tuple[int, ...]:
@@ -98,11 +88,3 @@ def _next_reminder(token: Token, plan: Plan) -> int | None:
 
 def _next_escalation(token: Token, plan: Plan) -> int | None:
     return None if plan.escalation is None or token.escalated_at is not None else token.created_at + plan.escalation
-
-
-def _id(approver: str | Mapping[str, Any]) -> str:
-    return approver if isinstance(approver, str) else str(approver["id"])
-
-
-def _earliest(*instants: int | None) -> int | None:
-    return min((instant for instant in instants if instant is not None), default=None)

@@ -18,7 +18,7 @@ from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
 from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import ENDED, Kind
-from waitpoints.api.page import definition
+from waitpoints.api.page import definition, page_request
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
 from waitpoints.timers.reminders import plan_of
@@ -135,7 +135,7 @@ class NoticeWorld(World):
     def ask(self, notify: dict[str, Any] = NOTIFY, timeout: int | None = None, **page: Any) -> dict[str, Any]:
         """Create a token of which people are told. Returns what a create answers."""
         shown, now = {**PAGE, **page}, self.clock()
-        document = Document(DocumentKind.APPROVAL, definition.parse(shown), json.dumps(notify))
+        document = Document(DocumentKind.APPROVAL, page_request.parse(shown)[1], json.dumps(notify))
         first = plan_of(shown)
         new = NewToken(
             document=document,
@@ -143,7 +143,7 @@ class NoticeWorld(World):
             first_ask=now + min(it for it in (*first.reminders, first.escalation) if it is not None),
         )
         token_id = services.tokens.create(new, now).token_id
-        approval = definition.load(document.text).approval
+        approval = definition.load(document.text, waits=True).approval
         assert approval
         links = approval.links(lambda approver: services.urls.approver_url(token_id, services.api_url, approver))
         token: dict[str, Any] = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}
@@ -195,7 +195,7 @@ class NoticeWorld(World):
         for key in {it.target for it in mine}:
             if next(it for it in mine if it.target == key).kind is not Kind.FIRST:
                 yield f"{token.id} was not asked first at {key}"
-        page = definition.load(token.page)
+        page = definition.load(token.page, waits=True)
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
         for target in plan.targets(token, page, Notify.of(json.loads(token.notify or "{}"))):
             has_answered = target.person is not None and token.answer_of(target.person.id) is not None

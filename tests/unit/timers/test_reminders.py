@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from waitpoints.ids import new_id
-from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalated_to, next_reminder, next_wake, plan_of, unanswered
-from waitpoints.token import Answer, Token
+from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalation_at, next_reminder, next_wake, plan_of
+from waitpoints.token import Token
 
 START = 1_795_529_546_123
 HOUR = 3_600_000
@@ -110,13 +110,6 @@ def test_a_reminder_at_the_timeout_or_later_never_comes() -> None:
     assert next_wake(replace(reminded, timeout_at=None)) == START + 8 * HOUR
 
 
-def test_who_has_not_answered_are_those_who_may() -> None:
-    page = {"approvers": ["ann", {"id": "bo", "name": "Bo"}, "cy"], "escalate": ESCALATE}
-    answered = (Answer("bo", "approve", "{}", START),)
-    assert unanswered(waiting(page, answers=answered)) == ["ann", "cy"]
-    assert escalated_to(waiting(page)) is None
-    escalated = waiting(page, answers=answered, escalated_at=START)
-    assert unanswered(escalated) == ["ann", "cy", "lead", "boss"]
-    assert escalated_to(escalated) == ["lead", "boss"]
-    assert unanswered(waiting({"remind": ["1h"]})) is None
-    assert escalated_to(replace(escalated, page=None)) is None
+def test_others_may_answer_from_the_escalation_on() -> None:
+    assert escalation_at(waiting({"escalate": ESCALATE}, escalated_at=START)) == START + DAY
+    assert escalation_at(waiting({})) is None

@@ -32,10 +32,9 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.APPROVAL:
             return False
         case DocumentKind.PAGE:
-            from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
-            from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
+            from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
 
-            return isinstance(page_form.of_json(page_definition.load(document.text), output), page_form.Submission)
+            return isinstance(form.of_json(definition.load(document.text, waits=True), output), form.Submission)
         case DocumentKind.SCHEMA:
             from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
@@ -46,12 +45,11 @@ def fits(document: Document, output: str) -> bool:
 
 
 def _check_page(token_id: str, kind: DocumentKind, output: str) -> str:
-    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
-    from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
 
-    page = page_definition.load(services.tokens.read_document(token_id, kind))
-    choice = page_form.of_json(page, output)
-    if isinstance(choice, page_form.Errors):
+    page = definition.load(services.tokens.read_document(token_id, kind), waits=True)
+    choice = form.of_json(page, output)
+    if isinstance(choice, form.Errors):
         raise PayloadRefused(choice.message)
     return choice.output
 

@@ -54,9 +54,9 @@ def check_plan(page: Any, now: int, timeout_at: int | None) -> int | None:
     """Return when a valid page is asked again, or escalated, for the first time. Raises InvalidPage if that is too late."""
     if page is None or page.keys().isdisjoint(("remind", "escalate")):
         return None
-    from waitpoints.api.page import reminders  # noqa: PLC0415 - only for pages that are asked again
+    from waitpoints.api.page import reminder_checks  # noqa: PLC0415 - only for pages that are asked again
 
-    return now + reminders.check_in_time(page, None if timeout_at is None else timeout_at - now)
+    return now + reminder_checks.check_in_time(page, None if timeout_at is None else timeout_at - now)
 
 
 def _check_schema(value: Any) -> str:
@@ -78,10 +78,8 @@ def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
 
 
 def _check_page(value: Any) -> Document:
-    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
-    from waitpoints.api.page import render  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import page_request, render  # noqa: PLC0415 - only for tokens with `page`
 
-    text = page_definition.parse(value)
-    page = page_definition.load(text)
+    page, text = page_request.parse(value)
     render.check_size(page)
     return Document(DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE, text)

@@ -141,7 +141,7 @@ class NoticeDispatcher:
             return
         target = Target(Channel.SLACK, Channel.SLACK, message.partition("/")[0])
         step = Step(Kind.EDIT, target, NoticeRecord(0), message)
-        notice = Notice(step, token, definition.load(token.page), None)
+        notice = Notice(step, token, definition.of_token(token), None)
         try:
             self._sender_of(Channel.SLACK).send(notice)
         except NotSentNow as error:
@@ -183,7 +183,7 @@ class NoticeDispatcher:
         token = self._find(token_id)
         if token is None or token.notify is None or token.page is None:
             return None
-        page = definition.load(token.page)
+        page = definition.of_token(token)
         step = plan.next_step(token, page, Notify.of(json_text.parse(token.notify)), run.failed)
         return None if step is None else _Found(step, token, page)
 

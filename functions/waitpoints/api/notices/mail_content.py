@@ -12,8 +12,7 @@ from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.page import words
-from waitpoints.api.page.definition import Action
-from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.progress import Part, Progress, written
 from waitpoints.api.page.submitted import printable, without_bidi_controls
 
 _SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
@@ -53,7 +52,8 @@ def write(notice: Notice, brand: str) -> MailContent:
     language = words.language(person.language or "") if person else words.DEFAULT
     title, requester = line(page.title), page.approval.requested_by if page.approval else None
     word = _SUBJECTS.get(step.kind)
-    said = _Said(language, Progress(page, token, person)) if page.approval and person else None
+    progress = Progress(page, token, person)
+    rows = progress.rows() if person else []
     return MailContent(
         language=language,
         brand=line(brand),
@@ -64,8 +64,8 @@ def write(notice: Notice, brand: str) -> MailContent:
         links=tuple((line(link.label), link.url) for link in page.links),
         requested_by=notice_words.said(language, "requested_by", name=line(requester)) if requester else None,
         until=_until(language, token.timeout_at),
-        standing=said.needed() if said else (),
-        people=said.people() if said else (),
+        standing=tuple(_said(language, sentence) for sentence in progress.needed()) if rows else (),
+        people=tuple((_said(language, row.who), _said(language, row.said)) for row in rows),
         link=notice.link,
         warning=_warning(language, notice),
     )
@@ -110,6 +110,10 @@ def block(text: str) -> str:
     return "\n".join(without_bidi_controls(printable(text)).splitlines()).strip()
 
 
+def _said(language: str, part: Part) -> str:
+    return written(part, words.WORDS[language].__getitem__, line)
+
+
 def _until(language: str, timeout_at: int | None) -> str | None:
     if timeout_at is None:
         return None
@@ -124,45 +128,3 @@ def _warning(language: str, notice: Notice) -> str:
     if person is None:
         return notice_words.said(language, "anyone")
     return notice_words.said(language, "answer_as", name=line(person.shown))
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """Where a decision stands, in the words of the page. Nothing of it if nobody else is asked."""
-
-    language: str
-    standing: Progress
-
-    def needed(self) -> tuple[str, ...]:
-        page = self.standing.page
-        if len(self.people()) < 2:
-            return ()
-        if all(action.needs == 1 for action in page.actions):
-            return (self._word("needed_any"),)
-        return tuple(self._needed(action) for action in page.actions)
-
-    def _needed(self, action: Action) -> str:
-        choice = self._label(action)
-        if action.needs == 1:
-            return self._word("needed_one", choice=choice)
-        people, count = len(self.people()), self.standing.chosen()[action.id]
-        return self._word("needed", needs=action.needs, people=people, choice=choice, count=count)
-
-    def people(self) -> tuple[tuple[str, str], ...]:
-        """Each person with what they have chosen. Empty if there is only the reader."""
-        page = self.standing.page
-        rows = []
-        for person, answer in self.standing.given():
-            action = page.action(answer.action)
-            rows.append((line(person.shown), self._label(action) if action else answer.action))
-        for person in self.standing.missing():
-            name = line(person.shown)
-            shown = self._word("you", name=name) if person == self.standing.person else name
-            rows.append((shown, self._word("not_answered")))
-        return tuple(rows) if len(rows) > 1 else ()
-
-    def _label(self, action: Action) -> str:
-        return self._word("submit") if action.label is None else line(action.label)
-
-    def _word(self, word: str, **parts: object) -> str:
-        return notice_words.said(self.language, word, **parts)

@@ -14,8 +14,9 @@ from typing import Any
 from waitpoints import json_text
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.page import definition, submitted
-from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
+from waitpoints.api.page.approver_checks import EMAIL_EXPECTED
 from waitpoints.api.request_model import SECRET_NAME
+from waitpoints.approvers import Approval, Approver, is_email
 from waitpoints.errors import InvalidNotify
 from waitpoints.notices import Channel, Notify
 from waitpoints.unknown_names import shown, unknown
@@ -38,7 +39,7 @@ def check(value: dict[str, Any], page: str) -> str:
     Each channel's secret is looked for once in five minutes, and not read. Raises ClientError if that fails.
     """
     notify = _parse(value)
-    approval = definition.load(page).approval
+    approval = definition.load(page, waits=True).approval
     _check_audience(notify, approval)
     for channel in map(Channel, value):
         if channel not in services.channels:

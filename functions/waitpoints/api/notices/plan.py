@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import Page
+from waitpoints.approvers import Approver
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Token
 
@@ -83,7 +83,7 @@ def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
             yield Target(f"email.{number}", Channel.EMAIL, address)
     if page.approval is None:
         return
-    asked = page.approval.asked(is_escalated=token.escalated_at is not None)
+    asked = page.approval.who_may_answer(token)
     for number, person in enumerate(asked):
         if notify.email is True and person.email is not None:
             yield Target(f"email.{number}", Channel.EMAIL, person.email, person)

@@ -20,7 +20,7 @@ from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.progress import Progress, find_asked_in_slack
+from waitpoints.api.page.progress import Progress, find_member
 from waitpoints.api.senders import verification
 from waitpoints.api.senders.origin import origin
 from waitpoints.aws.secrets import is_unusable
@@ -123,7 +123,7 @@ def _answer(click: Click, sender: Origin) -> str | None:
     telemetry.note(tokenId=token.id)
     if token.page is None or token.notify is None or Notify.of(json_text.parse(token.notify)).slack is None:
         return NO_LONGER
-    page = definition.load(token.page)
+    page = definition.of_token(token)
     choice = slack_message.choice_of(page, click.action)
     if choice is None:
         services.tokens.count_delivery(token.id, token.outcome, sender)
@@ -133,7 +133,7 @@ def _answer(click: Click, sender: Origin) -> str | None:
 
 def _record(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
     """Record the answer of an approver."""
-    person = find_asked_in_slack(token, page, click.user)
+    person = find_member(token, page, click.user)
     if person is None:
         return _not_asked(click, token, page, sender)
     assert page.approval is not None, "whoever is asked is among its approvers"
@@ -153,7 +153,7 @@ def _not_asked(click: Click, token: Token, page: Page, sender: Origin) -> str:
     if token.outcome is not None:
         return _too_late(click, token, page, sender)
     services.tokens.count_delivery(token.id, None, sender)
-    names = ", ".join(summary.one_line(person.shown, 100) for person in Progress(page, token).asked)
+    names = ", ".join(summary.one_line(person.shown, 100) for person in Progress(page, token).approval.who_may_answer(token))
     return f"Only these people can answer: {names}."
 
 

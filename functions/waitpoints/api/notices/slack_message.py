@@ -158,7 +158,7 @@ def _own_choice(notice: Notice) -> str | None:
 
 
 def _missing(notice: Notice) -> list[Any]:
-    return Progress(notice.page, notice.token).missing() if notice.page.approval else []
+    return Progress(notice.page, notice.token).pending()
 
 
 def _section(text: Block) -> Block:

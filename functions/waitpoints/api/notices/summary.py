@@ -4,11 +4,13 @@ All of it is plain text, with names and labels in it that callers chose. Each na
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
-from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.progress import Part, Progress, written
+from waitpoints.approvers import Approver
 from waitpoints.token import Answer, Completed, Failed, TimedOut, Token
 
 PERSONAL = "Each person who is asked has a personal link, in a direct message or by mail."
@@ -54,25 +56,21 @@ def outcome(token: Token, page: Page) -> str:
 
 def people(token: Token, page: Page) -> list[str]:
     """A line for each approver: what they have answered, or that they have not, while they can."""
-    if page.approval is None:
-        return []
-    standing = Progress(page, token)
-    lines = [f"{one_line(person.shown, 100)}: {label_of(page, answer)}" for person, answer in standing.given()]
-    missing = [] if token.outcome is not None else standing.missing()
-    return lines + [f"{one_line(person.shown, 100)}: not answered yet" for person in missing]
+    rows = Progress(page, token).rows()
+    return [f"{_said(row.who, _line)}: {_said(row.said, _line)}" for row in rows]
 
 
 def needed(token: Token, page: Page) -> list[str]:
-    """A line for each action that more than one person must choose."""
-    if token.outcome is not None or all(action.needs == 1 for action in page.actions):
-        return []
-    chosen = [answer.action for answer in token.answers]
-    return [
-        f"{action.needs} must choose “{label(action)}”. So far: {chosen.count(action.id)}."
-        if action.needs > 1
-        else f"One person is enough for “{label(action)}”."
-        for action in page.actions
-    ]
+    """A line for each action, or one for all of them, that says how many people must choose it."""
+    return [_said(sentence, lambda text: f"“{_line(text)}”") for sentence in Progress(page, token).needed()]
+
+
+def _said(part: Part, show: Callable[[str], str]) -> str:
+    return written(part, ENGLISH.__getitem__, show)
+
+
+def _line(text: str) -> str:
+    return one_line(text, 100)
 
 
 def _decided(token: Token, page: Page) -> str | None:
@@ -85,7 +83,5 @@ def _decided(token: Token, page: Page) -> str | None:
 
 def _by(token: Token, page: Page) -> str | None:
     assert isinstance(token.outcome, Completed)
-    if page.approval and (person := Progress(page, token).decided_by):
-        return one_line(person.shown, 100)
-    origin = token.outcome.origin
-    return one_line(origin.slack_name, 100) if origin and origin.slack_name else None
+    by = Progress(page, token).decided_by
+    return one_line(by.shown if isinstance(by, Approver) else by, 100) if by else None

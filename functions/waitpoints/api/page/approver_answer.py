@@ -10,9 +10,7 @@ from waitpoints import answers, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, page_answer, render
 from waitpoints.api.page.form import Submission, Values
-from waitpoints.api.page.page_answer import Asked
-from waitpoints.api.page.people import People
-from waitpoints.api.page.progress import Progress, find_asked
+from waitpoints.api.page.progress import Progress, find_approver
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import Origin, Token
@@ -21,7 +19,7 @@ from waitpoints.wiring import services
 
 def show(request: Request, token_id: str, approver: str) -> Response:
     """The page of a token as one of its approvers sees it now. Raises TokenNotFound and NotAsked."""
-    return _show(request, _standing(services.tokens.retrieve(token_id), approver))
+    return _show(request, _progress(services.tokens.retrieve(token_id), approver))
 
 
 def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
@@ -35,27 +33,23 @@ def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
 def receive(request: Request, token_id: str, approver: str, body: bytes, sender: Origin) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     sender = replace(sender, query=None)  # it names the approver
-    token = services.tokens.find(token_id)
-    progress = _standing(token, approver)
+    progress = _progress(services.tokens.find(token_id), approver)
     if not progress.is_open:
         return _receive_again(request, progress, body, sender)
-
-    def settle(choice: Submission) -> Response:
-        answers.check_size(choice.output)
-        return _record(request, progress, choice, sender)
-
-    people = People(page_answer.theme(request), progress)
-    asked = Asked(request, token_id, progress.page, settle, lambda: token.timeout_at, people)
     try:
-        return page_answer.read_choice(asked, body, sender)
+        choice = page_answer.read_choice(request, token_id, progress.page, body, sender)
     except PayloadRefused:
         services.tokens.count_delivery(token_id, None, sender)
         raise
+    if isinstance(choice, Submission):
+        answers.check_size(choice.output)
+        return _record(request, progress, choice, sender)
+    return page_answer.ask_again(request, progress.page, choice, progress.token.timeout_at, progress)
 
 
-def _standing(token: Token, approver: str) -> Progress:
-    page = definition.load(token.page)
-    person = find_asked(token, page, approver)
+def _progress(token: Token, approver: str) -> Progress:
+    page = definition.of_token(token)
+    person = find_approver(token, page, approver)
     if person is None:
         raise NotAsked("This person is not, or not yet, among those who may answer")
     return Progress(page, token, person)
@@ -85,12 +79,12 @@ def _record(request: Request, progress: Progress, choice: Submission, sender: Or
         return RECEIVED
     if now.token.outcome is None or now.decided_by != person:
         return _show(request, now, choice.values)
-    people, at = People(page_answer.theme(request), now), page_answer.time_of(now.token.outcome.at)
-    return page_answer.answer(request, render.done(now.page, choice, at, people.theme, people=people))
+    at, theme = now.token.outcome.at, page_answer.theme(request)
+    return page_answer.answer(request, render.done(now.page, choice, at, theme, progress=now))
 
 
 def _pass_over(request: Request, progress: Progress, sender: Origin) -> Response:
-    """Count an answer that changed nothing, and show how the token stands now: it is as of now."""
+    """Count an answer that changed nothing, and show where the decision stands: `progress` is as of now."""
     services.tokens.count_delivery(progress.token.id, progress.token.outcome, sender)
     telemetry.note(tokenId=progress.token.id, won=False)
     if not request.is_of_person:
@@ -99,7 +93,7 @@ def _pass_over(request: Request, progress: Progress, sender: Origin) -> Response
 
 
 def _show(request: Request, progress: Progress, values: Values | None = None) -> Response:
-    people = People(page_answer.theme(request), progress)
+    theme = page_answer.theme(request)
     if progress.token.outcome is None and progress.own_answer:
-        return page_answer.answer(request, render.answered(progress.page, people.theme, people, values))
-    return page_answer.answer(request, page_answer.page_of(progress.token, progress.page, people.theme, people))
+        return page_answer.answer(request, render.answered(theme, progress, values))
+    return page_answer.answer(request, page_answer.page_of(progress.token, progress.page, theme, progress))

@@ -1,22 +1,108 @@
-"""Whether a form can send an answer to each field of a new page. Pages that were created are not checked again."""
+"""Check the fields of a new page: that they can be drawn, and that a form can send an answer to each."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api import payload_schema
-from waitpoints.api.page import submitted
-from waitpoints.api.page.fields import MAX_CHOICES, MAX_WHOLE, OF_NUMBERS, Field, Kind, from_texts, is_empty, problem
+from waitpoints.api.page import fields, submitted
+from waitpoints.api.page.fields import (
+    MAX_CHOICES,
+    MAX_TEXT,
+    MAX_WHOLE,
+    OF_NUMBERS,
+    Choice,
+    Field,
+    Kind,
+    from_texts,
+    is_empty,
+    problem,
+)
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
+MAX_FIELDS = 30
+MAX_NAME = 100  # characters
+MAX_TITLE = 200  # characters, of a field and of a choice
+MAX_DESCRIPTION = 1000  # characters
 
-def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
-    """Raises InvalidPage unless `payload_schema` can check the schema too, and a form can send an answer to each field.
+
+def check_shape(schema: Any, place: str) -> None:
+    """Raises InvalidPage unless it is an object schema whose fields `fields.load` can read."""
+    form = submitted.check_members(schema, place, fields.OF_FORM, "keyword")
+    if form.get("type", "object") != "object":
+        raise InvalidPage(f"{place}.type", 'expected "object"')
+    if form.get("additionalProperties", False) is not False:
+        raise InvalidPage(f"{place}.additionalProperties", "only false is accepted: a form has no other fields")
+    properties = form.get("properties")
+    if not isinstance(properties, dict) or not 1 <= len(properties) <= MAX_FIELDS:
+        raise InvalidPage(f"{place}.properties", f"expected an object of 1 to {MAX_FIELDS} fields")
+    required = form.get("required", [])
+    if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
+        raise InvalidPage(f"{place}.required", "expected a list of names of properties")
+    for name, value in properties.items():
+        at = submitted.of_name(f"{place}.properties", name)
+        submitted.check_text(name, f"{at} (its name)", MAX_NAME)
+        _check_field_shape(name, value, name in required, at)
+
+
+def _check_field_shape(name: str, schema: Any, required: bool, place: str) -> None:
+    kind = _kind(schema, place)
+    submitted.check_members(schema, place, (*fields.OF_ALL, *fields.KEYWORDS[kind]), f"keyword of a field ({kind.value})")
+    longest = schema.get("maxLength")
+    if kind in fields.LONGEST and isinstance(longest, (int, float)) and longest > MAX_TEXT:
+        raise InvalidPage(f"{place}.maxLength", f"at most {MAX_TEXT:,} is accepted")
+    if "const" in schema and not (schema["const"] is True and required):
+        raise InvalidPage(f"{place}.const", "only true is accepted, for a field that is required: a box that must be ticked")
+    submitted.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE)
+    submitted.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0)
+    if kind is Kind.SEVERAL_OF:
+        items = submitted.check_members(schema.get("items"), f"{place}.items", fields.OF_ITEMS, "keyword")
+        _check_choices(items, f"{place}.items")
+    elif kind is Kind.ONE_OF:
+        _check_choices(schema, place)
+
+
+def _kind(schema: Any, place: str) -> Kind:
+    if not isinstance(schema, dict):
+        raise InvalidPage(place, "expected an object")
+    if kind := fields.kind_of(schema):
+        return kind
+    if schema.get("type") == "string":
+        raise InvalidPage(f"{place}.format", f"expected {', '.join(fields.FORMATS)}, or no format")
+    raise InvalidPage(place, f"a field has enum, oneOf, or one type of string, {', '.join(fields.TYPES)}")
+
+
+def _check_choices(schema: Mapping[str, Any], place: str) -> None:
+    if ("enum" in schema) == ("oneOf" in schema):
+        raise InvalidPage(place, "expected either enum or oneOf")
+    if "enum" in schema:
+        listed = submitted.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
+        choices = [({"const": value}, at) for value, at in listed]
+    else:
+        listed = submitted.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
+        choices = [(submitted.check_members(value, at, fields.OF_CHOICE, "keyword"), at) for value, at in listed]
+    if len({_check_choice(choice, at) for choice, at in choices}) < len(choices):
+        raise InvalidPage(place, "the same choice twice")
+
+
+def _check_choice(schema: Mapping[str, Any], place: str) -> str:
+    """Return the text that a form sends for it."""
+    value = schema.get("const")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidPage(place, "a choice is a text or a number")
+    text = submitted.check_text(Choice(value, "").text, place, MAX_TITLE)
+    submitted.check_text(schema.get("title", text), place, MAX_TITLE)
+    return text
+
+
+def check_answerable(schema: Any, loaded: tuple[Field, ...], place: str) -> None:
+    """Raises InvalidPage unless `payload_schema` can also check the schema, and a form can send an answer to each field.
 
     A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
     """
-    for field in fields:
+    for field in loaded:
         at = submitted.of_name(f"{place}.properties", field.name)
         if "pattern" in field.schema:
             _check_pattern(field.schema["pattern"], f"{at}.pattern")
@@ -26,7 +112,7 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
         payload_schema.check(json_text.dumps(schema))
     except InvalidPayloadSchema as error:
         raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
-    for field in fields:
+    for field in loaded:
         _check_field(field, submitted.of_name(f"{place}.properties", field.name))
 
 

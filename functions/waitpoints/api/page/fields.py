@@ -27,12 +27,7 @@ from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api.page import submitted
-from waitpoints.errors import InvalidPage
 
-MAX_FIELDS = 30
-MAX_NAME = 100  # characters
-MAX_TITLE = 200  # characters, of a field and of a choice
-MAX_DESCRIPTION = 1000  # characters
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
 MAX_EMAIL = 254  # characters (RFC 5321)
 MAX_CHOICES = 200
@@ -53,14 +48,14 @@ class Kind(StrEnum):
 
 
 _NUMBERS = (Kind.NUMBER, Kind.INTEGER)
-_FORMATS = {"textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
-_TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
+FORMATS = {"textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
+TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
 LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
 
-_OF_ALL = ("type", "title", "description", "default")
+OF_ALL = ("type", "title", "description", "default")
 _OF_TEXTS = ("minLength", "maxLength", "pattern")
 OF_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_KEYWORDS = {
+KEYWORDS = {
     Kind.TEXT: _OF_TEXTS,
     Kind.LONG_TEXT: ("format", *_OF_TEXTS),
     Kind.DATE: ("format",),
@@ -71,8 +66,9 @@ _KEYWORDS = {
     Kind.ONE_OF: ("enum", "oneOf"),
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
 }
+OF_ITEMS, OF_CHOICE = ("type", "enum", "oneOf"), ("const", "title")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
-_OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
+OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +127,46 @@ class Problem:
     limit: int | float | None = None
 
 
-def parse(schema: Any, place: str) -> tuple[Field, ...]:
-    """Return the fields of an object schema. Raises InvalidPage if it is not one, or cannot be drawn."""
-    form = submitted.check_members(schema, place, _OF_FORM, "keyword")
-    if form.get("type", "object") != "object":
-        raise InvalidPage(f"{place}.type", 'expected "object"')
-    if form.get("additionalProperties", False) is not False:
-        raise InvalidPage(f"{place}.additionalProperties", "only false is accepted: a form has no other fields")
-    properties = form.get("properties")
-    if not isinstance(properties, dict) or not 1 <= len(properties) <= MAX_FIELDS:
-        raise InvalidPage(f"{place}.properties", f"expected an object of 1 to {MAX_FIELDS} fields")
-    required = form.get("required", [])
-    if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
-        raise InvalidPage(f"{place}.required", "expected a list of names of properties")
-    return tuple(
-        _field(name, value, name in required, submitted.of_name(f"{place}.properties", name))
-        for name, value in properties.items()
-    )
+def load(form: Mapping[str, Any]) -> tuple[Field, ...]:
+    """Return the fields of an object schema that was checked once. A field of an unknown kind is left out."""
+    required = form.get("required", ())
+    kinds = {name: kind_of(schema) for name, schema in form["properties"].items()}
+    return tuple(_load(name, kind, form["properties"][name], name in required) for name, kind in kinds.items() if kind)
+
+
+def _load(name: str, kind: Kind, schema: Mapping[str, Any], required: bool) -> Field:
+    choices = _load_choices(schema["items"] if kind is Kind.SEVERAL_OF else schema)
+    limited = {"maxLength": LONGEST[kind], **schema} if kind in LONGEST else schema
+    return Field(name, kind, limited, schema.get("title", name), schema.get("description", ""), required, choices)
+
+
+def _load_choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
+    if "enum" in schema:
+        return tuple(Choice(value, Choice(value, "").text) for value in schema["enum"])
+    return tuple(Choice(one["const"], one.get("title", Choice(one["const"], "").text)) for one in schema.get("oneOf", ()))
+
+
+def kind_of(schema: Mapping[str, Any]) -> Kind | None:
+    """Return the kind of a field. None if this version has no such kind."""
+    if "enum" in schema or "oneOf" in schema:
+        return Kind.ONE_OF
+    type_, format_ = schema.get("type"), schema.get("format")
+    if type_ == "string" and format_ is None:
+        return Kind.TEXT
+    kinds, name = (FORMATS, format_) if type_ == "string" else (TYPES, type_)
+    return kinds.get(name) if isinstance(name, str) else None
+
+
+def is_known(form: Mapping[str, Any]) -> bool:
+    """Whether this version knows every member of a stored object schema."""
+    return form.keys() <= {*OF_FORM} and all(map(_is_known_field, form["properties"].values()))
+
+
+def _is_known_field(schema: Mapping[str, Any]) -> bool:
+    kind, items = kind_of(schema), schema.get("items", {})
+    if kind is None or not schema.keys() <= {*OF_ALL, *KEYWORDS[kind]} or not items.keys() <= {*OF_ITEMS}:
+        return False
+    return all(choice.keys() <= {*OF_CHOICE} for choice in (*schema.get("oneOf", ()), *items.get("oneOf", ())))
 
 
 def from_texts(field: Field, texts: Sequence[str], decimal: str | None = None) -> Any:
@@ -315,68 +334,3 @@ def _is_date(text: str) -> bool:
         return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
     except ValueError:
         return False
-
-
-def _field(name: str, schema: Any, required: bool, place: str) -> Field:
-    submitted.check_text(name, f"{place} (its name)", MAX_NAME)
-    kind = _kind(schema, place)
-    submitted.check_members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
-    if kind in LONGEST:
-        schema = {"maxLength": LONGEST[kind], **schema}
-        if isinstance(schema["maxLength"], (int, float)) and schema["maxLength"] > MAX_TEXT:
-            raise InvalidPage(f"{place}.maxLength", f"at most {MAX_TEXT:,} is accepted")
-    if "const" in schema and not (schema["const"] is True and required):
-        raise InvalidPage(f"{place}.const", "only true is accepted, for a field that is required: a box that must be ticked")
-    return Field(
-        name=name,
-        kind=kind,
-        schema=schema,
-        title=submitted.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE),
-        description=submitted.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
-        required=required,
-        choices=_choices(kind, schema, place),
-    )
-
-
-def _kind(schema: Any, place: str) -> Kind:
-    if not isinstance(schema, dict):
-        raise InvalidPage(place, "expected an object")
-    if "enum" in schema or "oneOf" in schema:
-        return Kind.ONE_OF
-    type_, format_ = schema.get("type"), schema.get("format")
-    if type_ == "string" and format_ is None:
-        return Kind.TEXT
-    if type_ == "string" and isinstance(format_, str) and format_ in _FORMATS:
-        return _FORMATS[format_]
-    if type_ == "string":
-        raise InvalidPage(f"{place}.format", f"expected {', '.join(_FORMATS)}, or no format")
-    if isinstance(type_, str) and type_ in _TYPES:
-        return _TYPES[type_]
-    raise InvalidPage(place, f"a field has enum, oneOf, or one type of string, {', '.join(_TYPES)}")
-
-
-def _choices(kind: Kind, schema: Mapping[str, Any], place: str) -> tuple[Choice, ...]:
-    if kind is Kind.SEVERAL_OF:
-        place = f"{place}.items"
-        schema = submitted.check_members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
-    elif kind is not Kind.ONE_OF:
-        return ()
-    if ("enum" in schema) == ("oneOf" in schema):
-        raise InvalidPage(place, "expected either enum or oneOf")
-    if "enum" in schema:
-        listed = submitted.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
-        choices = [_choice({"const": value}, at) for value, at in listed]
-    else:
-        listed = submitted.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
-        choices = [_choice(submitted.check_members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
-    if len({choice.text for choice in choices}) < len(choices):
-        raise InvalidPage(place, "the same choice twice")
-    return tuple(choices)
-
-
-def _choice(schema: Mapping[str, Any], place: str) -> Choice:
-    value = schema.get("const")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise InvalidPage(place, "a choice is a text or a number")
-    text = submitted.check_text(Choice(value, "").text, place, MAX_TITLE)
-    return Choice(value, submitted.check_text(schema.get("title", text), place, MAX_TITLE))

@@ -59,9 +59,9 @@ class NotConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class GoBack:
-    """The answer "no" on the page that asks a second time: show the form as it was."""
+    """The answer "no" on the page that asks a second time: show the form as it was. `values` None: as it is at first."""
 
-    values: Values
+    values: Values | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ Child = str | None | Iterable[str | None]
 def element(tag: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
     """Return an element. `class_="x"` is class, `aria_label` is aria-label; True has no value, None and False no attribute."""
     written = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_escaped(str(value))}"')
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escaped(str(value))}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -40,8 +40,8 @@ def literal(html: str) -> Markup:
 def _child(child: Child) -> str:
     if child is None or isinstance(child, Markup):
         return child or ""
-    return _escaped(child) if isinstance(child, str) else join(*child)
+    return escaped(child) if isinstance(child, str) else join(*child)
 
 
-def _escaped(text: str) -> str:
-    return escape(printable(text), quote=True)
+def escaped(text: str) -> Markup:
+    return Markup(escape(printable(text), quote=True))

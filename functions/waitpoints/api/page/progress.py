@@ -1,16 +1,41 @@
-"""Where a decision stands, as one of its approvers sees it: who has answered what, who is still asked, what is needed."""
+"""Where a decision stands, said once for pages, mails, Slack and Teams: what is needed, who has answered what, how it ended.
+
+A sentence names its words (see `words`). Each medium shows the parts, of which callers wrote most, in its own way.
+"""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from waitpoints.api.page.approvers import Approval, Approver
-from waitpoints.api.page.definition import Page
-from waitpoints.token import Answer, Completed, Token
+from waitpoints.api.page.definition import Action, Page
+from waitpoints.approvers import Approval, Approver
+from waitpoints.token import Answer, Completed, Failed, Outcome, Output, TimedOut, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`word` is its name in `words`. The parts are by their names in it."""
+
+    word: str
+    parts: "Mapping[str, Part]" = field(default_factory=dict)
+
+
+Part = Sentence | Action | Approver | str | int
+"""An action is shown by its label, an approver by name. A text is a caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one person has answered, at the time `at`, or that they have not."""
+
+    who: Part
+    said: Part
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A token whose page has approvers. `person` is who looks at it; None is somebody who cannot answer.
+    """A token with a page, as `person` sees it. None: somebody who cannot answer.
 
     `is_late`: what this person has just chosen changes nothing. Either they had answered otherwise, or the token had ended.
     """
@@ -22,8 +47,13 @@ class Progress:
 
     @property
     def approval(self) -> Approval:
-        assert self.page.approval is not None, "only a page with approvers has progress"
-        return self.page.approval
+        return self.page.approval or Approval(())
+
+    @property
+    def language(self) -> str:
+        """The language of the person, or of the first approver where many read. Empty if it is not known."""
+        first = self.person or next(iter(self.approval.approvers), None)
+        return (first and first.language) or ""
 
     @property
     def own_answer(self) -> Answer | None:
@@ -35,40 +65,94 @@ class Progress:
         return self.token.outcome is None and self.own_answer is None
 
     @property
-    def decided_by(self) -> Approver | None:
-        """Whose answer ended the token. None while it waits, and if it was ended in another way."""
+    def decided_by(self) -> Approver | str | None:
+        """Whose answer ended the token: an approver, or a name in Slack. None while it waits, or if it ended in another way."""
         outcome = self.token.outcome
-        by = outcome.origin.approver if isinstance(outcome, Completed) and outcome.origin else None
-        return next((person for person in self.approval.everybody() if person.id == by), None)
+        origin = outcome.origin if isinstance(outcome, Completed) else None
+        if origin is None:
+            return None
+        if self.page.approval is None:
+            return origin.slack_name
+        return next((person for person in self.approval.everybody() if person.id == origin.approver), None)
 
-    def given(self) -> list[tuple[Approver, Answer]]:
-        """The answers in their order, and whose they are."""
-        people = {person.id: person for person in self.approval.everybody()}
-        return [(people[answer.approver], answer) for answer in self.token.answers]
-
-    @property
-    def asked(self) -> tuple[Approver, ...]:
-        """Who may answer, also who has."""
-        return _asked(self.token, self.page)
-
-    def missing(self) -> list[Approver]:
+    def pending(self) -> list[Approver]:
         """Who may answer and has not."""
-        return [person for person in self.asked if self.token.answer_of(person.id) is None]
+        return [] if self.token.outcome else self.approval.pending(self.token)
 
-    def chosen(self) -> Counter[str]:
-        """How many people have chosen each action."""
-        return Counter(answer.action for answer in self.token.answers)
+    def needed(self) -> list[Sentence]:
+        """What it takes to decide. Empty after the end, and if nobody else is asked."""
+        people, actions = len(self.rows()), self.page.actions
+        if self.token.outcome or not people:
+            return []
+        if all(action.needs == 1 for action in actions):
+            return [Sentence("needed_any")]
+        return [self._needed(action, people) for action in actions]
+
+    def rows(self) -> list[Row]:
+        """The answers in their order, then who may still answer. Empty if there is only the person who reads it."""
+        people = {person.id: person for person in self.approval.everybody()}
+        rows = [Row(self._name(people[one.approver]), self.chosen(one), one.at) for one in self.token.answers]
+        rows += [Row(self._name(person), Sentence("not_answered")) for person in self.pending()]
+        is_alone = len(rows) == 1 and self.person is not None and self.token.outcome is None
+        return [] if is_alone else rows
+
+    def chosen(self, answer: Answer) -> Part:
+        return self.page.action(answer.action) or answer.action
+
+    def own_choice(self) -> Sentence:
+        """What this person has answered."""
+        assert self.own_answer is not None, "only who has answered reads it"
+        return Sentence("first_text" if self.is_late else "done_text", {"choice": self.chosen(self.own_answer)})
+
+    def completed_by(self) -> Sentence:
+        """Who completed the token."""
+        by = self.decided_by
+        return Sentence("decided_by", {"name": by}) if by else Sentence("other_way")
+
+    def _name(self, person: Approver) -> Part:
+        return Sentence("you", {"name": person}) if person == self.person else person
+
+    def _needed(self, action: Action, people: int) -> Sentence:
+        if action.needs == 1:
+            return Sentence("needed_one", {"choice": action})
+        count = Counter(answer.action for answer in self.token.answers)[action.id]
+        return Sentence("needed", {"needs": action.needs, "people": people, "choice": action, "count": count})
 
 
-def find_asked(token: Token, page: Page, approver: str) -> Approver | None:
+def ending(outcome: Outcome, page: Page | None) -> Sentence:
+    """Return how a token ended, in words that name nobody."""
+    match outcome:
+        case TimedOut():
+            return Sentence("ended_text")
+        case Failed():
+            return Sentence("failed_text")
+        case Completed(_, Output(json)):
+            action = page.decided(json) if page and json else None
+            return Sentence("decided_text", {"choice": action}) if action else Sentence("completed_text")
+
+
+def written(part: Part, words: Callable[[str], str], show: Callable[[str], str]) -> str:
+    """Return a part in the sentences that `words` finds by name. `show` writes what a caller wrote as the medium must."""
+    match part:
+        case Sentence(word, parts):
+            return words(word).format(**{name: written(one, words, show) for name, one in parts.items()})
+        case Action(label=label):
+            return show(label or words("submit"))
+        case Approver(shown=text) | str(text):
+            return show(text)
+        case int():
+            return str(part)
+
+
+def find_approver(token: Token, page: Page, approver: str) -> Approver | None:
     """Return the person with this id if they may answer a token's page now."""
-    return next((person for person in _asked(token, page) if person.id == approver), None)
+    return next((person for person in _who_may_answer(token, page) if person.id == approver), None)
 
 
-def find_asked_in_slack(token: Token, page: Page, member: str) -> Approver | None:
-    """The same, by the id of a member of Slack."""
-    return next((person for person in _asked(token, page) if person.slack == member), None)
+def find_member(token: Token, page: Page, member: str) -> Approver | None:
+    """Return the person with this id of a member of Slack if they may answer a token's page now."""
+    return next((person for person in _who_may_answer(token, page) if person.slack == member), None)
 
 
-def _asked(token: Token, page: Page) -> tuple[Approver, ...]:
-    return page.approval.asked(is_escalated=token.escalated_at is not None) if page.approval else ()
+def _who_may_answer(token: Token, page: Page) -> tuple[Approver, ...]:
+    return page.approval.who_may_answer(token) if page.approval else ()

@@ -5,8 +5,8 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, assert_never
+from datetime import UTC, datetime
+from typing import Any, assert_never
 from urllib.parse import quote
 
 from waitpoints.api.page import form as page_form
@@ -16,12 +16,11 @@ from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.markup import Markup, element, join, literal
+from waitpoints.api.page.progress import Progress, Row, ending
 from waitpoints.api.page.submitted import without_bidi_controls
-from waitpoints.api.page.theme import Theme, isolated, strong
+from waitpoints.api.page.theme import Theme, isolated
 from waitpoints.errors import InvalidPage
-
-if TYPE_CHECKING:
-    from waitpoints.api.page.people import People
+from waitpoints.token import Answer, Completed, Outcome, Token
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
@@ -46,31 +45,35 @@ def headers(theme: Theme) -> dict[str, str]:
 def check_size(page: Page) -> None:
     """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
     themes = [Theme(language, "x" * 100) for language in words.WORDS]
-    longest = max(len(form(page, theme, people=_fullest(page, theme)).encode()) for theme in themes)
+    longest = max(len(form(page, theme, progress=fullest(page, theme)).encode()) for theme in themes)
     if longest > MAX_BYTES:
         raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
 
 
-def _fullest(page: Page, theme: Theme) -> "People | None":
+def fullest(page: Page, theme: Theme) -> Progress | None:
+    """Return the progress of which the form says most: all have answered but the approver with the longest name."""
     if page.approval is None:
         return None
-    from waitpoints.api.page import people  # noqa: PLC0415 - only for pages with approvers
-
-    return people.fullest(page, theme)
+    months = [datetime(2026, month, 28, tzinfo=UTC) for month in range(1, 13)]
+    at = int(max(months, key=lambda month: len(theme.time(month).encode())).timestamp() * 1000)
+    people = sorted(page.approval.everybody(), key=lambda person: len(isolated(person.shown)))
+    choice = max(page.actions, key=lambda action: len(isolated(action.label or "")))
+    answers = tuple(Answer(person.id, choice.id, "{}", at) for person in people[:-1])
+    return Progress(page, Token(id="", created_at=0, answers=answers, escalated_at=0), people[-1])
 
 
 def form(
     page: Page,
     theme: Theme,
     *,
-    until: datetime | None = None,
+    until: int | None = None,
     values: Values | None = None,
     errors: Errors | None = None,
-    people: "People | None" = None,
+    progress: Progress | None = None,
 ) -> str:
     """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout.
 
-    With `people`, it is that of one approver, and shows where the decision stands.
+    With `progress`, it is that of one approver, and shows where the decision stands.
     """
     problems = errors.problems if errors else {}
     if errors:
@@ -85,92 +88,84 @@ def form(
         f"{theme['error']}: {page.title}" if errors else page.title,
         _summary(theme, page, errors) if errors else None,
         _question(theme, page),
-        people.greeting() if people else None,
+        _greeting(theme, progress),
         element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
         _until(theme, until),
-        people.state() if people else None,
+        _progress(theme, progress),
     )
 
 
-def confirm(page: Page, action: Action, values: Values, theme: Theme, *, people: "People | None" = None) -> str:
+def confirm(page: Page, action: Action, values: Values, theme: Theme, *, progress: Progress | None = None) -> str:
     """The second question of a page with `confirm`. Its form repeats the values of the first, out of sight."""
     hidden = [_hidden("action", action.id)]
     hidden += [_hidden(page_form.PREFIX + field.name, text) for field in page.fields for text in values[field.name]]
-    label = theme.label(action)
     style = "danger full" if action.style == "danger" else "primary"
-    yes = element("button", theme.sentence("confirm", choice=isolated(label)), name="confirmed", value="yes", class_=style)
+    yes = element("button", theme.sentence("confirm", isolated, choice=action), name="confirmed", value="yes", class_=style)
     no = element("button", theme["go_back"], name="confirmed", value="no")
     return _document(
         theme,
         f"{theme['confirm_heading']}: {page.title}",
         element("p", page.title, class_="context", dir="auto"),
         element("h1", theme["confirm_heading"]),
-        element("p", theme.sentence("confirm_text", choice=strong(label))),
+        element("p", theme.sentence("confirm_text", choice=action)),
         _answers(theme, page, values),
-        people.greeting() if people else None,
+        _greeting(theme, progress),
         element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
     )
 
 
-def answered(page: Page, theme: Theme, people: "People", values: Values | None = None) -> str:
+def answered(theme: Theme, progress: Progress, values: Values | None = None) -> str:
     """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise.
 
     `values` are what this request filled in.
     """
-    heading, said = ("first_heading", "first_text") if people.progress.is_late else ("recorded_heading", "done_text")
+    page, heading = progress.page, "first_heading" if progress.is_late else "recorded_heading"
+    said = element("p", theme.written(progress.own_choice()))
     rest = element("p", theme["others_text"], " ", theme["close"], class_="muted")
-    return _state(
-        theme, "good", theme[heading], people.own_choice(said), _answers(theme, page, values), rest, people.state(), page=page
-    )
+    filled_in, state = _answers(theme, page, values), _progress(theme, progress)
+    return _state(theme, "good", theme[heading], said, filled_in, rest, state, page=page)
 
 
-def unanswerable(page: Page, theme: Theme, *, until: datetime | None = None) -> str:
+def unanswerable(page: Page, theme: Theme, *, until: int | None = None) -> str:
     """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
     why = [element("h2", theme["own_link_heading"]), element("p", theme["own_link_text"])]
     return _document(theme, page.title, _question(theme, page), element("div", why, class_="note"), _until(theme, until))
 
 
-def done(page: Page, choice: Submission, at: datetime, theme: Theme, *, people: "People | None" = None) -> str:
+def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Progress | None = None) -> str:
     """What the person chose and filled in, in the answer to the request that settled the token."""
-    said = element("p", theme.sentence("done_text", choice=strong(theme.label(choice.action))))
+    said = element("p", theme.sentence("done_text", choice=choice.action))
     close = element("p", theme["close"], class_="muted")
-    filled_in, state = _answers(theme, page, choice.values), people.state() if people else None
+    filled_in, state = _answers(theme, page, choice.values), _progress(theme, progress)
     return _state(theme, "good", theme["done_heading"], said, _when(theme, at), filled_in, close, state, page=page)
 
 
-def decided(page: Page, action: Action | None, at: datetime, theme: Theme, *, people: "People | None" = None) -> str:
-    """A page that was decided before. `action` is None if the token was completed in another way."""
-    if action is None:
-        return ended(at, theme, page=page, people=people)
-    said = element("p", theme.sentence("decided_text", choice=strong(theme.label(action))))
-    said = join(said, people.decided_by() if people else None)
-    return _over(theme, "good", theme["decided_heading"], said, at, page, people)
+def ended(outcome: Outcome, theme: Theme, *, page: Page | None = None, progress: Progress | None = None) -> str:
+    """A token that has ended, with or without a page. Only one of its approvers, who has `progress`, sees names and answers.
+
+    The reason of a failed one is not shown: anyone may open the link.
+    """
+    said = ending(outcome, page)
+    name = said.word.removesuffix("_text")
+    late = by = None
+    if progress and progress.is_late:
+        note = theme.written(progress.own_choice()) if progress.own_answer else theme["late_text"]
+        late = element("div", element("p", note), class_="note")
+    if progress and isinstance(outcome, Completed):
+        by = element("p", theme.written(progress.completed_by()))
+    text, when = element("p", theme.written(said)), _when(theme, outcome.at)
+    heading = theme[f"{name}_heading"]
+    return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, _progress(theme, progress), page=page)
 
 
-def ended(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
-    """A token that was completed, with or without a page."""
-    said = join(element("p", theme["completed_text"]), people.decided_by() if people else None)
-    return _over(theme, "good", theme["completed_heading"], said, at, page, people)
+_ICON_OF = {"failed": "alert", "ended": "clock"}
 
 
-def failed(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
-    """A token that was failed, with or without a page. The reason is not shown: anyone may open the link."""
-    return _over(theme, "alert", theme["failed_heading"], element("p", theme["failed_text"]), at, page, people)
+def _instant(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
 
 
-def timed_out(at: datetime, theme: Theme, *, page: Page | None = None, people: "People | None" = None) -> str:
-    """A token that timed out, with or without a page."""
-    return _over(theme, "clock", theme["ended_heading"], element("p", theme["ended_text"]), at, page, people)
-
-
-def _over(theme: Theme, icon: str, heading: str, said: Markup, at: datetime, page: Page | None, people: "People | None") -> str:
-    """A token that has ended, with the answers that came."""
-    late, answers = (people.late(), people.state()) if people else (None, None)
-    late = late and element("div", late, class_="note")
-    return _state(theme, icon, heading, late, said, _when(theme, at), answers, page=page)
-
-
-def waiting(theme: Theme, *, until: datetime | None = None) -> str:
+def waiting(theme: Theme, *, until: int | None = None) -> str:
     """A waiting token without a page: nothing to press."""
     return _state(theme, "clock", theme["waiting_heading"], element("p", theme["waiting_text"]), _until(theme, until))
 
@@ -236,12 +231,38 @@ def _question(theme: Theme, page: Page) -> Markup:
     )
 
 
-def _until(theme: Theme, until: datetime | None) -> Markup | None:
-    return element("p", theme.sentence("open_until", time=theme.time(until)), class_="until") if until else None
+def _greeting(theme: Theme, progress: Progress | None) -> Markup | None:
+    person = progress.person if progress else None
+    return element("p", theme.sentence("answer_as", name=person), class_="note") if person else None
 
 
-def _when(theme: Theme, at: datetime) -> Markup:
-    return element("p", theme.time(at), class_="muted")
+def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
+    """What is needed, and each person with their answer. Of a token that has ended, the answers that came."""
+    rows = progress.rows() if progress else []
+    if progress is None or not rows:
+        return None
+    needed = [theme.written(sentence) for sentence in progress.needed()]
+    listed = element("ul", [element("li", one) for one in needed]) if len(needed) > 1 else element("p", *needed)
+    heading = "answers_heading" if progress.token.outcome else "standing_heading"
+    shown = element("dl", [_row(theme, row) for row in rows])
+    return element("section", element("h2", theme[heading]), listed if needed else None, shown, class_="people")
+
+
+def _row(theme: Theme, row: Row) -> Markup:
+    said = theme.written(row.said, isolated)
+    at = element("small", theme.time(_instant(row.at))) if row.at is not None else None
+    who = element("dt", theme.written(row.who, isolated))
+    return element("div", who, element("dd", said, at, class_=None if at else "muted"))
+
+
+def _until(theme: Theme, until: int | None) -> Markup | None:
+    if until is None:
+        return None
+    return element("p", theme.sentence("open_until", Markup, time=theme.time(_instant(until))), class_="until")
+
+
+def _when(theme: Theme, at: int) -> Markup:
+    return element("p", theme.time(_instant(at)), class_="muted")
 
 
 def _links(theme: Theme, links: Sequence[Link]) -> Markup:

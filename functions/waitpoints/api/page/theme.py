@@ -1,14 +1,22 @@
 """The language and brand in which pages are written, and what their sentences are made of."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action
-from waitpoints.api.page.markup import Markup, element, join
+from waitpoints.api.page.markup import Markup, element, escaped, literal
+from waitpoints.api.page.progress import Part, Sentence, written
 
-_PLACE = re.compile(r"\{(\w+)\}")
+
+def isolated(text: str) -> Markup:
+    """Return a caller's text within the page's own: its direction changes nothing around it."""
+    return element("bdi", text)
+
+
+def strong(text: str) -> Markup:
+    return element("strong", isolated(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +30,12 @@ class Theme:
     def __getitem__(self, word: str) -> str:
         return words.WORDS[self.language][word]
 
-    def sentence(self, word: str, **parts: Markup | str) -> Markup:
-        """Return one of the page's own sentences with elements in the places of `{name}`."""
-        pieces = _PLACE.split(self[word])
-        return join(*(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces)))
+    def sentence(self, word: str, show: Callable[[str], Markup] = strong, **parts: Part) -> Markup:
+        return self.written(Sentence(word, parts), show)
+
+    def written(self, part: Part, show: Callable[[str], Markup] = strong) -> Markup:
+        """Return a part as HTML. `show` writes what a caller wrote."""
+        return literal(written(part, lambda word: escaped(self[word]), show))
 
     def time(self, at: datetime) -> Markup:
         machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -37,12 +47,3 @@ class Theme:
 
     def label(self, action: Action) -> str:
         return self["submit"] if action.label is None else action.label
-
-
-def isolated(text: str) -> Markup:
-    """Return a caller's text within the page's own: its direction changes nothing around it."""
-    return element("bdi", text)
-
-
-def strong(text: str) -> Markup:
-    return element("strong", isolated(text))

@@ -10,16 +10,16 @@ from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.api.notices import channels
 from waitpoints.api.notices.plan import Target
-from waitpoints.api.page.approvers import Approver
-from waitpoints.api.page.definition import load, parse
+from waitpoints.api.page.page_request import parse
+from waitpoints.approvers import Approver
 from waitpoints.errors import NotSent
 from waitpoints.ids import new_id
 from waitpoints.notices import Channel
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
-ANYBODY = load(parse({"title": "Go?"}))
-PEOPLE = load(parse({"title": "Go?", "approvers": ["ann@example.com"]}))
+ANYBODY = parse({"title": "Go?"})[0]
+PEOPLE = parse({"title": "Go?", "approvers": ["ann@example.com"]})[0]
 ANN = Approver("ann@example.com", email="ann@example.com")
 VARIABLES = ("MAIL_FROM", "SLACK", "TEAMS")
 

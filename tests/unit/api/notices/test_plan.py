@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints.api.notices.plan import ENDED, Kind, Step, next_step, state_of, targets
-from waitpoints.api.page.definition import Page, load, parse
+from waitpoints.api.page.definition import Page, load
+from waitpoints.api.page.page_request import parse
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Completed, Failed, Output, TimedOut, Token, TokenError
 
@@ -21,9 +22,10 @@ PEOPLE = load(
             "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
             "escalate": {"after": "1d", "to": [{"id": "lea", "email": "lea@example.com"}]},
         }
-    )
+    )[1],
+    waits=True,
 )
-ANYBODY = load(parse({"title": "Go?"}))
+ANYBODY = parse({"title": "Go?"})[0]
 EVERYWHERE = Notify(email=True, slack="#deploys", teams="TEAMS")
 ADDRESSES = Notify(email=("x@example.com", "y@example.com"), slack="#deploys")
 
@@ -151,7 +153,7 @@ def test_who_has_answered_gets_nothing_more_but_their_message_shows_how_it_stand
 
 
 def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
-    page = load(parse({"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"]}))
+    page = parse({"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"]})[0]
     steps, _ = drain(replace(NEW, answers=(Answer("x", "submit", "{}", 1),), notices=drain(NEW, page)[1].notices), page)
     assert Kind.LAST not in {step.kind for step in steps}
 

@@ -164,15 +164,15 @@ class TestTheMessageOfAPageWithApprovers:
     def test_mentions_in_the_channel_who_is_asked_and_says_what_is_needed(self) -> None:
         message = rendered(notice(DECISION))
         assert f"Asked: <@{ANN}> <@{BO}>" in shown(message).splitlines()
-        assert "2 must choose “Approve it”. So far: 0.\nOne person is enough for “Reject it”." in shown(message)
-        assert "Cy: not answered yet" in shown(message).splitlines()
+        assert "2 of 3 must choose “Approve it”. So far: 0.\nOne person is enough for “Reject it”." in shown(message)
+        assert "Cy: Not answered yet" in shown(message).splitlines()
         assert [one["action_id"] for one in buttons(message)] == ["waitpoints:approve", "waitpoints:reject"]
         assert "Only the people who are asked can answer." in shown(message)
 
     def test_says_who_has_answered_and_mentions_who_has_not(self) -> None:
         text = shown(rendered(notice(DECISION, Kind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
         assert f"Asked: <@{BO}>" in text.splitlines()
-        assert "Ann Lee: Approve it\nBo Chen: not answered yet\nCy: not answered yet" in text
+        assert "Ann Lee: Approve it\nBo Chen: Not answered yet\nCy: Not answered yet" in text
         assert "So far: 1." in text
 
     @pytest.mark.parametrize(("page", "has_buttons"), [({**DECISION, "fields": REQUIRED}, True), (DECISION, False)])
@@ -268,7 +268,7 @@ def test_whatever_callers_write_slack_takes_it_and_finds_no_mention_and_no_link_
     mentioned = re.findall(r"<@(\w+)>", shown(message))
     assert set(mentioned) <= {ANN, BO}
     lines = shown(message).splitlines()
-    assert sum(line.endswith(": not answered yet") for line in lines) <= 3
+    assert sum(line.endswith(": Not answered yet") for line in lines) <= 3
 
 
 def test_the_largest_message_is_within_what_slack_takes() -> None:

@@ -31,13 +31,6 @@ def test_an_answer_of_an_action_that_the_page_no_longer_has_shows_its_id() -> No
     assert summary.label(Action("submit", None)) == "Submit"
 
 
-def test_nothing_is_needed_of_many_where_one_answer_decides() -> None:
-    page = {**DECISION, "actions": [{"id": "ok", "label": "OK"}]}
-    asked = notice(page)
-    assert summary.needed(asked.token, asked.page) == []
-    assert summary.people(asked.token, asked.page)[0] == "Ann Lee: not answered yet"
-
-
 def test_nothing_is_needed_and_nobody_missing_after_the_end() -> None:
     asked = notice(DECISION, answers=(answer("ann"),))
     ended = replace(asked.token, outcome=TimedOut(asked.token.created_at))

@@ -77,11 +77,11 @@ class TestTheCard:
         card = rendered(notice(DECISION, answers=(answer("ann"),)))
         assert card["actions"] == []
         assert shown(card)[-6:] == [
-            "2 must choose “Approve it”. So far: 1.",
+            "2 of 3 must choose “Approve it”. So far: 1.",
             "One person is enough for “Reject it”.",
             "Ann Lee: Approve it",
-            "Bo Chen: not answered yet",
-            "Cy: not answered yet",
+            "Bo Chen: Not answered yet",
+            "Cy: Not answered yet",
             "Each person who is asked has a personal link, in a direct message or by mail.",
         ]
 

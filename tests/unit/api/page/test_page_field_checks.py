@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import page_request
 from waitpoints.api.page.fields import Field
 from waitpoints.errors import InvalidPage
 
 
 def field(required: bool = False, /, **schema: Any) -> Field:
     fields = {"type": "object", "properties": {"it": schema}, "required": ["it"] if required else []}
-    page_definition.parse({"title": "T", "fields": fields})
-    [parsed] = page_fields.parse(fields, "page.fields")
+    [parsed] = page_request.parse({"title": "T", "fields": fields})[0].fields
     return parsed
 
 
@@ -54,7 +53,7 @@ NOT_ANSWERED = [
 @pytest.mark.parametrize(("name", "schema"), NOT_ANSWERED, ids=lambda it: json.dumps(it)[:60])
 def test_a_field_that_no_browser_can_answer_is_refused_with_its_place(name: str, schema: Any) -> None:
     with pytest.raises(InvalidPage) as refusal:
-        page_definition.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, name: schema}}})
+        page_request.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, name: schema}}})[1]
     assert f"page.fields.properties.{name}" in refusal.value.message
 
 
@@ -62,7 +61,7 @@ def test_a_field_that_no_browser_can_answer_is_refused_with_its_place(name: str,
 def test_a_pattern_that_cannot_be_checked_is_refused_with_the_reason(pattern: Any) -> None:
     fields = {"properties": {"code": {"type": "string", "pattern": pattern}}}
     with pytest.raises(InvalidPage, match=r"page\.fields\.properties\.code\.pattern: .*look-around.*Unicode class"):
-        page_definition.parse({"title": "T", "fields": fields})
+        page_request.parse({"title": "T", "fields": fields})[1]
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import page_request
 from waitpoints.api.page.fields import Field, Kind, Problem
 from waitpoints.errors import InvalidPage
 
 
 def field(required: bool = False, /, **schema: Any) -> Field:
     fields = {"type": "object", "properties": {"it": schema}, "required": ["it"] if required else []}
-    page_definition.parse({"title": "T", "fields": fields})
-    [parsed] = page_fields.parse(fields, "page.fields")
+    [parsed] = page_request.parse({"title": "T", "fields": fields})[0].fields
     return parsed
 
 
@@ -309,7 +308,7 @@ NOT_DRAWN = {
 @pytest.mark.parametrize("schema", [one for group in NOT_DRAWN.values() for one in group], ids=lambda it: json.dumps(it)[:60])
 def test_a_schema_that_cannot_be_drawn_is_refused_with_its_place(schema: Any) -> None:
     with pytest.raises(InvalidPage) as refusal:
-        page_definition.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, "bad": schema}}})
+        page_request.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, "bad": schema}}})[1]
     assert "page.fields" in refusal.value.message
 
 
@@ -332,7 +331,7 @@ def test_a_schema_that_cannot_be_drawn_is_refused_with_its_place(schema: Any) ->
 )
 def test_an_object_that_is_no_form_is_refused(fields: Any) -> None:
     with pytest.raises(InvalidPage):
-        page_definition.parse({"title": "T", "fields": fields})
+        page_request.parse({"title": "T", "fields": fields})[1]
 
 
 @pytest.mark.parametrize(

@@ -1,48 +1,190 @@
-"""Where a decision stands for each of its approvers."""
+"""What is said about a decision: in a page as HTML, and as text for mails and chats."""
 
-from waitpoints.api.page.approvers import Approver
-from waitpoints.api.page.definition import load, parse
-from waitpoints.api.page.progress import Progress, find_asked
-from waitpoints.token import Answer, Token
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-PAGE = load(
-    parse(
-        {
-            "title": "Go?",
-            "approvers": ["ann", "bo", "cy"],
-            "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
-            "escalate": {"after": "1d", "to": ["lea"]},
-        }
-    )
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.html_page import HtmlPage
+from waitpoints.api.page import page_request, render, words
+from waitpoints.api.page.definition import Page
+from waitpoints.api.page.progress import Progress, ending, find_approver, find_member, written
+from waitpoints.api.page.theme import Theme
+from waitpoints.approvers import Approval, Approver
+from waitpoints.errors import InvalidPage
+from waitpoints.token import Answer, Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
+
+HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "&lt;b&gt;", "{name}", "\u202egnihtyna", "x" * 100]
+AT = 1_795_615_500_000
+ACTIONS = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
+PEOPLE = [{"id": "a", "name": "Ann"}, {"id": "b", "name": "Bo", "slack": "UBO"}, {"id": "c", "name": "Cy"}]
+
+
+def page(approvers: Sequence[Any] = PEOPLE, actions: Any = ACTIONS, **members: Any) -> Page:
+    return page_request.parse({"title": "T", "approvers": list(approvers), "actions": actions, **members})[0]
+
+
+def progress(page: Page, *answers: tuple[str, str], reader: str | None = None, is_late: bool = False, **token: Any) -> Progress:
+    assert page.approval is not None
+    given = tuple(Answer(person, action, "{}", AT) for person, action in answers)
+    person = next((one for one in page.approval.everybody() if one.id == reader), None)
+    return Progress(page, Token(id="t", created_at=0, answers=given, **token), person, is_late)
+
+
+def completed(by: str | None, action: str = "reject") -> Completed:
+    source = Source.CALLBACK if by else Source.COMPLETE
+    return Completed(AT, Output(f'{{"action":"{action}"}}'), Origin(source=source, approver=by))
+
+
+THREE = page()
+ESCALATED = page(["a", "b"], escalate={"after": "1d", "to": ["lead"]})
+CASES: dict[str, tuple[Progress, list[str], list[str]]] = {
+    "the reader, one of three": (
+        progress(THREE, ("c", "approve"), reader="a"),
+        ["2 of 3 must choose Approve. So far: 1.", "One person is enough for Reject."],
+        ["Cy: Approve", "Ann (you): Not answered yet", "Bo: Not answered yet"],
+    ),
+    "a channel, where many read": (
+        progress(THREE),
+        ["2 of 3 must choose Approve. So far: 0.", "One person is enough for Reject."],
+        ["Ann: Not answered yet", "Bo: Not answered yet", "Cy: Not answered yet"],
+    ),
+    "one answer decides": (
+        progress(page(["a", "b"], [{"id": "go", "label": "Go"}]), reader="a"),
+        ["The first answer decides."],
+        ["a (you): Not answered yet", "b: Not answered yet"],
+    ),
+    "before the escalation": (
+        progress(ESCALATED, reader="a"),
+        ["2 of 2 must choose Approve. So far: 0.", "One person is enough for Reject."],
+        ["a (you): Not answered yet", "b: Not answered yet"],
+    ),
+    "once it is escalated": (
+        progress(ESCALATED, reader="lead", escalated_at=AT),
+        ["2 of 3 must choose Approve. So far: 0.", "One person is enough for Reject."],
+        ["a: Not answered yet", "b: Not answered yet", "lead (you): Not answered yet"],
+    ),
+    "nobody else is asked": (progress(page(["a"], [{"id": "go", "label": "Go"}]), reader="a"), [], []),
+    "after the end": (
+        progress(THREE, ("a", "approve"), ("b", "reject"), reader="a", outcome=completed("b")),
+        [],
+        ["Ann (you): Approve", "Bo: Reject"],
+    ),
+    "after an end without answers": (progress(THREE, reader="a", outcome=TimedOut(AT)), [], []),
+    "without approvers": (Progress(page_request.parse({"title": "T"})[0], Token(id="t", created_at=0)), [], []),
+}
+
+
+def said(part: Any) -> str:
+    return written(part, words.WORDS["en"].__getitem__, str)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_says_what_is_needed_and_who_has_answered_what(case: str) -> None:
+    progress, needed, rows = CASES[case]
+    assert [said(sentence) for sentence in progress.needed()] == needed
+    assert [f"{said(row.who)}: {said(row.said)}" for row in progress.rows()] == rows
+    shown = HtmlPage(render.form(progress.page, Theme(), progress=progress)).text
+    assert all(sentence in shown for sentence in needed)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (completed("b"), "Reject was chosen. No further answer is needed."),
+        (completed(None, "other"), "This request has been completed. No further answer is needed."),
+        (Failed(AT, TokenError("why")), "No answer is needed any more."),
+        (TimedOut(AT), "The time to answer is over. No further answer is needed."),
+    ],
 )
-ANN, BO, CY, LEA = (Approver(name) for name in ("ann", "bo", "cy", "lea"))
-ANSWER = Answer("bo", "yes", "{}", 1)
+def test_says_how_a_token_ended(outcome: Outcome, expected: str) -> None:
+    assert said(ending(outcome, THREE)) == expected
 
 
-def token(*answers: Answer, escalated_at: int | None = None) -> Token:
-    return Token(id="waitpoint_1", created_at=0, answers=answers, escalated_at=escalated_at)
+@pytest.mark.parametrize(
+    ("page", "origin", "expected"),
+    [
+        (THREE, Origin(source=Source.CALLBACK, approver="b"), "Decided by Bo."),
+        (THREE, Origin(source=Source.COMPLETE), "It was completed in another way, not by the people who were asked."),
+        (page_request.parse({"title": "T"})[0], Origin(source=Source.CALLBACK, slack_name="Di"), "Decided by Di."),
+    ],
+)
+def test_names_who_completed_a_token(page: Page, origin: Origin, expected: str) -> None:
+    token = Token(id="t", created_at=0, outcome=Completed(AT, Output("{}"), origin))
+    assert said(Progress(page, token).completed_by()) == expected
 
 
-def test_who_is_asked_changes_with_the_escalation() -> None:
-    assert find_asked(token(), PAGE, "ann") == ANN
-    assert find_asked(token(), PAGE, "lea") is None
-    assert find_asked(token(escalated_at=1), PAGE, "lea") == LEA
-    assert find_asked(token(escalated_at=1), PAGE, "Lea") is None
-    assert find_asked(token(), load(parse({"title": "Go?"})), "ann") is None
+def test_says_what_the_reader_chose_and_that_a_second_choice_changes_nothing() -> None:
+    assert said(progress(THREE, ("a", "approve"), reader="a").own_choice()) == "You chose Approve."
+    assert "already chosen Approve" in said(progress(THREE, ("a", "approve"), reader="a", is_late=True).own_choice())
+    assert progress(THREE, ("a", "approve"), reader="b").own_answer is None
+    assert progress(THREE, ("a", "approve")).own_answer is None
 
 
-def test_who_has_answered_and_who_has_not() -> None:
-    progress = Progress(PAGE, token(ANSWER), ANN)
-    assert (progress.given(), progress.missing()) == ([(BO, ANSWER)], [ANN, CY])
-    assert Progress(PAGE, token(ANSWER, escalated_at=1)).missing() == [ANN, CY, LEA]
+def test_the_language_is_the_readers_or_that_of_the_first_approver() -> None:
+    people = [{"id": "a", "language": "de"}, {"id": "b", "language": "fr"}, "c"]
+    languages = [progress(page(people), reader=reader).language for reader in ("a", "b", "c", None)]
+    assert [*languages, progress(page(["a", people[1]])).language] == ["de", "fr", "", "de", ""]
 
 
-def test_the_own_answer_is_that_of_who_looks() -> None:
-    assert Progress(PAGE, token(ANSWER), BO).own_answer == ANSWER
-    assert Progress(PAGE, token(ANSWER), ANN).own_answer is None
-    assert Progress(PAGE, token(ANSWER)).own_answer is None
+def test_who_may_answer_is_found_by_id_or_member_of_slack() -> None:
+    waiting, escalated = Token(id="t", created_at=0), Token(id="t", created_at=0, escalated_at=1)
+    assert find_member(waiting, THREE, "UBO") == find_approver(waiting, THREE, "b") == Approver("b", "Bo", slack="UBO")
+    assert find_approver(waiting, ESCALATED, "lead") is None
+    assert find_approver(escalated, ESCALATED, "lead") == Approver("lead")
+    assert find_approver(escalated, ESCALATED, "Lead") is None
+    assert find_approver(waiting, page_request.parse({"title": "T"})[0], "a") is None
 
 
-def test_each_action_is_counted() -> None:
-    answers = (ANSWER, Answer("ann", "no", "{}", 2), Answer("cy", "yes", "{}", 3))
-    assert Progress(PAGE, token(*answers)).chosen() == {"yes": 2, "no": 1}
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(str.strip)
+
+
+@given(st.lists(names | st.sampled_from(HOSTILE), min_size=3, max_size=3, unique=True), st.sampled_from([*words.WORDS]))
+def test_every_name_is_shown_as_text_that_changes_nothing_around_it(called: list[str], language: str) -> None:
+    asked = replace(THREE, approval=Approval(tuple(Approver(str(at), name) for at, name in enumerate(called))))
+    theme = Theme(language)
+    open_to, over = progress(asked, ("1", "approve"), reader="0"), completed("2")
+    late = progress(asked, ("0", "approve"), ("1", "approve"), ("2", "reject"), reader="0", is_late=True, outcome=over)
+    for document in (render.form(asked, theme, progress=open_to), render.ended(over, theme, page=asked, progress=late)):
+        shown = HtmlPage(document)
+        assert set(called) <= set(shown.texts)
+        isolated = [text for inside, text in _texts(document) if inside[-1] == "bdi"]
+        assert set(called) <= set(isolated)
+        assert not {"script", "img"} & {tag for tag, _ in shown.tags}
+
+
+def _texts(document: str) -> list[tuple[list[str], str]]:
+    """Each text of a document, with the elements around it."""
+    found: list[tuple[list[str], str]] = []
+
+    class Reader(HtmlPage):
+        def handle_data(self, data: str) -> None:
+            found.append(([tag for tag, _ in self.open] or [""], data))
+
+    Reader(document)
+    return found
+
+
+CROWD = [{"id": f"{at:0128}", "name": f"{at:02}" + "'" * 98} for at in range(20)]
+
+
+class TestTheSizeOfAPage:
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_counts_the_largest_form_that_any_approver_may_be_shown(self, language: str) -> None:
+        asked = page(CROWD, [{"id": "approve", "label": "&" * 100, "needs": 20}, {"id": "reject", "label": "No"}])
+        theme, ids = Theme(language), [one["id"] for one in CROWD]
+        counted = len(render.form(asked, theme, progress=render.fullest(asked, theme)).encode())
+        for answered in ([], ids[:10], ids[1:], ids[:19]):
+            given = progress(asked, *((it, "approve") for it in answered), reader=next(it for it in ids if it not in answered))
+            assert len(render.form(asked, theme, progress=given).encode()) <= counted
+        assert counted < render.MAX_BYTES
+
+    def test_is_refused_for_its_people_too(self) -> None:
+        choices = [f"{at:03}" + "<" * 40 for at in range(55)]
+        fields = {"properties": {"a": {"enum": choices}, "b": {"enum": choices}}}
+        render.check_size(page(["a", "b"], fields=fields))
+        with pytest.raises(InvalidPage, match="60,000"):
+            render.check_size(page(CROWD, fields=fields))

@@ -1,7 +1,6 @@
 """The page as HTML: text stays text, whatever it says, and each field has its control."""
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.html_page import HtmlPage
-from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import form as page_form
-from waitpoints.api.page import render
+from waitpoints.api.page import page_request, render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Kind
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.theme import Theme
 from waitpoints.errors import InvalidPage
+from waitpoints.token import Completed, Output
 
-AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)
+AT = 1_795_615_559_000
 NEWS = {
     "title": "T",
     "fields": {
@@ -33,7 +32,7 @@ NEWS = {
 
 
 def page(definition: Any) -> Page:
-    return page_definition.load(page_definition.parse(definition))
+    return page_request.parse(definition)[0]
 
 
 def attributes(html: str, name: str) -> list[dict[str, str | None]]:
@@ -76,7 +75,7 @@ def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[st
     assert asked.fields == [("action", "go"), *form.fields]
     receipt = HtmlPage(render.done(definition, Submission(action, {}, values), AT, theme))
     assert {title, label, field, choice} <= set(receipt.texts)
-    assert {title, label} <= set(HtmlPage(render.decided(definition, action, AT, theme)).texts)
+    assert {title, label} <= set(HtmlPage(render.ended(Completed(AT, Output('{"action":"go"}')), theme, page=definition)).texts)
 
 
 def test_a_title_in_the_tab_cannot_turn_the_text_after_it_around() -> None:

@@ -43,7 +43,7 @@ class TestWords:
         ],
     )
     def test_limits_are_said_in_every_language(self, language: str, said: str) -> None:
-        [field] = page_fields.parse({"properties": {"it": {"type": "number", "minimum": 0.5, "maximum": 9}}}, "page.fields")
+        [field] = page_fields.load({"properties": {"it": {"type": "number", "minimum": 0.5, "maximum": 9}}})
         assert page_words.limits(language, field) == said
 
     def test_there_are_the_six_languages(self) -> None:

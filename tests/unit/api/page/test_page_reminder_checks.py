@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from waitpoints.api.page import reminders
+from waitpoints.api.page import reminder_checks
 from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage
 from waitpoints.timeouts import Limits
@@ -23,7 +23,7 @@ ESCALATE = {"after": "1d", "to": ["lead"]}
     [["1h"], ["60m", "2h"], ["4h", "1d"], ["1h", "2h", "3h", "4h", "36500d"], "every 1h", "every 1d12h", "every 5214w"],
 )
 def test_what_is_accepted(remind: Any) -> None:
-    reminders.check(remind)
+    reminder_checks.check(remind)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_accepted(remind: Any) -> None:
 )
 def test_what_is_refused_is_named(remind: Any, place: str, says: str) -> None:
     with pytest.raises(InvalidPage, match=says) as refused:
-        reminders.check(remind)
+        reminder_checks.check(remind)
     assert refused.value.message.startswith(f"Invalid {place}: ")
 
 

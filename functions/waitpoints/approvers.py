@@ -1,0 +1,92 @@
+"""Who may answer a page. `api.page.approver_checks` says what a create may write."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from waitpoints import json_text
+from waitpoints.token import Token, present
+
+MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
+MAX_EMAIL = 254  # characters
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """`email` and `slack` (a member id such as U024BE7LH) are where they are reached, `language` is that of their messages."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    slack: str | None = None
+    language: str | None = None
+
+    @classmethod
+    def of(cls, value: str | Mapping[str, Any]) -> Self:
+        """Read a member of a page. A text is an id, and also an address if it is one."""
+        if isinstance(value, str):
+            return cls(value, email=value if is_email(value) else None)
+        return cls(value["id"], value.get("name"), value.get("email"), value.get("slack"), value.get("language"))
+
+    @property
+    def shown(self) -> str:
+        return self.name or self.id
+
+    def members(self) -> dict[str, str]:
+        """Return it as answers of the API have it."""
+        shown = {"id": self.id, "name": self.name, "email": self.email, "slack": self.slack, "language": self.language}
+        return present(shown)
+
+    def identities(self) -> set[str]:
+        """What names this person and nobody else, without case."""
+        return {text.casefold() for text in (self.id, self.email, self.slack) if text is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The people of a page. `escalated_to` may also answer once the token is escalated."""
+
+    approvers: tuple[Approver, ...]
+    requested_by: str | None = None
+    escalated_to: tuple[Approver, ...] = ()
+
+    def everybody(self) -> tuple[Approver, ...]:
+        return (*self.approvers, *self.escalated_to)
+
+    def links(self, link_of: Callable[[str], str]) -> list[dict[str, str]]:
+        """Return the link of each person, also of those whom it may be escalated to, as the API shows it."""
+        return [{"approver": person.id, "url": link_of(person.id)} for person in self.everybody()]
+
+    def who_may_answer(self, token: Token) -> tuple[Approver, ...]:
+        """Return who may answer now, also who has."""
+        return self.everybody() if token.escalated_at is not None else self.approvers
+
+    def pending(self, token: Token) -> list[Approver]:
+        """Return who may answer now and has not."""
+        return [person for person in self.who_may_answer(token) if token.answer_of(person.id) is None]
+
+
+def load(page: Mapping[str, Any]) -> Approval | None:
+    """Return the people of a page's members. None if it names no approvers."""
+    if "approvers" not in page:
+        return None
+    approvers, to = page["approvers"], page.get("escalate", {}).get("to", ())
+    return Approval(tuple(map(Approver.of, approvers)), page.get("requestedBy"), tuple(map(Approver.of, to)))
+
+
+def is_known(page: Mapping[str, Any]) -> bool:
+    """Whether this version knows every member of a stored page's people."""
+    escalation = page.get("escalate", {})
+    people = [one for one in (*page.get("approvers", ()), *escalation.get("to", ())) if not isinstance(one, str)]
+    return escalation.keys() <= {*ESCALATION_MEMBERS} and all(one.keys() <= {*MEMBERS} for one in people)
+
+
+def of_token(token: Token) -> Approval | None:
+    """Return the people of a token that was read with its page."""
+    return load(json_text.parse(token.page or "{}"))
+
+
+def is_email(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) is not None and text.isprintable()

@@ -1,0 +1,92 @@
+"""What a `page` may contain."""
+
+import re
+from typing import Any
+
+import pytest
+
+from waitpoints.api.page import page_request
+from waitpoints.errors import InvalidPage
+
+URLS_REFUSED = [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    " javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "//example.com",
+    "/path",
+    "https:example.com",
+    "https:/example.com",
+    "https://",
+    "https:\\\\example.com",
+    "https://exa mple.com",
+    "https://example.com/\u0000",
+    "mailto:",
+    "blob:https://example.com/1",
+    "",
+    None,
+]
+
+
+@pytest.mark.parametrize("url", URLS_REFUSED)
+def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
+    with pytest.raises(InvalidPage, match=re.escape("page.links[0].url")):
+        page_request.parse({"title": "T", "links": [{"label": "a", "url": url}]})[1]
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        ("a text", "page"),
+        ({}, "page.title"),
+        ({"title": " "}, "page.title"),
+        ({"title": "x" * 201}, "page.title"),
+        ({"title": "a\u0000"}, "page.title"),
+        ({"title": "a\ud800"}, "page.title"),
+        ({"title": "T", "text": "x" * 10_001}, "page.text"),
+        ({"title": "T", "txet": "a"}, "text"),
+        ({"title": "T", "confirm": "yes"}, "page.confirm"),
+        ({"title": "T", "links": [{"url": "https://a.example"}] * 11}, "page.links"),
+        ({"title": "T", "actions": []}, "page.actions"),
+        ({"title": "T", "actions": [{"id": str(n), "label": "A"} for n in range(9)]}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A"}] * 2}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a b", "label": "A"}]}, "page.actions[0].id"),
+        ({"title": "T", "actions": [{"id": "a"}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "x" * 101}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A", "style": "red"}]}, "page.actions[0].style"),
+        ({"title": "T", "text": "ü" * 9_000}, "page"),
+    ],
+)
+def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(place)):
+        page_request.parse(definition)
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u00ad", "\U000e0041"], ids=ascii)
+@pytest.mark.parametrize("url", ["https://example.com/{}gpj.exe", "https://{}example.com", "mailto:ann@example.com?subject={}"])
+def test_a_url_that_is_not_what_it_looks_like_is_refused(url: str, unseen: str) -> None:
+    page = {"title": "Go?", "links": [{"label": "Sign in", "url": url.format(unseen)}]}
+    with pytest.raises(InvalidPage, match=r"page\.links\[0\]\.url: characters that cannot be seen are not accepted"):
+        page_request.parse(page)
+    assert page_request.parse({**page, "links": [{"url": url.format("%E2%80%AE")}]})[1]
+
+
+UNSEEN = "\u202e\u200f \u061c"
+
+
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [
+        ({"title": UNSEEN}, "page.title"),
+        ({"title": "Go?", "actions": [{"id": "yes", "label": UNSEEN}]}, "page.actions[0].label"),
+        ({"title": "Go?", "links": [{"label": UNSEEN, "url": "https://example.com"}]}, "page.links[0].label"),
+        ({"title": "Go?", "approvers": [{"id": "ann", "name": UNSEEN}]}, "page.approvers"),
+        ({"title": "Go?", "approvers": [UNSEEN.strip()]}, "page.approvers"),
+    ],
+)
+def test_a_name_that_nobody_sees_is_refused(page: dict[str, Any], place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(f"{place}: expected more than characters that cannot be seen")):
+        page_request.parse(page)
