@@ -187,7 +187,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     for page in client.list(page_size=1).pages():
         list(client.list(page_size=1, before=page.previous, failed=True))
     client.create_public_token(token)
-    client._send(calls.create_public_token(token, [], "1h", by_named_key=True))
+    client.send(calls.create_public_token(token, [], "1h", by_named_key=True))
     client.public_token_claims()
     endpoint = client.endpoints.put("e", key="body.id", verify="none", key_ttl=0)
     for body in ({"id": 1}, {}, {"id": "2"}):
@@ -198,7 +198,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     list(client.endpoints.list(page_size=1))
     large = client.create()
     client.complete(large, '"' * 800_000)
-    client._send(calls.packet(str(client._send(calls.get(large)).output_text)))
+    client.send(calls.packet(str(client.send(calls.get(large)).output_text)))
     client.get(client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"], "slack": "#deploys"}))
     asked = client.create(page={**APPROVAL, "escalate": {"after": "1h", "to": ["lead"]}})
     for approver in ("ann", "bo@example.com"):
@@ -222,7 +222,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
         lambda: client.create(idempotency_key=""),
         lambda: list(client.list(page_size=0)),
         lambda: client.endpoints.get("none"),
-        lambda: client._send(calls.packet("none")),
+        lambda: client.send(calls.packet("none")),
     ]
     for call in calls_refused:
         with pytest.raises(APIError):

@@ -9,7 +9,7 @@ import pytest
 from waitpoints_client import __version__
 
 from waitpoints_local import content, serving
-from waitpoints_local.stack import LocalError, Stack, file_of, lock_of, open_private, write
+from waitpoints_local.stack import EmulatorFolder, LocalError, Stack, described_in, open_private, write
 from waitpoints_local.turns import hold
 
 OUTPUTS = {it.name: "http://127.0.0.1:9001" for it in fields(Stack)}
@@ -62,7 +62,7 @@ class Running:
     def __init__(self, folder: Path, stack: serving.Served = STACK) -> None:
         (folder / str(stack.port)).mkdir(parents=True)
         write(stack, folder)
-        self.lock = hold(lock_of(stack.port, folder / str(stack.port)))
+        self.lock = hold(EmulatorFolder(stack.port, folder / str(stack.port)).lock)
 
 
 def test_a_stack_runs_as_long_as_its_emulator_lives(tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_a_port_of_another_program_is_refused_with_a_way_out(tmp_path: Path) -> 
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=f"Port {port} is in use: stop the program .* choose another with --port"):
             serving.up(port, tmp_path)
-    assert not file_of(port, tmp_path).exists()
+    assert not described_in(tmp_path, port).exists()
 
 
 def test_port_0_is_any_free_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_start", lambda port, *_: replace(STACK, endpoint_url=f"http://127.0.0.1:{port}"))
+    monkeypatch.setattr(serving, "_start", lambda slot, *_: replace(STACK, endpoint_url=f"http://127.0.0.1:{slot.port}"))
     stack, is_new = serving.up(0, tmp_path)
     assert (is_new, stack.port > 1024) == (True, True)
 

@@ -8,9 +8,8 @@ Each stack has a port, and a folder of that name for the emulator's files. The f
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,22 +20,20 @@ from waitpoints_local import content
 from waitpoints_local.deployment import deploy_here
 from waitpoints_local.stack import (
     Emulator,
+    EmulatorFolder,
     LocalError,
     PortInUse,
     Program,
     Stack,
     Step,
     check_host,
-    clean,
     describe,
+    described_in,
     emulating,
     end,
-    file_of,
     free_port,
-    has_died,
-    is_alive,
+    has_exited,
     is_serving,
-    launch,
     remove,
     write,
 )
@@ -89,21 +86,19 @@ def up(
 
     Port 0 is any free one. Raises LocalError, also if a stack of another version or with other parameters runs there.
     """
-    port, parameters, program = port or free_port(), dict(parameters or {}), replace(program or Program(), host=host)
+    parameters, program = dict(parameters or {}), replace(program or Program(), host=host)
+    slot = Slot(port or free_port(), folder)
     check_host(host)
-    with one_at_a_time(folder / "locks" / str(port)):
-        if running := find(port, folder):
+    with slot.turn():
+        if running := slot.find():
             _check_same(running, parameters, host)
             return running, False
-        return _start(port, folder, parameters, step, program), True
+        return _start(slot, parameters, step, program), True
 
 
 def find(port: int, folder: Path) -> Served | None:
     """Return the stack on this port, if one of this folder runs there."""
-    file = file_of(port, folder)
-    if not is_alive(port, folder / str(port)) or not file.exists():
-        return None
-    return Served.read(file)
+    return Slot(port, folder).find()
 
 
 def find_all(folder: Path) -> list[Served]:
@@ -114,11 +109,12 @@ def find_all(folder: Path) -> list[Served]:
 
 def down(port: int, folder: Path) -> bool:
     """End the stack on this port, with all its processes and files. Returns whether one ran."""
-    with one_at_a_time(folder / "locks" / str(port)):
-        running = find(port, folder)
+    slot = Slot(port, folder)
+    with slot.turn():
+        running = slot.find()
         if running:
-            end(running.process, partial(has_died, port, folder / str(port)))
-        _forget(port, folder)
+            end(running.process, slot.emulator.has_died)
+        slot.forget()
     return running is not None
 
 
@@ -127,42 +123,62 @@ def serving(
     port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, host: str = ""
 ) -> Iterator[Served]:
     """Run a stack until the block ends, however this process ends. Port 0 is any free one."""
-    port, parameters = port or free_port(), dict(parameters or {})
+    slot, parameters = Slot(port or free_port(), folder), dict(parameters or {})
     content.check_names(content.template(), parameters)
     check_host(host)
     try:
-        with _ports_named(), emulating(port, folder / str(port), step, Program(host=host)) as emulator:
+        with _ports_named(), emulating(slot.port, slot.emulator.folder, step, Program(host=host)) as emulator:
             stack = _deployed(emulator, parameters, step, host)
             write(stack, folder)
             yield stack
     finally:
-        _forget(port, folder)
+        slot.forget()
 
 
-def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, program: Program) -> Served:
+@dataclass(frozen=True)
+class Slot:
+    """A port, and the folder in which its stack is described. Below it, the emulator has a folder of its own."""
+
+    port: int
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return described_in(self.folder, self.port)
+
+    @property
+    def emulator(self) -> EmulatorFolder:
+        return EmulatorFolder(self.port, self.folder / str(self.port))
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Let no other process start or end a stack here meanwhile."""
+        return one_at_a_time(self.folder / "locks" / str(self.port))
+
+    def find(self) -> Served | None:
+        return Served.read(self.file) if self.emulator.is_alive() and self.file.exists() else None
+
+    def forget(self) -> None:
+        """Delete all files of what has run here."""
+        shutil.rmtree(self.emulator.folder, ignore_errors=True)
+        remove(self.port, self.folder)
+
+
+def _start(slot: Slot, parameters: dict[str, str], step: Step, program: Program) -> Served:
     content.check_names(content.template(), parameters)
-    has_died(port, folder / str(port), SOON)  # as it does if who started it was killed before it had a stack
-    _forget(port, folder)
+    slot.emulator.has_died(SOON)  # as it does if who started it was killed before it had a stack
+    slot.forget()
     step("Starting the emulator")
     with _ports_named():
-        process, emulator = launch(port, folder / str(port), program, file_of(port, folder))
+        process, emulator = slot.emulator.launch(program, slot.file)
     try:
         stack = _deployed(emulator, parameters, step, program.host, process.pid)
-        write(stack, folder)
+        write(stack, slot.folder)
     except BaseException:
-        end(process.pid, partial(_has_ended, process))
-        _forget(port, folder)
+        end(process.pid, partial(has_exited, process))
+        slot.forget()
         raise
     process.returncode = 0  # Python would warn of a process that is left running, which is what `up` is for
     return stack
-
-
-def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
-    try:
-        process.wait(patience)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
 
 
 def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, host: str, process: int = 0) -> Served:
@@ -170,12 +186,6 @@ def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, hos
     deploy_here(emulator, content.template(), content.artifact, parameters)
     described = describe(emulator)
     return Served(**vars(described), version=__version__, parameters=dict(parameters), host=host, process=process)
-
-
-def _forget(port: int, folder: Path) -> None:
-    clean(port, folder / str(port))
-    shutil.rmtree(folder / str(port), ignore_errors=True)
-    remove(port, folder)
 
 
 def _check_same(running: Served, parameters: Mapping[str, str], host: str) -> None:

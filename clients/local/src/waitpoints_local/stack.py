@@ -151,52 +151,93 @@ class Program:
     host: str = ""
 
 
+@dataclass(frozen=True)
+class EmulatorFolder:
+    """The files of an emulator on a port: its log, what it keeps while it runs, and the lock that says whether it lives."""
+
+    port: int
+    folder: Path
+
+    @property
+    def api_id(self) -> Path:
+        return self.folder / f"api_id.{self.port}"
+
+    @property
+    def scratch(self) -> Path:
+        return self.folder / "tmp" / str(self.port)
+
+    @property
+    def lock(self) -> Path:
+        """The file that the emulator locks as long as it lives."""
+        return self.folder / f"alive.{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "emulator.log"
+
+    def is_alive(self) -> bool:
+        """Whether an emulator of this folder lives, however the last one ended."""
+        return is_held(self.lock)
+
+    def has_died(self, patience: float) -> bool:
+        """Wait for an emulator that another process has started."""
+        until = time.monotonic() + patience
+        while self.is_alive():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def clean(self) -> None:
+        """Delete the files that an emulator has left, except its log."""
+        for left in (self.api_id, throttle.file_of(self.folder, self.port), self.lock):
+            left.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def launch(self, program: Program, outlives_us: Path | None = None) -> tuple[subprocess.Popen[bytes], Emulator]:
+        """Start an emulator, and wait until it serves. It ends with this process, unless the file `outlives_us` exists then."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        check_port(self.port)
+        for left_by_a_killed_run in (self.folder / DECISIONS, described_in(self.folder, self.port)):
+            left_by_a_killed_run.unlink(missing_ok=True)
+        self.clean()
+        self.scratch.mkdir(parents=True, mode=0o700)
+        emulator = Emulator(f"http://127.0.0.1:{self.port}", *make_key_pair(), self.api_id)
+        process = self._start(emulator, program, outlives_us)
+        try:
+            wait_until_serving(emulator.url, process, self.log)
+        except BaseException:
+            end(process.pid, partial(has_exited, process))
+            self.clean()
+            raise
+        return process, emulator
+
+    def _start(self, emulator: Emulator, program: Program, outlives_us: Path | None) -> subprocess.Popen[bytes]:
+        paths = (self.api_id, os.getpid(), self.folder / DECISIONS, self.lock, outlives_us or "")
+        environment = emulator_environment(self.scratch) | program.environment | emulator.credentials()
+        with open_private(self.log) as log:
+            return subprocess.Popen(
+                [program.python, "-P", "-m", "waitpoints_local.emulator", str(self.port), *filter(None, map(str, paths))],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=environment | {ONE_MORE_HOST: program.host},
+            )
+
+
 @contextmanager
 def emulating(port: int, folder: Path, step: Step = str, program: Program | None = None) -> Iterator[Emulator]:
     """Run an emulator without a stack on 127.0.0.1:`port`, with its log in `folder`. On exit, ends every process it started."""
     step("Starting the emulator")
-    process, emulator = launch(port, folder, program or Program())
+    files = EmulatorFolder(port, folder)
+    process, emulator = files.launch(program or Program())
     try:
         yield emulator
     finally:
         end(process.pid, partial(has_exited, process))
-        clean(port, folder)
-
-
-def api_id_file_of(port: int, folder: Path) -> Path:
-    return folder / f"api_id.{port}"
-
-
-def launch(
-    port: int, folder: Path, program: Program, outlives_us: Path | None = None
-) -> tuple[subprocess.Popen[bytes], Emulator]:
-    """Start an emulator, and wait until it serves. It ends with this process, unless the file `outlives_us` exists then."""
-    folder.mkdir(parents=True, exist_ok=True)
-    check_port(port)
-    for left_by_a_killed_run in (folder / DECISIONS, folder / f"stack.{port}.json"):
-        left_by_a_killed_run.unlink(missing_ok=True)
-    clean(port, folder)
-    scratch = scratch_of(port, folder)
-    scratch.mkdir(parents=True, mode=0o700)
-    emulator = Emulator(f"http://127.0.0.1:{port}", *make_key_pair(), api_id_file_of(port, folder))
-    paths = (emulator.api_id_file, os.getpid(), folder / DECISIONS, lock_of(port, folder), outlives_us or "")
-    with open_private(folder / "emulator.log") as log:
-        process = subprocess.Popen(
-            [program.python, "-P", "-m", "waitpoints_local.emulator", str(port), *filter(None, map(str, paths))],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=emulator_environment(scratch) | program.environment | emulator.credentials() | {ONE_MORE_HOST: program.host},
-        )
-    try:
-        wait_until_serving(emulator.url, process, folder / "emulator.log")
-    except BaseException:
-        end(process.pid, partial(has_exited, process))
-        clean(port, folder)
-        raise
-    return process, emulator
+        files.clean()
 
 
 def make_key_pair() -> tuple[str, str]:
@@ -211,27 +252,6 @@ def open_private(file: Path, mode: str = "w") -> IO[str]:
     opened = open(file, mode, opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115 - the caller closes it
     os.chmod(file, 0o600)
     return opened
-
-
-def clean(port: int, folder: Path) -> None:
-    """Delete the files that an emulator on this port has left."""
-    for left in (api_id_file_of(port, folder), throttle.file_of(folder, port), lock_of(port, folder)):
-        left.unlink(missing_ok=True)
-    shutil.rmtree(scratch_of(port, folder), ignore_errors=True)
-
-
-def scratch_of(port: int, folder: Path) -> Path:
-    return folder / "tmp" / str(port)
-
-
-def lock_of(port: int, folder: Path) -> Path:
-    """Return the file that an emulator locks as long as it lives."""
-    return folder / f"alive.{port}"
-
-
-def is_alive(port: int, folder: Path) -> bool:
-    """Whether an emulator of this folder lives, however the last one ended."""
-    return is_held(lock_of(port, folder))
 
 
 @contextmanager
@@ -249,8 +269,7 @@ def write(stack: Stack, folder: Path) -> None:
     """Describe a stack in its own file, and in stack.json. They have keys, so nobody else may read or replace them."""
     if (mode := folder.stat().st_mode) & OTHERS_WRITE:
         folder.chmod(mode & ~OTHERS_WRITE)
-    own_file = file_of(stack.port, folder)
-    for file in (own_file, folder / "stack.json"):
+    for file in (described_in(folder, stack.port), folder / "stack.json"):
         _replace(file, json.dumps(asdict(stack), indent=2) + "\n")
 
 
@@ -262,13 +281,14 @@ def _replace(file: Path, text: str) -> None:
     new.rename(file)
 
 
-def file_of(port: int, folder: Path) -> Path:
+def described_in(folder: Path, port: int) -> Path:
+    """Return the file that describes the stack on a port."""
     return folder / f"stack.{port}.json"
 
 
 def remove(port: int, folder: Path) -> None:
     """Describe a stack no longer."""
-    file_of(port, folder).unlink(missing_ok=True)
+    described_in(folder, port).unlink(missing_ok=True)
     hand_over(folder)
 
 
@@ -276,7 +296,7 @@ def hand_over(folder: Path) -> None:
     """Point `stack.json` to another stack that runs from this folder, or delete it if there is none."""
     for other in folder.glob("stack.*.json"):
         url = json.loads(other.read_text())["endpoint_url"]
-        if is_alive(port_of(url), folder / str(port_of(url))) or is_serving(url):
+        if EmulatorFolder(port_of(url), folder / str(port_of(url))).is_alive() or is_serving(url):
             _replace(folder / "stack.json", other.read_text())
             return
         other.unlink()
@@ -401,13 +421,3 @@ def has_exited(process: subprocess.Popen[bytes], patience: float) -> bool:
         process.wait(patience)
         return True
     return False
-
-
-def has_died(port: int, folder: Path, patience: float) -> bool:
-    """Wait for an emulator that another process has started."""
-    until = time.monotonic() + patience
-    while is_alive(port, folder):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True

@@ -11,7 +11,7 @@ from waitpoints_client.testing import FakeWaitpoints
 
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.fitting_output import Completion
-from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.visits import Visit, visits
 
 WAITS = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 3660, "End": True}
@@ -31,7 +31,7 @@ Script = Callable[["ScriptedRun"], Iterator[None]]
 
 @dataclass
 class ScriptedRun:
-    """In place of a MachineRun."""
+    """Stands in for a MachineRun."""
 
     script: Script
     fake: FakeWaitpoints = field(default_factory=FakeWaitpoints)
@@ -39,7 +39,7 @@ class ScriptedRun:
     stack: Any = None
     execution: str = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
     events: list[Event] = field(default_factory=list)
-    waiting: dict[Place, Completion] = field(default_factory=dict)
+    waiting: dict[Location, Completion] = field(default_factory=dict)
     given: Any = None
     done: list[str] = field(default_factory=list)
     role: str = "the-role"
@@ -73,23 +73,23 @@ class ScriptedRun:
     def clean_up(self) -> None:
         self.done.append("clean up")
 
-    def note(self, kind: str, place: Place = Place(), **said: Any) -> None:
-        self.events.append(Event(kind, datetime.now(UTC), place, **said))
+    def note(self, kind: str, location: Location = Location(), **said: Any) -> None:
+        self.events.append(Event(kind, datetime.now(UTC), location, **said))
 
-    def enter(self, state: str, value: Any = None, *items: int) -> Place:
-        place = Place(state, items)
-        self.note("entered", place, input=json.dumps(value))
-        return place
+    def enter(self, state: str, value: Any = None, *items: int) -> Location:
+        location = Location(state, items)
+        self.note("entered", location, input=json.dumps(value))
+        return location
 
-    def leave(self, place: Place, value: Any = None) -> None:
-        self.waiting.pop(place, None)
-        self.note("left", place, output=json.dumps(value))
+    def leave(self, location: Location, value: Any = None) -> None:
+        self.waiting.pop(location, None)
+        self.note("left", location, output=json.dumps(value))
 
-    def wait(self, place: Place, **options: Any) -> Token:
-        """Create a token for which the state at a place waits."""
+    def wait(self, location: Location, **options: Any) -> Token:
+        """Create a token for which the state at a location waits."""
         token = self.waitpoints.get(self.waitpoints.create(**{"timeout": "1h", **options}))
-        self.waiting[place] = Completion(token, {}, (), True, False)
-        self.note("token", place, completion=self.waiting[place])
+        self.waiting[location] = Completion(token, {}, (), True, False)
+        self.note("token", location, completion=self.waiting[location])
         return token
 
     def result(self, token: Token) -> Any:
@@ -105,12 +105,12 @@ def asks(run: ScriptedRun) -> Iterator[None]:
     """Begin, ask, and end as the answer says."""
     run.leave(run.enter("Begin", run.given or {"order": 4711}), {"order": 4711})
     yield
-    place = run.enter("Ask", {"order": 4711})
+    location = run.enter("Ask", {"order": 4711})
     yield
-    token = run.wait(place)
+    token = run.wait(location)
     while (result := run.result(token)) is None:
         yield
-    run.leave(place, result)
+    run.leave(location, result)
     yield
     if result != {"approved": True}:
         run.enter("Rejected", result)

@@ -3,9 +3,9 @@
 import pytest
 
 from waitpoints_local.machine.answers import Answer, Answers, Reply, TimeOut, To
-from waitpoints_local.machine.history import Place
+from waitpoints_local.machine.history import Location
 
-ASK, OTHER = Place("Ask"), Place("Other")
+ASK, OTHER = Location("Ask"), Location("Other")
 
 
 def of(*replies: tuple[To, Reply]) -> Answers:
@@ -15,8 +15,8 @@ def of(*replies: tuple[To, Reply]) -> Answers:
     return answers
 
 
-def found(answers: Answers, *asked: tuple[str, Place]) -> list[object]:
-    replies = [answers.find(token, place) for token, place in asked]
+def found(answers: Answers, *asked: tuple[str, Location]) -> list[object]:
+    replies = [answers.find(token, location) for token, location in asked]
     return [reply.value if isinstance(reply, Answer) else reply for reply in replies]
 
 
@@ -38,13 +38,18 @@ def test_a_token_that_is_looked_at_again_gets_the_same() -> None:
 
 def test_several_for_a_map_are_for_its_items_in_whatever_order_they_wait() -> None:
     answers = of(*((To("Ask"), Answer(number)) for number in range(3)))
-    items = [("a", Place("Ask", (2,))), ("b", Place("Ask", (0,))), ("c", Place("Ask", (1,))), ("d", Place("Ask", (4,)))]
+    items = [
+        ("a", Location("Ask", (2,))),
+        ("b", Location("Ask", (0,))),
+        ("c", Location("Ask", (1,))),
+        ("d", Location("Ask", (4,))),
+    ]
     assert found(answers, *items) == [2, 0, 1, 2]
 
 
 def test_an_item_is_answered_before_its_state() -> None:
     answers = of((To("Ask", (1,)), Answer("first")), (To("Ask", (1,)), Answer("then")), (To("Ask"), Answer("others")))
-    one, other = Place("Ask", (1,)), Place("Ask", (0,))
+    one, other = Location("Ask", (1,)), Location("Ask", (0,))
     assert found(answers, ("a", one), ("b", other), ("c", one)) == ["first", "others", "then"]
 
 
@@ -57,20 +62,20 @@ def test_an_approver_is_answered_for_before_everyone() -> None:
 
 def test_a_reply_of_nobody_who_is_asked_is_found() -> None:
     answers = of((To("Ask", None, "anne"), Answer(1)))
-    assert answers.find_stranger(ASK, ["ann", "bo"]) == "anne"
-    assert answers.find_stranger(ASK, []) == "anne"
-    assert answers.find_stranger(OTHER, ["ann"]) is None
-    assert of((To("Ask", (1,), "anne"), Answer(1))).find_stranger(Place("Ask", (1,)), ["ann"]) == "anne"
+    assert answers.find_unknown_approver(ASK, ["ann", "bo"]) == "anne"
+    assert answers.find_unknown_approver(ASK, []) == "anne"
+    assert answers.find_unknown_approver(OTHER, ["ann"]) is None
+    assert of((To("Ask", (1,), "anne"), Answer(1))).find_unknown_approver(Location("Ask", (1,)), ["ann"]) == "anne"
 
 
 def test_somebody_else_may_be_asked_by_another_item_or_the_next_time() -> None:
     answers = of((To("Ask", None, "ann"), Answer(1)), (To("Ask", None, "bo"), Answer(2)))
-    assert answers.find_stranger(ASK, ["ann"]) is None
-    assert of((To("Ask", None, "ann"), Answer(1))).find_stranger(Place("Ask", (1,)), ["bo"]) is None
+    assert answers.find_unknown_approver(ASK, ["ann"]) is None
+    assert of((To("Ask", None, "ann"), Answer(1))).find_unknown_approver(Location("Ask", (1,)), ["bo"]) is None
     again = of((To("Ask", None, "ann"), Answer(1)))
     again.find("1", ASK, "ann")
-    assert again.find_stranger(ASK, ["bo"]) is None
-    assert of((To("Ask", None, "anne"), Answer(1)), (To(), Answer(2))).find_stranger(ASK, ["ann"]) is None
+    assert again.find_unknown_approver(ASK, ["bo"]) is None
+    assert of((To("Ask", None, "anne"), Answer(1)), (To(), Answer(2))).find_unknown_approver(ASK, ["ann"]) is None
 
 
 def test_what_no_token_got_is_told() -> None:

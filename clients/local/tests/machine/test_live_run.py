@@ -12,7 +12,7 @@ from waitpoints_client import PageOptions
 
 from waitpoints_local.machine import clock, live_run, rest
 from waitpoints_local.machine.definition import Definition
-from waitpoints_local.machine.history import Place
+from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.live_run import LiveRun
 from waitpoints_local.testing import RunError
 
@@ -122,10 +122,10 @@ def test_what_goes_on_by_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch, s
     definition = Definition(json.dumps({**MACHINE, "States": {**MACHINE["States"], "Ask": ask}}))
 
     def script(run: ScriptedRun) -> Iterator[None]:
-        place = run.enter("Ask")
+        location = run.enter("Ask")
         if soon == "at work":
             run.enter("Begin")
-        token = run.wait(place, timeout="10s" if soon == "token" else "1h")
+        token = run.wait(location, timeout="10s" if soon == "token" else "1h")
         if soon == "ended":
             run.waitpoints.complete(token)
         for _ in range(8):
@@ -167,14 +167,14 @@ def test_the_next_token_of_a_state_is_not_the_one_that_has_ended() -> None:
     def script(run: ScriptedRun) -> Iterator[None]:
         results = []
         for turn in range(2):
-            place = run.enter("Ask", turn)
-            token = run.wait(place)
+            location = run.enter("Ask", turn)
+            token = run.wait(location)
             while (result := run.result(token)) is None:
                 yield
             for _ in range(2):  # the run is slow to go on
                 yield
             results.append(result)
-            run.leave(place, result)
+            run.leave(location, result)
         run.succeed(results)
 
     run, _ = live(script)
@@ -188,8 +188,8 @@ def test_the_next_token_of_a_state_is_not_the_one_that_has_ended() -> None:
 
 def test_approvers_answer_by_their_own_links() -> None:
     def script(run: ScriptedRun) -> Iterator[None]:
-        place = run.enter("Ask")
-        token = run.wait(place, page=PAGE)
+        location = run.enter("Ask")
+        token = run.wait(location, page=PAGE)
         while run.result(token) is None:
             yield
         run.succeed([answer["approver"] for answer in run.result(token)["answers"]])
@@ -286,9 +286,9 @@ class TestTime:
 
 def test_the_last_error_of_a_state_is_told() -> None:
     def script(run: ScriptedRun) -> Iterator[None]:
-        place = run.enter("Begin", 1)
+        location = run.enter("Begin", 1)
         for _ in range(3):
-            run.note("failed", place, error="Boom", cause="bad")
+            run.note("failed", location, error="Boom", cause="bad")
         run.note("FAILED", error="Boom", cause="bad")
         yield
 
@@ -303,5 +303,5 @@ def test_where_a_run_is_between_states_is_told_too() -> None:
     assert run.describe().endswith("is in no state yet")
     scripted.leave(scripted.enter("Begin"))
     assert run.describe().endswith("is between two states")
-    scripted.wait(Place("Ask"))
+    scripted.wait(Location("Ask"))
     assert 'waits in "Ask" for waitpoint_' in run.describe()

@@ -7,7 +7,7 @@ import pytest
 from waitpoints_client.cli.problems import CommandProblem
 
 from waitpoints_local.machine.answers import Answer, Reply, TimeOut, To
-from waitpoints_local.machine.history import Place
+from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.replies import describe_unused, parse_answers, parse_stand_ins
 from waitpoints_local.machine.stand_ins import Fails, Returns
 
@@ -93,7 +93,7 @@ def test_a_stand_in_of_another_form_is_refused(text: str, said: str) -> None:
 
 def test_what_was_not_used_is_told_with_the_states_that_waited() -> None:
     answers = parse_answers(["Ask=1", "Ask=2", "Each=1"], ["Deep"], WAITING)
-    answers.find("t", Place("Ask"))
+    answers.find("t", Location("Ask"))
     assert list(describe_unused(answers, ["Ask", "Other", "Ask"])) == [
         '--time-out for Deep was not used: the states that waited are "Ask", "Other"',
         '--answer for Ask, number 2 of 2, was not used: the states that waited are "Ask", "Other"',

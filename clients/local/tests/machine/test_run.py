@@ -24,7 +24,7 @@ from waitpoints_client.testing import FakeWaitpoints
 
 from waitpoints_local.machine import clock, routes
 from waitpoints_local.machine import run as machine_run
-from waitpoints_local.machine.history import History, Place
+from waitpoints_local.machine.history import History, Location
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
@@ -355,7 +355,7 @@ class TestAnAnswer:
         assert events[4]["token"] == {"id": token}
 
     def test_that_is_not_given_asks_for_nothing(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(routes, "answer", None)  # a call would fail
+        monkeypatch.setattr(routes, "deliver", None)  # a call would fail
         stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
         result = run(WAITS)
         assert (result.exit_code, result.stderr) == (0, "")
@@ -540,12 +540,12 @@ def test_a_map_within_an_item_that_is_over_gives_no_item() -> None:
     ]
     history = History([{"id": number, "previousEventId": number - 1, **one} for number, one in enumerate(events, 1)])
     entered = [history.read(event) for event in history.events]
-    assert [it.place for it in entered if it and it.kind == "entered"] == [
-        Place("Inner", (4,)),
-        Place("Within", (4, 7)),
-        Place("Later", (4,)),
+    assert [it.location for it in entered if it and it.kind == "entered"] == [
+        Location("Inner", (4,)),
+        Location("Within", (4, 7)),
+        Location("Later", (4,)),
     ]
-    assert [it.place for it in entered if it and it.kind == "left"] == [Place("Inner", (4,))]
+    assert [it.location for it in entered if it and it.kind == "left"] == [Location("Inner", (4,))]
 
 
 def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
@@ -838,13 +838,12 @@ def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack
 @pytest.mark.parametrize("of_boto3", [False, True])
 def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
     url = "http://127.0.0.1:1"  # where nothing listens
-    unanswered = EndpointConnectionError(endpoint_url=url, error="refused") if of_boto3 else APIConnectionError("refused")
+    unanswered = EndpointConnectionError(endpoint_url=url, error="") if of_boto3 else APIConnectionError("refused", url)
 
     def gone(*_: Any, **__: Any) -> Any:
         raise unanswered
 
     stack.history = [[STARTED]]
-    monkeypatch.setattr(problems, "SERVED", [url])
     monkeypatch.setattr(stack, "paginate", gone)
     monkeypatch.setattr(stack, "delete_state_machine", gone)
     result = run(PASSES)
@@ -852,11 +851,12 @@ def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.Mon
     assert result.stderr == f"Error: The local stack at {url} has ended\n"
 
 
-def test_a_stack_that_listens_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_listens_has_not_ended() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(problems, "SERVED", [f"http://127.0.0.1:{server.getsockname()[1]}"])
-        assert not problems.has_ended(APIConnectionError("slow"))
-    assert problems.has_ended(APIConnectionError("refused"))
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert not problems.has_ended(APIConnectionError("slow", url))
+    assert problems.has_ended(APIConnectionError("refused", url))
+    assert not problems.has_ended(APIConnectionError("refused", "https://example.com"))
     assert not problems.has_ended(ValueError("refused"))
 
 

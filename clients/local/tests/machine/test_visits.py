@@ -3,20 +3,20 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.visits import Visit, visits
 
 NOW = datetime.now(UTC)
 
 
-def event(kind: str, place: Place, **said: Any) -> Event:
-    return Event(kind, NOW, place, **said)
+def event(kind: str, location: Location, **said: Any) -> Event:
+    return Event(kind, NOW, location, **said)
 
 
 def test_each_visit_has_its_input_and_its_output() -> None:
-    first, second, charge = Place("Ask", (0,)), Place("Ask", (1,)), Place("Charge")
+    first, second, charge = Location("Ask", (0,)), Location("Ask", (1,)), Location("Charge")
     events = [
-        event("started", Place(), input="{}"),
+        event("started", Location(), input="{}"),
         event("entered", first, input='{"n": 1}'),
         event("entered", second, input="null"),
         event("waits", first),
@@ -34,7 +34,7 @@ def test_each_visit_has_its_input_and_its_output() -> None:
 
 
 def test_a_state_that_is_entered_again_is_another_visit() -> None:
-    ask = Place("Ask")
+    ask = Location("Ask")
     events = [event("entered", ask, input="1"), event("left", ask, output="2"), event("entered", ask, input="3")]
     assert [(visit.state, visit.input, visit.output, visit.has_left) for visit in visits(events)] == [
         ("Ask", 1, 2, True),

@@ -92,7 +92,7 @@ class AsyncWaitpoints:
 
     async def create(self, **options: Unpack[CreateOptions]) -> models.CreatedToken:
         """As `Waitpoints.create`."""
-        return await self._send(calls.create(**options))
+        return await self.send(calls.create(**options))
 
     async def get(self, token: TokenOrId) -> models.Token:
         """As `Waitpoints.get`."""
@@ -101,25 +101,25 @@ class AsyncWaitpoints:
     def list(self, **filters: Unpack[ListFilters]) -> AsyncPages[models.ListedToken]:
         """As `Waitpoints.list`, iterated with `async for`."""
         listing = calls.list_tokens(filters)
-        return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
+        return AsyncPages(lambda cursor: self.send(listing.after(cursor)))
 
     async def extend(self, token: TokenOrId, timeout: Timeout | None) -> models.MovedDeadline:
         """As `Waitpoints.extend`."""
-        return await self._send(calls.extend(token, timeout))
+        return await self.send(calls.extend(token, timeout))
 
     async def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """As `Waitpoints.complete`."""
-        return await self._send(calls.complete(token, data))
+        return await self.send(calls.complete(token, data))
 
     async def fail(
         self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None
     ) -> models.Completion:
         """As `Waitpoints.fail`."""
-        return await self._send(calls.fail(token, message, name, code))
+        return await self.send(calls.fail(token, message, name, code))
 
     async def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
         """As `Waitpoints.complete_key`."""
-        return await self._send(calls.complete_key(key, data, ttl))
+        return await self.send(calls.complete_key(key, data, ttl))
 
     async def fail_key(
         self,
@@ -131,7 +131,7 @@ class AsyncWaitpoints:
         ttl: Duration | None = None,
     ) -> models.KeyCompletion:
         """As `Waitpoints.fail_key`."""
-        return await self._send(calls.fail_key(key, message, name, code, ttl))
+        return await self.send(calls.fail_key(key, message, name, code, ttl))
 
     async def wait(
         self, token: TokenOrId, *, poll: float | timedelta | None = None, timeout: float | timedelta | None = None
@@ -148,13 +148,14 @@ class AsyncWaitpoints:
     ) -> str:
         """As `Waitpoints.create_public_token`."""
         by_named_key = self._session.has_named_key
-        return await self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
+        return await self.send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     async def public_token_claims(self) -> models.PublicTokenClaims:
         """As `Waitpoints.public_token_claims`."""
-        return await self._send(calls.public_token_claims())
+        return await self.send(calls.public_token_claims())
 
-    async def _send(self, call: Call[Read]) -> Read:
+    async def send(self, call: Call[Read]) -> Read:
+        """As `Waitpoints.send`."""
         return await self._run(self._session.send(call))
 
     async def _run(self, flow: Flow[Read]) -> Read:
@@ -184,7 +185,7 @@ class AsyncEndpoints:
 
     def __init__(self, waitpoints: AsyncWaitpoints) -> None:
         """Use a client's connections."""
-        self._send = waitpoints._send
+        self._send = waitpoints.send
 
     async def put(self, name: str, **options: Unpack[EndpointOptions]) -> models.Endpoint:
         """As `Endpoints.put`."""
@@ -215,7 +216,7 @@ class AsyncKeys:
 
     def __init__(self, waitpoints: AsyncWaitpoints) -> None:
         """Use a client's connections."""
-        self._send = waitpoints._send
+        self._send = waitpoints.send
 
     async def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
         """As `Keys.create`."""

@@ -41,6 +41,7 @@ class Call(Generic[Read]):
 
     method: str
     path: str
+    """Of the API, or the URL of a callback, which is sent no key."""
     read: Callable[[httpx.Response], Read]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = ABSENT
@@ -111,6 +112,11 @@ def fail(token: TokenOrId, message: str, name: str | None, code: str | None) -> 
 def _completion(answer: httpx.Response) -> models.Completion:
     _nothing(answer)
     return models.Completion.model_validate(answer.json())
+
+
+def deliver(url: str, body: Any) -> Call[None]:
+    """Post JSON to a callback URL as a webhook provider or an approver does."""
+    return Call("POST", url, lambda _: None, body=body)
 
 
 def complete_key(key: str, data: Any, ttl: wire.Duration | None) -> Call[models.KeyCompletion]:

@@ -108,7 +108,7 @@ class Waitpoints:
         If a token already holds the `idempotency_key`, returns that one. Raises UnprocessableEntityError for a value that
         cannot be used.
         """
-        return self._send(calls.create(**options))
+        return self.send(calls.create(**options))
 
     def get(self, token: TokenOrId) -> models.Token:
         """Retrieve a token with its output, also a large one, and its waiters. Raises NotFoundError."""
@@ -117,7 +117,7 @@ class Waitpoints:
     def list(self, **filters: Unpack[ListFilters]) -> Pages[models.ListedToken]:
         """List tokens, the newest first. `ListFilters` lists the filters. Requests are made as the result is iterated."""
         listing = calls.list_tokens(filters)
-        return Pages(lambda cursor: self._send(listing.after(cursor)))
+        return Pages(lambda cursor: self.send(listing.after(cursor)))
 
     def extend(self, token: TokenOrId, timeout: Timeout | None) -> models.MovedDeadline:
         """Move the timeout of a waiting token, to later or to sooner. None: it no longer times out.
@@ -125,7 +125,7 @@ class Waitpoints:
         As in `create`, a duration is counted from now. A limit of the state itself, such as TimeoutSeconds, stays. Raises
         ConflictError if the token has ended, NotFoundError, UnprocessableEntityError.
         """
-        return self._send(calls.extend(token, timeout))
+        return self.send(calls.extend(token, timeout))
 
     def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.
@@ -133,11 +133,11 @@ class Waitpoints:
         The first completion counts; a later one succeeds, is not `settled`, and changes nothing. Raises NotFoundError, and
         UnprocessableEntityError if `data` does not fit the token's payload_schema or page.
         """
-        return self._send(calls.complete(token, data))
+        return self.send(calls.complete(token, data))
 
     def fail(self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None) -> models.Completion:
         """Fail a token: whatever waits for it gets the error. `name` is by default "WaitpointFailedError"."""
-        return self._send(calls.fail(token, message, name, code))
+        return self.send(calls.fail(token, message, name, code))
 
     def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
         """Complete the token that was created with this key.
@@ -145,7 +145,7 @@ class Waitpoints:
         If no token has the key, the completion is kept for the `create` that comes later: for `ttl`, by default as long as
         the stack keeps tokens.
         """
-        return self._send(calls.complete_key(key, data, ttl))
+        return self.send(calls.complete_key(key, data, ttl))
 
     def fail_key(
         self,
@@ -157,7 +157,7 @@ class Waitpoints:
         ttl: Duration | None = None,
     ) -> models.KeyCompletion:
         """Fail the token that was created with this key. Else as `complete_key`."""
-        return self._send(calls.fail_key(key, message, name, code, ttl))
+        return self.send(calls.fail_key(key, message, name, code, ttl))
 
     def wait(
         self, token: TokenOrId, *, poll: float | timedelta | None = None, timeout: float | timedelta | None = None
@@ -182,13 +182,14 @@ class Waitpoints:
         datetime, or after a timedelta, whole seconds or a text such as "15m". One of a named key ends with that key, too.
         """
         by_named_key = self._session.has_named_key
-        return self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
+        return self.send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     def public_token_claims(self) -> models.PublicTokenClaims:
         """Get the claims with which public access tokens are signed, for a program that signs them itself."""
-        return self._send(calls.public_token_claims())
+        return self.send(calls.public_token_claims())
 
-    def _send(self, call: Call[Read]) -> Read:
+    def send(self, call: Call[Read]) -> Read:
+        """Send one of the calls of `waitpoints_client.calls`, for what no method does."""
         return self._run(self._session.send(call))
 
     def _run(self, flow: Flow[Read]) -> Read:
@@ -216,7 +217,7 @@ class Endpoints:
 
     def __init__(self, waitpoints: Waitpoints) -> None:
         """Use a client's connections."""
-        self._send = waitpoints._send
+        self._send = waitpoints.send
 
     def put(self, name: str, **options: Unpack[EndpointOptions]) -> models.Endpoint:
         """Make an endpoint, or replace all settings of an existing one. `EndpointOptions` lists them.
@@ -254,7 +255,7 @@ class Keys:
 
     def __init__(self, waitpoints: Waitpoints) -> None:
         """Use a client's connections."""
-        self._send = waitpoints._send
+        self._send = waitpoints.send
 
     def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
         """Make a key for one program. Its `key` is in this answer alone.

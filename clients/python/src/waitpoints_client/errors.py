@@ -32,7 +32,11 @@ class ConfigurationError(WaitpointsError):
 
 
 class APIConnectionError(WaitpointsError):
-    """The API, or the host of a large output, could not be reached, also after the retries."""
+    """The API, or the host of a large output, could not be reached, also after the retries. `origin` is its scheme and host."""
+
+    def __init__(self, message: str, origin: str = "") -> None:
+        super().__init__(message)
+        self.origin = origin
 
 
 class APITimeoutError(APIConnectionError):

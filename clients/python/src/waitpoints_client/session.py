@@ -56,6 +56,10 @@ class Request:
         """The host, which can be named in a message. The rest of the URL can be a secret."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
+    @property
+    def origin(self) -> str:
+        return f"{urlsplit(self.url).scheme}://{self.host}"
+
 
 Step: TypeAlias = Request | Pause
 Heard: TypeAlias = httpx.Response | APIConnectionError | None
@@ -112,25 +116,18 @@ class Session:
             pause = min(pause * LOOK_FACTOR, LONGEST_LOOK) if poll is None else pause
         return result
 
-    def deliver(self, url: str, body: bytes) -> Flow[None]:
-        """Post JSON to a callback URL as its sender does, without the API key. Raises APIError or APIConnectionError."""
-        headers = {"accept": "application/json", "content-type": "application/json", "user-agent": self.user_agent}
-        yield from self._ask(Request("POST", url, None, headers, body))
-
     def _request(self, call: Call[Any], key: str) -> Request:
-        headers = {
-            "authorization": f"Bearer {self.api_key}",
-            "accept": "application/json",
-            "user-agent": self.user_agent,
-            "x-trigger-request-idempotency-key": key,
-        }
+        headers = {"accept": "application/json", "user-agent": self.user_agent}
+        is_ours = call.path.startswith("/")
+        if is_ours:
+            headers |= {"authorization": f"Bearer {self.api_key}", "x-trigger-request-idempotency-key": key}
         if call.delivery_id is not None:
             headers["idempotency-key"] = call.delivery_id
         content = None
         if call.body is not ABSENT:
             content = _encoded(call.body)
             headers["content-type"] = "application/json"
-        return Request(call.method, self.url + call.path, call.query or None, headers, content)
+        return Request(call.method, self.url + call.path if is_ours else call.path, call.query or None, headers, content)
 
     def _ask(self, request: Request) -> Flow[httpx.Response]:
         """Return the first answer that is a success. Raises what the last attempt came to, or the first that is final."""
@@ -163,8 +160,8 @@ class Session:
 def unanswered(request: Request, error: httpx.RequestError) -> APIConnectionError:
     """Make an exception of a request without an answer."""
     if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(f"{request.host} did not answer in time")
-    return APIConnectionError(f"{request.host} did not answer: {error or type(error).__name__}")
+        return APITimeoutError(f"{request.host} did not answer in time", request.origin)
+    return APIConnectionError(f"{request.host} did not answer: {error or type(error).__name__}", request.origin)
 
 
 def _can_help(answer: httpx.Response | APIConnectionError) -> bool:

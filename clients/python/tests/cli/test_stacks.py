@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from waitpoints_client.cli import problems, stacks
+from waitpoints_client.cli import stacks
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
 
@@ -56,7 +56,6 @@ def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None
 def test_a_stack_of_the_environment_that_does_not_answer_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
-    monkeypatch.setattr(problems, "SERVED", [])  # a command is a process of its own
     monkeypatch.setenv("WAITPOINTS_URL", f"http://{host}")
     monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
     monkeypatch.setattr("time.sleep", lambda _: None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from waitpoints_local.machine.history import Place
+from waitpoints_local.machine.history import Location
 
 
 @dataclass(frozen=True)
@@ -56,35 +56,37 @@ class Answers:
     def add(self, to: To, *replies: Reply) -> None:
         self.replies.setdefault(to, []).extend(replies)
 
-    def find(self, token: str, place: Place, approver: str | None = None) -> Reply | None:
-        """Return the reply to a token that the state at `place` waits for, by the most specific that was added. It counts as
+    def find(self, token: str, location: Location, approver: str | None = None) -> Reply | None:
+        """Return the reply to a token that the state at `location` waits for, by the most specific that was added. It counts as
         given.
         """
-        to = next((to for to in _from_the_most_specific(place, approver) if to in self.replies), None)
+        to = next((to for to in _from_the_most_specific(location, approver) if to in self.replies), None)
         if to is None:
             return None
         tokens = self._tokens.setdefault(to, [])
         if token not in tokens:
             tokens.append(token)
-        turn = place.items[-1] if place.items and to.items is None else tokens.index(token)
+        turn = location.items[-1] if location.items and to.items is None else tokens.index(token)
         turn = min(turn, len(self.replies[to]) - 1)
         self._used.add((to, turn))
         return self.replies[to][turn]
 
-    def find_stranger(self, place: Place, people: Collection[str]) -> str | None:
-        """Return an approver who is not asked for the token of the state at `place`, if its replies are for such alone.
+    def find_unknown_approver(self, location: Location, people: Collection[str]) -> str | None:
+        """Return an approver who is not asked for the token of the state at `location`, if its replies are for such alone.
 
         Another item of a Map, or another token of the state, may ask somebody else: what was given once, or is for each item,
         is right.
         """
-        named = [to for to in self.replies if to.approver and to.state == place.state and to.items == (place.items or None)]
-        is_asked = any(to in self.replies for person in people for to in _from_the_most_specific(place, person))
+        named = [
+            to for to in self.replies if to.approver and to.state == location.state and to.items == (location.items or None)
+        ]
+        is_asked = any(to in self.replies for person in people for to in _from_the_most_specific(location, person))
         is_given = any((to, turn) in self._used for to in named for turn in range(len(self.replies[to])))
         return None if is_asked or is_given or not named else named[0].approver
 
-    def covers(self, place: Place) -> bool:
-        """Whether the token that the state at `place` waits for gets a reply from whoever is asked."""
-        return any(to in self.replies for to in _from_the_most_specific(place, None))
+    def covers(self, location: Location) -> bool:
+        """Whether the token that the state at `location` waits for gets a reply from whoever is asked."""
+        return any(to in self.replies for to in _from_the_most_specific(location, None))
 
     def find_wrong(self, waiting: Mapping[str, int]) -> str | None:
         """Return what is wrong if one is for a state that cannot wait. `waiting` are those that can, with how many Maps each
@@ -116,9 +118,9 @@ def _listed(states: Iterable[str]) -> str:
     return f"the states that wait are {', '.join(quoted)}" if quoted else "no state of it waits for a token"
 
 
-def _from_the_most_specific(place: Place, approver: str | None) -> Iterator[To]:
-    for items in (place.items, None) if place.items else (None,):
+def _from_the_most_specific(location: Location, approver: str | None) -> Iterator[To]:
+    for items in (location.items, None) if location.items else (None,):
         if approver is not None:
-            yield To(place.state, items, approver)
-        yield To(place.state, items)
+            yield To(location.state, items, approver)
+        yield To(location.state, items)
     yield To()

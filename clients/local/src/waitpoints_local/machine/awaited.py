@@ -9,7 +9,7 @@ from typing import Any
 from waitpoints_client import APIError, Token, Waitpoints
 
 from waitpoints_local.machine.fitting_output import Completion, accepts_any_post, fitting_output
-from waitpoints_local.machine.history import SUCCEEDED, Event, History, Place, Written, details_of, given
+from waitpoints_local.machine.history import SUCCEEDED, Event, History, Location, Written, details_of, given
 
 LONGEST_KEY = 2048  # the API refuses a longer one
 
@@ -39,7 +39,7 @@ class Awaited:
         is_told = token is not None and (token.status != "WAITING" or token.id in self.shown)
         yield replace(event, token=token) if is_told else event
         if token and not is_told:
-            yield from self._show_once(token, event.at, event.place, self._find_create(token, history))
+            yield from self._show_once(token, event.at, event.location, self._find_create(token, history))
 
     def end(self, scheduled: Written) -> None:
         """Note that a state waits no longer."""
@@ -51,7 +51,7 @@ class Awaited:
         for token in self._list_candidates(started) if sought else ():
             for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
                 event, payload = self._sought.pop(number)
-                yield from self._show_once(token, token.created_at, event.place, payload)
+                yield from self._show_once(token, token.created_at, event.location, payload)
 
     def _get_named(self, payload: Mapping[str, Any]) -> Token | None:
         try:
@@ -78,14 +78,14 @@ class Awaited:
                     return payload
         return self.own.get(token.id, {})
 
-    def _show_once(self, token: Token, at: datetime, place: Place, created: Mapping[str, Any]) -> Iterator[Event]:
+    def _show_once(self, token: Token, at: datetime, location: Location, created: Mapping[str, Any]) -> Iterator[Event]:
         if token.id not in self.shown:
             self.shown[token.id] = token
             made = fitting_output(self.machine, created)
             by_post, has_page = accepts_any_post(created) and not token.approvers, "page" in created or bool(token.approvers)
             completion = Completion(token, made.value, made.missing, by_post, has_page, "verify" in created)
             self.completions[token.id] = completion
-            yield Event("token", at, place, completion=completion)
+            yield Event("token", at, location, completion=completion)
 
 
 def _waiter_id(payload: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from waitpoints_client.ops.deployed import Deployed
 
 PATH = "/_waitpoints/clock"
 PATIENCE = 960  # seconds for a state to come to rest: more than a function runs
-NEAR = 900  # seconds: what is due sooner has a message on the timer queue, not a place in the index
+NEAR = 900  # seconds: what is due sooner has a message on the timer queue, and is not in the index
 LEAST = 0.001  # seconds: the table has milliseconds
 ATTEMPTS = 5
 PREFIX = "waitpoint_"

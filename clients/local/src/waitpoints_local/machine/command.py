@@ -109,7 +109,7 @@ def _follow(run: MachineRun, options: Options, seconds: float | None) -> int:
         for event in run.follow(seconds):
             if options.as_json:
                 show.record(as_value(event))
-            elif event.kind not in _QUIET and not (event.completion and run.answers.covers(event.place)):
+            elif event.kind not in _QUIET and not (event.completion and run.answers.covers(event.location)):
                 show.text(*printed.line(event))
             if event.kind == "refused":
                 _stop(run, "The answer is refused: the execution is stopped")
@@ -120,7 +120,7 @@ def _follow(run: MachineRun, options: Options, seconds: float | None) -> int:
     assert run.end
     if run.given == {} and (run.end.error or "").startswith("States."):
         show.note(_about_the_input(run.definition.machine))
-    waited = (event.place.state or "" for event in run.events if event.kind == "waits")
+    waited = (event.location.state or "" for event in run.events if event.kind == "waits")
     unused = list(replies.describe_unused(run.answers, waited))
     for line in unused:
         show.error(line)

@@ -195,19 +195,19 @@ def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
     return _PLACEHOLDER.sub(replacement, value)
 
 
-def _problems(machine: Any, place: str = "") -> Iterator[str]:
+def _problems(machine: Any, where: str = "") -> Iterator[str]:
     """Yield what Step Functions would refuse. It checks more than this when the state machine is created."""
     if not isinstance(machine, dict):
-        yield f"expected an object with StartAt and States{place}"
+        yield f"expected an object with StartAt and States{where}"
         return
     states = machine.get("States")
     if not isinstance(states, dict) or not states or not all(isinstance(state, dict) for state in states.values()):
-        yield f"States is missing{place}: an object of states by their names"
+        yield f"States is missing{where}: an object of states by their names"
         return
     if "StartAt" not in machine:
-        yield f"StartAt is missing{place}: the name of the first state, such as {json.dumps(next(iter(states)))}"
+        yield f"StartAt is missing{where}: the name of the first state, such as {json.dumps(next(iter(states)))}"
     elif machine["StartAt"] not in states:
-        yield f"StartAt names {json.dumps(machine['StartAt'])}, which is no state{place}"
+        yield f"StartAt names {json.dumps(machine['StartAt'])}, which is no state{where}"
     for name, state in states.items():
         yield from _problems_of_a_state(name, state, states)
 

@@ -38,8 +38,8 @@ def parse_yaml(text: str, source: str) -> Any:
         found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
         json.dumps(found, allow_nan=False)
     except yaml.MarkedYAMLError as error:
-        place = f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}" if error.problem_mark else ""
-        raise Unusable(f"{source}{place}: not YAML ({error.problem})") from None
+        where = f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}" if error.problem_mark else ""
+        raise Unusable(f"{source}{where}: not YAML ({error.problem})") from None
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise Unusable(f"{source}: not what JSON can hold ({error})") from None
     return found

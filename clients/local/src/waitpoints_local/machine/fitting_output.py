@@ -30,7 +30,7 @@ class Completion:
     output: Any
     """What fits, as far as the token's rules and the machine's Choice states say so."""
     missing: tuple[str, ...]
-    """The places in it for which nothing that fits was found."""
+    """The paths in it for which nothing that fits was found."""
     by_post: bool
     """Whether a POST to its URL completes it. Else a person with the API key does."""
     has_page: bool
@@ -100,11 +100,11 @@ def _merged(pairs: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for path, value in pairs:
         *parents, last = path.split(".")
-        place: Any = made
+        inner: Any = made
         for name in parents:
-            place = place.setdefault(name, {})
-            if not isinstance(place, dict):  # another comparison asks for a value here
+            inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):  # another comparison asks for a value here
                 break
         else:
-            place[last] = value
+            inner[last] = value
     return made

@@ -25,7 +25,7 @@ Written = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     state: str | None = None
     items: tuple[int, ...] = ()
     """The indexes of the Map items that it is a part of, the outermost first."""
@@ -47,7 +47,7 @@ class Event:
     """started, entered, left (a state); waits, token (it can be completed), answered, expired (both by this program), refused
     (an answer), resumed, lost (the result); failed (a task); or how it ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     at: datetime
-    place: Place = Place()
+    location: Location = Location()
     token: "Token | None" = None
     """The token that a state waits for, if it has ended before or was shown before."""
     completion: "Completion | None" = None
@@ -76,22 +76,24 @@ class History:
         if kind == "ExecutionStarted":
             return Event("started", at, input=details.get("input"))
         if kind.endswith("StateEntered"):
-            return Event("entered", at, self._place(event), input=details.get("input"))
+            return Event("entered", at, self._location(event), input=details.get("input"))
         if kind.endswith("StateExited"):
-            place = Place(details["name"], self._place(event).items)  # after a Map or Parallel, the way back leads into it
-            return Event("left", at, place, output=details.get("output"))
+            location = Location(
+                details["name"], self._location(event).items
+            )  # after a Map or Parallel, the way back leads into it
+            return Event("left", at, location, output=details.get("output"))
         if kind in _FAILURES:
-            return Event("failed", at, self._place(event), **said)
+            return Event("failed", at, self._location(event), **said)
         if kind in ("TaskScheduled", "TaskSucceeded") and str(details.get("resource")).endswith(WAITING):
             output = details.get("output") if kind == "TaskSucceeded" else None
-            return Event("waits" if kind == "TaskScheduled" else "resumed", at, self._place(event), output=output)
+            return Event("waits" if kind == "TaskScheduled" else "resumed", at, self._location(event), output=output)
         return None
 
     def scheduled(self, event: Written) -> Written:
         """Return the event with which the task began that this event is about."""
         return next((before for before in self._back(event) if before["type"] in _SCHEDULED), {})
 
-    def _place(self, event: Written) -> Place:
+    def _location(self, event: Written) -> Location:
         state, items, ended = None, list[int](), 0
         for before in self._back(event):
             if state is None and before["type"].endswith("StateEntered"):
@@ -102,7 +104,7 @@ class History:
                 ended -= 1
             elif before["type"] == "MapIterationStarted":
                 items.insert(0, details_of(before)["index"])
-        return Place(state, tuple(items))
+        return Location(state, tuple(items))
 
     def _back(self, event: Written) -> Iterator[Written]:
         """Yield the event, the one that it followed, and so on. Events of other items may stand between them."""

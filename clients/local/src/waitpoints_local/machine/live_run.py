@@ -14,7 +14,7 @@ from waitpoints_client.wire import read_duration
 from waitpoints_local.machine import clock, path_taken, routes
 from waitpoints_local.machine.answers import Answers, TimeOut, To
 from waitpoints_local.machine.definition import waiting_states
-from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.rest import Rest
 from waitpoints_local.testing import RunError, State
 
@@ -43,10 +43,10 @@ class LiveRun:
 
     def waiting(self, state: str, item: int | tuple[int, ...] | None = None) -> "LiveToken":
         __tracebackhide__ = True
-        place = Place(state, () if item is None else item if isinstance(item, tuple) else (item,))
-        self._check_may_wait(place)
-        completion = self._until(lambda: self._find_waiting(place), f"{path_taken.named(place)} waits for no token")
-        return LiveToken(self, place, completion)
+        location = Location(state, () if item is None else item if isinstance(item, tuple) else (item,))
+        self._check_may_wait(location)
+        completion = self._until(lambda: self._find_waiting(location), f"{path_taken.named(location)} waits for no token")
+        return LiveToken(self, location, completion)
 
     def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
         __tracebackhide__ = True
@@ -89,7 +89,7 @@ class LiveRun:
         __tracebackhide__ = True
         self._end()
         return [
-            State(it.state, it.place.items, it.input, it.output, it.error, it.cause, it.failures) for it in self._run.states
+            State(it.state, it.location.items, it.input, it.output, it.error, it.cause, it.failures) for it in self._run.states
         ]
 
     def describe(self) -> str:
@@ -130,20 +130,20 @@ class LiveRun:
         for _ in self._run.look():
             pass
 
-    def _check_may_wait(self, place: Place) -> None:
+    def _check_may_wait(self, location: Location) -> None:
         """Fail for a state that never waits, and without the items of the Maps that it is in."""
         __tracebackhide__ = True
         states = waiting_states(self._run.definition.machine)
         asked = Answers()
-        asked.add(To(place.state, place.items or None), TimeOut())
+        asked.add(To(location.state, location.items or None), TimeOut())
         if problem := asked.find_wrong(states):
             raise RunError(problem, self)
-        if maps := states[place.state or ""] - len(place.items):
+        if maps := states[location.state or ""] - len(location.items):
             items = "item=0" if maps == 1 else f"item=({', '.join('0' * maps)})"
-            raise RunError(f'"{place.state}" is in a Map: say which item of it, such as {items}', self)
+            raise RunError(f'"{location.state}" is in a Map: say which item of it, such as {items}', self)
 
-    def _find_waiting(self, place: Place) -> "Completion | None":
-        completion = self._run.waiting.get(place)
+    def _find_waiting(self, location: Location) -> "Completion | None":
+        completion = self._run.waiting.get(location)
         if completion is None or self._run.waitpoints.get(completion.token).status != "WAITING":
             return None
         return completion
@@ -152,9 +152,9 @@ class LiveRun:
 class LiveToken:
     """A token that a state of the run waits for."""
 
-    def __init__(self, run: LiveRun, place: Place, completion: "Completion") -> None:
+    def __init__(self, run: LiveRun, location: Location, completion: "Completion") -> None:
         self._live, self._run = run, run._run
-        self._place, self._completion = place, completion
+        self._location, self._completion = location, completion
 
     @property
     def id(self) -> str:
@@ -195,7 +195,7 @@ class LiveToken:
         try:
             clock.time_out(self._run.stack, self.id)
         except clock.ClockProblem as problem:
-            raise self._live.failure(f"The token of {path_taken.named(self._place)} did not time out: {problem}") from None
+            raise self._live.failure(f"The token of {path_taken.named(self._location)} did not time out: {problem}") from None
 
     def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
         content = body if isinstance(body, (bytes, str)) else json.dumps(body, ensure_ascii=False)
@@ -206,4 +206,4 @@ class LiveToken:
         return self._run.waitpoints.get(self.id)
 
     def _refused(self, reason: str) -> RunError:
-        return self._live.failure(f"The token of {path_taken.named(self._place)} did not take the answer: {reason}")
+        return self._live.failure(f"The token of {path_taken.named(self._location)} did not take the answer: {reason}")

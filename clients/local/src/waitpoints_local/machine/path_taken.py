@@ -8,7 +8,7 @@ from waitpoints_local.machine.definition import states
 from waitpoints_local.machine.rest import wait_of
 
 if TYPE_CHECKING:
-    from waitpoints_local.machine.history import Place
+    from waitpoints_local.machine.history import Location
     from waitpoints_local.machine.run import MachineRun
     from waitpoints_local.machine.visits import Visit
 
@@ -28,7 +28,7 @@ def how_it_ended(run: "MachineRun") -> str:
     why = ": ".join(part for part in (run.end.error, run.end.cause) if part)
     last = next((visit for visit in reversed(run.states) if not visit.has_left), None)
     failed = next((visit for visit in reversed(run.states) if visit.error and not visit.has_left), last)
-    where = f" in {named(failed.place)}" if failed and run.end.kind != "SUCCEEDED" else ""
+    where = f" in {named(failed.location)}" if failed and run.end.kind != "SUCCEEDED" else ""
     gave = f" with {_shown(json.loads(run.end.output))}" if run.end.output else ""
     return f"{_ENDS.get(run.end.kind, run.end.kind)}{where}{gave}{f' with {why}' if why else ''}"
 
@@ -38,32 +38,32 @@ _ENDS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out",
 
 def where_it_is(run: "MachineRun") -> str:
     """Say where a run is, as the end of a sentence about it."""
-    waits = [f"waits in {named(place)} for {completion.token.id}" for place, completion in run.waiting.items()]
+    waits = [f"waits in {named(location)} for {completion.token.id}" for location, completion in run.waiting.items()]
     all_states = dict(states(run.definition.machine))
     for visit in run.states:
-        if not visit.has_left and (seconds := wait_of(all_states.get(visit.place.state or "", {}))):
-            waits.append(f'waits {seconds} s in {named(visit.place)}, which run.skip("{seconds}s") lets pass')
+        if not visit.has_left and (seconds := wait_of(all_states.get(visit.location.state or "", {}))):
+            waits.append(f'waits {seconds} s in {named(visit.location)}, which run.skip("{seconds}s") lets pass')
     if waits:
         return " and ".join(waits)
     inside = next((visit for visit in reversed(run.states) if not visit.has_left), None)
-    return f"is in {named(inside.place)}" if inside else "is between two states" if run.states else "is in no state yet"
+    return f"is in {named(inside.location)}" if inside else "is between two states" if run.states else "is in no state yet"
 
 
-def named(place: "Place") -> str:
-    items = f", item {'.'.join(map(str, place.items))}" if place.items else ""
-    return f'"{place.state}"{items}'
+def named(location: "Location") -> str:
+    items = f", item {'.'.join(map(str, location.items))}" if location.items else ""
+    return f'"{location.state}"{items}'
 
 
 def _lines(run: "MachineRun", number: int, visit: "Visit") -> Iterator[str]:
-    yield f"{number:3}. {named(visit.place)}"
+    yield f"{number:3}. {named(visit.location)}"
     yield f"     got  {_shown(visit.input)}"
     if visit.error:
         again = f" ({visit.failures} times)" if visit.failures > 1 else ""
         yield f"     failed{again} with {visit.error}{f': {_short(visit.cause)}' if visit.cause else ''}"
     if visit.has_left:
         yield f"     gave {_shown(visit.output)}"
-    elif visit.place in run.waiting:
-        yield f"     waits for {run.waiting[visit.place].token.id}"
+    elif visit.location in run.waiting:
+        yield f"     waits for {run.waiting[visit.location].token.id}"
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from waitpoints_client import Token
 from waitpoints_client.cli import show
 
 from waitpoints_local.machine.fitting_output import Completion
-from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.history import Event, Location
 
 VERSION = 1
 """Of the events of --json. A member or an event that is added changes nothing; one that goes or means something else does."""
@@ -23,10 +23,10 @@ _COLOURS = {"SUCCEEDED": "32", "failed": "31", "FAILED": "31", "TIMED_OUT": "31"
 
 @dataclass
 class Printed:
-    """What a person has read so far: a place and an error are not said twice in a row."""
+    """What a person has read so far: a location and an error are not said twice in a row."""
 
     start: datetime | None = None
-    place: Place | None = None
+    location: Location | None = None
     why: str = ""
 
     def line(self, event: Event) -> Iterator[str | show.Styled]:
@@ -42,8 +42,8 @@ class Printed:
             yield from ("  ", show.Styled(_COLOURS[event.kind], event.kind), f" {why}" if why else "")
             yield f"\n{json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)}" if event.output else ""
         elif event.kind == "entered":
-            self.place = event.place
-            yield from ("  ", show.Styled("1", _named(event.place)))
+            self.location = event.location
+            yield from ("  ", show.Styled("1", _named(event.location)))
         else:
             yield f"    {self._elsewhere(event)}"
             yield show.Styled("31", f"{event.kind} {why}") if why else _done(event)
@@ -51,8 +51,8 @@ class Printed:
                 yield f" for {event.token.id}, which is {event.token.status}"
 
     def _elsewhere(self, event: Event) -> str:
-        """Name the event's place, if the line before it is about another one."""
-        return "" if event.place.state is None or event.place == self.place else f"{_named(event.place)}: "
+        """Name the event's location, if the line before it is about another one."""
+        return "" if event.location.state is None or event.location == self.location else f"{_named(event.location)}: "
 
 
 def _done(event: Event) -> str:
@@ -62,14 +62,14 @@ def _done(event: Event) -> str:
     return "times out now" if event.kind == "expired" else event.kind
 
 
-def _named(place: Place) -> str:
-    items = f", item {'.'.join(map(str, place.items))}" if place.items else ""
-    return f"{show.cell(place.state or '')}{items}"
+def _named(location: Location) -> str:
+    items = f", item {'.'.join(map(str, location.items))}" if location.items else ""
+    return f"{show.cell(location.state or '')}{items}"
 
 
-def _how_to_complete(completion: Completion, place: str) -> str:
-    opened = [*(f"{place}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
-    pasted = [f"{place}To complete {completion.token.id}, paste this into another terminal:"]
+def _how_to_complete(completion: Completion, location: str) -> str:
+    opened = [*(f"{location}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
+    pasted = [f"{location}To complete {completion.token.id}, paste this into another terminal:"]
     missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
     lines = [*(opened if completion.has_page else pasted), *missing, "", command(completion)]
     return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
@@ -96,7 +96,7 @@ def as_value(event: Event) -> dict[str, Any]:
     """Return an event as JSON, without what is absent."""
     version = {"version": VERSION} if event.kind == "started" else {}
     at = event.at.isoformat(timespec="milliseconds")
-    named = {"state": event.place.state, "items": list(event.place.items) or None, "token": _token_value(event)}
+    named = {"state": event.location.state, "items": list(event.location.items) or None, "token": _token_value(event)}
     named |= {"error": event.error, "cause": event.cause, "as": event.answer.approver if event.answer else None}
     given = {"answer": event.answer.value} if event.answer else {}
     texts = {"input": event.input, "output": event.output}

@@ -31,14 +31,18 @@ class Rest:
         return time.monotonic() - self._since > LASTS and self._is_at_rest()
 
     def _is_at_rest(self) -> bool:
-        inside = [visit.place for visit in self._run.states if not visit.has_left]
-        at_work = [place for place in inside if self._states[place.state or ""].get("Type") not in _CONTAINERS]
-        asking = [place for place in at_work if wait_of(self._states[place.state or ""]) <= self._soon]
-        if not at_work or not all(place in self._run.waiting for place in asking) or _ends_soon(self._machine, self._soon):
+        inside = [visit.location for visit in self._run.states if not visit.has_left]
+        at_work = [location for location in inside if self._states[location.state or ""].get("Type") not in _CONTAINERS]
+        asking = [location for location in at_work if wait_of(self._states[location.state or ""]) <= self._soon]
+        if (
+            not at_work
+            or not all(location in self._run.waiting for location in asking)
+            or _ends_soon(self._machine, self._soon)
+        ):
             return False
-        if any(_ends_soon(self._states[place.state or ""], self._soon) for place in asking):
+        if any(_ends_soon(self._states[location.state or ""], self._soon) for location in asking):
             return False
-        tokens = [self._run.waitpoints.get(self._run.waiting[place].token) for place in asking]
+        tokens = [self._run.waitpoints.get(self._run.waiting[location].token) for location in asking]
         return all(self._waits_on(token) for token in tokens)
 
     @property

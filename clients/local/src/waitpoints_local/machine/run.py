@@ -4,7 +4,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -14,12 +14,12 @@ from waitpoints_client import Token, Waitpoints
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
 from waitpoints_local.machine import routes
-from waitpoints_local.machine.answers import Answer, Answers, Reply, TimeOut
+from waitpoints_local.machine.answers import Answer, Answers, TimeOut
 from waitpoints_local.machine.awaited import Awaited
 from waitpoints_local.machine.definition import Definition, Unusable, fill
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
-from waitpoints_local.machine.history import Event, History, Place, Written
+from waitpoints_local.machine.history import Answered, Event, History, Location, Written
 from waitpoints_local.machine.visits import Visit, visits
 
 POLL_SECONDS = 0.25
@@ -33,8 +33,8 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 def stand_in(stack: Deployed, placeholder: str) -> str:
     """Return an ARN for the stand-in of one of the user's functions."""
     values = list_placeholders(stack)
-    place = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
-    return f"{place}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"
+    prefix = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
+    return f"{prefix}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"
 
 
 def list_placeholders(stack: Deployed) -> dict[str, str]:
@@ -85,7 +85,7 @@ class MachineRun:
     execution: str = ""
     events: list[Event] = field(default_factory=list)
     """What it has done so far."""
-    waiting: dict[Place, Completion] = field(default_factory=dict)
+    waiting: dict[Location, Completion] = field(default_factory=dict)
     """The tokens that its states wait for now, and how to complete them."""
     _is_ours: bool = False
     _history: History = field(default_factory=History)
@@ -151,25 +151,16 @@ class MachineRun:
             self.events.append(event)
             yield event
             if completion := self._begin(event):
-                yield from self._answer(event.place, completion)
+                yield from self._answer(event.location, completion)
         if not self.end and self._looks % LOOKS == 0:
             yield from self._ask_again()
 
-    def answer(self, place: Place, completion: Completion, choose: Callable[[str | None], Answer | None]) -> Iterator[Event]:
-        """Answer a token by its own door, and yield what was given or why it was refused."""
-        told: dict[str, Any] = {"token": completion.token}
-        try:
-            for given in routes.answer(self.waitpoints, completion, choose):
-                yield self._note(Event("answered", _now(), place, answer=given, **told))
-        except routes.Refused as refused:
-            yield self._note(Event("refused", _now(), place, cause=str(refused), **told))
-
-    def time_out(self, place: Place, completion: Completion) -> Event:
+    def time_out(self, location: Location, completion: Completion) -> Event:
         """Let a token time out now."""
         from waitpoints_local.machine import clock  # noqa: PLC0415 - only for runs that need it
 
         clock.time_out(self.stack, completion.token.id)
-        return self._note(Event("expired", _now(), place, token=completion.token))
+        return self._note(Event("expired", _now(), location, token=completion.token))
 
     def stop(self) -> None:
         self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
@@ -206,36 +197,55 @@ class MachineRun:
     def _begin(self, event: Event) -> Completion | None:
         """Keep which tokens are waited for. Returns how to complete the one that a state waits for from now on."""
         if event.kind in ("resumed", "failed", "left"):
-            self.waiting.pop(event.place, None)
+            self.waiting.pop(event.location, None)
         completion = event.completion
         if event.kind == "waits" and event.token and event.token.status == "WAITING":  # it was shown before
             completion = self._awaited.completions.get(event.token.id)
         if completion:
-            self.waiting[event.place] = completion
+            self.waiting[event.location] = completion
         return completion
 
-    def _answer(self, place: Place, completion: Completion) -> Iterator[Event]:
+    def _answer(self, location: Location, completion: Completion) -> Iterator[Event]:
         """Give a token the reply that was chosen before, if there is one and it did not get it yet."""
         token, answers = completion.token, self.answers
         if not answers.replies or (token.id in self._answered and not token.approvers):
             return
-        if stranger := answers.find_stranger(place, routes.people(token)):
-            cause = routes.no_approver(stranger, routes.people(token))
-            yield self._note(Event("refused", _now(), place, token=token, cause=cause))
-            return
-        if isinstance(answers.find(token.id, place), TimeOut):
+        if unknown := answers.find_unknown_approver(location, routes.people(token)):
+            yield self._refused(location, token, routes.describe_unknown(unknown, routes.people(token)))
+        elif isinstance(answers.find(token.id, location), TimeOut):
             self._answered.add(token.id)
-            yield self.time_out(place, completion)
-            return
-        for event in self.answer(place, completion, lambda approver: _answer_in(answers.find(token.id, place, approver))):
+            yield self.time_out(location, completion)
+        else:
+            yield from self._deliver(location, completion, self.waitpoints.get(token))
+
+    def _deliver(self, location: Location, completion: Completion, token: Token) -> Iterator[Event]:
+        """Give the answers of those who may answer now, until the token ends or refuses one."""
+        for approver in _answering(token):
+            reply = self.answers.find(token.id, location, approver)
+            if not isinstance(reply, Answer):
+                continue
+            try:
+                if token.status != "WAITING":
+                    raise routes.Refused(f"it has ended before: it is {token.status}")
+                routes.deliver(self.waitpoints, completion, reply.value, approver)
+            except routes.Refused as refused:
+                yield self._refused(location, token, f"{approver}: {refused}" if approver else str(refused))
+                return
             self._answered.add(token.id)
-            yield event
+            answered = Answered(reply.value, approver)
+            yield self._note(Event("answered", _now(), location, token=completion.token, answer=answered))
+            token = self.waitpoints.get(token) if approver else token
+            if token.status != "WAITING":
+                return
 
     def _ask_again(self) -> Iterator[Event]:
         """Answer for those who were asked later: a page can escalate to them."""
-        for place, completion in list(self.waiting.items()) if self.answers.replies else ():
+        for location, completion in list(self.waiting.items()) if self.answers.replies else ():
             if completion.token.approvers and self.waitpoints.get(completion.token).status == "WAITING":
-                yield from self._answer(place, completion)
+                yield from self._answer(location, completion)
+
+    def _refused(self, location: Location, token: Token, cause: str) -> Event:
+        return self._note(Event("refused", _now(), location, token=token, cause=cause))
 
     def _note(self, event: Event) -> Event:
         self.events.append(event)
@@ -274,8 +284,11 @@ class MachineRun:
                 )
 
 
-def _answer_in(reply: Reply | None) -> Answer | None:
-    return reply if isinstance(reply, Answer) else None
+def _answering(token: Token) -> list[str | None]:
+    """Return the approvers who may answer now; None is whoever has the URL. Of an ended token, all who could have answered."""
+    if token.status != "WAITING":
+        return [*(person.id for person in token.approvers), None]
+    return [person.id for person in token.still_asked] if token.approvers else [None]
 
 
 def _now() -> datetime:

@@ -26,10 +26,10 @@ _LONGEST_MATCHED = 100  # characters: a pattern can take long
 class Example:
     value: Any = None
     missing: tuple[str, ...] = ()
-    """The places for which nothing was found, such as "code". What has a name is left out of `value`."""
+    """The paths for which nothing was found, such as "code". What has a name is left out of `value`."""
 
 
-def example(schema: Any, given: Any = None, place: str = "") -> Example:
+def example(schema: Any, given: Any = None, path: str = "") -> Example:
     """Return a value that fits. An object keeps the members that are `given`, and gets those that are required besides."""
     if not isinstance(schema, Mapping):
         return Example(True)
@@ -39,22 +39,22 @@ def example(schema: Any, given: Any = None, place: str = "") -> Example:
         return decided
     if branch := next((schema[name] for name in ("oneOf", "anyOf") if isinstance(schema.get(name), list)), None):
         rest = {name: value for name, value in schema.items() if name not in ("oneOf", "anyOf")}
-        return example({**rest, **branch[0]} if isinstance(branch[0], Mapping) else rest, given, place)
+        return example({**rest, **branch[0]} if isinstance(branch[0], Mapping) else rest, given, path)
     if _BEYOND & schema.keys():
-        return Example(given, (place or "the output",))
+        return Example(given, (path or "the output",))
     found: Any
     match _kind(schema):
         case "object":
-            return _object(schema, given or {}, place)
+            return _object(schema, given or {}, path)
         case "array":
-            found = _list(schema, place)
+            found = _list(schema, path)
         case "string":
             found = next(_texts(schema), None)
         case "number" | "integer" as kind:
             found = next(_numbers(schema, whole=kind == "integer"), None)
         case kind:
             return Example(None if kind == "null" else True)
-    return Example(None, (place or "the output",)) if found is None else Example(found)
+    return Example(None, (path or "the output",)) if found is None else Example(found)
 
 
 def _decided(schema: Mapping[str, Any]) -> Example | None:
@@ -80,21 +80,21 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return next((kind for kind, keywords in _KINDS.items() if any(name in schema for name in keywords)), "boolean")
 
 
-def _object(schema: Mapping[str, Any], given: Mapping[str, Any], place: str) -> Example:
+def _object(schema: Mapping[str, Any], given: Mapping[str, Any], path: str) -> Example:
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     made = {
         name: value for name, value in given.items() if name in properties or schema.get("additionalProperties") is not False
     }
     missing: list[str] = []
     for name in [*(name for name in made if name in properties), *required]:
-        found = example(properties.get(name, {}), made.get(name), f"{place}.{name}" if place else name)
+        found = example(properties.get(name, {}), made.get(name), f"{path}.{name}" if path else name)
         missing += [one for one in found.missing if one not in missing]
         if found.value is not None or not found.missing:
             made[name] = found.value
     return Example(made, tuple(missing))
 
 
-def _list(schema: Mapping[str, Any], place: str) -> list[Any] | None:
+def _list(schema: Mapping[str, Any], path: str) -> list[Any] | None:
     """Return a list with at least one member, as a page asks of a required one."""
     items, least = schema.get("items", {}), max(schema.get("minItems", 0), 1)
     if schema.get("maxItems", inf) < 1:
@@ -102,7 +102,7 @@ def _list(schema: Mapping[str, Any], place: str) -> list[Any] | None:
     choices = _choices(items)
     if len(choices) >= least:
         return choices[:least]
-    one = example(items, place=place)
+    one = example(items, path=path)
     if one.missing or choices or least > _LONGEST or (least > 1 and schema.get("uniqueItems")):
         return None
     return [one.value] * least

@@ -107,8 +107,8 @@ def _find_foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
     for name, state in states(definition.machine):
         for function in invoked(state):
             if function and function not in known and not function.startswith("{%") and _is_missing(stack, function):
-                place = "write ${MyFunction} in its place, for a stand-in"
-                yield f'the state "{name}" invokes {function}, which is not on the local stack: {place}'
+                instead = "write ${MyFunction} instead, for a stand-in"
+                yield f'the state "{name}" invokes {function}, which is not on the local stack: {instead}'
 
 
 def _is_missing(stack: Deployed, function: str) -> bool:

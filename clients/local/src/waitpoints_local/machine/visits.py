@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from waitpoints_local.machine.history import Event, Place
+from waitpoints_local.machine.history import Event, Location
 
 
 @dataclass
 class Visit:
     """One time that the run was in a state."""
 
-    place: Place
+    location: Location
     input: Any = None
     output: Any = None
     has_left: bool = False
@@ -24,22 +24,22 @@ class Visit:
 
     @property
     def state(self) -> str:
-        return self.place.state or ""
+        return self.location.state or ""
 
 
 def visits(events: Iterable[Event]) -> list[Visit]:
     """Return the visits in the order in which the states were entered."""
     found: list[Visit] = []
-    inside: dict[Place, Visit] = {}
+    inside: dict[Location, Visit] = {}
     for event in events:
         if event.kind == "entered":
-            inside[event.place] = Visit(event.place, _value(event.input))
-            found.append(inside[event.place])
-        elif event.place in inside:
-            visit = inside[event.place]
+            inside[event.location] = Visit(event.location, _value(event.input))
+            found.append(inside[event.location])
+        elif event.location in inside:
+            visit = inside[event.location]
             if event.kind == "left":
                 visit.output, visit.has_left = _value(event.output), True
-                del inside[event.place]
+                del inside[event.location]
             elif event.kind == "failed":
                 visit.error, visit.cause, visit.failures = event.error, event.cause, visit.failures + 1
     return found

@@ -95,7 +95,7 @@ def _check_exists(waitpoints: "Waitpoints", token: str) -> None:
     from waitpoints_client.errors import NotFoundError
 
     try:
-        waitpoints._send(calls.get(token))  # without its output, which can be large
+        waitpoints.send(calls.get(token))  # without its output, which can be large
     except NotFoundError as error:
         raise CommandProblem(f"{error}: {token}") from None
 

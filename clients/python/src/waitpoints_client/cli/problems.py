@@ -8,12 +8,11 @@ from contextlib import contextmanager
 
 import typer
 
+from waitpoints_client import local_stacks
 from waitpoints_client.cli import show
 
 USAGE = 2
 """The exit status of a command whose arguments cannot be used."""
-SERVED: list[str] = []
-"""The URL of the local stack, if this command uses it."""
 
 
 class CommandProblem(Exception):
@@ -48,7 +47,7 @@ def confirm(question: str) -> None:
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if has_ended(error):
-        return f"The local stack at {SERVED[0]} has ended"
+        return f"The local stack at {_origin(error)} has ended"
     if isinstance(error, (CommandProblem, OSError, *_reported())) or _is_about_an_argument(error):
         aws_errors = sys.modules.get("waitpoints_client.ops.aws_errors")
         said = aws_errors.sentence(error) if aws_errors else str(error)
@@ -73,25 +72,28 @@ def _about_the_environment(error: Exception) -> str:
 
 
 def has_ended(error: Exception) -> bool:
-    """Whether the error is that the local stack has ended meanwhile."""
-    if not SERVED or not isinstance(error, (*_of_connections(),)):
-        return False
+    """Whether the error is that a local stack, which the environment does not name, has ended meanwhile."""
     import socket
     from urllib.parse import urlsplit
 
-    parts = urlsplit(SERVED[0])
+    found = urlsplit(_origin(error))
+    if found.hostname not in local_stacks.LOOPBACK or found.netloc == urlsplit(os.environ.get("WAITPOINTS_URL", "")).netloc:
+        return False
     try:
-        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5).close()
+        socket.create_connection((found.hostname, found.port or 80), timeout=5).close()
     except OSError:
         return True
     return False
 
 
-def _of_connections() -> Iterator[type[Exception]]:
-    if errors := sys.modules.get("waitpoints_client.errors"):
-        yield errors.APIConnectionError
-    if aws_errors := sys.modules.get("waitpoints_client.ops.aws_errors"):
-        yield from aws_errors.UNANSWERED
+def _origin(error: Exception) -> str:
+    """Return the scheme and host that did not answer, empty for another error."""
+    errors, aws_errors = (sys.modules.get(f"waitpoints_client.{name}") for name in ("errors", "ops.aws_errors"))
+    if errors and isinstance(error, errors.APIConnectionError):
+        return str(error.origin)
+    if aws_errors and isinstance(error, aws_errors.UNANSWERED):
+        return str(error.kwargs["endpoint_url"])
+    return ""
 
 
 def status_of(error: Exception) -> int:

@@ -24,7 +24,7 @@ def settle(waitpoints: "Waitpoints", call: "Call[Sent]", token: Callable[[Sent],
     A token that was settled is looked at for a person only: a program, which reads JSON, pays for no second request.
     """
     delivery_id = f"cli-{uuid.uuid4()}"
-    answer = waitpoints._send(replace(call, delivery_id=delivery_id))
+    answer = waitpoints.send(replace(call, delivery_id=delivery_id))
     if (token_id := token(answer)) and not (as_json and answer.settled):
         _note_what_ended_it(waitpoints, token_id, delivery_id)
     return answer
@@ -35,7 +35,7 @@ def _note_what_ended_it(waitpoints: "Waitpoints", token_id: str, delivery_id: st
     from waitpoints_client.errors import WaitpointsError
 
     try:
-        found = waitpoints._send(calls.get(token_id))  # without its output, which can be large
+        found = waitpoints.send(calls.get(token_id))  # without its output, which can be large
     except WaitpointsError:  # a public access token may complete, and not look
         return
     by = found.completed_by

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_client import local_stacks
-from waitpoints_client.cli.problems import SERVED, CommandProblem
+from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
@@ -46,7 +46,6 @@ def read_local_client(path: Path) -> "Waitpoints":
     from waitpoints_client import Waitpoints
 
     described = local_stacks.read(path)
-    SERVED[:] = [described["api_url"]]
     return Waitpoints(described["api_url"], described["api_key"])
 
 
@@ -58,9 +57,7 @@ def find_stack(name: str | None) -> "Deployed":
     if name is not None:
         return Deployed.named(name)
     if path := local_stacks.find():
-        described = local_stacks.read(path)
-        SERVED[:] = [described["endpoint_url"]]
-        return Deployed.local(described)
+        return Deployed.local(local_stacks.read(path))
     raise CommandProblem(
         "No stack: start one with `waitpoints up` or `make run`, or name one in your AWS account with --stack (with make, "
         f"STACK=name); no --stack is given, and {local_stacks.nowhere()}"
@@ -106,14 +103,11 @@ def find_named_file(named: str) -> Path:
 
 def read_local_stack(path: Path) -> "Deployed":
     """Return the stack that a file describes. Raises CommandProblem, and NotFound if it no longer runs."""
+    deployed = import_deployed()
     try:
-        described = local_stacks.read(path)
-        served = str(described["endpoint_url"])
+        return deployed.local(local_stacks.read(path))
     except (ValueError, KeyError, TypeError):
         raise CommandProblem(f"{path} does not describe a local stack", 2) from None
-    deployed = import_deployed()
-    SERVED[:] = [served]
-    return deployed.local(described)
 
 
 def import_deployed() -> "type[Deployed]":
