@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from waitpoints import json_text
-from waitpoints.token import Token, present
+from waitpoints.json_text import present
+from waitpoints.token import Token
 
 MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
 MAX_EMAIL = 254  # characters

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
 from waitpoints.errors import TryAgain
-from waitpoints.ports import TokenStore
-from waitpoints.resuming import Clock, Resuming
+from waitpoints.ports import Clock, TokenStore
+from waitpoints.resuming import Resuming
 from waitpoints.token import Answer, Completed, Origin, Output, Token
 
 _SPARE_ATTEMPTS = 5  # each further one means that another person has just answered

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
-from waitpoints.token import Verification, cut, present
+from waitpoints.json_text import present
+from waitpoints.token import Verification, cut
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"

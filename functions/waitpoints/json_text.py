@@ -6,7 +6,7 @@ execution unchanged. RFC 8259 defines what is valid: NaN and Infinity are not.
 
 import gc
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
@@ -69,6 +69,16 @@ def dumps(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"))
     return text
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value. Items and answers leave out the others."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def object_of(members: Mapping[str, str]) -> str:
+    """Return the JSON text of an object. Each member's value is a JSON text and stays as it is, digit for digit."""
+    return f"{{{','.join(f'"{name}":{text}' for name, text in members.items())}}}"
 
 
 def with_member(text: str, name: str, value: str) -> str:

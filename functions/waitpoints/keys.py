@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, TryAgain
 from waitpoints.ids import new_id
-from waitpoints.ports import TokenStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, TokenStore
 from waitpoints.token import IdempotencyKey, KeyHolder, Origin, Outcome, Token, TokenError, Unchecked
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from waitpoints.json_text import present
+
 
 class Channel(StrEnum):
     EMAIL = "email"
@@ -33,7 +35,7 @@ class Notify:
     def members(self) -> dict[str, Any]:
         """Return it as the table and the API have it."""
         email = list(self.email) if isinstance(self.email, tuple) else self.email or None
-        return _given(email=email, slack=self.slack, teams=self.teams)
+        return present({"email": email, "slack": self.slack, "teams": self.teams})
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
@@ -62,8 +64,8 @@ class NoticeRecord:
     def members(self) -> dict[str, Any]:
         """Return it as the table has it."""
         reminded, notified_last = self.reminded or None, self.notified_last or None
-        state = {"shows": self.shows, "refused": self.refused}
-        return _given(at=self.at, ref=self.ref, reminded=reminded, notifiedLast=notified_last, **state)
+        named = {"at": self.at, "ref": self.ref, "reminded": reminded, "notifiedLast": notified_last}
+        return present({**named, "shows": self.shows, "refused": self.refused})
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
@@ -76,8 +78,3 @@ class NoticeRecord:
             members.get("shows"),
             members.get("refused"),
         )
-
-
-def _given(**members: Any) -> dict[str, Any]:
-    """Leave out what has no value. `token.present` does the same, but a token has notices."""
-    return {name: value for name, value in members.items() if value is not None}

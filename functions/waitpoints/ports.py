@@ -3,7 +3,7 @@
 `aws.outputs` has none: the core uses it directly, and tests replace the bucket below it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +30,9 @@ from waitpoints.waiter_result import Failure, Success
 if TYPE_CHECKING:
     from waitpoints.listing import Filter, ReadRange
     from waitpoints.notices import NoticeRecord
+
+Clock = Callable[[], int]
+"""Now, in epoch milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

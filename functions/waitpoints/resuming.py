@@ -15,12 +15,9 @@ from waitpoints import telemetry
 from waitpoints.aws import throttling
 from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.ports import Resumer, Resumers, TokenStore
+from waitpoints.ports import Clock, Resumer, Resumers, TokenStore
 from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
-
-Clock = Callable[[], int]
-"""Now, in epoch milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

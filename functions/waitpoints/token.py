@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, assert_never
 
+from waitpoints.json_text import present
+
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
 
@@ -16,11 +18,6 @@ NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 ORIGIN_TEXT = 256  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def present(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that have a value. Items and answers leave out the others."""
-    return {name: value for name, value in members.items() if value is not None}
 
 
 class Status(StrEnum):

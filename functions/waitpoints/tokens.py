@@ -9,8 +9,8 @@ from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
-from waitpoints.ports import TokenStore
-from waitpoints.resuming import Clock, NotResumed, Resuming
+from waitpoints.ports import Clock, TokenStore
+from waitpoints.resuming import NotResumed, Resuming
 from waitpoints.token import (
     MAX_WAITERS,
     PAGES,

@@ -7,20 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from waitpoints.token import (
-    Completed,
-    Failed,
-    Origin,
-    Outcome,
-    Output,
-    Source,
-    TimedOut,
-    Token,
-    TokenError,
-    Waiter,
-    iso,
-    present,
-)
+from waitpoints.json_text import present
+from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from waitpoints.access.api_keys import NamedKey
-from waitpoints.token import iso, present
+from waitpoints.json_text import present
+from waitpoints.token import iso
 
 
 def listed(key: NamedKey, used_at: int | None = None) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso, present
+from waitpoints.json_text import present
+from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:

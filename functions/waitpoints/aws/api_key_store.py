@@ -18,7 +18,7 @@ from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.failures import AWS_FAILURES
 from waitpoints.aws.items import Item, plain, primary_key, wire_values
 from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
-from waitpoints.token import present
+from waitpoints.json_text import present
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

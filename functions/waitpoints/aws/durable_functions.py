@@ -22,7 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.aws.error_codes import classified, error_name
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.token import ReplyKind, present
+from waitpoints.json_text import present
+from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure, Success
 
 _GONE = {"CallbackTimeoutException", "ResourceNotFoundException"}

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import plain, primary_key, wire_values
 from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.token import Verification, present
+from waitpoints.json_text import present
+from waitpoints.token import Verification
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
+from waitpoints.json_text import present
 from waitpoints.token import (
     PAGES,
     Answer,
@@ -52,7 +53,6 @@ from waitpoints.token import (
     Verification,
     Waiter,
     WaiterKind,
-    present,
 )
 
 if TYPE_CHECKING:

@@ -53,6 +53,7 @@ from waitpoints.aws.items import (
     wire_values,
 )
 from waitpoints.errors import TokenNotFound
+from waitpoints.json_text import present
 from waitpoints.token import (
     MAX_WAITERS,
     Answer,
@@ -71,7 +72,6 @@ from waitpoints.token import (
     Token,
     Unchecked,
     Waiter,
-    present,
 )
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from enum import StrEnum
 
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound
-from waitpoints.ports import DoctorStore, TokenStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, DoctorStore, TokenStore
 from waitpoints.timers.due import Waking
 from waitpoints.token import Attachment
 from waitpoints.tokens import Tokens

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from waitpoints.doctor.overdue import Overdue
 from waitpoints.doctor.repair import Finished, Finishing, Undone
-from waitpoints.ports import DoctorStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, DoctorStore
 from waitpoints.scan_state import Place, Progress, Read, Waiting, oldest
 from waitpoints.token import Attachment
 

@@ -22,8 +22,7 @@ from waitpoints.aws.event_bus import EventBus, NotPut
 from waitpoints.aws.items import plain, token_from
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused, TokenNotFound
 from waitpoints.event import Event
-from waitpoints.ports import TokenStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, TokenStore
 from waitpoints.stream import unreadable
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import DocumentKind, Token

@@ -12,8 +12,7 @@ from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
-from waitpoints.ports import NoticeQueue
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, NoticeQueue
 from waitpoints.stream import unreadable
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from waitpoints import json_text
 from waitpoints.event import Event
-from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso, present
+from waitpoints.json_text import present
+from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso
 from waitpoints.waiter_result import completed_by, outcome_error
 
 

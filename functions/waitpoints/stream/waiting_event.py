@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from waitpoints import approvers, json_text
 from waitpoints.answers import answers_text
 from waitpoints.event import Event
-from waitpoints.token import Answer, Completed, Token, iso, present
+from waitpoints.json_text import present
+from waitpoints.token import Answer, Completed, Token, iso
 
 ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
 from waitpoints.errors import NotMovedYet, OutsideTag, TryAgain
-from waitpoints.ports import Timer, TimerQueue, TokenStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, Timer, TimerQueue, TokenStore
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
 

@@ -15,8 +15,7 @@ from itertools import batched
 
 from waitpoints import telemetry
 from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Cursor, DueIndex, Timer, TimerQueue
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, Cursor, DueIndex, Timer, TimerQueue
 
 AHEAD = 180_000  # milliseconds: EventBridge Scheduler may be a minute late, and a round may fail
 SLICE = 1000  # entries of one shard. A slice is bounded by entries, as 100,000 tokens may be due at one instant

@@ -17,20 +17,9 @@ from tests.support.in_process.fakes.waits import THROTTLED
 from tests.support.in_process.template import Context
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import answer_map, token_item, wire
+from waitpoints.json_text import present
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, Announcer
-from waitpoints.token import (
-    Answer,
-    Completed,
-    Document,
-    DocumentKind,
-    NewToken,
-    Output,
-    TimedOut,
-    Token,
-    Unchecked,
-    Waiter,
-    present,
-)
+from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, TimedOut, Token, Unchecked, Waiter
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")

@@ -3,7 +3,8 @@
 from typing import Any
 
 from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.token import iso, present
+from waitpoints.json_text import present
+from waitpoints.token import iso
 
 
 def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:

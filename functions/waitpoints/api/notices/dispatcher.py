@@ -17,8 +17,7 @@ from waitpoints.api.page.definition import Page
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound
 from waitpoints.notices import Channel, NoticeRecord, Notify
-from waitpoints.ports import NoticeStore
-from waitpoints.resuming import Clock
+from waitpoints.ports import Clock, NoticeStore
 from waitpoints.token import Token
 from waitpoints.tokens import Tokens
 

@@ -17,7 +17,7 @@ from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Problem
-from waitpoints.token import present
+from waitpoints.json_text import present
 from waitpoints.unknown_names import unknown
 
 PREFIX = "field."
