@@ -9,12 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
-from waitpoints.errors import TryAgain
+from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resuming import Resuming
 from waitpoints.token import Answer, Completed, Origin, Output, Token
-
-_SPARE_ATTEMPTS = 5  # each further one means that another person has just answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,12 @@ class Decisions:
         self._resuming = resuming
         self._clock = clock
 
-    def answer(self, token: Token, people: int, choice: Choice, origin: Origin, make_output: MakeOutput) -> Recorded | TooLate:
-        """Record what one of `people` chose on the page of `token`, which was just read. Settles it if that decides.
+    def answer(self, token: Token, choice: Choice, origin: Origin, make_output: MakeOutput) -> Recorded | TooLate:
+        """Record what a person chose on the page of `token`, which was just read. Settles it if that decides.
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
         """
-        for _ in range(people + _SPARE_ATTEMPTS):
+        for _ in attempts("Other people answer at the same moment. Send the same answer again"):
             now = self._clock()
             as_of_now = replace(token, outcome=token.outcome_at(now))  # a due token has ended, even before that is stored
             if standing := token.answer_of(choice.approver):
@@ -79,4 +77,4 @@ class Decisions:
                     telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
                     self._resuming.resume_fast(token)
                 return Recorded(token, answer, is_this=True)
-        raise TryAgain("Other people answer at the same moment. Send the same answer again")
+        raise AssertionError("the last attempt raises")

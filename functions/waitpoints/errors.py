@@ -47,6 +47,10 @@ The message of a WaitpointsError says in one sentence what is wrong and what is 
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
 
+from collections.abc import Iterator
+
+MOST_ATTEMPTS = 25  # more than a page has approvers, who may all answer at once
+
 
 class WaitpointsError(Exception):
     """A rejected request. The message is for the caller."""
@@ -235,6 +239,12 @@ class WrittenLater(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("A later version of this stack made the waitpoint. Send the same request again")
+
+
+def attempts(reason: str) -> Iterator[int]:
+    """Number the attempts at a write that holds only if nothing has changed since a read. Raises TryAgain after the last."""
+    yield from range(MOST_ATTEMPTS)
+    raise TryAgain(reason)
 
 
 class TimersNotStarted(Exception):

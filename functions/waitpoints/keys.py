@@ -7,13 +7,11 @@ finds it (invariant 5). A kept completion is in no list and ends with its key, u
 from dataclasses import dataclass
 
 from waitpoints import telemetry
-from waitpoints.errors import TokenNotFound, TryAgain
+from waitpoints.errors import TokenNotFound, attempts
 from waitpoints.ids import new_id
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.token import IdempotencyKey, KeyHolder, Origin, Outcome, Token, TokenError, Unchecked
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
-
-_ATTEMPTS = 10  # each further attempt means that another request has just taken the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Keys:
         now = self._clock()
         holder = self._store.find_key_holder(key)
         new = new_id(now)
-        for _ in range(_ATTEMPTS):
+        for _ in attempts("Other requests with this key came at the same moment. Send the same request again"):
             if holder:
                 completion = self._complete_holder(holder, result, origin, checked, now)
                 if completion is not None:
@@ -87,7 +85,7 @@ class Keys:
                 telemetry.note(tokenId=kept.id, kept=True)
                 telemetry.count("CompletionsKept")
                 return KeyCompletion(Kept(), kept.id)
-        raise TryAgain("Other requests with this key came at the same moment. Send the same request again")
+        raise AssertionError("the last attempt raises")
 
     def _complete_holder(
         self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, now: int

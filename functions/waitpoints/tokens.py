@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
+from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooManyWaiters, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock, TokenStore
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from waitpoints.listing import ListQuery, Slice
 
 
-_ATTEMPTS = 3  # each further one means that a function whose clock is behind has just moved the deadline of a due token
+# A function whose clock is behind has just moved the deadline of a due token.
 _MOVED = "The token's timeout is changed at the same moment. Send the same request again"
 
 
@@ -151,11 +151,11 @@ class Tokens:
         known to have such rules; one that is known to have ended takes no call. Raises TokenNotFound, and OutsideTag if the
         token, in whatever state, lacks the tag `within`: that changes nothing.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in attempts(_MOVED):
             completion = self._complete(token_id, result, origin, unchecked, within)
             if completion is not None:
                 return completion
-        raise TryAgain(_MOVED)
+        raise AssertionError("the last attempt raises")
 
     def _complete(
         self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked, within: str | None
@@ -212,10 +212,9 @@ class Tokens:
 
         Raises TokenNotFound or TooManyWaiters, and CannotResume or CannotResumeNow if it could not be resumed at once.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in attempts(_MOVED):
             if self._wait(token_id, waiter):
                 return
-        raise TryAgain(_MOVED)
 
     def _wait(self, token_id: str, waiter: Waiter) -> bool:
         """Try once. Returns False if the token's deadline was moved meanwhile."""

@@ -59,7 +59,7 @@ class TestTwentyPeopleAtTheSameMoment:
         def answer(number: int) -> Recorded | TooLate:
             choice = Choice(f"person {number}", ("yes", "no")[number % 2], "{}", needs)
             start.wait()
-            return services.decisions.answer(read, PEOPLE, choice, Origin(source=Source.CALLBACK), decided_text)
+            return services.decisions.answer(read, choice, Origin(source=Source.CALLBACK), decided_text)
 
         results = list(pool.map(answer, range(PEOPLE)))
         token = services.store.get(token_id)

@@ -180,7 +180,7 @@ class TestOnDynamoDb:
         def fail(**_: Any) -> None:
             raise ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
 
-        monkeypatch.setattr(index._client, "update_item", fail)
+        monkeypatch.setattr(index._table.client, "update_item", fail)
         with pytest.raises(ReadTimeoutError):
             index.move_cursor(0, Cursor(), Cursor(START))
 
@@ -188,7 +188,7 @@ class TestOnDynamoDb:
 def answer_at_most(index: DueIndex, monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
     """Have DynamoDB read at most that many keys of a request. Returns how many each request asks for."""
     asked: list[int] = []
-    ask: Callable[..., Any] = index._client.batch_get_item
+    ask: Callable[..., Any] = index._table.client.batch_get_item
 
     def answer(RequestItems: dict[str, Any]) -> Any:
         [(table, wanted)] = RequestItems.items()
@@ -199,5 +199,5 @@ def answer_at_most(index: DueIndex, monkeypatch: pytest.MonkeyPatch, most: int) 
             return {"Responses": {}, "UnprocessedKeys": left}
         return {**ask(RequestItems={table: {**wanted, "Keys": keys[:most]}}), "UnprocessedKeys": left}
 
-    monkeypatch.setattr(index._client, "batch_get_item", answer)
+    monkeypatch.setattr(index._table.client, "batch_get_item", answer)
     return asked

@@ -744,7 +744,7 @@ class TestKeepLonger:
 
     def expiries(self, table: Store, token: Token, key: IdempotencyKey | None = None) -> dict[str, int | None]:
         """When each item beside a token expires, and that of its key, in seconds after the retention of START."""
-        client, name = boto3.client("dynamodb"), table._table
+        client, name = boto3.client("dynamodb"), table._table.name
         asked = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": token.id}}}
         found = client.query(TableName=name, **asked)["Items"]
         if key:
@@ -787,7 +787,7 @@ class TestKeepLonger:
     def test_brings_nothing_back(self, table: Store) -> None:
         """An item that TTL has deleted stays away: it would have neither its text nor an end."""
         token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
-        table._client.delete_item(TableName=table._table, Key=primary_key(token.id, "page"))
+        boto3.client("dynamodb").delete_item(TableName=table._table.name, Key=primary_key(token.id, "page"))
         for until in (None, START + 120_000):
             table.keep_longer(token, until)
         assert self.expiries(table, token) == {}
@@ -795,8 +795,8 @@ class TestKeepLonger:
     def test_leaves_to_the_doctor_what_expires_no_more(self, table: Store) -> None:
         token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
         table.keep_longer(token, None)
-        items = table._client.query(
-            TableName=table._table,
+        items = boto3.client("dynamodb").query(
+            TableName=table._table.name,
             KeyConditionExpression="id = :id",
             ExpressionAttributeValues={":id": {"S": token.id}},
         )["Items"]

@@ -29,7 +29,7 @@ def fill(store: AnyApiKeyStore, keys: list[NamedKey]) -> None:
         store.keys = {key.name: key for key in keys}
         return
     item = {**primary_key("keys", "named"), "keys": wire({key.name: api_key_store._map(key) for key in keys})}
-    store._client.put_item(TableName=store._table, Item=item)
+    store._table.client.put_item(TableName=store._table.name, Item=item)
 
 
 def names(store: AnyApiKeyStore) -> list[str]:

@@ -12,22 +12,24 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from waitpoints import telemetry
 from waitpoints.access.api_keys import MOST, NamedKey, Scope
 from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.failures import AWS_FAILURES
 from waitpoints.aws.items import Item, plain, primary_key, wire_values
-from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
+from waitpoints.aws.table import IfAbsent, Table, Updated
+from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, attempts
 from waitpoints.json_text import present
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-PARTITION, ITEM, KEYS = "keys", "named", "keys"
+KEYS, KEYS_ITEM = "keys", primary_key("keys", "named")
 USED = "keys used"
 USED_KEPT = 400 * 86_400  # seconds, after the last use
 USED_KEPT_EXPIRED = 30 * 86_400  # seconds, after the key expires
-TRIES = 20
 TOO_LARGE = "Item size"  # "… to update has exceeded the maximum allowed size": of an item over 400 KB
 
 IS_MADE = "attribute_exists(#keys)"
@@ -44,13 +46,10 @@ class ApiKeyStore:
     """`read` reads consistently. Simultaneous makes and revocations of different keys do not disturb each other."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._client = client
-        self._table = table_name
+        self._table = Table(client, table_name)
 
     def read(self) -> Sequence[NamedKey]:
-        key = primary_key(PARTITION, ITEM)
-        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return list(_named_keys(found).values())
+        return list(_named_keys(self._table.get(KEYS_ITEM)).values())
 
     def note_used(self, key: NamedKey, now: int) -> None:
         """Failures are only logged: they must not fail the request."""
@@ -58,12 +57,7 @@ class ApiKeyStore:
         if key.expires_at is not None:
             kept_until = min(kept_until, key.expires_at // 1000 + USED_KEPT_EXPIRED)
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=primary_key(USED, key.digest),
-                UpdateExpression="SET usedAt = :now, expiresAt = :keptUntil",
-                ExpressionAttributeValues=wire_values(now=now, keptUntil=kept_until),
-            )
+            self._table.update(primary_key(USED, key.digest), {"usedAt": now, "expiresAt": kept_until})
         except AWS_FAILURES as error:
             telemetry.logger.warning(
                 "Use of a key not noted", key=key.name, error=type(error).__name__, awsCode=error_code(error)
@@ -75,60 +69,38 @@ class ApiKeyStore:
         Each try that fails means that another key was made or revoked meanwhile, or that the first one makes the item.
         """
         expired: str | None = None
-        for _ in range(TRIES):
+        for _ in attempts("Too many keys are made at once: send the same request again"):
             held = self._try_to_add(key, now, expired)
             if held is None or held.get(key.name) == key:  # the latter: boto3 repeated a call whose answer was lost
                 return
             expired = _replaceable(held, key.name, now)
-        raise TryAgain("Too many keys are made at once: send the same request again")
 
     def _try_to_add(self, key: NamedKey, now: int, expired: str | None) -> Mapping[str, NamedKey] | None:
         """Add a key, in the place of an expired one if it is named. Returns None, or the keys that were in the way."""
-        names, values = {"#keys": KEYS, "#name": key.name}, {"key": _map(key), "now": now}
-        update, condition = "SET #keys.#name = :key", MAY_ADD
-        if expired is None:
-            values |= {"most": MOST}
-        else:
-            names |= {"#other": expired}
-            update, condition = f"{update} REMOVE #keys.#other", MAY_REPLACE
+        changes: dict[tuple[str, ...], Any] = {(KEYS, key.name): _map(key)}
+        if expired is not None:
+            changes[KEYS, expired] = None
+        names, condition = {"name": key.name, "other": expired or ""}, MAY_REPLACE if expired else MAY_ADD
         try:
-            self._update(update, condition, names, values)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            refused: Any = error.response
-            if "Item" not in refused:
-                self._update("SET #keys = if_not_exists(#keys, :none)", None, {"#keys": KEYS}, {"none": {}})
-            return _named_keys(refused.get("Item"))
-        except self._client.exceptions.ClientError as error:
+            result = self._table.update(KEYS_ITEM, changes, condition, names=names, now=now, most=MOST)
+        except ClientError as error:
             if error_code(error) == "ValidationException" and TOO_LARGE in str(error):
                 raise TooManyApiKeys from None
             raise
-        return None
+        if isinstance(result, Updated):
+            return None
+        if not result.item:
+            self._table.update(KEYS_ITEM, {KEYS: IfAbsent({})})
+        return _named_keys(result.item)
 
     def remove(self, name: str) -> bool:
         """Take a key away. Returns whether there was one. TTL removes when it was last used."""
-        try:
-            self._update("REMOVE #keys.#name", EXISTS, {"#keys": KEYS, "#name": name}, {})
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-    def _update(self, update: str, condition: str | None, names: dict[str, str], values: dict[str, Any]) -> None:
-        """Change the item of all keys. The error of a condition that does not hold has the item."""
-        arguments: dict[str, Any] = {"ExpressionAttributeValues": wire_values(**values)} if values else {}
-        if condition:
-            arguments |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        self._client.update_item(
-            TableName=self._table,
-            Key=primary_key(PARTITION, ITEM),
-            UpdateExpression=update,
-            ExpressionAttributeNames=names,
-            **arguments,
-        )
+        return isinstance(self._table.update(KEYS_ITEM, {(KEYS, name): None}, EXISTS, names={"name": name}), Updated)
 
     def read_used(self) -> Mapping[str, int]:
         """Return when each key was last used, by its digest, also of keys that were taken away. TTL removes the oldest."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
+        pages = self._table.client.get_paginator("query").paginate(
+            TableName=self._table.name,
             KeyConditionExpression="id = :used",
             ExpressionAttributeValues=wire_values(used=USED),
             ConsistentRead=True,
@@ -154,7 +126,7 @@ def _map(key: NamedKey) -> dict[str, Any]:
 
 
 def _named_keys(item: Item | None) -> dict[str, NamedKey]:
-    return {name: _named_key(name, stored) for name, stored in plain(item)[KEYS].items()} if item else {}
+    return {name: _named_key(name, stored) for name, stored in item[KEYS].items()} if item else {}
 
 
 def _named_key(name: str, stored: Mapping[str, Any]) -> NamedKey:

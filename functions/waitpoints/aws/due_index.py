@@ -8,10 +8,8 @@ due in more than 15 minutes, or has a message of its own, and no cursor is more 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from waitpoints.aws.error_codes import error_code
-from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, StoredStatus, plain, primary_key, wire, wire_values
+from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, StoredStatus, plain, primary_key, wire
+from waitpoints.aws.table import Table, Updated
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 INDEX = "due"
 IS_FIRST = "attribute_not_exists(id)"
 IS_AS_READ = "wakeAt = :wakeAtAsRead AND #after = :afterAsRead"
-_AFTER = {"#after": "after"}
 
 
 class DueIndex:
@@ -32,24 +29,17 @@ class DueIndex:
 
     def __init__(self, client: "DynamoDBClient", table_name: str, cursors: str = CURSORS) -> None:
         """`cursors` is the id of the cursors: the timers' rounds and the doctor's have their own."""
-        self._client = client
-        self._table = table_name
+        self._table = Table(client, table_name)
         self._cursors = cursors
 
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
         """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
         begin: dict[str, Any] = {"ExclusiveStartKey": _index_key(shard, start)} if start.after else {}
-        answer = self._client.query(
-            TableName=self._table,
-            IndexName=INDEX,
-            KeyConditionExpression="listShard = :shard AND wakeAt BETWEEN :first AND :until",
-            ExpressionAttributeValues=wire_values(shard=str(shard), first=start.wake_at, until=until),
-            Limit=limit,
-            **begin,
-        )
-        found = [Timer(item["id"], item["wakeAt"]) for item in map(plain, answer["Items"])]
-        last = plain(answer.get("LastEvaluatedKey", {}))
-        return found, Cursor(last["wakeAt"], last["id"]) if last else Cursor(until + 1)
+        condition = "listShard = :shard AND wakeAt BETWEEN :first AND :until"
+        values = {"shard": str(shard), "first": start.wake_at, "until": until}
+        found = self._table.query(condition, values, INDEX, Limit=limit, **begin)
+        end = Cursor(found.last["wakeAt"], found.last["id"]) if found.last else Cursor(until + 1)
+        return [Timer(item["id"], item["wakeAt"]) for item in found.items], end
 
     def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
         """Read eventually consistently, at half the price: a token that has ended may be returned, which is harmless."""
@@ -61,11 +51,11 @@ class DueIndex:
                 "ProjectionExpression": "id, #status",
                 "ExpressionAttributeNames": {"#status": "status"},
             }
-            answer = self._client.batch_get_item(RequestItems={self._table: wanted})
-            items = map(plain, answer["Responses"].get(self._table, []))
+            answer = self._table.client.batch_get_item(RequestItems={self._table.name: wanted})
+            items = map(plain, answer["Responses"].get(self._table.name, []))
             waiting |= {item["id"] for item in items if item.get("status") == StoredStatus.WAITING}
             unprocessed = answer["UnprocessedKeys"]  # if the items are large, or throttled
-            left = unprocessed[self._table]["Keys"] if self._table in unprocessed else []
+            left = unprocessed[self._table.name]["Keys"] if self._table.name in unprocessed else []
             if len(left) == len(keys):
                 raise TimersNotStarted(f"{len(left)} keys were not read")
             keys = list(left)
@@ -73,37 +63,17 @@ class DueIndex:
 
     def cursors(self) -> list[Cursor]:
         """Return every shard's cursor, read consistently. That of a new stack is at 0, so what is copied into it is found."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="id = :cursors",
-            ExpressionAttributeValues=wire_values(cursors=self._cursors),
-            ConsistentRead=True,
-        )
-        found = {item["item"]: Cursor(item["wakeAt"], item["after"]) for item in map(plain, answer["Items"])}
+        items = self._table.query("id = :cursors", {"cursors": self._cursors}).items
+        found = {item["item"]: Cursor(item["wakeAt"], item["after"]) for item in items}
         return [found.get(str(shard), Cursor()) for shard in range(self.shards)]
 
     def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
         """Move a shard's cursor. Returns False if it is not at `start`, but True if this call moved it and lost the answer."""
-        condition, values = IS_AS_READ, {"wakeAtAsRead": start.wake_at, "afterAsRead": start.after}
-        if start == Cursor():
-            condition, values = IS_FIRST, {}
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=primary_key(self._cursors, str(shard)),
-                UpdateExpression="SET wakeAt = :wakeAt, #after = :after",
-                ConditionExpression=condition,
-                ExpressionAttributeNames=_AFTER,
-                ExpressionAttributeValues=wire_values(wakeAt=end.wake_at, after=end.after, **values),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            response: Any = error.response
-            found = plain(response.get("Item", {}))
-            return found.get("wakeAt") == end.wake_at and found.get("after") == end.after
-        return True
+        condition = IS_FIRST if start == Cursor() else IS_AS_READ
+        moved = {"wakeAt": end.wake_at, "after": end.after}
+        key = primary_key(self._cursors, str(shard))
+        result = self._table.update(key, moved, condition, wakeAtAsRead=start.wake_at, afterAsRead=start.after)
+        return isinstance(result, Updated) or moved.items() <= result.item.items()
 
 
 def _index_key(shard: int, cursor: Cursor) -> dict[str, Any]:

@@ -8,7 +8,8 @@ The item has no expiry: the doctor deletes it after its token, wherever the toke
 
 from typing import TYPE_CHECKING, Any
 
-from waitpoints.aws.items import NOTICES, primary_key, wire_values
+from waitpoints.aws.items import NOTICES, primary_key
+from waitpoints.aws.table import Changes, Table, Updated
 from waitpoints.notices import NoticeRecord
 from waitpoints.token import Token
 
@@ -27,49 +28,32 @@ IS_FREE = f"{IS_UNCLAIMED} OR {CLAIM_HAS_ENDED}"
 
 class NoticeStore:
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._client = client
-        self._table = table_name
+        self._table = Table(client, table_name)
 
     def claim(self, token: Token, now: int) -> int | None:
         until = now + CLAIMED_FOR
-        update = "SET claimedUntil = :until, tokenId = :tokenId, createdAt = :createdAt"
-        values = {"until": until, "tokenId": token.id, "createdAt": token.created_at, "now": now}
-        return until if self._update(token.id, update, IS_FREE, {}, **values) else None
+        changes = {"claimedUntil": until, "tokenId": token.id, "createdAt": token.created_at}
+        return until if self._update(token.id, changes, IS_FREE, now=now) else None
 
     def record(self, token_id: str, target: str, record: NoticeRecord) -> bool:
         """Whoever has the claim by now: what was sent is never forgotten."""
-        return self._update(token_id, "SET #target = :record", IS_THERE, {"#target": target}, record=record.members())
+        return self._update(token_id, {target: record.members()}, IS_THERE)
 
     def free(self, token_id: str, claim: int) -> None:
-        self._update(token_id, "REMOVE claimedUntil", IS_OWN_CLAIM, {}, claim=claim)
+        self._update(token_id, {"claimedUntil": None}, IS_OWN_CLAIM, claim=claim)
 
     def ask_again(self, token: Token) -> None:
         """A target that has got nothing is asked as if for the first time, unless the token has ended.
 
         Of another, the next look sends what is missing.
         """
-        names, gone = {}, []
-        for number, (target, record) in enumerate(token.notices.items()):
+        gone: dict[Any, None] = {}
+        for target, record in token.notices.items():
             if record.refused is None or (record.ref is None and token.outcome is not None):
                 continue
-            names[f"#{number}"] = target
-            gone += [f"#{number}"] if record.ref is None else [f"#{number}.refused", f"#{number}.shows"]
+            gone |= {target: None} if record.ref is None else {(target, "refused"): None, (target, "shows"): None}
         if gone:
-            self._update(token.id, f"REMOVE {', '.join(gone)}", IS_THERE, names)
+            self._update(token.id, gone, IS_THERE)
 
-    def _update(self, token_id: str, update: str, condition: str, names: dict[str, str], **values: object) -> bool:
-        """Change the item. Returns False if the condition does not hold."""
-        arguments: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}  # DynamoDB rejects an empty map
-        if values:
-            arguments |= {"ExpressionAttributeValues": wire_values(**values)}
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=primary_key(token_id, NOTICES),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                **arguments,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+    def _update(self, token_id: str, changes: Changes, condition: str, **values: Any) -> bool:
+        return isinstance(self._table.update(primary_key(token_id, NOTICES), changes, condition, **values), Updated)

@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
-from waitpoints.errors import NotMovedYet, OutsideTag, TryAgain
+from waitpoints.errors import NotMovedYet, OutsideTag, attempts
 from waitpoints.ports import Clock, Timer, TimerQueue, TokenStore
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
 
 PATIENCE = 60_000  # milliseconds from sending a message to the write of the instant that it names: no function runs so long
-_ATTEMPTS = 10  # each further attempt means that another function has just changed the token's instants
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Waking:
 
         Raises NotMovedYet if a message names an instant that the token may yet get.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in attempts("Other functions change the timeout of this token at the same moment"):
             token = self._tokens.expire(token_id)
             if token is None:
                 return
@@ -68,7 +67,6 @@ class Waking:
                 raise NotMovedYet
             if self._look_later(token, now):
                 return
-        raise TryAgain("Other functions change the timeout of this token at the same moment")
 
     def move_deadline(self, token_id: str, timeout_at: int | None, within: str | None = None) -> bool:
         """Give a waiting token another timeout, or none. Returns False if it has ended or is due.
@@ -77,7 +75,7 @@ class Waking:
         What is stored beside it is first kept longer, so it is never gone while the token waits, wherever this ends. That is
         no transaction: a callback to a token in a transaction would fail.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in attempts("Other requests change the timeout of this token at the same moment"):
             token = self._tokens.find(token_id)
             if within is not None and within not in token.tags:
                 raise OutsideTag("create", within)
@@ -90,7 +88,7 @@ class Waking:
                 self._queue.send(Timer(token_id, wake_at), now, names_instant=True)
             if self._store.move_deadline(token, timeout_at, wake_at, now):
                 return True
-        raise TryAgain("Other requests change the timeout of this token at the same moment")
+        raise AssertionError("the last attempt raises")
 
     def _look_later(self, token: Token, now: int) -> bool:
         """Have a waiting token looked at again. Returns False if its instants have changed since it was read."""

@@ -398,7 +398,7 @@ class Aws:
     def forget(self) -> None:
         """Clear the functions' caches, as a cold start does."""
         _forget_all_but_clients()
-        services.store._pause = nothing
+        services.store._table._pause = nothing
 
     def secret(self, logical_id: str) -> str:
         """The current value of a secret of the template."""

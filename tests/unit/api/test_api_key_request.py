@@ -6,7 +6,8 @@ import pytest
 
 from waitpoints.access.api_keys import MOST, NamedKey, Scope
 from waitpoints.api import api_key_request
-from waitpoints.aws.api_key_store import ITEM, KEYS, PARTITION, _map
+from waitpoints.aws.api_key_store import KEYS, KEYS_ITEM, _map
+from waitpoints.aws.items import plain
 from waitpoints.errors import InvalidApiKey, InvalidRequest
 
 NOW, DAY = 1_700_000_000_000, 86_400_000
@@ -138,4 +139,4 @@ def test_as_many_keys_as_a_stack_holds_fit_into_an_item() -> None:
     assert len("".join(texts).encode()) == api_key_request.MAX_BYTES
     largest = parse(name="x" * 64, scopes=texts, expiresIn="3650d")
     keys = {f"{number:03}{largest.name[3:]}": _map(largest) for number in range(MOST)}
-    assert size({"id": PARTITION, "item": ITEM, KEYS: keys}) < 400 * 1024
+    assert size({**plain(KEYS_ITEM), KEYS: keys}) < 400 * 1024

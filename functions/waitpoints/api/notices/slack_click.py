@@ -138,7 +138,7 @@ def _record(click: Click, token: Token, page: Page, choice: Submission, sender: 
         return _not_asked(click, token, page, sender)
     assert page.approval is not None, "whoever is asked is among its approvers"
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    result = services.decisions.answer(token, len(page.approval.everybody()), chosen, sender, answers.decided_text)
+    result = services.decisions.answer(token, chosen, sender, answers.decided_text)
     if not isinstance(result, Recorded):
         return _too_late(click, replace(result.token, notices=token.notices), page, sender)
     _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)

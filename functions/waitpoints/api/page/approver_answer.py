@@ -70,8 +70,7 @@ def _record(request: Request, progress: Progress, choice: Submission, sender: Or
     person = progress.person
     assert person is not None, "the link names a person"
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    most = len(progress.approval.everybody())
-    result = services.decisions.answer(progress.token, most, chosen, sender, answers.decided_text)
+    result = services.decisions.answer(progress.token, chosen, sender, answers.decided_text)
     now = replace(progress, token=result.token)
     if not (isinstance(result, Recorded) and result.is_this):
         return _pass_over(request, now, sender)

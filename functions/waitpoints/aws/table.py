@@ -1,0 +1,204 @@
+"""One DynamoDB table: reads, and writes that may hold a condition.
+
+In a condition, `:name` is one of the write's `values`, of which those that it does not use are not sent, as DynamoDB requires.
+`#name` is the attribute of that name, unless `names` says another one.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.items import plain, wire_values
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retry, in seconds
+
+type Changes = Mapping[Any, Any]
+"""The new value of each attribute, or of what is at a path, a tuple of texts. None removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """`item` is the new one, or empty if the update does not return it."""
+
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The condition did not hold. `item` is the item as it is, or empty if there is none."""
+
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A new value that DynamoDB computes, of attributes and `values`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class IfAbsent:
+    """A new value that replaces no other."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What is added to a number or a set."""
+
+    value: Any
+
+
+class Table:
+    def __init__(self, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self.client = client
+        self.name = name
+        self._pause = pause
+
+    def get(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Read an item consistently."""
+        found = self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get("Item")
+        return plain(found) if found else None
+
+    def query(self, condition: str, values: Mapping[str, Any], index: str = "", **options: Any) -> "Found":
+        """Read one page of a partition, consistently unless it is an index's. `options` are the call's own."""
+        where = {"IndexName": index} if index else {"ConsistentRead": True}
+        expressions = f"{condition} {options.get('FilterExpression', '')}"
+        arguments = {**where, **options, **_placeholders(expressions, {}, values)}
+        answer = self.client.query(TableName=self.name, KeyConditionExpression=condition, **arguments)
+        return Found([plain(item) for item in answer["Items"]], plain(answer.get("LastEvaluatedKey", {})))
+
+    def put_request(self, item: Mapping[str, Any], condition: str = "", **values: Any) -> Any:
+        return {"TableName": self.name, "Item": item, **_conditional(condition), **_placeholders(condition, {}, values)}
+
+    def update_request(
+        self,
+        key: Mapping[str, Any],
+        changes: Changes,
+        condition: str = "",
+        *,
+        names: Mapping[str, str] = {},
+        **values: Any,
+    ) -> Any:
+        known, used = dict(names), dict(values)
+        clauses: dict[str, list[str]] = {}
+        for number, (path, change) in enumerate(changes.items()):
+            parts = [path] if isinstance(path, str) else path
+            named = {f"{number}_{level}" if level else f"{number}": part for level, part in enumerate(parts)}
+            clause, text = _clause(".".join(f"#{name}" for name in named), f":{number}", change)
+            clauses.setdefault(clause, []).append(text)
+            known |= named
+            used[str(number)] = getattr(change, "value", change)
+        update = " ".join(f"{clause} {', '.join(texts)}" for clause, texts in clauses.items())
+        arguments = {**_conditional(condition), **_placeholders(f"{update} {condition}", known, used)}
+        return {"TableName": self.name, "Key": key, "UpdateExpression": update, **arguments}
+
+    def update(
+        self,
+        key: Mapping[str, Any],
+        changes: Changes,
+        condition: str = "",
+        *,
+        returns: bool = False,
+        names: Mapping[str, str] = {},
+        **values: Any,
+    ) -> Updated | Refused:
+        """Change an item in one call; without a condition, also make it. `returns`: with the new item."""
+        request = self.update_request(key, changes, condition, names=names, **values)
+        try:
+            answer = self.client.update_item(**request, ReturnValues="ALL_NEW" if returns else "NONE")
+        except ClientError as error:
+            return _refused(error)
+        return Updated(plain(answer.get("Attributes", {})))
+
+    def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Updated | Refused:
+        try:
+            self.client.put_item(**self.put_request(item, condition, **values))
+        except ClientError as error:
+            return _refused(error)
+        return Updated({})
+
+    def delete(self, key: Mapping[str, Any], condition: str, **values: Any) -> bool:
+        """Delete an item. Returns whether the condition held."""
+        try:
+            self.client.delete_item(
+                TableName=self.name, Key=key, ConditionExpression=condition, **_placeholders(condition, {}, values)
+            )
+        except ClientError as error:
+            _refused(error)
+            return False
+        return True
+
+    def write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> Refused | None:
+        """Write all items or none. Refused if the condition on `first` does not hold.
+
+        DynamoDB cancels a transaction that conflicts with another one on the same item, as concurrent creates with one
+        key do. botocore does not retry that, so this method does.
+        """
+        for longest_pause in (*_PAUSES, None):
+            try:
+                self.client.transact_write_items(TransactItems=[first, *others])
+            except self.client.exceptions.TransactionCanceledException as error:
+                reasons: Any = error.response["CancellationReasons"]
+                if reasons[0]["Code"] == "ConditionalCheckFailed":
+                    return Refused(plain(reasons[0].get("Item", {})))
+                if longest_pause is None or not {reason["Code"] for reason in reasons} & _PASSING:
+                    raise
+                self._pause(random.uniform(0, longest_pause))  # noqa: S311 - jitter
+            else:
+                return None
+        raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The items of one page, and the key of the last one that was examined, which is empty at the partition's end."""
+
+    items: list[dict[str, Any]]
+    last: dict[str, Any]
+
+
+def _clause(path: str, value: str, change: Any) -> tuple[str, str]:
+    match change:
+        case None:
+            return "REMOVE", path
+        case Added():
+            return "ADD", f"{path} {value}"
+        case IfAbsent():
+            return "SET", f"{path} = if_not_exists({path}, {value})"
+        case Expression(text):
+            return "SET", f"{path} = {text}"
+    return "SET", f"{path} = {value}"
+
+
+def _conditional(condition: str) -> dict[str, str]:
+    return {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if condition else {}
+
+
+def _placeholders(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names and values that an expression uses. DynamoDB refuses others, and an empty map."""
+    used = {f"#{name}": names.get(name, name) for name in re.findall(r"#(\w+)", expression)}
+    given = {name: values[name] for name in re.findall(r":(\w+)", expression)}
+    return ({"ExpressionAttributeNames": used} if used else {}) | (
+        {"ExpressionAttributeValues": wire_values(**given)} if given else {}
+    )
+
+
+def _refused(error: ClientError) -> Refused:
+    if error_code(error) != "ConditionalCheckFailedException":
+        raise error
+    response: Any = error.response
+    return Refused(plain(response.get("Item", {})))
