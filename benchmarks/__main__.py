@@ -16,8 +16,6 @@ NAMES = (
     "first_invocation",
     "warm",
     "memory",
-    "listing",
-    "growth",
     "large_bodies",
     "latency",
 )

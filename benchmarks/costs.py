@@ -15,7 +15,6 @@ from io import StringIO
 from typing import Any
 
 from benchmarks import bill, floods, limits
-from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, counted_with, price
 from benchmarks.calculator import report as report_month
 from benchmarks.figures import DOCS, table, write
@@ -44,7 +43,6 @@ def figures(counted: Bench) -> dict[str, str]:
     """
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
     waits = {WEBHOOK: waits[WEBHOOK], APPROVAL: answered_page(counted, **README), **waits}
-    durable = month_of(counted, counted.wait(timeout="24h", durable=True))
     months = {name: month_of(counted, wait) for name, wait in waits.items()}
     deliveries = count_deliveries(counted)
     by_key = {f"by key: {step.name}": step for step in deliveries.by_key.steps}
@@ -61,7 +59,6 @@ def figures(counted: Bench) -> dict[str, str]:
         "make costs": "\n\n".join(shown),
         "make costs: fixed": report_fixed(months[WEBHOOK]),
         "make costs: options": report_options(count_options(counted, deliveries) | unawaited | count_notices(counted)),
-        "make costs: alternatives": report_alternatives(months[WEBHOOK], durable),
     }
 
 
@@ -84,12 +81,6 @@ def report_options(added: Mapping[str, Added]) -> str:
 def _added(option: Added) -> list[str]:
     counts = (option.calls, option.write_units, option.read_units)
     return [*(f"{count:+g}" if count else "0" for count in counts), f"{bill.added(option):+.2f}"]
-
-
-def report_alternatives(execution: Month, durable: Month) -> str:
-    head = ["what waits", "what is billed", "dollars for a million"]
-    compared = alternatives(sum(execution.waits.values()), sum(durable.waits.values()))
-    return table(head, [one.cells() for one in compared], texts=2)
 
 
 def report_waits(months: Mapping[str, Month], waits: Mapping[str, Wait]) -> str:

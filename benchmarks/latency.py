@@ -1,7 +1,7 @@
-"""Measure callbacks and resumes on the emulator, against handlers that promise less.
+"""Measure callbacks and resumes on the emulator, against bare handlers: the least that keeps the guarantee.
 
-Each wait is a real execution of `wait_for_webhook.asl.json`, which waits before its callback is sent. The
-variants take turns: in each round, every one of them gets the same number of callbacks over the same number of connections.
+Each wait is a real execution of `wait_for_webhook.asl.json`, which waits before its callback is sent. The two variants
+take turns: in each round, both get the same number of callbacks over the same number of connections.
 Between two runs, the emulator works off what the first left behind, such as the table's stream.
 
     python -m benchmarks.latency
@@ -20,9 +20,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from benchmarks.comparison.functions import signed_url
 from benchmarks.figures import Figures, table
 from tools.checkout import running
 from tools.stack import LOCAL, ROOT, sam
@@ -30,10 +29,10 @@ from waitpoints_local import fork_server
 from waitpoints_local.stack import REGION, Stack, free_port
 
 FOLDER = LOCAL / "latency"
-COMPARISON = ROOT / "benchmarks" / "comparison"
+BARE = ROOT / "benchmarks" / "bare" / "template.yaml"
 LEVELS = {1: 50, 8: 160, 32: 200}  # connections, and the callbacks of one run: longer than the stream gathers records
 ROUNDS = 3
-BUDGETS = {1: 1.10, 8: 1.20, 32: 1.10}  # of what (c) takes until the answer
+BUDGETS = {1: 1.10, 8: 1.20, 32: 1.10}  # of what the bare handlers take until the answer
 BODY = json.dumps({"approved": True, "text": "x" * 150})
 AT_ONCE = 16  # clients that prepare
 QUIET, WINDOW = 0.2, 1.0  # seconds: without processor time of the functions, and in which the stream gathers records
@@ -77,15 +76,13 @@ class Variant:
 
 
 class Deployed:
-    """Our stack and the handlers that it is compared with, on one emulator."""
+    """Our stack and the bare handlers, on one emulator."""
 
-    def __init__(self, stack: Stack, own: dict[str, str], other: dict[str, str]) -> None:
+    def __init__(self, stack: Stack, other: dict[str, str]) -> None:
         self._stack = stack
-        self._own, self._other = own, other
+        self._other = other
         self._clients = threading.local()
         self._counter = iter(range(10**9))
-        key = self.client("secretsmanager").get_secret_value(SecretId=other["SigningKey"])["SecretString"]
-        self._key = key.encode()
 
     @property
     def host(self) -> str:
@@ -99,20 +96,9 @@ class Deployed:
         return made[service]
 
     def variants(self) -> list[Variant]:
-        def signed(_: str, task_token: str) -> str:
-            data = signed_url.signed(task_token, time.time() + 3600, self._key)
-            return f"/signed-url?data={quote(data)}"
-
         return [
             Variant("Waitpoints", self._own_waits, ["AcceptCallback", "ResumeWaiters", "ScheduleTimeouts"]),
-            Variant(
-                "(c) update, send, record, ensure",
-                self._compared(lambda name, _: f"/update-send-and-record/{name}"),
-                ["UpdateSendAndRecord", "Ensure"],
-            ),
-            Variant("(a) update and send", self._compared(lambda name, _: f"/update-and-send/{name}"), ["UpdateAndSend"]),
-            Variant("(b) only send", self._compared(lambda _, task_token: f"/send?token={quote(task_token)}"), ["Send"]),
-            Variant("signed URL", self._compared(signed), ["SignedUrl"]),
+            Variant("bare handlers", self._bare_waits, ["Settle", "Ensure"]),
         ]
 
     def ended(self, wait: Wait) -> float:
@@ -135,36 +121,34 @@ class Deployed:
         authorization = {"authorization": f"Bearer {self._stack.api_key}", "content-type": "application/json"}
         token = json.loads(send(connection(self.host), "/api/v1/waitpoints/tokens", "{}", authorization))
         execution = self._start(self._stack.state_machine_arn, token["id"])
-        self._item(self._stack.table_name, {"id": token["id"], "item": "token"}, lambda item: item["waiterCount"]["N"] == "1")
+        self._wait_for_item(
+            self._stack.table_name, {"id": token["id"], "item": "token"}, lambda item: item["waiterCount"]["N"] == "1"
+        )
         return Wait(execution, urlsplit(token["url"]).path)
 
-    def _compared(self, path: Callable[[str, str], str]) -> Callable[[int], list[Wait]]:
-        def prepare_one(name: str) -> Wait:
-            execution = self._start(self._other["StateMachineArn"], name)
-            item = self._item(self._other["TableName"], {"id": name}, lambda _: True)
-            prefix = f"/_aws/execute-api/{self._other['ApiId']}/$default"
-            return Wait(execution, prefix + path(name, item["taskToken"]["S"]))
+    def _bare_waits(self, count: int) -> list[Wait]:
+        names = [f"wait-{next(self._counter)}" for _ in range(count)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(self._bare_wait, names))
 
-        def prepare(count: int) -> list[Wait]:
-            names = [f"wait-{next(self._counter)}" for _ in range(count)]
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                return list(pool.map(prepare_one, names))
-
-        return prepare
+    def _bare_wait(self, name: str) -> Wait:
+        execution = self._start(self._other["StateMachineArn"], name)
+        self._wait_for_item(self._other["TableName"], {"id": name}, lambda _: True)
+        return Wait(execution, f"/_aws/execute-api/{self._other['ApiId']}/$default/settle/{name}")
 
     def _start(self, machine: str, name: str) -> str:
         given = json.dumps({"token": {"id": name}})
         started = self.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
         return str(started["executionArn"])
 
-    def _item(self, name: str, key: dict[str, str], is_ready: Callable[[Any], bool]) -> Any:
-        """Return an item once it is ready: then its execution waits."""
+    def _wait_for_item(self, name: str, key: dict[str, str], is_ready: Callable[[Any], bool]) -> None:
+        """Return once an item is ready: then its execution waits."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             wire = {attribute: {"S": value} for attribute, value in key.items()}
             found = self.client("dynamodb").get_item(TableName=name, Key=wire, ConsistentRead=True).get("Item")
             if found and is_ready(found):
-                return found
+                return
             time.sleep(0.01)
         raise SystemExit("An execution does not wait")
 
@@ -177,9 +161,9 @@ def outputs(stack: Stack, name: str) -> dict[str, str]:
 @contextmanager
 def deployed() -> Iterator[tuple[Deployed, "Processors"]]:
     with running(free_port(), FOLDER) as stack:
-        template = f"--template-file={COMPARISON / 'template.yaml'}"
-        sam("deploy", template, "--stack-name=comparison", endpoint=stack.endpoint, folder=FOLDER)
-        made = Deployed(stack, outputs(stack, stack.stack_name), outputs(stack, "comparison"))
+        template = f"--template-file={BARE}"
+        sam("deploy", template, "--stack-name=bare", endpoint=stack.endpoint, folder=FOLDER)
+        made = Deployed(stack, outputs(stack, "bare"))
         yield made, Processors(stack)
 
 
@@ -190,7 +174,7 @@ class Processors:
         self._emulator = emulator_process(urlsplit(stack.endpoint_url).port)
         self._names = {
             fork_server.short(resource["PhysicalResourceId"]): resource["LogicalResourceId"]
-            for name in (stack.stack_name, "comparison")
+            for name in (stack.stack_name, "bare")
             for page in stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == "AWS::Lambda::Function"
@@ -342,7 +326,7 @@ def missed(own: Compared, base: Compared) -> list[str]:
     found, budget = ratio(own, base, "answered"), BUDGETS[own.connections]
     if found <= budget:
         return []
-    return [f"answered takes {found:.2f} of (c) over {own.connections} connections, more than {budget:.2f}"]
+    return [f"answered takes {found:.2f} of the bare handlers over {own.connections} connections, more than {budget:.2f}"]
 
 
 def run() -> Figures:
@@ -360,6 +344,6 @@ def run() -> Figures:
     compared = {variant.name: [found[variant.name, level] for level in LEVELS] for variant in variants}
     rows = [cells(levels, compared[base]) for levels in compared.values()]
     times = [f"{what} over {level}" for what in ("answered", "SUCCEEDED") for level in LEVELS]
-    head = ["ms (**to (c)**)", *times, "CPU", "emulator"]
+    head = ["ms (**to the bare handlers**)", *times, "CPU", "emulator"]
     over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
     return Figures(table(head, rows), tuple(over))

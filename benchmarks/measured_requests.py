@@ -12,14 +12,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import aws_stub, cold_start
-from benchmarks.comparison.functions import signed_url
 from tests.support.in_process.template import ROOT, Template
 
 BARE = cold_start.FOLDER / "bare"
@@ -41,8 +39,6 @@ def callback() -> Case:
     hash_in_url = hmac.new(aws_stub.KEY.encode(), _ID.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
     event = _event("accept_callback", WAITPOINT_ID=_ID, CALLBACK_HASH=hash_in_url)
     event["headers"]["content-type"] = "application/json"
-    data = signed_url.signed(aws_stub.TASK_TOKEN, time.time() + 86_400, aws_stub.KEY.encode())
-    event["queryStringParameters"] = {"data": data}  # for the design of sfn-callback-urls; ours does not look at it
     return Case("callback with a waiter", "accept_callback", "callback", json.dumps({**event, **_body('{"approved": true}')}))
 
 
@@ -69,9 +65,7 @@ def _body(text: str) -> dict[str, Any]:
 def build() -> None:
     """Run `sam build`, and compile the bare handlers as it compiles ours."""
     cold_start.build()
-    here = Path(__file__).parent
-    shutil.copytree(here / "bare", BARE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    shutil.copy(here / "comparison" / "functions" / "signed_url.py", BARE)
+    shutil.copytree(Path(__file__).parent / "bare", BARE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     compileall.compile_dir(BARE, quiet=2)
 
 
@@ -80,7 +74,7 @@ def environment(case: Case, endpoint_url: str, *more_paths: Path) -> dict[str, s
     template = Template.load()
     found = cold_start.environment(template, template.functions()[case.function])
     path = [found["PYTHONPATH"], BARE, *more_paths]
-    more = {"PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url, "SIGNING_KEY": "key"}
+    more = {"PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url}
     return {**found, **more}
 
 

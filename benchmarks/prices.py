@@ -19,7 +19,6 @@ EVENT, EVENT_METERED = 1.00, 64 * 1024  # bytes: each begun part of an event cou
 # dollars for a GB, and for a GB kept for a month
 LOG_GB, OUT_GB = 0.50, 0.09
 TABLE_GB_MONTH, BACKUP_GB_MONTH, OBJECT_GB_MONTH = 0.25, 0.20, 0.023
-DURABLE_GB, DURABLE_GB_MONTH = 0.25, 0.15
 
 # dollars a month for one
 SECRET_MONTH, ALARM_METRIC, DASHBOARD_MONTH = 0.40, 0.10, 3.00

@@ -24,8 +24,6 @@ class Warm:
     own: list[float] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
-    signed: list[float] = field(default_factory=list)
-    """Of the design of sfn-callback-urls, for a callback."""
 
     def measure(self) -> None:
         own = serve(self.case, f"{self.case.function}.handler", REQUESTS)
@@ -33,8 +31,6 @@ class Warm:
         self.own.append(own["request"])
         self.calls.append(own["calls"])
         self.bare.append(bare["request"])
-        if self.case.function == "accept_callback":
-            self.signed.append(serve(self.case, "signed_url.handler", REQUESTS)["request"])
 
     @property
     def share(self) -> float:
@@ -49,8 +45,7 @@ class Warm:
     def cells(self) -> list[str]:
         own, ratio = statistics.median(self.own), quartiles(self.own, self.bare)[1]
         share = [f"**{self.share:.1%}**", f"{BUDGETS[self.case.function]:.0%}"]
-        signed = f"{statistics.median(self.signed):.0f}" if self.signed else ""
-        return [self.case.title, *share, f"{own:.0f}", f"{ratio:.2f}", signed]
+        return [self.case.title, *share, f"{own:.0f}", f"{ratio:.2f}"]
 
 
 def serve(case: Case, handler: str, requests: int) -> dict[str, Any]:
@@ -64,6 +59,6 @@ def run() -> Figures:
     for _ in range(ROUNDS):
         for warm in measured:
             warm.measure()
-    head = ["request", "beyond boto3", "budget", "request, µs", "to the bare handler", "signed URL, µs"]
+    head = ["request", "beyond boto3", "budget", "request, µs", "to the bare handler"]
     missed = [line for warm in measured for line in warm.missed]
     return Figures(table(head, [warm.cells() for warm in measured]), tuple(missed))

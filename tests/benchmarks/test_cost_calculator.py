@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from benchmarks import costs, prices
-from benchmarks.alternatives import alternatives
 from benchmarks.bill import ACCESS_LOG, DOCTOR, doctor, dollars, http_requests, logged
 from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
 from benchmarks.limits import CALLBACK_ROUTE
@@ -264,16 +263,3 @@ class TestAWaitIsBilled:
         million = dollars(Wait([CountedStep("settle and resume", "accept_callback", True, [put], 0)]))
         assert million["S3"] == 5.00
         assert million["Storage, a month"] == pytest.approx(300 * 0.023)
-
-
-def test_the_same_wait_elsewhere_is_priced_by_the_formula_beside_it() -> None:
-    dollars = {one.name.strip("*"): one.dollars for one in alternatives(13.00, 12.00)}
-    invocation = 0.3333 + 0.302  # with its log lines
-    receiver = 1.00 + 0.1135 + 0.063 + invocation  # an HTTP request, its log line and its answer
-    assert dollars["Step Functions callback, stateless"] == pytest.approx((25 + invocation + receiver,), abs=0.01)
-    assert dollars["Waitpoints, Step Functions"] == (38.00,)
-    assert dollars["Waitpoints, durable function"] == pytest.approx((36.13,), abs=0.01)
-    assert dollars["Temporal Cloud"] == pytest.approx(((150 + 4.03 + 3.02) * 1.1 + receiver,), abs=0.01)
-    assert dollars["Trigger.dev Cloud"] == pytest.approx((41.90, 58.80))
-    assert dollars["Upstash Workflow"] == pytest.approx((20 + 3 * receiver, 30 + 3 * receiver), abs=0.01)
-    assert dollars["Inngest"] == pytest.approx((99 + 50 + 2 * receiver,), abs=0.01)

@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 
 from benchmarks import bill, costs, prices
-from benchmarks.alternatives import durable_function
 from benchmarks.calculator import Asked, Month, count, price
 from benchmarks.figures import read
 from tests.support.in_process.counting.options import answered_page
 from tests.support.in_process.counting.waits import Bench, bench
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.template import ROOT, Template
+from tests.support.in_process.template import Template
 
-README = ROOT / "README.md"
 DOLLARS = re.compile(r"[+-]?[\d,]+\.\d\d(?!\d)")
 
 
@@ -27,11 +25,10 @@ def counted(stack: MotoStack) -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def months(counted: Bench) -> dict[str, Month]:
-    """Of the README's machine with a webhook and with a page, and of a durable function."""
+    """Of the README's machine with a webhook and with a page."""
     waits = {
         "of an execution, for a webhook": counted.wait(**costs.README),
         "of an execution, for an approval with a page": answered_page(counted, **costs.README),
-        "of a durable function, for a webhook": counted.wait(timeout="24h", durable=True),
     }
     return {name: costs.month_of(counted, wait) for name, wait in waits.items()}
 
@@ -103,7 +100,7 @@ class TestAMillionWaits:
     def test_without_an_execution_and_at_twenty_milliseconds(
         self, counted: Bench, options: dict[str, Any], most: float
     ) -> None:
-        """Of requests, invocations, units, log lines and storage alone, as other designs are compared with it."""
+        """Of requests, invocations, units, log lines and storage alone."""
         wait = counted.wait(timeout="24h", **options)
         million = bill.dollars(wait)
         own = [step for step in wait.steps if not step.of_a_round]
@@ -112,14 +109,3 @@ class TestAMillionWaits:
         invocation = prices.INVOCATION + 0.020 * bill.MEMORY * prices.GB_SECOND
         dollars = sum(million[part] for part in parts) + len(own) * invocation + logs / 1000 * prices.LOG_GB
         assert 0 < dollars <= most
-
-    def test_are_in_the_readme(self, months: dict[str, Month]) -> None:
-        text = README.read_text()
-        for name, month in months.items():
-            together = sum(month.waits.values()) + (durable_function() if "durable" in name else prices.TRANSITION)
-            assert re.search(rf"\| {name} \|[^|]*\| \${together:.0f} \|", text), (name, together)
-
-    def test_need_a_stack_whose_price_is_in_the_readme(self, months: dict[str, Month]) -> None:
-        [said] = re.findall(r"that hardly anybody uses costs \$([\d.]+) a month", " ".join(README.read_text().split()))
-        fixed = months["of an execution, for a webhook"].stack
-        assert float(said) == pytest.approx(sum(fixed.values()), abs=0.01)

@@ -11,7 +11,7 @@ from waitpoints_local import fork_server
 from waitpoints_local.process_mends import _ForkServer
 
 OWN = Variant("Waitpoints", lambda _: [], ["AcceptCallback", "ResumeWaiters"])
-BARE = Variant("(c)", lambda _: [], ["Bare"])
+BARE = Variant("bare handlers", lambda _: [], ["Bare"])
 
 
 def compared(variant: Variant, *rounds: list[tuple[float, float]], connections: int = 1) -> Compared:
@@ -43,10 +43,10 @@ def test_a_row_has_each_number_of_connections_and_the_processor_time_at_the_midd
     ("connections", "times", "over"),
     [
         (1, (11, 20), []),
-        (1, (11.1, 10), ["answered takes 1.11 of (c) over 1 connections, more than 1.10"]),
+        (1, (11.1, 10), ["answered takes 1.11 of the bare handlers over 1 connections, more than 1.10"]),
         (8, (12, 20), []),
-        (8, (12.1, 10), ["answered takes 1.21 of (c) over 8 connections, more than 1.20"]),
-        (32, (11.2, 10), ["answered takes 1.12 of (c) over 32 connections, more than 1.10"]),
+        (8, (12.1, 10), ["answered takes 1.21 of the bare handlers over 8 connections, more than 1.20"]),
+        (32, (11.2, 10), ["answered takes 1.12 of the bare handlers over 32 connections, more than 1.10"]),
     ],
 )
 def test_a_ratio_over_its_budget_is_named(connections: int, times: tuple[float, float], over: list[str]) -> None:

@@ -25,7 +25,6 @@ SETTLE_AND_RESUME = ["UpdateItem", "SendTaskSuccess"]
             "benchmarks.bare.callback.same_calls",
             ["GetSecretValue", *SETTLE_AND_RESUME, "UpdateItem"],
         ),
-        (measured_requests.callback(), "benchmarks.comparison.functions.signed_url.handler", ["SendTaskSuccess"]),
         (measured_requests.create(), "create_token.handler", ["PutItem"]),
         (measured_requests.create(), "benchmarks.bare.create.handler", ["PutItem"]),
         (measured_requests.create(), "benchmarks.bare.create.same_calls", ["GetSecretValue", "GetSecretValue", "PutItem"]),
