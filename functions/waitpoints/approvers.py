@@ -91,3 +91,15 @@ def of_token(token: Token) -> Approval | None:
 
 def is_email(text: Any) -> bool:
     return isinstance(text, str) and len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) is not None and text.isprintable()
+
+
+def find_approver(token: Token, approval: Approval | None, approver: str) -> Approver | None:
+    """Return the person with this id if they may answer now."""
+    people = approval.who_may_answer(token) if approval else ()
+    return next((person for person in people if person.id == approver), None)
+
+
+def find_member(token: Token, approval: Approval | None, member: str) -> Approver | None:
+    """Return the person with this id of a member of Slack if they may answer now."""
+    people = approval.who_may_answer(token) if approval else ()
+    return next((person for person in people if person.slack == member), None)

@@ -1,7 +1,7 @@
 """Who may answer a page, as it is stored."""
 
 from waitpoints import approvers
-from waitpoints.approvers import Approver
+from waitpoints.approvers import Approver, find_approver, find_member
 from waitpoints.token import Answer, Token
 
 PAGE = {"approvers": ["ann", {"id": "bo", "name": "Bo"}], "requestedBy": "di", "escalate": {"after": "1d", "to": ["lea"]}}
@@ -27,3 +27,13 @@ def test_who_may_answer_and_has_not_changes_with_the_escalation() -> None:
 def test_a_page_that_names_nobody_has_no_approval() -> None:
     assert approvers.load({"title": "Go?"}) is None
     assert approvers.of_token(Token(id="t", created_at=0)) is None
+
+
+def test_who_may_answer_is_found_by_id_or_member_of_slack() -> None:
+    waiting, escalated = Token(id="t", created_at=0), Token(id="t", created_at=0, escalated_at=1)
+    approval = approvers.load({**PAGE, "approvers": ["ann", {"id": "bo", "slack": "UBO"}]})
+    assert find_member(waiting, approval, "UBO") == find_approver(waiting, approval, "bo") == Approver("bo", slack="UBO")
+    assert find_approver(waiting, approval, "lea") is None
+    assert find_approver(escalated, approval, "lea") == LEA
+    assert find_approver(escalated, approval, "Lea") is None
+    assert find_approver(waiting, None, "ann") is None

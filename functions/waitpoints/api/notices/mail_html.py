@@ -6,7 +6,7 @@ no `max-width`, no padding of links). The style sheet only adds the dark colours
 
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.page import style
-from waitpoints.api.page.markup import Child, Markup, element, join, literal
+from waitpoints.api.page.markup import Child, Element, Fragment, Markup
 
 MAX_BYTES = 70_000  # in base64 95 KB: Gmail shows the first 102 KB of a mail
 
@@ -16,27 +16,27 @@ _DARK = {"page": "#0e1014", "card": "#181b21", "text": "#eceef2", "muted": "#a9b
 _QUIET = {"light": "#f2f4f7", "dark": "#22262e"}
 _WRAP = "overflow-wrap:anywhere;word-break:break-word"
 _OUTLOOK = (
-    literal('<!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0"><tr><td><![endif]-->'),
-    literal("<!--[if mso]></td></tr></table><![endif]-->"),
+    Markup('<!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0"><tr><td><![endif]-->'),
+    Markup("<!--[if mso]></td></tr></table><![endif]-->"),
 )
 
 
 def document(content: MailContent, color: str) -> str:
     """Return the whole document. `color` is the brand's, `#rrggbb`."""
-    head = element(
+    head = Element(
         "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="supported-color-schemes", content="light dark"),
-        element("title", content.subject),
-        element("style", literal(_sheet(color))),
+        Element("meta", charset="utf-8"),
+        Element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        Element("meta", name="color-scheme", content="light dark"),
+        Element("meta", name="supported-color-schemes", content="light dark"),
+        Element("title", content.subject),
+        Element("style", Markup(_sheet(color))),
     )
     card = _table(_row(_content(content, color), "inside", "padding:32px"), "card", _CARD)
-    around = _row(join(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
-    main = element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=content.language)
-    body = element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
-    return "<!doctype html>" + element("html", head, body, lang=content.language)
+    around = _row(Fragment(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
+    main = Element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=content.language)
+    body = Element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
+    return "<!doctype html>" + Element("html", head, body, lang=content.language)
 
 
 _CARD = (
@@ -60,10 +60,10 @@ def _sheet(color: str) -> str:
 
 def _content(content: MailContent, color: str) -> Markup:
     facts = [fact for fact in (content.requested_by, content.until) if fact]
-    return join(
+    return Fragment(
         _paragraph(content.brand, "text", "font-weight:600") if content.brand else None,
         _note(content.note) if content.note else None,
-        element("h1", content.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
+        Element("h1", content.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
         _paragraph(_lines(content.text), "text") if content.text else None,
         _paragraph(content["shortened"], "muted") if content.is_shortened else None,
         [_paragraph(_link(label, url), "text") for label, url in content.links],
@@ -80,36 +80,38 @@ def _answer(content: MailContent, color: str, link: str) -> Markup:
     written = (
         f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 24px"
     )
-    button = element("a", content["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
+    button = Element("a", content["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
     shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 24px"
-    cell = element("tr", element("td", button, class_="button", bgcolor=color, align="center", style=shape))
-    table = element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
-    again = join(content["by_link"], literal("<br>"), _link(link, link))
-    return join(table, _paragraph(again, "muted", "font-size:14px"))
+    cell = Element("tr", Element("td", button, class_="button", bgcolor=color, align="center", style=shape))
+    table = Element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
+    again = Fragment(content["by_link"], Markup("<br>"), _link(link, link))
+    return Fragment(table, _paragraph(again, "muted", "font-size:14px"))
 
 
 def _standing(content: MailContent) -> Markup:
-    heading = element("h2", content["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
+    heading = Element("h2", content["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
     needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.standing]
-    return join(heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px"))
+    return Fragment(
+        heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px")
+    )
 
 
 def _person(name: str, said: str) -> Markup:
     edge = f"padding:10px 0;border-top:1px solid {_LIGHT['line']}"
-    who = element("td", element("bdi", name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
-    what = element(
-        "td", element("bdi", said), class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px")
+    who = Element("td", Element("bdi", name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
+    what = Element(
+        "td", Element("bdi", said), class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px")
     )
-    return element("tr", who, what)
+    return Element("tr", who, what)
 
 
 def _note(text: str) -> Markup:
     shape = f"padding:12px 16px;border-radius:8px;background-color:{_QUIET['light']}"
-    return element("p", text, dir="auto", class_="quiet text", style=_text("text", shape))
+    return Element("p", text, dir="auto", class_="quiet text", style=_text("text", shape))
 
 
 def _paragraph(content: Child, kind: str, more: str = "") -> Markup:
-    return element("p", content, dir="auto", class_=kind, style=_text(kind, more))
+    return Element("p", content, dir="auto", class_=kind, style=_text(kind, more))
 
 
 def _text(kind: str, more: str) -> str:
@@ -119,20 +121,20 @@ def _text(kind: str, more: str) -> str:
 
 def _link(label: str, url: str) -> Markup:
     written = f"color:{_LIGHT['link']};{_WRAP}"
-    return element("a", label, href=url, target="_blank", rel="noopener noreferrer", class_="link", style=written)
+    return Element("a", label, href=url, target="_blank", rel="noopener noreferrer", class_="link", style=written)
 
 
 def _lines(text: str) -> Markup:
     """The lines of a text, as `white-space` would keep them. Not every client knows it."""
     first, *others = text.splitlines()
-    return join(first, *((literal("<br>"), line) for line in others))
+    return Fragment(first, *((Markup("<br>"), line) for line in others))
 
 
 def _table(rows: Child, kind: str, written: str) -> Markup:
-    return element(
+    return Element(
         "table", rows, role="presentation", width="100%", cellpadding=0, cellspacing=0, border=0, class_=kind, style=written
     )
 
 
 def _row(content: Markup, kind: str, written: str, **attributes: str) -> Markup:
-    return element("tr", element("td", content, class_=kind, style=written, **attributes))
+    return Element("tr", Element("td", content, class_=kind, style=written, **attributes))

@@ -20,9 +20,10 @@ from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.progress import Progress, find_member
+from waitpoints.api.page.progress import Progress
 from waitpoints.api.senders import verification
 from waitpoints.api.senders.origin import origin
+from waitpoints.approvers import find_member
 from waitpoints.aws.secrets import is_unusable
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
@@ -133,7 +134,7 @@ def _answer(click: Click, sender: Origin) -> str | None:
 
 def _record(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
     """Record the answer of an approver."""
-    person = find_member(token, page, click.user)
+    person = find_member(token, page.approval, click.user)
     if person is None:
         return _not_asked(click, token, page, sender)
     assert page.approval is not None, "whoever is asked is among its approvers"

@@ -10,7 +10,8 @@ from waitpoints import answers, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, page_answer, render
 from waitpoints.api.page.form import Submission, Values
-from waitpoints.api.page.progress import Progress, find_approver
+from waitpoints.api.page.progress import Progress
+from waitpoints.approvers import find_approver
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import Origin, Token
@@ -49,7 +50,7 @@ def receive(request: Request, token_id: str, approver: str, body: bytes, sender:
 
 def _progress(token: Token, approver: str) -> Progress:
     page = definition.of_token(token)
-    person = find_approver(token, page, approver)
+    person = find_approver(token, page.approval, approver)
     if person is None:
         raise NotAsked("This person is not, or not yet, among those who may answer")
     return Progress(page, token, person)
@@ -93,6 +94,4 @@ def _pass_over(request: Request, progress: Progress, sender: Origin) -> Response
 
 def _show(request: Request, progress: Progress, values: Values | None = None) -> Response:
     theme = page_answer.theme(request)
-    if progress.token.outcome is None and progress.own_answer:
-        return page_answer.answer(request, render.answered(theme, progress, values))
-    return page_answer.answer(request, page_answer.page_of(progress.token, progress.page, theme, progress))
+    return page_answer.answer(request, render.page_of(progress.token, progress.page, theme, progress, values))

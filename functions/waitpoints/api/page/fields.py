@@ -67,7 +67,7 @@ KEYWORDS = {
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
 }
 OF_ITEMS, OF_CHOICE = ("type", "enum", "oneOf"), ("const", "title")
-_COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
+COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
 
 
@@ -189,17 +189,6 @@ def from_json(field: Field, values: Mapping[str, Any]) -> Any:
     return problem(field, values[field.name]) or values[field.name]
 
 
-def limits(field: Field) -> dict[str, int | float]:
-    """Return the limits that a person can miss, by the words of their problems. A pattern is not for a person's eyes."""
-    schema = field.schema
-    found = {name: schema[name] for name in (*_COUNTS, *OF_NUMBERS) if name in schema}
-    if found.get("maxLength", 0) >= LONGEST.get(field.kind, 0):
-        found.pop("maxLength", None)
-    if found.get("maxItems", 0) >= len(field.choices):
-        found.pop("maxItems", None)
-    return {_WORDS[name]: limit for name, limit in found.items() if limit > 1 or name not in ("minLength", "minItems")}
-
-
 def problem(field: Field, value: Any) -> Problem | None:
     """Return why a JSON value does not fit its field, or None."""
     from waitpoints.api import payload_schema  # noqa: PLC0415 - a page can be shown without it
@@ -214,7 +203,7 @@ def problem(field: Field, value: Any) -> Problem | None:
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-        return Problem(_WORDS.get(found.keyword, "invalid"), limit if is_limit else None)
+        return Problem(PROBLEMS.get(found.keyword, "invalid"), limit if is_limit else None)
     if field.kind is Kind.SEVERAL_OF and len(set(value)) < len(value):
         return Problem("twice")
     if field.kind is Kind.DATE and not _is_date(value):
@@ -233,7 +222,7 @@ def _excess(field: Field, value: Any) -> Problem | None:
     return None
 
 
-_WORDS = {
+PROBLEMS = {
     "minLength": "too_short",
     "maxLength": "too_long",
     "pattern": "pattern",

@@ -14,7 +14,7 @@ from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.theme import Theme
 from waitpoints.errors import PayloadRefused
-from waitpoints.token import DocumentKind, Origin, Token
+from waitpoints.token import DocumentKind, Origin
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -25,7 +25,7 @@ def show(request: Request, token_id: str) -> Response:
     """The page of a token as it is now, for whoever opened it. Raises TokenNotFound."""
     token = services.tokens.retrieve(token_id)
     page = definition.of_token(token) if token.page else None
-    return answer(request, page_of(token, page, theme(request)))
+    return answer(request, render.page_of(token, page, theme(request)))
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
@@ -116,17 +116,6 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
             raise AssertionError("the choice was checked against the page, which is the token's only rule")
         case never:
             assert_never(never)
-
-
-def page_of(token: Token, page: Page | None, theme: Theme, progress: Progress | None = None) -> str:
-    """The page of a token as it is: the form, or how it ended. `progress` is for one of its approvers; only they can answer."""
-    if token.outcome is not None:
-        return render.ended(token.outcome, theme, page=page, progress=progress)
-    if page is None:
-        return render.waiting(theme, until=token.timeout_at)
-    if page.approval and not progress:
-        return render.unanswerable(page, theme, until=token.timeout_at)
-    return render.form(page, theme, until=token.timeout_at, progress=progress)
 
 
 def answer(request: Request, document: str, status: int = 200) -> Response:

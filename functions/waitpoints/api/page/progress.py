@@ -142,17 +142,3 @@ def written(part: Part, words: Callable[[str], str], show: Callable[[str], str])
             return show(text)
         case int():
             return str(part)
-
-
-def find_approver(token: Token, page: Page, approver: str) -> Approver | None:
-    """Return the person with this id if they may answer a token's page now."""
-    return next((person for person in _who_may_answer(token, page) if person.id == approver), None)
-
-
-def find_member(token: Token, page: Page, member: str) -> Approver | None:
-    """Return the person with this id of a member of Slack if they may answer a token's page now."""
-    return next((person for person in _who_may_answer(token, page) if person.slack == member), None)
-
-
-def _who_may_answer(token: Token, page: Page) -> tuple[Approver, ...]:
-    return page.approval.who_may_answer(token) if page.approval else ()

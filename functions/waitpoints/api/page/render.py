@@ -15,7 +15,7 @@ from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.markup import Markup, element, join, literal
+from waitpoints.api.page.markup import Element, Fragment, Markup
 from waitpoints.api.page.progress import Progress, Row, ending
 from waitpoints.api.page.submitted import without_bidi_controls
 from waitpoints.api.page.theme import Theme, isolated
@@ -62,6 +62,24 @@ def fullest(page: Page, theme: Theme) -> Progress | None:
     return Progress(page, Token(id="", created_at=0, answers=answers, escalated_at=0), people[-1])
 
 
+def page_of(
+    token: Token, page: Page | None, theme: Theme, progress: Progress | None = None, values: Values | None = None
+) -> str:
+    """The page of a token as it is: the form, or what was answered, or how it ended.
+
+    `progress` is for one of its approvers; only they can answer. `values` are what this request filled in.
+    """
+    if token.outcome is not None:
+        return ended(token.outcome, theme, page=page, progress=progress)
+    if page is None:
+        return waiting(theme, until=token.timeout_at)
+    if progress and progress.own_answer:
+        return _answered(theme, progress, values)
+    if page.approval and not progress:
+        return _unanswerable(page, theme, until=token.timeout_at)
+    return form(page, theme, until=token.timeout_at, progress=progress)
+
+
 def form(
     page: Page,
     theme: Theme,
@@ -89,7 +107,7 @@ def form(
         _summary(theme, page, errors) if errors else None,
         _question(theme, page),
         _greeting(theme, progress),
-        element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
+        Element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
         _until(theme, until),
         _progress(theme, progress),
     )
@@ -100,42 +118,39 @@ def confirm(page: Page, action: Action, values: Values, theme: Theme, *, progres
     hidden = [_hidden("action", action.id)]
     hidden += [_hidden(page_form.PREFIX + field.name, text) for field in page.fields for text in values[field.name]]
     style = "danger full" if action.style == "danger" else "primary"
-    yes = element("button", theme.sentence("confirm", isolated, choice=action), name="confirmed", value="yes", class_=style)
-    no = element("button", theme["go_back"], name="confirmed", value="no")
+    yes = Element("button", theme.sentence("confirm", isolated, choice=action), name="confirmed", value="yes", class_=style)
+    no = Element("button", theme["go_back"], name="confirmed", value="no")
     return _document(
         theme,
         f"{theme['confirm_heading']}: {page.title}",
-        element("p", page.title, class_="context", dir="auto"),
-        element("h1", theme["confirm_heading"]),
-        element("p", theme.sentence("confirm_text", choice=action)),
+        Element("p", page.title, class_="context", dir="auto"),
+        Element("h1", theme["confirm_heading"]),
+        Element("p", theme.sentence("confirm_text", choice=action)),
         _answers(theme, page, values),
         _greeting(theme, progress),
-        element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
+        Element("form", hidden, Element("div", yes, no, class_="buttons"), method="post"),
     )
 
 
-def answered(theme: Theme, progress: Progress, values: Values | None = None) -> str:
-    """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise.
-
-    `values` are what this request filled in.
-    """
+def _answered(theme: Theme, progress: Progress, values: Values | None = None) -> str:
+    """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise."""
     page, heading = progress.page, "first_heading" if progress.is_late else "recorded_heading"
-    said = element("p", theme.written(progress.own_choice()))
-    rest = element("p", theme["others_text"], " ", theme["close"], class_="muted")
+    said = Element("p", theme.written(progress.own_choice()))
+    rest = Element("p", theme["others_text"], " ", theme["close"], class_="muted")
     filled_in, state = _answers(theme, page, values), _progress(theme, progress)
     return _state(theme, "good", theme[heading], said, filled_in, rest, state, page=page)
 
 
-def unanswerable(page: Page, theme: Theme, *, until: int | None = None) -> str:
+def _unanswerable(page: Page, theme: Theme, *, until: int | None = None) -> str:
     """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
-    why = [element("h2", theme["own_link_heading"]), element("p", theme["own_link_text"])]
-    return _document(theme, page.title, _question(theme, page), element("div", why, class_="note"), _until(theme, until))
+    why = [Element("h2", theme["own_link_heading"]), Element("p", theme["own_link_text"])]
+    return _document(theme, page.title, _question(theme, page), Element("div", why, class_="note"), _until(theme, until))
 
 
 def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Progress | None = None) -> str:
     """What the person chose and filled in, in the answer to the request that settled the token."""
-    said = element("p", theme.sentence("done_text", choice=choice.action))
-    close = element("p", theme["close"], class_="muted")
+    said = Element("p", theme.sentence("done_text", choice=choice.action))
+    close = Element("p", theme["close"], class_="muted")
     filled_in, state = _answers(theme, page, choice.values), _progress(theme, progress)
     return _state(theme, "good", theme["done_heading"], said, _when(theme, at), filled_in, close, state, page=page)
 
@@ -150,10 +165,10 @@ def ended(outcome: Outcome, theme: Theme, *, page: Page | None = None, progress:
     late = by = None
     if progress and progress.is_late:
         note = theme.written(progress.own_choice()) if progress.own_answer else theme["late_text"]
-        late = element("div", element("p", note), class_="note")
+        late = Element("div", Element("p", note), class_="note")
     if progress and isinstance(outcome, Completed):
-        by = element("p", theme.written(progress.completed_by()))
-    text, when = element("p", theme.written(said)), _when(theme, outcome.at)
+        by = Element("p", theme.written(progress.completed_by()))
+    text, when = Element("p", theme.written(said)), _when(theme, outcome.at)
     heading = theme[f"{name}_heading"]
     return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, _progress(theme, progress), page=page)
 
@@ -167,7 +182,7 @@ def _instant(at: int) -> datetime:
 
 def waiting(theme: Theme, *, until: int | None = None) -> str:
     """A waiting token without a page: nothing to press."""
-    return _state(theme, "clock", theme["waiting_heading"], element("p", theme["waiting_text"]), _until(theme, until))
+    return _state(theme, "clock", theme["waiting_heading"], Element("p", theme["waiting_text"]), _until(theme, until))
 
 
 NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
@@ -177,7 +192,7 @@ NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 5
 def notice(status: int, theme: Theme) -> str:
     """The page of a refusal with one of the statuses in NOTICES."""
     name = NOTICES[status]
-    return _state(theme, "alert", theme[f"{name}_heading"], element("p", theme[f"{name}_text"]))
+    return _state(theme, "alert", theme[f"{name}_heading"], Element("p", theme[f"{name}_text"]))
 
 
 _ICONS = {
@@ -193,27 +208,27 @@ def _state(theme: Theme, icon: str, heading: str, *children: Markup | None, page
     return _document(
         theme,
         f"{heading}: {page.title}" if page else heading,
-        literal(_SVG.format(icon, _ICONS[icon])),
-        element("p", page.title, class_="context", dir="auto") if page else None,
-        element("h1", heading),
+        Markup(_SVG.format(icon, _ICONS[icon])),
+        Element("p", page.title, class_="context", dir="auto") if page else None,
+        Element("h1", heading),
         *children,
     )
 
 
 def _document(theme: Theme, title: str, *main: Markup | None) -> str:
     name = f" · {theme.name}" if theme.name else ""
-    head = element(
+    head = Element(
         "head",
-        element("meta", charset="utf-8"),
-        element("title", without_bidi_controls(title) + name),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("link", rel="icon", href=_icon(theme.color)),
-        element("style", literal(page_style.sheet(theme.color))),
+        Element("meta", charset="utf-8"),
+        Element("title", without_bidi_controls(title) + name),
+        Element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        Element("meta", name="color-scheme", content="light dark"),
+        Element("link", rel="icon", href=_icon(theme.color)),
+        Element("style", Markup(page_style.sheet(theme.color))),
     )
-    brand = element("header", theme.name, dir="auto") if theme.name else None
-    body = element("body", brand, element("main", *main))
-    return "<!doctype html>" + element("html", head, body, lang=theme.language)
+    brand = Element("header", theme.name, dir="auto") if theme.name else None
+    body = Element("body", brand, Element("main", *main))
+    return "<!doctype html>" + Element("html", head, body, lang=theme.language)
 
 
 def _icon(color: str) -> str:
@@ -224,16 +239,16 @@ def _icon(color: str) -> str:
 
 def _question(theme: Theme, page: Page) -> Markup:
     """What a page asks, above its form."""
-    return join(
-        element("h1", page.title, dir="auto"),
-        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
+    return Fragment(
+        Element("h1", page.title, dir="auto"),
+        Element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
         _links(theme, page.links) if page.links else None,
     )
 
 
 def _greeting(theme: Theme, progress: Progress | None) -> Markup | None:
     person = progress.person if progress else None
-    return element("p", theme.sentence("answer_as", name=person), class_="note") if person else None
+    return Element("p", theme.sentence("answer_as", name=person), class_="note") if person else None
 
 
 def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
@@ -242,77 +257,77 @@ def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
     if progress is None or not rows:
         return None
     needed = [theme.written(sentence) for sentence in progress.needed()]
-    listed = element("ul", [element("li", one) for one in needed]) if len(needed) > 1 else element("p", *needed)
+    listed = Element("ul", [Element("li", one) for one in needed]) if len(needed) > 1 else Element("p", *needed)
     heading = "answers_heading" if progress.token.outcome else "standing_heading"
-    shown = element("dl", [_row(theme, row) for row in rows])
-    return element("section", element("h2", theme[heading]), listed if needed else None, shown, class_="people")
+    shown = Element("dl", [_row(theme, row) for row in rows])
+    return Element("section", Element("h2", theme[heading]), listed if needed else None, shown, class_="people")
 
 
 def _row(theme: Theme, row: Row) -> Markup:
     said = theme.written(row.said, isolated)
-    at = element("small", theme.time(_instant(row.at))) if row.at is not None else None
-    who = element("dt", theme.written(row.who, isolated))
-    return element("div", who, element("dd", said, at, class_=None if at else "muted"))
+    at = Element("small", theme.time(_instant(row.at))) if row.at is not None else None
+    who = Element("dt", theme.written(row.who, isolated))
+    return Element("div", who, Element("dd", said, at, class_=None if at else "muted"))
 
 
 def _until(theme: Theme, until: int | None) -> Markup | None:
     if until is None:
         return None
-    return element("p", theme.sentence("open_until", Markup, time=theme.time(_instant(until))), class_="until")
+    return Element("p", theme.sentence("open_until", Markup, time=theme.time(_instant(until))), class_="until")
 
 
 def _when(theme: Theme, at: int) -> Markup:
-    return element("p", theme.time(_instant(at)), class_="muted")
+    return Element("p", theme.time(_instant(at)), class_="muted")
 
 
 def _links(theme: Theme, links: Sequence[Link]) -> Markup:
-    return element("ul", [element("li", _link(theme, link)) for link in links], class_="links", aria_label=theme["links"])
+    return Element("ul", [Element("li", _link(theme, link)) for link in links], class_="links", aria_label=theme["links"])
 
 
 def _link(theme: Theme, link: Link) -> Markup:
     """A link to a site opens in a new tab, so that what was filled in is not lost."""
-    label = element("bdi", link.label)
+    label = Element("bdi", link.label)
     if link.url.lower().startswith("mailto:"):
-        return element("a", label, href=link.url)
-    opened = element("a", label, href=link.url, target="_blank", rel="noopener noreferrer")
-    return join(opened, " ", element("small", f"({theme['new_tab']})"))
+        return Element("a", label, href=link.url)
+    opened = Element("a", label, href=link.url, target="_blank", rel="noopener noreferrer")
+    return Fragment(opened, " ", Element("small", f"({theme['new_tab']})"))
 
 
 def _no_implicit_submission(page: Page) -> Markup | None:
     """Enter in a text field presses a form's first button. Of several, none is meant: the first is one that does nothing."""
-    return element("button", type="submit", disabled=True, hidden=True) if len(page.actions) > 1 else None
+    return Element("button", type="submit", disabled=True, hidden=True) if len(page.actions) > 1 else None
 
 
 def _buttons(theme: Theme, page: Page) -> Markup:
     plain = "" if any(action.style == "primary" for action in page.actions) else "primary"
     buttons = [
-        element(
+        Element(
             "button",
-            isolated(theme.label(action)),
+            theme.written(action, isolated),
             name="action",
             value=action.id,
             class_=(action.style or plain) + (" full" if len(page.actions) == 1 else ""),
         )
         for action in page.actions
     ]
-    return element("div", buttons, class_="buttons")
+    return Element("div", buttons, class_="buttons")
 
 
 def _hidden(name: str, value: str) -> Markup:
-    return element("input", type="hidden", name=name, value=value)
+    return Element("input", type="hidden", name=name, value=value)
 
 
 def _summary(theme: Theme, page: Page, errors: Errors) -> Markup:
     """The errors, each with a link to its field. It has the focus when the page opens."""
-    whole = element("p", _problem(theme, errors.whole)) if errors.whole else None
+    whole = Element("p", _problem(theme, errors.whole)) if errors.whole else None
     found = [
-        element("li", element("a", element("bdi", field.title), ": ", _problem(theme, problem), href=f"#f{at}"))
+        Element("li", Element("a", Element("bdi", field.title), ": ", _problem(theme, problem), href=f"#f{at}"))
         for at, field in enumerate(page.fields)
         if (problem := errors.problems.get(field.name))
     ]
-    heading = element("h2", theme["summary"], id="summary")
-    listed = element("ul", found) if found else None
-    return element(
+    heading = Element("h2", theme["summary"], id="summary")
+    listed = Element("ul", found) if found else None
+    return Element(
         "div", heading, whole, listed, class_="summary", role="alert", tabindex="-1", autofocus=True, aria_labelledby="summary"
     )
 
@@ -326,10 +341,10 @@ def _answers(theme: Theme, page: Page, values: Values | None) -> Markup | None:
     if values is None or not page.fields:
         return None
     rows = [
-        [element("dt", field.title, dir="auto"), element("dd", _answer(theme, field, values[field.name]), dir="auto")]
+        [Element("dt", field.title, dir="auto"), Element("dd", _answer(theme, field, values[field.name]), dir="auto")]
         for field in page.fields
     ]
-    return join(element("h2", theme["answers"]), element("dl", [element("div", row) for row in rows]))
+    return Fragment(Element("h2", theme["answers"]), Element("dl", [Element("div", row) for row in rows]))
 
 
 def _answer(theme: Theme, field: Field, texts: Sequence[str]) -> str:
@@ -344,10 +359,10 @@ def _answer(theme: Theme, field: Field, texts: Sequence[str]) -> str:
 
 def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
     """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
-    hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
+    hint = Element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
     limits = words.limits(theme.language, field)
-    limit = element("p", limits, class_="hint", id=f"f{at}-limit") if limits else None
-    error = element("p", _problem(theme, problem), class_="error", id=f"f{at}-error") if problem else None
+    limit = Element("p", limits, class_="hint", id=f"f{at}-limit") if limits else None
+    error = Element("p", _problem(theme, problem), class_="error", id=f"f{at}-error") if problem else None
     parts = {"hint": hint, "limit": limit, "error": error}
     described = " ".join(f"f{at}-{name}" for name, shown in parts.items() if shown) or None
     shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
@@ -356,16 +371,16 @@ def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: P
         box = _choice(
             f"f{at}", "checkbox", field, YES, field.title, read_box(texts) is True, required=field.must_be_ticked, **shared
         )
-        return element("div", box, hint, error, class_=f"field box{invalid}")
-    optional = None if field.required else element("span", f" ({theme['optional']})", class_="optional")
-    title = join(element("bdi", field.title), optional)
+        return Element("div", box, hint, error, class_=f"field box{invalid}")
+    optional = None if field.required else Element("span", f" ({theme['optional']})", class_="optional")
+    title = Fragment(Element("bdi", field.title), optional)
     if kind := _group(field):
         choices = _choices(f"f{at}", kind, field, texts)
-        legend = element("legend", title)
-        return element("fieldset", legend, hint, limit, error, choices, class_=f"field{invalid}", aria_describedby=described)
+        legend = Element("legend", title)
+        return Element("fieldset", legend, hint, limit, error, choices, class_=f"field{invalid}", aria_describedby=described)
     control = _control(theme, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
-    label = element("label", title, for_=f"f{at}")
-    return element("div", label, hint, limit, error, control, class_=f"field{invalid}")
+    label = Element("label", title, for_=f"f{at}")
+    return Element("div", label, hint, limit, error, control, class_=f"field{invalid}")
 
 
 def _group(field: Field) -> str | None:
@@ -386,8 +401,8 @@ def _choices(id_: str, type_: str, field: Field, texts: Sequence[str]) -> list[M
 
 def _choice(id_: str, type_: str, field: Field, value: str, title: str, chosen: bool, **attributes: Any) -> Markup:
     name = page_form.PREFIX + field.name
-    box = element("input", type=type_, id=id_, name=name, value=value, checked=chosen, **attributes)
-    return element("div", box, element("label", title, for_=id_, dir="auto"), class_="choice")
+    box = Element("input", type=type_, id=id_, name=name, value=value, checked=chosen, **attributes)
+    return Element("div", box, Element("label", title, for_=id_, dir="auto"), class_="choice")
 
 
 def _control(theme: Theme, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
@@ -399,20 +414,20 @@ def _control(theme: Theme, field: Field, text: str, problem: Problem | None, **a
     match field.kind:
         case Kind.ONE_OF:
             options = [
-                element("option", choice.title, value=choice.text, selected=choice.text == text, dir="auto")
+                Element("option", choice.title, value=choice.text, selected=choice.text == text, dir="auto")
                 for choice in field.choices
             ]
-            return element("select", element("option", theme["choose"], value=""), options, **shared)
+            return Element("select", Element("option", theme["choose"], value=""), options, **shared)
         case Kind.LONG_TEXT:  # HTML drops the first line break
-            return element("textarea", literal("\n"), text, dir="auto", rows="5", **lengths, **shared)
+            return Element("textarea", Markup("\n"), text, dir="auto", rows="5", **lengths, **shared)
         case Kind.TEXT | Kind.EMAIL:
             type_ = "email" if field.kind is Kind.EMAIL else "text"
-            return element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
+            return Element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
         case Kind.DATE:
             is_shown = problem is None or problem.word not in _UNSHOWN
-            return element("input", type="date" if is_shown else "text", value=text, **short)
+            return Element("input", type="date" if is_shown else "text", value=text, **short)
         case Kind.NUMBER | Kind.INTEGER:  # no type=number: browsers drop a separator that their own language does not have
-            return element("input", type="text", inputmode=_keyboard(field), value=text, **short)
+            return Element("input", type="text", inputmode=_keyboard(field), value=text, **short)
         case Kind.YES_NO | Kind.SEVERAL_OF:
             raise AssertionError("drawn as boxes to tick")
     assert_never(field.kind)

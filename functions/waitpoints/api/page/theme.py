@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from waitpoints.api.page import words
-from waitpoints.api.page.definition import Action
-from waitpoints.api.page.markup import Markup, element, escaped, literal
+from waitpoints.api.page.markup import Element, Markup, escaped
 from waitpoints.api.page.progress import Part, Sentence, written
 
 
 def isolated(text: str) -> Markup:
     """Return a caller's text within the page's own: its direction changes nothing around it."""
-    return element("bdi", text)
+    return Element("bdi", text)
 
 
 def strong(text: str) -> Markup:
-    return element("strong", isolated(text))
+    return Element("strong", isolated(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,12 @@ class Theme:
 
     def written(self, part: Part, show: Callable[[str], Markup] = strong) -> Markup:
         """Return a part as HTML. `show` writes what a caller wrote."""
-        return literal(written(part, lambda word: escaped(self[word]), show))
+        return Markup(written(part, lambda word: escaped(self[word]), show))
 
     def time(self, at: datetime) -> Markup:
         machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return element("time", words.time(self.language, at), datetime=machine)
+        return Element("time", words.time(self.language, at), datetime=machine)
 
     @property
     def decimal(self) -> str:
         return words.decimal(self.language)
-
-    def label(self, action: Action) -> str:
-        return self["submit"] if action.label is None else action.label

@@ -576,13 +576,24 @@ _RANGES = {"value": ("too_small", "too_large"), "length": ("too_short", "too_lon
 
 def limits(language: str, field: Field) -> str:
     """Return the sentences that say which answers a field takes. Empty if every one of its kind."""
-    found, words, sentences = fields.limits(field), WORDS[language], []
+    found, words, sentences = _limits(field), WORDS[language], []
     for word, ends in _RANGES.items():
         if found.keys() >= {*ends}:
             least, most = (number(language, found.pop(end)) for end in ends)
             both = words["range"].format(least=least, most=most)
             sentences.append(words[word].format(limit=most if least == most and word != "value" else both))
     return " ".join(sentences + [problem(language, Problem(word, limit)) for word, limit in found.items()])
+
+
+def _limits(field: Field) -> dict[str, int | float]:
+    """Return the limits that a person can miss, by the words of their problems. A pattern is not for a person's eyes."""
+    schema = field.schema
+    found = {name: schema[name] for name in (*fields.COUNTS, *fields.OF_NUMBERS) if name in schema}
+    if found.get("maxLength", 0) >= fields.LONGEST.get(field.kind, 0):
+        found.pop("maxLength", None)
+    if found.get("maxItems", 0) >= len(field.choices):
+        found.pop("maxItems", None)
+    return {fields.PROBLEMS[name]: limit for name, limit in found.items() if limit > 1 or name not in ("minLength", "minItems")}
 
 
 def decimal(language: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import page_request, render, words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.progress import Progress, ending, find_approver, find_member, written
+from waitpoints.api.page.progress import Progress, ending, written
 from waitpoints.api.page.theme import Theme
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
@@ -128,15 +128,6 @@ def test_the_language_is_the_readers_or_that_of_the_first_approver() -> None:
     people = [{"id": "a", "language": "de"}, {"id": "b", "language": "fr"}, "c"]
     languages = [progress(page(people), reader=reader).language for reader in ("a", "b", "c", None)]
     assert [*languages, progress(page(["a", people[1]])).language] == ["de", "fr", "", "de", ""]
-
-
-def test_who_may_answer_is_found_by_id_or_member_of_slack() -> None:
-    waiting, escalated = Token(id="t", created_at=0), Token(id="t", created_at=0, escalated_at=1)
-    assert find_member(waiting, THREE, "UBO") == find_approver(waiting, THREE, "b") == Approver("b", "Bo", slack="UBO")
-    assert find_approver(waiting, ESCALATED, "lead") is None
-    assert find_approver(escalated, ESCALATED, "lead") == Approver("lead")
-    assert find_approver(escalated, ESCALATED, "Lead") is None
-    assert find_approver(waiting, page_request.parse({"title": "T"})[0], "a") is None
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(str.strip)
