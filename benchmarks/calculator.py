@@ -195,7 +195,7 @@ def count(bench: Bench, month: Asked) -> Counted:
     )
     if page:
         wait = replace(wait, steps=[*wait.steps, *(bench.open_page(page) for _ in range(month.approvers or 1))])
-    counted = counted_with(bench, wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
+    counted = counted_with(bench, wait, bill.added(bench.publish(month.payload, waits=True)) if month.events else 0)
     return _with_people(bench, counted, month) if month.mail or month.reminders else counted
 
 

@@ -54,7 +54,7 @@ def figures(counted: Bench) -> dict[str, str]:
         "Dollars a month for deliveries to one endpoint:",
         report_deliveries(deliveries),
     ]
-    unawaited = {"the same, no run waited": counted.announce(200, waits=False)}
+    unawaited = {"the same, no run waited": counted.publish(200, waits=False)}
     return {
         "make costs": "\n\n".join(shown),
         "make costs: fixed": report_fixed(months[WEBHOOK]),

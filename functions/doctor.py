@@ -22,7 +22,7 @@ SHOWN = 1000  # ids of each kind in the response
 LAST_READ = 240_000  # milliseconds before the function's timeout: read nothing later than this
 LAST_START = 30_000  # and start to finish nothing later than this
 
-services.build_at_start(lambda s: (s.waking, s.step_functions_client))
+services.build_at_start(lambda s: (s.timers, s.step_functions_client))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from waitpoints import ids, telemetry
 from waitpoints.timers.due import Named
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.waking, s.step_functions_client))
+services.build_at_start(lambda s: (s.timers, s.step_functions_client))
 queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
@@ -24,10 +24,10 @@ def record_handler(record: SQSRecord) -> None:
     token_id = ids.parse(message["waitpointId"])
     with telemetry.canonical_line("expire", tokenId=token_id):
         try:
-            services.waking.look(token_id, named_in(message, record))
+            services.timers.fire(token_id, named_in(message, record))
         except Exception:
             with suppress(Exception):  # if this fails, the queue's visibility timeout applies
-                services.timers.come_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
+                services.timer_queue.come_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
             raise
 
 

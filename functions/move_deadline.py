@@ -7,7 +7,7 @@ from waitpoints.api.representation import deadline_moved
 from waitpoints.errors import TokenHasEnded
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.waking, s.credentials))
+services.build_at_start(lambda s: (s.timers, s.credentials))
 
 
 @http_handler("PATCH", allow=("GET", "PATCH"), scope="create")
@@ -15,6 +15,6 @@ def handler(request: Request) -> Response:
     token_id = ids.parse(request.path["waitpointId"])
     telemetry.note(tokenId=token_id)
     timeout_at = deadline_request.parse(request.read_json(DEADLINE_LIMIT), services.now(), services.timeout_limits)
-    if not services.waking.move_deadline(token_id, timeout_at, request.caller.require("create")):
+    if not services.timers.move_deadline(token_id, timeout_at, request.caller.require("create")):
         raise TokenHasEnded
     return Response(deadline_moved(token_id, timeout_at))

@@ -22,7 +22,7 @@ from waitpoints.stream import unreadable
 from waitpoints.stream.unreadable import token_id_of
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.tokens, s.dead_letters, s.step_functions_client, s.announcer, s.notice_filter))
+services.build_at_start(lambda s: (s.tokens, s.dead_letters, s.step_functions_client, s.event_publisher, s.notice_filter))
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -31,8 +31,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         if name in event:
             return command(event[name])
     # events and notices first: they take a few requests, while waiters that cannot be resumed may take all the time
-    announcer, noticing = services.announcer, services.notice_filter
-    again = announcer.announce(event["Records"]) if announcer else []
+    event_publisher, noticing = services.event_publisher, services.notice_filter
+    again = event_publisher.publish(event["Records"]) if event_publisher else []
     again += noticing.enqueue([it for it in event["Records"] if is_settled(image_of(it))]) if noticing else []
     failed: list[Any] = [{"itemIdentifier": number} for number in dict.fromkeys(again)]
     if left := find_unfinished(event["Records"]):
@@ -116,8 +116,8 @@ def give_up_all(token_ids: list[str]) -> dict[str, int]:
     return {"givenUp": sum(give_up(token_id) for token_id in token_ids)}
 
 
-def announce_again(token_ids: list[str]) -> dict[str, int]:
-    return {"notPut": services.announcer.announce_again(token_ids) if services.announcer else 0}
+def publish_again(token_ids: list[str]) -> dict[str, int]:
+    return {"notPut": services.event_publisher.publish_again(token_ids) if services.event_publisher else 0}
 
 
 def describe_runtime(_: Any) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def describe_runtime(_: Any) -> dict[str, Any]:
 COMMANDS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "waitpointIds": resume_again,
     "giveUp": give_up_all,
-    "eventsOf": announce_again,
+    "eventsOf": publish_again,
     "runtime": describe_runtime,
 }
 """What an operator's command invokes this function with."""

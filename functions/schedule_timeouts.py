@@ -13,7 +13,7 @@ from waitpoints.stream import unreadable
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.waking, s.notice_filter))
+services.build_at_start(lambda s: (s.timers, s.notice_filter))
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def has_timer(record: dict[str, Any]) -> bool:
     """Whether a record is of a new token whose timer the stream starts. With notices, the filter also passes others."""
     image = record["dynamodb"]["NewImage"]
-    return record["eventName"] == "INSERT" and ("soon" in image or ("timeoutAt" in image and "wakeAt" not in image))
+    return record["eventName"] == "INSERT" and ("soon" in image or ("timeoutAt" in image and "dueAt" not in image))
 
 
 def token_of(record: dict[str, Any]) -> Token:
@@ -56,6 +56,6 @@ def start(tokens: list[Token]) -> set[str]:
         return set()
     ids = [token.id for token in tokens]
     with telemetry.canonical_line("schedule", **{"tokenId": ids[0]} if len(ids) == 1 else {"tokenIds": ids}):
-        failed = services.waking.start_new(tokens)
+        failed = services.timers.start_new(tokens)
         telemetry.note(failed=len(failed))
         return failed

@@ -12,12 +12,12 @@ from waitpoints.wiring import services
 
 LAST_SLICE = 15_000  # milliseconds before the function's timeout: begin no slice later than this
 
-services.build_at_start(lambda s: s.starting)
+services.build_at_start(lambda s: s.timer_starter)
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with telemetry.canonical_line("start timers", requestId=context.aws_request_id):
-        started = services.starting.start(lambda: context.get_remaining_time_in_millis() > LAST_SLICE)
+        started = services.timer_starter.start(lambda: context.get_remaining_time_in_millis() > LAST_SLICE)
         telemetry.record_milliseconds("TimersBehind", max(0, services.now() - started.up_to))
         telemetry.count("TimersStarted", started.messages)
         telemetry.note(messages=started.messages)

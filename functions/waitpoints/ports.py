@@ -40,7 +40,7 @@ class Page:
     """One read of the table: how many items it had, and what may need the doctor.
 
     `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or the next
-    look, and `without_wake` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest
+    look, and `without_due_at` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest
     without one.
     `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
     """
@@ -48,7 +48,7 @@ class Page:
     items: int
     unresumed: list[str]
     overdue: list[str]
-    without_wake: list[str]
+    without_due_at: list[str]
     attachments: list[Attachment]
     oldest: list[Waiting]
     stopped_at: Key | None
@@ -126,7 +126,7 @@ class TokenStore(Protocol):
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns whether it did, and the token as it is now."""
 
-    def set_wake(self, token: Token, wake_at: int | None) -> bool:
+    def set_due_at(self, token: Token, due_at: int | None) -> bool:
         """Set when a waiting token is looked at next. Returns False if it no longer waits as `token` says, or is gone."""
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
@@ -138,7 +138,7 @@ class TokenStore(Protocol):
         Returns False if it no longer waits as `token` says, or is gone.
         """
 
-    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
+    def move_deadline(self, token: Token, timeout_at: int | None, due_at: int | None, now: int) -> bool:
         """Give a waiting token another timeout, or none. Returns False if it no longer waits as `token` says, is due, or is
         gone.
         """
@@ -164,12 +164,12 @@ class TokenStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Up to where a shard of the due index was read: all entries before `wake_at`, and those at `wake_at` up to a token.
+    """Up to where a shard of the due index was read: all entries before `due_at`, and those at `due_at` up to a token.
 
-    `after` is the id of this token, or "" if none at `wake_at` was read.
+    `after` is the id of this token, or "" if none at `due_at` was read.
     """
 
-    wake_at: int = 0
+    due_at: int = 0
     after: str = ""
 
 
@@ -178,7 +178,7 @@ class Timer:
     """A token, and when its timer has to look at it."""
 
     token_id: str
-    wake_at: int
+    due_at: int
 
 
 class DueIndex(Protocol):

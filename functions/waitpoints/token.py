@@ -366,7 +366,7 @@ class NewToken:
 class Token:
     """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
 
-    `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
+    `due_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
     metadata to read. `traceparent` is that of its create, which the
     named key `created_by` has sent, if not the root key.
@@ -379,7 +379,7 @@ class Token:
     id: str
     created_at: int
     timeout_at: int | None = None
-    wake_at: int | None = None
+    due_at: int | None = None
     tags: tuple[str, ...] = ()
     idempotency_key: str | None = None
     idempotency_key_expires_at: int | None = None
@@ -417,11 +417,11 @@ class Token:
 
     def is_due_at(self, now: int) -> bool:
         """Whether its timer should have looked at it by `now`, or it should have timed out."""
-        return self.outcome_at(now) is not None or (self.wake_at is not None and self.wake_at <= now)
+        return self.outcome_at(now) is not None or (self.due_at is not None and self.due_at <= now)
 
     def is_due_soon(self) -> bool:
         """Whether the stream has to send the new token's message, because the round of the timers may come too late."""
-        return self.wake_at is not None and self.wake_at - self.created_at <= NEAR
+        return self.due_at is not None and self.due_at - self.created_at <= NEAR
 
     def answer_of(self, approver: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.approver == approver), None)

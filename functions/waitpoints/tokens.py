@@ -392,7 +392,7 @@ def _token(new: NewToken, now: int) -> Token:
         id=new_id(now),
         created_at=now,
         timeout_at=new.timeout_at,
-        wake_at=new.timeout_at if new.first_ask is None else min(new.first_ask, new.timeout_at or new.first_ask),
+        due_at=new.timeout_at if new.first_ask is None else min(new.first_ask, new.timeout_at or new.first_ask),
         tags=new.tags,
         idempotency_key=users_key.text if users_key else None,
         idempotency_key_expires_at=users_key.expires_at if users_key else None,

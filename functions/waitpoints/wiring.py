@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from waitpoints.aws.secrets import ExistingSecrets, RotatingSecret
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
-    from waitpoints.aws.timers import Timers
+    from waitpoints.aws.timer_queue import TimerQueue
     from waitpoints.decisions import Decisions
     from waitpoints.doctor.scan import Rounds
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
     from waitpoints.resuming import Resuming
-    from waitpoints.stream.event_publisher import Announcer
+    from waitpoints.stream.event_publisher import EventPublisher
     from waitpoints.stream.notice_filter import NoticeFilter
     from waitpoints.timeouts import Limits
-    from waitpoints.timers.due import Waking
-    from waitpoints.timers.starter import Starting
+    from waitpoints.timers.due import Timers
+    from waitpoints.timers.starter import TimerStarter
     from waitpoints.tokens import Tokens
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
@@ -115,7 +115,7 @@ class Services:
 
         overdue = Overdue(DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"], OVERDUE))
         store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"], self.store.count_replies)
-        finishing = Finishing(self.tokens, self.waking, self.store, store, self.now)
+        finishing = Finishing(self.tokens, self.timers, self.store, store, self.now)
         return Rounds(store, overdue, finishing, self.now, self.retention)
 
     @cached_property
@@ -239,16 +239,16 @@ class Services:
         return tuple(os.environ.get("MAIL_DOMAINS", "").lower().replace(",", " ").split())
 
     @cached_property
-    def timers(self) -> "Timers":
-        from waitpoints.aws.timers import Timers
+    def timer_queue(self) -> "TimerQueue":
+        from waitpoints.aws.timer_queue import TimerQueue
 
-        return Timers(self.sqs_client, os.environ["TIMER_QUEUE_URL"])
+        return TimerQueue(self.sqs_client, os.environ["TIMER_QUEUE_URL"])
 
     @cached_property
-    def waking(self) -> "Waking":
-        from waitpoints.timers.due import Waking
+    def timers(self) -> "Timers":
+        from waitpoints.timers.due import Timers
 
-        return Waking(self.tokens, self.store, self.timers, self.now)
+        return Timers(self.tokens, self.store, self.timer_queue, self.now)
 
     @cached_property
     def due_index(self) -> "DueIndex":
@@ -257,10 +257,10 @@ class Services:
         return DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"])
 
     @cached_property
-    def starting(self) -> "Starting":
-        from waitpoints.timers.starter import Starting
+    def timer_starter(self) -> "TimerStarter":
+        from waitpoints.timers.starter import TimerStarter
 
-        return Starting(self.due_index, self.timers, self.now, CONNECTIONS)
+        return TimerStarter(self.due_index, self.timer_queue, self.now, CONNECTIONS)
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -269,15 +269,15 @@ class Services:
         return DeadLetters(self.sqs_client, os.environ["DEAD_LETTER_QUEUE_URL"])
 
     @cached_property
-    def announcer(self) -> "Announcer | None":
+    def event_publisher(self) -> "EventPublisher | None":
         """None if the stack has no event bus. Then its modules are not imported."""
         if not (bus := os.environ.get("EVENT_BUS_NAME")):
             return None
         from waitpoints.aws.event_bus import EventBus
-        from waitpoints.stream.event_publisher import Announcer
+        from waitpoints.stream.event_publisher import EventPublisher
 
         event_bus = EventBus(lambda: self.events_client, bus)
-        return Announcer(event_bus, self.store, self.dead_letters, self.outputs.bucket, self.now)
+        return EventPublisher(event_bus, self.store, self.dead_letters, self.outputs.bucket, self.now)
 
     @cached_property
     def notice_queue(self) -> "NoticeQueue | None":

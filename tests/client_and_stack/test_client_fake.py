@@ -373,8 +373,8 @@ def test_reminders_are_counted_as_the_stack_sends_them(remind: Any, timeout: str
     timeout_at = round(shown.timeout_at.timestamp() * 1000) if shown.timeout_at else None
     stored = StoredToken(id=made.id, created_at=created_at, timeout_at=timeout_at, page=json.dumps(page))
     now = created_at + hours * 3_600_000
-    while (wakes := reminders.next_wake(stored)) is not None and wakes <= now and wakes != timeout_at:
-        asked = reminders.ask(stored, wakes)
+    while (due := reminders.next_due_at(stored)) is not None and due <= now and due != timeout_at:
+        asked = reminders.ask(stored, due)
         assert asked
         stored = asked
 

@@ -72,7 +72,7 @@ def test_the_doctor_finishes_an_overdue_token(api: Api, operator: Operator) -> N
 
 
 def test_a_batch_that_the_stream_gave_up_on_is_read_again_by_one_command(api: Api, operator: Operator) -> None:
-    """That of a token of an older version: the function writes its `wakeAt`."""
+    """That of a token of an older version: the function writes its `dueAt`."""
     mappings, table = api.stack.client("lambda"), api.stack.client("dynamodb")
     schedule_timeouts = physical_name(api.stack, "ScheduleTimeouts")
     mapping = mappings.list_event_source_mappings(FunctionName=schedule_timeouts)["EventSourceMappings"][0]["UUID"]
@@ -82,11 +82,11 @@ def test_a_batch_that_the_stream_gave_up_on_is_read_again_by_one_command(api: Ap
     created = api.create(timeout="1h")["id"]
     key = {"id": {"S": created}, "item": {"S": "token"}}
     old = table.get_item(TableName=api.stack.table_name, Key=key)["Item"]
-    del old["wakeAt"]
+    del old["dueAt"]
     old["id"] = key["id"] = {"S": created[:-1] + ("1" if created[-1] == "0" else "0")}
 
     def is_in_the_index() -> bool:
-        return "wakeAt" in table.get_item(TableName=api.stack.table_name, Key=key, ConsistentRead=True)["Item"]
+        return "dueAt" in table.get_item(TableName=api.stack.table_name, Key=key, ConsistentRead=True)["Item"]
 
     with denied(api.stack, "dynamodb:", "ScheduleTimeouts"):
         table.put_item(TableName=api.stack.table_name, Item=old)

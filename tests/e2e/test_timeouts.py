@@ -208,7 +208,7 @@ def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:
     table.update_item(
         TableName=api.stack.table_name,
         Key={"id": {"S": token["id"]}, "item": {"S": "token"}},
-        UpdateExpression="SET wakeAt = :soon, timeoutAt = :soon",
+        UpdateExpression="SET dueAt = :soon, timeoutAt = :soon",
         ExpressionAttributeValues={":soon": {"N": str(round((time.time() + 3) * 1000))}},
     )
     for shard in range(LIST_SHARDS):

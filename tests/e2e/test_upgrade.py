@@ -230,7 +230,7 @@ def test_a_schedule_of_the_previous_version_that_fires_early_ends_nothing_and_pu
     for token in tokens:
         key = {"id": {"S": token["id"]}, "item": {"S": "token"}}
         item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
-        assert (item["status"], item["wakeAt"]) == ({"S": "WAITING"}, item["timeoutAt"])
+        assert (item["status"], item["dueAt"]) == ({"S": "WAITING"}, item["timeoutAt"])
 
 
 def long_timers(updated: Updated) -> list[Token]:

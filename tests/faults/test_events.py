@@ -81,7 +81,7 @@ def ask_in_every_way(world: World) -> None:
     world.clock.advance(2 * HOUR)
     url = next(link["url"] for link in token["links"] if link["approver"] == "ann")
     world.http("POST", url, b'{"action": "go", "fields": {}}', {"content-type": "application/json"})
-    services.waking.look(token["id"])
+    services.timers.fire(token["id"])
     with world.faulty():
         world.come_to_rest()
     world.come_to_rest()

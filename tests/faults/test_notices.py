@@ -61,7 +61,7 @@ def an_answer_a_reminder_and_an_escalation(world: NoticeWorld) -> None:
     world.deliver_all()
     world.clock.advance(2 * HOUR)
     world.answer(token, "bo", GO)
-    services.waking.look(token["id"])
+    services.timers.fire(token["id"])
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()
@@ -102,7 +102,7 @@ def a_timeout(world: NoticeWorld) -> None:
 def a_timeout_that_is_moved(world: NoticeWorld) -> None:
     token = world.ask(timeout=9 * HOUR)
     world.deliver_all()
-    assert services.waking.move_deadline(token["id"], world.clock() + 8 * HOUR)
+    assert services.timers.move_deadline(token["id"], world.clock() + 8 * HOUR)
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()

@@ -33,7 +33,7 @@ from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
 from waitpoints.api.notices import posting
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
-from waitpoints.timers.due import Waking
+from waitpoints.timers.due import Timers
 from waitpoints.token import Token, WaiterKind, iso
 from waitpoints.tokens import Tokens
 from waitpoints.wiring import services
@@ -421,7 +421,7 @@ def resume_again(world: World, token: dict[str, Any]) -> None:
 
 
 @of("resume_waiters")
-def announce(world: World) -> None:
+def publish(world: World) -> None:
     with suppress(client("events").exceptions.ResourceAlreadyExistsException):
         client("events").create_event_bus(Name=WITH_ALL["EventBusName"])
     with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_ALL["EventBusName"]}):
@@ -437,7 +437,7 @@ def start_timers_that_are_due_soon(world: World) -> None:
         token = world.create(timeout="10m")
     world.pass_on_once("schedule_timeouts")
     assert delayed(world) == "1"
-    assert services.store.get(token["id"]).wake_at is not None
+    assert services.store.get(token["id"]).due_at is not None
 
 
 @of("start_timers")
@@ -458,14 +458,14 @@ def look_at_a_token_before_its_time(world: World) -> None:
 
 @of("doctor")
 def find_a_token_whose_deadline_was_moved(world: World) -> None:
-    token, look = world.create(timeout="10m"), Waking.look
+    token, look = world.create(timeout="10m"), Timers.fire
     world.clock.advance(seconds=700)
 
-    def move_first(waking: Waking, token_id: str) -> None:
+    def move_first(timers: Timers, token_id: str) -> None:
         world.clock.advance(seconds=-600)  # as in the function that moves it, whose clock is behind
-        look(waking, token_id)
+        look(timers, token_id)
 
-    with mock.patch.object(Waking, "look", move_first):
+    with mock.patch.object(Timers, "fire", move_first):
         examine(world)
     assert delayed(world) == "1"
     assert services.store.get(token["id"]).outcome is None

@@ -80,7 +80,7 @@ def the_first_round_after_an_hour(world: World) -> None:
     with waiting(world, overdue, Timeout()), waiting(world, near, Timeout()):
         world.rounds.missing = True
         world.pass_time(world.clock() + HOUR)
-        assert not any(world.token(token["id"]).wake_at is None for token in (overdue, near))
+        assert not any(world.token(token["id"]).due_at is None for token in (overdue, near))
         assert not any(world.step_functions.results().values()), "something else has timed it out"
         world.clock.now = due_at - 2 * MINUTE
         world.rounds.missing = False
@@ -93,7 +93,7 @@ def move_deadline(world: World, token: dict[str, Any], timeout_at: int) -> int:
     """Move it during faults, by a caller that does not try again. Returns the deadline that stands."""
     with world.faulty():
         with suppress(BotoCoreError, ClientError, Killed), world.wire.watched():
-            assert services.waking.move_deadline(token["id"], timeout_at)
+            assert services.timers.move_deadline(token["id"], timeout_at)
         world.come_to_rest()
     return services.store.get(token["id"]).timeout_at or 0
 

@@ -124,7 +124,7 @@ class TestTheLargestDecision:
             id=ids.new_id(services.now()),
             created_at=services.now(),
             timeout_at=services.now() + 86_400_000,
-            wake_at=services.now() + 86_400_000,
+            due_at=services.now() + 86_400_000,
             tags=tuple(f"{number}{'🎈' * 63}" for number in range(10)),
             idempotency_key="語" * 2_048,
             waiters={waiter.key: waiter for waiter in waiters},

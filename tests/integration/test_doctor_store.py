@@ -170,14 +170,14 @@ def test_a_suspect_that_was_no_case_is_not_counted_and_suspected_no_more(
 
 def test_reads_tokens_that_are_due_or_not_in_the_due_index(doctor_store: DoctorStore, store: Store) -> None:
     due, later, old, endless = (
-        Token(id=ids.new_id(START), created_at=START, timeout_at=timeout, wake_at=wake)
+        Token(id=ids.new_id(START), created_at=START, timeout_at=timeout, due_at=wake)
         for timeout, wake in ((TIMEOUT, TIMEOUT), (TIMEOUT + 1, TIMEOUT + 1), (TIMEOUT + 1, None), (None, None))
     )
     for token in (due, later, old, endless):
         store.create(token, None, START)
     pages = read(doctor_store, TIMEOUT)
     assert [token_id for page in pages for token_id in page.overdue] == [due.id]
-    assert [token_id for page in pages for token_id in page.without_wake] == [old.id]
+    assert [token_id for page in pages for token_id in page.without_due_at] == [old.id]
     assert [one for page in pages for one in page.oldest] == [(START, endless.id)]
     assert sum(page.items for page in pages) == 4
 
@@ -256,7 +256,7 @@ def test_a_token_without_a_wake_gets_one_from_the_doctor(stack: MotoStack, store
     store.create(token, None, services.now())
     answer = stack.functions()["doctor"].call({})
     assert (answer["finished"], answer["undone"]) == (0, 0)
-    assert store.get(token.id).wake_at == timeout
+    assert store.get(token.id).due_at == timeout
 
 
 def test_reads_keys_whose_end_is_not_known(doctor_store: DoctorStore, store: Store) -> None:

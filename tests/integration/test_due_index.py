@@ -41,8 +41,8 @@ def both(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     return found
 
 
-def make(store: Any, wake_at: int | None) -> Token:
-    token = Token(id=ids.new_id(START), created_at=START, timeout_at=wake_at, wake_at=wake_at)
+def make(store: Any, due_at: int | None) -> Token:
+    token = Token(id=ids.new_id(START), created_at=START, timeout_at=due_at, due_at=due_at)
     store.create(token, None, START)
     return token
 
@@ -52,7 +52,7 @@ def read_all(index: Any, until: int, limit: int = 1000, start: Cursor = Cursor()
     found: list[Timer] = []
     for shard in range(index.shards):
         cursor = start
-        while cursor.wake_at <= until:
+        while cursor.due_at <= until:
             timers, cursor = index.read(shard, cursor, until, limit)
             assert len(timers) <= limit
             found += timers
@@ -64,7 +64,7 @@ def test_has_every_token_with_a_timeout_from_its_create_on(both: tuple[Any, Any]
     timed = [make(store, START + n * HOUR) for n in range(8)]
     make(store, None)
     found = read_all(index, START + 7 * HOUR)
-    assert sorted(found, key=lambda timer: timer.wake_at) == [Timer(token.id, token.wake_at or 0) for token in timed]
+    assert sorted(found, key=lambda timer: timer.due_at) == [Timer(token.id, token.due_at or 0) for token in timed]
 
 
 def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(both: tuple[Any, Any]) -> None:
@@ -126,7 +126,7 @@ class TestOnDynamoDb:
         make(store, START)
         table = stack.resources["Table"]["Ref"]
         [copy] = boto3.client("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
-        assert set(copy) == {"id", "item", "listShard", "wakeAt"}
+        assert set(copy) == {"id", "item", "listShard", "dueAt"}
 
     def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(
         self, stack: MotoStack, on_moto: tuple[Store, DueIndex]
@@ -135,7 +135,7 @@ class TestOnDynamoDb:
         store, index = on_moto
         index.move_cursor(2, Cursor(), Cursor(START))
         found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
-        assert set(found["Item"]) == {"id", "item", "wakeAt", "after"}
+        assert set(found["Item"]) == {"id", "item", "dueAt", "after"}
         assert read_all(index, START) == []
         doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], store.count_replies)
         [page] = doctor_store.read_part(0, 1, None, START)

@@ -111,7 +111,7 @@ def test_the_record_of_a_new_token_starts_its_timer(stack: MotoStack) -> None:
     stack.empty_queues()
     [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
     image = record["dynamodb"]["NewImage"]
-    image["wakeAt"]["N"] = str(services.now())
+    image["dueAt"]["N"] = str(services.now())
     assert FUNCTIONS["schedule_timeouts"].call({"Records": [record]}) == {"batchItemFailures": []}
     [message] = boto3.client("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
     assert json.loads(message["Body"]) == {"waitpointId": image["id"]["S"]}

@@ -101,9 +101,9 @@ class TestItems:
         self, stack: MotoStack, written: Store, length: int | None, soon: bool
     ) -> None:
         timeout_at = None if length is None else START + length
-        item = self.item(stack, self.make(written, timeout_at=timeout_at, wake_at=timeout_at).id)
+        item = self.item(stack, self.make(written, timeout_at=timeout_at, due_at=timeout_at).id)
         assert item.get("soon") == ({"BOOL": True} if soon else None)
-        assert item.get("wakeAt") == item.get("timeoutAt")
+        assert item.get("dueAt") == item.get("timeoutAt")
         record = {"eventName": "INSERT", "dynamodb": {"NewImage": item}}
         assert passes(Template.load().stream_filter("schedule_timeouts"), record) is soon
 

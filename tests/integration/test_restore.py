@@ -200,7 +200,7 @@ class TestTimers:
 
         return new_stack
 
-    @pytest.mark.parametrize("attributes", [(), ("wakeAt", "soon")], ids=["this version", "0.2.0"])
+    @pytest.mark.parametrize("attributes", [(), ("dueAt", "soon")], ids=["this version", "0.2.0"])
     def test_of_an_old_table_come_in_a_new_stack_without_anybody_doing_anything(
         self,
         stack: MotoStack,
@@ -289,7 +289,7 @@ class TestTimers:
 @pytest.mark.parametrize("id_", ["timers", "overdue", "doctor"])
 def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str, restore: Restore) -> None:
     dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "wakeAt": {"N": "1"}})
+    dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "dueAt": {"N": "1"}})
     assert restore() == "0 items read, 0 copied"
     assert dynamodb.scan(TableName=table)["Items"] == []
 
@@ -336,11 +336,11 @@ def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, rest
 @pytest.mark.parametrize(
     ("item", "written"),
     [
-        ({"timeoutAt": 1_900_000}, {"timeoutAt": 1_900_000, "wakeAt": 1_900_000, "soon": True}),
-        ({"timeoutAt": 1_900_001}, {"timeoutAt": 1_900_001, "wakeAt": 1_900_001}),
-        ({"timeoutAt": 1}, {"timeoutAt": 1, "wakeAt": 1, "soon": True}),
-        ({"timeoutAt": 9_000_000, "wakeAt": 2}, {"timeoutAt": 9_000_000, "wakeAt": 2, "soon": True}),
-        ({"timeoutAt": 9_000_000, "wakeAt": 9_000_000, "soon": True}, {"timeoutAt": 9_000_000, "wakeAt": 9_000_000}),
+        ({"timeoutAt": 1_900_000}, {"timeoutAt": 1_900_000, "dueAt": 1_900_000, "soon": True}),
+        ({"timeoutAt": 1_900_001}, {"timeoutAt": 1_900_001, "dueAt": 1_900_001}),
+        ({"timeoutAt": 1}, {"timeoutAt": 1, "dueAt": 1, "soon": True}),
+        ({"timeoutAt": 9_000_000, "dueAt": 2}, {"timeoutAt": 9_000_000, "dueAt": 2, "soon": True}),
+        ({"timeoutAt": 9_000_000, "dueAt": 9_000_000, "soon": True}, {"timeoutAt": 9_000_000, "dueAt": 9_000_000}),
         ({}, {}),
     ],
     ids=["in 15 minutes", "later", "past", "to be looked at earlier", "was due soon when it was made", "no timeout"],
@@ -351,5 +351,5 @@ def test_what_waits_is_written_as_a_create_would_write_it_now(item: dict[str, An
 
 
 def test_what_does_not_wait_is_written_as_it_is() -> None:
-    for item in ({"item": "token", "status": "COMPLETED", "timeoutAt": 1, "wakeAt": 1, "soon": True}, {"item": "replies"}):
+    for item in ({"item": "token", "status": "COMPLETED", "timeoutAt": 1, "dueAt": 1, "soon": True}, {"item": "replies"}):
         assert plain(timed(wire(item)["M"], now=1)) == item

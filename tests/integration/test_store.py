@@ -85,7 +85,7 @@ class TestToken:
         one = replace(waiter(unwrap=True), execution=EXECUTION)
         written = create(
             timeout_at=TIMEOUT,
-            wake_at=TIMEOUT - 1,
+            due_at=TIMEOUT - 1,
             tags=("b", "a", "b"),
             idempotency_key="order-1",
             idempotency_key_expires_at=TIMEOUT,
@@ -97,7 +97,7 @@ class TestToken:
         one = waiter()
         parts: dict[str, Any] = {
             "timeout_at": TIMEOUT,
-            "wake_at": TIMEOUT,
+            "due_at": TIMEOUT,
             "tags": ("a",),
             "idempotency_key": "order-1",
             "idempotency_key_expires_at": TIMEOUT,
@@ -594,31 +594,31 @@ class TestTimeOut:
 class TestInstants:
     """When a token is looked at next, and when it times out: changed only as they were read."""
 
-    CHANGES = ("set_wake", "move_deadline", "ask_again")
+    CHANGES = ("set_due_at", "move_deadline", "ask_again")
 
     def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
         if name == "ask_again":
-            return store.ask_again(read, replace(read, wake_at=instant))
-        return store.set_wake(read, instant) if name == "set_wake" else store.move_deadline(read, instant, instant, now)
+            return store.ask_again(read, replace(read, due_at=instant))
+        return store.set_due_at(read, instant) if name == "set_due_at" else store.move_deadline(read, instant, instant, now)
 
-    @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5, TIMEOUT])
+    @pytest.mark.parametrize("due_at", [None, TIMEOUT - 5, TIMEOUT])
     @pytest.mark.parametrize("timeout_at", [None, TIMEOUT])
     @pytest.mark.parametrize("change", CHANGES)
     def test_change_on_a_token_that_waits_as_it_was_read(
-        self, store: AnyStore, create: Callable[..., Token], wake_at: int | None, timeout_at: int | None, change: str
+        self, store: AnyStore, create: Callable[..., Token], due_at: int | None, timeout_at: int | None, change: str
     ) -> None:
-        token = create(timeout_at=timeout_at, wake_at=wake_at, tags=("a",), rules=ALL_RULES)
+        token = create(timeout_at=timeout_at, due_at=due_at, tags=("a",), rules=ALL_RULES)
         assert self.change(store, change, token, TIMEOUT + 7)
         moved = TIMEOUT + 7 if change == "move_deadline" else timeout_at
-        assert store.get(token.id) == replace(token, wake_at=TIMEOUT + 7, timeout_at=moved)
+        assert store.get(token.id) == replace(token, due_at=TIMEOUT + 7, timeout_at=moved)
 
     @pytest.mark.parametrize("change", CHANGES)
     def test_stay_if_either_is_not_as_it_was_read(self, store: AnyStore, create: Callable[..., Token], change: str) -> None:
         """So one change never undoes another. What was absent must be absent, too."""
         instants = (None, TIMEOUT, TIMEOUT + 1)
         for stored, read in product(product(instants, repeat=2), repeat=2):
-            token = create(timeout_at=stored[0], wake_at=stored[1])
-            changed = self.change(store, change, replace(token, timeout_at=read[0], wake_at=read[1]), TIMEOUT + 7)
+            token = create(timeout_at=stored[0], due_at=stored[1])
+            changed = self.change(store, change, replace(token, timeout_at=read[0], due_at=read[1]), TIMEOUT + 7)
             assert changed is (stored == read)
             assert (store.get(token.id) == token) is not changed
 
@@ -627,7 +627,7 @@ class TestInstants:
         self, store: AnyStore, create: Callable[..., Token], change: str
     ) -> None:
         """Nothing may bring back an item that TTL has deleted."""
-        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
         settled, gone = store.get(token.id), replace(token, id=ids.new_id(START))
         assert not self.change(store, change, token, TIMEOUT + 7)
@@ -638,37 +638,37 @@ class TestInstants:
 
     @pytest.mark.parametrize(("late", "moved"), [(-1, True), (0, False), (1, False)])
     def test_of_a_token_that_is_due_stay(self, store: AnyStore, create: Callable[..., Token], late: int, moved: bool) -> None:
-        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         assert store.move_deadline(token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT + late) is moved
 
-    @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5])
+    @pytest.mark.parametrize("due_at", [None, TIMEOUT - 5])
     @pytest.mark.parametrize("moved", [None, TIMEOUT + 7])
     def test_may_lose_the_timeout_and_keep_a_look(
-        self, store: AnyStore, create: Callable[..., Token], moved: int | None, wake_at: int | None
+        self, store: AnyStore, create: Callable[..., Token], moved: int | None, due_at: int | None
     ) -> None:
-        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
-        assert store.move_deadline(token, moved, wake_at, START)
-        assert store.get(token.id) == replace(token, timeout_at=moved, wake_at=wake_at)
+        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
+        assert store.move_deadline(token, moved, due_at, START)
+        assert store.get(token.id) == replace(token, timeout_at=moved, due_at=due_at)
 
-    @pytest.mark.parametrize("wake_at", [None, TIMEOUT, TIMEOUT + 9])
+    @pytest.mark.parametrize("due_at", [None, TIMEOUT, TIMEOUT + 9])
     @pytest.mark.parametrize("noted", [{"reminded_count": 2, "reminded_at": START}, {"escalated_at": START}])
     def test_change_together_with_what_was_asked(
-        self, store: AnyStore, create: Callable[..., Token], wake_at: int | None, noted: dict[str, Any]
+        self, store: AnyStore, create: Callable[..., Token], due_at: int | None, noted: dict[str, Any]
     ) -> None:
-        token = create(timeout_at=TIMEOUT + 9, wake_at=TIMEOUT - 1, tags=("a",), rules=ALL_RULES)
-        asked = replace(token, wake_at=wake_at, **noted)
+        token = create(timeout_at=TIMEOUT + 9, due_at=TIMEOUT - 1, tags=("a",), rules=ALL_RULES)
+        asked = replace(token, due_at=due_at, **noted)
         assert store.ask_again(token, asked)
         assert store.get(token.id) == asked
         assert not store.ask_again(token, asked)
         assert store.move_deadline(asked, TIMEOUT + 5, TIMEOUT + 5, START)
-        assert store.get(token.id) == replace(asked, timeout_at=TIMEOUT + 5, wake_at=TIMEOUT + 5)
+        assert store.get(token.id) == replace(asked, timeout_at=TIMEOUT + 5, due_at=TIMEOUT + 5)
 
     def test_and_answers_at_the_same_moment_fail_neither(self, store: AnyStore, create: Callable[..., Token]) -> None:
         """An answer and a reminder have numbers of their own."""
         for _ in range(10):
-            token = create(timeout_at=TIMEOUT, wake_at=START)
+            token = create(timeout_at=TIMEOUT, due_at=START)
             answer = Answer("ann", "approve", "{}", START)
-            asked = replace(token, reminded_count=1, reminded_at=START, wake_at=TIMEOUT)
+            asked = replace(token, reminded_count=1, reminded_at=START, due_at=TIMEOUT)
             racers: list[Callable[[], Any]] = [
                 partial(store.ask_again, token, asked),
                 partial(store.answer, token, answer, None),
@@ -677,25 +677,25 @@ class TestInstants:
             reminded, (answered, _), (added, _) = race(racers)
             assert (reminded, answered, added) == (True, True, True)
             now = store.get(token.id)
-            assert (now.answers, now.reminded_count, now.wake_at, len(now.waiters)) == ((answer,), 1, TIMEOUT, 1)
+            assert (now.answers, now.reminded_count, now.due_at, len(now.waiters)) == ((answer,), 1, TIMEOUT, 1)
 
     def test_asked_at_once_are_asked_once_and_not_after_the_end(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(wake_at=START)
-        asked = replace(token, reminded_count=1, reminded_at=START, wake_at=None)
+        token = create(due_at=START)
+        asked = replace(token, reminded_count=1, reminded_at=START, due_at=None)
         assert sum(race([partial(store.ask_again, token, asked) for _ in range(8)])) == 1
-        ended = create(wake_at=START)
+        ended = create(due_at=START)
         store.complete(ended.id, Completed(START, OUTPUT), Unchecked.NONE)
         assert not store.ask_again(ended, replace(ended, reminded_count=1, reminded_at=START))
 
     def test_may_lose_the_look(self, store: AnyStore, create: Callable[..., Token]) -> None:
         """A token without a timeout, whose instant a newer version set for something else."""
-        token = create(wake_at=TIMEOUT)
-        assert store.set_wake(token, None)
-        assert store.get(token.id).wake_at is None
+        token = create(due_at=TIMEOUT)
+        assert store.set_due_at(token, None)
+        assert store.get(token.id).due_at is None
 
     def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
         for _ in range(10):
-            token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+            token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
             racers: list[Callable[[], Any]] = [
                 partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT - 1),
                 partial(store.time_out, token.id, TIMEOUT),
@@ -705,7 +705,7 @@ class TestInstants:
             assert store.get(token.id).timeout_at == (TIMEOUT + 7 if moved else TIMEOUT)
 
     def test_changed_twice_at_once_are_changed_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         moved = [(token, TIMEOUT + n, TIMEOUT + n, START) for n in range(1, 9)]
         racers: list[Callable[[], bool]] = [partial(store.move_deadline, *move) for move in moved]
         assert sum(race(racers)) == 1

@@ -110,7 +110,7 @@ class SimulatedTimers:
 
     def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 300) -> None:
         """Move the clock from event to event until none is left or `until` is true."""
-        self._waiting = {token_id: wake_at for token_id in self.tokens if (wake_at := self._wakes_at(token_id)) is not None}
+        self._waiting = {token_id: due_at for token_id in self.tokens if (due_at := self._wakes_at(token_id)) is not None}
         for _ in range(at_most):
             if until() or not (self._due or self._waiting):
                 return
@@ -134,7 +134,7 @@ class SimulatedTimers:
     def _wakes_at(self, token_id: str) -> int | None:
         """When a token is looked at next. None if it has ended."""
         token = services.store.get(token_id)
-        return None if token.outcome else token.wake_at or token.timeout_at
+        return None if token.outcome else token.due_at or token.timeout_at
 
     def _next_round(self) -> int:
         """When the next round comes. Rounds that come long before the next token is due are left out."""
@@ -170,8 +170,8 @@ class SimulatedTimers:
         failed = failures(self.fire(body, sent_at=sent_at))
         token_id = json.loads(body)["waitpointId"]
         self._waiting.pop(token_id, None)
-        if (wake_at := self._wakes_at(token_id)) is not None:
-            self._waiting[token_id] = wake_at
+        if (due_at := self._wakes_at(token_id)) is not None:
+            self._waiting[token_id] = due_at
         if failed:
             assert "instant" in body
             heapq.heappush(self._due, (self.clock() + SECOND, next(self._order), sent_at, body))
@@ -351,7 +351,7 @@ class TestTokensOfOlderVersions:
         timeout_at = timers.clock() + length
         token_id = old_token(timers, timeout_at)
         assert failures(timers.arm(token_id)) == []
-        assert services.store.get(token_id).wake_at == timeout_at
+        assert services.store.get(token_id).due_at == timeout_at
         assert len(timers.sent) == (length <= NEAR)
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
@@ -425,7 +425,7 @@ class TestRoundsThatGoWrong:
         def meanwhile(token_ids: Any) -> set[str]:
             with monkeypatch.context() as alone:
                 alone.setattr(services.due_index, "find_waiting", find)
-                services.starting.start(lambda: True)
+                services.timer_starter.start(lambda: True)
             return find(token_ids)
 
         monkeypatch.setattr(services.due_index, "find_waiting", meanwhile)
@@ -449,7 +449,7 @@ class TestRoundsThatGoWrong:
         monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, bool))
         with pytest.raises(TimersNotStarted):
             timers.start()
-        assert min(services.due_index.cursors(), key=lambda cursor: cursor.wake_at) == Cursor()
+        assert min(services.due_index.cursors(), key=lambda cursor: cursor.due_at) == Cursor()
         assert timers.status(token_id) is Status.WAITING
 
     def test_dynamodb_leaves_keys_unread(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,7 +507,7 @@ class TestAMovedDeadline:
         timers.arm(token_id)
         for ahead in moves:
             timeout_at = timers.clock() + ahead
-            assert services.waking.move_deadline(token_id, timeout_at)
+            assert services.timers.move_deadline(token_id, timeout_at)
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert 0 <= ended_at - timeout_at <= LATENESS
@@ -519,13 +519,13 @@ class TestAMovedDeadline:
         token_id, _ = timers.create(timers.clock() + HOUR)
         timeout_at, move = timers.clock() + SECOND, services.store.move_deadline
 
-        def be_slow(token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
+        def be_slow(token: Token, timeout_at: int | None, due_at: int | None, now: int) -> bool:
             timers.run(until=lambda: timers.clock() > now + 20 * SECOND)  # as long as a function may run
-            return move(token, timeout_at, wake_at, now)
+            return move(token, timeout_at, due_at, now)
 
         with monkeypatch.context() as slow:
             slow.setattr(services.store, "move_deadline", be_slow)
-            assert services.waking.move_deadline(token_id, timeout_at)
+            assert services.timers.move_deadline(token_id, timeout_at)
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert ended_at - timeout_at <= 22 * SECOND < PATIENCE
@@ -534,7 +534,7 @@ class TestAMovedDeadline:
     def test_that_is_removed_never_comes(self, timers: SimulatedTimers, length: int) -> None:
         token_id, _ = timers.create(timers.clock() + length)
         timers.arm(token_id)
-        assert services.waking.move_deadline(token_id, None)
+        assert services.timers.move_deadline(token_id, None)
         timers.queue(message(token_id), timers.clock() + length)  # that of the old timeout
         timers.run()
         timers.clock.advance(DAY)
@@ -553,7 +553,7 @@ class TestAMovedDeadline:
 
 @pytest.mark.slow
 class TestReminders:
-    """`wakeAt` is the next reminder, escalation or timeout."""
+    """`dueAt` is the next reminder, escalation or timeout."""
 
     @staticmethod
     def create(timers: SimulatedTimers, timeout: int | None = None, **page: Any) -> str:
@@ -604,7 +604,7 @@ class TestReminders:
         assert all(0 <= late <= LATENESS for late in lateness), lateness
         token = services.store.get(token_id)
         assert token.status is (Status.WAITING if timeout is None else Status.TIMED_OUT)
-        assert token.wake_at == (None if timeout is None else start + timeout)
+        assert token.due_at == (None if timeout is None else start + timeout)
 
     def test_come_once_when_every_message_comes_three_times(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
@@ -621,7 +621,7 @@ class TestReminders:
         timers.clock.advance(DAY)
         assert len(self.asked(timers, monkeypatch)) == 1
         token = services.store.get(token_id)
-        assert (token.reminded_count, token.wake_at) == (1, None)  # all twenty were due
+        assert (token.reminded_count, token.due_at) == (1, None)  # all twenty were due
 
     def test_never_come_after_the_end(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
         timed_out, completed = self.create(timers, 90 * MINUTE, remind="every 1h"), self.create(timers, remind="every 1h")
@@ -648,7 +648,7 @@ def settle(token_id: str) -> None:
 
 
 def move(token_id: str, ahead: int | None) -> None:
-    services.waking.move_deadline(token_id, None if ahead is None else services.now() + ahead)
+    services.timers.move_deadline(token_id, None if ahead is None else services.now() + ahead)
 
 
 CALLS = ("Query", "BatchGetItem", "SendMessageBatch", "UpdateItem")
@@ -891,7 +891,7 @@ class TestRefusedBeforeAnythingIsWritten:
     def test_but_the_last_valid_instant_is_accepted_by_every_service(self, timers: SimulatedTimers) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
-        assert services.store.get(token_id).wake_at == 253_402_300_799_000
+        assert services.store.get(token_id).due_at == 253_402_300_799_000
         timers.start()
         assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"
 

@@ -341,7 +341,7 @@ class Life(RuleBasedStateMachine):
         self.make_as_an_older_version(timeout)
 
     def make_as_an_older_version(self, timeout: int) -> None:
-        """It knows no `wake_at`."""
+        """It knows no `due_at`."""
         token = Token(id=new_id(self.now), created_at=self.now, timeout_at=self.now + timeout)
         self.store.create(token, None, self.now)
         self.models[token.id] = Model(token.timeout_at)
@@ -753,7 +753,7 @@ class Life(RuleBasedStateMachine):
 
     def fire(self, sent: Sent) -> bool:
         """Hand a message to the function. Returns whether that is done with it."""
-        named = {"instant": sent.wake_at} if sent.names_instant else {}
+        named = {"instant": sent.due_at} if sent.names_instant else {}
         message = {
             "messageId": "1",
             "receiptHandle": "1",

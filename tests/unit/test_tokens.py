@@ -179,14 +179,14 @@ class TestATimeout:
         world.clock.advance(1999)
         early = world.tokens.expire(token)
         assert early is not None
-        assert (early.timeout_at, early.wake_at) == (timeout_at, timeout_at)
+        assert (early.timeout_at, early.due_at) == (timeout_at, timeout_at)
         assert world.tokens.retrieve(token).outcome is None
 
     def test_ignores_a_timer_without_a_token(self, world: InMemory) -> None:
         assert world.tokens.expire(new_id(world.clock())) is None
         untimed = world.tokens.expire(world.new_token())
         assert untimed is not None
-        assert (untimed.timeout_at, untimed.wake_at) == (None, None)
+        assert (untimed.timeout_at, untimed.due_at) == (None, None)
 
     def test_resumes_once_when_the_timer_fires_twice(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()

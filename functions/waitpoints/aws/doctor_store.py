@@ -22,7 +22,7 @@ from waitpoints.aws.items import (
     primary_key,
     wire_values,
 )
-from waitpoints.aws.store import HAS_NO_TIMEOUT, HAS_NO_WAKE, IS_DUE, IS_WAITING
+from waitpoints.aws.store import HAS_NO_DUE_AT, HAS_NO_TIMEOUT, IS_DUE, IS_WAITING
 from waitpoints.ports import Page
 from waitpoints.scan_state import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
 
@@ -36,7 +36,7 @@ PART_BYTES = 100_000_000
 MOST_PARTS = 1_000_000  # Scan's TotalSegments: docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
 BATCH = 100  # BatchGetItem takes no more keys
 
-LOOK_IS_DUE = "wakeAt <= :now"
+TIMER_IS_DUE = "dueAt <= :now"
 IS_SETTLED = "#status <> :waiting AND completedAt <= :now"
 HAS_WAITERS = "waiterCount > :none"
 HAS_TIMEOUT = "attribute_exists(timeoutAt)"
@@ -46,14 +46,14 @@ IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expi
 MAY_NEED_ATTENTION = " OR ".join(
     (
         f"{IS_SETTLED} AND {HAS_WAITERS}",
-        f"{IS_WAITING} AND ({IS_DUE} OR {LOOK_IS_DUE})",
-        f"{IS_WAITING} AND {HAS_TIMEOUT} AND {HAS_NO_WAKE}",
+        f"{IS_WAITING} AND ({IS_DUE} OR {TIMER_IS_DUE})",
+        f"{IS_WAITING} AND {HAS_TIMEOUT} AND {HAS_NO_DUE_AT}",
         f"{IS_WAITING} AND {HAS_NO_TIMEOUT} AND {MAY_BE_OLDEST}",
         IS_REPLIES,
         IS_ENDLESS_ATTACHMENT,
     )
 )
-SHOWN = "id, #item, #status, timeoutAt, wakeAt, waiterCount, told, tokenId, createdAt, expiresAt"
+SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, told, tokenId, createdAt, expiresAt"
 
 Item = Mapping[str, Any]
 
@@ -212,10 +212,10 @@ class DoctorStore:
 def _add_waiting(page: Page, token: Mapping[str, Any], until: int) -> None:
     if "timeoutAt" not in token:
         page.oldest.append((token["createdAt"], token["id"]))
-    if any(token.get(name, until + 1) <= until for name in ("timeoutAt", "wakeAt")):
+    if any(token.get(name, until + 1) <= until for name in ("timeoutAt", "dueAt")):
         page.overdue.append(token["id"])
     elif "timeoutAt" in token:
-        page.without_wake.append(token["id"])
+        page.without_due_at.append(token["id"])
 
 
 def _size(replies: Item | None) -> int | None:

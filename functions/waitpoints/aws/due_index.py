@@ -1,6 +1,6 @@
-"""The index `due`, which has the tokens in the order of `wakeAt`, and the cursors of the timers' rounds.
+"""The index `due`, which has the tokens in the order of `dueAt`, and the cursors of the timers' rounds.
 
-Every token with a timeout is in the index until TTL deletes it: a settle does not change `wakeAt`, so it costs no unit more.
+Every token with a timeout is in the index until TTL deletes it: a settle does not change `dueAt`, so it costs no unit more.
 The index may lag behind the table. That is harmless while it lags by less than twelve minutes: a token that is not in it yet is
 due in more than 15 minutes, or has a message of its own, and no cursor is more than three minutes ahead of the clock.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INDEX = "due"
 IS_FIRST = "attribute_not_exists(id)"
-IS_AS_READ = "wakeAt = :wakeAtAsRead AND #after = :afterAsRead"
+IS_AS_READ = "dueAt = :dueAtAsRead AND #after = :afterAsRead"
 
 
 class DueIndex:
@@ -35,11 +35,11 @@ class DueIndex:
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
         """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
         begin: dict[str, Any] = {"ExclusiveStartKey": _index_key(shard, start)} if start.after else {}
-        condition = "listShard = :shard AND wakeAt BETWEEN :first AND :until"
-        values = {"shard": str(shard), "first": start.wake_at, "until": until}
+        condition = "listShard = :shard AND dueAt BETWEEN :first AND :until"
+        values = {"shard": str(shard), "first": start.due_at, "until": until}
         found = self._table.query(condition, values, INDEX, Limit=limit, **begin)
-        end = Cursor(found.last["wakeAt"], found.last["id"]) if found.last else Cursor(until + 1)
-        return [Timer(item["id"], item["wakeAt"]) for item in found.items], end
+        end = Cursor(found.last["dueAt"], found.last["id"]) if found.last else Cursor(until + 1)
+        return [Timer(item["id"], item["dueAt"]) for item in found.items], end
 
     def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
         """Read eventually consistently, at half the price: a token that has ended may be returned, which is harmless."""
@@ -64,17 +64,17 @@ class DueIndex:
     def cursors(self) -> list[Cursor]:
         """Return every shard's cursor, read consistently. That of a new stack is at 0, so what is copied into it is found."""
         items = self._table.query("id = :cursors", {"cursors": self._cursors}).items
-        found = {item["item"]: Cursor(item["wakeAt"], item["after"]) for item in items}
+        found = {item["item"]: Cursor(item["dueAt"], item["after"]) for item in items}
         return [found.get(str(shard), Cursor()) for shard in range(self.shards)]
 
     def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
         """Move a shard's cursor. Returns False if it is not at `start`, but True if this call moved it and lost the answer."""
         condition = IS_FIRST if start == Cursor() else IS_AS_READ
-        moved = {"wakeAt": end.wake_at, "after": end.after}
+        moved = {"dueAt": end.due_at, "after": end.after}
         key = primary_key(self._cursors, str(shard))
-        result = self._table.update(key, moved, condition, wakeAtAsRead=start.wake_at, afterAsRead=start.after)
+        result = self._table.update(key, moved, condition, dueAtAsRead=start.due_at, afterAsRead=start.after)
         return isinstance(result, Updated) or moved.items() <= result.item.items()
 
 
 def _index_key(shard: int, cursor: Cursor) -> dict[str, Any]:
-    return {**primary_key(cursor.after, TOKEN), "listShard": wire(str(shard)), "wakeAt": wire(cursor.wake_at)}
+    return {**primary_key(cursor.after, TOKEN), "listShard": wire(str(shard)), "dueAt": wire(cursor.due_at)}

@@ -94,7 +94,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "status": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING,
             "createdAt": token.created_at,
             "timeoutAt": token.timeout_at,
-            "wakeAt": token.wake_at,
+            "dueAt": token.due_at,
             "soon": token.is_due_soon() or None,  # the stream's filter looks for it: a filter cannot subtract
             "tags": list(token.tags) or None,
             "idempotencyKey": token.idempotency_key,
@@ -285,7 +285,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         id=item["id"],
         created_at=int(item["createdAt"]),
         timeout_at=_optional_int(item.get("timeoutAt")),
-        wake_at=_optional_int(item.get("wakeAt")),
+        due_at=_optional_int(item.get("dueAt")),
         tags=tuple(item.get("tags", ())),
         idempotency_key=item.get("idempotencyKey"),
         idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),

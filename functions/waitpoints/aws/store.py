@@ -85,7 +85,7 @@ KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare w
 HELD_BY_REPLACED = "tokenId = :replaced"
 HELD_BY_REPLACED_KEPT = f"{HELD_BY_REPLACED} AND kept = :yes"  # no create has adopted it meanwhile
 IS_KEPT = "keptUntil > :now"
-HAS_NO_WAKE, WAKES_AS_READ = "attribute_not_exists(wakeAt)", "wakeAt = :wakeAtAsRead"
+HAS_NO_DUE_AT, DUE_AT_AS_READ = "attribute_not_exists(dueAt)", "dueAt = :dueAtAsRead"
 HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
 IS_ATTACHED = "tokenId = :tokenId"
@@ -295,8 +295,8 @@ class Store:
         }
         return self._update(token_id, changes, MAY_BE_TIMED_OUT, now=now)
 
-    def set_wake(self, token: Token, wake_at: int | None) -> bool:
-        return self._change_as_read(token, {"wakeAt": wake_at})
+    def set_due_at(self, token: Token, due_at: int | None) -> bool:
+        return self._change_as_read(token, {"dueAt": due_at})
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Each item in an update of its own. The key may by now name another token, whose item then stays as it is."""
@@ -309,10 +309,10 @@ class Store:
         """Answers are not in the condition, so an answer at the same moment fails neither itself nor this."""
         reminded = {"remindedCount": asked.reminded_count, "remindedAt": asked.reminded_at, "escalatedAt": asked.escalated_at}
         noted = {name: value for name, value in reminded.items() if value}
-        return self._change_as_read(token, {**noted, "wakeAt": asked.wake_at})
+        return self._change_as_read(token, {**noted, "dueAt": asked.due_at})
 
-    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
-        moved = {"timeoutAt": timeout_at, "wakeAt": wake_at}
+    def move_deadline(self, token: Token, timeout_at: int | None, due_at: int | None, now: int) -> bool:
+        moved = {"timeoutAt": timeout_at, "dueAt": due_at}
         if token.has_notify:
             moved["movedAt"] = now  # the stream shows no more than the new item
         return self._change_as_read(token, moved, NOT_DUE, now=now)
@@ -322,14 +322,14 @@ class Store:
 
         Returns False if it does not, also because it is gone.
         """
-        wakes = HAS_NO_WAKE if token.wake_at is None else WAKES_AS_READ
+        due = HAS_NO_DUE_AT if token.due_at is None else DUE_AT_AS_READ
         times_out = HAS_NO_TIMEOUT if token.timeout_at is None else TIMES_OUT_AS_READ
         as_read: dict[str, Any] = {
             "waiting": StoredStatus.WAITING,
-            "wakeAtAsRead": token.wake_at,
+            "dueAtAsRead": token.due_at,
             "timeoutAtAsRead": token.timeout_at,
         }
-        condition = " AND ".join((IS_WAITING, wakes, times_out, *more))
+        condition = " AND ".join((IS_WAITING, due, times_out, *more))
         result = self._table.update(primary_key(token.id, TOKEN), changes, condition, **as_read, **values)
         return isinstance(result, Updated)
 

@@ -33,7 +33,7 @@ class Overdue:
         slices: list[Slice] = []
         for shard, start in enumerate(self._index.cursors()):
             cursor = start
-            while cursor.wake_at <= until and has_time() and sum(len(it.waiting) for it in slices) < MOST:
+            while cursor.due_at <= until and has_time() and sum(len(it.waiting) for it in slices) < MOST:
                 timers, end = self._index.read(shard, cursor, until, SLICE)
                 ids = [timer.token_id for timer in timers]
                 waiting = [self._index.find_waiting(some) for some in batched(ids, TOGETHER, strict=False)]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound
 from waitpoints.ports import Clock, DoctorStore, TokenStore
-from waitpoints.timers.due import Waking
+from waitpoints.timers.due import Timers
 from waitpoints.token import Attachment
 from waitpoints.tokens import Tokens
 
@@ -38,9 +38,9 @@ class Finished:
 
 
 class Finishing:
-    def __init__(self, tokens: Tokens, waking: Waking, store: TokenStore, doctor_store: DoctorStore, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, timers: Timers, store: TokenStore, doctor_store: DoctorStore, clock: Clock) -> None:
         self._tokens = tokens
-        self._waking = waking
+        self._timers = timers
         self._store = store
         self._doctor_store = doctor_store
         self._clock = clock
@@ -62,7 +62,7 @@ class Finishing:
 
     def wake(self, token_ids: Iterable[str], has_time: Callable[[], bool]) -> None:
         """Put tokens of an older version into the due index. The next pass finds the rest again."""
-        self._each(token_ids, self._waking.look, str, has_time)
+        self._each(token_ids, self._timers.fire, str, has_time)
 
     def release(self, attachments: Iterable[Attachment], has_time: Callable[[], bool]) -> None:
         """Delete the attachments whose tokens are gone. The next pass finds the rest again."""
@@ -92,7 +92,7 @@ class Finishing:
             token = None
         if token and token.outcome is None:
             is_due = token.is_due_at(self._clock())
-            self._waking.look(token_id)
+            self._timers.fire(token_id)
             result.finished |= {token_id} if is_due else set()
         elif token and token.unresumed() and kind is Undone.UNDELIVERED:
             self._resume(token_id, result)

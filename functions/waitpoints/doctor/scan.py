@@ -25,13 +25,13 @@ type HasTime = Callable[[], bool]
 class Findings:
     """What was read: the number of items, tokens with unfinished work, and attachments that may be orphans.
 
-    `without_wake` are tokens of an older version that wait for a timeout and are not in the due index. `oldest` are the oldest
-    ones without a timeout.
+    `without_due_at` are tokens of an older version that wait for a timeout and are not in the due index. `oldest` are the
+    oldest ones without a timeout.
     """
 
     items: int = 0
     undone: dict[str, Undone] = field(default_factory=dict)
-    without_wake: list[str] = field(default_factory=list)
+    without_due_at: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
     oldest: tuple[Waiting, ...] = ()
     error: Exception | None = None
@@ -40,7 +40,7 @@ class Findings:
     def add(self, other: "Findings") -> None:
         self.items += other.items
         self.undone |= other.undone
-        self.without_wake += other.without_wake
+        self.without_due_at += other.without_due_at
         self.old_attachments += other.old_attachments
         self.oldest = oldest(self.oldest, other.oldest)
         self.error = self.error or other.error
@@ -128,7 +128,7 @@ class Rounds:
                     findings.items += page.items
                     findings.undone |= dict.fromkeys(page.unresumed, Undone.UNDELIVERED)
                     findings.undone |= dict.fromkeys(page.overdue, Undone.OVERDUE)
-                    findings.without_wake += page.without_wake
+                    findings.without_due_at += page.without_due_at
                     findings.oldest = oldest(findings.oldest, page.oldest)
                     findings.old_attachments += [it for it in page.attachments if it.since + self._retention <= now]
                     if (at := page.stopped_at) is None:
@@ -149,7 +149,7 @@ class Rounds:
         marked = dict.fromkeys(random.sample(marks, len(marks)), Undone.UNDELIVERED)
         first = {token_id: kind for token_id, kind in undone.items() if token_id not in marked}
         done = self._finishing.finish(first | marked, marked, has_time)
-        self._finishing.wake(found.without_wake, has_time)
+        self._finishing.wake(found.without_due_at, has_time)
         self._finishing.release(found.old_attachments, has_time)
         return done
 

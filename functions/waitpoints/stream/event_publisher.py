@@ -48,7 +48,7 @@ class Planned:
     make: MakeEvent
 
 
-class Announcer:
+class EventPublisher:
     def __init__(self, bus: EventBus, store: TokenStore, dead_letters: DeadLetters, bucket: str, clock: Clock) -> None:
         self._bus = bus
         self._store = store
@@ -58,25 +58,25 @@ class Announcer:
         self._done: dict[str, None] = {}
         """The records and changes that need no event any more. One that comes again with a failed one makes no second event."""
 
-    def announce(self, records: Sequence[Record]) -> list[str]:
+    def publish(self, records: Sequence[Record]) -> list[str]:
         """Put the events of these records. Returns the sequence numbers of those that must come again.
 
         Raises nothing, since a failure must not keep back the waiters of the same records.
         """
-        with telemetry.canonical_line("announce", records=len(records)):
+        with telemetry.canonical_line("publish", records=len(records)):
             try:
-                return self._announce([record for record in records if record["eventID"] not in self._done])
+                return self._publish([record for record in records if record["eventID"] not in self._done])
             except Exception as error:
                 telemetry.note(error=type(error).__name__)
                 return [_sequence_number(record) for record in records]
 
-    def announce_again(self, token_ids: Sequence[str]) -> int:
+    def publish_again(self, token_ids: Sequence[str]) -> int:
         """Put the events of these tokens, for a redrive. Returns how many were refused again."""
-        with telemetry.canonical_line("announce", tokens=len(token_ids)):
+        with telemetry.canonical_line("publish", tokens=len(token_ids)):
             tokens = [token for token in map(self._find, token_ids) if token]
             return sum(reason is not None for reason in self._put([make for it in tokens for make in self._all_events(it)]))
 
-    def _announce(self, records: Sequence[Record]) -> list[str]:
+    def _publish(self, records: Sequence[Record]) -> list[str]:
         again: dict[str, None] = {}
         unread: CannotPutNow | None = None  # why metadata was not read: none is tried again, since waiters need the time
         planned: dict[str, Planned] = {}  # a change may be in several of these records
@@ -96,7 +96,7 @@ class Announcer:
 
     def _plan(self, record: Record, token: Token) -> Iterator[Planned]:
         """Yield the events of a record, but for those that this environment has put before."""
-        if is_announced(token):
+        if has_event(token):
             yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
         if token.outcome is not None:
             return
@@ -123,7 +123,7 @@ class Announcer:
         waits = token.outcome_at(self._clock()) is None
         for it in [*all_answers(token), *(it for it in latest(token) if it.is_request and waits)]:
             yield partial(waiting_event, token, it)
-        if is_announced(token):
+        if has_event(token):
             yield partial(settled_event, token, self._bucket)
 
     def _end(self, record: Record, token_id: str, name: str, reason: NotPut | None) -> dict[str, None]:
@@ -186,7 +186,7 @@ def _made(make: MakeEvent) -> Event | CannotPut:
         return CannotPut(f"not made: {type(error).__name__}")
 
 
-def is_announced(token: Token) -> bool:
+def has_event(token: Token) -> bool:
     """Whether the end of a token has an event: it has settled, and if it is a kept completion, a create has adopted it."""
     return token.outcome is not None and token.kept_until is None
 

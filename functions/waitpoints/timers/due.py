@@ -1,10 +1,10 @@
 """When a token is looked at next, what happens then, and how that instant is moved.
 
-    wakeAt at create      who sends the message to the timer queue
+    dueAt at create      who sends the message to the timer queue
     within 15 minutes     the stream, for which the new item has a mark (`soon`)
     later                 the round of the timers, which finds the token in the index `due` (see `starter`)
 
-`wakeAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminders`). The invariant: every waiting
+`dueAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminders`). The invariant: every waiting
 token with one of them ahead is behind the cursor with a message sent, or ahead of it in the index, or has its message from the
 stream. A message too many is harmless, one too few is a lost timer. So whatever sets an instant within 15 minutes, later in a
 token's life, sends the message first and writes afterwards.
@@ -33,7 +33,7 @@ class Named:
     sent_at: int
 
 
-class Waking:
+class Timers:
     def __init__(self, tokens: Tokens, store: TokenStore, queue: TimerQueue, clock: Clock) -> None:
         self._tokens = tokens
         self._store = store
@@ -43,17 +43,17 @@ class Waking:
     def start_new(self, tokens: Sequence[Token]) -> set[str]:
         """Send the messages of new tokens that the stream brings. Returns the ids of those that it must bring again.
 
-        A token without a `wake_at` is of an older version, and gets one.
+        A token without a `due_at` is of an older version, and gets one.
         """
         now = self._clock()
-        instants = [Timer(token.id, instant) for token in tokens if (instant := _next_look(token)) is not None]
-        failed = self._queue.send_all([timer for timer in instants if timer.wake_at - now <= NEAR], now)
+        instants = [Timer(token.id, instant) for token in tokens if (instant := _first_due_at(token)) is not None]
+        failed = self._queue.send_all([timer for timer in instants if timer.due_at - now <= NEAR], now)
         for token in tokens:
-            if token.wake_at is None and token.id not in failed:
-                self._store.set_wake(token, token.timeout_at)  # if it does not wait as it did, another function looks at it
+            if token.due_at is None and token.id not in failed:
+                self._store.set_due_at(token, token.timeout_at)  # if it does not wait as it did, another function looks at it
         return failed
 
-    def look(self, token_id: str, named: Named | None = None) -> None:
+    def fire(self, token_id: str, named: Named | None = None) -> None:
         """Time a token out if it is due, or record that it is asked again, and see to it that it is looked at next.
 
         Raises NotMovedYet if a message names an instant that the token may yet get.
@@ -63,9 +63,9 @@ class Waking:
             if token is None:
                 return
             now = self._clock()
-            if named and named.instant not in (token.wake_at, token.timeout_at) and now < named.sent_at + PATIENCE:
+            if named and named.instant not in (token.due_at, token.timeout_at) and now < named.sent_at + PATIENCE:
                 raise NotMovedYet
-            if self._look_later(token, now):
+            if self._fire_later(token, now):
                 return
 
     def move_deadline(self, token_id: str, timeout_at: int | None, within: str | None = None) -> bool:
@@ -83,40 +83,40 @@ class Waking:
                 return False
             if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):
                 self._store.keep_longer(token, timeout_at)
-            wake_at, now = next_wake(replace(token, timeout_at=timeout_at)), self._clock()
-            if wake_at is not None and wake_at - now <= NEAR:
-                self._queue.send(Timer(token_id, wake_at), now, names_instant=True)
-            if self._store.move_deadline(token, timeout_at, wake_at, now):
+            due_at, now = next_due_at(replace(token, timeout_at=timeout_at)), self._clock()
+            if due_at is not None and due_at - now <= NEAR:
+                self._queue.send(Timer(token_id, due_at), now, names_instant=True)
+            if self._store.move_deadline(token, timeout_at, due_at, now):
                 return True
         raise AssertionError("the last attempt raises")
 
-    def _look_later(self, token: Token, now: int) -> bool:
+    def _fire_later(self, token: Token, now: int) -> bool:
         """Have a waiting token looked at again. Returns False if its instants have changed since it was read."""
         if token.outcome_at(now) is not None:
             return False
-        if token.wake_at is not None and token.wake_at > now:
-            if token.wake_at - now <= NEAR:  # else the index has it
-                self._queue.send(Timer(token.id, token.wake_at), now)
+        if token.due_at is not None and token.due_at > now:
+            if token.due_at - now <= NEAR:  # else the index has it
+                self._queue.send(Timer(token.id, token.due_at), now)
             return True
         asked = _ask(token, now)
-        wake_at = asked.wake_at if asked else next_wake(token)
-        if asked is None and wake_at == token.wake_at:  # never
+        due_at = asked.due_at if asked else next_due_at(token)
+        if asked is None and due_at == token.due_at:  # never
             return True
-        if wake_at is not None and wake_at - now <= NEAR:
-            self._queue.send(Timer(token.id, wake_at), now)
+        if due_at is not None and due_at - now <= NEAR:
+            self._queue.send(Timer(token.id, due_at), now)
         if asked is None:
-            return self._store.set_wake(token, wake_at)
+            return self._store.set_due_at(token, due_at)
         telemetry.note(reminded=asked.reminded_count, escalated=asked.escalated_at is not None)
         return self._store.ask_again(token, asked)
 
 
-def next_wake(token: Token) -> int | None:
+def next_due_at(token: Token) -> int | None:
     """When a waiting token, read with its page, must be looked at next. None: never."""
     if token.page is None:
         return token.timeout_at
     from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
 
-    return reminders.next_wake(token)
+    return reminders.next_due_at(token)
 
 
 def _ask(token: Token, now: int) -> Token | None:
@@ -127,5 +127,5 @@ def _ask(token: Token, now: int) -> Token | None:
     return reminders.ask(token, now)
 
 
-def _next_look(token: Token) -> int | None:
-    return token.timeout_at if token.wake_at is None else token.wake_at
+def _first_due_at(token: Token) -> int | None:
+    return token.timeout_at if token.due_at is None else token.due_at

@@ -32,7 +32,7 @@ def plan_of(page: Mapping[str, Any]) -> Plan:
     return Plan(_offsets(remind) if remind else (), timeouts.duration(escalate["after"]) if escalate else None)
 
 
-def next_wake(token: Token) -> int | None:
+def next_due_at(token: Token) -> int | None:
     """When a waiting token must be looked at next: at its next reminder, escalation or timeout, whichever is first.
 
     None: never. The token must have been read with its page, as for all of these.
@@ -61,7 +61,7 @@ def ask(token: Token, now: int) -> Token | None:
         asked = replace(asked, reminded_count=token.reminded_count + 1, reminded_at=now)
     if escalation is not None and escalation <= now:
         asked = replace(asked, escalated_at=now)
-    return None if asked is token else replace(asked, wake_at=_next_wake(asked, plan))
+    return None if asked is token else replace(asked, due_at=_next_wake(asked, plan))
 
 
 def _plan(token: Token) -> Plan:

@@ -3,7 +3,7 @@
 Each shard of the index `due` has a cursor, up to which its timers are started. A round reads on from there to AHEAD of now,
 slice by slice. It moves the cursor over a slice only when each of its tokens has a message or has ended, so a round that fails,
 dies or is missing loses nothing: the next one begins where the cursor is. Two rounds at once send messages twice, which is
-harmless. A token is passed over only because it has ended, never because its `wakeAt` differs from the index: the read may be
+harmless. A token is passed over only because it has ended, never because its `dueAt` differs from the index: the read may be
 older than the index.
 """
 
@@ -31,7 +31,7 @@ class Started:
     failure: Exception | None
 
 
-class Starting:
+class TimerStarter:
     """Starts timers, `parallel` batches of tokens at once."""
 
     def __init__(self, index: DueIndex, queue: TimerQueue, clock: Clock, parallel: int) -> None:
@@ -55,7 +55,7 @@ class Starting:
     ) -> Started:
         messages = 0
         try:
-            while cursor.wake_at <= until and has_time():
+            while cursor.due_at <= until and has_time():
                 timers, end = self._index.read(shard, cursor, until, SLICE)
                 messages += sum(batches.map(self._start_batch, batched(timers, TOGETHER, strict=False)))
                 is_alone = self._index.move_cursor(shard, cursor, end)
@@ -64,8 +64,8 @@ class Starting:
                     break  # another round goes on from its own place
         except Exception as failure:  # the other shards go on
             telemetry.logger.warning("Timers not started", shard=shard, error=type(failure).__name__)
-            return Started(messages, cursor.wake_at, failure)
-        return Started(messages, cursor.wake_at, None)
+            return Started(messages, cursor.due_at, failure)
+        return Started(messages, cursor.due_at, None)
 
     def _start_batch(self, timers: Sequence[Timer]) -> int:
         """Send the messages of those that still wait. Returns how many. Raises TimersNotStarted."""

@@ -12,7 +12,7 @@ from ministack.services.cloudformation import provisioners
 
 from waitpoints_local import database_mends
 
-EXPRESSION = "SET #status = :completed, waiters.a[0] = :one REMOVE wakeAt"
+EXPRESSION = "SET #status = :completed, waiters.a[0] = :one REMOVE dueAt"
 
 
 def an_expression_is_read_once() -> bool:

@@ -13,7 +13,7 @@ from tests.support.webhooks_doc import STATES
 
 
 class Runs:
-    """Executions of one state machine. Starting one that waits for a key creates the key's token."""
+    """Executions of one state machine. TimerStarter one that waits for a key creates the key's token."""
 
     def __init__(self, api: Api) -> None:
         self._api = api

@@ -184,8 +184,8 @@ def a_schedule_is_in_its_group() -> bool:
 
 
 def a_filter_passes_what_lacks_an_attribute() -> bool:
-    pattern = {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}, "wakeAt": {"N": [{"exists": False}]}}}
-    images: list[dict[str, Any]] = [{"timeoutAt": {"N": "1"}}, {"timeoutAt": {"N": "1"}, "wakeAt": {"N": "1"}}, {}]
+    pattern = {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}, "dueAt": {"N": [{"exists": False}]}}}
+    images: list[dict[str, Any]] = [{"timeoutAt": {"N": "1"}}, {"timeoutAt": {"N": "1"}, "dueAt": {"N": "1"}}, {}]
     return [lambda_svc._match_esm_filter({"NewImage": image}, pattern) for image in images] == [True, False, False]
 
 

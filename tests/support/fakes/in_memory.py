@@ -29,8 +29,8 @@ from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
 from waitpoints.resuming import Resuming
 from waitpoints.timeouts import Limits
-from waitpoints.timers.due import Waking
-from waitpoints.timers.starter import Starting
+from waitpoints.timers.due import Timers
+from waitpoints.timers.starter import TimerStarter
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
 from waitpoints.wiring import services
@@ -93,9 +93,9 @@ class InMemory:
         self.keys = Keys(self.store, self.tokens, self.clock)
         self.decisions = Decisions(self.store, resuming, self.clock)
         self.queue = FakeTimerQueue()
-        self.waking = Waking(self.tokens, self.store, self.queue, self.clock)
+        self.timers = Timers(self.tokens, self.store, self.queue, self.clock)
         self.index = make_index(self.store)
-        self.starting = Starting(self.index, self.queue, self.clock, parallel)
+        self.timer_starter = TimerStarter(self.index, self.queue, self.clock, parallel)
 
     def new_token(self, timeout: int | None = None) -> str:
         """Create a token, with a timeout in milliseconds from now, and return its id."""
@@ -115,9 +115,9 @@ class InMemory:
             "tokens": self.tokens,
             "keys": self.keys,
             "decisions": self.decisions,
-            "timers": self.queue,
-            "waking": self.waking,
-            "starting": self.starting,
+            "timer_queue": self.queue,
+            "timers": self.timers,
+            "timer_starter": self.timer_starter,
             "outputs": self.outputs,
             "retention": RETENTION,
             "endpoints": self.endpoints,

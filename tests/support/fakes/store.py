@@ -169,11 +169,11 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, outcome=TimedOut(token.timeout_at)))
 
-    def set_wake(self, token: Token, wake_at: int | None) -> bool:
+    def set_due_at(self, token: Token, due_at: int | None) -> bool:
         with self._lock:
             if not self._waits_as_read(token):
                 return False
-            self._keep(replace(self._without_replies(token.id), wake_at=wake_at))
+            self._keep(replace(self._without_replies(token.id), due_at=due_at))
             return True
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
@@ -183,21 +183,21 @@ class MemoryStore:
         with self._lock:
             if not self._waits_as_read(token):
                 return False
-            noted = {name: getattr(asked, name) for name in ("reminded_count", "reminded_at", "escalated_at", "wake_at")}
+            noted = {name: getattr(asked, name) for name in ("reminded_count", "reminded_at", "escalated_at", "due_at")}
             self._keep(replace(self._without_replies(token.id), **noted))
             return True
 
-    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
+    def move_deadline(self, token: Token, timeout_at: int | None, due_at: int | None, now: int) -> bool:
         with self._lock:
             if not self._waits_as_read(token) or self.tokens[token.id].outcome_at(now) is not None:
                 return False
-            self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, wake_at=wake_at))
+            self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, due_at=due_at))
             return True
 
     def _waits_as_read(self, read: Token) -> bool:
         found = self.tokens.get(read.id)
         return (
-            found is not None and found.outcome is None and (found.wake_at, found.timeout_at) == (read.wake_at, read.timeout_at)
+            found is not None and found.outcome is None and (found.due_at, found.timeout_at) == (read.due_at, read.timeout_at)
         )
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
@@ -274,12 +274,12 @@ class MemoryDueIndex:
 
     def entries(self) -> list[tuple[int, str]]:
         with self._store._lock:
-            return sorted((it.wake_at, it.id) for it in self._store.tokens.values() if it.wake_at is not None)
+            return sorted((it.due_at, it.id) for it in self._store.tokens.values() if it.due_at is not None)
 
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
-        ahead = [(at, id) for at, id in self.entries() if (start.wake_at, start.after) < (at, id) and at <= until]
+        ahead = [(at, id) for at, id in self.entries() if (start.due_at, start.after) < (at, id) and at <= until]
         read = [Timer(id, at) for at, id in ahead[:limit]]
-        return read, Cursor(read[-1].wake_at, read[-1].token_id) if len(ahead) > limit else Cursor(until + 1)
+        return read, Cursor(read[-1].due_at, read[-1].token_id) if len(ahead) > limit else Cursor(until + 1)
 
     def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
         with self._store._lock:

@@ -9,7 +9,7 @@ from waitpoints.ports import Timer
 @dataclass(frozen=True)
 class Sent:
     token_id: str
-    wake_at: int
+    due_at: int
     at: int
     names_instant: bool = False
 
@@ -27,7 +27,7 @@ class FakeTimerQueue:
     def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
         self.requests += 1
         self.at_each_send()
-        self.sent.append(Sent(timer.token_id, timer.wake_at, now, names_instant))
+        self.sent.append(Sent(timer.token_id, timer.due_at, now, names_instant))
 
     def come_again_soon(self, receipt_handle: str, receives: int) -> None:
         """It comes again when the test says so."""
@@ -38,5 +38,5 @@ class FakeTimerQueue:
         for timer in timers:
             if timer.token_id not in refused:
                 self.at_each_send()
-                self.sent.append(Sent(timer.token_id, timer.wake_at, now))
+                self.sent.append(Sent(timer.token_id, timer.due_at, now))
         return refused

@@ -196,9 +196,9 @@ class RoundSource:
     def _finds_something(self) -> bool:
         """Whether a token that waits is due soon, and its shard's cursor is not behind it yet."""
         items = [plain(item) for item in client("dynamodb").scan(TableName=self._table)["Items"]]
-        cursors = {item["item"]: item["wakeAt"] for item in items if item["id"] == CURSORS}
-        soon = [it for it in items if it.get("status") == "WAITING" and it.get("wakeAt", FOREVER) <= self._clock() + AHEAD]
-        return any(item["wakeAt"] >= cursors.get(item["listShard"], 0) for item in soon)
+        cursors = {item["item"]: item["dueAt"] for item in items if item["id"] == CURSORS}
+        soon = [it for it in items if it.get("status") == "WAITING" and it.get("dueAt", FOREVER) <= self._clock() + AHEAD]
+        return any(item["dueAt"] >= cursors.get(item["listShard"], 0) for item in soon)
 
 
 class Stream:
@@ -358,10 +358,10 @@ class Aws:
 
     @contextmanager
     def older_version(self) -> Iterator[None]:
-        """Within this, tokens are created as by a version that knows no `wakeAt`."""
+        """Within this, tokens are created as by a version that knows no `dueAt`."""
 
         def old_item(token: Token) -> dict[str, Any]:
-            return {name: value for name, value in token_item(token).items() if name not in ("wakeAt", "soon")}
+            return {name: value for name, value in token_item(token).items() if name not in ("dueAt", "soon")}
 
         with mock.patch("waitpoints.aws.store.token_item", old_item):
             yield

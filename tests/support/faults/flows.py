@@ -908,7 +908,7 @@ def delay_a_timer_that_comes_early(world: World) -> None:
 
 @flow
 def start_the_timer_of_a_token_of_an_older_version(world: World) -> None:
-    """It has no `wakeAt`. The stream brings it, and its schedule sends a message."""
+    """It has no `dueAt`. The stream brings it, and its schedule sends a message."""
     with world.older_version():
         token, timeout_at = world.create(timeout="10m"), world.clock() + 600_000
     with waiting(world, token, Timeout()):

@@ -58,5 +58,5 @@ def test_ends_when_there_is_no_more_time_or_too_much(
     monkeypatch.setattr(overdue, "MOST", 3)
     assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[:4])
     reading.pass_over(first, [])
-    assert world.index.cursor == Cursor(first[-1].end.wake_at, first[-1].end.after)
+    assert world.index.cursor == Cursor(first[-1].end.due_at, first[-1].end.after)
     assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[4:8])

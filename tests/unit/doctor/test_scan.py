@@ -88,7 +88,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 def rounds(table: LargeTable, clock: FakeClock) -> Rounds:
     world = InMemory()
-    finishing = Finishing(world.tokens, world.waking, world.store, table, clock)
+    finishing = Finishing(world.tokens, world.timers, world.store, table, clock)
     return Rounds(table, Overdue(world.index), finishing, clock, world.store.retention)
 
 

@@ -51,7 +51,7 @@ class World:
             "notice_store": MemoryNoticeStore(self.tokens),
             "notice_filter": NoticeFilter(self.queue, self.letters, self.domain.clock),
             "dead_letters": self.letters,
-            "announcer": None,
+            "event_publisher": None,
             "api_url": "https://api.example.com",
         }.items():
             monkeypatch.setitem(vars(services), name, built)

@@ -18,7 +18,7 @@ from tests.support.in_process.template import Context
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import answer_map, token_item, wire
 from waitpoints.json_text import present
-from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, Announcer
+from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
 from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, TimedOut, Token, Unchecked, Waiter
 from waitpoints.wiring import services
 
@@ -88,8 +88,8 @@ def consumer(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Consumer:
     made = Consumer(world, FakeEventBridge(), DeadLetters())
     dead_letters: Any = made.dead_letters
     bus = EventBus(lambda: made.eventbridge, "orders")
-    announcer = Announcer(bus, world.store, dead_letters, "outputs", world.clock)
-    monkeypatch.setitem(vars(services), "announcer", announcer)
+    event_publisher = EventPublisher(bus, world.store, dead_letters, "outputs", world.clock)
+    monkeypatch.setitem(vars(services), "event_publisher", event_publisher)
     monkeypatch.setitem(vars(services), "dead_letters", dead_letters)
     return made
 
@@ -276,7 +276,7 @@ def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> Non
     consumer.consume(consumer.record(tokens[1]))
     assert "the payload" not in log.getvalue()
     assert "repeat the detail" not in log.getvalue()
-    [first, *_] = [json.loads(line) for line in log.getvalue().splitlines() if '"announce"' in line]
+    [first, *_] = [json.loads(line) for line in log.getvalue().splitlines() if '"publish"' in line]
     assert (first["records"], first["notPut"], first["reason"]) == (3, 1, "ThrottlingException")
 
 
@@ -302,7 +302,7 @@ def test_a_record_without_waiters_reads_nothing_without_a_bus(
 ) -> None:
     """It can come right after a bus was taken away."""
     token = consumer.settle()
-    monkeypatch.setitem(vars(services), "announcer", None)
+    monkeypatch.setitem(vars(services), "event_publisher", None)
     monkeypatch.setattr(world.store, "get", None)
     assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == []

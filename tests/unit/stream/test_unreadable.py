@@ -23,7 +23,7 @@ from waitpoints import ids
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item
 from waitpoints.errors import CannotResumeNow, TryAgain
-from waitpoints.stream.event_publisher import Announcer
+from waitpoints.stream.event_publisher import EventPublisher
 from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.stream.settled_event import settled_event as event_of
 from waitpoints.stream.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
@@ -51,7 +51,7 @@ def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
     """A stack without a bus and channels, and its dead letters."""
     world.install(monkeypatch)
     letters = Letters()
-    for name, built in {"dead_letters": letters, "announcer": None, "notice_filter": None}.items():
+    for name, built in {"dead_letters": letters, "event_publisher": None, "notice_filter": None}.items():
         monkeypatch.setitem(vars(services), name, built)
     return letters
 
@@ -171,8 +171,8 @@ class TestASettledToken:
         """A record that cannot be read at all is a dead letter after minutes, one with an unreadable part at once."""
         eventbridge, dead_letters = FakeEventBridge(), letters
         bus = EventBus(lambda: eventbridge, "orders")
-        announcer = Announcer(bus, world.store, dead_letters, "outputs", world.clock)  # type: ignore[arg-type]
-        monkeypatch.setitem(vars(services), "announcer", announcer)
+        event_publisher = EventPublisher(bus, world.store, dead_letters, "outputs", world.clock)  # type: ignore[arg-type]
+        monkeypatch.setitem(vars(services), "event_publisher", event_publisher)
         poison, unmade, other = (settled(world, waiters=0) for _ in range(3))
         records = [record(world, poison, completedBy=UNKNOWN), record(world, unmade), record(world, other)]
 

@@ -25,21 +25,21 @@ def world() -> InMemory:
 
 
 def old_token(world: InMemory, timeout: int | None) -> Token:
-    """A token as a version makes it that knows no `wake_at`."""
+    """A token as a version makes it that knows no `due_at`."""
     token_id = world.new_token(timeout)
-    world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=None)
+    world.store.tokens[token_id] = replace(world.store.tokens[token_id], due_at=None)
     return world.store.get(token_id)
 
 
-def wakes_at(world: InMemory, token_id: str) -> int | None:
-    return world.store.get(token_id).wake_at
+def due_at(world: InMemory, token_id: str) -> int | None:
+    return world.store.get(token_id).due_at
 
 
-class TestALook:
+class TestFire:
     def test_times_a_due_token_out(self, world: InMemory) -> None:
         token_id = world.new_token(HOUR)
         timeout_at = world.clock.advance(HOUR)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert world.store.get(token_id).outcome == TimedOut(timeout_at)
         assert world.queue.sent == []
 
@@ -48,16 +48,16 @@ class TestALook:
         complete(world.tokens, ended, "1")
         before = dict(world.store.tokens)
         for token_id in (ended, untimed, new_id(world.clock())):
-            world.waking.look(token_id)
+            world.timers.fire(token_id)
         assert (world.queue.sent, world.store.tokens) == ([], before)
 
     def test_that_comes_early_is_followed_by_one_in_time(self, world: InMemory) -> None:
         token_id = world.new_token(NEAR + 1)
         timeout_at = world.clock() + NEAR + 1
-        world.waking.look(token_id)  # far too early: the index has it
+        world.timers.fire(token_id)  # far too early: the index has it
         assert world.queue.sent == []
         world.clock.advance(1)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
 
     @pytest.mark.parametrize(("ahead", "is_sent"), [(1, True), (NEAR, True), (NEAR + 1, False), (9 * NEAR, False)])
@@ -65,9 +65,9 @@ class TestALook:
         self, world: InMemory, ahead: int, is_sent: bool
     ) -> None:
         token = old_token(world, ahead)
-        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token.id))
-        world.waking.look(token.id)
-        assert wakes_at(world, token.id) == token.timeout_at
+        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token.id))
+        world.timers.fire(token.id)
+        assert due_at(world, token.id) == token.timeout_at
         assert [it.token_id for it in world.queue.sent] == [token.id] * is_sent
         assert world.queue.noted == [None] * is_sent
 
@@ -77,29 +77,29 @@ class TestALook:
     ) -> None:
         """As a newer version's reminder, after going back to this one."""
         token_id = world.new_token(timeout)
-        world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=world.clock())
-        world.waking.look(token_id)
-        assert wakes_at(world, token_id) == world.store.get(token_id).timeout_at
+        world.store.tokens[token_id] = replace(world.store.tokens[token_id], due_at=world.clock())
+        world.timers.fire(token_id)
+        assert due_at(world, token_id) == world.store.get(token_id).timeout_at
         assert len(world.queue.sent) == is_sent
 
     def test_that_finds_other_instants_each_time_gives_up_and_comes_again(self, world: InMemory) -> None:
         token = old_token(world, HOUR)
-        world.store.set_wake = lambda *_: False  # type: ignore[method-assign]
+        world.store.set_due_at = lambda *_: False  # type: ignore[method-assign]
         with pytest.raises(TryAgain):
-            world.waking.look(token.id)
+            world.timers.fire(token.id)
 
     def test_that_lost_a_race_reads_again(self, world: InMemory) -> None:
         token = old_token(world, 2 * HOUR)
-        write, earlier = world.store.set_wake, world.clock() + HOUR
+        write, earlier = world.store.set_due_at, world.clock() + HOUR
 
-        def be_late(read: Token, wake_at: int | None) -> bool:
-            world.store.set_wake = write  # type: ignore[method-assign]
+        def be_late(read: Token, due_at: int | None) -> bool:
+            world.store.set_due_at = write  # type: ignore[method-assign]
             assert world.store.move_deadline(read, earlier, earlier, world.clock())
-            return write(read, wake_at)
+            return write(read, due_at)
 
-        world.store.set_wake = be_late  # type: ignore[method-assign, assignment]
-        world.waking.look(token.id)
-        assert wakes_at(world, token.id) == earlier
+        world.store.set_due_at = be_late  # type: ignore[method-assign, assignment]
+        world.timers.fire(token.id)
+        assert due_at(world, token.id) == earlier
 
 
 class TestATokenThatIsAskedAgain:
@@ -116,10 +116,10 @@ class TestATokenThatIsAskedAgain:
         token_id, start = self.create(world, 2 * DAY), world.clock()
         seen = []
         for _ in range(3):
-            world.clock.now = wakes_at(world, token_id) or 0
-            world.waking.look(token_id)
+            world.clock.now = due_at(world, token_id) or 0
+            world.timers.fire(token_id)
             token = world.store.get(token_id)
-            seen.append((world.clock() - start, token.reminded_count, token.wake_at, token.status))
+            seen.append((world.clock() - start, token.reminded_count, token.due_at, token.status))
         assert seen == [
             (4 * HOUR, 1, start + DAY, Status.WAITING),
             (DAY, 2, start + 2 * DAY, Status.WAITING),
@@ -130,17 +130,17 @@ class TestATokenThatIsAskedAgain:
     def test_without_a_timeout_leaves_the_index_after_the_last_one(self, world: InMemory) -> None:
         token_id = self.create(world)
         world.clock.advance(30 * DAY)
-        world.waking.look(token_id)
-        assert (world.store.get(token_id).reminded_count, wakes_at(world, token_id)) == (1, None)
+        world.timers.fire(token_id)
+        assert (world.store.get(token_id).reminded_count, due_at(world, token_id)) == (1, None)
         before = dict(world.store.tokens)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert world.store.tokens == before
 
     def test_that_is_due_is_timed_out_and_not_asked(self, world: InMemory) -> None:
         """None is begun after the end, however late the look."""
         token_id = self.create(world, 5 * HOUR)
         world.clock.advance(5 * HOUR)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count, token.reminded_at) == (Status.TIMED_OUT, 0, None)
 
@@ -155,7 +155,7 @@ class TestATokenThatIsAskedAgain:
             return waiting
 
         world.tokens.expire = expire_slowly  # type: ignore[method-assign]
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count) == (Status.TIMED_OUT, 0)
 
@@ -163,7 +163,7 @@ class TestATokenThatIsAskedAgain:
         token_id = self.create(world)
         complete(world.tokens, token_id, "1")
         world.clock.advance(DAY)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert world.store.get(token_id).reminded_count == 0
 
     def test_has_the_message_of_what_is_near_before_that_is_written(self, world: InMemory) -> None:
@@ -172,7 +172,7 @@ class TestATokenThatIsAskedAgain:
         timeout_at = world.clock() + 4 * HOUR + 60_000
         world.clock.advance(4 * HOUR)
         world.queue.at_each_send = lambda: world.queue.noted.append(world.store.get(token_id).reminded_count)
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
         assert (world.queue.noted, world.store.get(token_id).reminded_count) == ([0], 1)
 
@@ -183,22 +183,22 @@ class TestATokenThatIsAskedAgain:
 
         def be_late(token: Token, asked: Token) -> bool:
             world.store.ask_again = ask_again  # type: ignore[method-assign]
-            world.waking.look(token_id)  # another function is faster
+            world.timers.fire(token_id)  # another function is faster
             looks.append(ask_again(token, asked))
             return looks[-1]
 
         world.store.ask_again = be_late  # type: ignore[method-assign]
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         assert (looks, world.store.get(token_id).reminded_count) == ([False], 1)
 
     def test_sends_few_messages_in_a_row_whatever_is_near(self, world: InMemory) -> None:
         """Lambda stops a chain of a function and its queue after some 16 rounds."""
         token_id = self.create(world, 25 * HOUR + 240_000, remind="every 1h", escalate={"after": "3h5m", "to": ["lead"]})
         chain, longest = 0, 0
-        while (instant := wakes_at(world, token_id)) and world.store.get(token_id).outcome is None:
+        while (instant := due_at(world, token_id)) and world.store.get(token_id).outcome is None:
             sent = len(world.queue.sent)
             world.clock.now = instant
-            world.waking.look(token_id)
+            world.timers.fire(token_id)
             chain = chain + 1 if len(world.queue.sent) > sent else 0
             longest = max(longest, chain)
         assert world.store.get(token_id).reminded_count == 20
@@ -207,10 +207,10 @@ class TestATokenThatIsAskedAgain:
     @pytest.mark.parametrize("moved", [HOUR, 4 * HOUR, 5 * HOUR, 9 * DAY])
     def test_keeps_its_next_reminder_when_its_deadline_moves(self, world: InMemory, moved: int) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
-        assert world.waking.move_deadline(token_id, start + moved)
-        assert wakes_at(world, token_id) == start + min(moved, 4 * HOUR)
-        assert world.waking.move_deadline(token_id, start + 40 * DAY)
-        assert wakes_at(world, token_id) == start + 4 * HOUR
+        assert world.timers.move_deadline(token_id, start + moved)
+        assert due_at(world, token_id) == start + min(moved, 4 * HOUR)
+        assert world.timers.move_deadline(token_id, start + 40 * DAY)
+        assert due_at(world, token_id) == start + 4 * HOUR
 
     @pytest.mark.parametrize("moved", [None, 9 * DAY])
     def test_has_the_message_of_a_near_reminder_when_an_earlier_deadline_is_taken_away(
@@ -218,18 +218,18 @@ class TestATokenThatIsAskedAgain:
     ) -> None:
         token_id, start = self.create(world, 4 * HOUR - 60_000), world.clock()
         world.clock.advance(4 * HOUR - 120_000)
-        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token_id))
-        assert world.waking.move_deadline(token_id, moved and start + moved)
+        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
+        assert world.timers.move_deadline(token_id, moved and start + moved)
         assert world.queue.sent == [Sent(token_id, start + 4 * HOUR, world.clock(), names_instant=True)]
         assert world.queue.noted == [start + 4 * HOUR - 60_000]  # sent before it is written
 
     def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: InMemory) -> None:
         token_id, start = self.create(world, 5 * HOUR), world.clock()
         world.clock.advance(4 * HOUR)
-        world.waking.look(token_id)
-        assert wakes_at(world, token_id) == start + 5 * HOUR
-        assert world.waking.move_deadline(token_id, start + 2 * DAY)
-        assert wakes_at(world, token_id) == start + DAY
+        world.timers.fire(token_id)
+        assert due_at(world, token_id) == start + 5 * HOUR
+        assert world.timers.move_deadline(token_id, start + 2 * DAY)
+        assert due_at(world, token_id) == start + DAY
 
     def test_whose_deadline_moves_during_the_look_is_asked_once(self, world: InMemory) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
@@ -238,41 +238,41 @@ class TestATokenThatIsAskedAgain:
 
         def be_late(token: Token, asked: Token) -> bool:
             world.store.ask_again = ask_again  # type: ignore[method-assign]
-            assert world.waking.move_deadline(token_id, start + 20 * HOUR)
+            assert world.timers.move_deadline(token_id, start + 20 * HOUR)
             return ask_again(token, asked)
 
         world.store.ask_again = be_late  # type: ignore[method-assign]
-        world.waking.look(token_id)
+        world.timers.fire(token_id)
         token = world.store.get(token_id)
-        assert (token.reminded_count, token.timeout_at, token.wake_at) == (1, start + 20 * HOUR, start + 20 * HOUR)
+        assert (token.reminded_count, token.timeout_at, token.due_at) == (1, start + 20 * HOUR, start + 20 * HOUR)
 
 
 class TestNewTokens:
     def test_of_the_stream_have_their_messages_sent_together(self, world: InMemory) -> None:
         tokens = [world.store.get(world.new_token(minutes * 60_000)) for minutes in (1, 5, 15)]
-        assert world.waking.start_new(tokens) == set()
+        assert world.timers.start_new(tokens) == set()
         assert world.queue.sent == [Sent(token.id, token.timeout_at or 0, world.clock()) for token in tokens]
         assert world.queue.requests == 1
 
     @pytest.mark.parametrize("ahead", [NEAR, NEAR + 1])
     def test_of_an_older_version_are_put_into_the_index_after_their_message(self, world: InMemory, ahead: int) -> None:
         token = old_token(world, ahead)
-        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token.id))
-        world.waking.start_new([token])
-        assert wakes_at(world, token.id) == token.timeout_at
+        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token.id))
+        world.timers.start_new([token])
+        assert due_at(world, token.id) == token.timeout_at
         assert world.queue.noted == [None] * (ahead == NEAR)
 
     def test_without_a_message_come_again_and_are_not_put_into_the_index(self, world: InMemory) -> None:
         one, other = old_token(world, NEAR), old_token(world, NEAR)
         world.queue.refused = {one.id}
-        assert world.waking.start_new([one, other]) == {one.id}
-        assert (wakes_at(world, one.id), wakes_at(world, other.id)) == (None, other.timeout_at)
+        assert world.timers.start_new([one, other]) == {one.id}
+        assert (due_at(world, one.id), due_at(world, other.id)) == (None, other.timeout_at)
 
     def test_that_have_ended_meanwhile_stay_as_they_are(self, world: InMemory) -> None:
         token = old_token(world, HOUR)
         complete(world.tokens, token.id, "1")
-        assert world.waking.start_new([token]) == set()
-        assert wakes_at(world, token.id) is None
+        assert world.timers.start_new([token]) == set()
+        assert due_at(world, token.id) is None
 
 
 class TestAMovedDeadline:
@@ -280,10 +280,10 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize("ahead", [1_000, NEAR, NEAR + 1, 9 * HOUR])
     def test_is_looked_at_in_time(self, world: InMemory, before: int | None, ahead: int) -> None:
         token_id, moved = world.new_token(before), world.clock() + ahead
-        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token_id))
-        assert world.waking.move_deadline(token_id, moved)
+        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
+        assert world.timers.move_deadline(token_id, moved)
         token = world.store.get(token_id)
-        assert (token.timeout_at, token.wake_at) == (moved, moved)
+        assert (token.timeout_at, token.due_at) == (moved, moved)
         is_sent = ahead <= NEAR
         assert world.queue.sent == [Sent(token_id, moved, world.clock(), names_instant=True)] * is_sent
         assert world.queue.noted == [None if before is None else world.clock() + before] * is_sent  # sent before it is written
@@ -291,9 +291,9 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 60_000, HOUR])
     def test_that_is_removed_is_looked_at_no_more(self, world: InMemory, before: int | None) -> None:
         token_id = world.new_token(before)
-        assert world.waking.move_deadline(token_id, None)
+        assert world.timers.move_deadline(token_id, None)
         token = world.store.get(token_id)
-        assert (token.timeout_at, token.wake_at, world.queue.sent) == (None, None, [])
+        assert (token.timeout_at, token.due_at, world.queue.sent) == (None, None, [])
 
     @pytest.mark.parametrize(
         ("ahead", "wakes_after"), [(9 * HOUR, HOUR), (HOUR + 1, HOUR), (HOUR - 1, HOUR - 1), (1_000, 1_000), (None, HOUR)]
@@ -307,9 +307,9 @@ class TestAMovedDeadline:
         new = NewToken(timeout_at=before and now + before, document=document, first_ask=now + HOUR)
         token_id = world.tokens.create(new, now).token_id
         moved = None if ahead is None else world.clock() + ahead
-        assert world.waking.move_deadline(token_id, moved)
+        assert world.timers.move_deadline(token_id, moved)
         token = world.store.get(token_id)
-        assert (token.timeout_at, token.wake_at) == (moved, world.clock() + wakes_after)
+        assert (token.timeout_at, token.due_at) == (moved, world.clock() + wakes_after)
 
     @pytest.mark.parametrize(
         ("before", "moves", "kept"),
@@ -334,24 +334,24 @@ class TestAMovedDeadline:
 
         world.store.keep_longer = note  # type: ignore[method-assign]
         for ahead in moves:
-            assert world.waking.move_deadline(token_id, None if ahead is None else start + ahead)
+            assert world.timers.move_deadline(token_id, None if ahead is None else start + ahead)
         assert noted == kept
 
     def test_of_a_token_that_has_ended_or_is_due_does_not_change(self, world: InMemory) -> None:
         ended, due = world.new_token(HOUR), world.new_token(1_000)
         complete(world.tokens, ended, "1")
         world.clock.advance(1_000)
-        assert not world.waking.move_deadline(ended, world.clock() + HOUR)
-        assert not world.waking.move_deadline(due, world.clock() + HOUR)
-        assert not world.waking.move_deadline(due, None)
+        assert not world.timers.move_deadline(ended, world.clock() + HOUR)
+        assert not world.timers.move_deadline(due, world.clock() + HOUR)
+        assert not world.timers.move_deadline(due, None)
         with pytest.raises(TokenNotFound):
-            world.waking.move_deadline(new_id(world.clock()), world.clock() + HOUR)
+            world.timers.move_deadline(new_id(world.clock()), world.clock() + HOUR)
 
     def test_that_nobody_lets_through_gives_up(self, world: InMemory) -> None:
         token_id = world.new_token(HOUR)
         world.store.move_deadline = lambda *_: False  # type: ignore[method-assign]
         with pytest.raises(TryAgain):
-            world.waking.move_deadline(token_id, world.clock() + HOUR)
+            world.timers.move_deadline(token_id, world.clock() + HOUR)
 
     @pytest.mark.parametrize(("later", "comes_again"), [(0, True), (PATIENCE - 1, True), (PATIENCE, False)])
     def test_that_is_not_written_yet_brings_its_message_back_for_a_minute(
@@ -362,27 +362,27 @@ class TestAMovedDeadline:
         world.clock.advance(later)
         if comes_again:
             with pytest.raises(NotMovedYet):
-                world.waking.look(token_id, named)
+                world.timers.fire(token_id, named)
         else:
-            world.waking.look(token_id, named)
+            world.timers.fire(token_id, named)
 
-    @pytest.mark.parametrize("has_it_as", ["wake_at", "timeout_at"])
+    @pytest.mark.parametrize("has_it_as", ["due_at", "timeout_at"])
     def test_that_is_written_brings_no_message_back(self, world: InMemory, has_it_as: str) -> None:
         token_id, instant = world.new_token(9 * HOUR), world.clock() + 2 * HOUR
         changed: dict[str, Any] = {has_it_as: instant}
         world.store.tokens[token_id] = replace(world.store.tokens[token_id], **changed)
-        world.waking.look(token_id, Named(instant, world.clock()))
+        world.timers.fire(token_id, Named(instant, world.clock()))
 
     def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: InMemory) -> None:
         ended, due = world.new_token(HOUR), world.new_token(1_000)
         complete(world.tokens, ended, "1")
         world.clock.advance(1_000)
         for token_id in (ended, due):
-            world.waking.look(token_id, Named(world.clock() + 5, world.clock()))
+            world.timers.fire(token_id, Named(world.clock() + 5, world.clock()))
         assert world.store.get(due).status is Status.TIMED_OUT
 
     def test_may_come_again_in_any_order(self, world: InMemory) -> None:
         token_id = world.new_token(HOUR)
         for ahead in (HOUR, 60_000, 2 * HOUR, 5_000):
-            assert world.waking.move_deadline(token_id, world.clock() + ahead)
-            assert wakes_at(world, token_id) == world.clock() + ahead
+            assert world.timers.move_deadline(token_id, world.clock() + ahead)
+            assert due_at(world, token_id) == world.clock() + ahead

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from waitpoints.ids import new_id
-from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalation_at, next_reminder, next_wake, plan_of
+from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalation_at, next_due_at, next_reminder, plan_of
 from waitpoints.token import Token
 
 START = 1_795_529_546_123
@@ -25,7 +25,7 @@ def waiting(page: dict[str, Any], timeout: int | None = None, **more: Any) -> To
 def all_asks(token: Token, until: int) -> list[tuple[int, int, bool]]:
     """Look at a token in time, each time. Returns when it was asked again: after how long, how often, and if escalated."""
     asked = []
-    while (now := next_wake(token)) is not None and now <= until and now != token.timeout_at:
+    while (now := next_due_at(token)) is not None and now <= until and now != token.timeout_at:
         following = ask(token, now)
         assert following is not None
         token = following
@@ -52,12 +52,12 @@ def test_a_plan_is_in_milliseconds_from_the_create() -> None:
     ],
 )
 def test_a_token_is_looked_at_at_whatever_is_first(page: dict[str, Any], timeout: int | None, expected: int | None) -> None:
-    assert next_wake(waiting(page, timeout)) == (None if expected is None else START + expected)
+    assert next_due_at(waiting(page, timeout)) == (None if expected is None else START + expected)
 
 
 def test_a_token_that_was_read_without_its_page_has_its_timeout() -> None:
     token = Token(id=new_id(START), created_at=START, timeout_at=START + 5)
-    assert next_wake(token) == START + 5
+    assert next_due_at(token) == START + 5
     assert ask(token, START + 4) is None
 
 
@@ -74,7 +74,7 @@ def test_each_is_asked_once_in_order() -> None:
 def test_at_the_same_instant_a_reminder_and_the_escalation_are_one_change() -> None:
     token = ask(waiting({"remind": ["1d"], "escalate": ESCALATE}), START + DAY)
     assert token is not None
-    assert (token.reminded_count, token.reminded_at, token.escalated_at, token.wake_at) == (1, START + DAY, START + DAY, None)
+    assert (token.reminded_count, token.reminded_at, token.escalated_at, token.due_at) == (1, START + DAY, START + DAY, None)
 
 
 def test_every_day_is_twenty_times_also_over_years() -> None:
@@ -91,7 +91,7 @@ def test_reminders_that_were_missed_are_one(looked_after: int, next_after: int |
     asked = ask(waiting({"remind": ["1h", "2h", "3h", "6h"]}), START + looked_after)
     assert asked is not None
     assert (asked.reminded_count, asked.reminded_at) == (1, START + looked_after)
-    assert asked.wake_at == (None if next_after is None else START + next_after)
+    assert asked.due_at == (None if next_after is None else START + next_after)
 
 
 def test_nothing_is_asked_before_its_time() -> None:
@@ -105,9 +105,9 @@ def test_a_reminder_at_the_timeout_or_later_never_comes() -> None:
     assert next_reminder(token) == START + 4 * HOUR
     reminded = ask(token, START + 4 * HOUR)
     assert reminded is not None
-    assert (next_reminder(reminded), next_wake(reminded)) == (None, START + 8 * HOUR)
-    assert next_wake(replace(reminded, timeout_at=START + 9 * HOUR)) == START + 8 * HOUR  # once the deadline has moved
-    assert next_wake(replace(reminded, timeout_at=None)) == START + 8 * HOUR
+    assert (next_reminder(reminded), next_due_at(reminded)) == (None, START + 8 * HOUR)
+    assert next_due_at(replace(reminded, timeout_at=START + 9 * HOUR)) == START + 8 * HOUR  # once the deadline has moved
+    assert next_due_at(replace(reminded, timeout_at=None)) == START + 8 * HOUR
 
 
 def test_others_may_answer_from_the_escalation_on() -> None:

@@ -12,10 +12,10 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.settling import complete
 from waitpoints.aws.messages import MAX_ENTRIES
-from waitpoints.aws.timers import Timers
+from waitpoints.aws.timer_queue import TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
-from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, Starting
+from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, TimerStarter
 from waitpoints.token import NEAR
 from waitpoints.wiring import CONNECTIONS
 
@@ -50,17 +50,17 @@ class TestARound:
         later = world.new_token(AHEAD + 1)
         world.new_token()
         until = world.clock() + AHEAD
-        started = world.starting.start(always)
+        started = world.timer_starter.start(always)
         assert (started.messages, started.up_to, started.failure) == (3, until + 1, None)
         assert sorted(sent(world)) == sorted(due)
         assert world.index.cursor == Cursor(until + 1)
         world.clock.advance(MINUTE)
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert sent(world)[3:] == [later]
 
     def test_sends_a_message_for_the_instant_in_the_index(self, world: InMemory) -> None:
         token_id, due_at = world.new_token(MINUTE), world.clock() + MINUTE
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert world.queue.sent == [Sent(token_id, due_at, world.clock())]
 
     def test_passes_over_what_has_ended_or_is_gone(self, world: InMemory) -> None:
@@ -68,58 +68,58 @@ class TestARound:
         complete(world.tokens, ended, "1")
         find = world.index.find_waiting
         world.index.find_waiting = lambda token_ids: find([id for id in token_ids if id != gone])  # type: ignore[method-assign]
-        assert world.starting.start(always).failure is None
+        assert world.timer_starter.start(always).failure is None
         assert sent(world) == [waiting]
-        assert world.index.cursor.wake_at > world.clock() + AHEAD
+        assert world.index.cursor.due_at > world.clock() + AHEAD
 
     def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: InMemory) -> None:
         """The index may be older than the token, or the read of the token older than the index."""
         token_id = world.new_token(MINUTE)
         world.store.tokens[token_id] = replace(world.store.tokens[token_id], timeout_at=world.clock() + 9 * HOUR)
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert sent(world) == [token_id]
 
     def test_of_a_new_stack_finds_what_fell_due_before_it_was_made(self, world: InMemory) -> None:
         """So a table that is copied into it times its tokens out by itself."""
         overdue = world.new_token(MINUTE)
         world.clock.advance(400 * 24 * HOUR)
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert sent(world) == [overdue]
 
     def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: InMemory) -> None:
-        world.starting.start(always)
+        world.timer_starter.start(always)
         tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
         world.clock.advance(HOUR)
-        assert world.starting.start(always).messages == 9
+        assert world.timer_starter.start(always).messages == 9
         assert sorted(sent(world)) == sorted(tokens)
 
     def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: InMemory) -> None:
-        assert world.starting.start(always).messages == 0
+        assert world.timer_starter.start(always).messages == 0
         assert world.queue.requests == 0
-        assert world.starting.start(always).failure is None  # the clock has not moved: nothing is left to read
+        assert world.timer_starter.start(always).failure is None  # the clock has not moved: nothing is left to read
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
 
     def test_never_moves_the_cursor_back(self, world: InMemory) -> None:
-        world.starting.start(always)
+        world.timer_starter.start(always)
         before = world.index.cursor
         world.clock.advance(-HOUR)
-        started = world.starting.start(always)
-        assert (world.index.cursor, started.messages, started.up_to) == (before, 0, before.wake_at)
+        started = world.timer_starter.start(always)
+        assert (world.index.cursor, started.messages, started.up_to) == (before, 0, before.due_at)
 
     def test_without_time_moves_the_cursor_over_whole_slices(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(11)]
-        started = world.starting.start(times(2))
+        started = world.timer_starter.start(times(2))
         assert (started.messages, started.failure) == (8, None)
         assert set(sent(world)) == set(tokens[:8])
         assert world.index.cursor == Cursor(started.up_to, tokens[7])
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert sorted(sent(world)) == sorted(tokens)
 
     def test_goes_on_within_one_instant(self, world: InMemory) -> None:
         """More tokens than one round can start may be due at midnight. The next round must not begin at the same ones."""
         tokens = sorted(world.new_token(MINUTE) for _ in range(11))
         for left in (7, 3, 0):
-            world.starting.start(times(1))
+            world.timer_starter.start(times(1))
             assert sorted(sent(world)) == tokens[: 11 - left]
 
 
@@ -127,11 +127,11 @@ class TestTheCursorStays:
     def test_before_a_slice_with_a_message_that_was_not_sent(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
         world.queue.refused = {tokens[5]}
-        started = world.starting.start(always)
+        started = world.timer_starter.start(always)
         assert isinstance(started.failure, TimersNotStarted)
         assert (world.index.cursor, started.up_to) == (Cursor(world.clock() + 4, tokens[3]), world.clock() + 4)
         world.queue.refused = set()
-        assert world.starting.start(always).failure is None
+        assert world.timer_starter.start(always).failure is None
         assert set(sent(world)) == set(tokens)
 
     @pytest.mark.parametrize("call", ["read", "find_waiting", "move_cursor"])
@@ -139,10 +139,10 @@ class TestTheCursorStays:
         tokens = [world.new_token(1 + n) for n in range(6)]
         with monkeypatch.context() as failing:
             failing.setattr(world.index, call, fails_from(2, getattr(world.index, call)))
-            started = world.starting.start(always)
+            started = world.timer_starter.start(always)
         assert isinstance(started.failure, ConnectionError)
         assert world.index.cursor in (Cursor(), Cursor(world.clock() + 4, tokens[3]))
-        assert world.starting.start(always).failure is None
+        assert world.timer_starter.start(always).failure is None
         assert set(sent(world)) == set(tokens)
 
     def test_if_the_round_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
@@ -150,15 +150,15 @@ class TestTheCursorStays:
         move = world.index.move_cursor
         world.index.move_cursor = die  # type: ignore[method-assign, assignment]
         with pytest.raises(SystemExit):
-            world.starting.start(always)
+            world.timer_starter.start(always)
         world.index.move_cursor = move  # type: ignore[method-assign]
         assert world.index.cursor == Cursor()
-        world.starting.start(always)
+        world.timer_starter.start(always)
         assert sorted(sent(world)) == sorted(2 * tokens)  # once too often, which is harmless
 
     def test_if_another_round_has_moved_it(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
-        other = Starting(world.index, world.queue, world.clock, 2)
+        other = TimerStarter(world.index, world.queue, world.clock, 2)
         find = world.index.find_waiting
 
         def meanwhile(token_ids: Sequence[str]) -> set[str]:
@@ -167,7 +167,7 @@ class TestTheCursorStays:
             return find(token_ids)
 
         world.index.find_waiting = meanwhile  # type: ignore[method-assign]
-        started = world.starting.start(always)
+        started = world.timer_starter.start(always)
         assert started.failure is None
         assert set(sent(world)) == set(tokens)
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
@@ -200,7 +200,7 @@ def test_a_round_that_another_one_has_overtaken_reads_no_further_slice(world: In
         return read(*arguments)
 
     world.index.read = read_and_be_overtaken  # type: ignore[method-assign, assignment]
-    assert (world.starting.start(always).messages, world.index.cursor) == (4, elsewhere)
+    assert (world.timer_starter.start(always).messages, world.index.cursor) == (4, elsewhere)
 
 
 class FourShards:
@@ -221,7 +221,7 @@ class FourShards:
         if shard in self._broken:
             raise ConnectionError("no answer")
         ahead = int(start.after[-6:]) + 1 if start.after else 0
-        ids = self.ids[shard][ahead : ahead + limit] if start.wake_at <= self._due_at else []
+        ids = self.ids[shard][ahead : ahead + limit] if start.due_at <= self._due_at else []
         last = ahead + limit >= len(self.ids[shard])
         return [Timer(id, self._due_at) for id in ids], Cursor(until + 1) if last else Cursor(self._due_at, ids[-1])
 
@@ -247,10 +247,10 @@ class FourShards:
 
 def test_a_shard_that_cannot_be_read_holds_no_other(world: InMemory) -> None:
     index = FourShards(3, world.clock(), broken=[1])
-    started = Starting(index, world.queue, world.clock, 2).start(always)
+    started = TimerStarter(index, world.queue, world.clock, 2).start(always)
     assert isinstance(started.failure, ConnectionError)
     assert (started.messages, started.up_to) == (9, 0)
-    assert [cursor.wake_at > 0 for cursor in index.at] == [True, False, True, True]
+    assert [cursor.due_at > 0 for cursor in index.at] == [True, False, True, True]
 
 
 class CountingSqs:
@@ -281,7 +281,7 @@ def test_a_hundred_thousand_tokens_that_are_due_at_one_instant_have_their_messag
     clock = FakeClock()
     sqs: Any = CountingSqs(CONNECTIONS)
     index = FourShards(MANY // 4, clock() + MINUTE)
-    started = Starting(index, Timers(sqs, "timers"), clock, CONNECTIONS).start(always)
+    started = TimerStarter(index, TimerQueue(sqs, "timers"), clock, CONNECTIONS).start(always)
     assert (started.messages, started.failure) == (MANY, None)
     assert len(set(sqs.messages)) == MANY
     assert (sqs.requests, index.gets) == (MANY // MAX_ENTRIES, MANY // TOGETHER)

@@ -234,7 +234,7 @@ class TestALongTimeout:
 
         [update] = table.updates
         values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
-        assert update["ConditionExpression"] == "#status = :waiting AND wakeAt = :was AND timeoutAt = :was"
+        assert update["ConditionExpression"] == "#status = :waiting AND dueAt = :was AND timeoutAt = :was"
         assert values[":was"] == {"N": str(created + 3_600_000)}
         assert 240_000 <= int(values[":soon"]["N"]) - created < 250_000
         assert made.later == ({"id": "waitpoint_1"}, "the-execution")

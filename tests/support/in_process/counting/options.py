@@ -39,7 +39,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
     }
     added = {option: Added(plain, wait) for option, wait in waits.items()}
     added |= {"each reminder (`remind`) of such a page": Added(waits[ANSWERED], answered_page(bench, reminded="1h"))}
-    return added | {"an event bus (`EventBusName`)": bench.announce(200, waits=True)}
+    return added | {"an event bus (`EventBusName`)": bench.publish(200, waits=True)}
 
 
 def by_key(keyed: Wait, deliveries: Deliveries) -> Wait:

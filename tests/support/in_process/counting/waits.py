@@ -253,7 +253,7 @@ class Bench:
     def guarantee(self, wait: Wait, stream: Stream) -> None:
         self.invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
 
-    def announce(self, payload: int, waits: bool) -> Added:
+    def publish(self, payload: int, waits: bool) -> Added:
         """Settle one token, and run what its stream's record makes the function do: without an event bus, and with one."""
         with_bus = MotoStack(Template.load({"EventBusName": "orders"}), self._stack.resources)
         wait, without, stream = Wait(), Wait(), Stream(with_bus)
@@ -277,7 +277,7 @@ class Bench:
 
         eventbridge = CountedEventBridge(self.meter)
         with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": "orders"}), mock.patch.dict(vars(services)):
-            vars(services).pop("announcer", None)
+            vars(services).pop("event_publisher", None)
             vars(services)["events_client"] = eventbridge
             yield eventbridge.entries
 

@@ -160,7 +160,7 @@ class TestADecision:
         world.tokens.wait(token["id"], bare)
         choose(api, token, "ann", "approve", note="fine")
         world.clock.advance(3_600_000)
-        world.waking.look(token["id"])
+        world.timers.fire(token["id"])
         told = world.step_functions.result(waiter.handle)
         assert isinstance(told, Success)
         [given] = json.loads(told.json)["answers"]

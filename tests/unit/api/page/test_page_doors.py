@@ -178,7 +178,7 @@ class TestTheApiKey:
 class TestTheTimeout:
     def test_ends_it_with_what_came(self, place: Place) -> None:
         place.world.clock.advance(3_600_000)
-        place.world.waking.look(place.token["id"])
+        place.world.timers.fire(place.token["id"])
         result, shown = place.result(), place.shown
         assert (result["ok"], result["error"]["name"]) == (False, "WaitpointTimeoutError")
         assert (given(result), given(shown)) == ([("ann", "approve")],) * 2

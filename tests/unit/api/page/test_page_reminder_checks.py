@@ -107,13 +107,13 @@ class TestACreate:
         now = world.clock()
         created = api.create(page={"title": "Go?", **page}, **({"timeout": timeout} if timeout else {}))
         token = world.store.get(created["id"])
-        assert token.wake_at == (None if wakes_after is None else now + wakes_after)
+        assert token.due_at == (None if wakes_after is None else now + wakes_after)
 
     def test_far_in_the_future_is_still_a_date(self, api: Api, world: InMemory) -> None:
         created = api.create(page={"title": "Go?", "remind": "every 36500d"})
         for _ in range(20):
             world.clock.advance(LONGEST)
-            world.waking.look(created["id"])
+            world.timers.fire(created["id"])
         shown = api.retrieve(created["id"])["reminders"]
         assert shown == {"count": 20, "lastAt": iso(world.clock())}
 
@@ -123,7 +123,7 @@ def test_retrieve_shows_how_often_and_when_next(api: Api, world: InMemory) -> No
     created = api.create(page={"title": "Go?", "remind": ["4h", "1d"]}, timeout="1d")
     assert api.retrieve(created["id"])["reminders"] == {"count": 0, "nextAt": iso(now + 4 * HOUR)}
     world.clock.advance(5 * HOUR)
-    world.waking.look(created["id"])
+    world.timers.fire(created["id"])
     assert api.retrieve(created["id"])["reminders"] == {"count": 1, "lastAt": iso(now + 5 * HOUR)}
     assert "reminders" not in api.retrieve(api.create(page={"title": "Go?"})["id"])
 

@@ -4,7 +4,7 @@ An item that the stack's table has already stays as it is, so this can be run ag
 token is written before the token: once that appears, the stream's consumers look for the replies of its waiters, and for the
 notices that people have got. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key.
 
-A token that waits is written as a create would write it now, so that the stack's timers find it: `wakeAt` puts it into their
+A token that waits is written as a create would write it now, so that the stack's timers find it: `dueAt` puts it into their
 index, and `soon` has the stream send its message, because the timers may have passed its place in the index already. How far
 the other stack's timers and doctor had come is not copied.
 """
@@ -88,11 +88,11 @@ def copy(
 
 def timed(item: dict[str, Any], now: int) -> dict[str, Any]:
     """Return an item as it is, or a token that waits with its timer. `now` is in epoch milliseconds."""
-    wake_at = item.get("wakeAt") or item.get("timeoutAt")  # a version without timers in the table wrote no `wakeAt`
-    if item.get("status") != {"S": "WAITING"} or wake_at is None:
+    due_at = item.get("dueAt") or item.get("timeoutAt")  # a version without timers in the table wrote no `dueAt`
+    if item.get("status") != {"S": "WAITING"} or due_at is None:
         return item
-    new = {name: value for name, value in item.items() if name != "soon"} | {"wakeAt": wake_at}
-    return new | {"soon": {"BOOL": True}} if int(wake_at["N"]) - now <= NEAR else new
+    new = {name: value for name, value in item.items() if name != "soon"} | {"dueAt": due_at}
+    return new | {"soon": {"BOOL": True}} if int(due_at["N"]) - now <= NEAR else new
 
 
 def _source(stack: Deployed, region: str | None) -> Any:

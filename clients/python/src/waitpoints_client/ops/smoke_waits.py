@@ -142,8 +142,8 @@ def begins_a_long_timeout(caller: Caller) -> str:
         update_token(
             caller,
             token,
-            "SET wakeAt = :soon, timeoutAt = :soon",
-            "#status = :waiting AND wakeAt = :was AND timeoutAt = :was",
+            "SET dueAt = :soon, timeoutAt = :soon",
+            "#status = :waiting AND dueAt = :was AND timeoutAt = :was",
             {":soon": {"N": str(soon)}, ":was": {"N": str(was)}},
         )
     caller.later = token, execution

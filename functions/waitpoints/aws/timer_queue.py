@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 
-class Timers:
+class TimerQueue:
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
     def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
         """Have one token looked at. With `names_instant`, the message comes back while the token does not have that instant."""
-        named = {"instant": timer.wake_at} if names_instant else {}
+        named = {"instant": timer.due_at} if names_instant else {}
         self._client.send_message(QueueUrl=self._queue_url, **_message(timer, now, **named))
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
@@ -38,5 +38,5 @@ class Timers:
 
 def _message(timer: Timer, now: int, **named: int) -> dict[str, Any]:
     """Return what every message has. Its delay is rounded up: a second late is acceptable, but an early one comes once more."""
-    delay = -(-(min(timer.wake_at - now, NEAR)) // 1000)
+    delay = -(-(min(timer.due_at - now, NEAR)) // 1000)
     return {"MessageBody": json_text.dumps({"waitpointId": timer.token_id, **named}), "DelaySeconds": max(0, delay)}
