@@ -1,5 +1,9 @@
-"""Consume the notice queue: send what people have not been sent about a token. `waitpoints redrive` invokes this, too."""
+"""Consume the notice queue: notify people of a token. `waitpoints redrive` also sends a command to this function.
 
+{"command": "sendNotices", "waitpointIds": […]}    send what is missing or was refused; answers {"notSent": 1}
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -8,8 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
-from waitpoints.api.notices import channels
-from waitpoints.api.notices.dispatcher import MayGoOn, NoticeDispatcher, SendLater
+from waitpoints.api.notices.dispatcher import NoticeDispatcher, SendLater
 from waitpoints.wiring import services
 
 LAST_STEP = 30_000  # milliseconds before the function's timeout: begin no step later than this
@@ -19,28 +22,25 @@ queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=F
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    def may_go_on() -> bool:
+    def has_time() -> bool:
         return context.get_remaining_time_in_millis() > LAST_STEP
 
-    if "noticesOf" in event:
-        return {"notSent": sum(send_again(token_id, may_go_on) for token_id in event["noticesOf"])}
-
-    def record_handler(record: SQSRecord) -> None:
-        send(record, may_go_on)
-
-    return process_partial_response(event=event, record_handler=record_handler, processor=queue, context=context)
+    dispatcher = NoticeDispatcher(services.tokens, services.notice_store, services.dead_letters, services.now, has_time)
+    if command := event.get("command"):
+        return COMMANDS[command](dispatcher, event)
+    return process_partial_response(event, lambda record: send(dispatcher, record), queue, context)
 
 
-def send(record: SQSRecord, may_go_on: MayGoOn) -> None:
-    """Send what a message asks for. If something is left, the message comes again when the channel wants it."""
+def send(dispatcher: NoticeDispatcher, record: SQSRecord) -> None:
+    """Send what a message is about. If something remains, the message comes again when the channel wants it."""
     message = record.json_body
     token_id = ids.parse(message["waitpointId"])
     with telemetry.canonical_line("send notices", tokenId=token_id):
         try:
             if "message" in message:
-                sending().edit_unrecorded(token_id, message["message"])
+                dispatcher.edit_unrecorded(token_id, message["message"])
             else:
-                sending().send(token_id, may_go_on)
+                dispatcher.send(token_id)
         except Exception as error:
             come_again(record, error.after if isinstance(error, SendLater) else None)
             raise
@@ -52,20 +52,15 @@ def come_again(record: SQSRecord, after: int | None) -> None:
         services.notice_queue.come_again(record.receipt_handle, int(record.attributes.approximate_receive_count), after)
 
 
-def send_again(token_id: str, may_go_on: MayGoOn) -> int:
-    """Send what was refused, too. Returns at how many targets that fails."""
-    with telemetry.canonical_line("send notices again", tokenId=token_id):
-        left = sending().send_again(ids.parse(token_id), may_go_on)
-        telemetry.note(notSent=left)
-        return left
+def send_again(dispatcher: NoticeDispatcher, event: dict[str, Any]) -> dict[str, int]:
+    """Also send what was refused. Returns to how many targets that fails."""
+    not_sent = 0
+    for token_id in event["waitpointIds"]:
+        with telemetry.canonical_line("send notices again", tokenId=token_id):
+            failed = dispatcher.send_again(ids.parse(token_id))
+            telemetry.note(notSent=failed)
+            not_sent += failed
+    return {"notSent": not_sent}
 
 
-def sending() -> NoticeDispatcher:
-    return NoticeDispatcher(
-        services.tokens,
-        services.notice_store,
-        channels.sender_of,
-        channels.link_of,
-        services.dead_letters,
-        services.now,
-    )
+COMMANDS: dict[str, Callable[[NoticeDispatcher, dict[str, Any]], dict[str, int]]] = {"sendNotices": send_again}

@@ -226,7 +226,7 @@ class NoticeStore(Protocol):
     def free(self, token_id: str, claim: int) -> None:
         """End a claim, unless it has ended and another function has one."""
 
-    def ask_again(self, token: Token) -> None:
+    def clear_refusals(self, token: Token) -> None:
         """Forget what was refused, so that it is sent again."""
 
 

@@ -233,6 +233,15 @@ class Services:
         variables = {"email": "MAIL_FROM", "slack": "SLACK", "teams": "TEAMS"}
         return frozenset(name for name, variable in variables.items() if os.environ.get(variable) not in (None, "", "off"))
 
+    @property
+    def mail_from(self) -> str:
+        return os.environ["MAIL_FROM"]
+
+    @property
+    def slack_api_url(self) -> str:
+        """Slack's API, or a stand-in on this machine."""
+        return os.environ.get("SLACK_API_URL", "https://slack.com/api")
+
     @cached_property
     def mail_domains(self) -> tuple[str, ...]:
         """The domains that mails may go to (see `addresses.is_allowed`). None: to any."""
@@ -302,11 +311,6 @@ class Services:
         from waitpoints.aws.notice_store import NoticeStore
 
         return NoticeStore(self.dynamodb_client, os.environ["TABLE_NAME"])
-
-    @cached_property
-    def senders(self) -> dict[str, Any]:
-        """What sends to each channel, as far as it was used: see `api.notices.channels`."""
-        return {}
 
     @cached_property
     def timeout_limits(self) -> "Limits":

@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import runner
 from tests.support import mails
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.token import Answer
 
 BO = Answer("bo@example.com", "approve", "{}", 1)
@@ -27,8 +27,8 @@ LONG = {
 }
 MAILS = {
     "first": mails.notice(DEPLOY, answers=(BO,), link=LINK),  # its picture is docs/images/mail.png
-    "reminder": mails.notice(kind=Kind.REMINDER, language="de", answers=(BO,)),
-    "last": mails.notice(kind=Kind.LAST, language="ja", answers=(BO,)),
+    "reminder": mails.notice(kind=NoticeKind.REMINDER, language="de", answers=(BO,)),
+    "last": mails.notice(kind=NoticeKind.LAST, language="ja", answers=(BO,)),
     "long": mails.notice(LONG, answers=(BO,)),
     "plain": mails.notice(mails.PLAIN, person=None),
 }

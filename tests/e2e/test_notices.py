@@ -221,7 +221,8 @@ def test_a_channel_that_refuses_is_named_in_retrieve_and_a_redrive_sends_again(o
     described = office.stack.client("cloudformation").describe_stacks(StackName=office.stack.stack_name)["Stacks"][0]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in described["Outputs"]}
     answer = functions.invoke(
-        FunctionName=outputs["NoticesFunctionName"], Payload=json.dumps({"noticesOf": [token["id"]]}).encode()
+        FunctionName=outputs["NoticesFunctionName"],
+        Payload=json.dumps({"command": "sendNotices", "waitpointIds": [token["id"]]}).encode(),
     )
     assert json.loads(answer["Payload"].read()) == {"notSent": 0}
     assert office.messages(token, "#nowhere")

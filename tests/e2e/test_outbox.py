@@ -13,7 +13,7 @@ from tests.support import mails
 from tests.support.e2e.api import Api
 from tests.support.e2e.command_line import CommandLine
 from waitpoints.api.notices.mail import MailChannel
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.errors import NotSent
 from waitpoints_local.stack import Stack
 
@@ -37,7 +37,7 @@ def test_a_mail_and_its_reminder_are_in_the_outbox(
 
     asked = mails.notice(mails.PLAIN, person=None, link=token["url"], to="outbox.reader@example.com")
     ref = sender.send(asked)
-    sender.send(replace(asked, step=replace(asked.step, kind=Kind.REMINDER, ref=ref)))
+    sender.send(replace(asked, kind=NoticeKind.REMINDER, ref=ref))
 
     reminder, first = [mail for mail in outbox() if "outbox.reader@example.com" in mail["to"]]
     assert (first["subject"], reminder["subject"]) == ("Deploy 4.2 to production?", "Reminder: Deploy 4.2 to production?")

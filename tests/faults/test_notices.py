@@ -19,7 +19,7 @@ from tests.support.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack
-from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.notices import Channel
 from waitpoints.wiring import services
 
@@ -65,7 +65,7 @@ def an_answer_a_reminder_and_an_escalation(world: NoticeWorld) -> None:
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()
-    reminded = {it.target for it in world.post.messages if it.kind is Kind.REMINDER}
+    reminded = {it.target for it in world.post.messages if it.kind is NoticeKind.REMINDER}
     assert reminded == {"slack", "email.0"}
     assert world.post.asked(token["id"])["email.2"]
     world.answer(token, "ann", GO)
@@ -106,7 +106,7 @@ def a_timeout_that_is_moved(world: NoticeWorld) -> None:
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()
-    assert any(it.kind is Kind.EDIT for it in world.post.messages)
+    assert any(it.kind is NoticeKind.EDIT for it in world.post.messages)
 
 
 @flow
@@ -136,13 +136,14 @@ def a_redrive(world: NoticeWorld) -> None:
     world.post.refuses, world.has_letters = {"slack"}, True
     world.deliver_all()
     assert {letter["reason"] for letter in world.letters()} == {"slack: channel_not_found"}
-    assert world.lambdas.invoke("send_notices", {"noticesOf": [token["id"]]}) == {"notSent": 1}
+    redrive = {"command": "sendNotices", "waitpointIds": [token["id"]]}
+    assert world.lambdas.invoke("send_notices", redrive) == {"notSent": 1}
     assert len(world.letters()) == 1
     world.post.refuses = set()
     with world.faulty():
         for _ in range(9):
             with suppress(Exception, Killed):
-                if world.lambdas.invoke("send_notices", {"noticesOf": [token["id"]]}) == {"notSent": 0}:
+                if world.lambdas.invoke("send_notices", redrive) == {"notSent": 0}:
                     break
             world.clock.advance(seconds=91)  # a claim of one that was killed ends
     assert world.post.asked(token["id"])["slack"]

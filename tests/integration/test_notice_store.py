@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens, use
 from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
@@ -14,7 +14,7 @@ from tests.support.in_process.template import CHANNELS, Template
 from tests.support.races import race
 from waitpoints import ids, wiring
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
@@ -125,9 +125,9 @@ class TestARecord:
         store.claim(token, START)
         for target, notice in {"email.0": sent, "slack": edited, "teams": NoticeRecord(START, refused="no")}.items():
             store.record(token.id, target, notice)
-        store.ask_again(tokens.get(token.id))
+        store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
-        store.ask_again(tokens.get(token.id))
+        store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
 
     def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
@@ -135,7 +135,7 @@ class TestARecord:
         store.claim(token, START)
         store.record(token.id, "email.0", refused)
         tokens.complete(token.id, Completed(START, Output("{}")), Unchecked.NONE)
-        store.ask_again(tokens.get(token.id))
+        store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": refused}
 
 
@@ -159,28 +159,22 @@ class TestOnDynamoDB:
         assert is_endless_attachment(item)
         assert (attachment(item).token_id, attachment(item).since) == (token.id, START)
 
-    def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock) -> None:
+    def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
         """And so are their units: a record of three targets is under 1 KB."""
         services.reset()
         meter = Meter()
         meter.watch(wiring.session())
         token = create(services.store)
-        sending = NoticeDispatcher(
-            services.tokens,
-            services.notice_store,
-            lambda _: FakeChannel(),
-            lambda *_: None,
-            FakeDeadLetters(),
-            clock,
-        )
+        dispatcher = NoticeDispatcher(services.tokens, services.notice_store, FakeDeadLetters(), clock, lambda: True)
+        use(FakeChannel(), monkeypatch)
         meter.take()
-        sending.send(token.id, lambda: True)
+        dispatcher.send(token.id)
         calls = meter.take()
         look, write = "DynamoDB:Query", "DynamoDB:UpdateItem"
         assert [call.operation for call in calls] == [look, write, look, write, look, write, look, write, look, write]
         assert sum(call.write_units for call in calls) == 5
         assert sum(call.read_units for call in calls) == 5
-        sending.send(token.id, lambda: True)
+        dispatcher.send(token.id)
         assert [call.operation for call in meter.take()] == [look]
         services.reset()
 
@@ -190,30 +184,24 @@ class TestOnDynamoDB:
 class TestFunctionsThatRace:
     RACERS = 8
 
-    def test_one_of_them_asks_each_person(self, stack: MotoStack, clock: FakeClock) -> None:
+    def test_one_of_them_asks_each_person(self, stack: MotoStack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
         channel, pauses = FakeChannel(), []
+        use(channel, monkeypatch)
         token = create(services.store)
-        sendings = [
-            NoticeDispatcher(
-                services.tokens,
-                services.notice_store,
-                lambda _: channel,
-                lambda *_: None,
-                FakeDeadLetters(),
-                clock,
-            )
+        dispatchers = [
+            NoticeDispatcher(services.tokens, services.notice_store, FakeDeadLetters(), clock, lambda: True)
             for _ in range(self.RACERS)
         ]
 
-        def send(sending: NoticeDispatcher) -> bool:
+        def send(dispatcher: NoticeDispatcher) -> bool:
             try:
-                sending.send(token.id, lambda: True)
+                dispatcher.send(token.id)
             except SendLater as later:
                 pauses.append(later.after)
                 return False
             return True
 
-        done = race([lambda sending=sending: send(sending) for sending in sendings])  # type: ignore[misc]
+        done = race([lambda dispatcher=dispatcher: send(dispatcher) for dispatcher in dispatchers])  # type: ignore[misc]
         assert any(done)
         assert set(pauses) <= {CLAIMED_PAUSE}
-        assert sorted(channel.kinds()) == [("email.0", Kind.FIRST), ("slack", Kind.FIRST), ("slack.1", Kind.FIRST)]
+        assert sorted(channel.kinds()) == [(target, NoticeKind.FIRST) for target in ("email.0", "slack", "slack.1")]

@@ -19,7 +19,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
-from waitpoints.api.notices.plan import next_step
+from waitpoints.api.notices.plan import next_notice
 from waitpoints.api.page import definition
 from waitpoints.aws.items import NOTICES, plain, primary_key, wire
 from waitpoints.notices import Notify
@@ -164,7 +164,7 @@ def next_kind(token_id: str) -> str | None:
     token = services.tokens.find(token_id)
     assert token.page is not None
     assert token.notify is not None
-    step = next_step(token, definition.load(token.page, waits=True), Notify.of(json.loads(token.notify)))
+    step = next_notice(token, definition.load(token.page, waits=True), Notify.of(json.loads(token.notify)))
     return None if step is None else str(step.kind)
 
 

@@ -8,9 +8,8 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
-from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.mail import MailChannel
-from waitpoints.api.notices.plan import Kind, Step, Target
+from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import Answer, Token
@@ -33,7 +32,7 @@ PLAIN = {name: PAGE[name] for name in ("title", "text", "links")}
 
 def notice(
     page: Mapping[str, Any] = PAGE,
-    kind: Kind = Kind.FIRST,
+    kind: NoticeKind = NoticeKind.FIRST,
     person: int | None = 0,
     *,
     to: str | None = None,
@@ -52,7 +51,7 @@ def notice(
         loaded = replace(loaded, approval=replace(loaded.approval, approvers=everybody))
     target = Target("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
     token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers)
-    return Notice(Step(kind, target, NoticeRecord(0), ref), token, loaded, link)
+    return Notice(kind, target, NoticeRecord(0), token, loaded, ref, link)
 
 
 def written(notice: Notice, brand: tuple[str, str] = BRAND, region: str = "us-east-1") -> bytes:

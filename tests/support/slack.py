@@ -12,8 +12,7 @@ from tests.support.in_process.api_gateway import HttpAnswer, http_event
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Context
 from waitpoints import json_text
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind, Step, Target
+from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
@@ -76,7 +75,7 @@ def answer(person: str, action: str = "approve") -> Answer:
 
 def notice(
     page: Mapping[str, Any] = PAGE,
-    kind: Kind = Kind.FIRST,
+    kind: NoticeKind = NoticeKind.FIRST,
     *,
     person: str | None = None,
     ref: str | None = None,
@@ -91,7 +90,7 @@ def notice(
         link = None
     to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS"}[channel]
     target = Target("slack.0" if who else channel, channel, who.slack or "" if who else to, who)
-    return Notice(Step(kind, target, NoticeRecord(0), ref), token(**state), found, link)
+    return Notice(kind, target, NoticeRecord(0), token(**state), found, ref, link)
 
 
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:

@@ -42,11 +42,8 @@ class NoticeStore:
     def free(self, token_id: str, claim: int) -> None:
         self._update(token_id, {"claimedUntil": None}, IS_OWN_CLAIM, claim=claim)
 
-    def ask_again(self, token: Token) -> None:
-        """A target that has got nothing is asked as if for the first time, unless the token has ended.
-
-        Of another, the next look sends what is missing.
-        """
+    def clear_refusals(self, token: Token) -> None:
+        """A target without a message loses its record, unless the token has ended. Of any other, what is missing is sent."""
         gone: dict[Any, None] = {}
         for target, record in token.notices.items():
             if record.refused is None or (record.ref is None and token.outcome is not None):

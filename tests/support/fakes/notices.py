@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pytest
+
 from tests.support.fakes.store import MemoryStore
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.notices import NoticeRecord
@@ -73,7 +74,7 @@ class MemoryNoticeStore:
             if self._claims.get(token_id) == claim:
                 del self._claims[token_id]
 
-    def ask_again(self, token: Token) -> None:
+    def clear_refusals(self, token: Token) -> None:
         with self._lock:
             for target, notice in token.notices.items():
                 if notice.refused is not None and notice.ref is not None:
@@ -126,7 +127,7 @@ class FakeDeadLetters(DeadLetters):
 @dataclass(frozen=True)
 class Sent:
     target: str
-    kind: Kind
+    kind: NoticeKind
     token_id: str = ""
     link: str | None = None
     ref: str | None = None
@@ -139,26 +140,31 @@ class FakeChannel:
         self.sent: list[Sent] = []
         self.requests: list[Notice] = []
         self.shown: dict[str, str | None] = {}
-        """What each message shows that is there, as its step was to record."""
+        """What each message shows that is there, as was to be recorded."""
         self.fails: dict[str, list[Exception]] = {}
         self.lost: dict[str, list[Exception]] = {}
         self.before: Callable[[Notice], object] = lambda _: None
 
     def send(self, notice: Notice) -> str | None:
-        step = notice.step
-        key = step.target.key
+        key = notice.target.key
         self.requests.append(notice)
         self.before(notice)
         if self.fails.get(key):
             raise self.fails[key].pop(0)
-        own = f"{step.target.to}/{len(self.requests)}"
-        ref = step.ref or own
-        self.sent.append(Sent(key, step.kind, notice.token.id, notice.link, ref))
-        if step.kind in (Kind.FIRST, Kind.EDIT):
-            self.shown[ref] = step.done.shows
+        own = f"{notice.target.to}/{len(self.requests)}"
+        ref = notice.ref or own
+        self.sent.append(Sent(key, notice.kind, notice.token.id, notice.link, ref))
+        if notice.kind in (NoticeKind.FIRST, NoticeKind.EDIT):
+            self.shown[ref] = notice.done.shows
         if self.lost.get(key):
             raise self.lost[key].pop(0)
-        return ref if step.kind is Kind.EDIT else own  # a reminder is a message with a name of its own
+        return ref if notice.kind is NoticeKind.EDIT else own  # a reminder is a message with a name of its own
 
-    def kinds(self) -> list[tuple[str, Kind]]:
+    def kinds(self) -> list[tuple[str, NoticeKind]]:
         return [(one.target, one.kind) for one in self.sent]
+
+
+def use(channel: FakeChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every notice sent over this channel, with the link "link"."""
+    monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", lambda _: channel)
+    monkeypatch.setattr("waitpoints.api.notices.channels.link_of", lambda _: "link")

@@ -16,8 +16,7 @@ from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.api.notices.plan import ENDED, Notice, NoticeKind
 from waitpoints.api.page import definition, page_request
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
@@ -46,7 +45,7 @@ class Message:
     token_id: str
     target: str
     channel: Channel
-    kind: Kind
+    kind: NoticeKind
     ref: str
     is_late: bool
 
@@ -65,28 +64,27 @@ class Post:
         """Until when a channel takes no call, if it takes one a second."""
         self.takes_one_a_second = False
 
-    def sender_of(self, _: Channel) -> "Post":
+    def channel_of(self, _: Channel) -> "Post":
         return self
 
     def send(self, notice: Notice) -> str:
-        step = notice.step
-        target, now = step.target, self._world.clock()
+        target, now = notice.target, self._world.clock()
         is_late = notice.token.outcome is not None
         if target.key in self.refuses:
-            return self._world.wire.call(f"{target.channel}.{step.kind}", self._refuse)
+            return self._world.wire.call(f"{target.channel}.{notice.kind}", self._refuse)
         if self.takes_one_a_second and self.busy_until.get(target.to, 0) > now:
             raise NotSentNow("ratelimited", after=1)
 
         def reach() -> str:
-            ref = step.ref or f"{target.to}/{len(self.messages)}"
-            self.messages.append(Message(notice.token.id, target.key, target.channel, step.kind, ref, is_late))
-            if target.is_edited and step.kind in (Kind.FIRST, Kind.EDIT):
+            ref = notice.ref or f"{target.to}/{len(self.messages)}"
+            self.messages.append(Message(notice.token.id, target.key, target.channel, notice.kind, ref, is_late))
+            if target.is_edited and notice.kind in (NoticeKind.FIRST, NoticeKind.EDIT):
                 self.shown[ref] = plan.state_of(notice.token)
             self.busy_until[target.to] = now + 1000
             return ref
 
         try:
-            return self._world.wire.call(f"{target.channel}.{step.kind}", reach)
+            return self._world.wire.call(f"{target.channel}.{notice.kind}", reach)
         except NotAnswered as failure:
             raise NotSentNow(str(failure), after=RETRY_AFTER if "throttled" in str(failure) else None) from None
 
@@ -95,7 +93,7 @@ class Post:
 
     def asked(self, token_id: str) -> Counter[str]:
         """How often each target was asked for a token."""
-        return Counter(it.target for it in self.messages if (it.token_id, it.kind) == (token_id, Kind.FIRST))
+        return Counter(it.target for it in self.messages if (it.token_id, it.kind) == (token_id, NoticeKind.FIRST))
 
 
 class NoticeWorld(World):
@@ -128,7 +126,7 @@ class NoticeWorld(World):
             enter = until_the_end.enter_context
             enter(mock.patch.dict(os.environ, {"NOTICE_QUEUE_URL": self.queue_urls["NoticeQueue"]}))
             enter(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
-            enter(mock.patch("waitpoints.api.notices.channels.sender_of", self.post.sender_of))
+            enter(mock.patch("waitpoints.api.notices.channels.channel_of", self.post.channel_of))
             enter(super().alive())
             yield
 
@@ -186,14 +184,14 @@ class NoticeWorld(World):
 
     def _once(self) -> list[Message]:
         """What each target must get once."""
-        return [it for it in self.post.messages if it.kind in (Kind.FIRST, Kind.LAST)]
+        return [it for it in self.post.messages if it.kind in (NoticeKind.FIRST, NoticeKind.LAST)]
 
     def _wrong_with_notices(self, token: Token) -> Iterator[str]:
         mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != UNRECORDED]
-        if any(it.is_late and it.kind is not Kind.EDIT for it in mine):
+        if any(it.is_late and it.kind is not NoticeKind.EDIT for it in mine):
             yield f"somebody was asked after the end of {token.id}"
         for key in {it.target for it in mine}:
-            if next(it for it in mine if it.target == key).kind is not Kind.FIRST:
+            if next(it for it in mine if it.target == key).kind is not NoticeKind.FIRST:
                 yield f"{token.id} was not asked first at {key}"
         page = definition.load(token.page, waits=True)
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
@@ -204,7 +202,7 @@ class NoticeWorld(World):
         recorded = {notice.ref for notice in token.notices.values()}
         state = ENDED if has_ended else plan.state_of(token)
         shown = self.post.shown
-        wrong = [it.ref for it in mine if it.kind is Kind.FIRST and shown.get(it.ref, state) != state]
+        wrong = [it.ref for it in mine if it.kind is NoticeKind.FIRST and shown.get(it.ref, state) != state]
         yield from (f"{ref} of {token.id} does not show {state}" for ref in wrong if ref in recorded)
         unrecorded = len([ref for ref in wrong if ref not in recorded])
         if unrecorded > self.may_repeat:

@@ -55,7 +55,7 @@ class World:
             "api_url": "https://api.example.com",
         }.items():
             monkeypatch.setitem(vars(services), name, built)
-        monkeypatch.setattr("waitpoints.api.notices.channels.sender_of", lambda _: self.channel)
+        monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", lambda _: self.channel)
 
     def create(self, timeout: int | None = None) -> str:
         timeout_at = None if timeout is None else self.domain.clock() + timeout
@@ -145,7 +145,7 @@ def test_a_redrive_is_told_how_many_places_refuse_again(world: World) -> None:
     world.channel.fails["slack"] = [NotSent("channel_not_found")] * 3
     receive({"waitpointId": one})
     receive({"waitpointId": other})
-    command = {"noticesOf": [one, other]}
+    command = {"command": "sendNotices", "waitpointIds": [one, other]}
     assert call(send_notices, command) == {"notSent": 1}
     assert len(world.letters.notices) == 2
     assert call(send_notices, command) == {"notSent": 0}

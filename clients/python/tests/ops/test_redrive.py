@@ -228,7 +228,10 @@ class TestNotices:
         assert run(stack) == 0
 
         assert stack.letters == []
-        assert stack.invocations == [("NoticesFunctionName", {"noticesOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
+        assert stack.invocations == [
+            ("NoticesFunctionName", {"command": "sendNotices", "waitpointIds": ["w1"]}),
+            ("DoctorFunctionName", {"whole": True}),
+        ]
 
     def test_that_are_refused_again_stay_in_the_queue(self, capsys: pytest.CaptureFixture[str]) -> None:
         stack = self.stack(self.LETTER, {"notSent": 2})

@@ -1,64 +1,49 @@
-"""What sends to each channel of this stack, and the links in what is sent."""
+"""The channels of this stack, and the links in what they send."""
 
-import os
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from waitpoints.api.notices.dispatcher import Sender
-from waitpoints.api.notices.plan import Target
-from waitpoints.api.page.definition import Page
+from waitpoints.api.notices.plan import Notice
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel
-from waitpoints.token import Token
 from waitpoints.wiring import services
 
-SLACK_API = "https://slack.com/api"
 SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET = "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"
+_VARIABLES = {Channel.EMAIL: "MAIL_FROM", Channel.SLACK: "SLACK", Channel.TEAMS: "TEAMS"}
 
 
-def sender_of(channel: Channel) -> Sender:
-    """Return what sends to a channel; it is made when it is first used. Raises NotSent if the stack does not have it."""
-    sender: Sender | None = services.senders.get(channel)
-    if sender is None:
-        sender = services.senders[channel] = _make(channel)
-    return sender
+class NoticeChannel(Protocol):
+    def send(self, notice: Notice) -> str | None:
+        """Send or edit a message in one call. Returns the channel's name of it. Raises NotSentNow or NotSent."""
 
 
-def link_of(token: Token, target: Target, page: Page) -> str | None:
-    """Return the link that a target gets: a person's own, or the callback URL. Who answers a page with approvers has a link."""
-    if target.person is not None:
-        return services.urls.approver_url(token.id, services.api_url, target.person.id)
-    return services.urls.url(token.id, services.api_url) if page.approval is None else None
-
-
-def _make(channel: Channel) -> Sender:
+def channel_of(channel: Channel) -> NoticeChannel:
+    """Raises NotSent if the stack does not have the channel, as after its parameter was taken away."""
+    if channel not in services.channels:
+        raise NotSent(f"the stack has no {_VARIABLES[channel]}")
     match channel:
         case Channel.EMAIL:
-            mail_from = _parameter("MAIL_FROM")
             from waitpoints.api.notices.mail import MailChannel  # noqa: PLC0415 - only for stacks that send mails
 
-            return MailChannel(lambda: services.ses_client, mail_from, services.brand, services.mail_domains)
+            return MailChannel(lambda: services.ses_client, services.mail_from, services.brand, services.mail_domains)
         case Channel.SLACK:
-            _parameter("SLACK")
             from waitpoints.api.notices.slack import SlackChannel  # noqa: PLC0415 - only for stacks with Slack
 
-            url = os.environ.get("SLACK_API_URL", SLACK_API)
-            return SlackChannel(url, services.channel_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
+            token = services.channel_secret(SLACK_BOT_TOKEN)
+            return SlackChannel(services.slack_api_url, token, services.brand, _clicks_are_signed)
         case Channel.TEAMS:
-            _parameter("TEAMS")
             from waitpoints.api.notices.teams import TeamsChannel  # noqa: PLC0415 - only for stacks with Teams
 
             return TeamsChannel(services.channel_secret, services.brand)
     assert_never(channel)
 
 
+def link_of(notice: Notice) -> str | None:
+    """Return the link in a notice: a person's own, or the callback URL, which answers only pages without approvers."""
+    if notice.target.person is not None:
+        return services.urls.approver_url(notice.token.id, services.api_url, notice.target.person.id)
+    return services.urls.url(notice.token.id, services.api_url) if notice.page.approval is None else None
+
+
 def _clicks_are_signed() -> bool:
     return read_usable(services.channel_secret(SLACK_SIGNING_SECRET)) is not None
-
-
-def _parameter(variable: str) -> str:
-    """Return the variable that a stack with a channel has."""
-    value = os.environ.get(variable, "")
-    if value in ("", "off"):
-        raise NotSent(f"the stack has no {variable}")
-    return value

@@ -1,19 +1,17 @@
-"""Send what must be sent about a token: look, take the next step, record it, and look again.
+"""Send what is missing about a token: read it, send one notice, record that, and read it again.
 
-A look reads the token consistently. So a message that was posted while the token ended is edited at once, and no button
-outlives the decision. A function that dies between a step and its record repeats this one step: whoever it asks is asked twice.
-What a channel does not take keeps no other target waiting.
+Each read is consistent. So a message that was posted while the token ended is edited at once, and no button outlives the
+decision. A function that dies between a notice and its record sends this one notice again. A target whose channel refuses a
+message keeps no other target waiting.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from waitpoints import json_text, telemetry
-from waitpoints.api.notices import plan
-from waitpoints.api.notices.plan import Kind, Step, Target
+from waitpoints.api.notices import channels, plan
+from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import definition
-from waitpoints.api.page.definition import Page
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound
 from waitpoints.notices import Channel, NoticeRecord, Notify
@@ -21,27 +19,7 @@ from waitpoints.ports import Clock, NoticeStore
 from waitpoints.token import Token
 from waitpoints.tokens import Tokens
 
-CLAIMED_PAUSE = 5  # seconds until a token is looked at again that another function sends about
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What a channel renders and sends: one step about a token. `link` is the reader's own, or the token's callback URL.
-
-    None: nobody there can answer by a link.
-    """
-
-    step: Step
-    token: Token
-    page: Page
-    link: str | None
-
-
-class Sender(Protocol):
-    """Sends to one channel."""
-
-    def send(self, notice: Notice) -> str | None:
-        """Send or edit a message in one call. Returns the channel's name of it. Raises NotSentNow or NotSent."""
+CLAIMED_PAUSE = 5  # seconds until a token is read again that another function has claimed
 
 
 class SendLater(Exception):
@@ -52,21 +30,11 @@ class SendLater(Exception):
         self.after = after
 
 
-SenderOf = Callable[[Channel], Sender]
-"""Returns the sender of a channel. Raises NotSent if the stack does not have it, as after its parameter was taken away."""
-
-LinkOf = Callable[[Token, Target, Page], str | None]
-"""Returns the link that a target gets."""
-
-MayGoOn = Callable[[], bool]
-"""Whether there is time for another step."""
-
-
 @dataclass(slots=True)
 class _Run:
-    """What one invocation could not send about a token, and why, by target. `has_letter`: it is a dead letter already."""
+    """What one invocation could not send about a token, and why, by target. A redrive puts no dead letters."""
 
-    has_letter: bool
+    is_redrive: bool = False
     failed: dict[str, NotSentNow] = field(default_factory=dict)
     refused: dict[str, NotSent] = field(default_factory=dict)
 
@@ -79,53 +47,38 @@ class _Run:
         telemetry.note(reason="; ".join(f"{target}: {error}" for target, error in reasons.items()))
 
     def pause(self) -> int | None:
-        """Return the seconds until every channel takes calls again, as far as they say."""
+        """Return the seconds until every channel accepts calls again, as far as they say."""
         return max((error.after for error in self.failed.values() if error.after is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    step: Step
-    token: Token
-    page: Page
-
-
 class NoticeDispatcher:
+    """`has_time` says whether there is time for another notice."""
+
     def __init__(
-        self,
-        tokens: Tokens,
-        store: NoticeStore,
-        sender_of: SenderOf,
-        link_of: LinkOf,
-        dead_letters: DeadLetters,
-        clock: Clock,
+        self, tokens: Tokens, store: NoticeStore, dead_letters: DeadLetters, clock: Clock, has_time: Callable[[], bool]
     ) -> None:
         self._tokens = tokens
         self._store = store
-        self._sender_of = sender_of
-        self._link_of = link_of
         self._dead_letters = dead_letters
         self._clock = clock
+        self._has_time = has_time
 
-    def send(self, token_id: str, may_go_on: MayGoOn) -> None:
+    def send(self, token_id: str) -> None:
         """Send all that is missing about a token. Raises SendLater. A message that came twice costs one read."""
-        run = _Run(has_letter=False)
-        self._send(token_id, may_go_on, run)
+        run = _Run()
+        self._send(token_id, run)
         if run.failed:
             raise SendLater(run.pause())
 
-    def send_again(self, token_id: str, may_go_on: MayGoOn) -> int:
-        """Send all that is missing, and also what was refused, for a redrive. Returns at how many targets that fails.
-
-        The letters that it is about stay in their queue then, so it writes none.
-        """
+    def send_again(self, token_id: str) -> int:
+        """Send all that is missing, and also what was refused, for a redrive. Returns to how many targets that fails."""
         token = self._find(token_id)
         if token is None:
             return 0
-        self._store.ask_again(token)
-        run = _Run(has_letter=True)
+        self._store.clear_refusals(token)
+        run = _Run(is_redrive=True)
         try:
-            self._send(token_id, may_go_on, run)
+            self._send(token_id, run)
         except SendLater:
             return 1 + len(run.refused)
         return len(run.failed) + len(run.refused)
@@ -139,29 +92,28 @@ class NoticeDispatcher:
         if token is None or token.page is None or token.outcome is None:
             return
         target = Target(Channel.SLACK, Channel.SLACK, message.partition("/")[0])
-        step = Step(Kind.EDIT, target, NoticeRecord(0), message)
-        notice = Notice(step, token, definition.of_token(token), None)
+        notice = Notice(NoticeKind.EDIT, target, NoticeRecord(0), token, definition.of_token(token), message)
         try:
-            self._sender_of(Channel.SLACK).send(notice)
+            channels.channel_of(Channel.SLACK).send(notice)
         except NotSentNow as error:
             telemetry.note(failed=target.key, reason=str(error))
             raise SendLater(error.after) from error
-        except NotSent as error:  # nobody can mend it, and it decides nothing
+        except NotSent as error:  # no one can mend it, and it decides nothing
             telemetry.note(reason=str(error))
 
-    def _send(self, token_id: str, may_go_on: MayGoOn, run: _Run) -> None:
-        """Take every step but those that fail. One function at a time does (invariant 7)."""
-        found = self._look(token_id, run)
-        if found is None:
+    def _send(self, token_id: str, run: _Run) -> None:
+        """Send every notice but those that fail. One function at a time does (invariant 7)."""
+        notice = self._next(token_id, run)
+        if notice is None:
             return
-        claim = self._store.claim(found.token, self._clock())
+        claim = self._store.claim(notice.token, self._clock())
         if claim is None:
             raise SendLater(CLAIMED_PAUSE)
         try:
-            while found := self._look(token_id, run):
-                if not may_go_on():
+            while notice := self._next(token_id, run):
+                if not self._has_time():
                     raise SendLater(0)
-                self._take(found, run)
+                self._send_one(notice, run)
         finally:
             self._free(token_id, claim)
 
@@ -178,44 +130,41 @@ class NoticeDispatcher:
         except TokenNotFound:
             return None
 
-    def _look(self, token_id: str, run: _Run) -> _Found | None:
+    def _next(self, token_id: str, run: _Run) -> Notice | None:
         token = self._find(token_id)
         if token is None or token.notify is None or token.page is None:
             return None
         page = definition.of_token(token)
-        step = plan.next_step(token, page, Notify.of(json_text.parse(token.notify)), run.failed)
-        return None if step is None else _Found(step, token, page)
+        return plan.next_notice(token, page, Notify.of(json_text.parse(token.notify)), run.failed)
 
-    def _take(self, found: _Found, run: _Run) -> None:
-        step, token = found.step, found.token
+    def _send_one(self, notice: Notice, run: _Run) -> None:
         try:
-            notice = Notice(step, token, found.page, self._link_of(token, step.target, found.page))
-            ref = self._sender_of(step.target.channel).send(notice)
+            linked = replace(notice, link=channels.link_of(notice))
+            ref = channels.channel_of(notice.target.channel).send(linked)
         except NotSent as error:
-            self._refuse(found, error, run)
+            self._refuse(notice, error, run)
         except Exception as error:  # a defect of one channel, or a secret that cannot be read, keeps no other target waiting
-            self._fail(step, error if isinstance(error, NotSentNow) else NotSentNow(type(error).__name__), run)
+            self._fail(notice, error if isinstance(error, NotSentNow) else NotSentNow(type(error).__name__), run)
         else:
             telemetry.count("NoticesSent")
-            done = replace(step.done, ref=ref if step.kind is Kind.FIRST else step.ref, refused=None)
-            self._record(found, done, run)
+            first = ref if notice.kind is NoticeKind.FIRST else notice.ref
+            self._record(notice, replace(notice.done, ref=first, refused=None), run)
 
-    def _refuse(self, found: _Found, error: NotSent, run: _Run) -> None:
-        """Record that a target takes nothing. What it lacks, it still lacks: a redrive sends it."""
-        step, token, reason = found.step, found.token, str(error)
+    def _refuse(self, notice: Notice, error: NotSent, run: _Run) -> None:
+        """Record that a target accepts nothing. What it lacks, it still lacks: a redrive sends it."""
+        token, target, reason = notice.token, notice.target.key, str(error)
         telemetry.count("NoticesRefused")
-        run.refused[step.target.key] = error
+        run.refused[target] = error
         run.note()
-        if not run.has_letter:
-            self._dead_letters.put_notice(token.id, step.target.key, reason)
-        before = token.notices.get(step.target.key, NoticeRecord(0))
-        self._record(found, replace(before, shows=step.done.shows, refused=reason), run)
+        if not run.is_redrive:
+            self._dead_letters.put_notice(token.id, target, reason)
+        before = token.notices.get(target, NoticeRecord(0))
+        self._record(notice, replace(before, shows=notice.done.shows, refused=reason), run)
 
-    def _fail(self, step: Step, error: NotSentNow, run: _Run) -> None:
-        run.failed[step.target.key] = error
+    def _fail(self, notice: Notice, error: NotSentNow, run: _Run) -> None:
+        run.failed[notice.target.key] = error
         run.note()
 
-    def _record(self, found: _Found, record: NoticeRecord, run: _Run) -> None:
-        target = found.step.target.key
-        if not self._store.record(found.token.id, target, replace(record, at=self._clock())):
-            self._fail(found.step, NotSentNow("NotRecorded"), run)  # else it would be found, and sent, for ever
+    def _record(self, notice: Notice, record: NoticeRecord, run: _Run) -> None:
+        if not self._store.record(notice.token.id, notice.target.key, replace(record, at=self._clock())):
+            self._fail(notice, NotSentNow("NotRecorded"), run)  # else it would be found, and sent, for ever

@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
-from waitpoints.api.notices.dispatcher import Notice
 from waitpoints.api.notices.mail_content import MailContent
+from waitpoints.api.notices.plan import Notice
 from waitpoints.aws.error_codes import error_name
 from waitpoints.errors import NotSent, NotSentNow
 
@@ -51,7 +51,7 @@ class MailChannel:
 
     def send(self, notice: Notice) -> str:
         """Send one mail, and return SES's id of it. Raises NotSentNow or NotSent."""
-        to = notice.step.target.to
+        to = notice.target.to
         if not is_sendable(to):
             raise NotSent("AddressRefused: SES takes only ASCII addresses, with the domain in Punycode (xn--…)")
         if not is_allowed(to, self._domains):
@@ -79,7 +79,7 @@ class MailChannel:
 
     def _headers(self, notice: Notice, content: MailContent, region: str) -> dict[str, str]:
         """Return the headers, encoded: no text of a caller reaches a parser of the email package, which would decode it."""
-        target, ref = notice.step.target, notice.step.ref
+        target, ref = notice.target, notice.ref
         first = f"<{ref}@{'email' if region == 'us-east-1' else region}.amazonses.com>" if ref else None
         common = f"<{notice.token.id}.{target.key}@{self._from.rpartition('@')[2]}>"
         name = target.person.name if target.person else None

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from waitpoints.api.notices import notice_words
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.page import words
 from waitpoints.api.page.progress import Part, Progress, written
 from waitpoints.api.page.submitted import printable, without_bidi_controls
 
 _SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
-_SUBJECTS = {Kind.REMINDER: "reminder", Kind.LAST: "last"}
+_SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,10 @@ class MailContent:
 
 def write(notice: Notice, brand: str) -> MailContent:
     """Return the content of a step: in the language of the person whose target it is, else in English."""
-    step, page, token = notice.step, notice.page, notice.token
-    person = step.target.person
+    page, token, person = notice.page, notice.token, notice.target.person
     language = words.language(person.language or "") if person else words.DEFAULT
     title, requester = line(page.title), page.approval.requested_by if page.approval else None
-    word = _SUBJECTS.get(step.kind)
+    word = _SUBJECTS.get(notice.kind)
     progress = Progress(page, token, person)
     rows = progress.rows() if person else []
     return MailContent(
@@ -122,7 +120,7 @@ def _until(language: str, timeout_at: int | None) -> str | None:
 
 
 def _warning(language: str, notice: Notice) -> str:
-    person = notice.step.target.person
+    person = notice.target.person
     if notice.link is None:
         return notice_words.said(language, "own_link_text")
     if person is None:

@@ -16,7 +16,7 @@ from waitpoints.token import Token
 ENDED = "ended"
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """FIRST is a target's first message, which EDIT changes. LAST says that one more answer is missing."""
 
     EDIT = "edit"
@@ -43,26 +43,30 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One call to a channel. `done` is what to record after it, but for its time and the channel's name of the message.
+class Notice:
+    """One call to a channel about a token. `done` is what to record after it, but for its time and `ref`.
 
     `ref` is how the channel names the target's first message, unless this is the first. Only that one is ever edited: so only
-    a FIRST may have buttons.
+    a FIRST may have buttons. `link` is the reader's own, or the token's callback URL. None: no one there can answer by a link.
     """
 
-    kind: Kind
+    kind: NoticeKind
     target: Target
     done: NoticeRecord
+    token: Token
+    page: Page
     ref: str | None = None
+    link: str | None = None
 
 
-def next_step(token: Token, page: Page, notify: Notify, skip: Collection[str] = ()) -> Step | None:
-    """Return what to do next, but nothing for the targets to `skip`. None: everything is sent.
+def next_notice(token: Token, page: Page, notify: Notify, skip: Collection[str] = ()) -> Notice | None:
+    """Return what to send next, but nothing to the targets to `skip`. None: everything is sent.
 
     The token is as of now: past its timeout it has ended. It was read with its notices.
     """
-    steps = (step for target in targets(token, page, notify) if target.key not in skip for step in _steps(token, page, target))
-    return min(steps, key=lambda step: step.kind is not Kind.EDIT, default=None)
+    wanted = (target for target in targets(token, page, notify) if target.key not in skip)
+    found = (notice for target in wanted for notice in _missing(token, page, target))
+    return min(found, key=lambda notice: notice.kind is not NoticeKind.EDIT, default=None)
 
 
 def state_of(token: Token) -> str:
@@ -91,25 +95,25 @@ def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
             yield Target(f"slack.{number}", Channel.SLACK, person.slack, person)
 
 
-def _steps(token: Token, page: Page, target: Target) -> Iterator[Step]:
+def _missing(token: Token, page: Page, target: Target) -> Iterator[Notice]:
     """Yield what a target lacks. One that refused something gets nothing more, but that its message shows the end."""
     record, state = token.notices.get(target.key), state_of(token)
     shows, has_ended = state if target.is_edited else None, token.outcome is not None
     if record is not None and record.refused is not None and not has_ended:
         return
     if record is not None and record.ref is not None and target.is_edited and record.shows != state:
-        yield Step(Kind.EDIT, target, replace(record, shows=shows), record.ref)
+        yield Notice(NoticeKind.EDIT, target, replace(record, shows=shows), token, page, record.ref)
     if has_ended or (target.person is not None and token.answer_of(target.person.id) is not None):
         return
     if record is None:
-        is_last = _is_last(token, page)
-        yield Step(Kind.FIRST, target, NoticeRecord(0, reminded=token.reminded_count, notified_last=is_last, shows=shows))
+        first = NoticeRecord(0, reminded=token.reminded_count, notified_last=_is_last(token, page), shows=shows)
+        yield Notice(NoticeKind.FIRST, target, first, token, page)
     elif record.reminded < token.reminded_count:
         is_last = record.notified_last or _is_last(token, page)
         done = replace(record, reminded=token.reminded_count, notified_last=is_last)
-        yield Step(Kind.REMINDER, target, done, record.ref)
+        yield Notice(NoticeKind.REMINDER, target, done, token, page, record.ref)
     elif target.person is not None and not record.notified_last and _is_last(token, page):
-        yield Step(Kind.LAST, target, replace(record, notified_last=True), record.ref)
+        yield Notice(NoticeKind.LAST, target, replace(record, notified_last=True), token, page, record.ref)
 
 
 def _is_last(token: Token, page: Page) -> bool:

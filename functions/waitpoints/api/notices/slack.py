@@ -9,8 +9,7 @@ from typing import Any
 
 from waitpoints.api.notices import posting, slack_message
 from waitpoints.api.notices.credential import versions
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ports import Secret
 
@@ -45,12 +44,12 @@ class SlackChannel:
 
     def send(self, notice: Notice) -> str | None:
         """Returns "<channel>/<ts>" of the message. An edit of a message that somebody has deleted is done."""
-        channel, _, ts = (notice.step.ref or "").partition("/")
-        if notice.step.kind is Kind.EDIT:
+        channel, _, ts = (notice.ref or "").partition("/")
+        if notice.kind is NoticeKind.EDIT:
             return self._edit(notice, {"channel": channel, "ts": ts})
-        if notice.step.kind is Kind.FIRST or not ts:
-            return self._post({"channel": notice.step.target.to, **self._message(notice)})
-        broadcast = {"reply_broadcast": True} if notice.step.target.person is None else {}
+        if notice.kind is NoticeKind.FIRST or not ts:
+            return self._post({"channel": notice.target.to, **self._message(notice)})
+        broadcast = {"reply_broadcast": True} if notice.target.person is None else {}
         return self._post({"channel": channel, "thread_ts": ts, **broadcast, **slack_message.reply(notice)})
 
     def _message(self, notice: Notice) -> dict[str, Any]:
@@ -68,7 +67,7 @@ class SlackChannel:
         except NotSent as error:
             if str(error) != GONE:
                 raise
-        return notice.step.ref
+        return notice.ref
 
     def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call a method. A refused token may be one that has been replaced meanwhile: then with the one that is there now."""

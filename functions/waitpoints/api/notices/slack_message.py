@@ -10,8 +10,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices import summary
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
@@ -42,8 +41,8 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
 
 def reply(notice: Notice) -> dict[str, Any]:
     """A reminder, or that one more answer is missing, in the thread of the message. Its buttons are in that message."""
-    person, title = notice.step.target.person, summary.one_line(notice.page.title, MAX_HEADER)
-    if notice.step.kind is Kind.LAST:
+    person, title = notice.target.person, summary.one_line(notice.page.title, MAX_HEADER)
+    if notice.kind is NoticeKind.LAST:
         said = "Others have answered. One more answer decides."
     elif person:
         said = "Reminder: your answer is still needed."
@@ -108,7 +107,7 @@ def _state(notice: Notice) -> Iterator[Block]:
         yield _section(_plain("\n\n".join(parts), MAX_PEOPLE))
     if token.outcome is not None:
         return
-    if notice.step.target.person is None and (asked := [one.slack for one in _missing(notice) if one.slack]):
+    if notice.target.person is None and (asked := [one.slack for one in _missing(notice) if one.slack]):
         yield _section(_mrkdwn(f"Asked: {' '.join(map(_mention, asked))}"))
     if token.timeout_at is not None:
         yield _context(_mrkdwn(f"Open until {_date(token.timeout_at)}"))
@@ -122,7 +121,7 @@ def _ways(notice: Notice, has_buttons: Callable[[], bool]) -> Iterator[Block]:
         buttons.append(_button("Open the page", OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}
-    if page.approval and notice.step.target.person is None:
+    if page.approval and notice.target.person is None:
         said = "Only the people who are asked can answer." if buttons else summary.PERSONAL
         yield _context(_plain(said, MAX_TEXT))
 
@@ -152,7 +151,7 @@ def _confirm(choice: str) -> Block:
 
 def _own_choice(notice: Notice) -> str | None:
     """What the person whose direct message it is has chosen."""
-    person = notice.step.target.person
+    person = notice.target.person
     answer = notice.token.answer_of(person.id) if person else None
     return summary.label_of(notice.page, answer) if answer else None
 

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from waitpoints import json_text
 from waitpoints.api.notices import posting, summary
 from waitpoints.api.notices.credential import versions
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.errors import NotSent
 from waitpoints.ports import Secret
 from waitpoints.token import iso
@@ -41,7 +40,7 @@ class TeamsChannel:
             "content": card(notice, self._name),
         }
         message, refused = {"type": "message", "attachments": [attachment]}, NotSent("no URL")
-        for url in versions(self._secret_of(notice.step.target.to)):
+        for url in versions(self._secret_of(notice.target.to)):
             try:
                 return posting.post(url, message, {}).check()
             except NotSent as error:
@@ -54,7 +53,7 @@ class TeamsChannel:
 def card(notice: Notice, name: str) -> Element:
     """The card about a token. Its button opens the page, unless each person has a link of their own."""
     page, token = notice.page, notice.token
-    reminder = "Reminder: an answer is still needed." if notice.step.kind is Kind.REMINDER else ""
+    reminder = "Reminder: an answer is still needed." if notice.kind is NoticeKind.REMINDER else ""
     state = [*summary.needed(token, page), *summary.people(token, page)]
     body: list[Element] = [
         *_lines([name, reminder], PEOPLE_ROOM, isSubtle=True),

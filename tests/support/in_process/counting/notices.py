@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
 import boto3
 
@@ -11,9 +12,7 @@ from tests.support.in_process.counting.waits import Added, Bench, Wait
 from tests.support.in_process.event_sources import Stream, queue_event, receive_all
 from tests.support.in_process.fakes.secret import ExistingSecrets
 from tests.support.in_process.template import CHANNELS
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
-from waitpoints.notices import Channel
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.timeouts import duration
 
 TWO = {
@@ -57,9 +56,13 @@ def page_of(people: int) -> dict[str, Any]:
 
 def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None = None, *, reminded: bool = False) -> Wait:
     """Return the wait for a page that everyone answers who is asked, once they have been reminded."""
+    with mock.patch("waitpoints.api.notices.slack.SlackChannel", lambda *_: CountedSlack(bench.meter)):
+        return _answered(bench, page, notify, reminded)
+
+
+def _answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None, reminded: bool) -> Wait:
     from waitpoints.wiring import services
 
-    vars(services)["senders"] = {Channel.SLACK: CountedSlack(bench.meter)}
     vars(services)["existing_secrets"] = ExistingSecrets()
     bench.start_earlier_timers()
     bench.meter.take()
@@ -111,5 +114,5 @@ class CountedSlack:
         self._meter = meter
 
     def send(self, notice: Notice) -> str:
-        self._meter.count("Slack:chat.update" if notice.step.kind is Kind.EDIT else "Slack:chat.postMessage")
+        self._meter.count("Slack:chat.update" if notice.kind is NoticeKind.EDIT else "Slack:chat.postMessage")
         return "C024BE7LH/1812345678.913000"

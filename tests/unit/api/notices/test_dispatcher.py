@@ -12,7 +12,7 @@ from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
 from waitpoints import telemetry
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
-from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ids import new_id
@@ -25,7 +25,7 @@ PAGE: dict[str, Any] = {
     "actions": [{"id": "yes", "label": "Yes", "needs": 2}],
 }
 NOTIFY = {"email": True, "slack": "#deploys"}
-ASKED = [("slack", Kind.FIRST), ("email.0", Kind.FIRST), ("slack.1", Kind.FIRST)]
+ASKED = [("slack", NoticeKind.FIRST), ("email.0", NoticeKind.FIRST), ("slack.1", NoticeKind.FIRST)]
 THROTTLED = NotSentNow("ratelimited", after=30)
 DOWN = NotSentNow("internal_error")
 REFUSED = NotSent("channel_not_found")
@@ -34,22 +34,24 @@ REFUSED = NotSent("channel_not_found")
 class World:
     """A domain in memory whose tokens have people who are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store = MemoryTokens(RETENTION)
         self.domain = InMemory(self.store)
         self.clock = self.domain.clock
         self.record, self.channel, self.letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
         self.has: set[Channel] = set(Channel)
-        self.sending = NoticeDispatcher(
+        self.has_time: Callable[[], bool] = lambda: True
+        self.dispatcher = NoticeDispatcher(
             self.domain.tokens,
             self.record,
-            self._sender_of,
-            lambda *_: "link",
             self.letters,
             self.clock,
+            lambda: self.has_time(),  # noqa: PLW0108 - tests replace it
         )
+        monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", self._channel_of)
+        monkeypatch.setattr("waitpoints.api.notices.channels.link_of", lambda _: "link")
 
-    def _sender_of(self, channel: Channel) -> FakeChannel:
+    def _channel_of(self, channel: Channel) -> FakeChannel:
         if channel not in self.has:
             raise NotSent(f"no {channel}")
         return self.channel
@@ -60,8 +62,8 @@ class World:
         timeout_at = None if timeout is None else self.clock() + timeout
         return self.domain.tokens.create(NewToken(document=document, timeout_at=timeout_at), self.clock()).token_id
 
-    def send(self, token_id: str, may_go_on: Callable[[], bool] = lambda: True) -> None:
-        self.sending.send(token_id, may_go_on)
+    def send(self, token_id: str) -> None:
+        self.dispatcher.send(token_id)
 
     def end(self, token_id: str) -> None:
         self.store.complete(token_id, Completed(self.clock(), Output("{}")), Unchecked.NONE)
@@ -78,8 +80,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
 
 
 def pause(world: World, token_id: str) -> int | None:
@@ -132,7 +134,7 @@ class TestWhatIsSent:
         world.clock.advance(1000)
         world.remind(token_id)
         world.send(token_id)
-        assert world.channel.kinds() == [(target, Kind.REMINDER) for target, _ in ASKED]
+        assert world.channel.kinds() == [(target, NoticeKind.REMINDER) for target, _ in ASKED]
         assert {target: notice.ref for target, notice in world.notices(token_id).items()} == first
         assert {(notice.reminded, notice.at) for notice in world.notices(token_id).values()} == {(1, world.clock())}
 
@@ -143,21 +145,21 @@ class TestAnEndBetweenALookAndAMessage:
     @pytest.mark.parametrize("target", ["slack", "slack.1"])
     def test_is_seen_at_once(self, world: World, target: str) -> None:
         token_id = world.create()
-        world.channel.before = lambda request: world.end(token_id) if request.step.target.key == target else None
+        world.channel.before = lambda request: world.end(token_id) if request.target.key == target else None
         world.send(token_id)
-        posted = [it for it in world.channel.kinds() if it[1] is Kind.FIRST]
+        posted = [it for it in world.channel.kinds() if it[1] is NoticeKind.FIRST]
         assert posted == ASKED[: len(posted)]
-        assert posted[-1] == (target, Kind.FIRST)
+        assert posted[-1] == (target, NoticeKind.FIRST)
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
     def test_is_seen_after_an_edit_too(self, world: World) -> None:
         token_id = world.create()
         world.send(token_id)
         world.answer(token_id, "bo")
-        world.channel.before = lambda request: world.end(token_id) if request.step.kind is Kind.EDIT else None
+        world.channel.before = lambda request: world.end(token_id) if request.kind is NoticeKind.EDIT else None
         world.channel.sent.clear()
         world.send(token_id)
-        assert world.channel.kinds() == [("slack", Kind.EDIT), ("slack", Kind.EDIT), ("slack.1", Kind.EDIT)]
+        assert world.channel.kinds() == [("slack", NoticeKind.EDIT), ("slack", NoticeKind.EDIT), ("slack.1", NoticeKind.EDIT)]
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
     def test_by_its_timeout_is_seen_too(self, world: World) -> None:
@@ -180,7 +182,7 @@ class TestARecordThatIsLost:
 
     def test_whose_item_is_gone_sends_no_second_message_at_once(self, world: World) -> None:
         token_id = world.create()
-        world.channel.before = lambda request: world.record.remove(token_id) if request.step.target.key == "slack" else None
+        world.channel.before = lambda request: world.record.remove(token_id) if request.target.key == "slack" else None
         assert pause(world, token_id) is None
         assert world.channel.kinds() == ASKED
 
@@ -286,7 +288,7 @@ class TestAPlaceThatRefuses:
         token_id = world.create()
         world.has = {Channel.EMAIL}
         world.send(token_id)
-        assert world.channel.kinds() == [("email.0", Kind.FIRST)]
+        assert world.channel.kinds() == [("email.0", NoticeKind.FIRST)]
         assert {target for _, target, _ in world.letters.notices} == {"slack", "slack.1"}
 
 
@@ -296,10 +298,10 @@ class TestARedrive:
         world.channel.fails = {"slack": [REFUSED, REFUSED], "email.0": [REFUSED]}
         world.send(token_id)
         letters = list(world.letters.notices)
-        assert world.sending.send_again(token_id, lambda: True) == 1
+        assert world.dispatcher.send_again(token_id) == 1
         assert world.letters.notices == letters
         assert world.notices(token_id)["slack"].refused == "channel_not_found"
-        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert world.dispatcher.send_again(token_id) == 0
         assert sorted(world.channel.kinds()) == sorted(ASKED)
 
     def test_sends_a_reminder_that_was_refused(self, world: World) -> None:
@@ -308,9 +310,9 @@ class TestARedrive:
         world.remind(token_id)
         world.channel.fails["email.0"] = [REFUSED]
         world.send(token_id)
-        assert ("email.0", Kind.REMINDER) not in world.channel.kinds()
-        assert world.sending.send_again(token_id, lambda: True) == 0
-        assert world.channel.kinds().count(("email.0", Kind.REMINDER)) == 1
+        assert ("email.0", NoticeKind.REMINDER) not in world.channel.kinds()
+        assert world.dispatcher.send_again(token_id) == 0
+        assert world.channel.kinds().count(("email.0", NoticeKind.REMINDER)) == 1
 
     def test_edits_what_could_not_be_edited(self, world: World) -> None:
         token_id = world.create()
@@ -318,7 +320,7 @@ class TestARedrive:
         world.end(token_id)
         world.channel.fails["slack"] = [REFUSED]
         world.send(token_id)
-        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert world.dispatcher.send_again(token_id) == 0
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
     def test_after_the_end_asks_nobody_and_keeps_the_reason(self, world: World) -> None:
@@ -326,17 +328,17 @@ class TestARedrive:
         world.channel.fails["email.0"] = [REFUSED]
         world.send(token_id)
         world.end(token_id)
-        assert world.sending.send_again(token_id, lambda: True) == 0
-        assert ("email.0", Kind.FIRST) not in world.channel.kinds()
+        assert world.dispatcher.send_again(token_id) == 0
+        assert ("email.0", NoticeKind.FIRST) not in world.channel.kinds()
         assert world.notices(token_id)["email.0"].refused == "channel_not_found"
 
     def test_says_what_is_left(self, world: World) -> None:
         token_id = world.create()
         world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED]}
-        assert world.sending.send_again(token_id, lambda: True) == 2
+        assert world.dispatcher.send_again(token_id) == 2
         assert world.record.claim(world.store.get(token_id), world.clock())
-        assert world.sending.send_again(token_id, lambda: True) == 1
-        assert world.sending.send_again(new_id(world.clock()), lambda: True) == 0
+        assert world.dispatcher.send_again(token_id) == 1
+        assert world.dispatcher.send_again(new_id(world.clock())) == 0
 
 
 def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,8 +357,9 @@ def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: Wo
 
 def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:
     token_id, times = world.create(), chain([True, False], repeat(True))
+    world.has_time = lambda: next(times)
     with pytest.raises(SendLater) as caught:
-        world.send(token_id, lambda: next(times))
+        world.send(token_id)
     assert caught.value.after == 0
     assert world.channel.kinds() == ASKED[:1]
     world.send(token_id)
@@ -367,15 +370,15 @@ class TestAnUnrecordedMessage:
     def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: World) -> None:
         token_id = world.create()
         world.end(token_id)
-        world.sending.edit_unrecorded(token_id, "C01/17.4")
+        world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         [request] = world.channel.requests
-        assert (request.step.kind, request.step.ref, request.step.target.to) == (Kind.EDIT, "C01/17.4", "C01")
-        assert (request.step.target.channel, request.token.outcome is not None) == (Channel.SLACK, True)
+        assert (request.kind, request.ref, request.target.to) == (NoticeKind.EDIT, "C01/17.4", "C01")
+        assert (request.target.channel, request.token.outcome is not None) == (Channel.SLACK, True)
         assert world.store.notices == {}
 
     def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: World) -> None:
-        world.sending.edit_unrecorded(world.create(), "C01/17.4")
-        world.sending.edit_unrecorded(new_id(world.clock()), "C01/17.4")
+        world.dispatcher.edit_unrecorded(world.create(), "C01/17.4")
+        world.dispatcher.edit_unrecorded(new_id(world.clock()), "C01/17.4")
         assert world.channel.requests == []
 
     def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: World) -> None:
@@ -383,7 +386,7 @@ class TestAnUnrecordedMessage:
         world.end(token_id)
         world.channel.fails["slack"] = [THROTTLED, REFUSED]
         with pytest.raises(SendLater) as caught:
-            world.sending.edit_unrecorded(token_id, "C01/17.4")
+            world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         assert caught.value.after == 30
-        world.sending.edit_unrecorded(token_id, "C01/17.4")
+        world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         assert world.letters.notices == []

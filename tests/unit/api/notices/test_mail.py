@@ -23,7 +23,7 @@ from waitpoints.api.notices import mail as module
 from waitpoints.api.notices import mail_content
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.notice_words import WORDS
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.page import words
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.token import Answer
@@ -33,7 +33,7 @@ HEADERS = [
     *("From", "To", "Subject", "References", "Thread-Topic", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language"),
     *("MIME-Version", "Content-Type"),
 ]
-KINDS = (Kind.FIRST, Kind.REMINDER, Kind.LAST)
+KINDS = (NoticeKind.FIRST, NoticeKind.REMINDER, NoticeKind.LAST)
 
 
 class Ses:
@@ -66,10 +66,10 @@ def test_a_mail_goes_to_one_address_and_its_id_comes_back() -> None:
 class TestHeaders:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", words.WORDS)
-    def test_a_mail_says_who_sends_it_to_whom_and_why(self, kind: Kind, language: str) -> None:
+    def test_a_mail_says_who_sends_it_to_whom_and_why(self, kind: NoticeKind, language: str) -> None:
         message = mails.mail(mails.notice(kind=kind, language=language))
         assert message.keys() == HEADERS
-        title, word = mails.PAGE["title"], {Kind.REMINDER: "reminder", Kind.LAST: "last"}.get(kind)
+        title, word = mails.PAGE["title"], {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}.get(kind)
         assert message["Subject"] == (WORDS[language][word].format(title=title) if word else title)
         assert str(message["From"]) == "Acme <waitpoints@example.com>"
         assert [(it.display_name, it.addr_spec) for it in message["To"].addresses] == [("Ann Lee", "ann@example.com")]
@@ -80,8 +80,8 @@ class TestHeaders:
     @pytest.mark.parametrize(
         ("region", "domain"), [("us-east-1", "email.amazonses.com"), ("eu-central-1", "eu-central-1.amazonses.com")]
     )
-    @pytest.mark.parametrize("kind", [Kind.REMINDER, Kind.LAST])
-    def test_a_later_mail_is_an_answer_to_the_first_one(self, kind: Kind, region: str, domain: str) -> None:
+    @pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.LAST])
+    def test_a_later_mail_is_an_answer_to_the_first_one(self, kind: NoticeKind, region: str, domain: str) -> None:
         """AWS promises no domain: these are in the mails that SES has sent, as archives of public mailing lists show."""
         ses = Ses(region=region)
         sender(ses).send(mails.notice())
@@ -103,7 +103,7 @@ class TestHeaders:
 class TestTheBody:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", words.WORDS)
-    def test_is_text_and_html_that_say_the_same(self, kind: Kind, language: str) -> None:
+    def test_is_text_and_html_that_say_the_same(self, kind: NoticeKind, language: str) -> None:
         message = mails.mail(mails.notice(kind=kind, language=language, answers=(Answer("dee", "approve", "{}", 1),)))
         assert message.get_content_type() == "multipart/alternative"
         assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
@@ -197,27 +197,26 @@ def test_no_hostile_text_adds_a_header_a_reader_a_link_or_markup(text: str) -> N
 
 @settings(max_examples=30)
 @given(TEXT, TEXT, TEXT, TEXT, TEXT, st.sampled_from(KINDS))
-def test_no_text_at_all_does(title: str, text: str, name: str, label: str, brand: str, kind: Kind) -> None:
+def test_no_text_at_all_does(title: str, text: str, name: str, label: str, brand: str, kind: NoticeKind) -> None:
     check_hostile(title, text, name, label, brand, kind)
 
 
 @cache
-def usual_mail(kind: Kind) -> EmailMessage:
+def usual_mail(kind: NoticeKind) -> EmailMessage:
     return mails.mail(mails.notice(kind=kind, ref=REF))
 
 
-def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind: Kind) -> None:
+def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind: NoticeKind) -> None:
     """The page is not parsed as at create, which refuses some of these texts: older tokens and other versions may have them."""
     usual = mails.notice(kind=kind, ref=REF)
-    page, target = usual.page, usual.step.target
+    page, target = usual.page, usual.target
     assert page.approval is not None
     assert target.person is not None
     person = replace(target.person, name=name)
     approval = replace(page.approval, approvers=(person, *page.approval.approvers[1:]), requested_by=name)
     links = tuple(replace(link, label=label) for link in page.links)
     hostile = replace(page, title=title, text=text, links=links, approval=approval)
-    step = replace(usual.step, target=replace(target, person=person))
-    asked = replace(usual, page=hostile, step=step)
+    asked = replace(usual, page=hostile, target=replace(target, person=person))
     message, plain = mails.parsed(mails.written(asked, (brand, "#2457d6"))), usual_mail(kind)
 
     assert message.keys() == plain.keys()

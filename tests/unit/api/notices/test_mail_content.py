@@ -7,7 +7,7 @@ import pytest
 from tests.support import mails
 from waitpoints.api.notices import mail_content
 from waitpoints.api.notices.notice_words import WORDS
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.page import words
 from waitpoints.token import Answer
 
@@ -49,12 +49,12 @@ def test_the_whole_text_of_a_first_mail() -> None:
 @pytest.mark.parametrize(
     ("kind", "subject", "note"),
     [
-        (Kind.FIRST, "Deploy 4.2 to production?", None),
-        (Kind.REMINDER, "Reminder: Deploy 4.2 to production?", "This request is still waiting for an answer."),
-        (Kind.LAST, "One more answer is needed: Deploy 4.2 to production?", "Others have already answered. One more"),
+        (NoticeKind.FIRST, "Deploy 4.2 to production?", None),
+        (NoticeKind.REMINDER, "Reminder: Deploy 4.2 to production?", "This request is still waiting for an answer."),
+        (NoticeKind.LAST, "One more answer is needed: Deploy 4.2 to production?", "Others have already answered. One more"),
     ],
 )
-def test_its_subject_and_first_sentence_say_why_it_comes(kind: Kind, subject: str, note: str | None) -> None:
+def test_its_subject_and_first_sentence_say_why_it_comes(kind: NoticeKind, subject: str, note: str | None) -> None:
     content = mail_content.write(mails.notice(kind=kind), "Acme")
     assert content.subject == subject
     assert content.note is None if note is None else str(content.note).startswith(note)
@@ -64,7 +64,7 @@ def test_its_subject_and_first_sentence_say_why_it_comes(kind: Kind, subject: st
 class TestTheLanguage:
     @pytest.mark.parametrize("language", words.WORDS)
     def test_is_the_readers(self, language: str) -> None:
-        content = mail_content.write(mails.notice(kind=Kind.REMINDER, language=language), "Acme")
+        content = mail_content.write(mails.notice(kind=NoticeKind.REMINDER, language=language), "Acme")
         text = mail_content.plain_text(content)
         assert content.language == language
         assert WORDS[language]["no_reply"] in text

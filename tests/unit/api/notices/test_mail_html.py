@@ -9,7 +9,7 @@ import pytest
 from tests.support import mails
 from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.mail_content import MailContent
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.page import page_request, render, style, words
 from waitpoints.token import Answer
 
@@ -59,7 +59,7 @@ def test_every_text_has_its_colour_and_font_inline() -> None:
 
 
 def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
-    document = mail_html.document(content(kind=Kind.LAST), "#2457d6")
+    document = mail_html.document(content(kind=NoticeKind.LAST), "#2457d6")
     dark = document.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]
     used = {name for names in re.findall(r'class="([^"]+)"', document) for name in names.split()}
     assert used - {"inside"} == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
@@ -105,7 +105,7 @@ def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> N
     person = 0 if "approvers" in page else None
     answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
     for language in words.WORDS:
-        asked = mails.notice(page, Kind.LAST, person, language=language, answers=answers, link=f"https://x/{'%F0' * 512}")
+        asked = mails.notice(page, NoticeKind.LAST, person, language=language, answers=answers, link=f"https://x/{'%F0' * 512}")
         short = mail_content.fitting(mail_content.write(asked, QUOTE * 100), lambda one: mail_html.fits(one, "#2457d6"))
         assert len(mail_html.document(short, "#2457d6").encode()) <= mail_html.MAX_BYTES
         assert short.is_shortened == (page["title"] == QUOTE * 200)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.notices.plan import ENDED, Kind, Step, next_step, state_of, targets
+from waitpoints.api.notices.plan import ENDED, Notice, NoticeKind, next_notice, state_of, targets
 from waitpoints.api.page.definition import Page, load
 from waitpoints.api.page.page_request import parse
 from waitpoints.notices import Channel, NoticeRecord, Notify
@@ -39,25 +39,25 @@ COMPLETED = replace(NEW, outcome=Completed(2, Output("{}")))
 ENDS = [COMPLETED, replace(NEW, outcome=Failed(2, TokenError("No"))), replace(NEW, outcome=TimedOut(2))]
 
 
-def take(token: Token, step: Step, refused: str | None = None) -> Token:
+def take(token: Token, step: Notice, refused: str | None = None) -> Token:
     """The token once a step is recorded."""
-    ref = f"{step.target.key}/1" if step.kind is Kind.FIRST else step.ref
+    ref = f"{step.target.key}/1" if step.kind is NoticeKind.FIRST else step.ref
     return replace(token, notices={**token.notices, step.target.key: replace(step.done, ref=ref, at=1, refused=refused)})
 
 
-def drain(token: Token, page: Page = PEOPLE, notify: Notify = EVERYWHERE) -> tuple[list[Step], Token]:
+def drain(token: Token, page: Page = PEOPLE, notify: Notify = EVERYWHERE) -> tuple[list[Notice], Token]:
     """Take every step. Returns them, and the token then."""
-    steps: list[Step] = []
-    while step := next_step(token, page, notify):
+    steps: list[Notice] = []
+    while step := next_notice(token, page, notify):
         steps.append(step)
         token = take(token, step)
         assert len(steps) < 100, "it never ends"
     return steps, token
 
 
-def kinds(steps: Sequence[Step]) -> dict[str, list[Kind]]:
+def kinds(steps: Sequence[Notice]) -> dict[str, list[NoticeKind]]:
     """What each target gets, in order."""
-    found: dict[str, list[Kind]] = {}
+    found: dict[str, list[NoticeKind]] = {}
     for step in steps:
         found.setdefault(step.target.key, []).append(step.kind)
     return found
@@ -96,7 +96,7 @@ class TestThePlaces:
         assert {target.channel for target in targets(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
 
 
-ASK, REMIND, LAST, EDIT = [Kind.FIRST], [Kind.REMINDER], [Kind.LAST], [Kind.EDIT]
+ASK, REMIND, LAST, EDIT = [NoticeKind.FIRST], [NoticeKind.REMINDER], [NoticeKind.LAST], [NoticeKind.EDIT]
 FIRST = {"slack": ASK, "teams": ASK, "email.0": ASK, "email.1": ASK, "slack.0": ASK, "slack.2": ASK}
 OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "email.0": LAST}
 
@@ -134,11 +134,11 @@ OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "e
     ],
 )
 def test_each_place_gets_what_it_lacks(
-    token: Token, before: Mapping[str, NoticeRecord], expected: dict[str, list[Kind]]
+    token: Token, before: Mapping[str, NoticeRecord], expected: dict[str, list[NoticeKind]]
 ) -> None:
     steps, then = drain(replace(token, notices=before))
     assert kinds(steps) == expected
-    assert next_step(then, PEOPLE, EVERYWHERE) is None
+    assert next_notice(then, PEOPLE, EVERYWHERE) is None
 
 
 def test_what_is_wrong_is_mended_before_anybody_is_asked() -> None:
@@ -155,7 +155,7 @@ def test_who_has_answered_gets_nothing_more_but_their_message_shows_how_it_stand
 def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
     page = parse({"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"]})[0]
     steps, _ = drain(replace(NEW, answers=(Answer("x", "submit", "{}", 1),), notices=drain(NEW, page)[1].notices), page)
-    assert Kind.LAST not in {step.kind for step in steps}
+    assert NoticeKind.LAST not in {step.kind for step in steps}
 
 
 def test_a_step_names_the_first_message_of_its_place() -> None:
@@ -165,7 +165,7 @@ def test_a_step_names_the_first_message_of_its_place() -> None:
 
 
 def test_a_place_that_fails_is_left_out() -> None:
-    step = next_step(NEW, PEOPLE, EVERYWHERE, skip={"slack", "teams"})
+    step = next_notice(NEW, PEOPLE, EVERYWHERE, skip={"slack", "teams"})
     assert step is not None
     assert step.target.key == "email.0"
 
@@ -182,9 +182,9 @@ class TestAPlaceThatRefuses:
         assert "slack" not in kinds(drain(answered)[0])
         ended = replace(COMPLETED, notices={"slack": refused})
         [step], then = drain(ended)
-        assert (step.kind, then.notices["slack"].refused) == (Kind.EDIT, None)
+        assert (step.kind, then.notices["slack"].refused) == (NoticeKind.EDIT, None)
         still = take(ended, step, refused="channel_not_found")
-        assert next_step(still, PEOPLE, EVERYWHERE) is None
+        assert next_notice(still, PEOPLE, EVERYWHERE) is None
 
 
 def test_a_state_is_what_a_message_shows() -> None:
@@ -217,9 +217,9 @@ def change(token: Token, what: str) -> Token:
 
 @given(st.lists(st.sampled_from(HAPPENS), max_size=40))
 def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history: list[str]) -> None:
-    token, sent = NEW, list[tuple[Step, bool]]()
+    token, sent = NEW, list[tuple[Notice, bool]]()
 
-    def do(step: Step | None, what: str = "step") -> None:
+    def do(step: Notice | None, what: str = "step") -> None:
         nonlocal token
         if step is None:
             return
@@ -229,17 +229,17 @@ def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history
 
     for what in history:
         if what in ("step", "lost", "refused"):
-            do(next_step(token, PEOPLE, EVERYWHERE), what)
+            do(next_notice(token, PEOPLE, EVERYWHERE), what)
         else:
             token = change(token, what)
     for _ in range(100):
-        do(next_step(token, PEOPLE, EVERYWHERE))
-    assert next_step(token, PEOPLE, EVERYWHERE) is None, "it never ends"
-    assert {step.kind for step, is_after in sent if is_after} <= {Kind.EDIT}
+        do(next_notice(token, PEOPLE, EVERYWHERE))
+    assert next_notice(token, PEOPLE, EVERYWHERE) is None, "it never ends"
+    assert {step.kind for step, is_after in sent if is_after} <= {NoticeKind.EDIT}
     for key, its in kinds([step for step, _ in sent]).items():
-        assert its[0] is Kind.FIRST
-        assert its.count(Kind.FIRST) == 1 or "lost" in history
-        assert its.count(Kind.LAST) <= 1 or "lost" in history, key
+        assert its[0] is NoticeKind.FIRST
+        assert its.count(NoticeKind.FIRST) == 1 or "lost" in history
+        assert its.count(NoticeKind.LAST) <= 1 or "lost" in history, key
     if token.outcome is None:
         for target in targets(token, PEOPLE, EVERYWHERE):
             assert target.key in token.notices or (target.person and token.answer_of(target.person.id))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.notices.slack import SlackChannel
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.token import TimedOut
@@ -66,19 +66,19 @@ class TestTheCalls:
 
     def test_an_edit_changes_the_first_message(self, workspace: Workspace, sender: SlackChannel) -> None:
         ref = sender.send(notice())
-        assert sender.send(notice(kind=Kind.EDIT, ref=ref, outcome=TimedOut(1))) == ref
+        assert sender.send(notice(kind=NoticeKind.EDIT, ref=ref, outcome=TimedOut(1))) == ref
         [message] = workspace.messages
         assert (message.edits, message.buttons()) == (1, {})
         assert "unfurl_links" not in workspace.calls[1][1]
 
     def test_a_reminder_is_a_reply_that_the_channel_sees(self, workspace: Workspace, sender: SlackChannel) -> None:
         ref = sender.send(notice())
-        sender.send(notice(kind=Kind.REMINDER, ref=ref))
+        sender.send(notice(kind=NoticeKind.REMINDER, ref=ref))
         content = workspace.messages[1].content
         assert (content["thread_ts"], content["reply_broadcast"]) == ("1700000000.000000", True)
 
-    @pytest.mark.parametrize("kind", [Kind.REMINDER, Kind.LAST])
-    def test_in_direct_messages_it_is_a_reply(self, workspace: Workspace, sender: SlackChannel, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.LAST])
+    def test_in_direct_messages_it_is_a_reply(self, workspace: Workspace, sender: SlackChannel, kind: NoticeKind) -> None:
         ref = sender.send(notice(DECISION, person="ann"))
         sender.send(notice(DECISION, kind, person="ann", ref=ref, answers=(answer("bo"),)))
         [first, reply] = workspace.messages
@@ -86,7 +86,7 @@ class TestTheCalls:
         assert "reply_broadcast" not in reply.content
 
     def test_a_reminder_of_a_message_that_has_no_name_is_a_message(self, workspace: Workspace, sender: SlackChannel) -> None:
-        sender.send(notice(kind=Kind.REMINDER))
+        sender.send(notice(kind=NoticeKind.REMINDER))
         assert workspace.messages[0].buttons()
 
 
@@ -140,13 +140,13 @@ class TestTheErrors:
             sender.send(notice())
 
     def test_an_edit_of_a_message_that_is_gone_is_done(self, workspace: Workspace, sender: SlackChannel) -> None:
-        assert sender.send(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
+        assert sender.send(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
         assert [path for path, _ in workspace.calls] == ["/api/chat.update"]
 
     def test_another_refused_edit_is_not(self, workspace: Workspace, sender: SlackChannel) -> None:
         refuse(workspace, "edit_window_closed")
         with pytest.raises(NotSent, match="edit_window_closed"):
-            sender.send(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=TimedOut(1)))
+            sender.send(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=TimedOut(1)))
 
 
 class TestTheToken:

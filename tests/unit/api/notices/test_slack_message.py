@@ -15,8 +15,7 @@ from slack_sdk.models.blocks import Block
 
 from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, notice
 from waitpoints.api.notices import slack_message
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.token import Completed, Failed, Origin, Output, Source, TimedOut, TokenError
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
@@ -153,7 +152,7 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
         ],
     )
     def test_shows_how_it_ended_and_has_no_button(self, outcome: Any, said: str) -> None:
-        message = rendered(notice(kind=Kind.EDIT, ref="C1/1.2", outcome=outcome))
+        message = rendered(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=outcome))
         assert buttons(message) == []
         assert said in shown(message).splitlines()
         assert "Open until" not in shown(message)
@@ -170,7 +169,7 @@ class TestTheMessageOfAPageWithApprovers:
         assert "Only the people who are asked can answer." in shown(message)
 
     def test_says_who_has_answered_and_mentions_who_has_not(self) -> None:
-        text = shown(rendered(notice(DECISION, Kind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
+        text = shown(rendered(notice(DECISION, NoticeKind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
         assert f"Asked: <@{BO}>" in text.splitlines()
         assert "Ann Lee: Approve it\nBo Chen: Not answered yet\nCy: Not answered yet" in text
         assert "So far: 1." in text
@@ -187,14 +186,14 @@ class TestTheMessageOfAPageWithApprovers:
         assert "<@" not in shown(message)
 
     def test_tells_a_person_what_they_chose(self) -> None:
-        message = rendered(notice(DECISION, Kind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
+        message = rendered(notice(DECISION, NoticeKind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
         assert "You chose “Approve it”. Answers from others are still needed." in shown(message)
         assert message["text"] == "Deploy 4.2 to production?: Your answer is recorded."
         assert buttons(message) == []
 
     def test_says_who_decided(self) -> None:
         answers = (answer("ann"), answer("bo"))
-        text = shown(rendered(notice(DECISION, Kind.EDIT, ref="C1/1.2", answers=answers, outcome=decided("bo"))))
+        text = shown(rendered(notice(DECISION, NoticeKind.EDIT, ref="C1/1.2", answers=answers, outcome=decided("bo"))))
         assert "“Approve it” was chosen by Bo Chen." in text.splitlines()
         assert "Ann Lee: Approve it\nBo Chen: Approve it" in text
         assert "Cy" not in text
@@ -205,14 +204,14 @@ class TestTheReply:
     @pytest.mark.parametrize(
         ("asked", "said"),
         [
-            (notice(kind=Kind.REMINDER), f"Reminder: an answer is still needed. <{LINK}|Open the page>"),
-            (notice(DECISION, Kind.REMINDER, answers=(answer("ann"),)), f"<@{BO}> Reminder: an answer is still needed."),
+            (notice(kind=NoticeKind.REMINDER), f"Reminder: an answer is still needed. <{LINK}|Open the page>"),
+            (notice(DECISION, NoticeKind.REMINDER, answers=(answer("ann"),)), f"<@{BO}> Reminder: an answer is still needed."),
             (
-                notice(DECISION, Kind.REMINDER, person="ann"),
+                notice(DECISION, NoticeKind.REMINDER, person="ann"),
                 f"<@{ANN}> Reminder: your answer is still needed. <{LINK}|Open the page>",
             ),
             (
-                notice(DECISION, Kind.LAST, person="ann"),
+                notice(DECISION, NoticeKind.LAST, person="ann"),
                 f"<@{ANN}> Others have answered. One more answer decides. <{LINK}|Open the page>",
             ),
         ],

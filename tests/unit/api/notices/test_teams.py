@@ -16,8 +16,7 @@ from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
 from tests.support.slack import notice as slack_request
 from waitpoints.api.notices import teams
-from waitpoints.api.notices.dispatcher import Notice
-from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.notices.teams import TeamsChannel
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel
@@ -26,7 +25,7 @@ from waitpoints_local.slack_stand_in import Workspace
 BRAND = ("Example Ltd", "#2457d6")
 
 
-def notice(page: dict[str, Any] = PAGE, kind: Kind = Kind.FIRST, **state: Any) -> Notice:
+def notice(page: dict[str, Any] = PAGE, kind: NoticeKind = NoticeKind.FIRST, **state: Any) -> Notice:
     return slack_request(page, kind, channel=Channel.TEAMS, **state)
 
 
@@ -86,7 +85,7 @@ class TestTheCard:
         ]
 
     def test_of_a_reminder_says_so(self) -> None:
-        assert shown(rendered(notice(kind=Kind.REMINDER)))[1] == "Reminder: an answer is still needed."
+        assert shown(rendered(notice(kind=NoticeKind.REMINDER)))[1] == "Reminder: an answer is still needed."
 
     def test_escapes_what_no_uri_has(self) -> None:
         card = rendered(notice({**PAGE, "links": [{"label": "x", "url": 'https://example.com/ä"<>{}|`^?q=%C3'}]}))

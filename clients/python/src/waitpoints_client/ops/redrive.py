@@ -213,7 +213,7 @@ def send_notices(stack: Deployed, message: dict[str, Any]) -> None:
         notice = {"messageId": message["waitpointId"], "eventSource": "aws:sqs", "body": json.dumps(message)}
         left = len(stack.invoke(function, {"Records": [notice]})["batchItemFailures"])
     else:
-        left = stack.invoke(function, {"noticesOf": [message["waitpointId"]]})["notSent"]
+        left = stack.invoke(function, {"command": "sendNotices", "waitpointIds": [message["waitpointId"]]})["notSent"]
     if left:
         raise RuntimeError(f"a channel still refuses the notices of {message['waitpointId']}")
 
