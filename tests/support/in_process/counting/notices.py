@@ -56,7 +56,7 @@ def page_of(people: int) -> dict[str, Any]:
 
 def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None = None, *, reminded: bool = False) -> Wait:
     """Return the wait for a page that everyone answers who is asked, once they have been reminded."""
-    with mock.patch("waitpoints.api.notices.slack.SlackChannel", lambda *_: CountedSlack(bench.meter)):
+    with mock.patch("waitpoints.api.notices.slack.SlackChannel", return_value=CountedSlack(bench.meter)):
         return _answered(bench, page, notify, reminded)
 
 
