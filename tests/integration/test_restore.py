@@ -120,7 +120,7 @@ class TestNotices:
         boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
         return token_id
 
-    @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "ask")])
+    @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "first")])
     def test_nobody_is_asked_again_unless_it_is_told_to(
         self, token_id: str, restore: Restore, ask_again: bool, kind: str | None
     ) -> None:
@@ -131,7 +131,7 @@ class TestNotices:
     def test_who_was_not_asked_yet_is_asked(self, restore: Restore) -> None:
         token_id = create_told()
         restore()
-        assert next_kind(token_id) == "ask"
+        assert next_kind(token_id) == "first"
 
     @pytest.mark.parametrize("items_of_a_read", [1, 1000])
     def test_are_there_before_the_stream_brings_their_token(
