@@ -20,5 +20,5 @@ def handler(request: Request) -> Response:
         shown = retrieved(token, "", None)
     if token.metadata is None:
         return Response(shown)
-    text = json_text.with_member(json_text.dumps(shown), "metadata", token.metadata)  # as it was sent, with every digit
+    text = json_text.object_of({**json_text.texts(shown), "metadata": token.metadata})  # as it was sent, with every digit
     return Response(text, headers={"content-type": "application/json; charset=utf-8"})

@@ -18,7 +18,7 @@ def check_size(output: str) -> None:
 
 def answers_text(answers: Sequence[Answer]) -> str:
     """Return them as a JSON text. Each answer's fields stay as they were sent, digit for digit."""
-    return f"[{','.join(map(_answer_text, answers))}]"
+    return f"[{','.join(map(answer_text, answers))}]"
 
 
 def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
@@ -32,25 +32,11 @@ def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
 def decided_text(answers: Sequence[Answer]) -> str:
     """Return the output of a token whose last answer decided: what a page's output is, whose answer it was, and all answers."""
     last = answers[-1]
-    members = {
-        "action": json_text.dumps(last.action),
-        "fields": last.fields,
-        "approver": json_text.dumps(last.approver),
-        "answers": answers_text(answers),
-    }
-    return _object(members)
+    action, approver = json_text.dumps(last.action), json_text.dumps(last.approver)
+    members = {"action": action, "fields": last.fields, "approver": approver, "answers": answers_text(answers)}
+    return json_text.object_of(members)
 
 
-def _answer_text(answer: Answer) -> str:
-    return _object(
-        {
-            "approver": json_text.dumps(answer.approver),
-            "action": json_text.dumps(answer.action),
-            "fields": answer.fields,
-            "at": json_text.dumps(iso(answer.at)),
-        }
-    )
-
-
-def _object(members: dict[str, str]) -> str:
-    return f"{{{','.join(f'"{name}":{text}' for name, text in members.items())}}}"
+def answer_text(answer: Answer) -> str:
+    shown = json_text.texts({"approver": answer.approver, "action": answer.action})
+    return json_text.object_of({**shown, "fields": answer.fields, "at": json_text.dumps(iso(answer.at))})

@@ -1,90 +1,78 @@
 """The exceptions of Waitpoints.
 
-    WaitpointsError             a refusal; its message is for the caller
-      InvalidRequest
-      MethodNotAllowed
-      BodyTooLarge
-      Unauthenticated           the credential
-      WrongCallbackHash
-      WrongSignature
-      Forbidden
-        OutsideTag
-        NameOutsideTag
-      NotAsked
-      TokenNotFound             what the request is about
-      EndpointNotFound
-      ApiKeyNotFound
-      OutputNotFound
-      TooManyWaiters
-      TokenHasEnded
-      ApiKeyNameTaken
-      TooManyApiKeys
-      InvalidTimeout            a value in the request
-      TooManyTags
-      InvalidVerification
-      InvalidCompleteWhen
-      InvalidPayloadSchema
-      InvalidPage
-      InvalidNotify
-      InvalidEndpoint
-      InvalidApiKey
-      PayloadRefused
-      UnusableSecret            nothing is wrong with the request
-      TryAgain
-      WrittenLater
-    TimersNotStarted            what AWS did not do; its message is for an operator
-    NotMovedYet
-    CannotResumeNow             AWS's code is its message
-    CannotResume
-      OutputRefused
-    CannotPutNow
-    CannotPut
-      DetailRefused
-    NotSentNow
-    NotSent
-
-The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
-status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
+The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` answers it with its
+status and headers. `state_task` reports it as the error of the state or callback that waits, named after its class.
+The other exceptions say what AWS or a channel did not do. Their messages are for an operator.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 MOST_ATTEMPTS = 25  # more than a page has approvers, who may all answer at once
 
 
 class WaitpointsError(Exception):
-    """A rejected request. The message is for the caller."""
+    """A rejected request. The message is for the caller: `sentence`, unless the error is made with another one.
+
+    `final`: clients must not repeat the request, as they do after other answers with 409. `members` are the answer's beside
+    the message.
+    """
+
+    status = 422
+    sentence = ""
+    final = False
+    members: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.sentence)
 
     @property
     def message(self) -> str:
         return str(self)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.final:
+            return {"x-should-retry": "false"}
+        return {"retry-after": "1"} if self.status == 503 else {}
+
 
 class InvalidRequest(WaitpointsError):
     """The request does not have the documented shape."""
+
+    status = 400
 
 
 class MethodNotAllowed(WaitpointsError):
     """The path exists, but not for this method."""
 
+    status, sentence = 405, "Method not allowed"
+
     def __init__(self, *allowed: str) -> None:
-        super().__init__("Method not allowed")
-        self.allowed = allowed
+        super().__init__()
+        self._allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"allow": ", ".join(self._allowed)}
 
 
 class BodyTooLarge(WaitpointsError):
     """The body is over the route's limit."""
 
+    status = 413
+
 
 class Unauthenticated(WaitpointsError):
     """The credential is missing or invalid."""
+
+    status = 401
 
 
 class WrongCallbackHash(WaitpointsError):
     """The URL was not made by this stack, or its endpoint was deleted."""
 
-    def __init__(self) -> None:
-        super().__init__("Invalid URL, hash doesn't match")
+    status, sentence = 401, "Invalid URL, hash doesn't match"
 
 
 class WrongSignature(WaitpointsError):
@@ -94,6 +82,8 @@ class WrongSignature(WaitpointsError):
     secret or of what was sent.
     """
 
+    status = 401
+
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"Invalid signature: {detail}")
         self.reason = reason
@@ -101,6 +91,9 @@ class WrongSignature(WaitpointsError):
 
 class Forbidden(WaitpointsError):
     """A valid credential without the scope for this token."""
+
+    status = 403
+    members: ClassVar = {"code": "unauthorized", "param": "access_token", "type": "authorization"}
 
 
 class OutsideTag(Forbidden):
@@ -123,58 +116,55 @@ class NameOutsideTag(Forbidden):
 class NotAsked(WaitpointsError):
     """An answer to a page, or a look at it, by somebody who may not answer it, or not yet, or by a URL that takes none."""
 
+    status = 403
+
 
 class TokenNotFound(WaitpointsError):
     """The token does not exist, or it was removed after its retention."""
 
-    def __init__(self) -> None:
-        super().__init__("Waitpoint not found")
+    status, sentence = 404, "Waitpoint not found"
 
 
 class EndpointNotFound(WaitpointsError):
     """No endpoint has this name."""
 
-    def __init__(self) -> None:
-        super().__init__("Endpoint not found")
+    status, sentence = 404, "Endpoint not found"
 
 
 class ApiKeyNotFound(WaitpointsError):
     """No named key has this name."""
 
-    def __init__(self) -> None:
-        super().__init__("Key not found")
+    status, sentence = 404, "Key not found"
 
 
 class OutputNotFound(WaitpointsError):
     """The output is not in the bucket, or it was removed after its retention."""
 
-    def __init__(self) -> None:
-        super().__init__("Output not found: the path is wrong, or the output was deleted after its retention")
+    status, sentence = 404, "Output not found: the path is wrong, or the output was deleted after its retention"
 
 
 class TooManyWaiters(WaitpointsError):
     """The token has as many waiters as it can hold."""
 
+    status = 409
+
 
 class TokenHasEnded(WaitpointsError):
     """The token has been completed, or has timed out, so it has no deadline any more."""
 
-    def __init__(self) -> None:
-        super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
+    status, sentence, final = 409, "The waitpoint has ended, so its timeout can no longer be changed", True
 
 
 class ApiKeyNameTaken(WaitpointsError):
     """A named key with this name has neither expired nor been revoked."""
 
-    def __init__(self) -> None:
-        super().__init__("A key has this name: revoke it first, or choose another name")
+    status, sentence, final = 409, "A key has this name: revoke it first, or choose another name", True
 
 
 class TooManyApiKeys(WaitpointsError):
     """The stack has as many named keys as it can hold, and none of them has expired."""
 
-    def __init__(self) -> None:
-        super().__init__("The stack has as many keys as it can hold: revoke one first")
+    status, sentence, final = 409, "The stack has as many keys as it can hold: revoke one first", True
 
 
 class InvalidTimeout(WaitpointsError):
@@ -197,18 +187,19 @@ class InvalidPayloadSchema(WaitpointsError):
     """A payloadSchema that is not a JSON Schema, or cannot be checked in bounded time."""
 
 
-class InvalidPage(WaitpointsError):
-    """A `page` that cannot be drawn. The message names the place in it."""
+class InvalidMember(WaitpointsError):
+    """A part of a `page` or a `notify` that is wrong. The message has its path."""
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"Invalid {place}: {reason}")
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Invalid {path}: {reason}")
 
 
-class InvalidNotify(WaitpointsError):
-    """A `notify` that reaches nobody, or somebody not. The message names the place in it."""
+class InvalidPage(InvalidMember):
+    """A `page` that cannot be drawn."""
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"Invalid {place}: {reason}")
+
+class InvalidNotify(InvalidMember):
+    """A `notify` that reaches no one, or not everyone."""
 
 
 class InvalidEndpoint(WaitpointsError):
@@ -226,19 +217,19 @@ class PayloadRefused(WaitpointsError):
 class UnusableSecret(WaitpointsError):
     """No version of the secret is of the form that the scheme needs; its owner has to mend it."""
 
-    def __init__(self) -> None:
-        super().__init__("The secret that verifies this token's deliveries cannot be used")
+    status, sentence = 503, "The secret that verifies this token's deliveries cannot be used"
 
 
 class TryAgain(WaitpointsError):
     """AWS throttled or failed. Nothing was lost; the caller can send the same request again."""
 
+    status = 503
+
 
 class WrittenLater(WaitpointsError):
     """A later version of the stack wrote what waits, and only that version may settle it."""
 
-    def __init__(self) -> None:
-        super().__init__("A later version of this stack made the waitpoint. Send the same request again")
+    status, sentence = 503, "A later version of this stack made the waitpoint. Send the same request again"
 
 
 def attempts(reason: str) -> Iterator[int]:

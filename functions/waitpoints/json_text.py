@@ -77,13 +77,12 @@ def present(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def object_of(members: Mapping[str, str]) -> str:
-    """Return the JSON text of an object. Each member's value is a JSON text and stays as it is, digit for digit."""
-    return f"{{{','.join(f'"{name}":{text}' for name, text in members.items())}}}"
+    """Return the JSON text of an object. Its members' values are JSON texts and stay as they are, digit for digit."""
+    return f"{{{','.join(f'{dumps(name)}:{text}' for name, text in members.items())}}}"
 
 
-def with_member(text: str, name: str, value: str) -> str:
-    """Return the JSON text of an object, which has members, with one more. Its value is a JSON text and stays as it is."""
-    return f'{text[:-1]},"{name}":{value}}}'
+def texts(members: Mapping[str, Any]) -> dict[str, str]:
+    return {name: dumps(value) for name, value in members.items()}
 
 
 def _refuse_constant(name: str) -> Never:

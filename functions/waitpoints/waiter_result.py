@@ -4,10 +4,11 @@ The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from waitpoints.json_text import present
+from waitpoints.json_text import object_of, present
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
@@ -41,25 +42,25 @@ def waiter_result(token: Token, waiter: Waiter, bucket: str) -> Success | Failur
 
     An output that is too large for AWS becomes a reference to the object in `bucket`.
     """
-    outcome, context = _outcome(token), _context(token) if waiter.context else ""
+    outcome, context = _outcome(token), _context(token) if waiter.context else {}
     match outcome:
         case TimedOut() | Failed():
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result("false", "error", json.dumps(error.members()), _answers(token) + context)
+            return _result("false", {"error": json.dumps(error.members()), **_answers(token), **context})
         case Completed(_, output):
             return _output_result(output, waiter, bucket, context)
     assert_never(outcome)
 
 
-def _answers(token: Token) -> str:
-    """Return what the approvers of a page had answered before it ended without a decision, as JSON after the error."""
+def _answers(token: Token) -> dict[str, str]:
+    """Return what the approvers of a page had answered before it ended without a decision."""
     if token.rules is None or not token.rules.has_approvers:
-        return ""
+        return {}
     from waitpoints.answers import answers_text  # noqa: PLC0415 - only for pages with approvers
 
-    return f',"answers":{answers_text(token.answers)}'
+    return {"answers": answers_text(token.answers)}
 
 
 def outcome_error(outcome: Failed | TimedOut) -> TokenError:
@@ -102,28 +103,25 @@ def _outcome(token: Token) -> Outcome:
     return token.outcome
 
 
-def _output_result(output: Output, waiter: Waiter, bucket: str, context: str) -> Success:
+def _output_result(output: Output, waiter: Waiter, bucket: str, context: Mapping[str, str]) -> Success:
     text = "null" if output.json is None else output.json
-    result = Success(text) if waiter.unwrap else _result("true", "output", text, context)
+    result = Success(text) if waiter.unwrap else _result("true", {"output": text, **context})
     if output.stored_at is None or _fits(result):
         return result
-    reference = json.dumps({"bucket": bucket, "key": output.stored_at})
-    if waiter.unwrap:
-        return Success(f'{{"outputReference": {reference}}}')
-    return _result("true", "outputReference", reference, context)
+    reference = {"outputReference": json.dumps({"bucket": bucket, "key": output.stored_at})}
+    return Success(object_of(reference)) if waiter.unwrap else _result("true", {**reference, **context})
 
 
-def _context(token: Token) -> str:
-    """Return what a waiter with `context` gets as well, as JSON after the output or the error."""
-    of_create = "" if token.traceparent is None else f',"traceparent":"{token.traceparent}"'
-    of_create += "" if token.metadata is None else f',"metadata":{token.metadata}'
-    of_create += "" if token.created_by is None else f',"createdBy":{json.dumps(token.created_by)}'
-    return f',"completedBy":{json.dumps(completed_by(token))}{of_create}'
+def _context(token: Token) -> dict[str, str]:
+    """Return what a waiter with `context` gets as well, after the output or the error."""
+    created_by = None if token.created_by is None else json.dumps(token.created_by)
+    traceparent = None if token.traceparent is None else json.dumps(token.traceparent)
+    of_create = {"traceparent": traceparent, "metadata": token.metadata, "createdBy": created_by}
+    return {"completedBy": json.dumps(completed_by(token)), **present(of_create)}
 
 
-def _result(ok: str, name: str, text: str, context: str) -> Success:
-    """Wrap a JSON text, unchanged, in the result's envelope."""
-    return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
+def _result(ok: str, members: Mapping[str, str]) -> Success:
+    return Success(object_of({"ok": ok, **members}))
 
 
 def _fits(result: Success) -> bool:

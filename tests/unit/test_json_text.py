@@ -177,7 +177,7 @@ def test_dumps_output_can_be_encoded_even_with_a_lone_surrogate() -> None:
 @given(st.dictionaries(st.text(), VALUES, min_size=1), VALUES)
 def test_one_more_member_stays_as_it_is(value: dict[str, Any], more: Any) -> None:
     text = f" {json.dumps(more)} "
-    longer = json_text.with_member(json_text.dumps(value), "last of all", text)
+    longer = json_text.object_of({**json_text.texts(value), "last of all": text})
     assert longer.endswith(f"{text}}}")
     assert list(json.loads(longer).items())[-1] == ("last of all", more)
     assert {**json.loads(longer), "last of all": None} == {**value, "last of all": None}

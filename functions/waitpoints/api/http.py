@@ -12,76 +12,14 @@ from waitpoints import json_text, telemetry
 from waitpoints.access.caller import ROOT, Action, Caller
 from waitpoints.aws.failures import AWS_FAILURES, try_again
 from waitpoints.errors import (
-    ApiKeyNameTaken,
-    ApiKeyNotFound,
     BodyTooLarge,
     CannotResume,
     CannotResumeNow,
-    EndpointNotFound,
-    Forbidden,
-    InvalidApiKey,
-    InvalidCompleteWhen,
-    InvalidEndpoint,
-    InvalidNotify,
-    InvalidPage,
-    InvalidPayloadSchema,
     InvalidRequest,
-    InvalidTimeout,
-    InvalidVerification,
     MethodNotAllowed,
-    NameOutsideTag,
-    NotAsked,
-    OutputNotFound,
-    OutsideTag,
-    PayloadRefused,
-    TokenHasEnded,
-    TokenNotFound,
-    TooManyApiKeys,
-    TooManyTags,
-    TooManyWaiters,
-    TryAgain,
-    Unauthenticated,
-    UnusableSecret,
     WaitpointsError,
-    WrittenLater,
-    WrongCallbackHash,
-    WrongSignature,
 )
 from waitpoints.wiring import services
-
-_STATUS = {
-    InvalidRequest: 400,
-    Unauthenticated: 401,
-    WrongCallbackHash: 401,
-    WrongSignature: 401,
-    Forbidden: 403,
-    OutsideTag: 403,
-    NameOutsideTag: 403,
-    NotAsked: 403,
-    TokenNotFound: 404,
-    EndpointNotFound: 404,
-    ApiKeyNotFound: 404,
-    OutputNotFound: 404,
-    MethodNotAllowed: 405,
-    TooManyWaiters: 409,
-    TokenHasEnded: 409,
-    ApiKeyNameTaken: 409,
-    TooManyApiKeys: 409,
-    BodyTooLarge: 413,
-    InvalidCompleteWhen: 422,
-    InvalidEndpoint: 422,
-    InvalidApiKey: 422,
-    InvalidNotify: 422,
-    InvalidPage: 422,
-    InvalidPayloadSchema: 422,
-    InvalidTimeout: 422,
-    InvalidVerification: 422,
-    PayloadRefused: 422,
-    TooManyTags: 422,
-    TryAgain: 503,
-    UnusableSecret: 503,
-    WrittenLater: 503,
-}
 
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
@@ -304,13 +242,5 @@ def _answer_refusal(error: Exception) -> Response:
     if not isinstance(error, WaitpointsError):
         telemetry.logger.exception("Unexpected error: please report it as a bug in Waitpoints")
         return Response({"error": "Internal Server Error"}, 500)
-    headers = {}
-    if isinstance(error, MethodNotAllowed):
-        headers["allow"] = ", ".join(error.allowed)
-    if _STATUS[type(error)] == 503:
-        headers["retry-after"] = "1"
-    if isinstance(error, (TokenHasEnded, ApiKeyNameTaken, TooManyApiKeys)):
-        headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
-    extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)
-    return Response({"error": error.message, **extra}, _STATUS[type(error)], headers)
+    return Response({"error": error.message, **error.members}, error.status, error.headers)

@@ -29,10 +29,8 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Eve
         "createdBy": token.created_by,
         "ok": isinstance(token.outcome, Completed),
     }
-    detail = json_text.dumps(present(members))
-    if token.metadata is not None:
-        detail = json_text.with_member(detail, "metadata", token.metadata)
-    return Event(f"waitpoint.{token.status.lower()}", token.outcome.at, json_text.with_member(detail, name, text))
+    detail = json_text.object_of({**json_text.texts(present(members)), **present({"metadata": token.metadata}), name: text})
+    return Event(f"waitpoint.{token.status.lower()}", token.outcome.at, detail)
 
 
 def _result(outcome: Outcome, bucket: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ Each kind has numbers of its own. So an event has an id that is the same wheneve
 from dataclasses import dataclass
 
 from waitpoints import approvers, json_text
-from waitpoints.answers import answers_text
+from waitpoints.answers import answer_text
 from waitpoints.event import Event
 from waitpoints.json_text import present
 from waitpoints.token import Answer, Completed, Token, iso
@@ -64,8 +64,8 @@ def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Even
     }
     if news.is_request:
         return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | _people(token))))
-    shown = json_text.dumps(present(members))
-    return Event(f"waitpoint.{news.kind}", news.at, f"{shown[:-1]},{_answer(token.answers[news.number - 1], with_output)}}}")
+    answer = _answer(token.answers[news.number - 1], with_output)
+    return Event(f"waitpoint.{news.kind}", news.at, json_text.object_of(json_text.texts(present(members)) | answer))
 
 
 def _people(token: Token) -> dict[str, list[str]]:
@@ -79,12 +79,12 @@ def _people(token: Token) -> dict[str, list[str]]:
     return people
 
 
-def _answer(answer: Answer, with_fields: bool) -> str:
+def _answer(answer: Answer, with_fields: bool) -> dict[str, str]:
     """Return the members that say what was answered. The fields are kept as their own text, digit for digit."""
     if with_fields:
-        return f'"answer":{answers_text([answer])[1:-1]}'
+        return {"answer": answer_text(answer)}
     bare = {"approver": answer.approver, "action": answer.action, "at": iso(answer.at)}
-    return f'"answer":{json_text.dumps(bare)},"fieldsRefused":true'
+    return json_text.texts({"answer": bare, "fieldsRefused": True})
 
 
 def _has_decided(token: Token, answer: Answer) -> bool:

@@ -160,11 +160,12 @@ def _not_asked(click: Click, token: Token, page: Page, sender: Origin) -> str:
 
 def _complete(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
     """Complete a token that anybody may answer, and say in its output who did."""
-    who = json_text.dumps({"id": click.user, "name": click.name})
+    who = json_text.texts({"slackUser": {"id": click.user, "name": click.name}})
     sender = replace(sender, slack_user=click.user, slack_name=click.name)
     outcome: Outcome | None = token.outcome
     if outcome is None:
-        completion = services.tokens.complete(token.id, json_text.with_member(choice.output, "slackUser", who), sender)
+        output = json_text.object_of(choice.members | who)
+        completion = services.tokens.complete(token.id, output, sender)
         if not isinstance(completion, Ended):
             _edit_unrecorded(click, token, has_ended=True)
             return None

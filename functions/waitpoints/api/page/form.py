@@ -42,11 +42,15 @@ class Submission:
     @property
     def output(self) -> str:
         """The JSON text that the run gets."""
-        return f'{{"action":{json_text.dumps(self.action.id)},"fields":{self.fields_text}}}'
+        return json_text.object_of(self.members)
+
+    @property
+    def members(self) -> dict[str, str]:
+        return {"action": json_text.dumps(self.action.id), "fields": self.fields_text}
 
     @property
     def fields_text(self) -> str:
-        return f"{{{','.join(f'{json_text.dumps(name)}:{text}' for name, text in self.fields.items())}}}"
+        return json_text.object_of(self.fields)
 
 
 @dataclass(frozen=True, slots=True)
