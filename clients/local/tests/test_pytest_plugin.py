@@ -47,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
 
     monkeypatch.setattr(shared_stack, "shared", lambda: nullcontext(SimpleNamespace(api_url="http://127.0.0.1:1")))
     monkeypatch.setattr(Workshop, "of", lambda _: Workshop(None, SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
-    monkeypatch.setattr(Workshop, "placeholders", {})
+    monkeypatch.setattr(machine_run, "list_placeholders", lambda _: {})
     monkeypatch.setattr(machine_run, "check", lambda *_: None)
     monkeypatch.setattr(machine_run, "stand_in", lambda _, name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}")
     monkeypatch.setattr(machine_run, "MachineRun", start)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from waitpoints_local.machine.machines import Machines, Workshop
+    from waitpoints_local.machine.machines import Machine, Workshop
     from waitpoints_local.stack import Stack
-    from waitpoints_local.testing import Machine
 
 PATIENCE = "waitpoints_patience"
-_MACHINES: "pytest.StashKey[Machines]" = pytest.StashKey()
+_MACHINES: "pytest.StashKey[Machine]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,12 +37,12 @@ def _waitpoints_workshop(waitpoints_stack: "Stack") -> "Iterator[Workshop]":
 @pytest.fixture
 def machine(_waitpoints_workshop: "Workshop", request: pytest.FixtureRequest) -> "Iterator[Machine]":
     """Run a state machine of your own: `run = machine("approval.asl.json", {"order": 1})`."""
-    from waitpoints_local.machine.machines import Machines  # noqa: PLC0415 - only for tests that use it
+    from waitpoints_local.machine.machines import Machine  # noqa: PLC0415 - only for tests that use it
 
     folders = (request.path.parent, request.config.rootpath)
-    with Machines(_waitpoints_workshop, folders, float(request.config.getini(PATIENCE))) as machines:
-        request.node.stash[_MACHINES] = machines
-        yield machines
+    with Machine(_waitpoints_workshop, folders, float(request.config.getini(PATIENCE))) as made:
+        request.node.stash[_MACHINES] = made
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,8 +13,7 @@ from waitpoints_client import PageOptions
 from waitpoints_local.machine import clock, live_run, rest
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import Location
-from waitpoints_local.machine.live_run import LiveRun
-from waitpoints_local.testing import RunError
+from waitpoints_local.testing import Run, RunError
 
 PAGE: PageOptions = {
     "title": "Deploy?",
@@ -29,9 +28,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "LONGEST_PAUSE", 0.01)
 
 
-def live(script: Any = asks, patience: float = 20, **options: Any) -> tuple[LiveRun, ScriptedRun]:
+def live(script: Any = asks, patience: float = 20, **options: Any) -> tuple[Run, ScriptedRun]:
     run = ScriptedRun(script, **options)
-    return LiveRun(run, "mine", patience), run  # type: ignore[arg-type]  # it stands in
+    return Run(run, "mine", patience), run  # type: ignore[arg-type]  # it stands in
 
 
 def test_a_token_is_answered_and_the_run_ends() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,10 +17,9 @@ from waitpoints_local.machine.answers import Answers, TimeOut, To
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.rest import Rest
-from waitpoints_local.testing import RunError, State
 
 if TYPE_CHECKING:
-    from waitpoints_client import Token
+    from waitpoints_client import models
 
     from waitpoints_local.machine.fitting_output import Completion
     from waitpoints_local.machine.run import MachineRun
@@ -30,7 +30,34 @@ Found = TypeVar("Found")
 _DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 
 
-class LiveRun:
+class RunError(AssertionError):
+    """A run did not do what the test asked for. The message says what it did instead."""
+
+    def __init__(self, message: str, run: "Run | None" = None) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+@dataclass(frozen=True)
+class State:
+    """One time that a run was in a state."""
+
+    name: str
+    items: tuple[int, ...]
+    """The indexes of the Map items that it was a part of, the outermost first."""
+    input: Any
+    output: Any
+    """None for a state that was not left."""
+    error: str | None
+    """The last error of its task, also one that a Retry or a Catch has dealt with."""
+    cause: str | None
+    failures: int
+    """How often its task failed."""
+
+
+class Run:
+    """A run of a state machine. It is stopped when the test ends."""
+
     def __init__(self, run: "MachineRun", name: str, patience: float) -> None:
         """`patience` is for how many seconds each question waits."""
         self.name = name
@@ -39,16 +66,19 @@ class LiveRun:
 
     @property
     def arn(self) -> str:
+        """The ARN of its execution."""
         return self._run.execution
 
-    def waiting(self, state: str, item: int | tuple[int, ...] | None = None) -> "LiveToken":
+    def waiting(self, state: str, item: int | tuple[int, ...] | None = None) -> "Token":
+        """Return the token that a state waits for, once it does. In a Map, `item` is the index; in nested Maps, the indexes."""
         __tracebackhide__ = True
         location = Location(state, () if item is None else item if isinstance(item, tuple) else (item,))
         self._check_may_wait(location)
         completion = self._until(lambda: self._find_waiting(location), f"{path_taken.named(location)} waits for no token")
-        return LiveToken(self, location, completion)
+        return Token(self, location, completion)
 
     def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
+        """Let time pass for this run and its tokens, such as "4h", in a moment. Returns what was due within it."""
         __tracebackhide__ = True
         if isinstance(time, str) and not _DURATION.fullmatch(time):
             raise ValueError(f'{time!r} is no time: write "90s", "4h" or "1d12h" (w, d, h, m, s)')
@@ -63,11 +93,13 @@ class LiveRun:
 
     @property
     def status(self) -> str:
+        """SUCCEEDED, FAILED, TIMED_OUT or ABORTED, once it has ended."""
         __tracebackhide__ = True
         return self._end().kind
 
     @property
     def output(self) -> Any:
+        """The output, once it has succeeded."""
         __tracebackhide__ = True
         end = self._end()
         if end.kind != "SUCCEEDED":
@@ -76,16 +108,19 @@ class LiveRun:
 
     @property
     def error(self) -> str:
+        """The name of the error, once it has failed."""
         __tracebackhide__ = True
         return self._failed().error or ""
 
     @property
     def cause(self) -> str:
+        """The cause of the error, once it has failed."""
         __tracebackhide__ = True
         return self._failed().cause or ""
 
     @property
     def states(self) -> list[State]:
+        """What each state got and gave, in the order in which they were entered, once the run has ended."""
         __tracebackhide__ = True
         self._end()
         return [
@@ -149,10 +184,10 @@ class LiveRun:
         return completion
 
 
-class LiveToken:
+class Token:
     """A token that a state of the run waits for."""
 
-    def __init__(self, run: LiveRun, location: Location, completion: "Completion") -> None:
+    def __init__(self, run: Run, location: Location, completion: "Completion") -> None:
         self._live, self._run = run, run._run
         self._location, self._completion = location, completion
 
@@ -162,13 +197,18 @@ class LiveToken:
 
     @property
     def url(self) -> str:
+        """A POST to it completes the token."""
         return self._completion.token.url
 
     @property
     def links(self) -> Mapping[str, str]:
+        """The link of each person who may answer its page, by their ids."""
         return {link.approver: link.url for link in self._read().links}
 
     def answer(self, value: Any, *, by: str | None = None) -> None:
+        """Answer as the one whom the token is for: by its URL, or by the link of the approver `by`; with the API key if only a
+        signature would do. A page asks for {"action": …}. Fails if the answer is refused.
+        """
         __tracebackhide__ = True
         token = self._read()
         people = ", ".join(routes.people(token))
@@ -182,6 +222,7 @@ class LiveToken:
             raise self._refused(str(refused)) from None
 
     def fail(self, message: str, *, name: str | None = None, code: str | None = None) -> None:
+        """Fail the token: the state gets the error."""
         __tracebackhide__ = True
         try:
             settled = self._run.waitpoints.fail(self.id, message, name=name, code=code).settled
@@ -191,6 +232,7 @@ class LiveToken:
             raise self._refused(f"it has ended before: it is {self._read().status}")
 
     def time_out(self) -> None:
+        """Let the token time out now, after its reminders and its escalation."""
         __tracebackhide__ = True
         try:
             clock.time_out(self._run.stack, self.id)
@@ -198,11 +240,12 @@ class LiveToken:
             raise self._live.failure(f"The token of {path_taken.named(self._location)} did not time out: {problem}") from None
 
     def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Post to the URL as a webhook provider does, also for the second time: bytes and texts as they are, else JSON."""
         content = body if isinstance(body, (bytes, str)) else json.dumps(body, ensure_ascii=False)
         sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
         return httpx.post(self.url, content=content, headers=sent, timeout=REQUEST_TIMEOUT, trust_env=False)
 
-    def _read(self) -> "Token":
+    def _read(self) -> "models.Token":
         return self._run.waitpoints.get(self.id)
 
     def _refused(self, reason: str) -> RunError:

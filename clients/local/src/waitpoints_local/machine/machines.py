@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,11 +12,11 @@ from waitpoints_client import Waitpoints
 from waitpoints_client.calls import ABSENT
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
-from waitpoints_local.machine import definition, machine_file
+from waitpoints_local.machine import machine_file
 from waitpoints_local.machine import run as machine_run
-from waitpoints_local.machine.live_run import LiveRun
-from waitpoints_local.machine.stand_ins import Script, make
-from waitpoints_local.testing import Fails, Returns, RunError
+from waitpoints_local.machine.definition import Definition
+from waitpoints_local.machine.live_run import Run, RunError
+from waitpoints_local.machine.stand_ins import Fails, Returns, Script, make
 
 if TYPE_CHECKING:
     import pytest
@@ -42,29 +41,20 @@ class Workshop:
     def __exit__(self, *_: object) -> None:
         self.waitpoints.close()
 
-    @cached_property
-    def placeholders(self) -> dict[str, str]:
-        return machine_run.list_placeholders(self.deployed)
-
-    def read(self, path: str, values: Mapping[str, str], scripted: Collection[str]) -> definition.Definition:
+    def read(self, path: str, values: Mapping[str, str], scripted: Collection[str]) -> Definition:
         """Return the definition in a file, with values for its placeholders. Raises Unusable."""
-        found = machine_file.load(path, {*values, *scripted})
-        known = {name: value for name, value in {**found.values, **self.placeholders}.items() if name not in found.own}
-        make_arn = partial(machine_run.stand_in, self.deployed)
-        filled = definition.fill(found.machine, found.source, known, values, make_arn, scripted)
-        machine_run.check(self.deployed, filled)
-        return filled
+        return machine_run.prepare(self.deployed, machine_file.load(path, {*values, *scripted}), values, scripted)
 
 
 @dataclass
-class Machines:
-    """Those of one test: the fixture `machine`."""
+class Machine:
+    """Starts runs: the fixture `machine` of one test."""
 
     workshop: Workshop
     folders: Sequence[Path]
     """In which a path is looked for."""
     patience: float
-    runs: list[LiveRun] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     _ending: ExitStack = field(default_factory=ExitStack)
 
     def __call__(
@@ -76,7 +66,14 @@ class Machines:
         values: Mapping[str, str] | None = None,
         timeout: str = "1h",
         page: Any = None,
-    ) -> LiveRun:
+    ) -> Run:
+        """Start the state machine in a file: JSON, YAML, or `template.yaml#Name`. The path is from the test file's folder, or
+        from pytest's root folder.
+
+        `stand_ins` is what your functions return, by the names of their placeholders. A list with a `Fails` or a `Returns` in
+        it has what each call comes to; the last one stays. `values` are those of other placeholders. `timeout` and `page` are
+        those of the token that is put into the input if no state creates one.
+        """
         __tracebackhide__ = True
         scripts = {name: script_of(value) for name, value in (stand_ins or {}).items()}
         machine = self.workshop.read(find(fspath(path), self.folders), values or {}, scripts)
@@ -85,7 +82,7 @@ class Machines:
         self._ending.callback(_clean_up, run)
         name = re.split(r"[.#]", Path(path).name)[0]
         run.start(name, run.prepare_input({} if input is ABSENT else input, timeout))
-        self.runs.append(LiveRun(run, name, self.patience))
+        self.runs.append(Run(run, name, self.patience))
         return self.runs[-1]
 
     def __enter__(self) -> Self:
