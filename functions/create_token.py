@@ -2,7 +2,7 @@
 
 from waitpoints import json_text
 from waitpoints.access.credentials import write_scope
-from waitpoints.api.create import create
+from waitpoints.api.create import Sent, create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
@@ -15,9 +15,14 @@ services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 def handler(request: Request) -> Response:
     body = request.read_json(CREATE_LIMIT, optional=True, kept=("metadata",))
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
-    request_key = request.headers.get("x-trigger-request-idempotency-key")
-    metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]
-    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata, request.caller)
+    sent = Sent(
+        request.api_url,
+        request.caller,
+        request.headers.get("x-trigger-request-idempotency-key"),
+        request.headers.get("traceparent"),
+        None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"],
+    )
+    created = create(wanted, sent)
     scopes = [write_scope(created["id"])]
     access_token = services.credentials.sign_public_access_token(scopes, caller=request.caller, own=True)
     claims = json_text.dumps(services.credentials.claims(request.caller))

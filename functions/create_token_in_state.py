@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waitpoints.api.create import create
+from waitpoints.api.create import Sent, create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.request_model import validate
 from waitpoints.state_task import state_task
@@ -13,4 +13,4 @@ services.build_at_start(lambda s: (s.tokens, s.urls))
 
 @state_task
 def handler(payload: dict[str, Any]) -> dict[str, Any]:
-    return create(validate(CreateWaitpointTokenRequest, payload), None, services.api_url)
+    return create(validate(CreateWaitpointTokenRequest, payload), Sent(services.api_url))

@@ -21,6 +21,6 @@ def handler(request: Request) -> Response:
     if not _NAME.fullmatch(name):
         raise OutputNotFound
     token_id = ids.parse(token_id)
-    if request.caller.require("read") is not None:
+    if request.caller.only_tag("read") is not None:
         request.caller.check("read", services.tokens.find(token_id).tags)
     return Response({"presignedUrl": services.outputs.make_download_url(f"{token_id}/{name}")})

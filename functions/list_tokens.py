@@ -11,8 +11,7 @@ services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 @http_handler("GET", scope="read")
 def handler(request: Request) -> Response:
     caller, urls = request.caller, services.urls
-    within, from_sdk = caller.require("read"), request.from_sdk
-    query = list_query.parse(request.raw_query, services.now(), within=within, ignore_unknown=from_sdk)
+    query = list_query.parse(request.raw_query, services.now(), caller.only_tag("read"), ignore_unknown=request.from_sdk)
     found = services.tokens.list_tokens(query)
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
     shown = [(it, urls.url(it.id, request.api_url) if caller.may("complete", it.tags) else "") for it in found.tokens]

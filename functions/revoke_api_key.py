@@ -14,5 +14,5 @@ def handler(request: Request) -> Response:
     name = request.path["name"]
     if not (is_name(name) and services.api_key_store.remove(name)):
         raise ApiKeyNotFound
-    telemetry.note(revokedKey=name)
+    telemetry.note(revokedApiKey=name)
     return Response({"success": True})

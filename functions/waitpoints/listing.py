@@ -20,7 +20,7 @@ READ_AHEAD = (100, 800)  # tokens that each query of a partition examines
 class Filter:
     """Select tokens that meet every condition. An empty set or None matches every token.
 
-    They have the tag `within`. With `undelivered`, they also have a waiter that could not be resumed; the other conditions
+    They have the tag `only_tag`. With `undelivered`, they also have a waiter that could not be resumed; the other conditions
     then don't apply. Else they have one of `statuses`, one of `tags`, ended at `completed_from` or later and at
     `completed_to` or earlier (epoch milliseconds; a token that waits has not ended), and have an error as their output or not.
     """
@@ -32,7 +32,7 @@ class Filter:
     completed_to: int | None = None
     output_is_error: bool | None = None
     undelivered: bool = False
-    within: str | None = None
+    only_tag: str | None = None
 
     @property
     def may_skip(self) -> bool:

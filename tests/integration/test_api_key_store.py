@@ -173,11 +173,11 @@ class TestLastUse:
     def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
         ApiKeyStore(refusing("ThrottlingException"), "table").note_used(key("ci"), NOW)
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
-        shown = {name: line[name] for name in ("level", "message", "key", "error", "awsCode")}
+        shown = {name: line[name] for name in ("level", "message", "apiKey", "error", "awsCode")}
         assert shown == {
             "level": "WARNING",
-            "message": "Use of a key not noted",
-            "key": "ci",
+            "message": "Use of an API key not noted",
+            "apiKey": "ci",
             "error": "ThrottlingException",
             "awsCode": "ThrottlingException",
         }
@@ -235,7 +235,7 @@ def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock
     token = api.create()
     path = f"{TOKENS}/{token['id']}"
     assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 200
-    leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("keys")]))
+    leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("api keys")]))
     assert {"ci", digest(shown), "read", "complete"} <= leaked
     assert not any(shown[11:] in text for text in leaked)
     for guess in [guess for text in leaked for guess in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:

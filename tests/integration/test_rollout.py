@@ -17,7 +17,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
-from waitpoints.access.api_keys import NamedCaller, NamedKey, Scope, digest, new_key
+from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.access.caller import ROOT
 from waitpoints.access.credentials import write_scope
 from waitpoints.aws.items import USUAL_CONTENT_TYPE
@@ -122,7 +122,7 @@ def test_the_previous_version_refuses_named_keys_and_their_public_access_tokens(
     path, nightly = f"{TOKENS}/{token['id']}/complete", NamedKey("nightly", digest(key), (Scope("complete", "team-a"),), 0)
     of_root, of_nightly = (
         services.credentials.sign_public_access_token([write_scope(token["id"])], caller=caller)
-        for caller in (ROOT, NamedCaller(nightly))
+        for caller in (ROOT, nightly.caller)
     )
     old = Api(previous.template, stack.secret("ApiKey"))
     with previous.in_place():

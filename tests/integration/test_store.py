@@ -1400,11 +1400,11 @@ class TestPartitions:
         a, ab, b = create(tags=("a",)), create(tags=("a", "b"), timeout_at=TIMEOUT), create(tags=("b",))
         made = [a, ab, b, create(), create(tags=("aa",))]
         for wanted, expected in (
-            (Filter(within="a"), {a.id, ab.id}),
-            (Filter(within="a", tags=frozenset({"b", "c"})), {ab.id}),
-            (Filter(within="c", tags=frozenset({"b"})), set()),
-            (Filter(within="a", statuses=frozenset({Status.TIMED_OUT})), {ab.id}),
-            (Filter(within="b", statuses=frozenset({Status.WAITING}), output_is_error=False), {b.id}),
+            (Filter(only_tag="a"), {a.id, ab.id}),
+            (Filter(only_tag="a", tags=frozenset({"b", "c"})), {ab.id}),
+            (Filter(only_tag="c", tags=frozenset({"b"})), set()),
+            (Filter(only_tag="a", statuses=frozenset({Status.TIMED_OUT})), {ab.id}),
+            (Filter(only_tag="b", statuses=frozenset({Status.WAITING}), output_is_error=False), {b.id}),
         ):
             assert set(self.read(store, wanted, TIMEOUT, made)) == expected
 
@@ -1412,7 +1412,7 @@ class TestPartitions:
         name = ids.new_id(START)
         token = Token(id=ids.new_id(START), created_at=START, idempotency_key=name, tags=("a",))
         store.create(token, IdempotencyKey(name), START)
-        found = [self.read(store, Filter(idempotency_key=name, within=tag), START, [token]) for tag in ("a", "b", None)]
+        found = [self.read(store, Filter(idempotency_key=name, only_tag=tag), START, [token]) for tag in ("a", "b", None)]
         assert found == [[token.id], [], [token.id]]
 
     def test_know_it_of_what_is_undelivered(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -1423,7 +1423,7 @@ class TestPartitions:
             store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
             store.mark_unresumed(token.id, START)
             made.append(token)
-        found = [self.read(store, Filter(undelivered=True, within=tag), START, made) for tag in ("a", None)]
+        found = [self.read(store, Filter(undelivered=True, only_tag=tag), START, made) for tag in ("a", None)]
         assert found == [[made[0].id], sorted((token.id for token in made), reverse=True)]
 
 

@@ -28,7 +28,7 @@ def fill(store: AnyApiKeyStore, keys: list[NamedKey]) -> None:
     if isinstance(store, MemoryApiKeyStore):
         store.keys = {key.name: key for key in keys}
         return
-    item = {**primary_key("keys", "named"), "keys": wire({key.name: api_key_store._map(key) for key in keys})}
+    item = {**primary_key("api keys", "named"), "keys": wire({key.name: api_key_store._map(key) for key in keys})}
     store._table.client.put_item(TableName=store._table.name, Item=item)
 
 

@@ -159,7 +159,7 @@ def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
     others: dict[str, Any] = {
         "statuses": frozenset({Status.WAITING}),
         "tags": frozenset({"a"}),
-        "within": "a",
+        "only_tag": "a",
         "completed_from": 0,
         "completed_to": 0,
         "output_is_error": False,
@@ -167,7 +167,7 @@ def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
     assert {field.name for field in fields(Filter)} == {*others, "idempotency_key", "undelivered"}
     assert all(Filter(**{name: value}).may_skip for name, value in others.items())
     assert not Filter(idempotency_key="order 1").may_skip
-    assert not any(Filter(undelivered=True, within=tag).may_skip for tag in (None, "a"))  # it reads each token
+    assert not any(Filter(undelivered=True, only_tag=tag).may_skip for tag in (None, "a"))  # it reads each token
 
 
 def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:

@@ -1,4 +1,4 @@
-"""Named keys: API keys that may do some things only, and that the root key makes and takes away (contract Q1 to Q4).
+"""Named keys: API keys with scopes, which the root key creates and revokes (contract Q1 to Q4).
 
 A key is `tr_prod_sk_` and 24 characters of base62, of which the last six are a checksum of the others. If a key has this form,
 Trigger.dev's SDK asks the server for public access tokens, and otherwise signs them with the key itself (its pattern is
@@ -10,12 +10,10 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from waitpoints.access.caller import NAMED_KEY, Action, Caller
-from waitpoints.errors import Forbidden
 
 MOST = 500  # keys of a stack: they are in one item
 MAX_NAME = 64  # characters
@@ -57,23 +55,10 @@ class NamedKey:
     def has_expired(self, now: int) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
-
-class NamedCaller(Caller):
-    """Whoever holds a named key, or a public access token that one has made."""
-
-    def __init__(self, key: NamedKey) -> None:
-        self.name = key.name
-        self.digits = key.digest[:SHOWN_DIGITS]
-        self.key = key
-        self._tags: Mapping[str, str | None] = {scope.action: scope.tag for scope in key.scopes}
-
-    def require(self, action: Action) -> str | None:
-        if action not in self._tags:
-            raise Forbidden(f"This key lacks the scope {action}")
-        return self._tags[action]
-
-    def may(self, action: Action, tags: Collection[str]) -> bool:
-        return action in self._tags and (self._tags[action] is None or self._tags[action] in tags)
+    @property
+    def caller(self) -> Caller:
+        """Who holds the key, or a public access token that it has made."""
+        return Caller(self.name, self.digest[:SHOWN_DIGITS], {scope.action: scope.tag for scope in self.scopes})
 
 
 def is_name(text: str) -> bool:

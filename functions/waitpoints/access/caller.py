@@ -1,9 +1,10 @@
-"""Who sends a request: the holder of the root key, unless `api_keys` says otherwise."""
+"""Who sends a request: the holder of the root key or of a named key."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
-from waitpoints.errors import NameOutsideTag, OutsideTag
+from waitpoints.errors import Forbidden, NameOutsideTag, OutsideTag
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`api_keys`)
 
@@ -11,32 +12,41 @@ type Action = Literal["create", "complete", "read", "notify", "endpoints"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request. This one holds the root key; `api_keys.NamedCaller` is another.
+    """The defaults are the holder of the root key.
 
-    `digits` names the key in public access tokens.
+    `digits` names a key in public access tokens. `scopes` has the actions of a named key, each with the tag that limits it, or
+    None for any token.
     """
 
     name: str | None = None
     digits: str | None = None
+    scopes: Mapping[Action, str | None] | None = None
 
-    def require(self, action: Action) -> str | None:  # noqa: ARG002 - of a caller without limits
-        """Return the tag that limits this caller in what it may do, None if no tag does. Raises Forbidden without the scope."""
-        return None
+    def require(self, action: Action) -> None:
+        """Raises Forbidden without the scope."""
+        if self.scopes is not None and action not in self.scopes:
+            raise Forbidden(f"This key lacks the scope {action}")
 
-    def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
+    def only_tag(self, action: Action) -> str | None:
+        """Return the tag that limits this caller in what it may do, None if no tag does."""
+        return None if self.scopes is None else self.scopes.get(action)
+
+    def may(self, action: Action, tags: Collection[str]) -> bool:
         """Whether the caller may do this to a token with these tags."""
-        return True
+        return self.scopes is None or (action in self.scopes and self.scopes[action] in (None, *tags))
 
     def check(self, action: Action, tags: Collection[str]) -> None:
         """Raises Forbidden unless the caller may do this to a token with these tags."""
-        tag = self.require(action)
+        self.require(action)
+        tag = self.only_tag(action)
         if tag is not None and tag not in tags:
             raise OutsideTag(action, tag)
 
     def check_names(self, action: Action, field: str, *names: str) -> None:
         """Raises NameOutsideTag unless the caller may write these names in a field: tags, or the key of a token."""
-        tag = self.require(action)
+        tag = self.only_tag(action)
         if tag is not None and not all(name == tag or name.startswith(f"{tag}:") for name in names):
             raise NameOutsideTag(action, tag, field)
 

@@ -72,11 +72,15 @@ class Credentials:
     def _named_caller(self, credential: str) -> Caller | None:
         from waitpoints.access import api_keys  # noqa: PLC0415 - only for named keys
 
-        key = self._api_key_cache().find(api_keys.digest(credential)) if api_keys.has_form(credential) else None
+        return self._find(api_keys.digest(credential)) if api_keys.has_form(credential) else None
+
+    def _find(self, digest: str) -> Caller | None:
+        """Return who holds the named key whose digest begins with these digits."""
+        key = self._api_key_cache().find(digest)
         if key is None:
             return None
-        telemetry.note(key=key.name)
-        return api_keys.NamedCaller(key)
+        telemetry.note(apiKey=key.name)
+        return key.caller
 
     def find_maker(self, subject: str) -> Caller:
         """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
@@ -85,13 +89,10 @@ class Credentials:
             raise Unauthenticated("Invalid Public Access Token")
         if not named:
             return ROOT
-        from waitpoints.access.api_keys import NamedCaller  # noqa: PLC0415 - only for named keys
-
-        key = self._api_key_cache().find(digits)
-        if key is None:
+        maker = self._find(digits)
+        if maker is None:
             raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
-        telemetry.note(key=key.name)
-        return NamedCaller(key)
+        return maker
 
     def sign_public_access_token(
         self, scopes: list[str], lifetime: int = TOKEN_LIFETIME, caller: Caller = ROOT, *, own: bool = False

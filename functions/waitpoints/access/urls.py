@@ -48,9 +48,13 @@ class Urls:
             token_id = ids.parse(written_id)
         except TokenNotFound:
             raise WrongCallbackHash from None
+        presented = hash_in_url.lower()
         approver = _named_in(query) if "approver=" in query else None
-        signed = [_token(token_id)] if approver is None else [_token(token_id), _approver(token_id, approver)]
-        return token_id, (None, approver)[self._check(hash_in_url.lower(), *signed)]
+        if approver is not None and self._is_hash(presented, _approver(token_id, approver)):
+            return token_id, approver
+        if self._is_hash(presented, _token(token_id)):
+            return token_id, None
+        raise WrongCallbackHash
 
     def endpoint_url(self, name: str, secret_id: str, api_url: str) -> str:
         """Return the endpoint's URL, under the same base as `url`."""
@@ -63,9 +67,8 @@ class Urls:
         may have been deleted since, or have another secret id.
         """
         part = _ENDPOINT_PART.fullmatch(last_part.lower())
-        if part is None:
+        if part is None or not self._is_hash(part["hash"], _endpoint(name, part["secret_id"])):
             raise WrongCallbackHash
-        self._check(part["hash"], _endpoint(name, part["secret_id"]))
         return part["secret_id"]
 
     def _base(self, api_url: str) -> str:
@@ -74,14 +77,10 @@ class Urls:
     def _current(self, signed: str) -> str:
         return _hash(self._signing_key.read_current(), signed)
 
-    def _check(self, presented: str, *signed: str) -> int:
-        """Return which of these texts has the hash, by the current or the previous signing key. Raises WrongCallbackHash."""
+    def _is_hash(self, presented: str, signed: str) -> bool:
+        """Whether the current or the previous signing key gives this hash."""
         sent = presented.encode("utf-8", "surrogatepass")
-        for key in self._signing_key.read_accepted():
-            for number, text in enumerate(signed):
-                if hmac.compare_digest(_hash(key, text).encode(), sent):
-                    return number
-        raise WrongCallbackHash
+        return any(hmac.compare_digest(_hash(key, signed).encode(), sent) for key in self._signing_key.read_accepted())
 
 
 def _token(token_id: str) -> str:

@@ -1,6 +1,6 @@
 """Create a token from a request, which comes over HTTP or from a state machine."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,64 +16,67 @@ from waitpoints.wiring import services
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
 
 
-def create(
-    wanted: CreateWaitpointTokenRequest,
-    request_key: str | None,
-    api_url: str,
-    parent: str | None = None,
-    metadata: str | None = None,
-    caller: Caller = ROOT,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a create request has besides its fields.
+
+    The callback URL starts with `api_url` unless the stack has a public base URL. `request_key` is the same for every retry of
+    one call. `traceparent` is the header, which counts if there is no valid field of this name. `metadata` is the field's text.
+    """
+
+    api_url: str
+    caller: Caller = ROOT
+    request_key: str | None = None
+    traceparent: str | None = None
+    metadata: str | None = None
+
+
+def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     """Create the requested token and return the response's fields.
 
-    `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
-    public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. `metadata` is the text of
-    this field as it was sent, if that is known. The token gets the tag that limits the `caller`, and other names only within
-    it. Raises Forbidden, InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's fields raise.
+    The token gets the tag that limits the caller, and other names only within it. Raises Forbidden, InvalidTimeout,
+    InvalidPage, InvalidNotify, and what else the request's fields raise.
     """
-    now, within = services.now(), caller.require("create")
-    _check_names(wanted, caller)
-    tags = wanted.tags if within is None else _with_tag(wanted.tags, within)
-    if wanted.notify is not None:
-        caller.check("notify", tags)
+    now, caller = services.now(), sent.caller
+    tags = _tags(wanted, caller)
     rules.check_together(wanted)
     document = _document(wanted)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
         timeout_at=timeout_at,
         tags=tags,
-        key=_idempotency_key(wanted, request_key and _of_caller(request_key, caller), now),
+        key=_idempotency_key(wanted, sent, now),
         waiter=_waiter(wanted, now),
         verify=rules.check_verify(wanted.verify),
         complete_when=rules.check_complete_when(wanted.complete_when),
         document=document,
-        metadata=None if wanted.metadata is None else _metadata(wanted.metadata, metadata),
-        traceparent=_traceparent(wanted.traceparent, parent) if wanted.traceparent or parent else None,
+        metadata=_metadata(wanted, sent),
+        traceparent=_traceparent(wanted.traceparent, sent.traceparent),
         first_ask=rules.check_plan(wanted.page, now, timeout_at),
         created_by=caller.name,
     )
     created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None)
-    url = services.urls.url(created.token_id, api_url)
+    url = services.urls.url(created.token_id, sent.api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
-    return answer | _links(created, document, api_url) if document else answer
+    return answer | _links(created, document, sent.api_url) if document else answer
 
 
-def _check_names(wanted: CreateWaitpointTokenRequest, caller: Caller) -> None:
-    """Raises NameOutsideTag for a name that the caller's key may not write."""
+def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...]:
+    """Return the token's tags, with that of the caller's key. Raises Forbidden for what the key may not do, or TooManyTags."""
     caller.check_names("create", "tags", *wanted.tags)
     if wanted.idempotency_key is not None:
         caller.check_names("create", "idempotencyKey", wanted.idempotency_key)
-
-
-def _with_tag(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
-    """Add the tag of the caller's key, unless it is there. Raises TooManyTags."""
-    if tag in tags:
-        return tags
-    if len(tags) >= MAX_TAGS:
-        raise TooManyTags(
-            f"Waitpoints can only have {MAX_TAGS} tags, and your API key adds one: {tag}. Set at most {MAX_TAGS - 1}"
-        )
-    return (*tags, tag)
+    tags: tuple[str, ...] = wanted.tags
+    tag = caller.only_tag("create")
+    if tag is not None and tag not in tags:
+        if len(tags) >= MAX_TAGS:
+            raise TooManyTags(
+                f"Waitpoints can only have {MAX_TAGS} tags, and your API key adds one: {tag}. Set at most {MAX_TAGS - 1}"
+            )
+        tags = (*tags, tag)
+    if wanted.notify is not None:
+        caller.check("notify", tags)
+    return tags
 
 
 def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:
@@ -101,10 +104,12 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
     return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}
 
 
-def _metadata(value: dict[str, Any], sent: str | None) -> str:
+def _metadata(wanted: CreateWaitpointTokenRequest, sent: Sent) -> str | None:
+    if wanted.metadata is None:
+        return None
     from waitpoints.api import metadata  # noqa: PLC0415 - only for tokens with `metadata`
 
-    return metadata.check(value, sent)
+    return metadata.check(wanted.metadata, sent.metadata)
 
 
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
@@ -115,18 +120,21 @@ def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
 
 
 def _traceparent(*sent: str | None) -> str | None:
+    if not any(sent):
+        return None
     from waitpoints.traceparent import first_valid  # noqa: PLC0415 - only for callers that trace
 
     return first_valid(*sent)
 
 
-def _of_caller(request_key: str, caller: Caller) -> str:
-    """Return a request's key as one of the caller's own: no request finds the token of another API key by it."""
-    return request_key if caller.digits is None else f"{caller.digits}/{request_key}"
+def _idempotency_key(wanted: CreateWaitpointTokenRequest, sent: Sent, now: int) -> IdempotencyKey | None:
+    """Return the token's key: the caller's, else the one that the SDK sends with each retry of a call.
 
-
-def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
-    """Return the token's key: the caller's, else the one that the SDK sends with each retry of a call."""
+    The latter is one of the API key's own: no request finds by it what another API key has created.
+    """
+    request_key = sent.request_key
+    if request_key and sent.caller.digits is not None:
+        request_key = f"{sent.caller.digits}/{request_key}"
     expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
     if wanted.idempotency_key is not None:
         return IdempotencyKey(wanted.idempotency_key, expires_at, request_key)

@@ -210,7 +210,7 @@ def _with_caller(request: Request, scope: Action | None) -> Request:
         return request
     caller = services.credentials.caller(request.authorization)
     caller.require(scope)
-    return request if caller is ROOT else replace(request, caller=caller)
+    return replace(request, caller=caller)
 
 
 def _preflight(request: Request) -> Response:

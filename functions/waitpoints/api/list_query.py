@@ -61,8 +61,8 @@ BESIDE_UNDELIVERED = (
 )
 
 
-def parse(raw_query: str, now: int, *, within: str | None = None, ignore_unknown: bool = False) -> ListQuery:
-    """Parse a query string of a caller who may see the tokens with the tag `within`, or any.
+def parse(raw_query: str, now: int, only_tag: str | None = None, *, ignore_unknown: bool = False) -> ListQuery:
+    """Parse a query string of a caller who may see the tokens with the tag `only_tag`, or any.
 
     Raises InvalidRequest that names the parameter and what it accepts.
     """
@@ -78,7 +78,7 @@ def parse(raw_query: str, now: int, *, within: str | None = None, ignore_unknown
             completed_to=_instant(parameters, "filter[completedAt][to]"),
             output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
             undelivered=_undelivered(parameters),
-            within=within,
+            only_tag=only_tag,
         ),
         size=_page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),

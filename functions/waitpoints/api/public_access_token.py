@@ -1,11 +1,12 @@
 """Check public access tokens, which only the complete route accepts: HS256 JWTs that are signed with the API key."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
 
+from waitpoints.access.caller import Caller
 from waitpoints.access.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
@@ -13,15 +14,10 @@ from waitpoints.ids import PREFIX
 
 @dataclass(frozen=True, slots=True)
 class Completer:
-    """Who may complete a token: the holder of an API key or of a public access token.
+    """Who may complete a token: the holder of an API key, or of a public access token that the `caller`'s key has made."""
 
-    `key` is the name of the named key, or of the one that has made the public access token. None: the root key. `within` is the
-    tag that the token must have. None: any token.
-    """
-
+    caller: Caller
     by_api_key: bool
-    key: str | None = None
-    within: str | None = None
 
 
 def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> Completer:
@@ -32,13 +28,16 @@ def check_may_complete(credentials: Credentials, authorization: str | None, toke
     credential = bearer(authorization)
     if not _is_public_access_token(credential):
         caller = credentials.caller(authorization)
-        return Completer(by_api_key=True, key=caller.name, within=caller.require("complete"))
+        caller.require("complete")
+        return Completer(caller, by_api_key=True)
     claims = _verify(credential, credentials)
     maker = credentials.find_maker(claims["sub"])
     if not any(_allows(scope, token_id) for scope in _scopes(claims)):
         raise Forbidden("Unauthorized")
-    within = None if claims.get(OWN) is True else maker.require("complete")
-    return Completer(by_api_key=False, key=maker.name, within=within)
+    if claims.get(OWN) is True:
+        return Completer(replace(maker, scopes=None), by_api_key=False)
+    maker.require("complete")
+    return Completer(maker, by_api_key=False)
 
 
 def _verify(token: str, credentials: Credentials) -> dict[str, Any]:

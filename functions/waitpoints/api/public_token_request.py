@@ -44,7 +44,7 @@ def check_within(caller: Caller, scopes: list[str]) -> None:
     The tag that limits a key is checked when a token is completed. A scope that completes nothing needs nothing: it opens no
     route, and the SDK's users ask for it.
     """
-    tag = caller.require("complete")
+    tag = caller.only_tag("complete")
     for scope in scopes:
         completes, only = what_it_completes(scope)
         if completes and only is None and tag is not None:

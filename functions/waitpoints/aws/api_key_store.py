@@ -1,8 +1,8 @@
 """Named keys in the table.
 
-    id         item       content
-    keys       named      all keys: a map from name to digest, scopes and times. One read returns them
-    keys used  <digest>   when a key was last used. Written without a condition, at most once an hour by each environment
+    id             item       content
+    api keys       named      all keys: a map from name to digest, scopes and times. One read returns them
+    api keys used  <digest>   when a key was last used: each environment writes it without a condition, at most once an hour
 
 An item has at most 400 KB: a key takes at most about 600 bytes. None of these items has a status, a timeout or a token, so the
 stream's filters and the doctor pass over them.
@@ -26,8 +26,8 @@ from waitpoints.json_text import present
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-KEYS, KEYS_ITEM = "keys", primary_key("keys", "named")
-USED = "keys used"
+KEYS, KEYS_ITEM = "keys", primary_key("api keys", "named")
+USED = "api keys used"
 USED_KEPT = 400 * 86_400  # seconds, after the last use
 USED_KEPT_EXPIRED = 30 * 86_400  # seconds, after the key expires
 TOO_LARGE = "Item size"  # "… to update has exceeded the maximum allowed size": of an item over 400 KB
@@ -60,7 +60,7 @@ class ApiKeyStore:
             self._table.update(primary_key(USED, key.digest), {"usedAt": now, "expiresAt": kept_until})
         except AWS_FAILURES as error:
             telemetry.logger.warning(
-                "Use of a key not noted", key=key.name, error=type(error).__name__, awsCode=error_code(error)
+                "Use of an API key not noted", apiKey=key.name, error=type(error).__name__, awsCode=error_code(error)
             )
 
     def add(self, key: NamedKey, now: int) -> None:

@@ -221,7 +221,7 @@ class Store:
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
-            return [partial(self._read_unresumed, wanted.within)]
+            return [partial(self._read_unresumed, wanted.only_tag)]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -407,7 +407,7 @@ def _may_be_completed(unchecked: Unchecked) -> str:
 def _filter(wanted: "Filter", now: int) -> tuple[str, dict[str, Any]]:
     """Return a filter's expression and its values. A due token counts as timed out even before that is stored."""
     parts: list[str] = []
-    values: dict[str, Any] = {"now": now, "within": wanted.within} | {status.lower(): status for status in StoredStatus}
+    values: dict[str, Any] = {"now": now, "within": wanted.only_tag} | {status.lower(): status for status in StoredStatus}
     if wanted.statuses:
         parts.append(" OR ".join(_has_status(status) for status in sorted(wanted.statuses)))
     if wanted.output_is_error is not None:
@@ -420,7 +420,7 @@ def _filter(wanted: "Filter", now: int) -> tuple[str, dict[str, Any]]:
         tags = {f"tag{number}": tag for number, tag in enumerate(sorted(wanted.tags))}
         parts.append(" OR ".join(f"contains(tags, :{name})" for name in tags))
         values |= tags
-    if wanted.within is not None:
+    if wanted.only_tag is not None:
         parts.append(HAS_TAG)
     return " AND ".join(f"({part})" for part in parts), values
 

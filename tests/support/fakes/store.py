@@ -303,7 +303,7 @@ def _passes(wanted: Filter, token: Token, now: int) -> bool:
     return (
         (not wanted.undelivered or (token.outcome is not None and bool(token.unresumed())))
         and (not wanted.statuses or status in wanted.statuses)
-        and (wanted.within is None or wanted.within in token.tags)
+        and (wanted.only_tag is None or wanted.only_tag in token.tags)
         and (not wanted.tags or not wanted.tags.isdisjoint(token.tags))
         and (wanted.idempotency_key is None or wanted.idempotency_key == token.idempotency_key)
         and (wanted.completed_from is None or (outcome is not None and outcome.at >= wanted.completed_from))

@@ -447,7 +447,7 @@ class TestWhoItWas:
         complete(api, made, {"data": 1}, holder("complete:team-a", name="other"))
         complete(api, made, {"data": 1}, holder("complete", name="finisher"))
         complete(api, made, {"data": 1}, None)
-        assert [line.get("key") for line in lines] == ["maker", "other", "finisher", None]
+        assert [line.get("apiKey") for line in lines] == ["maker", "other", "finisher", None]
         assert [line.get("refused") for line in lines] == [None, "OutsideTag", None, None]
 
     def test_is_said_of_no_request_with_the_root_key(self, api: Api, world: InMemory) -> None:
