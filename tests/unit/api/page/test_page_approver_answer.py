@@ -127,75 +127,6 @@ class TestADecision:
         assert "query" not in retrieved["completedBy"]  # of the link, which names the approver
         assert retrieved["answers"] == given["answers"]
 
-    def test_needs_one_person_by_default(self, api: Api, token: dict[str, Any]) -> None:
-        assert choose(api, token, "bo@example.com", "reject").status == 200
-        assert output(api, token)["approver"] == "bo@example.com"
-
-    def test_counts_one_answer_a_person_and_the_first_stands(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "approve")
-        for action in ("approve", "approve", "reject"):
-            assert choose(api, token, "ann", action).status == 200
-        retrieved = api.retrieve(token["id"])
-        assert (answers(api, token), retrieved["status"]) == ([("ann", "approve")], "WAITING")
-        assert retrieved["otherDeliveries"]["count"] == 1  # the same answer again is not another one
-
-    def test_is_not_changed_by_an_answer_after_it(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "reject")
-        choose(api, token, "ann", "reject")
-        assert "otherDeliveries" not in api.retrieve(token["id"])
-        assert choose(api, token, "cy", "approve").status == 200
-        retrieved = api.retrieve(token["id"])
-        assert (answers(api, token), retrieved["otherDeliveries"]["count"]) == ([("ann", "reject")], 1)
-
-    def test_is_taken_by_the_api_key_and_keeps_the_answers(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "approve")
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {"data": {"action": "reject"}}).status == 200
-        retrieved = api.retrieve(token["id"])
-        assert (retrieved["completedBy"]["source"], retrieved["completedBy"]["override"]) == ("complete", True)
-        assert answers(api, token) == [("ann", "approve")]
-
-    def test_that_timed_out_says_what_came(self, api: Api, world: InMemory) -> None:
-        waiter, bare = world.new_waiter(), world.new_waiter(unwrap=True)
-        token = api.create(page=PAGE, timeout="1h", taskToken=waiter.handle)
-        world.tokens.wait(token["id"], bare)
-        choose(api, token, "ann", "approve", note="fine")
-        world.clock.advance(3_600_000)
-        world.timers.fire(token["id"])
-        told = world.step_functions.result(waiter.handle)
-        assert isinstance(told, Success)
-        [given] = json.loads(told.json)["answers"]
-        assert (given["approver"], given["fields"]) == ("ann", {"note": "fine"})
-        assert world.step_functions.result(bare.handle) != told
-
-
-class TestOtherDoors:
-    def test_the_plain_url_shows_what_is_asked_and_takes_no_answer(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "approve")
-        page = page_of(api.get(token["url"], BROWSER))
-        assert {PAGE["title"], "You need a link of your own"} <= set(page.texts)
-        assert has_nothing_to_press(page)
-        assert "Ann" not in page.text
-        assert api.post(token["url"], '{"action": "reject"}', JSON).status == 403
-        refused = press(api, token["url"], "reject")
-        assert (refused.status, page_of(refused).text) == (403, page.text)
-        assert press(api, f"{token['url']}?approver=ann", "reject").status == 403
-        assert (answers(api, token), api.retrieve(token["id"])["status"]) == ([("ann", "approve")], "WAITING")
-
-    def test_the_plain_url_says_after_the_end_what_any_page_says(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "reject")
-        page = page_of(api.get(token["url"], BROWSER))
-        assert "Reject it was chosen." in page.text
-        assert not {"Ann", "Decided by", "another way"} & {it for it in ("Ann", "Decided by", "another way") if it in page.text}
-        late = press(api, token["url"], "approve")
-        assert (late.status, late.headers["location"]) == (303, token["url"].rpartition("/")[2])
-
-    def test_a_kept_completion_is_not_adopted_but_counted(self, api: Api) -> None:
-        for key, completion in (("a", {"data": {"action": "reject"}}), ("b", {"error": {"message": "no"}})):
-            assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": key, **completion}).status == 200
-            token = api.create(page=PAGE, idempotencyKey=key)
-            retrieved = api.retrieve(token["id"])
-            assert (retrieved["status"], retrieved["otherDeliveries"]["count"]) == ("WAITING", 1)
-
 
 class TestAPerson:
     def test_is_greeted_by_name_and_told_what_stands(self, api: Api, token: dict[str, Any]) -> None:
@@ -279,16 +210,6 @@ class TestAPerson:
         assert "Decided by cy." in page.text
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
 
-    def test_after_the_timeout_sees_the_answers_that_came(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
-        choose(api, token, "ann", "approve")
-        world.clock.advance(86_400_000)
-        late = page_of(press(api, link(token, "cy"), "approve"))
-        assert "Your answer came too late and does not count." in late.texts
-        for page in (late, opened(api, token, "cy"), opened(api, token, "ann")):
-            assert has_nothing_to_press(page)
-            assert "The time to answer is over. No further answer is needed." in page.texts
-            assert [text for text in page.texts if text in ("Ann Lee", "Approve it", "cy")] == ["Ann Lee", "Approve it"]
-
     @pytest.mark.parametrize(
         ("body", "said"),
         [
@@ -315,12 +236,6 @@ class TestAPerson:
             assert "You are not asked at the moment" in page.texts
             assert PAGE["title"] not in page.text
             assert "Ann Lee" not in page.text
-
-    def test_whose_answer_is_too_long_is_told_so_and_can_shorten_it(self, api: Api, token: dict[str, Any]) -> None:
-        assert press(api, link(token, "ann"), "approve", "x" * 3_100).status == 413
-        assert choose(api, token, "ann", "approve", note="x" * 3_100).status == 413
-        assert answers(api, token) == []
-        assert press(api, link(token, "ann"), "approve", "x" * 3_000).status == 200
 
     def test_whose_answers_do_not_fit_sees_them_again_and_is_still_greeted(self, api: Api) -> None:
         fields = {"required": ["note"], "properties": {"note": {"type": "string", "title": "Note"}}}
@@ -355,11 +270,6 @@ class TestWhoeverElse:
         assert api.request(method, link(token, "ann"), None, {}).status in (200, 405)
         assert answers(api, token) == []
         assert "otherDeliveries" not in api.retrieve(token["id"])
-
-    def test_is_told_to_keep_the_page_to_itself(self, api: Api, token: dict[str, Any]) -> None:
-        for answer in (api.get(link(token, "ann"), BROWSER), press(api, link(token, "ann"), "approve")):
-            kept = [answer.headers[name] for name in ("x-robots-tag", "cache-control", "referrer-policy", "x-frame-options")]
-            assert kept == ["noindex, nofollow", "no-store", "no-referrer", "DENY"]
 
     def test_that_makes_a_handshake_is_answered(self, api: Api, token: dict[str, Any]) -> None:
         shaken = api.get(f"{link(token, 'ann')}&hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=x", {})

@@ -26,7 +26,6 @@ from tests.support.approval_page import (
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
-from waitpoints.errors import TryAgain
 from waitpoints.waiter_result import Success
 
 
@@ -121,22 +120,6 @@ class TestAPerson:
         assert output(api, token) == {"action": "approve", "fields": GIVEN}
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
 
-    def test_who_presses_twice_is_shown_what_they_chose(self, api: Api, token: dict[str, Any]) -> None:
-        """The browser shows the answer to the second press only."""
-        submit(api, token)
-        assert submit(api, token).status == 303
-        page = opened(api, token)
-        assert "Decided" in page.texts
-        assert "Approve it was chosen. No further answer is needed." in page.text
-
-    def test_who_comes_after_the_timeout_is_sent_to_the_page_that_says_so(
-        self, api: Api, token: dict[str, Any], world: InMemory
-    ) -> None:
-        world.clock.advance(86_400_000)
-        assert submit(api, token).status == 303
-        assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
-        assert "The time to answer is over" in opened(api, token).text
-
     def test_who_chooses_at_the_same_time_as_others_wins_or_is_sent_to_what_was_decided(self, api: Api) -> None:
         for _ in range(5):
             token = api.create(page=APPROVAL)
@@ -147,16 +130,6 @@ class TestAPerson:
             winner = chosen[statuses.index(200)]
             assert output(api, token)["action"] == winner
             assert f"{winner.capitalize()} it was chosen" in opened(api, token).text
-
-    def test_whose_choice_could_not_be_saved_is_asked_to_try_again(
-        self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: InMemory
-    ) -> None:
-        with monkeypatch.context() as failing:
-            failing.setattr(world.tokens, "complete", throttled)
-            answer = submit(api, token)
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        assert "Please try again" in page_of(answer).text
-        assert submit(api, token).status == 200
 
     def test_writes_nothing_of_it_into_the_log(self, api: Api, token: dict[str, Any], log: io.StringIO) -> None:
         submit(api, token, {"field.amount": "secret-amount", "field.note": "secret-note"})
@@ -251,10 +224,6 @@ class TestOtherWaysToComplete:
         assert output(api, token) == {"action": "approve", "fields": {"amount": 7, "urgent": False}}
         assert "Approve it was chosen" in opened(api, token).text
 
-    def test_with_an_error(self, api: Api, token: dict[str, Any]) -> None:
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "Withdrawn"}}).status == 200
-        assert api.retrieve(token["id"])["outputIsError"] is True
-
     def test_by_its_key(self, api: Api) -> None:
         token = api.create(page=APPROVAL, idempotencyKey="deploy-4.2")
         by_key = "/api/v1/waitpoints/complete"
@@ -319,7 +288,3 @@ def test_no_body_is_answered_otherwise_and_only_a_choice_that_fits_settles(
         assert isinstance(chosen["fields"]["amount"], int)
     else:
         assert answer.status == 422 or (answer.status == 200 and confirm and headers is FORM)
-
-
-def throttled(*_: Any, **__: Any) -> Any:
-    raise TryAgain("AWS throttled")
