@@ -1,12 +1,12 @@
 """POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: complete a token by its callback URL.
 
-Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
+Providers may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
 The hash in the URL is the credential.
 """
 
-from waitpoints.api.deliveries import reception
+from waitpoints.api.deliveries import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.api.senders import maybe_handshake
+from waitpoints.api.providers import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
@@ -27,4 +27,4 @@ def handler(request: Request) -> Response:
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
-    return reception.receive(request, token_id, approver, body)
+    return callback.receive(request, token_id, approver, body)

@@ -1,12 +1,12 @@
 """POST /api/v1/endpoints/{name}/{hash}: complete the tokens whose keys a provider's deliveries name.
 
-Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle a token.
+Providers may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle a token.
 The hash in the URL is the credential.
 """
 
-from waitpoints.api.endpoints import reception as endpoint_reception
+from waitpoints.api.endpoints import endpoint_delivery
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.api.senders import maybe_handshake
+from waitpoints.api.providers import maybe_handshake
 from waitpoints.endpoint import Endpoint
 from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
 from waitpoints.wiring import services
@@ -22,7 +22,7 @@ def handler(request: Request) -> Response:
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
-    return endpoint_reception.receive(request, endpoint, body)
+    return endpoint_delivery.receive(request, endpoint, body)
 
 
 def find_endpoint(request: Request) -> Endpoint:

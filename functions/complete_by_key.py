@@ -1,10 +1,10 @@
 """POST /api/v1/waitpoints/complete: complete the token of a key, or keep the completion for it."""
 
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import reception
+from waitpoints.api.deliveries import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.api.representation import key_completed
-from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
 
@@ -16,4 +16,4 @@ def handler(request: Request) -> Response:
     members = request.read_members(PAYLOAD_LIMIT)
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
     request.caller.check_names("complete", "idempotencyKey", key.text)
-    return Response(key_completed(reception.complete_by_key(key, result, origin(request, Source.COMPLETE))))
+    return Response(key_completed(callback.complete_by_key(key, result, read_completed_by(request, Source.COMPLETE))))

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from waitpoints import ids
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import reception
+from waitpoints.api.deliveries import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.api.public_access_token import check_may_complete
 from waitpoints.api.representation import completed
-from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
 
@@ -25,7 +25,7 @@ def handler(request: Request) -> Response:
     completer = check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    requester = replace(origin(request, Source.COMPLETE), key=completer.caller.name)
+    by = replace(read_completed_by(request, Source.COMPLETE), key=completer.caller.name)
     tag = completer.caller.only_tag("complete")
-    settled = reception.complete(token_id, result, requester, by_api_key=completer.by_api_key, within=tag)
+    settled = callback.complete(token_id, result, by, by_api_key=completer.by_api_key, within=tag)
     return Response(completed(settled))

@@ -7,11 +7,11 @@ from typing import Any
 
 from waitpoints import ids, json_text
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import reception
+from waitpoints.api.deliveries import callback
 from waitpoints.api.representation import completed, key_completed
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task
-from waitpoints.token import Origin, Source
+from waitpoints.token import CompletedBy, Source
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.tokens, s.step_functions_client))
@@ -28,10 +28,10 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint, unless there is an "idempotencyKey"')
     token_id = ids.parse(written_id)
     members = {name: json_text.dumps(value) for name, value in payload.items() if name != "waitpointId"}
-    return completed(reception.complete(token_id, complete_request.parse(members), Origin(source=Source.COMPLETE)))
+    return completed(callback.complete(token_id, complete_request.parse(members), CompletedBy(source=Source.COMPLETE)))
 
 
 def _complete_by_key(payload: dict[str, Any]) -> dict[str, Any]:
     members = {name: json_text.dumps(value) for name, value in payload.items()}
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
-    return key_completed(reception.complete_by_key(key, result, Origin(source=Source.COMPLETE)))
+    return key_completed(callback.complete_by_key(key, result, CompletedBy(source=Source.COMPLETE)))

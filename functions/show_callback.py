@@ -1,12 +1,12 @@
 """GET /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: show a person what the URL is for. It never settles a token.
 
-Senders that test a URL by GET are answered here too. A request that does not accept HTML is 405.
+Providers that test a URL by GET are answered here too. A request that does not accept HTML is 405.
 The hash in the URL is the credential.
 """
 
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.page import page_answer
-from waitpoints.api.senders import maybe_handshake
+from waitpoints.api.providers import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 

@@ -111,7 +111,7 @@ export const verification = (its = {}) =>
     input("Signature scheme", "scheme", {
       placeholder: "github",
       value: its.scheme,
-      hint: "Of the sender. A wrong one is answered with the list.",
+      hint: "Of the provider. A wrong one is answered with the list.",
     }),
     input("Name of its secret", "secret", {
       placeholder: "github",

@@ -32,7 +32,7 @@ const KINDS = {
   noKey: ["bad", "Had no key"],
   noOutput: ["bad", "Had no output"],
   refused: ["bad", "Refused: not verified"],
-  handshake: ["plain", "A sender's test, only answered"],
+  handshake: ["plain", "A provider's test, only answered"],
 };
 // "notMatching" as "not matching"
 const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -302,7 +302,7 @@ const settings = (it = {}) => {
     "how",
     [
       ["", "Choose…"],
-      ["signed", "Check the sender's signature"],
+      ["signed", "Check the provider's signature"],
       ["none", "Do not check: the URL alone may complete tokens"],
     ],
     {

@@ -12,7 +12,7 @@ from waitpoints import telemetry
 from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resuming import Resuming
-from waitpoints.token import Answer, Completed, Origin, Output, Token
+from waitpoints.token import Answer, Completed, CompletedBy, Output, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Decisions:
         self._resuming = resuming
         self._clock = clock
 
-    def answer(self, token: Token, choice: Choice, origin: Origin, make_output: MakeOutput) -> Recorded | TooLate:
+    def answer(self, token: Token, choice: Choice, by: CompletedBy, make_output: MakeOutput) -> Recorded | TooLate:
         """Record what a person chose on the page of `token`, which was just read. Settles it if that decides.
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
@@ -67,14 +67,14 @@ class Decisions:
             answer = Answer(choice.approver, choice.action, choice.fields, now)
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs
-            sender = replace(origin, approver=choice.approver)
-            outcome = Completed(now, Output(make_output(answers)), sender) if decides else None
+            by_them = replace(by, approver=choice.approver)
+            outcome = Completed(now, Output(make_output(answers)), by_them) if decides else None
             is_recorded, token = self._store.answer(token, answer, outcome)
             if is_recorded:
                 telemetry.note(tokenId=token.id, answers=len(answers), won=decides)
                 telemetry.count("AnswersRecorded")
                 if outcome:
-                    telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
+                    telemetry.count(f"TokensSettledBy{by.source.capitalize()}")
                     self._resuming.resume_fast(token)
                 return Recorded(token, answer, is_this=True)
         raise AssertionError("the last attempt raises")

@@ -72,7 +72,7 @@ class DeliveryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDelivery:
-    """The last delivery of one kind. Texts are cut as in an Origin when it is counted."""
+    """The last delivery of one kind. Texts are cut as in an CompletedBy when it is counted."""
 
     at: int
     ip: str | None = None

@@ -10,7 +10,7 @@ from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, attempts
 from waitpoints.ids import new_id
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.token import IdempotencyKey, KeyHolder, Origin, Outcome, Token, TokenError, Unchecked
+from waitpoints.token import CompletedBy, IdempotencyKey, KeyHolder, Outcome, Token, TokenError, Unchecked
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 
 
@@ -60,7 +60,7 @@ class Keys:
         self,
         key: IdempotencyKey,
         result: Result,
-        origin: Origin,
+        by: CompletedBy,
         checked: str | None = None,
     ) -> KeyCompletion:
         """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
@@ -74,12 +74,12 @@ class Keys:
         new = new_id(now)
         for _ in attempts("Other requests with this key came at the same moment. Send the same request again"):
             if holder:
-                completion = self._complete_holder(holder, result, origin, checked, now)
+                completion = self._complete_holder(holder, result, by, checked, now)
                 if completion is not None:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
-            kept = self._make_kept(new, key, result, origin, now)
+            kept = self._make_kept(new, key, result, by, now)
             holder = self._store.keep(kept, key, now, replaced=holder)
             if holder is None:
                 telemetry.note(tokenId=kept.id, kept=True)
@@ -88,13 +88,13 @@ class Keys:
         raise AssertionError("the last attempt raises")
 
     def _complete_holder(
-        self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, now: int
+        self, holder: KeyHolder, result: Result, by: CompletedBy, checked: str | None, now: int
     ) -> Completion | None:
         """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
         is_checked = isinstance(result, TokenError) or checked == holder.token_id
         unchecked = Unchecked.NONE if is_checked else Unchecked.DOCUMENT
         try:
-            completion = self._tokens.complete(holder.token_id, result, origin, unchecked)
+            completion = self._tokens.complete(holder.token_id, result, by, unchecked)
         except TokenNotFound:
             return None
         return None if isinstance(completion, Ended) and self._is_free(holder, completion.outcome, now) else completion
@@ -103,13 +103,13 @@ class Keys:
         """Whether a key no longer names its holder, which has this outcome, so that a new token may take its place."""
         return outcome is not None and (holder.is_expired(now) or self._tokens.outcome_is_past_retention(outcome, now))
 
-    def _make_kept(self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, now: int) -> Token:
+    def _make_kept(self, token_id: str, key: IdempotencyKey, result: Result, by: CompletedBy, now: int) -> Token:
         assert key.expires_at is not None, "a kept completion ends with its key"
         return Token(
             id=token_id,
             created_at=now,
             idempotency_key=key.text,
             idempotency_key_expires_at=key.expires_at,
-            outcome=self._tokens.make_outcome(token_id, result, origin, now),
+            outcome=self._tokens.make_outcome(token_id, result, by, now),
             kept_until=key.expires_at,
         )

@@ -12,12 +12,12 @@ from waitpoints.token import (
     Answer,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
-    Origin,
     Outcome,
     Reply,
     ReplyKind,
@@ -120,7 +120,7 @@ class TokenStore(Protocol):
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """The JSON text of a token's payloadSchema, page or metadata."""
 
-    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+    def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
         """Count a delivery that did not settle its token."""
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:

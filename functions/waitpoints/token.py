@@ -16,7 +16,7 @@ MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
-ORIGIN_TEXT = 256  # characters
+COMPLETER_TEXT = 256  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,8 +54,8 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
+class CompletedBy:
+    """Where a delivery or a completion came from, as far as known. Texts are cut to COMPLETER_TEXT characters.
 
     `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
     page names no approvers. `key` is the name of the named key that completed it.
@@ -96,8 +96,8 @@ class Origin:
 
 
 def cut(text: str | None) -> str | None:
-    """Cut a text to ORIGIN_TEXT characters. None if it is empty. A lone surrogate, which DynamoDB can't store, becomes "?"."""
-    return text[:ORIGIN_TEXT].encode("utf-8", "replace").decode() if text else None
+    """Cut a text to COMPLETER_TEXT characters. None if it is empty. A lone surrogate becomes "?"."""
+    return text[:COMPLETER_TEXT].encode("utf-8", "replace").decode() if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Completed:
 
     at: int
     output: Output = Output()
-    origin: Origin | None = None
+    completed_by: CompletedBy | None = None
     status: ClassVar = Status.COMPLETED
 
 
@@ -129,7 +129,7 @@ class Failed:
 
     at: int
     error: TokenError
-    origin: Origin | None = None
+    completed_by: CompletedBy | None = None
     status: ClassVar = Status.COMPLETED
 
 

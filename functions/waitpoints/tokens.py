@@ -16,13 +16,13 @@ from waitpoints.token import (
     PAGES,
     Attachment,
     Completed,
+    CompletedBy,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
     KeyKind,
     NewToken,
-    Origin,
     Outcome,
     Rules,
     Source,
@@ -107,7 +107,7 @@ class Tokens:
             telemetry.count("TokensCreated")
             telemetry.count("CreatedDueSoon", token.is_due_soon())
             if refused:
-                self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
+                self.count_delivery(token.id, None, refused.completed_by or CompletedBy(source=Source.COMPLETE))
             return Created(token.id, is_cached=False, is_new=True)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
@@ -139,7 +139,7 @@ class Tokens:
         self,
         token_id: str,
         result: Result,
-        origin: Origin,
+        by: CompletedBy,
         unchecked: Unchecked = Unchecked.NONE,
         within: str | None = None,
     ) -> Completion:
@@ -152,13 +152,13 @@ class Tokens:
         token, in whatever state, lacks the tag `within`: that changes nothing.
         """
         for _ in attempts(_MOVED):
-            completion = self._complete(token_id, result, origin, unchecked, within)
+            completion = self._complete(token_id, result, by, unchecked, within)
             if completion is not None:
                 return completion
         raise AssertionError("the last attempt raises")
 
     def _complete(
-        self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked, within: str | None
+        self, token_id: str, result: Result, by: CompletedBy, unchecked: Unchecked, within: str | None
     ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
@@ -166,14 +166,14 @@ class Tokens:
             _check_within(seen, within)
             if seen.outcome_at(now) is not None or (seen.rules and seen.rules.prevent(unchecked)):
                 return self._explain(seen, now)
-        outcome = self.make_outcome(token_id, result, origin, now)
+        outcome = self.make_outcome(token_id, result, by, now)
         won, token = self._store.complete(token_id, outcome, unchecked, within)
         self._known.note(token, now)
         if not won:
             _check_within(token, within)
             return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
-        telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
+        telemetry.count(f"TokensSettledBy{by.source.capitalize()}")
         self._resuming.resume_fast(token)
         return Settled()
 
@@ -190,20 +190,20 @@ class Tokens:
         self._known.note(token, now)
         return token
 
-    def make_outcome(self, token_id: str, result: Result, origin: Origin, now: int) -> Completed | Failed:
+    def make_outcome(self, token_id: str, result: Result, by: CompletedBy, now: int) -> Completed | Failed:
         """Return how a completion ends a token. Stores an output that is too large for the token's item."""
         if isinstance(result, TokenError):
-            return Failed(now, result, origin)
-        return Completed(now, self._outputs.store(token_id, result), origin)
+            return Failed(now, result, by)
+        return Completed(now, self._outputs.store(token_id, result), by)
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's document, or None."""
         return self._store.read_document(token_id, kind)
 
-    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
+    def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy) -> None:
         """Count a delivery that did not settle its token. Failures are only logged: they must not fail the delivery."""
         try:
-            self._store.count_delivery(token_id, outcome, origin, self._clock())
+            self._store.count_delivery(token_id, outcome, by, self._clock())
         except Exception as error:
             telemetry.logger.warning("Delivery not counted", tokenId=token_id, error=type(error).__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints.json_text import object_of, present
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError, Waiter, iso
+from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -88,14 +88,14 @@ def completed_by(token: Token) -> dict[str, Any]:
     outcome = _outcome(token)
     match outcome:
         case TimedOut(at):
-            origin = Origin(source=Source.TIMEOUT)
+            by = CompletedBy(source=Source.TIMEOUT)
         case Completed(at, _, found) | Failed(at, _, found):
-            origin = found or Origin(source=Source.COMPLETE)
+            by = found or CompletedBy(source=Source.COMPLETE)
         case _:
             assert_never(outcome)
     by_approvers = token.rules is not None and token.rules.has_approvers
-    override = True if by_approvers and origin.source is Source.COMPLETE else None
-    return {"source": origin.source, "at": iso(at), **origin.members(), **present({"override": override})}
+    override = True if by_approvers and by.source is Source.COMPLETE else None
+    return {"source": by.source, "at": iso(at), **by.members(), **present({"override": override})}
 
 
 def _outcome(token: Token) -> Outcome:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from waitpoints.tokens import Tokens
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
-# Answer before a webhook sender times out, or fail so that it retries. In Lambda, boto3 does not check parameters again that
+# Answer before a webhook provider times out, or fail so that it retries. In Lambda, boto3 does not check parameters again that
 # tests have checked: that takes a sixth of a call's processor time.
 _CONFIG = Config(
     parameter_validation="AWS_LAMBDA_FUNCTION_NAME" not in os.environ,

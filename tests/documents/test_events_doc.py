@@ -14,14 +14,14 @@ from tests.support.readme import EVENTS_SNIPPETS as EVENTS
 from tools.stack import ROOT
 from waitpoints.event import SOURCE
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
 SHOWN = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])  # type: ignore[index]
 PATTERNS: dict[str, str] = dict(re.findall(r"^\| ([^|]+) \| `(\{.*\})` \|$", PAGE, re.MULTILINE))
 QUEUE = (ROOT / "examples" / "events_to_queue" / "template.yaml").read_text()
 CREATED, SETTLED = 1_795_529_546_123, 1_795_529_551_007
-COMPLETED = Completed(SETTLED, Output('{"approved":true}'), Origin(source=Source.CALLBACK, ip="192.0.2.1"))
+COMPLETED = Completed(SETTLED, Output('{"approved":true}'), CompletedBy(source=Source.CALLBACK, ip="192.0.2.1"))
 
 
 def event(outcome: Outcome, **more: Any) -> dict[str, Any]:

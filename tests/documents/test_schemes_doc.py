@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import verification
-from waitpoints.api.senders.schemes import SCHEMES, Header
-from waitpoints.api.senders.signatures import Delivery, check
+from waitpoints.api.providers.schemes import SCHEMES, Header
+from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
 
 PAGE = (ROOT / "docs/webhooks.md").read_text()

@@ -46,7 +46,7 @@ def page_api(api: Api, world: InMemory) -> Api:
 
 
 def deliver(api: Api, token: Mapping[str, Any], create: Mapping[str, Any], body: bytes, headers: Mapping[str, str]) -> int:
-    """Post a body as the sender that the token expects. Returns the status."""
+    """Post a body as the provider that the token expects. Returns the status."""
     verify, signature = create.get("verify"), {}
     if verify and verify["scheme"] == "token":
         signature = {verify["header"]: webhook_signer.secret_of("token")}
@@ -143,9 +143,9 @@ def test_the_list_of_expressions_is_read() -> None:
     assert len(EXPRESSIONS) == _SECTION.count("\n- ") >= 5
 
 
-def signed(sender: str, example: str) -> dict[str, Any]:
-    """A create with an expression of the page, for a sender that signs."""
-    return {"verify": {"scheme": sender, "secret": sender.upper()}, "completeWhen": EXPRESSIONS[example]}
+def signed(provider: str, example: str) -> dict[str, Any]:
+    """A create with an expression of the page, for a provider that signs."""
+    return {"verify": {"scheme": provider, "secret": provider.upper()}, "completeWhen": EXPRESSIONS[example]}
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.senders import github_examples
-from tests.senders.github_examples import Example
-from tests.senders.official import Delivery, signed
+from tests.providers import github_examples
+from tests.providers.github_examples import Example
+from tests.providers.official import Delivery, signed
 from tests.support import figures
 from tests.support.e2e.api import PATIENCE, Api
 from tests.support.e2e.key_runs import Runs
@@ -82,7 +82,7 @@ class Plan:
 
 
 class Endpoint:
-    """An endpoint of this test alone, and its sender."""
+    """An endpoint of this test alone, and its provider."""
 
     def __init__(self, api: Api, secrets: Secrets, examples: tuple[Example, ...]) -> None:
         self._api = api

@@ -178,7 +178,7 @@ def resume(stack: Stack, token: dict[str, Any]) -> Any:
 
 def test_the_functions_write_their_canonical_lines_into_the_stacks_log_group(stack: Stack, api: Api) -> None:
     token = api.create()
-    api.callback(token, {"secret": "of the sender"})
+    api.callback(token, {"secret": "of the provider"})
     logs, group = stack.client("logs"), physical_name(stack, "LogGroup")
     until = time.monotonic() + PATIENCE
     while not (
@@ -189,7 +189,7 @@ def test_the_functions_write_their_canonical_lines_into_the_stacks_log_group(sta
     lines = [json.loads(line) for line in found if line.startswith("{")]
     assert "request" in {line["message"] for line in lines}
     assert {line["service"] for line in lines} == {stack.stack_name}
-    assert "of the sender" not in "".join(found)
+    assert "of the provider" not in "".join(found)
 
 
 def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second: dict[str, str]) -> None:

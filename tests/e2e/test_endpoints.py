@@ -54,7 +54,7 @@ def listed(api: Api) -> list[Any]:
 
 
 def test_its_secret_is_read_and_must_have_the_schemes_form(api: Api, secrets: Secrets, url: str) -> None:
-    name = secrets.make("e2e-endpoint", "the-secret-of-the-sender")
+    name = secrets.make("e2e-endpoint", "the-secret-of-the-provider")
     assert put(api, url, {**SETTINGS, "verify": {"scheme": "github", "secret": name}})["verify"]["secret"] == name
     missing = api.request("PUT", url, {**SETTINGS, "verify": {"scheme": "github", "secret": "never-made"}})
     assert (missing.status, "no secret" in missing.body["error"]) == (422, True)
@@ -63,7 +63,7 @@ def test_its_secret_is_read_and_must_have_the_schemes_form(api: Api, secrets: Se
 def test_one_that_took_everything_takes_nothing_unsigned_from_the_moment_it_is_signed_or_deleted(
     api: Api, secrets: Secrets, url: str
 ) -> None:
-    signed = {**SETTINGS, "verify": {"scheme": "github", "secret": secrets.make("e2e-endpoint", "the-secret-of-the-sender")}}
+    signed = {**SETTINGS, "verify": {"scheme": "github", "secret": secrets.make("e2e-endpoint", "the-secret-of-the-provider")}}
 
     def deliver() -> int:
         return api.deliver(made["url"], b'{"id": 1}', {"content-type": "application/json"}).status

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.senders import github_examples
-from tests.senders.github_examples import Example
+from tests.providers import github_examples
+from tests.providers.github_examples import Example
 from tests.support.e2e.api import Api
 
 AT_ONCE = 8

@@ -1,4 +1,4 @@
-"""What senders ask of a callback URL before they use it, over HTTP: each gets its answer, and the token keeps waiting."""
+"""What providers ask of a callback URL before they use it, over HTTP: each gets its answer, and the token keeps waiting."""
 
 import hashlib
 import hmac
@@ -119,8 +119,8 @@ HANDSHAKES = {
 }
 
 
-def ask(api: Api, url: str, sender: str) -> RawAnswer:
-    method, query, headers, body, *_ = HANDSHAKES[sender]
+def ask(api: Api, url: str, provider: str) -> RawAnswer:
+    method, query, headers, body, *_ = HANDSHAKES[provider]
     return api.deliver(url + query, body, headers, method=method)
 
 
@@ -128,13 +128,13 @@ def with_another_hash(url: str) -> str:
     return url[:-1] + ("0" if url[-1] != "0" else "1")
 
 
-@pytest.mark.parametrize("sender", HANDSHAKES)
-def test_a_handshake_is_answered_as_its_sender_wants_and_settles_nothing(api: Api, sender: str) -> None:
-    *_, content_type, own_headers, body = HANDSHAKES[sender]
+@pytest.mark.parametrize("provider", HANDSHAKES)
+def test_a_handshake_is_answered_as_its_provider_wants_and_settles_nothing(api: Api, provider: str) -> None:
+    *_, content_type, own_headers, body = HANDSHAKES[provider]
     token = api.create()
     before = api.retrieve(token)
 
-    answer = ask(api, token["url"], sender)
+    answer = ask(api, token["url"], provider)
 
     assert answer.status == 200
     assert answer.headers["content-type"] == content_type
@@ -151,17 +151,17 @@ def assert_guarded(answer: RawAnswer) -> None:
     assert not {"location", "set-cookie"} & answer.headers.keys()
 
 
-@pytest.mark.parametrize("sender", HANDSHAKES)
-def test_a_handshake_with_a_wrong_hash_is_refused_like_any_other_request(api: Api, sender: str) -> None:
+@pytest.mark.parametrize("provider", HANDSHAKES)
+def test_a_handshake_with_a_wrong_hash_is_refused_like_any_other_request(api: Api, provider: str) -> None:
     token = api.create()
     wrong = with_another_hash(token["url"])
     plain = api.deliver(wrong, b'{"any": "delivery"}')
 
-    answer = ask(api, wrong, sender)
+    answer = ask(api, wrong, provider)
 
     assert answer.status == plain.status == 401
     assert answer.headers["content-type"] == plain.headers["content-type"]
-    assert answer.body == (b"" if HANDSHAKES[sender][0] == "HEAD" else plain.body)
+    assert answer.body == (b"" if HANDSHAKES[provider][0] == "HEAD" else plain.body)
     assert not {"webhook-allowed-origin", "x-hook-secret", "smartsheet-hook-response"} & answer.headers.keys()
 
 

@@ -33,7 +33,7 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
 
     resuming = ("AcceptCallback", "ResumeWaiters", "Doctor")
     with denied(api.stack, "states:SendTask", *resuming), denied(api.stack, "lambda:SendDurable", *resuming):
-        assert api.callback(token, {"paid": True}).status == 200  # settled: the sender has done its part
+        assert api.callback(token, {"paid": True}).status == 200  # settled: the provider has done its part
         until = time.monotonic() + PATIENCE
         while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
             assert time.monotonic() < until, "no dead letter"

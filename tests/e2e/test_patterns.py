@@ -25,8 +25,8 @@ TIMED_OUT = ("FAILED", "WaitpointTimeoutError")
 
 @pytest.fixture(scope="module")
 def patterns(api: Api, secrets: Secrets) -> Patterns:
-    for sender in ("github", "replicate", "stripe"):
-        secrets.make(sender.upper(), webhook_signer.secret_of(sender))
+    for provider in ("github", "replicate", "stripe"):
+        secrets.make(provider.upper(), webhook_signer.secret_of(provider))
     return Patterns(api)
 
 

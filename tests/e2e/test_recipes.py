@@ -1,6 +1,6 @@
 """The recipes of docs/webhooks.md, as they stand there: each resumes the run that waits for the key that the page names.
 
-The deliveries have the senders' shapes, and signatures that their official libraries make or accept.
+The deliveries have the providers' shapes, and signatures that their official libraries make or accept.
 """
 
 import json
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.senders.official import Delivery, signed
+from tests.providers.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_doc
 from tests.support.e2e.api import Api
 from tests.support.e2e.command_line import CommandLine
@@ -44,7 +44,7 @@ class Recipe:
         return found
 
     @property
-    def sender(self) -> str:
+    def provider(self) -> str:
         return str(self.settings["verify"]["scheme"])
 
 
@@ -256,8 +256,8 @@ class Signed:
     headers: dict[str, str]
 
 
-class Sender:
-    """The sender of a recipe, which posts to the endpoint's URL what its official library signed."""
+class Provider:
+    """The provider of a recipe, which posts to the endpoint's URL what its official library signed."""
 
     def __init__(self, api: Api, path: str, url: str, secret: str) -> None:
         self._api = api
@@ -280,26 +280,26 @@ class Sender:
         return str(answer.body["outcome"])
 
 
-@pytest.fixture(scope="module", params=RECIPES, ids=lambda recipe: recipe.sender)
+@pytest.fixture(scope="module", params=RECIPES, ids=lambda recipe: recipe.provider)
 def recipe(request: pytest.FixtureRequest) -> Recipe:
     found: Recipe = request.param
     return found
 
 
 @pytest.fixture(scope="module")
-def sender(api: Api, secrets: Secrets, recipe: Recipe) -> Iterator[Sender]:
-    """The sender of a recipe whose JSON was put as it stands on the page."""
-    secret = webhook_signer.secret_of(recipe.sender)
+def provider(api: Api, secrets: Secrets, recipe: Recipe) -> Iterator[Provider]:
+    """The provider of a recipe whose JSON was put as it stands on the page."""
+    secret = webhook_signer.secret_of(recipe.provider)
     secrets.make(recipe.settings["verify"]["secret"], secret)
-    url = f"{ENDPOINTS}/{recipe.sender}"
+    url = f"{ENDPOINTS}/{recipe.provider}"
     answer = api.request("PUT", url, recipe.settings)
     assert answer.status == 200, answer
-    yield Sender(api, url, answer.body["url"], secret)
+    yield Provider(api, url, answer.body["url"], secret)
     assert api.request("DELETE", url).status == 200
 
 
 def counted(api: Api, recipe: Recipe) -> dict[str, int]:
-    deliveries = api.request("GET", f"{ENDPOINTS}/{recipe.sender}").body["deliveries"]
+    deliveries = api.request("GET", f"{ENDPOINTS}/{recipe.provider}").body["deliveries"]
     return {kind: found["count"] for kind, found in deliveries.items()}
 
 
@@ -307,41 +307,41 @@ def test_every_recipe_of_the_page_is_run() -> None:
     assert [recipe.heading for recipe in RECIPES] == list(webhooks_doc.ENDPOINTS)
 
 
-def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, recipe: Recipe, sender: Sender) -> None:
+def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, recipe: Recipe, provider: Provider) -> None:
     value, stranger = recipe.new_value(), recipe.new_value()
-    key = f"{recipe.sender}:{value}"
+    key = f"{recipe.provider}:{value}"
     execution = runs.start(key)
     token = runs.wait_until_registered(key)
     before = counted(api, recipe)
 
-    event, other, strangers = sender.sign(recipe.event(value), recipe.other(value), recipe.event(stranger))
+    event, other, strangers = provider.sign(recipe.event(value), recipe.other(value), recipe.event(stranger))
 
-    forged = sender.send(replace(event, body=event.body.replace("e", "f", 1)))
-    assert forged == 401, api.request("GET", f"{ENDPOINTS}/{recipe.sender}").body
-    assert sender.send(other) == 200
-    assert sender.send(strangers) == 200
+    forged = provider.send(replace(event, body=event.body.replace("e", "f", 1)))
+    assert forged == 401, api.request("GET", f"{ENDPOINTS}/{recipe.provider}").body
+    assert provider.send(other) == 200
+    assert provider.send(strangers) == 200
 
-    assert [sender.trial(delivery) for delivery in (other, strangers, event)] == ["notMatching", "repeated", "completed"]
+    assert [provider.trial(delivery) for delivery in (other, strangers, event)] == ["notMatching", "repeated", "completed"]
     waiting = api.retrieve(token)
     assert waiting["status"] == "WAITING"
     assert "completedBy" not in waiting
-    assert sender.send(event) == 200
+    assert provider.send(event) == 200
     assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": recipe.output(value)})
-    assert sender.send(event) == 200
+    assert provider.send(event) == 200
     after = counted(api, recipe)
     new = {kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)}
     assert new == {"refused": 1, "notMatching": 1, "kept": 1, "completed": 1, "repeated": 1}
 
 
-def test_a_run_goes_on_at_once_with_the_event_that_came_first(api: Api, runs: Runs, recipe: Recipe, sender: Sender) -> None:
+def test_a_run_goes_on_at_once_with_the_event_that_came_first(api: Api, runs: Runs, recipe: Recipe, provider: Provider) -> None:
     value = recipe.new_value()
 
-    [event] = sender.sign(recipe.event(value))
+    [event] = provider.sign(recipe.event(value))
 
-    assert sender.send(event) == 200
+    assert provider.send(event) == 200
 
     for _ in range(2):  # the second run gets what the first one got
-        execution = runs.start(f"{recipe.sender}:{value}")
+        execution = runs.start(f"{recipe.provider}:{value}")
         assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": recipe.output(value)})
 
 

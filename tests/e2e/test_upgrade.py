@@ -65,7 +65,7 @@ with Waitpoints(*sys.argv[1:]) as waitpoints:
 """
 MANY = 20
 CLIENT = ROOT / "clients" / "python"
-ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the sender repeats a request that is answered 429 or 503
+ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the provider repeats a request that is answered 429 or 503
 
 
 class Deployment:

@@ -130,7 +130,7 @@ for creates in ("create_token", "create_token_in_state"):
         create_by(world, creates)
 
     @of(creates)
-    def ask_for_a_token_whose_sender_signs(world: World, creates: str = creates) -> None:
+    def ask_for_a_token_whose_provider_signs(world: World, creates: str = creates) -> None:
         create_by(world, creates, verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
 
     @of(creates)

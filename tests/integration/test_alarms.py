@@ -146,7 +146,7 @@ def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do(number: in
 @pytest.mark.parametrize(
     ("minutes", "apart", "expected"),
     [
-        (8, 1, None),  # a burst, and what its senders repeat at once
+        (8, 1, None),  # a burst, and what its providers repeat at once
         (60, 0.1, 10 * MINUTE),
         (60, 58, 10 * MINUTE),
         (12 * 60, 20 * MINUTE, None),  # a minute now and then

@@ -126,7 +126,7 @@ def uses_the_table(operation: Operation) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", [_throttled, _unreachable])
 @pytest.mark.parametrize("operation", [it for it in OPERATIONS if uses_the_table(it)], ids=named)
-def test_a_table_failure_asks_the_sender_to_retry_and_reveals_nothing(
+def test_a_table_failure_asks_the_provider_to_retry_and_reveals_nothing(
     api: Api, clock: FakeClock, failure: Any, operation: Operation
 ) -> None:
     token = api.create()

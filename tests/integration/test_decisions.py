@@ -20,7 +20,7 @@ from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
 from waitpoints.api.page.page_request import parse
 from waitpoints.decisions import Choice, Recorded, TooLate
-from waitpoints.token import MAX_WAITERS, Completed, Document, DocumentKind, NewToken, Origin, Rules, Source, Token, Waiter
+from waitpoints.token import MAX_WAITERS, Completed, CompletedBy, Document, DocumentKind, NewToken, Rules, Source, Token, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -59,7 +59,7 @@ class TestTwentyPeopleAtTheSameMoment:
         def answer(number: int) -> Recorded | TooLate:
             choice = Choice(f"person {number}", ("yes", "no")[number % 2], "{}", needs)
             start.wait()
-            return services.decisions.answer(read, choice, Origin(source=Source.CALLBACK), decided_text)
+            return services.decisions.answer(read, choice, CompletedBy(source=Source.CALLBACK), decided_text)
 
         results = list(pool.map(answer, range(PEOPLE)))
         token = services.store.get(token_id)

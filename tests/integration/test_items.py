@@ -20,10 +20,10 @@ from waitpoints.token import (
     NEAR,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
-    Origin,
     Output,
     Rules,
     Source,
@@ -47,7 +47,7 @@ def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
 
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
 TYPED = Rules(has_schema=True)
-SENDER = Origin(
+COMPLETED_BY = CompletedBy(
     source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
 )
 FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
@@ -75,7 +75,7 @@ class TestItems:
         token = self.make(written)
         waiting = {"id", "item", "status", "createdAt", "waiters", "waiterCount", "listShard"}
         assert self.item(stack, token.id).keys() == waiting
-        written.complete(token.id, Completed(START, OUTPUT, Origin(source=Source.CALLBACK)), Unchecked.ANY)
+        written.complete(token.id, Completed(START, OUTPUT, CompletedBy(source=Source.CALLBACK)), Unchecked.ANY)
         settled = self.item(stack, token.id)
         assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
         assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
@@ -167,23 +167,23 @@ class TestItems:
 
     def test_of_other_deliveries_expire_only_once_the_token_has_ended(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)
-        written.count_delivery(token.id, None, SENDER, START + 5)
-        written.count_delivery(token.id, None, SENDER, START + 6)
+        written.count_delivery(token.id, None, COMPLETED_BY, START + 5)
+        written.count_delivery(token.id, None, COMPLETED_BY, START + 6)
         assert "expiresAt" not in self.item(stack, token.id, "others")
         assert self.attachments(written) == [Attachment(token.id, "others", token.id, START + 5)]
-        written.count_delivery(token.id, Completed(START + 7000), SENDER, START + 9000)
+        written.count_delivery(token.id, Completed(START + 7000), COMPLETED_BY, START + 9000)
         assert int(self.item(stack, token.id, "others")["expiresAt"]["N"]) == (START + 9000) // 1000 + RETENTION
         assert self.attachments(written) == []
 
     def test_of_other_deliveries_drop_what_the_last_one_did_not_say(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)
-        written.count_delivery(token.id, None, SENDER, START)
-        written.count_delivery(token.id, None, Origin(source=Source.CALLBACK), START)
+        written.count_delivery(token.id, None, COMPLETED_BY, START)
+        written.count_delivery(token.id, None, CompletedBy(source=Source.CALLBACK), START)
         assert self.item(stack, token.id, "others").keys() == {"id", "item", "count", "lastAt", "tokenId", "createdAt"}
 
     def test_of_an_attachment_are_released_only_by_its_own_token(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written, rules=TYPED)
-        written.count_delivery(token.id, None, SENDER, START)
+        written.count_delivery(token.id, None, COMPLETED_BY, START)
         found = self.attachments(written)
         assert {one.item for one in found} == {"schema", "others"}
         for one in found:
@@ -196,7 +196,7 @@ class TestItems:
     def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)
         before = self.item(stack, token.id)
-        written.count_delivery(token.id, None, SENDER, START)
+        written.count_delivery(token.id, None, COMPLETED_BY, START)
         assert self.item(stack, token.id) == before
 
     def attachments(self, store: Store) -> list[Attachment]:

@@ -27,13 +27,13 @@ from waitpoints.token import (
     Answer,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
     KeyKind,
-    Origin,
     OtherDeliveries,
     Output,
     Reply,
@@ -239,7 +239,7 @@ RULES = {
     "all": ALL_RULES,
 }
 WITH_DOCUMENT = {name for name, rules in RULES.items() if rules.has_schema or rules.has_page}
-SENDER = Origin(
+COMPLETED_BY = CompletedBy(
     source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
 )
 FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
@@ -270,7 +270,7 @@ class TestRules:
     ) -> None:
         one = waiter()
         token = create(rules=RULES[name], waiters={one.key: one}, timeout_at=TIMEOUT)
-        won, seen = store.complete(token.id, Completed(START, OUTPUT, SENDER), unchecked)
+        won, seen = store.complete(token.id, Completed(START, OUTPUT, COMPLETED_BY), unchecked)
         assert won is (name not in refused)
         assert seen == store.get(token.id)
         if not won:
@@ -288,7 +288,7 @@ class TestRules:
         self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked
     ) -> None:
         token = create(rules=ALL_RULES)
-        _, settled = store.complete(token.id, Completed(START, OUTPUT, SENDER), Unchecked.NONE)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT, COMPLETED_BY), Unchecked.NONE)
         assert store.complete(token.id, Completed(START + 1, Output("2")), unchecked) == (False, settled)
 
     def test_do_not_keep_a_token_from_timing_out(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -300,7 +300,7 @@ class TestRules:
             token = create(rules=ALL_RULES)
             answers = race(
                 [
-                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), SENDER), unchecked)
+                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), COMPLETED_BY), unchecked)
                     for n, unchecked in enumerate((Unchecked.NONE, Unchecked.NONE, Unchecked.ANY, Unchecked.DOCUMENT))
                 ]
             )
@@ -314,7 +314,7 @@ class TestRules:
             token = create(rules=ALL_RULES, timeout_at=TIMEOUT)
             (completed, _), (timed_out, _) = race(
                 [
-                    partial(store.complete, token.id, Completed(now, OUTPUT, SENDER), Unchecked.NONE),
+                    partial(store.complete, token.id, Completed(now, OUTPUT, COMPLETED_BY), Unchecked.NONE),
                     partial(store.time_out, token.id, now),
                 ]
             )
@@ -325,7 +325,7 @@ class TestAnswers:
     """Invariant 6: one answer is added to those that were read, or none is."""
 
     ANN, BO = Answer("ann", "yes", '{"n":1.50}', START + 1), Answer("bo", "yes", "{}", START + 2)
-    DECISION = Completed(START + 2, OUTPUT, Origin(source=Source.CALLBACK, approver="bo"))
+    DECISION = Completed(START + 2, OUTPUT, CompletedBy(source=Source.CALLBACK, approver="bo"))
 
     def token(self, store: AnyStore, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, rules=DECIDED, **fields)
@@ -361,7 +361,7 @@ class TestAnswers:
     @pytest.mark.parametrize("outcome", [None, DECISION])
     def test_are_refused_after_the_end(self, store: AnyStore, outcome: Completed | None) -> None:
         read = self.token(store)
-        _, settled = store.complete(read.id, Completed(START, OUTPUT, SENDER), Unchecked.NONE)
+        _, settled = store.complete(read.id, Completed(START, OUTPUT, COMPLETED_BY), Unchecked.NONE)
         assert store.answer(read, self.BO, outcome) == (False, settled)
 
     @pytest.mark.parametrize("outcome", [None, DECISION])
@@ -396,30 +396,30 @@ class TestAnswers:
 
 class TestOutcome:
     @pytest.mark.parametrize(
-        "origin",
+        "completed_by",
         [
             None,
-            Origin(source=Source.COMPLETE),
-            SENDER,
+            CompletedBy(source=Source.COMPLETE),
+            COMPLETED_BY,
             *(
-                Origin(source=Source.CALLBACK, **{name: "x"})
+                CompletedBy(source=Source.CALLBACK, **{name: "x"})
                 for name in ("ip", "user_agent", "content_type", "query", "delivery_id")
             ),
-            Origin(source=Source.CALLBACK, content_type=USUAL_CONTENT_TYPE),
+            CompletedBy(source=Source.CALLBACK, content_type=USUAL_CONTENT_TYPE),
         ],
     )
     @pytest.mark.parametrize("outcome", [partial(Completed, START, OUTPUT), partial(Failed, START, FAILURE)])
     def test_keeps_who_settled_it(
-        self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], origin: Origin | None
+        self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], by: CompletedBy | None
     ) -> None:
         token = create()
-        won, settled = store.complete(token.id, outcome(origin), Unchecked.ANY)
+        won, settled = store.complete(token.id, outcome(by), Unchecked.ANY)
         assert won
-        assert settled.outcome == store.get(token.id).outcome == outcome(origin)
+        assert settled.outcome == store.get(token.id).outcome == outcome(by)
 
     def test_that_is_an_error_is_never_replaced(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(timeout_at=TIMEOUT)
-        _, failed = store.complete(token.id, Failed(START, FAILURE, SENDER), Unchecked.NONE)
+        _, failed = store.complete(token.id, Failed(START, FAILURE, COMPLETED_BY), Unchecked.NONE)
         assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE) == (False, failed)
         assert store.time_out(token.id, TIMEOUT) == (False, failed)
         kept, seen = store.add_waiter(token.id, waiter(), START)
@@ -523,17 +523,17 @@ class TestMetadata:
 class TestOtherDeliveries:
     def test_add_up_and_show_the_last(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(rules=FILTERED)
-        store.count_delivery(token.id, None, SENDER, START + 1)
+        store.count_delivery(token.id, None, COMPLETED_BY, START + 1)
         assert store.get(token.id).other_deliveries == OtherDeliveries(1, START + 1, "192.0.2.7", "delivery-1")
-        store.count_delivery(token.id, None, Origin(source=Source.CALLBACK, ip="192.0.2.8", delivery_id="2"), START + 2)
+        store.count_delivery(token.id, None, CompletedBy(source=Source.CALLBACK, ip="192.0.2.8", delivery_id="2"), START + 2)
         assert store.get(token.id).other_deliveries == OtherDeliveries(2, START + 2, "192.0.2.8", "2")
-        store.count_delivery(token.id, None, Origin(source=Source.CALLBACK), START + 3)
+        store.count_delivery(token.id, None, CompletedBy(source=Source.CALLBACK), START + 3)
         assert store.get(token.id).other_deliveries == OtherDeliveries(3, START + 3)
         assert replace(store.get(token.id), other_deliveries=None) == token
 
     def test_are_all_counted_that_come_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        race([partial(store.count_delivery, token.id, None, SENDER, START + n) for n in range(20)])
+        race([partial(store.count_delivery, token.id, None, COMPLETED_BY, START + n) for n in range(20)])
         others = store.get(token.id).other_deliveries
         assert others is not None
         assert others.count == 20
@@ -541,7 +541,7 @@ class TestOtherDeliveries:
     def test_stay_beside_replies_and_an_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
         one = waiter()
         token = create(waiters={one.key: one})
-        store.count_delivery(token.id, None, SENDER, START)
+        store.count_delivery(token.id, None, COMPLETED_BY, START)
         store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
         store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
         read = store.get(token.id)

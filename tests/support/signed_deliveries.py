@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support import webhook_signer as signer
-from waitpoints.api.senders.schemes import SCHEMES
-from waitpoints.api.senders.signatures import Delivery, check
+from waitpoints.api.providers.schemes import SCHEMES
+from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
 from waitpoints.token import Verification
 

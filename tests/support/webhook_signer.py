@@ -1,4 +1,4 @@
-"""Deliveries signed as each sender signs them, written out from the senders' documentation.
+"""Deliveries signed as each provider signs them, written out from the providers' documentation.
 
 It shares nothing with the verifier and does not read its table, so that a mistake in one does not hide in the other.
 """
@@ -73,7 +73,7 @@ def sign(scheme: str, body: bytes, url: str, now: float, secret: str | None = No
 
 
 def secret_of(scheme: str) -> str:
-    """The secret that this scheme's deliveries are signed with, in the form in which the sender shows it."""
+    """The secret that this scheme's deliveries are signed with, in the form in which the provider shows it."""
     return _signers[scheme][0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.store import MemoryStore
-from tests.support.settling import ORIGIN
+from tests.support.settling import COMPLETED_BY
 from waitpoints.answers import decided_text
 from waitpoints.decisions import Choice, Decisions, Recorded, TooLate
 from waitpoints.errors import TryAgain
@@ -58,7 +58,7 @@ class Decision:
 
     def answer(self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None) -> Recorded | TooLate:
         choice = Choice(person, action, fields, 2 if action == "yes" else 1)
-        return self.world.decisions.answer(read or self.token, choice, ORIGIN, decided_text)
+        return self.world.decisions.answer(read or self.token, choice, COMPLETED_BY, decided_text)
 
     def recorded(self) -> list[str]:
         return [answer.approver for answer in self.token.answers]
@@ -66,9 +66,9 @@ class Decision:
     def decided_by(self) -> list[str]:
         outcome = self.token.outcome
         assert isinstance(outcome, Completed)
-        assert outcome.origin is not None
+        assert outcome.completed_by is not None
         given = [answer["approver"] for answer in json.loads(outcome.output.json or "")["answers"]]
-        assert given[-1] == outcome.origin.approver
+        assert given[-1] == outcome.completed_by.approver
         return given
 
 
@@ -162,7 +162,7 @@ class TestAtTheSameMoment:
         assert (result.is_this, result.answer.action, decision.decided_by()) == (False, "no", ["ann"])
 
     def test_an_api_key_completes_it_and_the_answer_is_too_late(self, decision: Decision) -> None:
-        decision.store.before = lambda: decision.world.tokens.complete(decision.id, "1", ORIGIN)
+        decision.store.before = lambda: decision.world.tokens.complete(decision.id, "1", COMPLETED_BY)
         result = decision.answer("ann", "no")
         assert isinstance(result, TooLate)
         assert result.token.outcome == decision.token.outcome
@@ -185,11 +185,11 @@ class TestAtTheSameMoment:
             if others:
                 other = others.pop()
                 Decisions(store, None, decision.world.clock).answer(  # type: ignore[arg-type]
-                    decision.token, Choice(other, "yes", "{}", 20), ORIGIN, decided_text
+                    decision.token, Choice(other, "yes", "{}", 20), COMPLETED_BY, decided_text
                 )
                 store.before = overtake
 
         store.before = overtake
         choice = Choice("the last", "yes", "{}", 20)
-        assert isinstance(decision.world.decisions.answer(decision.token, choice, ORIGIN, decided_text), Recorded)
+        assert isinstance(decision.world.decisions.answer(decision.token, choice, COMPLETED_BY, decided_text), Recorded)
         assert len(decision.decided_by()) == len(decision.recorded()) == 20

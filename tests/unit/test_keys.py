@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.settling import ORIGIN
+from tests.support.settling import COMPLETED_BY
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import TokenNotFound
 from waitpoints.keys import Kept, KeyCompletion, NotAwaited
@@ -43,7 +43,7 @@ def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Wait
 def complete(
     world: InMemory, result: str | TokenError | None = OUTPUT, ttl: int = HOUR, checked: str | None = None
 ) -> KeyCompletion:
-    return world.keys.complete(IdempotencyKey("a", world.clock() + ttl), result, ORIGIN, checked)
+    return world.keys.complete(IdempotencyKey("a", world.clock() + ttl), result, COMPLETED_BY, checked)
 
 
 class TestACreateThatCameFirst:
@@ -191,7 +191,7 @@ class TestACompletionThatCameFirst:
     def test_ends_with_its_key(self, world: InMemory, removed_by_ttl: bool) -> None:
         kept = str(complete(world).token_id)
         world.clock.advance(HOUR - 1)
-        assert world.tokens.retrieve(kept).outcome == Completed(world.clock() - HOUR + 1, Output(OUTPUT), ORIGIN)
+        assert world.tokens.retrieve(kept).outcome == Completed(world.clock() - HOUR + 1, Output(OUTPUT), COMPLETED_BY)
         world.clock.advance(1)
         if removed_by_ttl:
             world.store.remove(kept)
@@ -273,7 +273,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
     with ThreadPoolExecutor(8) as pool:
         for number in range(200):
             key, waiter = str(number), world.new_waiter()
-            completion = partial(world.keys.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, ORIGIN)
+            completion = partial(world.keys.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, COMPLETED_BY)
             creates = [pool.submit(create, world, key, waiter=waiter), pool.submit(create, world, key)]
             completions = [pool.submit(completion), pool.submit(completion)]
             tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}

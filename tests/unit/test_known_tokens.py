@@ -11,14 +11,14 @@ from tests.support.callbacks import JSON, complete, signed
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
-from tests.support.settling import ORIGIN
+from tests.support.settling import COMPLETED_BY
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
 from waitpoints.token import Completed, Failed, NewToken, Output, Rules, TimedOut, Token, TokenError, Unchecked
 from waitpoints.tokens import Ended, RulesApply
 
 NOW = 1_700_000_000_000
-ENDED = Token(id="waitpoint_1", created_at=NOW, tags=("a",), outcome=Completed(NOW, Output('"x"'), ORIGIN))
+ENDED = Token(id="waitpoint_1", created_at=NOW, tags=("a",), outcome=Completed(NOW, Output('"x"'), COMPLETED_BY))
 FIELDS = {"type": "object", "properties": {"n": {"type": "number"}}}
 PAGE = {"title": "Go?", "actions": [{"id": "go", "label": "Go"}], "fields": FIELDS}
 FIT = b'{"done": 1}'
@@ -29,8 +29,8 @@ class TestWhatIsKept:
     @pytest.mark.parametrize(
         ("outcome", "kept"),
         [
-            (Completed(NOW, Output('"x"', "object"), ORIGIN), Completed(NOW)),
-            (Failed(NOW, TokenError("no"), ORIGIN), Failed(NOW, TokenError(""))),
+            (Completed(NOW, Output('"x"', "object"), COMPLETED_BY), Completed(NOW)),
+            (Failed(NOW, TokenError("no"), COMPLETED_BY), Failed(NOW, TokenError(""))),
             (TimedOut(NOW), TimedOut(NOW)),
         ],
     )
@@ -129,28 +129,28 @@ class TestATokenThatHasEnded:
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
         for _ in range(3):
-            world.tokens.complete(token, "1", ORIGIN, within="a")
+            world.tokens.complete(token, "1", COMPLETED_BY, within="a")
             with pytest.raises(OutsideTag):
-                world.tokens.complete(token, "1", ORIGIN, within="b")
+                world.tokens.complete(token, "1", COMPLETED_BY, within="b")
 
     def test_is_not_found_once_its_retention_has_removed_it(self, world: InMemory) -> None:
         token = world.new_token()
-        world.tokens.complete(token, "1", ORIGIN)
+        world.tokens.complete(token, "1", COMPLETED_BY)
         world.clock.advance(seconds=RETENTION - 60)
-        assert isinstance(world.tokens.complete(token, "1", ORIGIN), Ended)
+        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY), Ended)
         world.clock.advance(seconds=60)
         world.store.remove(token)
         with pytest.raises(TokenNotFound):
-            world.tokens.complete(token, "1", ORIGIN)
+            world.tokens.complete(token, "1", COMPLETED_BY)
 
     def test_that_an_operator_has_restored_to_before_its_end_ends_again(self, world: InMemory) -> None:
         token = world.new_token()
         before = world.store.get(token)
-        world.tokens.complete(token, "1", ORIGIN)
+        world.tokens.complete(token, "1", COMPLETED_BY)
         world.store.remove(token)
         world.store.create(before, None, world.clock())
         world.clock.advance(KNOWN_FOR)
-        world.tokens.complete(token, "2", ORIGIN)
+        world.tokens.complete(token, "2", COMPLETED_BY)
         outcome = world.store.get(token).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == "2"
@@ -170,9 +170,9 @@ class TestATokenWithRules:
 
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(complete_when="body.done"), world.clock()).token_id
-        assert isinstance(world.tokens.complete(token, "1", ORIGIN, Unchecked.ANY), RulesApply)
-        world.store.complete(token, Completed(world.clock(), Output("2"), ORIGIN), Unchecked.NONE)
-        assert isinstance(world.tokens.complete(token, "1", ORIGIN, Unchecked.ANY), Ended)
+        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, Unchecked.ANY), RulesApply)
+        world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), Unchecked.NONE)
+        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, Unchecked.ANY), Ended)
 
     def test_that_do_not_prevent_a_completion_is_written_at_once(self, api: Api, calls: list[str]) -> None:
         token = api.create(completeWhen="body.done")

@@ -11,7 +11,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.token import IdempotencyKey, Origin, Source
+from waitpoints.token import CompletedBy, IdempotencyKey, Source
 from waitpoints.tokens import Ended, Settled
 
 JSON = {"content-type": "application/json"}
@@ -96,12 +96,12 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
     world: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have read a token that waits. The one that comes second stores the same object again, or none that is read."""
-    origin = Origin(source=Source.COMPLETE)
+    by = CompletedBy(source=Source.COMPLETE)
     token_id, waiting = (new := world.new_token()), world.store.peek(new)
-    assert world.tokens.complete(token_id, LARGE, origin) == Settled()
+    assert world.tokens.complete(token_id, LARGE, by) == Settled()
     monkeypatch.setattr(world.store, "peek", lambda _: waiting)
     for _ in range(3):
-        assert isinstance(world.tokens.complete(token_id, LARGE, origin), Ended)
+        assert isinstance(world.tokens.complete(token_id, LARGE, by), Ended)
     assert len(world.bucket.objects) == 1
 
 
@@ -113,9 +113,9 @@ def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory
         refusals -= 1
         return keep(*arguments, **options) if refusals < 0 else gone
 
-    world.keys.complete(IdempotencyKey("a", world.clock() + 1), "1", Origin(source=Source.COMPLETE))
+    world.keys.complete(IdempotencyKey("a", world.clock() + 1), "1", CompletedBy(source=Source.COMPLETE))
     gone = world.store.find_key_holder(IdempotencyKey("a"))
     world.clock.advance(1)
     monkeypatch.setattr(world.store, "keep", refused)
-    world.keys.complete(IdempotencyKey("a", world.clock() + 1), LARGE, Origin(source=Source.COMPLETE))
+    world.keys.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
     assert len(world.bucket.objects) == 1

@@ -94,10 +94,10 @@ def test_never_names_who_is_told_or_what_a_channels_secret_holds(
     assert "secret" not in written
 
 
-def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
+def test_never_has_what_a_provider_sent_or_the_secret_that_signs_it(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    value = "secret-of-the-sender"
+    value = "secret-of-the-provider"
     world.webhook_secrets["stripe"] = FakeSecret(value)
     verify = {"scheme": "stripe", "secret": "stripe"}
     schema = {"type": "object", "properties": {"n": {"const": "secret-in-the-schema"}}}

@@ -9,9 +9,9 @@ import pytest
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import page_request
+from waitpoints.api.providers.verify_request import parse_verify
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.api.request_model import validate
-from waitpoints.api.senders.verify_request import parse_verify
 from waitpoints.errors import InvalidPage, InvalidRequest, InvalidVerification, WaitpointsError
 from waitpoints.unknown_names import refuse_unknown, unknown
 

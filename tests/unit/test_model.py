@@ -31,10 +31,10 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.template import Context, Template
-from tests.support.settling import ORIGIN, complete
+from tests.support.settling import COMPLETED_BY, complete
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import answer_members
-from waitpoints.api.deliveries import output_check, reception
+from waitpoints.api.deliveries import callback, output_check
 from waitpoints.api.page import page_request
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
@@ -427,9 +427,9 @@ class Life(RuleBasedStateMachine):
         asked = IdempotencyKey(key, self.now + lifetime)
         if issubclass(expected, WaitpointsError):
             with pytest.raises(expected):
-                reception.complete_by_key(asked, result, ORIGIN)
+                callback.complete_by_key(asked, result, COMPLETED_BY)
             return
-        completed = reception.complete_by_key(asked, result, ORIGIN)
+        completed = callback.complete_by_key(asked, result, COMPLETED_BY)
         assert type(completed.result) is expected
         if expected is Kept:
             self.keep(key, str(completed.token_id), lifetime, result)
@@ -544,10 +544,10 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(self.existing()))
         if self.models[token_id].is_outside(within):
             with pytest.raises(OutsideTag):
-                self.world.tokens.complete(token_id, NO, ORIGIN, within=within)
+                self.world.tokens.complete(token_id, NO, COMPLETED_BY, within=within)
             return
         self.models[token_id].complete(NO, self.now)
-        self.world.tokens.complete(token_id, NO, ORIGIN, within=within)
+        self.world.tokens.complete(token_id, NO, COMPLETED_BY, within=within)
 
     @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
     def time_passes(self, milliseconds: int) -> None:

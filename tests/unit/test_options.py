@@ -164,8 +164,8 @@ def is_as_it_ended(place: Place, case: Case) -> None:
         assert json.loads(outcome.output.json or "") == output(case)
         told(place, case, "output", output(case))
     source = {"accept_callback": "callback", "accept_delivery": "endpoint"}.get(case.function, "complete")
-    assert outcome.origin
-    assert outcome.origin.source == source
+    assert outcome.completed_by
+    assert outcome.completed_by.source == source
 
 
 def output(case: Case) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.support.in_process.fakes.waits import (
     UNREACHABLE,
     Fault,
 )
-from tests.support.settling import ORIGIN, complete
+from tests.support.settling import COMPLETED_BY, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
@@ -155,7 +155,7 @@ class TestWhenAwsFailsToResume:
     def test_the_token_is_completed_and_no_waiter_counts_as_resumed(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         read = world.tokens.retrieve(token)
-        assert read.outcome == Completed(world.clock(), Output(OUTPUT), ORIGIN)
+        assert read.outcome == Completed(world.clock(), Output(OUTPUT), COMPLETED_BY)
         assert read.unresumed() == [waiter]
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(

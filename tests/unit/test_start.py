@@ -51,7 +51,7 @@ HEAVY = [
     f"{API}.endpoints.settings",
     f"{API}.api_key_request",
     f"{API}.public_token_request",
-    f"{API}.senders.schemes",
+    f"{API}.providers.schemes",
     "waitpoints.access.api_key_cache",
     *KEYS,
 ]

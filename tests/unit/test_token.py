@@ -3,21 +3,21 @@
 from dataclasses import fields
 
 from waitpoints.endpoint import LastDelivery
-from waitpoints.token import Origin, Source, TokenError, Verification
+from waitpoints.token import CompletedBy, Source, TokenError, Verification
 
-TEXTS = {field.name: field.name.upper() for field in fields(Origin) if field.name != "source"}
+TEXTS = {field.name: field.name.upper() for field in fields(CompletedBy) if field.name != "source"}
 
 
 def test_every_part_of_an_origin_is_read_as_it_was_written() -> None:
-    origin = Origin(source=Source.CALLBACK, **TEXTS)
+    by = CompletedBy(source=Source.CALLBACK, **TEXTS)
     of_request = {"ip", "userAgent", "contentType", "query", "deliveryId"}
-    assert set(origin.members()) == {"source", *of_request, "approver", "slackUser", "slackName", "key"}
-    assert Origin.of(origin.members()) == origin
+    assert set(by.members()) == {"source", *of_request, "approver", "slackUser", "slackName", "key"}
+    assert CompletedBy.of(by.members()) == by
 
 
 def test_absent_parts_are_left_out_and_read_as_absent() -> None:
-    origin, delivery, verification = Origin(source=Source.COMPLETE), LastDelivery(at=1), Verification("github", "github")
-    assert (origin.members(), Origin.of(origin.members())) == ({"source": "complete"}, origin)
+    by, delivery, verification = CompletedBy(source=Source.COMPLETE), LastDelivery(at=1), Verification("github", "github")
+    assert (by.members(), CompletedBy.of(by.members())) == ({"source": "complete"}, by)
     assert (delivery.members(), LastDelivery.of(delivery.members())) == ({"at": 1}, delivery)
     assert verification.members() == {"scheme": "github", "secret": "github"}
     assert Verification(**verification.members()) == verification

@@ -12,7 +12,7 @@ import pytest
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED, Fault
-from tests.support.settling import ORIGIN, complete
+from tests.support.settling import COMPLETED_BY, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
@@ -85,7 +85,7 @@ class TestCompleting:
     def test_keeps_the_output_exactly_as_it_was_sent(self, world: InMemory, output: str | None) -> None:
         token = world.new_token()
         complete(world.tokens, token, output)
-        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output), ORIGIN)
+        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output), COMPLETED_BY)
 
     def test_brings_a_large_output_back_on_retrieve(self, world: InMemory) -> None:
         token, large = world.new_token(), json.dumps("ü" * IN_ITEM_LIMIT, ensure_ascii=False)
@@ -146,7 +146,7 @@ class TestATimeout:
         complete(world.tokens, token, OUTPUT)
         world.clock.advance(1)
         assert world.tokens.expire(token) is None
-        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT), ORIGIN)
+        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT), COMPLETED_BY)
         assert world.waits.result(waiter.handle) == COMPLETED
 
     def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
@@ -204,7 +204,7 @@ class TestATimeout:
         completed, waited_for = world.new_token(timeout=2000), world.new_token(timeout=2000)
         world.clock.advance(2000)
         with moved_before_it_is_timed_out(world, times):
-            assert isinstance(world.tokens.complete(completed, OUTPUT, ORIGIN), Settled)
+            assert isinstance(world.tokens.complete(completed, OUTPUT, COMPLETED_BY), Settled)
         with moved_before_it_is_timed_out(world, times):
             world.tokens.wait(waited_for, world.new_waiter())
         assert len(world.store.get(waited_for).waiters) == 1
@@ -213,7 +213,7 @@ class TestATimeout:
         token = world.new_token(timeout=2000)
         world.clock.advance(2000)
         with moved_before_it_is_timed_out(world, 99), pytest.raises(TryAgain):
-            world.tokens.complete(token, OUTPUT, ORIGIN)
+            world.tokens.complete(token, OUTPUT, COMPLETED_BY)
         with moved_before_it_is_timed_out(world, 99), pytest.raises(TryAgain):
             world.tokens.wait(token, world.new_waiter())
 

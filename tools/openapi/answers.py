@@ -121,7 +121,7 @@ class CompletedBy(AnswerModel):
     userAgent: str = _optional("The request's `User-Agent`.")
     contentType: str = _optional("The request's `Content-Type`.")
     query: str = _optional("The request's query string.")
-    deliveryId: str = _optional("The sender's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
+    deliveryId: str = _optional("The provider's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
     approver: str = _optional("The id of the approver whose answer decided.")
     slackUser: str = _optional("The id of whoever pressed a button in Slack, if the page names no approvers.")
     slackName: str = _optional("Their name in Slack.")
@@ -135,7 +135,7 @@ class OtherDeliveries(AnswerModel):
     count: int
     lastAt: Instant
     lastIp: str = _optional("The address that the last one came from.")
-    lastDeliveryId: str = _optional("The sender's own id of the last one.")
+    lastDeliveryId: str = _optional("The provider's own id of the last one.")
 
 
 class Reminders(AnswerModel):
@@ -296,7 +296,7 @@ class EndpointDeliveriesOfAKind(AnswerModel):
     lastAt: Instant
     lastIp: str = _optional("The address that the last one came from.")
     lastUserAgent: str = _optional("The `User-Agent` of the last one.")
-    lastDeliveryId: str = _optional("The sender's own id of the last one.")
+    lastDeliveryId: str = _optional("The provider's own id of the last one.")
     lastKey: str = _optional("The key of the last one.")
     lastDetail: str = _optional("Why the last one did not complete a token.")
 

@@ -332,8 +332,8 @@ OPERATIONS = (
         "unless the token was created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 "
         "and only counted. If the token's page has `approvers`, each answers once by their own link, and the first answer "
         "stands; the token completes once an action has been chosen by as many people as it `needs`. The tests with which "
-        "webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a token. While the "
-        "secret of `verify` cannot be used, deliveries are answered 503.",
+        "webhook providers try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a token. While "
+        "the secret of `verify` cannot be used, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
@@ -526,8 +526,8 @@ OPERATIONS = (
         "Complete the token whose key a delivery names",
         "The URL for the provider. A delivery that matches completes the token that was created with its key, or is kept for "
         "the create that comes later. Every delivery that is understood is answered 200, whether or not it completes a token. "
-        "The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. While the secret of "
-        "`verify` cannot be used, deliveries are answered 503.",
+        "The tests with which webhook providers try a URL are answered, also those by GET, HEAD and OPTIONS. While the secret "
+        "of `verify` cannot be used, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("No endpoint has this URL, or the signature is wrong."),

@@ -34,7 +34,7 @@ _EXPECTED = {
 VERIFY_FIELDS: "JsonDict" = {
     "scheme": {
         "type": "string",
-        "description": "The sender's signature; docs/webhooks.md lists the schemes.",
+        "description": "The provider's signature; docs/webhooks.md lists the schemes.",
         "examples": ["github"],
     },
     "secret": {
@@ -44,7 +44,7 @@ VERIFY_FIELDS: "JsonDict" = {
     },
     "header": {"type": "string", "description": "For the scheme `token`, the header that repeats the secret."},
 }
-"""The fields of `verify`, which `senders.verify_request` parses: only a body that has it loads the table of schemes."""
+"""The fields of `verify`, which `providers.verify_request` parses: only a body that has it loads the table of schemes."""
 VERIFY_SCHEMA: "JsonDict" = {
     "type": "object",
     "properties": VERIFY_FIELDS,

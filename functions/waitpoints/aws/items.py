@@ -34,13 +34,13 @@ from waitpoints.token import (
     Answer,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
     KeyKind,
-    Origin,
     OtherDeliveries,
     Outcome,
     Output,
@@ -262,18 +262,18 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
             attributes = {"error": error.members()}
         case _:
             assert_never(outcome)
-    attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
+    attributes["completedBy"] = outcome.completed_by and _completed_by_map(outcome.completed_by)
     return present(attributes)
 
 
-def _origin_map(origin: Origin) -> dict[str, str]:
-    """Return an origin as it is stored: the usual content type as an empty text, which keeps most items within a write unit."""
-    members = origin.members()
+def _completed_by_map(by: CompletedBy) -> dict[str, str]:
+    """Return one as it is stored: the usual content type as an empty text, which keeps most items within a write unit."""
+    members = by.members()
     return {**members, "contentType": ""} if members.get("contentType") == USUAL_CONTENT_TYPE else members
 
 
-def _origin(stored: Item) -> Origin:
-    return Origin.of({**stored, "contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else stored)
+def _completed_by(stored: Item) -> CompletedBy:
+    return CompletedBy.of({**stored, "contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else stored)
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
@@ -414,12 +414,12 @@ def _outcome(item: Item) -> Outcome | None:
     status = StoredStatus(item["status"])
     if status is StoredStatus.WAITING:
         return None
-    at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
+    at, by = int(item["completedAt"]), _completed_by(item["completedBy"]) if "completedBy" in item else None
     match status:
         case StoredStatus.COMPLETED if "error" not in item:  # one with an error was stored before there was FAILED
-            return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), origin)
+            return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), by)
         case StoredStatus.COMPLETED | StoredStatus.FAILED:
-            return Failed(at, TokenError(**item.get("error", {"message": ""})), origin)
+            return Failed(at, TokenError(**item.get("error", {"message": ""})), by)
         case StoredStatus.TIMED_OUT:
             return TimedOut(at)
         case unknown:

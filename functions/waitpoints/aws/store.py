@@ -50,12 +50,12 @@ from waitpoints.token import (
     Answer,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
-    Origin,
     Outcome,
     Reply,
     ReplyKind,
@@ -362,15 +362,15 @@ class Store:
         answer = self._table.client.batch_get_item(RequestItems={self._table.name: wanted})
         return {item["id"]["S"]: count_replies(item) for item in answer["Responses"].get(self._table.name, [])}
 
-    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+    def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
         """Count a delivery that did not settle its token, in one small write that never touches the token's item."""
         changes: dict[str, Any] = {
             "count": Added(1),
             "tokenId": token_id,
             "createdAt": IfAbsent(now),
             "lastAt": now,
-            "lastIp": origin.ip,
-            "lastDeliveryId": origin.delivery_id,
+            "lastIp": by.ip,
+            "lastDeliveryId": by.delivery_id,
         }
         if outcome is not None:
             changes["expiresAt"] = self._expires_at(max(outcome.at, now))

@@ -89,4 +89,4 @@ def _answer(answer: Answer, with_fields: bool) -> dict[str, str]:
 
 def _has_decided(token: Token, answer: Answer) -> bool:
     outcome = token.outcome
-    return isinstance(outcome, Completed) and outcome.origin is not None and outcome.origin.approver == answer.approver
+    return isinstance(outcome, Completed) and (by := outcome.completed_by) is not None and by.approver == answer.approver

@@ -25,7 +25,7 @@ FEW = 4  # different characters: zeros are in the id of every trace
 # and when, which an output with answers says, too
 NAMES = re.compile(r'"(?:endpoint|shape|timestamp)": ?"(?:[^"\\]|\\.)*"')
 REQUEST = re.compile(r'"message": ?"request"')
-BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
+BORROWED = "test"  # the session of a role that test_providers.py takes, to ask for what it must not get
 NAMED_KEY = re.compile(r"tr_prod_sk_[0-9A-Za-z]{24}")
 JWT = re.compile(r"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.")
 DETACHED = {"AcceptCallbackRole", "CompleteTokenRole", "ResumeWaitersRole", "DoctorRole"}
@@ -117,7 +117,7 @@ def lines(client: Any, group: str, since: int, until: int) -> Iterator[str]:
 
 
 def values_of_secrets(stack: Stack) -> Iterator[str]:
-    """Every version of every secret: of the stack, and of webhook senders."""
+    """Every version of every secret: of the stack, and of webhook providers."""
     client = stack.client("secretsmanager")
     for page in client.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:

@@ -1,4 +1,4 @@
-"""The secrets of webhook senders, which a team makes in Secrets Manager."""
+"""The secrets of webhook providers, which a team makes in Secrets Manager."""
 
 from contextlib import suppress
 

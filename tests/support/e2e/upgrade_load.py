@@ -16,7 +16,7 @@ from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 4
 ATTEMPTS = 20
-RETRIED = {429, 503}  # docs/internals/contract.md: the sender repeats the request
+RETRIED = {429, 503}  # docs/internals/contract.md: the provider repeats the request
 
 Start = Callable[[dict[str, Any]], str]
 

@@ -16,12 +16,12 @@ from waitpoints.token import (
     Answer,
     Attachment,
     Completed,
+    CompletedBy,
     Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
-    Origin,
     OtherDeliveries,
     Outcome,
     Reply,
@@ -155,11 +155,11 @@ class MemoryStore:
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         return self._documents.get((token_id, kind))
 
-    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+    def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
         with self._lock:
             token = self._token(token_id)
             count = token.other_deliveries.count if token.other_deliveries else 0
-            others = OtherDeliveries(count + 1, now, origin.ip, origin.delivery_id)
+            others = OtherDeliveries(count + 1, now, by.ip, by.delivery_id)
             self.tokens[token_id] = replace(token, other_deliveries=others)
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:

@@ -239,7 +239,7 @@ class Aws:
         """Set when a function was killed, so the answer to a resume may not be recorded."""
         self.log = io.StringIO()
         self.secrets = {self.secret(name) for name in stack.template.resources("AWS::SecretsManager::Secret")}
-        """Every value that a secret has had: of the stack, and of the team's senders."""
+        """Every value that a secret has had: of the stack, and of the team's providers."""
         self.table = _empty_table(stack)
         self._stream = Stream(self.table)
         self._history: list[dict[str, Any]] = []
@@ -406,7 +406,7 @@ class Aws:
         return str(found["SecretString"])
 
     def make_webhook_secret(self, value: str) -> str:
-        """A secret that the team makes for its senders. Returns the name by which tokens know it."""
+        """A secret that the team makes for its providers. Returns the name by which tokens know it."""
         self.secrets.add(value)
         name = unique("sender")
         client("secretsmanager").create_secret(Name=services.webhook_secret_name(name), SecretString=value)

@@ -102,7 +102,7 @@ class Callers(Aws):
         return dict(created)
 
     def callback(self, token: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
-        """A delivery as Stripe sends it, signed if there is a secret; its sender is answered `status`, or None for any."""
+        """A delivery as Stripe sends it, signed if there is a secret; its provider is answered `status`, or None for any."""
         headers = {"content-type": "application/json"}
         if signed_with:
             headers |= sign("stripe", body.encode(), token["url"], time.time(), signed_with).headers

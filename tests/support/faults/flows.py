@@ -22,7 +22,7 @@ DECISIONS: list[str] = []
 SMALL = '{"approved": true, "by": "Ünïcode"}'
 LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
 HOUR = 3_600_000
-SECRET = "the secret of a sender"
+SECRET = "the secret of a provider"
 KEY = "the order of a customer"  # every flow can have the same, as each world has a table of its own
 NO = TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK")
 

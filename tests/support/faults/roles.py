@@ -156,8 +156,8 @@ def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list
             buses = {entry["EventBusName"] for entry in parameters["Entries"]}
             return [(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
         case "sesv2":  # of a MIME message: docs.aws.amazon.com/ses/latest/dg/control-user-access.html
-            sender = f"arn:aws:ses:{HERE}:identity/{parameters['FromEmailAddress']}"
-            return [("ses:SendEmail", sender), ("ses:SendRawEmail", sender)]
+            provider = f"arn:aws:ses:{HERE}:identity/{parameters['FromEmailAddress']}"
+            return [("ses:SendEmail", provider), ("ses:SendRawEmail", provider)]
         case "stepfunctions" | "lambda":
             return [(f"{_IAM_NAMES.get(service, service)}:{operation}", _EXECUTIONS[service])]
     raise NotImplementedError(f"which permission does {service}.{operation} need?")

@@ -12,7 +12,18 @@ from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.answers import answer_members, answers_text
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
-from waitpoints.token import Completed, DocumentKind, Failed, Origin, Outcome, ReplyKind, Token, TokenError, WaiterKind, iso
+from waitpoints.token import (
+    Completed,
+    CompletedBy,
+    DocumentKind,
+    Failed,
+    Outcome,
+    ReplyKind,
+    Token,
+    TokenError,
+    WaiterKind,
+    iso,
+)
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -167,7 +178,7 @@ class World(Callers):
         if len({len(now) for now, image in zip(listed, written, strict=True) if image["status"]["S"] != "WAITING"}) > 1:
             yield f"{token.id} has an answer after its end"
         match token.outcome:
-            case Completed(_, output, Origin(approver=str())):
+            case Completed(_, output, CompletedBy(approver=str())):
                 given = json.loads(output.json or "")["answers"]
             case _:
                 return

@@ -57,7 +57,7 @@ state, key         | complete_token_in_state | -            | -             | - 
 state, key, fail   | complete_token_in_state | -            | -             | -             | -            | kept B8
 endpoint           | accept_delivery         | obeys 401 N4 | obeys 405 N11 | obeys 200 N10 | ignores      | kept N13
 """
-"""The rules that a door has for every token. `POST`: no other method. `no handshake`: it is not how a sender tests the URL.
+"""The rules that a door has for every token. `POST`: no other method. `no handshake`: it is not how a provider tests the URL.
 `own site`: a form comes from a page of this API (`Sec-Fetch-Site`), which only a token with a page asks. `before its token`: a
 completion is kept for its create.
 """

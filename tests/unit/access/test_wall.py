@@ -44,7 +44,7 @@ team:subway:1   | 403    | 200  | 403
 """What a key answers that is limited to a tag, by the name that it writes. Everybody else may write each name."""
 
 DELIVERIES = """
-sender                        | endpoint | tag    | key
+provider                        | endpoint | tag    | key
 endpoint orders               | orders   |        | orders:1
 endpoint team-a               | team-a   |        | team-a:1
 endpoint orders, tag team-a   | orders   | team-a | team-a:orders:1
@@ -181,8 +181,8 @@ class Pair:
 
 def pairs(name: str) -> Iterator[Pair]:
     """Yield everybody who completes a name, with everybody who creates with it."""
-    senders = [sender for sender, row in SENDERS.items() if row["key"] == name]
-    for completer, creator in product((*UNLIMITED, *LIMITS, *senders), (*UNLIMITED, *LIMITS)):
+    providers = [provider for provider, row in SENDERS.items() if row["key"] == name]
+    for completer, creator in product((*UNLIMITED, *LIMITS, *providers), (*UNLIMITED, *LIMITS)):
         yield Pair(name, completer, creator)
 
 

@@ -229,7 +229,7 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
     assert answer["statusCode"] in (200, 400, 401, 403, 404, 405, 409, 413, 422)
     assert answer["headers"]["x-content-type-options"] == "nosniff"
     if answer["statusCode"] == 200 and "content-security-policy" in answer["headers"]:
-        return  # a handshake, which is answered as its sender wants it
+        return  # a handshake, which is answered as its provider wants it
     assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
     shown = json.loads(answer["body"].encode())
     if answer["statusCode"] != 200:

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.settling import ORIGIN, complete
+from tests.support.settling import COMPLETED_BY, complete
 from waitpoints import wiring
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import ReplyKind, TokenError, WaiterKind
@@ -104,7 +104,7 @@ class TestTheFastPath:
     @pytest.mark.parametrize("result", ["1", TokenError("Refused", "by the carrier")], ids=["completed", "failed"])
     def test_sends_a_throttled_resume_once_and_leaves_it_to_the_stream(self, world: InMemory, aws: Aws, result: Any) -> None:
         token = waiting(world)
-        world.tokens.complete(token, result, ORIGIN)
+        world.tokens.complete(token, result, COMPLETED_BY)
         assert (aws.take(), aws.pauses) == (1, [])
         aws.answer = aws.works
         assert world.tokens.resume_waiters(token) == []

@@ -50,8 +50,8 @@ class TestOverHttp:
         outcome = world.tokens.retrieve(answer.json["id"]).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == '{"n": 1.50, "n": 1e400}'
-        assert outcome.origin is not None
-        assert outcome.origin.source == "complete"
+        assert outcome.completed_by is not None
+        assert outcome.completed_by.source == "complete"
 
     @pytest.mark.parametrize(("ttl", "lifetime"), [("1h", HOUR), (None, RETENTION * 1000)])
     def test_keeps_it_for_the_ttl_which_is_the_retention_by_default(

@@ -78,10 +78,10 @@ class TestGet:
 
     def test_of_a_completed_token_without_a_page_says_only_that(self, api: Api) -> None:
         token = api.create()
-        api.post(token["url"], {"secret": "of the sender"})
+        api.post(token["url"], {"secret": "of the provider"})
         page = opened(api, token)
         assert "This request has been completed" in page.text
-        assert "of the sender" not in page.html
+        assert "of the provider" not in page.html
         assert has_nothing_to_press(page)
 
     @pytest.mark.parametrize("asked", [APPROVAL, None])

@@ -9,7 +9,7 @@ from waitpoints import ids
 from waitpoints.aws.event_bus import REQUEST_LIMIT
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Rules, Source, TimedOut, Token, TokenError
+from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, Rules, Source, TimedOut, Token, TokenError
 
 CREATED, SETTLED = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
@@ -26,9 +26,9 @@ def detail(outcome: Outcome, **more: Any) -> dict[str, Any]:
 
 
 def test_of_a_completed_token_says_its_output_and_who_completed_it() -> None:
-    origin = Origin(source=Source.CALLBACK, ip="192.0.2.1", delivery_id="d-1")
+    by = CompletedBy(source=Source.CALLBACK, ip="192.0.2.1", delivery_id="d-1")
     event = settled_event(
-        token(Completed(SETTLED, Output('{"approved":true}'), origin), tags=("order-1",), idempotency_key="orders:1"), BUCKET
+        token(Completed(SETTLED, Output('{"approved":true}'), by), tags=("order-1",), idempotency_key="orders:1"), BUCKET
     )
     assert (event.type, event.at) == ("waitpoint.completed", SETTLED)
     assert json.loads(event.detail) == {
@@ -45,12 +45,12 @@ def test_of_a_completed_token_says_its_output_and_who_completed_it() -> None:
 
 def test_says_whose_answer_decided_or_that_the_api_key_did() -> None:
     asked = {"rules": Rules(has_page=True, has_approvers=True)}
-    ann = Origin(source=Source.CALLBACK, approver="ann")
+    ann = CompletedBy(source=Source.CALLBACK, approver="ann")
     assert detail(Completed(SETTLED, Output("{}"), ann), **asked)["completedBy"]["approver"] == "ann"
-    by_key = detail(Completed(SETTLED, Output("{}"), Origin(source=Source.COMPLETE)), **asked)["completedBy"]
+    by_key = detail(Completed(SETTLED, Output("{}"), CompletedBy(source=Source.COMPLETE)), **asked)["completedBy"]
     assert (by_key["override"], "approver" in by_key) == (True, False)
     assert "override" not in detail(TimedOut(SETTLED), **asked)["completedBy"]
-    assert "override" not in detail(Completed(SETTLED, Output("{}"), Origin(source=Source.COMPLETE)))["completedBy"]
+    assert "override" not in detail(Completed(SETTLED, Output("{}"), CompletedBy(source=Source.COMPLETE)))["completedBy"]
 
 
 def test_has_the_traceparent_of_the_create() -> None:
@@ -129,7 +129,7 @@ def test_its_size_is_counted_as_eventbridge_counts_it() -> None:
 def test_the_largest_event_fits_one_request() -> None:
     """And with the envelope of a delivered event, the 262,144 bytes that Step Functions and SQS take."""
     widest = "\u0001"  # six bytes in JSON
-    origin = Origin(
+    by = CompletedBy(
         source=Source.CALLBACK,
         ip=widest * 256,
         user_agent=widest * 256,
@@ -138,7 +138,7 @@ def test_the_largest_event_fits_one_request() -> None:
         delivery_id=widest * 256,
     )
     largest = token(
-        Completed(SETTLED, Output('"' + "x" * (IN_ITEM_LIMIT - 2) + '"'), origin),
+        Completed(SETTLED, Output('"' + "x" * (IN_ITEM_LIMIT - 2) + '"'), by),
         tags=tuple([widest * 128] * 10),
         idempotency_key=widest * 2048,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from waitpoints import ids
 from waitpoints.stream.waiting_event import ANSWERED, ESCALATED, REMINDER, News, all_answers, latest, waiting_event
-from waitpoints.token import Answer, Completed, Origin, Source, TimedOut, Token
+from waitpoints.token import Answer, Completed, CompletedBy, Source, TimedOut, Token
 
 CREATED, AT = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
@@ -88,8 +88,8 @@ def test_the_last_of_each_kind_has_a_number_of_its_own() -> None:
     [
         (None, [1, 2]),
         (TimedOut(AT + 9), [1, 2]),
-        (Completed(AT + 1, origin=Origin(source=Source.CALLBACK, approver="cy")), [1]),
-        (Completed(AT + 9, origin=Origin(source=Source.COMPLETE)), [1, 2]),
+        (Completed(AT + 1, completed_by=CompletedBy(source=Source.CALLBACK, approver="cy")), [1]),
+        (Completed(AT + 9, completed_by=CompletedBy(source=Source.COMPLETE)), [1, 2]),
     ],
 )
 def test_the_answer_that_ended_the_token_is_no_event_of_its_own(outcome: Any, numbers: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""The senders of this project: their secrets, their endpoints and their signatures."""
+"""The providers of this project: their secrets, their endpoints and their signatures."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from waitpoints_local.stack import Stack
 
 REPLICATE = "whsec_" + base64.b64encode(b"a key of replicate's, for tests ").decode()
 Post = Callable[[Any], int]
-"""Posts an event as its sender does. Returns the status."""
+"""Posts an event as its provider does. Returns the status."""
 
 
 @pytest.fixture(scope="session")

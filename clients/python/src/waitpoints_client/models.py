@@ -183,7 +183,7 @@ class CompletedBy(Answer):
     content_type: str | None = None
     query: str | None = None
     delivery_id: str | None = None
-    """The sender's own id of the delivery."""
+    """The provider's own id of the delivery."""
     approver: str | None = None
     """The id of the approver whose answer decided."""
     slack_user: str | None = None

@@ -39,7 +39,7 @@ class Verify(TypedDict):
     """The signature that deliveries must have. `docs/webhooks.md` lists the schemes."""
 
     scheme: str
-    """The sender's way to sign, such as "github"."""
+    """The provider's way to sign, such as "github"."""
     secret: str
     """The NAME of the secret `<stack name>/NAME` in Secrets Manager."""
     header: NotRequired[str]
@@ -130,7 +130,7 @@ class CreateOptions(TypedDict, total=False):
     idempotency_key_ttl: Duration | None
     """How long the token holds its key. By default as long as it exists."""
     verify: Verify | None
-    """Only deliveries that the sender signed complete the token."""
+    """Only deliveries that the provider signed complete the token."""
     complete_when: str | None
     """A JMESPath expression: only a delivery that matches completes the token."""
     payload_schema: Mapping[str, Any] | None

@@ -16,7 +16,7 @@ def check_verify(value: Any) -> Verification | None:
     """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
-    from waitpoints.api.senders import signatures, verify_request  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.providers import signatures, verify_request  # noqa: PLC0415 - only for tokens with `verify`
 
     verify = verify_request.parse_verify(value)
     secret = read_usable(services.webhook_secret(verify.secret))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints.api.deliveries import output_check
-from waitpoints.api.endpoints import reception
+from waitpoints.api.endpoints import endpoint_delivery
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
-from waitpoints.api.senders import maybe_handshake
+from waitpoints.api.providers import maybe_handshake
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
@@ -71,7 +71,7 @@ def _answered(answer: Response) -> Step:
 def _try_signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     if endpoint.verify is None:
         return Step("signature", "not asked for")
-    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
+    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
     url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
@@ -97,14 +97,14 @@ def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     now = services.now()
     outcome = token.outcome_at(now) if token else None
     if token is None or (outcome is not None and _key_has_expired(token, now)):
-        if reception.kept_until(endpoint, now, services.store.retention) <= now:
+        if endpoint_delivery.kept_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:
         case None:
             return _try_output(token, output)
         case Completed(at) | Failed(at) | TimedOut(at):
-            kind = reception.after_the_end(outcome)
+            kind = endpoint_delivery.after_the_end(outcome)
             return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
     assert_never(outcome)
 

@@ -21,14 +21,14 @@ from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.progress import Progress
-from waitpoints.api.senders import verification
-from waitpoints.api.senders.origin import origin
+from waitpoints.api.providers import verification
+from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member
 from waitpoints.aws.secrets import is_unusable
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify
-from waitpoints.token import Completed, Origin, Outcome, Source, Token, Verification
+from waitpoints.token import Completed, CompletedBy, Outcome, Source, Token, Verification
 from waitpoints.tokens import Ended
 from waitpoints.wiring import services
 
@@ -62,7 +62,7 @@ def receive(request: Request, body: bytes) -> Response:
     click = _read(body)
     if click is None:
         return ANSWERED
-    said = _answer(click, replace(origin(request, Source.CALLBACK), query=None))
+    said = _answer(click, replace(read_completed_by(request, Source.CALLBACK), query=None))
     if said is not None:
         telemetry.note(won=False)
         _tell(click, said)
@@ -115,7 +115,7 @@ def _text(value: Any, name: str) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _answer(click: Click, sender: Origin) -> str | None:
+def _answer(click: Click, by: CompletedBy) -> str | None:
     """Do what a click says. Returns what the person is told if it changed nothing."""
     try:
         token = services.tokens.find(ids.parse(click.token))
@@ -127,57 +127,57 @@ def _answer(click: Click, sender: Origin) -> str | None:
     page = definition.of_token(token)
     choice = slack_message.choice_of(page, click.action)
     if choice is None:
-        services.tokens.count_delivery(token.id, token.outcome, sender)
+        services.tokens.count_delivery(token.id, token.outcome, by)
         return "This can only be answered on its page."
-    return _record(click, token, page, choice, sender) if page.approval else _complete(click, token, page, choice, sender)
+    return _record(click, token, page, choice, by) if page.approval else _complete(click, token, page, choice, by)
 
 
-def _record(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
+def _record(click: Click, token: Token, page: Page, choice: Submission, by: CompletedBy) -> str | None:
     """Record the answer of an approver."""
     person = find_member(token, page.approval, click.user)
     if person is None:
-        return _not_asked(click, token, page, sender)
+        return _not_asked(click, token, page, by)
     assert page.approval is not None, "whoever is asked is among its approvers"
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    result = services.decisions.answer(token, chosen, sender, answers.decided_text)
+    result = services.decisions.answer(token, chosen, by, answers.decided_text)
     if not isinstance(result, Recorded):
-        return _too_late(click, replace(result.token, notices=token.notices), page, sender)
+        return _too_late(click, replace(result.token, notices=token.notices), page, by)
     _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)
     if result.is_this and token.answer_of(person.id) is None:
         return None
     if not result.is_this:
-        services.tokens.count_delivery(token.id, result.token.outcome, sender)
+        services.tokens.count_delivery(token.id, result.token.outcome, by)
     return f"You have already chosen “{summary.label_of(page, result.answer)}” and cannot change it."
 
 
-def _not_asked(click: Click, token: Token, page: Page, sender: Origin) -> str:
+def _not_asked(click: Click, token: Token, page: Page, by: CompletedBy) -> str:
     if token.outcome is not None:
-        return _too_late(click, token, page, sender)
-    services.tokens.count_delivery(token.id, None, sender)
+        return _too_late(click, token, page, by)
+    services.tokens.count_delivery(token.id, None, by)
     names = ", ".join(summary.one_line(person.shown, 100) for person in Progress(page, token).approval.who_may_answer(token))
     return f"Only these people can answer: {names}."
 
 
-def _complete(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
+def _complete(click: Click, token: Token, page: Page, choice: Submission, by: CompletedBy) -> str | None:
     """Complete a token that anybody may answer, and say in its output who did."""
     who = json_text.texts({"slackUser": {"id": click.user, "name": click.name}})
-    sender = replace(sender, slack_user=click.user, slack_name=click.name)
+    by = replace(by, slack_user=click.user, slack_name=click.name)
     outcome: Outcome | None = token.outcome
     if outcome is None:
         output = json_text.object_of(choice.members | who)
-        completion = services.tokens.complete(token.id, output, sender)
+        completion = services.tokens.complete(token.id, output, by)
         if not isinstance(completion, Ended):
             _edit_unrecorded(click, token, has_ended=True)
             return None
         outcome = completion.outcome
-    return _too_late(click, replace(token, outcome=outcome), page, sender)
+    return _too_late(click, replace(token, outcome=outcome), page, by)
 
 
-def _too_late(click: Click, token: Token, page: Page, sender: Origin) -> str:
-    services.tokens.count_delivery(token.id, token.outcome, sender)
+def _too_late(click: Click, token: Token, page: Page, by: CompletedBy) -> str:
+    services.tokens.count_delivery(token.id, token.outcome, by)
     _edit_unrecorded(click, token, has_ended=True)
-    by = token.outcome.origin if isinstance(token.outcome, Completed) else None
-    if by and by.slack_user == click.user:
+    decided = token.outcome.completed_by if isinstance(token.outcome, Completed) else None
+    if decided and decided.slack_user == click.user:
         return f"You have answered this already. {summary.outcome(token, page)}"
     return f"This has already ended. {summary.outcome(token, page)}"
 

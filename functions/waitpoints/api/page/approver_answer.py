@@ -14,7 +14,7 @@ from waitpoints.api.page.progress import Progress
 from waitpoints.approvers import find_approver
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotAsked, PayloadRefused
-from waitpoints.token import Origin, Token
+from waitpoints.token import CompletedBy, Token
 from waitpoints.wiring import services
 
 
@@ -23,28 +23,28 @@ def show(request: Request, token_id: str, approver: str) -> Response:
     return _show(request, _progress(services.tokens.retrieve(token_id), approver))
 
 
-def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
+def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
     """Refuse a choice that came to the callback URL itself. Raises NotAsked for a program."""
-    services.tokens.count_delivery(token_id, None, sender)
+    services.tokens.count_delivery(token_id, None, by)
     if not request.is_of_person:
         raise NotAsked("Each approver answers by a link of their own, which this URL is not")
     return replace(page_answer.show(request, token_id), status=403)
 
 
-def receive(request: Request, token_id: str, approver: str, body: bytes, sender: Origin) -> Response:
+def receive(request: Request, token_id: str, approver: str, body: bytes, by: CompletedBy) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
-    sender = replace(sender, query=None)  # it names the approver
+    by = replace(by, query=None)  # it names the approver
     progress = _progress(services.tokens.find(token_id), approver)
     if not progress.is_open:
-        return _receive_again(request, progress, body, sender)
+        return _receive_again(request, progress, body, by)
     try:
-        choice = page_answer.read_choice(request, token_id, progress.page, body, sender)
+        choice = page_answer.read_choice(request, token_id, progress.page, body, by)
     except PayloadRefused:
-        services.tokens.count_delivery(token_id, None, sender)
+        services.tokens.count_delivery(token_id, None, by)
         raise
     if isinstance(choice, Submission):
         answers.check_size(choice.output)
-        return _record(request, progress, choice, sender)
+        return _record(request, progress, choice, by)
     return page_answer.ask_again(request, progress.page, choice, progress.token.timeout_at, progress)
 
 
@@ -56,25 +56,25 @@ def _progress(token: Token, approver: str) -> Progress:
     return Progress(page, token, person)
 
 
-def _receive_again(request: Request, progress: Progress, body: bytes, sender: Origin) -> Response:
+def _receive_again(request: Request, progress: Progress, body: bytes, by: CompletedBy) -> Response:
     """Answer a person who has answered before, or comes after the end. Nothing that they send changes anything.
 
     The same choice as before is theirs, and not counted as another delivery.
     """
     choice = page_answer.read(request, progress.page, body)
     if isinstance(choice, Submission):
-        return _record(request, progress, choice, sender)
-    return _pass_over(request, progress, sender)
+        return _record(request, progress, choice, by)
+    return _pass_over(request, progress, by)
 
 
-def _record(request: Request, progress: Progress, choice: Submission, sender: Origin) -> Response:
+def _record(request: Request, progress: Progress, choice: Submission, by: CompletedBy) -> Response:
     person = progress.person
     assert person is not None, "the link names a person"
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    result = services.decisions.answer(progress.token, chosen, sender, answers.decided_text)
+    result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
     now = replace(progress, token=result.token)
     if not (isinstance(result, Recorded) and result.is_this):
-        return _pass_over(request, now, sender)
+        return _pass_over(request, now, by)
     if not request.is_of_person:
         return RECEIVED
     if now.token.outcome is None or now.decided_by != person:
@@ -83,9 +83,9 @@ def _record(request: Request, progress: Progress, choice: Submission, sender: Or
     return page_answer.answer(request, render.done(now.page, choice, at, theme, progress=now))
 
 
-def _pass_over(request: Request, progress: Progress, sender: Origin) -> Response:
+def _pass_over(request: Request, progress: Progress, by: CompletedBy) -> Response:
     """Count an answer that changed nothing, and show where the decision stands: `progress` is as of now."""
-    services.tokens.count_delivery(progress.token.id, progress.token.outcome, sender)
+    services.tokens.count_delivery(progress.token.id, progress.token.outcome, by)
     telemetry.note(tokenId=progress.token.id, won=False)
     if not request.is_of_person:
         return RECEIVED

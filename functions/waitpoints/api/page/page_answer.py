@@ -14,7 +14,7 @@ from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.theme import Theme
 from waitpoints.errors import PayloadRefused
-from waitpoints.token import DocumentKind, Origin
+from waitpoints.token import CompletedBy, DocumentKind
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -36,18 +36,18 @@ def show_refusal(request: Request, refusal: Response) -> Response:
     return replace(page, headers={**refusal.headers, **page.headers})
 
 
-def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
+def receive(request: Request, token_id: str, body: bytes, by: CompletedBy) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
     page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
-    choice = read_choice(request, token_id, page, body, sender)
+    choice = read_choice(request, token_id, page, body, by)
     if isinstance(choice, Submission):
-        return _settle(request, token_id, page, choice, sender)
+        return _settle(request, token_id, page, choice, by)
     until = None if isinstance(choice, NotConfirmed) else services.tokens.find(token_id).timeout_at
     return ask_again(request, page, choice, until)
 
 
 def read_choice(
-    request: Request, token_id: str, page: Page, body: bytes, sender: Origin
+    request: Request, token_id: str, page: Page, body: bytes, by: CompletedBy
 ) -> Submission | NotConfirmed | GoBack | Errors:
     """Return what a body chooses on a page, or why to ask again. Raises PayloadRefused for a program that must be asked."""
     choice = read(request, page, body)
@@ -60,7 +60,7 @@ def read_choice(
             telemetry.count("PayloadsRefused")
             if not request.is_of_person:
                 raise PayloadRefused(choice.message)
-            services.tokens.count_delivery(token_id, None, sender)
+            services.tokens.count_delivery(token_id, None, by)
     return choice
 
 
@@ -103,14 +103,14 @@ def _not_here(request: Request, choice: Submission) -> NotConfirmed | GoBack:
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
-def _settle(request: Request, token_id: str, page: Page, choice: Submission, sender: Origin) -> Response:
-    match services.tokens.complete(token_id, choice.output, sender):
+def _settle(request: Request, token_id: str, page: Page, choice: Submission, by: CompletedBy) -> Response:
+    match services.tokens.complete(token_id, choice.output, by):
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
             return answer(request, render.done(page, choice, services.now(), theme(request)))
         case Ended(outcome, _):
-            services.tokens.count_delivery(token_id, outcome, sender)
+            services.tokens.count_delivery(token_id, outcome, by)
             return answer_after_end(request)
         case RulesApply():
             raise AssertionError("the choice was checked against the page, which is the token's only rule")

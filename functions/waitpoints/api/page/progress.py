@@ -68,12 +68,12 @@ class Progress:
     def decided_by(self) -> Approver | str | None:
         """Whose answer ended the token: an approver, or a name in Slack. None while it waits, or if it ended in another way."""
         outcome = self.token.outcome
-        origin = outcome.origin if isinstance(outcome, Completed) else None
-        if origin is None:
+        by = outcome.completed_by if isinstance(outcome, Completed) else None
+        if by is None:
             return None
         if self.page.approval is None:
-            return origin.slack_name
-        return next((person for person in self.approval.everybody() if person.id == origin.approver), None)
+            return by.slack_name
+        return next((person for person in self.approval.everybody() if person.id == by.approver), None)
 
     def pending(self) -> list[Approver]:
         """Who may answer and has not."""

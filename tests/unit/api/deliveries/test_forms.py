@@ -116,7 +116,7 @@ def test_a_charset_of_the_form_or_the_part_is_used() -> None:
 
 
 @pytest.mark.parametrize("body", ['{"a": "b=c"}', "[1]", '"a=b"', "1"])
-def test_json_stays_json_when_its_sender_calls_it_a_form(body: str) -> None:
+def test_json_stays_json_when_its_provider_calls_it_a_form(body: str) -> None:
     assert output(body.encode(), URLENCODED) == body
 
 

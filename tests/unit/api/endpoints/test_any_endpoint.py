@@ -17,7 +17,7 @@ from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.deliveries.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
 from waitpoints.api.endpoints import evaluation as endpoint_evaluation
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.token import ORIGIN_TEXT
+from waitpoints.token import COMPLETER_TEXT
 
 ENDPOINT = f"{ENDPOINTS}/any"
 
@@ -107,7 +107,7 @@ def test_any_delivery_to_any_endpoint_is_understood(
     assert all(work.visits <= MAX_VISITS and work.characters <= MAX_TEXT for work in works)
     assert expected is None or expected in deliveries_of(api)
     kept = deliveries_of(api).get("kept")
-    if kept and len(kept["lastKey"]) < ORIGIN_TEXT:  # cut there
+    if kept and len(kept["lastKey"]) < COMPLETER_TEXT:  # cut there
         created = api.post(TOKENS, {"idempotencyKey": kept["lastKey"]}).json
         assert created["isCached"]
         json.loads(api.retrieve(created["id"])["output"])

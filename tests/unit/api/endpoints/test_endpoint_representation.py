@@ -13,7 +13,7 @@ from waitpoints.token import iso
 
 @pytest.fixture(autouse=True)
 def secret(world: InMemory) -> None:
-    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-sender-repeats")
+    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-provider-repeats")
 
 
 class TestRetrieve:

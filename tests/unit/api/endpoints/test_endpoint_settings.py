@@ -19,7 +19,7 @@ from waitpoints.wiring import services
 
 @pytest.fixture(autouse=True)
 def secret(world: InMemory) -> None:
-    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-sender-repeats")
+    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-provider-repeats")
 
 
 class TestPut:

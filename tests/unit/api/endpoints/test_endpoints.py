@@ -17,7 +17,7 @@ from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 
 @pytest.fixture(autouse=True)
 def secret(world: InMemory) -> None:
-    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-sender-repeats")
+    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-provider-repeats")
 
 
 class TestDelete:
@@ -111,5 +111,5 @@ def test_no_secret_and_no_url_reaches_an_answer_or_the_log(api: Api, world: InMe
         handler.setStream(before)
     assert '"endpoint":"github"' in log.getvalue()
     for text in (*shown, log.getvalue()):
-        assert "the-secret-that-the-sender-repeats" not in text
+        assert "the-secret-that-the-provider-repeats" not in text
     assert url[-64:] not in log.getvalue()

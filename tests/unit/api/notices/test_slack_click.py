@@ -89,9 +89,9 @@ class TestAPageThatAnybodyAnswers:
         token = token_of(asked)
         assert output(token) == {"action": "approve", "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
         assert isinstance(token.outcome, Completed)
-        assert token.outcome.origin is not None
-        origin = token.outcome.origin.members()
-        assert (origin["source"], origin["slackUser"], origin["slackName"]) == ("callback", ADA, "ada")
+        assert token.outcome.completed_by is not None
+        by = token.outcome.completed_by.members()
+        assert (by["source"], by["slackUser"], by["slackName"]) == ("callback", ADA, "ada")
         assert told(workspace) == []
 
     def test_keeps_no_query_of_the_request(self, workspace: Workspace, asked: Message) -> None:
@@ -99,8 +99,8 @@ class TestAPageThatAnybodyAnswers:
         assert post(*delivery, "team=T024BE91L").status == 200
         outcome = token_of(asked).outcome
         assert isinstance(outcome, Completed)
-        assert outcome.origin
-        assert outcome.origin.query is None
+        assert outcome.completed_by
+        assert outcome.completed_by.query is None
 
     @pytest.mark.parametrize(
         ("name", "shown"),
@@ -165,8 +165,8 @@ class TestAPageWithApprovers:
         token = token_of(decision)
         assert (output(token)["approver"], len(output(token)["answers"])) == ("bo", 2)
         assert isinstance(token.outcome, Completed)
-        assert token.outcome.origin is not None
-        assert (token.outcome.origin.approver, token.outcome.origin.slack_user) == ("bo", None)
+        assert token.outcome.completed_by is not None
+        assert (token.outcome.completed_by.approver, token.outcome.completed_by.slack_user) == ("bo", None)
         assert told(workspace) == []
 
     def test_a_stranger_is_told_whom_it_is_for(self, world: InMemory, workspace: Workspace, decision: Message) -> None:

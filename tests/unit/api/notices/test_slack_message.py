@@ -16,7 +16,7 @@ from slack_sdk.models.blocks import Block
 from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, notice
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.token import Completed, Failed, Origin, Output, Source, TimedOut, TokenError
+from waitpoints.token import Completed, CompletedBy, Failed, Output, Source, TimedOut, TokenError
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
 PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
@@ -69,9 +69,9 @@ def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for block in message["blocks"] if block["type"] == "actions" for one in block["elements"]]
 
 
-def decided(by: str | None = None, **origin: str) -> Completed:
-    sender = Origin(source=Source.CALLBACK, approver=by, **origin)
-    return Completed(CREATED + 120_000, Output('{"action":"approve","fields":{}}'), sender)
+def decided(approver: str | None = None, **members: str) -> Completed:
+    by = CompletedBy(source=Source.CALLBACK, approver=approver, **members)
+    return Completed(CREATED + 120_000, Output('{"action":"approve","fields":{}}'), by)
 
 
 class TestTheMessageOfAPageThatAnybodyAnswers:

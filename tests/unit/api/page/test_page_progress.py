@@ -15,7 +15,7 @@ from waitpoints.api.page.progress import Progress, ending, written
 from waitpoints.api.page.theme import Theme
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
-from waitpoints.token import Answer, Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints.token import Answer, Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
 
 HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "&lt;b&gt;", "{name}", "\u202egnihtyna", "x" * 100]
 AT = 1_795_615_500_000
@@ -36,7 +36,7 @@ def progress(page: Page, *answers: tuple[str, str], reader: str | None = None, i
 
 def completed(by: str | None, action: str = "reject") -> Completed:
     source = Source.CALLBACK if by else Source.COMPLETE
-    return Completed(AT, Output(f'{{"action":"{action}"}}'), Origin(source=source, approver=by))
+    return Completed(AT, Output(f'{{"action":"{action}"}}'), CompletedBy(source=source, approver=by))
 
 
 THREE = page()
@@ -107,12 +107,12 @@ def test_says_how_a_token_ended(outcome: Outcome, expected: str) -> None:
 @pytest.mark.parametrize(
     ("page", "origin", "expected"),
     [
-        (THREE, Origin(source=Source.CALLBACK, approver="b"), "Decided by Bo."),
-        (THREE, Origin(source=Source.COMPLETE), "It was completed in another way, not by the people who were asked."),
-        (page_request.parse({"title": "T"})[0], Origin(source=Source.CALLBACK, slack_name="Di"), "Decided by Di."),
+        (THREE, CompletedBy(source=Source.CALLBACK, approver="b"), "Decided by Bo."),
+        (THREE, CompletedBy(source=Source.COMPLETE), "It was completed in another way, not by the people who were asked."),
+        (page_request.parse({"title": "T"})[0], CompletedBy(source=Source.CALLBACK, slack_name="Di"), "Decided by Di."),
     ],
 )
-def test_names_who_completed_a_token(page: Page, origin: Origin, expected: str) -> None:
+def test_names_who_completed_a_token(page: Page, origin: CompletedBy, expected: str) -> None:
     token = Token(id="t", created_at=0, outcome=Completed(AT, Output("{}"), origin))
     assert said(Progress(page, token).completed_by()) == expected
 

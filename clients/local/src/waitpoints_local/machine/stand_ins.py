@@ -1,4 +1,4 @@
-"""Stand-ins on the local stack for what a state machine needs that its user did not give: functions, and a sender's secret."""
+"""Stand-ins on the local stack for what a state machine's user did not give: functions, and a provider's secret."""
 
 import io
 import json

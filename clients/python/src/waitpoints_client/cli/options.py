@@ -84,7 +84,7 @@ Name = Annotated[str, argument("NAME", "The endpoint's name: a-z, 0-9 and -.")]
 Tags = Annotated[list[str] | None, option("--tag", "-t", metavar="TAG", help="A tag. Repeat it for several.")]
 Verify = Annotated[
     str | None,
-    option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB, or JSON."),
+    option("--verify", metavar="SCHEME:SECRET", help="How the provider signs, and the secret's NAME: github:GITHUB, or JSON."),
 ]
 Notify = Annotated[
     list[str] | None,

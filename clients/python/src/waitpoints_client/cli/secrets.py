@@ -12,17 +12,17 @@ from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
 
-secrets = group("The secrets with which webhook senders sign, and channels' credentials. They need AWS credentials.")
+secrets = group("The secrets with which webhook providers sign, and channels' credentials. They need AWS credentials.")
 
 
 def put(
     name: Annotated[str, argument("NAME", "What `verify` or `notify` calls it: letters, digits, hyphens, underscores.")],
     source: Annotated[str | None, argument("[@FILE]", "The file that holds the value; - reads standard input.")] = None,
-    generate: Annotated[bool, option("--generate", help="Make a value, and print it: give it to the sender.")] = False,
+    generate: Annotated[bool, option("--generate", help="Make a value, and print it: give it to the provider.")] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Store the secret of a webhook sender or a channel, or its next version.
+    """Store the secret of a webhook provider or a channel, or its next version.
 
     Paste it when you are asked: it is not shown. A pipe is read, too. The version before it stays valid until the next one.
     """

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from tests.providers.official import FOLDER
 from tests.sdk import node
-from tests.senders.official import FOLDER
 
 
 @dataclass(frozen=True, order=True)

@@ -1,40 +1,40 @@
 """Receive a delivery to an endpoint: verify it, evaluate it, complete its key, and count what became of it.
 
-A readable delivery gets 200 even if it completes no token, because senders give up a URL that answers with errors. Only a
+A readable delivery gets 200 even if it completes no token, because providers give up a URL that answers with errors. Only a
 delivery that cannot be verified is refused.
 """
 
 from typing import assert_never
 
 from waitpoints import telemetry, timeouts
-from waitpoints.api.deliveries import reception
+from waitpoints.api.deliveries import callback
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.senders.origin import origin
+from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.keys import Kept, NotAwaited
-from waitpoints.token import IdempotencyKey, Origin, Outcome, Source, TimedOut
+from waitpoints.token import CompletedBy, IdempotencyKey, Outcome, Source, TimedOut
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
 
 def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
-    """Complete the token of the delivery's key. Raises WrongSignature, or a failure of the sender's secret."""
-    sender = origin(request, Source.ENDPOINT)
-    if answer := _check_signature(endpoint, request, body, sender):
+    """Complete the token of the delivery's key. Raises WrongSignature, or a failure of the provider's secret."""
+    by = read_completed_by(request, Source.ENDPOINT)
+    if answer := _check_signature(endpoint, request, body, by):
         return answer
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     match evaluation.result:
         case Evaluated(key, output):
-            _complete(endpoint, key, output, sender)
+            _complete(endpoint, key, output, by)
         case NotMatching(reason):
-            _count(endpoint, DeliveryKind.NOT_MATCHING, sender, detail=reason)
+            _count(endpoint, DeliveryKind.NOT_MATCHING, by, detail=reason)
         case NoKey(reason, shape):
             telemetry.note(shape=shape)
-            _count(endpoint, DeliveryKind.NO_KEY, sender, detail=reason)
+            _count(endpoint, DeliveryKind.NO_KEY, by, detail=reason)
         case NoOutput(reason):
-            _count(endpoint, DeliveryKind.NO_OUTPUT, sender, key=str(evaluation.key), detail=reason)
+            _count(endpoint, DeliveryKind.NO_OUTPUT, by, key=str(evaluation.key), detail=reason)
         case never:
             assert_never(never)
     return RECEIVED
@@ -50,30 +50,30 @@ def after_the_end(outcome: Outcome | None) -> DeliveryKind:
     return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
 
 
-def _check_signature(endpoint: Endpoint, request: Request, body: bytes, sender: Origin) -> Response | None:
+def _check_signature(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) -> Response | None:
     """Check a delivery, or count it as refused and raise the reason. Returns what `verification.check` returns."""
     if endpoint.verify is None:
         return None
-    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
+    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
     url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
         return verification.check(endpoint.verify, request, url, body)
     except WrongSignature as refusal:
-        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.message)
+        _count(endpoint, DeliveryKind.REFUSED, by, detail=refusal.message)
         raise
     except verification.SECRET_FAILURES as failure:
         telemetry.note(secret=services.webhook_secret_name(endpoint.verify.secret))
-        _count(endpoint, DeliveryKind.REFUSED, sender, detail=verification.secret_failure(endpoint.verify, failure))
+        _count(endpoint, DeliveryKind.REFUSED, by, detail=verification.secret_failure(endpoint.verify, failure))
         raise
 
 
-def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None:
+def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> None:
     expires_at = kept_until(endpoint, services.now(), services.store.retention)
     try:
-        completion = reception.complete_by_key(IdempotencyKey(key, expires_at), output, sender)
+        completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by)
     except PayloadRefused as refusal:
-        _count(endpoint, DeliveryKind.NOT_MATCHING, sender, key=key, detail=refusal.message)
+        _count(endpoint, DeliveryKind.NOT_MATCHING, by, key=key, detail=refusal.message)
         return
     match completion.result:
         case Settled():
@@ -84,20 +84,20 @@ def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None
             kind = DeliveryKind.NOT_AWAITED
         case Ended(outcome, _):
             assert completion.token_id is not None
-            services.tokens.count_delivery(completion.token_id, outcome, sender)
+            services.tokens.count_delivery(completion.token_id, outcome, by)
             kind = after_the_end(outcome)
         case RulesApply():
             raise AssertionError("complete_by_key checks the rules")
         case never:
             assert_never(never)
-    _count(endpoint, kind, sender, key=key)
+    _count(endpoint, kind, by, key=key)
 
 
 def _count(
-    endpoint: Endpoint, kind: DeliveryKind, sender: Origin, *, key: str | None = None, detail: str | None = None
+    endpoint: Endpoint, kind: DeliveryKind, by: CompletedBy, *, key: str | None = None, detail: str | None = None
 ) -> None:
     telemetry.note(delivery=kind, endpoint=endpoint.name)
     last = LastDelivery(
-        at=services.now(), ip=sender.ip, user_agent=sender.user_agent, delivery_id=sender.delivery_id, key=key, detail=detail
+        at=services.now(), ip=by.ip, user_agent=by.user_agent, delivery_id=by.delivery_id, key=key, detail=detail
     )
     services.endpoint_tally.count(endpoint.secret_id, kind, last)

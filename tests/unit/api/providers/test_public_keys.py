@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import NOW, URL, fresh, refusal, verification
-from waitpoints.api.senders.secret_forms import P256_SPKI
-from waitpoints.api.senders.signatures import Delivery, check
+from waitpoints.api.providers.secret_forms import P256_SPKI
+from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import UnusableSecret
 
 VECTORS = json.loads((ROOT / "tests/support/webhook_vectors.json").read_text())
@@ -65,4 +65,4 @@ class TestWhatIsImported:
         return set(run.stdout.split())
 
     def test_is_cryptography_once_a_scheme_needs_it(self) -> None:
-        assert "cryptography" in self.imported("import waitpoints.api.senders.public_keys")
+        assert "cryptography" in self.imported("import waitpoints.api.providers.public_keys")

@@ -8,7 +8,7 @@ from tests.support.callbacks import complete
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
-from waitpoints.token import Origin, Source, iso
+from waitpoints.token import CompletedBy, Source, iso
 from waitpoints.waiter_result import Success
 
 FUNCTIONS = Template.load().functions()
@@ -56,7 +56,7 @@ class TestCompletedBy:
         assert api.retrieve(token["id"])["completedBy"]["query"] == "q" * 256
 
     @pytest.mark.parametrize("header", DELIVERY_IDS)
-    def test_knows_the_header_of_each_senders_delivery_id(self, api: Api, header: str) -> None:
+    def test_knows_the_header_of_each_providers_delivery_id(self, api: Api, header: str) -> None:
         token = api.create()
         api.post(token["url"], b"1", {header: "the-delivery"})
         assert api.retrieve(token["id"])["completedBy"]["deliveryId"] == "the-delivery"
@@ -66,8 +66,8 @@ class TestCompletedBy:
     )
     def test_never_holds_a_credential(self, api: Api, world: InMemory, header: str) -> None:
         token = api.create()
-        api.post(token["url"], b"1", {header: "credential of the sender!"})
-        assert "credential of the sender" not in repr(world.store.tokens) + json.dumps(api.retrieve(token["id"]))
+        api.post(token["url"], b"1", {header: "credential of the provider!"})
+        assert "credential of the provider" not in repr(world.store.tokens) + json.dumps(api.retrieve(token["id"]))
 
     def test_of_a_request_to_complete_names_its_source(self, api: Api) -> None:
         token = api.create()
@@ -90,7 +90,7 @@ class TestCompletedBy:
     def test_of_a_click_in_slack_says_who_pressed_the_button(self, api: Api, world: InMemory) -> None:
         """Where the page names no approvers. The source stays `callback`: an earlier version reads no other."""
         token = api.create(page={"title": "Go?"}, taskToken=world.step_functions.start(), context=True)
-        clicked = Origin(source=Source.CALLBACK, slack_user="U024BE7LH", slack_name="Ann <!here>")
+        clicked = CompletedBy(source=Source.CALLBACK, slack_user="U024BE7LH", slack_name="Ann <!here>")
         world.tokens.complete(token["id"], '{"action": "submit", "fields": {}}', clicked)
         shown = api.retrieve(token["id"])["completedBy"]
         assert shown == {
@@ -103,7 +103,7 @@ class TestCompletedBy:
         result = world.step_functions.result(waiter.handle)
         assert isinstance(result, Success)
         assert json.loads(result.json)["completedBy"] == shown
-        assert Origin.of(clicked.members()) == clicked
+        assert CompletedBy.of(clicked.members()) == clicked
 
     def test_is_that_of_the_first(self, api: Api) -> None:
         token = api.create()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.support import webhook_signer as signer
 from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import BODY, NOW, URL, delivery, every_scheme, fresh, refusal, verification, with_header
-from waitpoints.api.senders import signatures
-from waitpoints.api.senders.schemes import SCHEMES
-from waitpoints.api.senders.signatures import Delivery, check
+from waitpoints.api.providers import signatures
+from waitpoints.api.providers.schemes import SCHEMES
+from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
 
 timed = pytest.mark.parametrize("scheme", sorted(name for name, row in SCHEMES.items() if "ts" in row.parts))
@@ -119,7 +119,7 @@ def _another_secret(scheme: str) -> str:
 
 
 class TestSeveralSignaturesInOneHeader:
-    """As while the sender changes its key."""
+    """As while the provider changes its key."""
 
     @pytest.mark.parametrize(
         ("scheme", "header", "between"),
@@ -288,4 +288,4 @@ class TestWhatIsImported:
 
     def test_is_light(self) -> None:
         heavy = {"cryptography", "jwt", "pydantic", "boto3", "botocore", "aws_lambda_powertools", "difflib"}
-        assert not heavy & self.imported("import waitpoints.api.senders.signatures")
+        assert not heavy & self.imported("import waitpoints.api.providers.signatures")

@@ -50,8 +50,8 @@ class TestADelivery:
         assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{BODY}}}')
         outcome = world.tokens.retrieve(token).outcome
         assert isinstance(outcome, Completed)
-        assert outcome.origin is not None
-        assert (outcome.origin.source, outcome.origin.delivery_id) == (Source.ENDPOINT, "d-1")
+        assert outcome.completed_by is not None
+        assert (outcome.completed_by.source, outcome.completed_by.delivery_id) == (Source.ENDPOINT, "d-1")
         last = statistics(world, endpoint).last[DeliveryKind.COMPLETED]
         assert (last.at, last.key, last.delivery_id, last.user_agent) == (world.clock(), KEY, "d-1", "GitHub")
 
@@ -163,7 +163,7 @@ class TestADelivery:
         assert world.tokens.retrieve(token).outcome is None
 
 
-class TestItsSender:
+class TestItsProvider:
     def test_is_verified(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world, verify=GITHUB), create(world)
         refused = deliver(api, endpoint)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from waitpoints.api.http import HANDSHAKE_LIMIT
-from waitpoints.api.senders.handshakes import Asked, answer
-from waitpoints.api.senders.maybe_handshake import may_be_handshake
+from waitpoints.api.providers.handshakes import Asked, answer
+from waitpoints.api.providers.maybe_handshake import may_be_handshake
 
 EVENT_GRID = [{"id": "1", "data": {"validationCode": "512d38b6-c7b8", "validationUrl": "https://rp.example.com/validate"}}]
 

@@ -1,5 +1,5 @@
-// Sign deliveries as their senders do: read {sender, body, headers, secret} as a JSON list, write the headers of each.
-// A library that only verifies must accept what was signed by its sender's documented rule.
+// Sign deliveries as their providers do: read {provider, body, headers, secret} as a JSON list, write the headers of each.
+// A library that only verifies must accept what was signed by its provider's documented rule.
 import assert from "node:assert";
 import { createHmac } from "node:crypto";
 import { text } from "node:stream/consumers";
@@ -8,7 +8,7 @@ import { sign } from "@octokit/webhooks-methods";
 
 const hmac = (secret, body, encoding) => createHmac("sha256", secret).update(body).digest(encoding);
 
-const senders = {
+const providers = {
   async github({ body, secret }) {
     return { "X-Hub-Signature-256": await sign(secret, body) };
   },
@@ -51,4 +51,4 @@ const senders = {
 };
 
 const deliveries = JSON.parse(await text(process.stdin));
-process.stdout.write(JSON.stringify(await Promise.all(deliveries.map((delivery) => senders[delivery.sender](delivery)))));
+process.stdout.write(JSON.stringify(await Promise.all(deliveries.map((delivery) => providers[delivery.provider](delivery)))));

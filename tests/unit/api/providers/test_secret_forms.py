@@ -7,8 +7,8 @@ import pytest
 
 from tests.support import webhook_signer as signer
 from tests.support.signed_deliveries import BODY, NOW, URL, delivery, every_scheme, fresh, verification
-from waitpoints.api.senders.secret_forms import P256_SPKI
-from waitpoints.api.senders.signatures import check, check_secret
+from waitpoints.api.providers.secret_forms import P256_SPKI
+from waitpoints.api.providers.signatures import check, check_secret
 from waitpoints.errors import InvalidVerification, UnusableSecret
 
 

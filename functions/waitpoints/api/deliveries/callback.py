@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, assert_never
 from waitpoints import telemetry
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.senders.origin import origin
+from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.errors import Forbidden, PayloadRefused, WrongSignature
-from waitpoints.token import IdempotencyKey, Origin, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.token import CompletedBy, IdempotencyKey, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -32,86 +32,86 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
 
     `approver` is the id of the person whose link it came by.
     """
-    sender = origin(request, Source.CALLBACK)
+    by = read_completed_by(request, Source.CALLBACK)
     if approver is not None:
         from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for the links of approvers
 
-        return approver_answer.receive(request, token_id, approver, body, sender)
+        return approver_answer.receive(request, token_id, approver, body, by)
     output = callback_body.output(body, request.headers.get("content-type", ""))
-    match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
+    match services.tokens.complete(token_id, output, by, Unchecked.ANY):
         case Settled():
             return RECEIVED
         case Ended(outcome, rules):
-            services.tokens.count_delivery(token_id, outcome, sender)
+            services.tokens.count_delivery(token_id, outcome, by)
             return _answer_after_end(request) if rules and rules.has_page else RECEIVED
         case RulesApply(rules):
             try:
-                return _receive_by_rules(rules, request, token_id, body, output, sender)
+                return _receive_by_rules(rules, request, token_id, body, output, by)
             except (WrongSignature, PayloadRefused):
-                services.tokens.count_delivery(token_id, None, sender)
+                services.tokens.count_delivery(token_id, None, by)
                 raise
         case never:
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True, within: str | None = None) -> bool:
+def complete(token_id: str, result: Result, by: CompletedBy, *, by_api_key: bool = True, within: str | None = None) -> bool:
     """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, Forbidden without
     the API key, and OutsideTag unless it has the tag `within`.
     """
     unchecked = Unchecked.NONE if by_api_key else Unchecked.APPROVERS
     if not isinstance(result, TokenError):
         unchecked = Unchecked.DOCUMENT
-    completion = services.tokens.complete(token_id, result, requester, unchecked, within)
+    completion = services.tokens.complete(token_id, result, by, unchecked, within)
     if isinstance(completion, RulesApply):
         if completion.rules.has_approvers and not by_api_key:
             raise Forbidden("Only its approvers and the API key complete this waitpoint")
         assert not isinstance(result, TokenError), "only an output is checked"
         checked = _check_output(token_id, completion.rules, result)
-        completion = services.tokens.complete(token_id, checked, requester, within=within)
+        completion = services.tokens.complete(token_id, checked, by, within=within)
     return isinstance(completion, Settled)
 
 
-def complete_by_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
+def complete_by_key(key: IdempotencyKey, result: Result, by: CompletedBy) -> "KeyCompletion":
     """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
-    completion = services.keys.complete(key, result, requester)
+    completion = services.keys.complete(key, result, by)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
-        if completion.result.rules.has_approvers and requester.source is Source.ENDPOINT:
+        if completion.result.rules.has_approvers and by.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
         checked = _check_output(completion.token_id, completion.result.rules, result)
-        completion = services.keys.complete(key, checked, requester, completion.token_id)
+        completion = services.keys.complete(key, checked, by, completion.token_id)
     return completion
 
 
 def _receive_by_rules(
-    rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, sender: Origin
+    rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, by: CompletedBy
 ) -> Response:
     if rules.has_approvers:
         from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for tokens with approvers
 
-        return approver_answer.refuse_plain(request, token_id, sender)
+        return approver_answer.refuse_plain(request, token_id, by)
     if rules.has_page:
         from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for tokens with `page`
 
-        return page_answer.receive(request, token_id, body, sender)
+        return page_answer.receive(request, token_id, body, by)
     if rules.verify and (answer := _check_signature(rules.verify, request, token_id, body)):
         return answer
     if rules.complete_when and not _matches(rules.complete_when, request, output):
         telemetry.count("DeliveriesPassedOver")
-        services.tokens.count_delivery(token_id, None, sender)
+        services.tokens.count_delivery(token_id, None, by)
         return RECEIVED
     _check_output(token_id, rules, output)
-    match services.tokens.complete(token_id, output, sender):
+    match services.tokens.complete(token_id, output, by):
         case Ended(outcome, _):
-            services.tokens.count_delivery(token_id, outcome, sender)
+            services.tokens.count_delivery(token_id, outcome, by)
         case Settled() | RulesApply():
             pass
     return RECEIVED
 
 
 def _check_signature(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
-    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for tokens with `verify`
 
     return verification.check(verify, request, services.urls.url(token_id, request.api_url), body)
 

@@ -1,9 +1,9 @@
 """Read where a request came from, to store it with the token. Credentials, cookies and bodies are never included."""
 
 from waitpoints.api.http import Request
-from waitpoints.token import Origin, Source, cut
+from waitpoints.token import CompletedBy, Source, cut
 
-# The headers with a delivery's id, which stays the same when the sender retries
+# The headers with a delivery's id, which stays the same when the provider retries
 _DELIVERY_IDS = (
     "webhook-id",  # Standard Webhooks
     "svix-id",
@@ -24,9 +24,9 @@ _DELIVERY_IDS = (
 )
 
 
-def origin(request: Request, source: Source) -> Origin:
+def read_completed_by(request: Request, source: Source) -> CompletedBy:
     names = (name for name in _DELIVERY_IDS if request.headers.get(name))
-    return Origin(
+    return CompletedBy(
         source=source,
         ip=cut(request.source_ip),
         user_agent=cut(request.headers.get("user-agent")),

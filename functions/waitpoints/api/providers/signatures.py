@@ -1,4 +1,4 @@
-"""Verify that the expected sender signed a delivery, using the table in `schemes`.
+"""Verify that the expected provider signed a delivery, using the table in `schemes`.
 
 This module is independent of HTTP frameworks and AWS. `check` takes the delivery as received and an iterable of secrets, so
 that secrets are read only as needed. Signatures cover the raw body and are compared in constant time.
@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from waitpoints import json_text
-from waitpoints.api.senders import secret_forms
-from waitpoints.api.senders.schemes import PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
+from waitpoints.api.providers import secret_forms
+from waitpoints.api.providers.schemes import PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
@@ -34,9 +34,9 @@ _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNO
 
 @dataclass(frozen=True)
 class Delivery:
-    """A request as received. Header names are in lower case. `url` is the full URL, exactly as the sender wrote it.
+    """A request as received. Header names are in lower case. `url` is the full URL, exactly as the provider wrote it.
 
-    `other_url` is what the sender may have written instead, if the API has two addresses.
+    `other_url` is what the provider may have written instead, if the API has two addresses.
     """
 
     body: bytes
@@ -209,7 +209,7 @@ def _sorted_form(delivery: Delivery) -> bytes:
 
 
 def _written_urls(scheme: Scheme, delivery: Delivery) -> list[str]:
-    """Return what the sender may have signed as the URL. If it signs none, any text will do."""
+    """Return what the provider may have signed as the URL. If it signs none, any text will do."""
     urls = [delivery.url]
     if delivery.other_url and "{url}" in scheme.content:
         urls.append(delivery.other_url)
@@ -254,7 +254,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 
 
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
-    from waitpoints.api.senders import public_keys  # noqa: PLC0415 - cryptography is slow to import
+    from waitpoints.api.providers import public_keys  # noqa: PLC0415 - cryptography is slow to import
 
     verify = public_keys.verify_ed25519 if scheme.primitive == "ed25519" else public_keys.verify_ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))

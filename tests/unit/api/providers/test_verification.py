@@ -1,4 +1,4 @@
-"""A token with `verify` takes only what its sender signed."""
+"""A token with `verify` takes only what its provider signed."""
 
 import time
 from typing import Any
@@ -10,7 +10,7 @@ from tests.support.callbacks import assert_untouched, complete, signed
 from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
-from waitpoints.api.senders.schemes import SCHEMES
+from waitpoints.api.providers.schemes import SCHEMES
 
 JSON = {"content-type": "application/json"}
 FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
@@ -78,7 +78,7 @@ class TestVerify:
         assert api.post(url, b"1", signed({"url": url}, b"1", "square")).status == 200
 
     @pytest.mark.parametrize("scheme", SIGNING_THE_URL)
-    def test_takes_the_url_that_the_sender_was_given_before_the_stack_had_a_base_url(
+    def test_takes_the_url_that_the_provider_was_given_before_the_stack_had_a_base_url(
         self, api: Api, world: InMemory, scheme: str
     ) -> None:
         world.webhook_secrets[scheme] = FakeSecret(webhook_signer.secret_of(scheme))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.senders.schemes import ALIASES, SCHEMES
-from waitpoints.api.senders.verify_request import parse_verify
+from waitpoints.api.providers.schemes import ALIASES, SCHEMES
+from waitpoints.api.providers.verify_request import parse_verify
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
 

@@ -1,4 +1,4 @@
-"""Verify a delivery with the secret of its sender, and answer the handshakes that need that secret."""
+"""Verify a delivery with the secret of its provider, and answer the handshakes that need that secret."""
 
 import time
 
@@ -6,14 +6,14 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from waitpoints import telemetry
 from waitpoints.api.http import Request, Response
-from waitpoints.api.senders import maybe_handshake, signatures
+from waitpoints.api.providers import maybe_handshake, signatures
 from waitpoints.errors import UnusableSecret, WrongSignature
 from waitpoints.ports import Secret
 from waitpoints.token import Verification
 from waitpoints.wiring import services
 
 SECRET_FAILURES = (GetParameterError, UnusableSecret)
-"""What `check` raises if the sender's secret cannot be read, or does not have the form that the scheme needs."""
+"""What `check` raises if the provider's secret cannot be read, or does not have the form that the scheme needs."""
 
 
 def check(
@@ -21,7 +21,7 @@ def check(
 ) -> Response | None:
     """Check the signature of a delivery to `url`. Returns the answer if it is a handshake that needs the key.
 
-    The sender may also have signed the URL with the domain of the request: it was given that one before the stack had a base
+    The provider may also have signed the URL with the domain of the request: it was given that one before the stack had a base
     URL. `secret` is the webhook's unless given. Raises WrongSignature, which is logged and counted unless the check is `quiet`.
     """
     query = f"?{request.raw_query}" if request.raw_query else ""
@@ -37,7 +37,7 @@ def check(
         raise
     if verify.scheme not in maybe_handshake.KEYED:
         return None
-    from waitpoints.api.senders import handshakes  # noqa: PLC0415 - only for these schemes
+    from waitpoints.api.providers import handshakes  # noqa: PLC0415 - only for these schemes
 
     asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
     return handshakes.keyed_answer(verify.scheme, asked, key.encode())

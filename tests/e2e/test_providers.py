@@ -1,4 +1,4 @@
-"""Senders that sign: what they send over HTTP settles the token whose secret they hold, and nothing else does.
+"""Providers that sign: what they send over HTTP settles the token whose secret they hold, and nothing else does.
 
 The secrets are real ones of the deployed stack, which its functions may read as IAM allows it.
 """
@@ -30,7 +30,7 @@ from tests.support.e2e.secrets import Secrets
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.webhook_signer import Signed
 from waitpoints import json_text
-from waitpoints.api.senders.schemes import SCHEMES
+from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints_local.stack import REGION, Stack
 
 BODY = '{"event": "päid",  "amount": 12.50}'.encode()
@@ -216,14 +216,14 @@ class TestOfficialLibraries:
 
 
 class TestIam:
-    """The emulator enforces IAM: each function's role, assumed, reads the senders' secrets if it needs them."""
+    """The emulator enforces IAM: each function's role, assumed, reads the providers' secrets if it needs them."""
 
     @pytest.mark.parametrize(
         ("function", "reads"),
         [("AcceptCallback", True), ("CreateToken", True), ("CreateTokenInState", True)]
         + [(name, False) for name in ("RetrieveToken", "ListTokens", "CompleteToken", "CompleteTokenInState", "WaitForToken")],
     )
-    def test_only_the_functions_that_check_signatures_read_a_senders_secret(
+    def test_only_the_functions_that_check_signatures_read_a_providers_secret(
         self, stack: Stack, secrets: Secrets, function: str, reads: bool
     ) -> None:
         name = secrets.make(name_of("iam"), "value")

@@ -1,4 +1,4 @@
-"""Each scheme, against published vectors and the senders' own libraries."""
+"""Each scheme, against published vectors and the providers' own libraries."""
 
 import json
 from dataclasses import replace
@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 from tests.support import webhook_signer as signer
 from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import BODY, NOW, URL, fresh, refusal, verification
-from waitpoints.api.senders.schemes import SCHEMES
-from waitpoints.api.senders.signatures import Delivery, check
+from waitpoints.api.providers.schemes import SCHEMES
+from waitpoints.api.providers.signatures import Delivery, check
 
 VECTORS = json.loads((ROOT / "tests/support/webhook_vectors.json").read_text())
 HMAC = {vector["name"]: vector for vector in VECTORS["hmac_table"]}
@@ -49,8 +49,8 @@ NO_VECTORS = {
 
 
 class TestPublishedVectors:
-    def test_are_there_for_each_sender_or_it_is_said_why_not(self) -> None:
-        """For a new sender: add them to webhook_vectors.json, or the reason above."""
+    def test_are_there_for_each_provider_or_it_is_said_why_not(self) -> None:
+        """For a new provider: add them to webhook_vectors.json, or the reason above."""
         have = {SCHEME_OF_VECTOR.get(name, name) for name in HMAC.keys() - ANSWERS} | OTHERS
         assert SCHEMES.keys() - have == NO_VECTORS.keys()
 
@@ -86,7 +86,7 @@ class TestPublishedVectors:
             (VECTORS["twilio"][0]["form"], VECTORS["twilio"][0]["url"], "kvajT1Ptam85bY51eRf/AJRuM3w="),
             (VECTORS["twilio"][0]["form"], "https://mycompany.com:443/myapp.php?foo=1&bar=2", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
         ],
-        ids=["form", "repeated field", "port", "port that the sender added", "port that the sender left out"],
+        ids=["form", "repeated field", "port", "port that the provider added", "port that the provider left out"],
     )
     def test_of_twilio_forms_are_accepted(self, fields: dict[str, Any], url: str, signature: str) -> None:
         from urllib.parse import urlencode

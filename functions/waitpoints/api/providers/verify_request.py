@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
+from waitpoints.api.providers.schemes import ALIASES, SCHEMES
 from waitpoints.api.request_model import CHANNEL_SECRET, SECRET_NAME, VERIFY_FIELDS
-from waitpoints.api.senders.schemes import ALIASES, SCHEMES
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
 from waitpoints.unknown_names import unknown

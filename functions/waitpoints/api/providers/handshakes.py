@@ -1,10 +1,10 @@
-"""Answer handshakes: the requests by which senders verify a URL before they deliver to it. A handshake settles no token.
+"""Answer handshakes: the requests by which providers verify a URL before they deliver to it. A handshake settles no token.
 
-A sender sends a challenge and expects it back. Anyone with the URL can send a challenge, so only a short text of a limited
+A provider sends a challenge and expects it back. Anyone with the URL can send a challenge, so only a short text of a limited
 alphabet is repeated, as plain text or JSON that browsers do not interpret. Nothing is fetched.
 An answer reveals that the URL exists, so the URL's hash is checked first. The answer does not prove who sent the challenge.
 
-| sender          | asks                                             | gets                                      | key |
+| provider          | asks                                             | gets                                      | key |
 | --------------- | ------------------------------------------------ | ----------------------------------------- | --- |
 | Trello          | HEAD                                             | 200                                       |     |
 | CloudEvents     | OPTIONS, webhook-request-origin                  | webhook-allowed-origin, -rate             |     |
@@ -77,7 +77,7 @@ class Asked:
 class Handshake:
     """One row of the table: `challenge` finds the text to repeat, `answer` repeats it."""
 
-    sender: str
+    provider: str
     method: str
     challenge: Callable[[Asked], Any]
     answer: Callable[[str], Response]

@@ -1,4 +1,4 @@
-"""Deliveries signed by the senders' official libraries, or by the documented rule if the library accepts the result."""
+"""Deliveries signed by the providers' official libraries, or by the documented rule if the library accepts the result."""
 
 import json
 import subprocess
@@ -19,17 +19,17 @@ _PATIENCE = 60  # seconds
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a sender posts, without its signature."""
+    """What a provider posts, without its signature."""
 
-    sender: str
+    provider: str
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def signed(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]:
-    """All headers of each delivery, which must be of one sender."""
-    [sender] = {delivery.sender for delivery in deliveries}
-    sign = {"slack": _slack, "stripe": _stripe}.get(sender, _in_node)
+    """All headers of each delivery, which must be of one provider."""
+    [provider] = {delivery.provider for delivery in deliveries}
+    sign = {"slack": _slack, "stripe": _stripe}.get(provider, _in_node)
     return [{**delivery.headers, **headers} for delivery, headers in zip(deliveries, sign(deliveries, secret), strict=True)]
 
 
@@ -49,7 +49,7 @@ def _stripe(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]
 
 
 def _in_node(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]:
-    asked = [{"sender": one.sender, "body": one.body, "headers": dict(one.headers), "secret": secret} for one in deliveries]
+    asked = [{"provider": one.provider, "body": one.body, "headers": dict(one.headers), "secret": secret} for one in deliveries]
     done = subprocess.run(
         [node.node(FOLDER), "sign.mjs"],
         cwd=FOLDER,

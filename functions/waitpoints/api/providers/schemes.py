@@ -1,7 +1,7 @@
-"""How each webhook sender signs: one row per scheme, as data only.
+"""How each webhook provider signs: one row per scheme, as data only.
 
 A row says where the signatures are, what is signed, with which primitive, and how old a delivery may be. `signatures`
-verifies deliveries by these rows. To add a sender, add a row. Extend `Scheme` only if no row can describe the sender.
+verifies deliveries by these rows. To add a provider, add a row. Extend `Scheme` only if no row can describe the provider.
 Sources: the providers' documentation and official libraries. docs/webhooks.md has the list for users.
 """
 
@@ -103,7 +103,7 @@ _HUB = Scheme(_header("x-hub-signature"), labels=("sha256",))
 _HUB_256 = Scheme(_header("x-hub-signature-256"), labels=("sha256",))
 
 SCHEMES: Mapping[str, Scheme] = {
-    # The Standard Webhooks specification and senders that follow it
+    # The Standard Webhooks specification and providers that follow it
     "standard-webhooks": _STANDARD,
     "standard-webhooks-v1a": replace(_STANDARD, primitive="ed25519", labels=("v1a",), key_form="whpk"),
     "anthropic": _STANDARD,
@@ -203,7 +203,7 @@ SCHEMES: Mapping[str, Scheme] = {
         parts={"ts": _header("x-twilio-email-event-webhook-timestamp")},
         key_form="spki",
     ),
-    # No signature: the sender repeats the secret in a header that the token names
+    # No signature: the provider repeats the secret in a header that the token names
     "token": Scheme(_header(), primitive="equal"),
 }
 

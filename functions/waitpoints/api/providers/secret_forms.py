@@ -89,12 +89,12 @@ _READERS: Mapping[str, Callable[[str], tuple[bytes, ...]]] = {
 }
 
 SAID: Mapping[str, str] = {
-    "text": "the sender's secret exactly as shown, and not empty",
-    "whsec": "whsec_ followed by base64, exactly as the sender shows it",
-    "whsec or text": "whsec_ followed by base64, exactly as the sender shows it",
-    "hex": "the sender's public key: 64 hexadecimal digits",
+    "text": "the provider's secret exactly as shown, and not empty",
+    "whsec": "whsec_ followed by base64, exactly as the provider shows it",
+    "whsec or text": "whsec_ followed by base64, exactly as the provider shows it",
+    "hex": "the provider's public key: 64 hexadecimal digits",
     "whpk": "whpk_ followed by a 32-byte Ed25519 public key in base64",
-    "jwks": "the sender's JSON Web Key Set, with at least one Ed25519 key",
-    "spki": "the sender's verification key: a P-256 public key in base64",
+    "jwks": "the provider's JSON Web Key Set, with at least one Ed25519 key",
+    "spki": "the provider's verification key: a P-256 public key in base64",
 }
 """What a secret must be, worded for error messages."""

@@ -1,4 +1,4 @@
-"""Each sender's handshake gets the answer it wants, and nothing else is repeated to anybody."""
+"""Each provider's handshake gets the answer it wants, and nothing else is repeated to anybody."""
 
 import hashlib
 import hmac
@@ -16,8 +16,8 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
-from waitpoints.api.senders.handshakes import Asked, answer, keyed_answer
-from waitpoints.api.senders.maybe_handshake import may_be_handshake
+from waitpoints.api.providers.handshakes import Asked, answer, keyed_answer
+from waitpoints.api.providers.maybe_handshake import may_be_handshake
 
 GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 522a8e7e-096a-494c"
 KEY = b"secret"
@@ -77,7 +77,7 @@ BLIND = [
 
 
 @pytest.mark.parametrize(("request_", "expected"), [row[1:] for row in BLIND], ids=[row[0] for row in BLIND])
-def test_each_blind_handshake_is_answered_as_its_sender_wants(request_: Asked, expected: tuple[str, str]) -> None:
+def test_each_blind_handshake_is_answered_as_its_provider_wants(request_: Asked, expected: tuple[str, str]) -> None:
     assert sent(answer(request_)) == (200, *expected)
 
 
