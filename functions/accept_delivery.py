@@ -11,7 +11,7 @@ from waitpoints.endpoint import Endpoint
 from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.keys, s.urls, s.endpoint_cache, s.endpoint_tally, s.step_functions_client))
+services.build_at_start(lambda s: (s.completions_by_key, s.urls, s.endpoint_cache, s.endpoint_tally, s.step_functions_client))
 
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False)

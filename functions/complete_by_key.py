@@ -8,7 +8,7 @@ from waitpoints.api.representation import key_completed
 from waitpoints.token import Source
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.keys, s.credentials, s.step_functions_client))
+services.build_at_start(lambda s: (s.completions_by_key, s.credentials, s.step_functions_client))
 
 
 @http_handler("POST", scope="complete")

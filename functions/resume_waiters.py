@@ -17,7 +17,7 @@ from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import is_settled, waiter_count
 from waitpoints.errors import CannotResume, CannotResumeNow
-from waitpoints.resuming import NotResumed
+from waitpoints.resumer import NotResumed
 from waitpoints.stream import unreadable
 from waitpoints.stream.unreadable import token_id_of
 from waitpoints.wiring import services

@@ -8,7 +8,7 @@ from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.keys, s.urls, s.credentials))
+services.build_at_start(lambda s: (s.completions_by_key, s.urls, s.credentials))
 
 
 @http_handler("POST", scope="endpoints")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from waitpoints import telemetry
 from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.resuming import Resuming
+from waitpoints.resumer import Resumer
 from waitpoints.token import Answer, Completed, CompletedBy, Output, Token
 
 
@@ -46,9 +46,9 @@ MakeOutput = Callable[[Sequence[Answer]], str]
 
 
 class Decisions:
-    def __init__(self, store: TokenStore, resuming: Resuming, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, resumer: Resumer, clock: Clock) -> None:
         self._store = store
-        self._resuming = resuming
+        self._resumer = resumer
         self._clock = clock
 
     def answer(self, token: Token, choice: Choice, by: CompletedBy, make_output: MakeOutput) -> Recorded | TooLate:
@@ -75,6 +75,6 @@ class Decisions:
                 telemetry.count("AnswersRecorded")
                 if outcome:
                     telemetry.count(f"TokensSettledBy{by.source.capitalize()}")
-                    self._resuming.resume_fast(token)
+                    self._resumer.resume_fast(token)
                 return Recorded(token, answer, is_this=True)
         raise AssertionError("the last attempt raises")

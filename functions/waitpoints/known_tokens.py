@@ -22,8 +22,8 @@ class KnownTokens:
         self._known: dict[str, tuple[int, Token]] = {}
 
     def note(self, token: Token, now: int) -> None:
-        """Keep a token as it was just read, or written. A kept completion may still become a token with other tags."""
-        if token.kept_until is not None or (token.outcome is None and token.rules is None):
+        """Keep a token as it was just read, or written. An early completion may still become a token with other tags."""
+        if token.early_until is not None or (token.outcome is None and token.rules is None):
             return
         self._known.pop(token.id, None)
         outcome = token.outcome and _without_result(token.outcome)

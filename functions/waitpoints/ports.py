@@ -71,11 +71,11 @@ class TokenStore(Protocol):
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
         `document` and its metadata are written with it. The key of `replaced` is free: retention has removed this holder, or it
-        is a kept completion that ended or that the create does not accept. It is not free if another create has adopted it
+        is an early completion that ended or that the create does not accept. It is not free if another create has claimed it
         meanwhile.
         """
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+    def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         """Write a completed token that no create has asked for, or return the token that already holds `key` (invariant 5).
 
         Unlike `create`, an expired key is not free: its token may still be waiting. `replaced` is a holder that has ended, or
@@ -85,10 +85,10 @@ class TokenStore(Protocol):
     def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
         """The token that holds a key, even after the key has expired, read consistently."""
 
-    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
-        """Make the holder of a kept completion a token like any other, with tags and metadata of `token` and `key`'s lifetime.
+    def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        """Make an early completion a token like any other, with the tags and metadata of `token` and `key`'s lifetime.
 
-        Returns whether the holder exists: False if it has ended. Adopting it again changes nothing.
+        Returns whether the holder exists: False if it has ended. Claiming it again changes nothing.
         """
 
     def get(self, token_id: str) -> Token:
@@ -259,7 +259,7 @@ class DoctorStore(Protocol):
     def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
         """Return those of these tokens, at most a hundred, that may still wait and have no timeout, eventually consistent."""
 
-    def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
+    def complete_replied(self, token_id: str, waiters: Collection[str]) -> None:
         """Note that all these waiters have a recorded reply."""
 
     def read_progress(self) -> Progress | None:
@@ -275,21 +275,21 @@ class DoctorStore(Protocol):
         """Take out of `undone`."""
 
 
-class Resumer(Protocol):
+class WaitService(Protocol):
     """Resumes the waiters of one kind."""
 
     def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
         """Send a waiter its result in one call. Raises CannotResumeNow, CannotResume or OutputRefused."""
 
 
-class Resumers(Protocol):
+class WaitServices(Protocol):
     """The resumer of each kind of waiter. Each is made when it is first used."""
 
     @property
-    def step_functions(self) -> Resumer: ...
+    def step_functions(self) -> WaitService: ...
 
     @property
-    def durable_functions(self) -> Resumer: ...
+    def durable_functions(self) -> WaitService: ...
 
 
 class Secret(Protocol):

@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import handles, telemetry
 from waitpoints.aws.failures import AWS_FAILURES, try_again
 from waitpoints.errors import CannotResume, InvalidRequest, WaitpointsError
-from waitpoints.resuming import resumer_for
+from waitpoints.resumer import service_of
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services
@@ -53,9 +53,9 @@ def _report(event: Any, refusal: WaitpointsError) -> bool:
     failure = Failure(type(refusal).__name__, refusal.message)
     waiting = _waiting(event) if isinstance(event, dict) else []
     try:
-        replies = [resumer_for(kind, services).resume(handle, failure) for kind, handle in waiting]
+        replies = [service_of(kind, services).resume(handle, failure) for kind, handle in waiting]
     except CannotResume as reason:
-        telemetry.note(notTold=str(reason))
+        telemetry.note(notReported=str(reason))
         return False
     return bool(replies) and all(reply is ReplyKind.RESUMED for reply in replies)
 

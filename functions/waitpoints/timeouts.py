@@ -85,7 +85,7 @@ def key_expires_at(text: Any, now: int) -> int | None:
     return instant
 
 
-def kept_until(text: Any, now: int, retention: int) -> int:
+def early_until(text: Any, now: int, retention: int) -> int:
     """Return until when a completion by key with this `idempotencyKeyTTL` is kept (epoch milliseconds).
 
     The default, and the longest time, is the stack's `retention` in seconds. Raises InvalidTimeout.

@@ -318,14 +318,14 @@ class IdempotencyKey:
 class KeyHolder:
     """The token that already holds a key, since when and until when, and whether the same request created it.
 
-    `is_kept`: a completion by key made the token, before any create asked for it.
+    `is_early`: a completion by key made the token, before any create asked for it.
     """
 
     token_id: str
     since: int
     same_request: bool
     expires_at: int | None = None
-    is_kept: bool = False
+    is_early: bool = False
 
     def is_expired(self, now: int) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -364,7 +364,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
+    """A token. With `early_until`, a completion by key made it, and it is removed then unless a create claims it.
 
     `due_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
@@ -388,7 +388,7 @@ class Token:
     replies: Mapping[str, Reply] = field(default_factory=dict)
     rules: Rules | None = None
     other_deliveries: OtherDeliveries | None = None
-    kept_until: int | None = None
+    early_until: int | None = None
     page: str | None = None
     metadata: str | None = None
     has_metadata: bool = False

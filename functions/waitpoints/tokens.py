@@ -10,7 +10,7 @@ from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooMan
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.resuming import NotResumed, Resuming
+from waitpoints.resumer import NotResumed, Resumer
 from waitpoints.token import (
     MAX_WAITERS,
     PAGES,
@@ -81,17 +81,17 @@ Completion = Settled | Ended | RulesApply
 
 
 class Tokens:
-    def __init__(self, store: TokenStore, outputs: Outputs, resuming: Resuming, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, outputs: Outputs, resumer: Resumer, clock: Clock) -> None:
         self._store = store
         self._outputs = outputs
-        self._resuming = resuming
+        self._resumer = resumer
         self._clock = clock
         self._known = KnownTokens()
 
     def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
 
-        `accepts` says whether an output fits `new.document`. A kept completion that does not fit is counted, and the new
+        `accepts` says whether an output fits `new.document`. An early completion that does not fit is counted, and the new
         token waits for the next one.
         """
         token, key = _token(new, now), new.key
@@ -117,7 +117,7 @@ class Tokens:
         """Return the token as of now, with its output. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
         token = self.find(token_id)
-        return replace(token, outcome=token.outcome and self._resuming.load_output(token.outcome))
+        return replace(token, outcome=token.outcome and self._resumer.load_output(token.outcome))
 
     def find(self, token_id: str) -> Token:
         """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
@@ -174,7 +174,7 @@ class Tokens:
             return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
         telemetry.count(f"TokensSettledBy{by.source.capitalize()}")
-        self._resuming.resume_fast(token)
+        self._resumer.resume_fast(token)
         return Settled()
 
     def _look(self, token_id: str, result: Result, unchecked: Unchecked, now: int) -> Token | None:
@@ -220,7 +220,7 @@ class Tokens:
         """Try once. Returns False if the token's deadline was moved meanwhile."""
         now = self._clock()
         stored, token = self._store.add_waiter(token_id, waiter, now)
-        telemetry.note(tokenId=token_id, waiter=waiter.key, toldAtOnce=not stored)
+        telemetry.note(tokenId=token_id, waiter=waiter.key, resumedAtOnce=not stored)
         if stored:
             return True
         if token.outcome_at(now) is None:
@@ -233,7 +233,7 @@ class Tokens:
             token = self._time_out(token_id, now)
             if token.outcome is None:
                 return False
-        self._resuming.resume_late(token, waiter)
+        self._resumer.resume_late(token, waiter)
         return True
 
     def expire(self, token_id: str) -> Token | None:
@@ -271,7 +271,7 @@ class Tokens:
             return []
         if token.outcome is None or not token.unresumed():
             return []
-        left = self._resuming.resume(token)
+        left = self._resumer.resume(token)
         telemetry.count("WaitersRepaired", len(token.unresumed()) - len(left))
         if left:
             telemetry.note(left=len(left), reason=str(left[0].reason))
@@ -289,7 +289,7 @@ class Tokens:
             if isinstance(waiter.reason, CannotResumeNow):
                 raise waiter.reason
         if left:
-            self._resuming.give_up(token_id, [failure.waiter for failure in left])
+            self._resumer.give_up(token_id, [failure.waiter for failure in left])
             self.unmark_unresumed(token_id)
         return len(left)
 
@@ -319,8 +319,8 @@ class Tokens:
         return True
 
     def _find_misfit(self, holder: KeyHolder, new: NewToken, accepts: Accepts | None) -> Completed | Failed | None:
-        """Return the outcome of a kept completion whose output the create does not accept. Approvers accept none."""
-        if not holder.is_kept or accepts is None:
+        """Return the outcome of an early completion whose output the create does not accept. Approvers accept none."""
+        if not holder.is_early or accepts is None:
             return None
         try:
             outcome = self._store.get(holder.token_id).outcome
@@ -330,14 +330,14 @@ class Tokens:
             return outcome
         if not isinstance(outcome, Completed):
             return None
-        complete = self._resuming.load_output(outcome)
+        complete = self._resumer.load_output(outcome)
         assert isinstance(complete, Completed)
         return None if accepts(complete.output.json or "null") else outcome
 
     def _is_gone(self, holder: KeyHolder, new: Token, key: IdempotencyKey, now: int) -> bool:
-        """Whether the holder of a key no longer exists. A kept completion is adopted as the `new` token instead."""
-        if holder.is_kept:
-            return not self._store.adopt(holder, new, key, now)
+        """Whether the holder of a key no longer exists. An early completion is claimed as the `new` token instead."""
+        if holder.is_early:
+            return not self._store.claim(holder, new, key, now)
         may_be_removed = now - holder.since >= self._store.retention * 1000
         return may_be_removed and self._no_longer_exists(holder.token_id, now)
 
@@ -349,8 +349,8 @@ class Tokens:
 
     def _is_removed(self, token: Token, now: int) -> bool:
         """Whether the retention is over. TTL may delete the token days later, and the bucket its output earlier."""
-        if token.kept_until is not None:
-            return token.kept_until <= now
+        if token.early_until is not None:
+            return token.early_until <= now
         return token.outcome is not None and self.outcome_is_past_retention(token.outcome, now)
 
     def outcome_is_past_retention(self, outcome: Outcome, now: int) -> bool:
@@ -375,7 +375,7 @@ class Tokens:
         telemetry.note(tokenId=token_id, timedOut=won)
         if won:
             telemetry.count("TokensSettledByTimeout")
-            self._resuming.resume_fast(token)
+            self._resumer.resume_fast(token)
         return token
 
 

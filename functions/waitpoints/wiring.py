@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timer_queue import TimerQueue
+    from waitpoints.complete_by_key import CompletionsByKey
     from waitpoints.decisions import Decisions
     from waitpoints.doctor.scan import Rounds
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
-    from waitpoints.keys import Keys
-    from waitpoints.resuming import Resuming
+    from waitpoints.resumer import Resumer
     from waitpoints.stream.event_publisher import EventPublisher
     from waitpoints.stream.notice_filter import NoticeFilter
     from waitpoints.timeouts import Limits
@@ -78,25 +78,25 @@ class Services:
     def tokens(self) -> "Tokens":
         from waitpoints.tokens import Tokens
 
-        return Tokens(self.store, self.outputs, self.resuming, self.now)
+        return Tokens(self.store, self.outputs, self.resumer, self.now)
 
     @cached_property
-    def keys(self) -> "Keys":
-        from waitpoints.keys import Keys
+    def completions_by_key(self) -> "CompletionsByKey":
+        from waitpoints.complete_by_key import CompletionsByKey
 
-        return Keys(self.store, self.tokens, self.now)
+        return CompletionsByKey(self.store, self.tokens, self.now)
 
     @cached_property
     def decisions(self) -> "Decisions":
         from waitpoints.decisions import Decisions
 
-        return Decisions(self.store, self.resuming, self.now)
+        return Decisions(self.store, self.resumer, self.now)
 
     @cached_property
-    def resuming(self) -> "Resuming":
-        from waitpoints.resuming import Resuming
+    def resumer(self) -> "Resumer":
+        from waitpoints.resumer import Resumer
 
-        return Resuming(self.store, self.outputs, self, self.now, CONNECTIONS)
+        return Resumer(self.store, self.outputs, self, self.now, CONNECTIONS)
 
     @cached_property
     def store(self) -> "Store":

@@ -50,14 +50,14 @@ def settle_in_every_way(world: World) -> None:
     completed, large, late = world.create(), world.create(), world.create(timeout="10m", **METADATA)
     failed = world.create(**METADATA)
     executions = [world.wait(completed), world.wait(late)]
-    kept, adopted = unique("order"), unique("order")
+    kept, claimed = unique("order"), unique("order")
     with world.without_fast_path():
         world.callback(completed, SMALL)
     world.callback(large, LARGE)
     world.fail(failed, NO)
-    for key in (kept, adopted):
+    for key in (kept, claimed):
         world.complete_by_key(key, SMALL)
-    world.create(idempotencyKey=adopted)
+    world.create(idempotencyKey=claimed)
     with world.faulty():
         world.come_to_rest()
     world.pass_time(world.clock() + 600_000)
@@ -104,7 +104,7 @@ def run(stack: MotoStack, flow: Flow, fault: Fault | None = None, number: int = 
         events = bus.events()
         told = {event["detail"].get("eventId", event["detail"]["id"]) for event in events}
         tokens = [world.token(token_id) for token_id in world.token_ids()]
-        expected = {token.id for token in tokens if token.kept_until is None and token.outcome}
+        expected = {token.id for token in tokens if token.early_until is None and token.outcome}
         if flow is ask_in_every_way:
             expected = {f"{tokens[0].id}/{what}" for what in ("answered/1", "reminder/1", "escalated/1")}
         lost = [f"{name} has no event" for name in expected - told]

@@ -395,7 +395,7 @@ class TestACompletionByKey:
         counted.api.create(idempotencyKey="order-1")
         assert self.calls(counted, "order-1") == ["DynamoDB:GetItem", "DynamoDB:UpdateItem"]
 
-    def test_is_kept_with_one_transaction_and_adopted_with_another(self, counted: Bench) -> None:
+    def test_is_kept_with_one_transaction_and_claimed_with_another(self, counted: Bench) -> None:
         assert self.calls(counted, "order-2") == ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems"]
         counted.api.create(idempotencyKey="order-2")
         operations = [call.operation for call in counted.meter.take()]

@@ -22,7 +22,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.store import Store
-from waitpoints.resuming import Resuming
+from waitpoints.resumer import Resumer
 from waitpoints.token import NewToken, Status, Waiter
 from waitpoints.tokens import Tokens
 
@@ -106,8 +106,8 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
         outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now
-        resuming = Resuming(store, outputs, FakeResumers(client), clock, parallel=2)
-        return Tokens(store, outputs, resuming, clock)
+        resumer = Resumer(store, outputs, FakeResumers(client), clock, parallel=2)
+        return Tokens(store, outputs, resumer, clock)
 
     def waiter() -> Waiter:
         return Waiter(step_functions.start_task(), START)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template
-from waitpoints.resuming import metric_of
+from waitpoints.resumer import metric_of
 from waitpoints.token import ReplyKind, Source
 
 

@@ -59,7 +59,7 @@ def settled(store: Store) -> Callable[..., Token]:
 
 
 def reply_as_before(client: Any, table: str, token_id: str, waiter: str) -> None:
-    """Record a reply as a version does that knows no `told`."""
+    """Record a reply as a version does that knows no `replied`."""
     client.update_item(
         TableName=table,
         Key=primary_key(token_id, REPLIES),
@@ -141,7 +141,7 @@ class TestAWaiterWithoutAReply:
         assert store.get(token.id).unresumed() == []
         assert store.count_replies([token.id]) == {token.id: 2}
         assert unresumed(doctor_store) == {token.id}
-        doctor_store.complete_told(token.id, token.waiters)
+        doctor_store.complete_replied(token.id, token.waiters)
         assert unresumed(doctor_store) == set()
         assert store.get(token.id).unresumed() == []
 
@@ -150,7 +150,7 @@ def test_told_is_not_completed_for_replies_that_are_gone(
     doctor_store: DoctorStore, settled: Callable[..., Token], client: Any, table: str
 ) -> None:
     token = settled()
-    doctor_store.complete_told(token.id, token.waiters)
+    doctor_store.complete_replied(token.id, token.waiters)
     assert "Item" not in client.get_item(TableName=table, Key=primary_key(token.id, REPLIES))
 
 

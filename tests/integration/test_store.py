@@ -977,13 +977,13 @@ class TestKeeping:
     def token(self) -> Token:
         return Token(id=ids.new_id(START), created_at=START, idempotency_key=self.name, tags=("a", "b"))
 
-    def completion(self, kept_until: int = TIMEOUT) -> Token:
+    def completion(self, early_until: int = TIMEOUT) -> Token:
         return Token(
             id=ids.new_id(START),
             created_at=START,
             idempotency_key=self.name,
             outcome=Completed(START, OUTPUT),
-            kept_until=kept_until,
+            early_until=early_until,
         )
 
     def listed(self, store: AnyStore, token_id: str) -> list[str]:
@@ -994,129 +994,129 @@ class TestKeeping:
 
     def test_makes_a_settled_token_that_is_in_no_list(self, store: AnyStore) -> None:
         kept = self.completion()
-        assert store.keep(kept, self.key(), START) is None
+        assert store.put_early(kept, self.key(), START) is None
         assert store.get(kept.id) == kept
         assert self.listed(store, kept.id) == []
 
-    def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
+    def test_gives_the_holder_to_a_create_which_claims_it(self, store: AnyStore) -> None:
         traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         kept = self.completion()
         token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent, created_by="nightly")
-        store.keep(kept, self.key(), START)
+        store.put_early(kept, self.key(), START)
         holder = store.create(token, self.key(), START + 1)
-        assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
-        assert store.adopt(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
-        adopted = store.get(kept.id)
+        assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
+        assert store.claim(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
+        claimed = store.get(kept.id)
         new = {
             "tags": ("a", "b"),
             "idempotency_key_expires_at": TIMEOUT + 9,
             "traceparent": traceparent,
             "created_by": "nightly",
         }
-        assert adopted.kept_until is None
-        assert {name: getattr(adopted, name) for name in new} == new
-        assert replace(adopted, kept_until=kept.kept_until, **{name: getattr(kept, name) for name in new}) == kept
+        assert claimed.early_until is None
+        assert {name: getattr(claimed, name) for name in new} == new
+        assert replace(claimed, early_until=kept.early_until, **{name: getattr(kept, name) for name in new}) == kept
         assert self.listed(store, kept.id) == ["all", "key"]
 
     @pytest.mark.parametrize(("expires_at", "later"), [(None, 10**13), (TIMEOUT + 9, TIMEOUT + 8)])
-    def test_that_is_adopted_holds_its_key_as_long_as_the_create_asks(
+    def test_that_is_claimed_holds_its_key_as_long_as_the_create_asks(
         self, store: AnyStore, expires_at: int | None, later: int
     ) -> None:
         kept, key = self.completion(), IdempotencyKey(self.name, expires_at, "a request")
-        store.keep(kept, self.key(), START)
+        store.put_early(kept, self.key(), START)
         holder = store.create(self.token(), key, START)
         assert holder is not None
-        assert store.adopt(holder, self.token(), key, START)
+        assert store.claim(holder, self.token(), key, START)
         again = KeyHolder(kept.id, START, False, expires_at)  # a retry of the request is told the same as the first try
         assert store.create(self.token(), key, later) == again
         if expires_at:
             assert store.create(self.token(), key, later + 1) is None
 
-    def test_that_is_adopted_gets_the_metadata_of_the_create_that_adopts_it(self, store: AnyStore) -> None:
+    def test_that_is_claimed_gets_the_metadata_of_the_create_that_claims_it(self, store: AnyStore) -> None:
         kept = self.completion()
-        store.keep(kept, self.key(), START)
+        store.put_early(kept, self.key(), START)
         holder = store.find_key_holder(self.key())
         assert holder is not None
         for text in ("{}", '{"second": true}'):
             wanted = replace(self.token(), metadata=text, has_metadata=True)
-            assert store.adopt(holder, wanted, self.key(), START)
-        adopted = store.get(kept.id)
-        assert (adopted.metadata, adopted.has_metadata) == ("{}", True)
+            assert store.claim(holder, wanted, self.key(), START)
+        claimed = store.get(kept.id)
+        assert (claimed.metadata, claimed.has_metadata) == ("{}", True)
 
-    def test_has_no_tags_until_a_create_adopts_it(self, store: AnyStore) -> None:
+    def test_has_no_tags_until_a_create_claims_it(self, store: AnyStore) -> None:
         kept = self.completion()
-        assert store.keep(kept, self.key(), START) is None
-        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
+        assert store.put_early(kept, self.key(), START) is None
+        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
         assert store.find_key_holder(self.key()) == store.create(self.token(), self.key(), START) == holder
         assert store.get(kept.id) == kept
-        assert store.adopt(holder, self.token(), self.key(), START)
+        assert store.claim(holder, self.token(), self.key(), START)
         assert store.find_key_holder(self.key()) == KeyHolder(kept.id, START, False, TIMEOUT)
         assert store.get(kept.id).tags == ("a", "b")
 
-    def test_that_is_adopted_is_no_longer_replaced(self, store: AnyStore) -> None:
-        store.keep(kept := self.completion(), self.key(), START)
+    def test_that_is_claimed_is_no_longer_replaced(self, store: AnyStore) -> None:
+        store.put_early(kept := self.completion(), self.key(), START)
         holder = store.find_key_holder(self.key())
         assert holder is not None
-        assert store.adopt(holder, self.token(), self.key(), START)
+        assert store.claim(holder, self.token(), self.key(), START)
         for found in (
             store.create(self.token(), self.key(), START, replaced=holder),
-            store.keep(self.completion(), self.key(), START, replaced=holder),
+            store.put_early(self.completion(), self.key(), START, replaced=holder),
         ):
             assert found == KeyHolder(kept.id, START, False, TIMEOUT)
 
-    def test_is_adopted_or_replaced(self, store: AnyStore) -> None:
-        """One create accepts the kept completion, and another one does not: whichever is first, both get its token."""
+    def test_is_claimed_or_replaced(self, store: AnyStore) -> None:
+        """One create accepts the early completion, and another one does not: whichever is first, both get its token."""
         for _ in range(20):
             self.name = ids.new_id(START)
-            store.keep(kept := self.completion(), self.key(), START)
+            store.put_early(kept := self.completion(), self.key(), START)
             holder, new = store.find_key_holder(self.key()), self.token()
             assert holder is not None
             racers: list[Callable[[], object]] = [
-                partial(store.adopt, holder, self.token(), self.key(), START),
+                partial(store.claim, holder, self.token(), self.key(), START),
                 partial(store.create, new, self.key(), START, replaced=holder),
             ]
             assert race(racers) in ([True, KeyHolder(kept.id, START, False, TIMEOUT)], [False, None])
             now_held = store.find_key_holder(self.key())
             assert now_held is not None
-            assert (store.get(now_held.token_id).kept_until, now_held.is_kept) == (None, False)
+            assert (store.get(now_held.token_id).early_until, now_held.is_early) == (None, False)
 
-    def test_is_adopted_once(self, store: AnyStore) -> None:
-        store.keep(self.completion(), self.key(), START)
+    def test_is_claimed_once(self, store: AnyStore) -> None:
+        store.put_early(self.completion(), self.key(), START)
         holder = store.find_key_holder(self.key())
         assert holder is not None
         other = replace(self.token(), tags=("c",))
-        adopted = race([partial(store.adopt, holder, token, self.key(TIMEOUT + 9), START) for token in (self.token(), other)])
-        assert adopted == [True, True]
+        claimed = race([partial(store.claim, holder, token, self.key(TIMEOUT + 9), START) for token in (self.token(), other)])
+        assert claimed == [True, True]
         tags = store.get(holder.token_id).tags
         assert tags in {("a", "b"), ("c",)}
-        assert store.adopt(holder, replace(self.token(), tags=("d",)), self.key(), START)
+        assert store.claim(holder, replace(self.token(), tags=("d",)), self.key(), START)
         assert store.get(holder.token_id).tags == tags
 
     @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
-    def test_is_adopted_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
-        store.keep(self.completion(), self.key(), START)
+    def test_is_claimed_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
+        store.put_early(self.completion(), self.key(), START)
         holder = store.find_key_holder(self.key())
         assert holder is not None
-        assert store.adopt(holder, self.token(), self.key(), TIMEOUT + late) is exists
+        assert store.claim(holder, self.token(), self.key(), TIMEOUT + late) is exists
 
-    def test_is_not_adopted_after_ttl_removed_it(self, store: AnyStore) -> None:
-        holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_kept=True)
-        assert not store.adopt(holder, self.token(), self.key(), START)
+    def test_is_not_claimed_after_ttl_removed_it(self, store: AnyStore) -> None:
+        holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_early=True)
+        assert not store.claim(holder, self.token(), self.key(), START)
 
     def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
         token = self.token()
         store.create(token, self.key(), START)
-        holder = store.keep(self.completion(TIMEOUT + 9), self.key(TIMEOUT + 9), TIMEOUT + 1)
+        holder = store.put_early(self.completion(TIMEOUT + 9), self.key(TIMEOUT + 9), TIMEOUT + 1)
         assert holder == store.find_key_holder(self.key()) == KeyHolder(token.id, START, False, TIMEOUT)
 
     def test_replaces_only_the_holder_that_is_named(self, store: AnyStore) -> None:
         first, second, kept = self.token(), self.token(), self.completion(TIMEOUT + 9)
         store.create(first, self.key(), START)
         store.create(second, self.key(), TIMEOUT)
-        holder = store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(first))
+        holder = store.put_early(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(first))
         assert holder is not None
         assert holder.token_id == second.id
-        assert store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(second)) is None
+        assert store.put_early(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(second)) is None
 
     def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
         assert store.find_key_holder(self.key()) is None
@@ -1126,7 +1126,7 @@ class TestKeeping:
         for _ in range(30):
             self.name = ids.new_id(START)
             token, kept = self.token(), self.completion()
-            found = race([partial(store.create, token, self.key(), START), partial(store.keep, kept, self.key(), START)])
+            found = race([partial(store.create, token, self.key(), START), partial(store.put_early, kept, self.key(), START)])
             assert sorted(holder is None for holder in found) == [False, True]
             [made] = [one.id for one, holder in zip((token, kept), found, strict=True) if holder is None]
             assert {holder.token_id for holder in found if holder} == {made}
@@ -1136,20 +1136,20 @@ class TestKeeping:
         for _ in range(10):
             self.name = ids.new_id(START)
             kept = [self.completion() for _ in range(10)]
-            self.assert_one_took_the_key(store, kept, race([partial(store.keep, one, self.key(), START) for one in kept]))
+            self.assert_one_took_the_key(store, kept, race([partial(store.put_early, one, self.key(), START) for one in kept]))
 
     @pytest.mark.slow
     def test_and_creating_at_once_after_the_key_has_expired_leave_one_token(self, store: AnyStore) -> None:
-        """The holder is a token that has ended, or a kept completion."""
+        """The holder is a token that has ended, or an early completion."""
         for number in range(20):
             self.name = ids.new_id(START)
             ended = self.token() if number % 2 else self.completion()
-            (store.keep if ended.kept_until else store.create)(ended, self.key(), START)
+            (store.put_early if ended.early_until else store.create)(ended, self.key(), START)
             later = self.key(TIMEOUT + 9)
             creates, completions = [self.token(), self.token()], [self.completion(TIMEOUT + 9) for _ in range(2)]
             racers: list[Callable[[], KeyHolder | None]] = [
                 *(partial(store.create, one, later, TIMEOUT) for one in creates),
-                *(partial(store.keep, one, later, TIMEOUT, replaced=held_by(ended)) for one in completions),
+                *(partial(store.put_early, one, later, TIMEOUT, replaced=held_by(ended)) for one in completions),
             ]
             self.assert_one_took_the_key(store, creates + completions, race(racers))
 
@@ -1164,45 +1164,45 @@ class TestKeeping:
             found = race(
                 [
                     partial(store.create, created, endless, START + 1, replaced=held_by(removed)),
-                    partial(store.keep, kept, self.key(), START + 1, replaced=held_by(removed)),
+                    partial(store.put_early, kept, self.key(), START + 1, replaced=held_by(removed)),
                 ]
             )
             self.assert_one_took_the_key(store, [created, kept], found)
 
     @pytest.mark.slow
-    def test_and_adopting_while_another_completion_comes_leave_one_token(self, store: AnyStore) -> None:
-        """The completion may replace only what it saw: not the kept one that a create adopts meanwhile."""
+    def test_and_claiming_while_another_completion_comes_leave_one_token(self, store: AnyStore) -> None:
+        """The completion may replace only what it saw: not the kept one that a create claims meanwhile."""
         for _ in range(20):
             self.name = ids.new_id(START)
-            store.keep(kept := self.completion(), self.key(), START)
+            store.put_early(kept := self.completion(), self.key(), START)
             holder = store.find_key_holder(self.key())
             assert holder is not None
             second = self.completion()
             racers: list[Callable[[], object]] = [
-                partial(store.adopt, holder, self.token(), self.key(), TIMEOUT - 1),
-                partial(store.keep, second, self.key(), TIMEOUT - 1),
+                partial(store.claim, holder, self.token(), self.key(), TIMEOUT - 1),
+                partial(store.put_early, second, self.key(), TIMEOUT - 1),
             ]
-            adopted, refused = race(racers)
-            assert (adopted, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
+            claimed, refused = race(racers)
+            assert (claimed, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
             assert self.listed(store, kept.id) == ["all", "key"]
 
     @pytest.mark.slow
-    def test_that_ends_while_creates_come_is_adopted_or_replaced(self, store: AnyStore) -> None:
-        """By a clock a millisecond before the end it is adopted, by one at the end it makes room: one of both happens."""
+    def test_that_ends_while_creates_come_is_claimed_or_replaced(self, store: AnyStore) -> None:
+        """By a clock a millisecond before the end it is claimed, by one at the end it makes room: one of both happens."""
         for _ in range(20):
             self.name = ids.new_id(START)
-            store.keep(kept := self.completion(), self.key(), START)
+            store.put_early(kept := self.completion(), self.key(), START)
             holder, new = store.find_key_holder(self.key()), self.token()
             assert holder is not None
             racers: list[Callable[[], object]] = [
-                partial(store.adopt, holder, self.token(), self.key(TIMEOUT + 9), TIMEOUT - 1),
+                partial(store.claim, holder, self.token(), self.key(TIMEOUT + 9), TIMEOUT - 1),
                 partial(store.create, new, self.key(TIMEOUT + 9), TIMEOUT),
             ]
-            adopted, held = race(racers)
-            assert (adopted, held) in ((True, KeyHolder(kept.id, START, False, TIMEOUT + 9)), (False, None))
+            claimed, held = race(racers)
+            assert (claimed, held) in ((True, KeyHolder(kept.id, START, False, TIMEOUT + 9)), (False, None))
             now_held = store.find_key_holder(self.key())
             assert now_held is not None
-            assert (now_held.token_id, now_held.is_kept) == (kept.id if adopted else new.id, False)
+            assert (now_held.token_id, now_held.is_early) == (kept.id if claimed else new.id, False)
 
     def assert_one_took_the_key(self, store: AnyStore, made: list[Token], found: list[KeyHolder | None]) -> None:
         """One of the tokens was written and holds the key, each other request was given it, and no other token exists."""
@@ -1210,7 +1210,7 @@ class TestKeeping:
         assert {holder.token_id for holder in found if holder} == {winner.id}
         now_held = store.find_key_holder(self.key())
         assert now_held is not None
-        assert (now_held.token_id, now_held.is_kept) == (winner.id, winner.kept_until is not None)
+        assert (now_held.token_id, now_held.is_early) == (winner.id, winner.early_until is not None)
         assert store.get(winner.id) == winner
         for one in made:
             if one is not winner:
@@ -1220,7 +1220,7 @@ class TestKeeping:
 
 def held_by(token: Token) -> KeyHolder:
     """The holder of a key that a caller saw earlier."""
-    return KeyHolder(token.id, START, False, is_kept=token.kept_until is not None)
+    return KeyHolder(token.id, START, False, is_early=token.early_until is not None)
 
 
 class TestReplies:
@@ -1446,11 +1446,11 @@ def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 
 
-def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_adopts_it(stack: MotoStack) -> None:
+def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_claims_it(stack: MotoStack) -> None:
     client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
     store, key = Store(client, table, RETENTION), IdempotencyKey(ids.new_id(START), TIMEOUT)
-    kept = Token(id=ids.new_id(START), created_at=START, outcome=Completed(START, OUTPUT), kept_until=TIMEOUT)
-    store.keep(kept, key, START)
+    kept = Token(id=ids.new_id(START), created_at=START, outcome=Completed(START, OUTPUT), early_until=TIMEOUT)
+    store.put_early(kept, key, START)
 
     def expires_at(id_: str, item: str) -> int:
         found = client.get_item(TableName=table, Key={"id": {"S": id_}, "item": {"S": item}})["Item"]
@@ -1460,7 +1460,7 @@ def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_adopts_it(st
     assert expires_at(kept.id, "token") == expires_at(key_id, "key") == TIMEOUT // 1000 + 1
     holder = store.find_key_holder(key)
     assert holder is not None
-    assert store.adopt(holder, Token(id=ids.new_id(START), created_at=START), replace(key, expires_at=None), TIMEOUT - 1)
+    assert store.claim(holder, Token(id=ids.new_id(START), created_at=START), replace(key, expires_at=None), TIMEOUT - 1)
     assert expires_at(kept.id, "token") == expires_at(key_id, "key") == START // 1000 + RETENTION
 
 

@@ -241,13 +241,13 @@ def test_with_an_event_bus_the_stream_hands_over_what_happens_to_waiting_tokens(
     assert not passes(TEMPLATE.stream_filter("resume_waiters"), waiting)
 
 
-def test_with_an_event_bus_a_kept_completion_is_handed_over_once_it_is_adopted() -> None:
+def test_with_an_event_bus_a_kept_completion_is_handed_over_once_it_is_claimed() -> None:
     patterns = WITH_BUS.stream_filter("resume_waiters")
     completed = Completed(1, Output("{}"))
-    kept = Token(id=ids.new_id(1), created_at=1, outcome=completed, kept_until=2_000)
-    adopted = Token(id=ids.new_id(1), created_at=1, outcome=completed)
+    kept = Token(id=ids.new_id(1), created_at=1, outcome=completed, early_until=2_000)
+    claimed = Token(id=ids.new_id(1), created_at=1, outcome=completed)
     assert not passes(patterns, {"eventName": "INSERT", "dynamodb": {"NewImage": token_item(kept)}})
-    assert passes(patterns, {"eventName": "MODIFY", "dynamodb": {"NewImage": token_item(adopted)}})
+    assert passes(patterns, {"eventName": "MODIFY", "dynamodb": {"NewImage": token_item(claimed)}})
 
 
 def record(status: StoredStatus, waiters: int, **more: Any) -> dict[str, Any]:

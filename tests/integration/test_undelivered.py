@@ -310,7 +310,7 @@ def marks() -> list[str]:
 
 
 def resume_without_marks(token_id: str) -> None:
-    assert services.resuming.resume(services.store.get(token_id)) == []
+    assert services.resumer.resume(services.store.get(token_id)) == []
 
 
 def items(stack: MotoStack) -> list[Any]:

@@ -41,9 +41,9 @@ class TestWhatIsKept:
         assert found is not None
         assert (found.outcome, found.tags, found.rules) == (kept, ("a",), Rules(has_page=True))
 
-    @pytest.mark.parametrize("token", [replace(ENDED, outcome=None), replace(ENDED, kept_until=NOW + 1)])
+    @pytest.mark.parametrize("token", [replace(ENDED, outcome=None), replace(ENDED, early_until=NOW + 1)])
     def test_is_nothing_of_what_may_still_change(self, token: Token) -> None:
-        """A waiting token may end, and a create gives a kept completion its tags."""
+        """A waiting token may end, and a create gives an early completion its tags."""
         known = KnownTokens()
         known.note(token, NOW)
         assert known.find(token.id, NOW) is None

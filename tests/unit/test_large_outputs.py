@@ -106,16 +106,16 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
 
 
 def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep, refusals = world.store.keep, 3
+    keep, refusals = world.store.put_early, 3
 
     def refused(*arguments: Any, **options: Any) -> Any:
         nonlocal refusals
         refusals -= 1
         return keep(*arguments, **options) if refusals < 0 else gone
 
-    world.keys.complete(IdempotencyKey("a", world.clock() + 1), "1", CompletedBy(source=Source.COMPLETE))
+    world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), "1", CompletedBy(source=Source.COMPLETE))
     gone = world.store.find_key_holder(IdempotencyKey("a"))
     world.clock.advance(1)
     monkeypatch.setattr(world.store, "keep", refused)
-    world.keys.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
+    world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
     assert len(world.bucket.objects) == 1

@@ -38,6 +38,7 @@ from waitpoints.api.deliveries import callback, output_check
 from waitpoints.api.page import page_request
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
+from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (
     CannotResumeNow,
     OutsideTag,
@@ -47,7 +48,6 @@ from waitpoints.errors import (
     WaitpointsError,
 )
 from waitpoints.ids import new_id
-from waitpoints.keys import Kept, NotAwaited
 from waitpoints.listing import ListQuery
 from waitpoints.ports import Cursor
 from waitpoints.timers.due import PATIENCE
@@ -112,15 +112,15 @@ class Model:
     tags: tuple[str, ...] = ()
     output: str | TokenError | None = None
     others: int = 0
-    kept_until: int | None = None
+    early_until: int | None = None
     removed: bool = False
     answers: list[dict[str, Any]] = field(default_factory=list)
     asks: tuple[int, ...] = ()
     """When its page reminds."""
 
     def exists(self, now: int) -> bool:
-        """A kept completion ends with its key, unless a create adopts it."""
-        return not self.removed and (self.kept_until is None or now < self.kept_until)
+        """An early completion ends with its key, unless a create claims it."""
+        return not self.removed and (self.early_until is None or now < self.early_until)
 
     def complete(self, output: str | TokenError, now: int) -> None:
         self.output = output if self.outcome(now) is None else self.output
@@ -200,17 +200,17 @@ class StreamedStore(MemoryStore):
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
-        holder = super().keep(token, key, now, replaced=replaced)
+    def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+        holder = super().put_early(token, key, now, replaced=replaced)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
 
-    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
-        adopted = super().adopt(holder, token, key, now)
-        if adopted:
+    def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        claimed = super().claim(holder, token, key, now)
+        if claimed:
             self.streams[holder.token_id].append(self._record("MODIFY", self.tokens[holder.token_id]))
-        return adopted
+        return claimed
 
     def record_replies(self, token_id: str, replies: Any, now: int) -> None:
         if self.lose_records:
@@ -386,8 +386,8 @@ class Life(RuleBasedStateMachine):
         """
         holder, until = self.keys.get(key, ("", 0))
         is_gone = until <= self.now or self.models[holder].removed
-        is_kept = not is_gone and self.models[holder].kept_until is not None
-        is_refused = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
+        is_early = not is_gone and self.models[holder].early_until is not None
+        is_refused = is_early and has_schema and self.models[holder].output not in (MATCHING, NO)
         is_new = is_gone or is_refused
         execution = Execution("", self.waits[waits]) if waits else None
         if execution:
@@ -407,10 +407,10 @@ class Life(RuleBasedStateMachine):
             assert (created.token_id, created.is_cached) == (holder, not is_new)
         if is_new:
             self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None, others=int(is_refused))
-        if is_new or is_kept:
+        if is_new or is_early:
             self.keys[key] = (holder, expires_at or FOREVER)
             self.models[holder].tags = tags
-        self.models[holder].kept_until = None
+        self.models[holder].early_until = None
         if execution:
             execution.token_id = holder
             self.executions.append(execution)
@@ -431,7 +431,7 @@ class Life(RuleBasedStateMachine):
             return
         completed = callback.complete_by_key(asked, result, COMPLETED_BY)
         assert type(completed.result) is expected
-        if expected is Kept:
+        if expected is EarlyCompletion:
             self.keep(key, str(completed.token_id), lifetime, result)
         else:
             assert completed.token_id == holder
@@ -446,7 +446,7 @@ class Life(RuleBasedStateMachine):
         if expected is Ended:
             self.models[str(holder)].others += 1
         made = list(set(self.store.tokens) - known)
-        assert len(made) == (expected is Kept)
+        assert len(made) == (expected is EarlyCompletion)
         for token_id in made:
             self.keep(key, token_id, lifetime, output)
 
@@ -462,13 +462,13 @@ class Life(RuleBasedStateMachine):
                 return holder, Settled
             if self.now < until:
                 return holder, Ended
-        return None, Kept if lifetime else NotAwaited
+        return None, EarlyCompletion if lifetime else NotAwaited
 
     def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError) -> None:
         self.keys[key] = (token_id, self.now + lifetime)
-        self.models[token_id] = Model(None, output=result, kept_until=self.now + lifetime)
+        self.models[token_id] = Model(None, output=result, early_until=self.now + lifetime)
 
-    @precondition(lambda self: any(model.kept_until for model in self.models.values()))
+    @precondition(lambda self: any(model.early_until for model in self.models.values()))
     @rule()
     def ttl_removes_what_was_kept_in_vain(self) -> None:
         for token_id, model in self.models.items():
@@ -615,12 +615,12 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:
         listed = {token.id for token in self.world.tokens.list_tokens(ListQuery(size=1_000)).tokens}
-        assert listed == {token_id for token_id, model in self.models.items() if model.kept_until is None}
+        assert listed == {token_id for token_id, model in self.models.items() if model.early_until is None}
 
     @invariant()
     def a_key_names_its_newest_token(self) -> None:
         for key, (holder, _) in self.keys.items():
-            found = self.world.keys.find_token(key)
+            found = self.world.completions_by_key.find_token(key)
             assert (found and found.id) == (holder if self.models[holder].exists(self.now) else None)
 
     @invariant()

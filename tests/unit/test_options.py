@@ -219,27 +219,27 @@ def test_a_completion_that_comes_before_its_token_is_kept_for_it(
             if "endpoint.keyTTL" in options:
                 is_not_kept(place, case)
                 continue
-            is_kept(place, case)
+            is_early(place, case)
         for broken in [broken for broken, _ in case.refused(guards=False) if broken.rule in table.kept("leaves")]:
             other = place.case(door, options)
             with named(f"{other}, {broken}"):
-                is_not_adopted(place, other, broken)
+                is_not_claimed(place, other, broken)
 
 
 def keeps_nothing_that_is_refused(place: Place, case: Case, guards: bool) -> None:
     for broken in [broken for broken, _ in case.refused(guards) if broken.rule in table.kept("is refused")]:
         with named(broken):
             place.attempt(case, broken)
-            assert place.world.keys.find_token(case.key) is None
+            assert place.world.completions_by_key.find_token(case.key) is None
 
 
-def is_kept(place: Place, case: Case) -> None:
+def is_early(place: Place, case: Case) -> None:
     case.came_first = True
     assert place.attempt(case) == 200
     assert place.create(case)["isCached"] is True
     is_as_it_ended(place, case)
     token = place.token(case)
-    assert (token.kept_until, token.tags) == (None, tuple(MEMBERS["tags"]) if "tags" in case.options else ())
+    assert (token.early_until, token.tags) == (None, tuple(MEMBERS["tags"]) if "tags" in case.options else ())
     has_end = "idempotencyKeyTTL" in case.options
     assert token.idempotency_key_expires_at == (place.world.clock() + KEY_TTL if has_end else None)
 
@@ -252,8 +252,8 @@ def is_not_kept(place: Place, case: Case) -> None:
     waits_for_what_fits(place, case)
 
 
-def is_not_adopted(place: Place, case: Case, broken: Broken) -> None:
-    """The token of the create counts a kept completion that does not fit, and refuses it when it comes again."""
+def is_not_claimed(place: Place, case: Case, broken: Broken) -> None:
+    """The token of the create counts an early completion that does not fit, and refuses it when it comes again."""
     place.attempt(case, broken)
     assert place.create(case)["isCached"] is False
     place.attempt(case, broken)

@@ -37,7 +37,7 @@ def parse(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | 
 
 
 def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[IdempotencyKey, str | TokenError | None]:
-    """Return the key, with the end of a kept completion as its expiry, and what `parse` returns.
+    """Return the key, with the end of an early completion as its expiry, and what `parse` returns.
 
     `members` has the JSON text of each field, `retention` is in seconds. Raises InvalidRequest or InvalidTimeout.
     """
@@ -45,8 +45,8 @@ def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[
     text = _parse_json(members.get("idempotencyKey", "null"))
     if not isinstance(text, str):
         raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
-    kept_until = timeouts.kept_until(_parse_json(members.get("idempotencyKeyTTL", "null")), now, retention)
-    key = IdempotencyKey(idempotency_key.check(text), kept_until)
+    early_until = timeouts.early_until(_parse_json(members.get("idempotencyKeyTTL", "null")), now, retention)
+    key = IdempotencyKey(idempotency_key.check(text), early_until)
     return key, parse({name: value for name, value in members.items() if name in FIELDS})
 
 

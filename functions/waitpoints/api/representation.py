@@ -11,7 +11,7 @@ from waitpoints.waiter_result import completed_by, error_output
 if TYPE_CHECKING:
     from waitpoints.api.notices.plan import Target
     from waitpoints.approvers import Approver
-    from waitpoints.keys import KeyCompletion
+    from waitpoints.complete_by_key import KeyCompletion
     from waitpoints.notices import NoticeRecord
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
@@ -147,7 +147,7 @@ def completed(settled: bool) -> dict[str, Any]:
 
 def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
     """Return what a completion by key came to: the token's id, and whether this completion made the token."""
-    return {**completed(completion.has_settled), "id": completion.token_id, "created": completion.is_kept}
+    return {**completed(completion.has_settled), "id": completion.token_id, "created": completion.is_early}
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What the doctor reads of the table: marks, and parts of all items; and the item in which it keeps its place.
 
 A read of a part is cheap to parse, because it has no outputs, task tokens and texts. So it only shows which tokens may have a
-waiter without a reply: fewer waiters in `told` than `waiterCount`. Some of them have all replies. They were recorded by a
-version that knows no `told`, or lie in two reads.
+waiter without a reply: fewer waiters in `replied` than `waiterCount`. Some of them have all replies. They were recorded by a
+version that knows no `replied`, or lie in two reads.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ MAY_NEED_ATTENTION = " OR ".join(
         IS_ENDLESS_ATTACHMENT,
     )
 )
-SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, told, tokenId, createdAt, expiresAt"
+SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, replied, tokenId, createdAt, expiresAt"
 
 Item = Mapping[str, Any]
 
@@ -111,7 +111,7 @@ class DoctorStore:
     def _sort(self, count: int, items: Iterable[Item], stopped_at: Key | None, until: int) -> Page:
         page = Page(count, [], [], [], [], [], stopped_at)
         waiters: dict[str, int] = {}
-        told: dict[str, int | None] = {}
+        replied: dict[str, int | None] = {}
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
             by_kind = {item["item"]["S"]: item for item in group}
             try:
@@ -120,17 +120,17 @@ class DoctorStore:
                         _add_waiting(page, plain(token), until)
                     else:
                         waiters[token_id] = int(token["waiterCount"]["N"])
-                        told[token_id] = _size(by_kind.get(REPLIES))
+                        replied[token_id] = _size(by_kind.get(REPLIES))
                 page.attachments.extend(attachment(plain(it)) for it in by_kind.values() if is_endless_attachment(it))
             except (KeyError, TypeError, ValueError):  # it must not keep the rest of the part from being read
                 page.unresumed.append(token_id)
-        unsure = [token_id for token_id, size in told.items() if size is None]
-        told |= self._count_all(unsure)
-        page.unresumed.extend(token_id for token_id, count in waiters.items() if (told[token_id] or 0) < count)
+        unsure = [token_id for token_id, size in replied.items() if size is None]
+        replied |= self._count_all(unsure)
+        page.unresumed.extend(token_id for token_id, count in waiters.items() if (replied[token_id] or 0) < count)
         return page
 
     def _count_all(self, token_ids: list[str]) -> dict[str, int]:
-        """Count the replies that were recorded by a version that knows no `told`."""
+        """Count the replies that were recorded by a version that knows no `replied`."""
         counted: dict[str, int] = {}
         for first in range(0, len(token_ids), BATCH):
             counted |= self._count_replies(token_ids[first : first + BATCH])
@@ -152,15 +152,15 @@ class DoctorStore:
         waiting |= {plain(key)["id"] for key in unread[self._table]["Keys"]} if self._table in unread else set()
         return tuple(one for one in tokens if one[1] in waiting)
 
-    def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
+    def complete_replied(self, token_id: str, waiters: Collection[str]) -> None:
         """Does nothing if TTL has deleted the replies."""
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=primary_key(token_id, REPLIES),
-                UpdateExpression="ADD told :told",
+                UpdateExpression="ADD replied :replied",
                 ConditionExpression="attribute_exists(id)",
-                ExpressionAttributeValues=wire_values(told=frozenset(waiters)),
+                ExpressionAttributeValues=wire_values(replied=frozenset(waiters)),
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return
@@ -219,10 +219,10 @@ def _add_waiting(page: Page, token: Mapping[str, Any], until: int) -> None:
 
 
 def _size(replies: Item | None) -> int | None:
-    """How many waiters have a reply. None: a version that knows no `told` recorded all of them."""
+    """How many waiters have a reply. None: a version that knows no `replied` recorded all of them."""
     if replies is None:
         return 0
-    return len(replies["told"]["SS"]) if "told" in replies else None
+    return len(replies["replied"]["SS"]) if "replied" in replies else None
 
 
 def _key(key: Item | None) -> Key | None:

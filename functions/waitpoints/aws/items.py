@@ -3,7 +3,7 @@
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
-    waitpoint_<ulid>    replies    AWS's reply for each of its waiters, and in `told` their names, which a projection can name
+    waitpoint_<ulid>    replies    AWS's reply for each of its waiters, and in `replied` their names, for projections
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
@@ -106,7 +106,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "createdBy": token.created_by,
             "hasMetadata": token.has_metadata or None,
             "hasNotify": token.has_notify or None,  # the stream's filters look for it
-            **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
+            **(index_keys(token.id, token.idempotency_key) if token.early_until is None else _early_attributes(token)),
         }
     )
 
@@ -119,12 +119,12 @@ def index_keys(token_id: str, idempotency_key: str | None) -> dict[str, Any]:
     }
 
 
-def _kept_attributes(token: Token) -> dict[str, Any]:
-    """Return what a kept completion has in place of the indexes' keys: its outcome, and its end."""
+def _early_attributes(token: Token) -> dict[str, Any]:
+    """Return what an early completion has in place of the indexes' keys: its outcome, and its end."""
     assert isinstance(token.outcome, (Completed, Failed)), "only a completion is kept"
-    assert token.kept_until is not None
-    kept = {"keptUntil": token.kept_until, "expiresAt": token.kept_until // 1000 + 1}
-    return {"completedAt": token.outcome.at, **outcome_attributes(token.outcome), **kept}
+    assert token.early_until is not None
+    early = {"earlyUntil": token.early_until, "expiresAt": token.early_until // 1000 + 1}
+    return {"completedAt": token.outcome.at, **outcome_attributes(token.outcome), **early}
 
 
 def key_primary_key(key: IdempotencyKey) -> dict[str, Any]:
@@ -143,13 +143,13 @@ def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dic
         "keyExpiresAt": key.expires_at,
         "expiresAt": _end_of_key_item(key, token, retention),
         "request": key.request and digest(key.request),
-        "kept": True if token.kept_until is not None else None,
+        "early": True if token.early_until is not None else None,
     }
     return key_primary_key(key) | _item(named)
 
 
-def adopted_key_item(key: IdempotencyKey, holder: KeyHolder, expires_at: int) -> dict[str, Any]:
-    """Return the item of a key whose kept completion a create adopts: from now on it lives as the create's `key` does.
+def claimed_key_item(key: IdempotencyKey, holder: KeyHolder, expires_at: int) -> dict[str, Any]:
+    """Return the item of a key whose early completion a create claims: from now on it lives as the create's `key` does.
 
     It names no request, so every retry of the create gets the same answer: the token existed. `expires_at` is the token's.
     """
@@ -162,8 +162,8 @@ def adopted_key_item(key: IdempotencyKey, holder: KeyHolder, expires_at: int) ->
     return key_primary_key(key) | _item(named)
 
 
-def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[str, Any]:
-    """Return what a kept completion gets from the token that a create `wanted`. None removes an attribute."""
+def claimed_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[str, Any]:
+    """Return what an early completion gets from the token that a create `wanted`. None removes an attribute."""
     return {
         **index_keys(token_id, wanted.idempotency_key),
         "idempotencyKey": wanted.idempotency_key,
@@ -181,7 +181,7 @@ def _end_of_key_item(key: IdempotencyKey, token: Token, retention: int) -> int |
     if key.expires_at is None:
         return None
     end_of_key = key.expires_at // 1000 + 1
-    if key.kind is KeyKind.REQUEST or token.kept_until is not None:
+    if key.kind is KeyKind.REQUEST or token.early_until is not None:
         return end_of_key
     return None if token.timeout_at is None else max(end_of_key, token.timeout_at // 1000 + retention)
 
@@ -190,7 +190,7 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     expires_at = _optional_int(item.get("keyExpiresAt"))
-    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("kept", False))
+    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("early", False))
 
 
 def document_item(token: Token, document: Document, retention: int) -> dict[str, Any]:
@@ -202,8 +202,8 @@ def document_item(token: Token, document: Document, retention: int) -> dict[str,
     return _document_item(token.id, token.created_at, document, expires_at)
 
 
-def adopted_metadata_item(holder: KeyHolder, text: str, expires_at: int) -> dict[str, Any]:
-    """Return the item of the metadata that an adopted completion gets. It ends with its token, at `expires_at`."""
+def claimed_metadata_item(holder: KeyHolder, text: str, expires_at: int) -> dict[str, Any]:
+    """Return the item of the metadata that a claimed completion gets. It ends with its token, at `expires_at`."""
     return _document_item(holder.token_id, holder.since, Document(DocumentKind.METADATA, text), expires_at)
 
 
@@ -294,7 +294,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         replies=_replies(siblings[REPLIES]) if REPLIES in siblings else {},
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
-        kept_until=_optional_int(item.get("keptUntil")),
+        early_until=_optional_int(item.get("earlyUntil")),
         page=_document(siblings, *PAGES),
         metadata=_document(siblings, DocumentKind.METADATA),
         has_metadata=item.get("hasMetadata", False),

@@ -25,11 +25,11 @@ from waitpoints.aws.items import (
     TOKEN,
     UNDELIVERED,
     StoredStatus,
-    adopted_attributes,
-    adopted_key_item,
-    adopted_metadata_item,
     answer_map,
     beside,
+    claimed_attributes,
+    claimed_key_item,
+    claimed_metadata_item,
     count_replies,
     digest,
     document_item,
@@ -83,8 +83,8 @@ HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
 HELD_BY_REPLACED = "tokenId = :replaced"
-HELD_BY_REPLACED_KEPT = f"{HELD_BY_REPLACED} AND kept = :yes"  # no create has adopted it meanwhile
-IS_KEPT = "keptUntil > :now"
+HELD_BY_REPLACED_EARLY = f"{HELD_BY_REPLACED} AND early = :yes"  # no create has claimed it meanwhile
+IS_EARLY = "earlyUntil > :now"
 HAS_NO_DUE_AT, DUE_AT_AS_READ = "attribute_not_exists(dueAt)", "dueAt = :dueAtAsRead"
 HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
@@ -96,7 +96,7 @@ HAS_NO_APPROVERS = "attribute_not_exists(deliveryRules.approvers)"
 HAS_TAG = "contains(tags, :within)"  # of a list an element that equals it, and not true without tags
 HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
 
-CREATE_MAY_ADOPT_KEY = HELD_BY_REPLACED_KEPT
+CREATE_MAY_CLAIM_KEY = HELD_BY_REPLACED_EARLY
 
 # What a list filters by. The indexes project neither `error` nor `output`.
 IS_COMPLETED = "#status = :completed"
@@ -154,7 +154,7 @@ class Store:
     def _put(self, item: dict[str, Any], condition: str = "", **values: Any) -> "TransactWriteItemTypeDef":
         return {"Put": self._table.put_request(item, condition, **values)}
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+    def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         return self._write_with_key("", key, token, now, replaced, [self._put(token_item(token), IS_NEW)])
 
     def _write_with_key(
@@ -167,7 +167,7 @@ class Store:
         together: "list[TransactWriteItemTypeDef]",
     ) -> KeyHolder | None:
         """Write a token's items with its key's, or return the token that holds the key (invariants 3 and 5)."""
-        held = HELD_BY_REPLACED_KEPT if replaced and replaced.is_kept else HELD_BY_REPLACED if replaced else ""
+        held = HELD_BY_REPLACED_EARLY if replaced and replaced.is_early else HELD_BY_REPLACED if replaced else ""
         condition = " OR ".join(filter(None, (IS_NEW, held, or_if)))
         values = {"replaced": replaced and replaced.token_id, "yes": True, "now": now}
         put_key = self._put(key_item(key, token, now, self.retention), condition, **values)
@@ -180,13 +180,13 @@ class Store:
         found = self._table.get(key_primary_key(key))
         return key_holder(found, key) if found else None
 
-    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+    def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
         expires_at = self._expires_at(holder.since)
-        item = adopted_key_item(key, holder, expires_at)
-        put_key = self._put(item, CREATE_MAY_ADOPT_KEY, replaced=holder.token_id, yes=True)
-        changes = {"keptUntil": None, **adopted_attributes(holder.token_id, token, expires_at)}
-        update_token = self._table.update_request(primary_key(holder.token_id, TOKEN), changes, IS_KEPT, now=now)
-        beside = [] if token.metadata is None else [self._put(adopted_metadata_item(holder, token.metadata, expires_at))]
+        item = claimed_key_item(key, holder, expires_at)
+        put_key = self._put(item, CREATE_MAY_CLAIM_KEY, replaced=holder.token_id, yes=True)
+        changes = {"earlyUntil": None, **claimed_attributes(holder.token_id, token, expires_at)}
+        update_token = self._table.update_request(primary_key(holder.token_id, TOKEN), changes, IS_EARLY, now=now)
+        beside = [] if token.metadata is None else [self._put(claimed_metadata_item(holder, token.metadata, expires_at))]
         try:
             refused = self._table.write_together(put_key, {"Update": update_token}, *beside)
         except self._table.client.exceptions.TransactionCanceledException as error:
@@ -194,7 +194,7 @@ class Store:
             if reasons[1]["Code"] == "ConditionalCheckFailed":
                 return False
             raise
-        return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another create adopted it
+        return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
 
     def get(self, token_id: str) -> Token:
         """Return the token with its replies, from a consistent read. Raises TokenNotFound."""
@@ -353,7 +353,7 @@ class Store:
         one gets GONE.
         """
         recorded = {waiter: _recorded(reply) for waiter, reply in replies.items()}
-        changes = {**recorded, "expiresAt": self._expires_at(now), "told": Added(frozenset(replies))}
+        changes = {**recorded, "expiresAt": self._expires_at(now), "replied": Added(frozenset(replies))}
         self._table.update(primary_key(token_id, REPLIES), changes)
 
     def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:

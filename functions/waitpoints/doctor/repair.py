@@ -99,7 +99,7 @@ class Finishing:
         elif is_marked:
             self._tokens.unmark_unresumed(token_id)
         elif token and token.waiters and kind is Undone.UNDELIVERED:
-            self._doctor_store.complete_told(token_id, token.waiters)
+            self._doctor_store.complete_replied(token_id, token.waiters)
 
     def _resume(self, token_id: str, result: Finished) -> None:
         if not self._tokens.resume_waiters(token_id):

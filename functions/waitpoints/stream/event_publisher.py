@@ -187,8 +187,8 @@ def _made(make: MakeEvent) -> Event | CannotPut:
 
 
 def has_event(token: Token) -> bool:
-    """Whether the end of a token has an event: it has settled, and if it is a kept completion, a create has adopted it."""
-    return token.outcome is not None and token.kept_until is None
+    """Whether the end of a token has an event: it has settled, and if it is an early completion, a create has claimed it."""
+    return token.outcome is not None and token.early_until is None
 
 
 def _may_have_made(record: Record, at: int) -> bool:

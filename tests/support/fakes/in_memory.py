@@ -23,11 +23,11 @@ from waitpoints.access.urls import Urls
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.complete_by_key import CompletionsByKey
 from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
-from waitpoints.keys import Keys
-from waitpoints.resuming import Resuming
+from waitpoints.resumer import Resumer
 from waitpoints.timeouts import Limits
 from waitpoints.timers.due import Timers
 from waitpoints.timers.starter import TimerStarter
@@ -88,10 +88,10 @@ class InMemory:
         self.credentials = Credentials(self.api_key, "waitpoints", lambda: self.api_key_cache)
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
-        resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
-        self.tokens = Tokens(self.store, self.outputs, resuming, self.clock)
-        self.keys = Keys(self.store, self.tokens, self.clock)
-        self.decisions = Decisions(self.store, resuming, self.clock)
+        resumer = Resumer(self.store, self.outputs, self.resumers, self.clock, parallel)
+        self.tokens = Tokens(self.store, self.outputs, resumer, self.clock)
+        self.completions_by_key = CompletionsByKey(self.store, self.tokens, self.clock)
+        self.decisions = Decisions(self.store, resumer, self.clock)
         self.queue = FakeTimerQueue()
         self.timers = Timers(self.tokens, self.store, self.queue, self.clock)
         self.index = make_index(self.store)
@@ -113,7 +113,7 @@ class InMemory:
         for name, built in {
             "store": self.store,
             "tokens": self.tokens,
-            "keys": self.keys,
+            "completions_by_key": self.completions_by_key,
             "decisions": self.decisions,
             "timer_queue": self.queue,
             "timers": self.timers,

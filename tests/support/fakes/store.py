@@ -70,7 +70,7 @@ class MemoryStore:
         if token.metadata is not None:
             self._documents[token_id, DocumentKind.METADATA] = token.metadata
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+    def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         with self._lock:
             holder = self._holder(key)
             if holder and not self._may_replace(holder, token, replaced):
@@ -83,42 +83,42 @@ class MemoryStore:
         with self._lock:
             return self._holder(key)
 
-    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+    def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
         with self._lock:
             held, kept = self._holder(key), self.tokens.get(holder.token_id)
             if held is None or held.token_id != holder.token_id:
                 return False
-            if not held.is_kept:
+            if not held.is_early:
                 return True
-            if kept is None or kept.kept_until is None or kept.kept_until <= now:
+            if kept is None or kept.early_until is None or kept.early_until <= now:
                 return False
             end = token.idempotency_key_expires_at
-            adopted = replace(
+            claimed = replace(
                 kept,
-                kept_until=None,
+                early_until=None,
                 tags=token.tags,
                 idempotency_key_expires_at=end,
                 traceparent=token.traceparent,
                 created_by=token.created_by,
                 has_metadata=token.has_metadata,
             )
-            self.tokens[kept.id] = adopted
+            self.tokens[kept.id] = claimed
             self._write_metadata(kept.id, token)
-            self._keys[key.kind, key.text] = (adopted, replace(key, request=None))
+            self._keys[key.kind, key.text] = (claimed, replace(key, request=None))
             return True
 
     @staticmethod
     def _may_replace(holder: KeyHolder, token: Token, replaced: KeyHolder | None) -> bool:
         if holder.token_id == token.id:
             return True
-        return replaced is not None and replaced.token_id == holder.token_id and holder.is_kept >= replaced.is_kept
+        return replaced is not None and replaced.token_id == holder.token_id and holder.is_early >= replaced.is_early
 
     def _holder(self, key: IdempotencyKey) -> KeyHolder | None:
         if (key.kind, key.text) not in self._keys:
             return None
         token, held = self._keys[key.kind, key.text]
         same_request = key.request is not None and key.request == held.request
-        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept=token.kept_until is not None)
+        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_early=token.early_until is not None)
 
     def remove(self, token_id: str) -> None:
         """Delete a token as TTL does after retention: its idempotency key stays."""
@@ -239,7 +239,7 @@ class MemoryStore:
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
             with self._lock:
-                listed = (id for id, token in self.tokens.items() if token.kept_until is None)
+                listed = (id for id, token in self.tokens.items() if token.early_until is None)
                 if wanted.undelivered:
                     listed = (id for id in self.marked if id in self.tokens)
                 ids = sorted((id for id in listed if within.first <= id <= within.last), reverse=not within.ascending)

@@ -93,7 +93,7 @@ class World(Callers):
         """A token with its outcome and its output, even after retention."""
         token = services.store.get(token_id)
         outcome = token.outcome_at(self.clock())
-        return replace(token, outcome=outcome and services.resuming.load_output(outcome))
+        return replace(token, outcome=outcome and services.resumer.load_output(outcome))
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
@@ -209,14 +209,14 @@ class World(Callers):
                 yield f"the {item} of {token['id']['S']} expires before it"
 
     def _wrong_with_kept(self) -> Iterator[str]:
-        """A kept completion is in no index, and a create that was given one has adopted it."""
+        """An early completion is in no index, and a create that was given one has claimed it."""
         last = {image["id"]["S"]: image for image in self._images("token")}
         for image in self._images("token"):
-            if ("keptUntil" in image) is ("listShard" in image) or ("keptUntil" in image and "idempotencyKeyHash" in image):
+            if ("earlyUntil" in image) is ("listShard" in image) or ("earlyUntil" in image and "idempotencyKeyHash" in image):
                 yield f"{image['id']['S']} is kept and listed, or neither"
         for token in self.tokens:
-            if "keptUntil" in last[token["id"]]:
-                yield f"{token['id']} was given to a create, and ends as a kept completion does"
+            if "earlyUntil" in last[token["id"]]:
+                yield f"{token['id']} was given to a create, and ends as an early completion does"
 
     def _wrong_with_keys(self) -> Iterator[str]:
         holders: dict[str, tuple[str, int, bool]] = {}

@@ -175,13 +175,13 @@ class Place:
         return self.api.request(method, path, {**_result(case, broken), **(_key(case) if by_key else {})}, headers).status
 
     def _credential(self, case: Case, broken: Broken | None, by_key: bool) -> str:
-        is_kept = case.keeps("credential", broken)
+        is_early = case.keeps("credential", broken)
         if case.door.startswith("limited"):
             kept = f"complete:{MEMBERS['tags'][0]}" if "tags" in case.options or by_key else "complete"
-            return self._named_keys[kept if is_kept or not broken else broken.way.partition(",")[0]]
+            return self._named_keys[kept if is_early or not broken else broken.way.partition(",")[0]]
         if not case.door.startswith("public token"):
-            return self.world.api_key.read_current() if is_kept else "wrong-key"
-        scope = broken.way.partition(",")[0] if broken and not is_kept else "write:waitpoints:{id}"
+            return self.world.api_key.read_current() if is_early else "wrong-key"
+        scope = broken.way.partition(",")[0] if broken and not is_early else "write:waitpoints:{id}"
         return self.public_token(scope.format(id=case.token["id"], other=OTHER_TOKEN))
 
     def public_token(self, *scopes: str) -> str:

@@ -59,7 +59,7 @@ class LargeTable:
         there = {one for some in self.waiting.values() for one in some}
         return tuple(one for one in tokens if one in there)
 
-    def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
+    def complete_replied(self, token_id: str, waiters: Collection[str]) -> None:
         raise NotImplementedError
 
     def read_progress(self) -> Progress | None:

@@ -59,7 +59,7 @@ class TestOverHttp:
     ) -> None:
         body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
         token = api.post(COMPLETE, body).json["id"]
-        assert world.store.get(token).kept_until == world.clock() + lifetime
+        assert world.store.get(token).early_until == world.clock() + lifetime
 
     @pytest.mark.parametrize(
         ("rule", "fits", "misfits"),

@@ -164,10 +164,10 @@ def _reads(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, *, fails: bool =
     return found
 
 
-def test_a_kept_completion_has_no_event_until_it_is_adopted(consumer: Consumer) -> None:
+def test_a_kept_completion_has_no_event_until_it_is_claimed(consumer: Consumer) -> None:
     now = consumer.world.clock()
     token = consumer.settle()
-    kept = Token(id=token.id, created_at=now, outcome=token.outcome, kept_until=now + 1000)
+    kept = Token(id=token.id, created_at=now, outcome=token.outcome, early_until=now + 1000)
     assert consumer.consume(consumer.record(kept)) == []
     assert consumer.told() == []
     assert consumer.consume(consumer.record(token)) == []

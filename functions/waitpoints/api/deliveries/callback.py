@@ -24,7 +24,7 @@ from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
-    from waitpoints.keys import KeyCompletion
+    from waitpoints.complete_by_key import KeyCompletion
 
 
 def receive(request: Request, token_id: str, approver: str | None, body: bytes) -> Response:
@@ -73,14 +73,14 @@ def complete(token_id: str, result: Result, by: CompletedBy, *, by_api_key: bool
 
 def complete_by_key(key: IdempotencyKey, result: Result, by: CompletedBy) -> "KeyCompletion":
     """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
-    completion = services.keys.complete(key, result, by)
+    completion = services.completions_by_key.complete(key, result, by)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
         if completion.result.rules.has_approvers and by.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
         checked = _check_output(completion.token_id, completion.result.rules, result)
-        completion = services.keys.complete(key, checked, by, completion.token_id)
+        completion = services.completions_by_key.complete(key, checked, by, completion.token_id)
     return completion
 
 

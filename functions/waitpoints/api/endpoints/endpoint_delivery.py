@@ -11,9 +11,9 @@ from waitpoints.api.deliveries import callback
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
+from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.keys import Kept, NotAwaited
 from waitpoints.token import CompletedBy, IdempotencyKey, Outcome, Source, TimedOut
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
@@ -40,7 +40,7 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     return RECEIVED
 
 
-def kept_until(endpoint: Endpoint, now: int, retention: int) -> int:
+def early_until(endpoint: Endpoint, now: int, retention: int) -> int:
     """Return until when a delivery that came first is kept (epoch milliseconds). `retention` is in seconds."""
     return now + min(timeouts.duration(endpoint.key_ttl), retention * 1000)
 
@@ -69,7 +69,7 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, by: Comp
 
 
 def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> None:
-    expires_at = kept_until(endpoint, services.now(), services.store.retention)
+    expires_at = early_until(endpoint, services.now(), services.store.retention)
     try:
         completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by)
     except PayloadRefused as refusal:
@@ -78,7 +78,7 @@ def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> Non
     match completion.result:
         case Settled():
             kind = DeliveryKind.COMPLETED
-        case Kept():
+        case EarlyCompletion():
             kind = DeliveryKind.KEPT
         case NotAwaited():
             kind = DeliveryKind.NOT_AWAITED

@@ -35,7 +35,7 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
     """Return every step of the delivery, and what it would end as: the first step at which it ends."""
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     key, output = evaluation.key, evaluation.output
-    token = None if isinstance(key, NoKey) else services.keys.find_token(key)
+    token = None if isinstance(key, NoKey) else services.completions_by_key.find_token(key)
     steps = [
         *_try_handshake(request, body),
         _try_signature(endpoint, request, body),
@@ -97,7 +97,7 @@ def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     now = services.now()
     outcome = token.outcome_at(now) if token else None
     if token is None or (outcome is not None and _key_has_expired(token, now)):
-        if endpoint_delivery.kept_until(endpoint, now, services.store.retention) <= now:
+        if endpoint_delivery.early_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:

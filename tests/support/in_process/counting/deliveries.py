@@ -46,8 +46,8 @@ def _complete_by_key(bench: Bench, wait: Wait) -> None:
     bench.forget_tokens()
     complete("its token has ended", "late")
     complete("no token has the key: kept", "early")
-    adopt = partial(bench.api.create, idempotencyKey="early")
-    bench.step(wait, "the create that adopts it", "create_token", adopt, over_http=True)
+    claim = partial(bench.api.create, idempotencyKey="early")
+    bench.step(wait, "the create that claims it", "create_token", claim, over_http=True)
 
 
 def _deliver(bench: Bench, counted: Deliveries) -> None:

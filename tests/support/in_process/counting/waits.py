@@ -312,7 +312,7 @@ class Bench:
         """From now on, count as in another environment of the functions, which has met no token."""
         from waitpoints.wiring import services
 
-        for name in ("tokens", "keys"):
+        for name in ("tokens", "completions_by_key"):
             vars(services).pop(name, None)
 
     def deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:

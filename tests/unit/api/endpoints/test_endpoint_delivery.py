@@ -72,7 +72,7 @@ class TestADelivery:
     def test_is_kept_for_at_most_the_retention_of_the_stack(self, world: InMemory, api: Api) -> None:
         deliver(api, put(world, key_ttl="400d"))
         [kept] = world.store.tokens.values()
-        assert kept.kept_until == world.clock() + services.retention * 1000
+        assert kept.early_until == world.clock() + services.retention * 1000
 
     def test_is_not_kept_where_nothing_is(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, key_ttl="0s")

@@ -119,7 +119,7 @@ class TestAnEndpoint:
 
 
 @pytest.mark.parametrize("completion", [{"data": json.loads(REJECT)}, {"error": ERROR}, {}])
-def test_a_kept_completion_is_not_adopted_but_counted(api: Api, world: InMemory, completion: dict[str, Any]) -> None:
+def test_a_kept_completion_is_not_claimed_but_counted(api: Api, world: InMemory, completion: dict[str, Any]) -> None:
     kept = api.post(COMPLETE_KEY, {"idempotencyKey": KEY, **completion}).json["id"]
     place = Place(api, world)
     assert (place.token["isCached"], place.token["id"] != kept) == (False, True)

@@ -260,14 +260,14 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         body = asked.json(PAYLOAD)
         refuse_unknown(body, ("idempotencyKey", "idempotencyKeyTTL", "data", "error"))
         key, longest = key_text(body.pop("idempotencyKey", None)), asked.now + self._retention
-        kept_until = times.key_expires_at(body.pop("idempotencyKeyTTL", None), asked.now) or longest
-        if kept_until > longest:
+        early_until = times.key_expires_at(body.pop("idempotencyKeyTTL", None), asked.now) or longest
+        if early_until > longest:
             kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
             raise Refusal(422, f"Invalid idempotencyKeyTTL: {kept}")
         outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
         if holder and holder.outcome is None:
             outcome = self._fitting(holder, outcome)
-        token, settled, created = self._tokens.complete_key(key, outcome, kept_until)
+        token, settled, created = self._tokens.complete_key(key, outcome, early_until)
         return _ok({"success": True, "settled": settled, "id": token.id, "created": created})
 
     def _callback(self, asked: _Asked) -> httpx.Response:

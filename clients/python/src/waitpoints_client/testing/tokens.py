@@ -195,12 +195,12 @@ class Tokens:
             raise Refusal(404, "Waitpoint not found")
         return as_of(token, now)
 
-    def complete_key(self, key: str, outcome: Outcome, kept_until: int) -> tuple[FakeToken, bool, bool]:
+    def complete_key(self, key: str, outcome: Outcome, early_until: int) -> tuple[FakeToken, bool, bool]:
         """End the token of a key, or keep the outcome for it. Returns the token, and whether this ended it, or made it."""
         token = self.of_key(key)
         if token and (as_of(token, outcome.at).outcome is None or token.holds(outcome.at)):
             return token, settle(token, outcome), False
-        kept = FakeToken(new_id(outcome.at), outcome.at, key=key, key_expires_at=kept_until, outcome=outcome, kept=True)
+        kept = FakeToken(new_id(outcome.at), outcome.at, key=key, key_expires_at=early_until, outcome=outcome, kept=True)
         self.all[kept.id] = kept
         self._by_key[key] = kept.id
         return kept, False, True

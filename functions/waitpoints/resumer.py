@@ -15,7 +15,7 @@ from waitpoints import telemetry
 from waitpoints.aws import throttling
 from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.ports import Clock, Resumer, Resumers, TokenStore
+from waitpoints.ports import Clock, TokenStore, WaitService, WaitServices
 from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
@@ -28,10 +28,10 @@ class NotResumed:
     reason: CannotResume | CannotResumeNow
 
 
-class Resuming:
+class Resumer:
     """Resumes the waiters of a settled token, `parallel` of them at once."""
 
-    def __init__(self, store: TokenStore, outputs: Outputs, resumers: Resumers, clock: Clock, parallel: int) -> None:
+    def __init__(self, store: TokenStore, outputs: Outputs, resumers: WaitServices, clock: Clock, parallel: int) -> None:
         self._store = store
         self._outputs = outputs
         self._resumers = resumers
@@ -87,7 +87,7 @@ class Resuming:
         return replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
 
     def _resume(self, waiter: Waiter, result: Success | Failure) -> ReplyKind:
-        resumer = resumer_for(waiter.kind, self._resumers)
+        resumer = service_of(waiter.kind, self._resumers)
         try:
             return resumer.resume(waiter.handle, result)
         except OutputRefused:
@@ -144,7 +144,7 @@ class Resuming:
             return list(pool.map(do, waiters))
 
 
-def resumer_for(kind: WaiterKind, resumers: Resumers) -> Resumer:
+def service_of(kind: WaiterKind, resumers: WaitServices) -> WaitService:
     match kind:
         case WaiterKind.STEP_FUNCTIONS:
             return resumers.step_functions

@@ -1,7 +1,7 @@
 """Complete the token that holds a key, or keep the completion for a create that comes later.
 
 A key is the name of what is awaited. Whichever comes first, the create or the completion, makes the token, and the other one
-finds it (invariant 5). A kept completion is in no list and ends with its key, unless a create adopts it before.
+finds it (invariant 5). An early completion is in no list and ends with its key, unless a create claims it before.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EarlyCompletion:
     """No token held the key: the completion made one, which waits for its create."""
 
 
@@ -28,13 +28,13 @@ class NotAwaited:
 class KeyCompletion:
     """The result of a completion by key, and the token that it found or made."""
 
-    result: Completion | Kept | NotAwaited
+    result: Completion | EarlyCompletion | NotAwaited
     token_id: str | None
 
     @property
-    def is_kept(self) -> bool:
+    def is_early(self) -> bool:
         """Whether this completion made the token."""
-        return isinstance(self.result, Kept)
+        return isinstance(self.result, EarlyCompletion)
 
     @property
     def has_settled(self) -> bool:
@@ -42,7 +42,7 @@ class KeyCompletion:
         return isinstance(self.result, Settled)
 
 
-class Keys:
+class CompletionsByKey:
     def __init__(self, store: TokenStore, tokens: Tokens, clock: Clock) -> None:
         self._store = store
         self._tokens = tokens
@@ -79,12 +79,12 @@ class Keys:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
-            kept = self._make_kept(new, key, result, by, now)
-            holder = self._store.keep(kept, key, now, replaced=holder)
+            early = self._make_early(new, key, result, by, now)
+            holder = self._store.put_early(early, key, now, replaced=holder)
             if holder is None:
-                telemetry.note(tokenId=kept.id, kept=True)
-                telemetry.count("CompletionsKept")
-                return KeyCompletion(Kept(), kept.id)
+                telemetry.note(tokenId=early.id, early=True)
+                telemetry.count("EarlyCompletions")
+                return KeyCompletion(EarlyCompletion(), early.id)
         raise AssertionError("the last attempt raises")
 
     def _complete_holder(
@@ -103,13 +103,13 @@ class Keys:
         """Whether a key no longer names its holder, which has this outcome, so that a new token may take its place."""
         return outcome is not None and (holder.is_expired(now) or self._tokens.outcome_is_past_retention(outcome, now))
 
-    def _make_kept(self, token_id: str, key: IdempotencyKey, result: Result, by: CompletedBy, now: int) -> Token:
-        assert key.expires_at is not None, "a kept completion ends with its key"
+    def _make_early(self, token_id: str, key: IdempotencyKey, result: Result, by: CompletedBy, now: int) -> Token:
+        assert key.expires_at is not None, "an early completion ends with its key"
         return Token(
             id=token_id,
             created_at=now,
             idempotency_key=key.text,
             idempotency_key_expires_at=key.expires_at,
             outcome=self._tokens.make_outcome(token_id, result, by, now),
-            kept_until=key.expires_at,
+            early_until=key.expires_at,
         )

@@ -10,8 +10,8 @@ import pytest
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.settling import COMPLETED_BY
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion, NotAwaited
 from waitpoints.errors import TokenNotFound
-from waitpoints.keys import Kept, KeyCompletion, NotAwaited
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
     Completed,
@@ -43,7 +43,7 @@ def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Wait
 def complete(
     world: InMemory, result: str | TokenError | None = OUTPUT, ttl: int = HOUR, checked: str | None = None
 ) -> KeyCompletion:
-    return world.keys.complete(IdempotencyKey("a", world.clock() + ttl), result, COMPLETED_BY, checked)
+    return world.completions_by_key.complete(IdempotencyKey("a", world.clock() + ttl), result, COMPLETED_BY, checked)
 
 
 class TestACreateThatCameFirst:
@@ -86,7 +86,7 @@ class TestACreateThatCameFirst:
         complete(world)
         world.clock.advance(HOUR)
         completion = complete(world, '"second"')
-        assert isinstance(completion.result, Kept)
+        assert isinstance(completion.result, EarlyCompletion)
         assert completion.token_id != ended.token_id
         assert create(world) == Created(str(completion.token_id), is_cached=True)
 
@@ -98,7 +98,7 @@ class TestACreateThatCameFirst:
         if deleted:
             world.store.remove(ended.token_id)
         completion = complete(world)
-        assert isinstance(completion.result, Kept)
+        assert isinstance(completion.result, EarlyCompletion)
         assert completion.token_id != ended.token_id
 
     def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: InMemory) -> None:
@@ -128,7 +128,7 @@ class TestACreateThatCameFirst:
 class TestACompletionThatCameFirst:
     def test_is_given_to_the_create_and_its_run_goes_on_at_once(self, world: InMemory) -> None:
         kept, waiter = complete(world), world.new_waiter()
-        assert isinstance(kept.result, Kept)
+        assert isinstance(kept.result, EarlyCompletion)
         assert create(world, waiter=waiter) == Created(str(kept.token_id), is_cached=True)
         assert world.step_functions.result(waiter.handle) == RESUMED
 
@@ -138,7 +138,7 @@ class TestACompletionThatCameFirst:
         world.tokens.wait(created.token_id, waiter)
         assert world.step_functions.result(waiter.handle) == RESUMED
 
-    def test_is_in_no_list_until_a_create_adopts_it_with_its_tags(self, world: InMemory) -> None:
+    def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: InMemory) -> None:
         kept = complete(world)
         assert world.tokens.list_tokens(ListQuery()).tokens == []
         create(world, tags=("a",))
@@ -148,7 +148,7 @@ class TestACompletionThatCameFirst:
         create(world, tags=("b",))
         assert world.tokens.retrieve(listed.id).tags == ("a",)
 
-    def test_that_was_adopted_holds_its_key_as_long_as_the_create_asks(self, world: InMemory) -> None:
+    def test_that_was_claimed_holds_its_key_as_long_as_the_create_asks(self, world: InMemory) -> None:
         """A run that is started again after the TTL of the completion gets the same outcome, in whichever order they came."""
         kept = str(complete(world).token_id)
         create(world)
@@ -177,12 +177,12 @@ class TestACompletionThatCameFirst:
         assert complete(world, checked=created.token_id).result == Settled()
         assert world.step_functions.result(waiter.handle) == RESUMED
 
-    def test_that_fits_the_create_is_adopted(self, world: InMemory) -> None:
+    def test_that_fits_the_create_is_claimed(self, world: InMemory) -> None:
         kept = str(complete(world).token_id)
         new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
         assert world.tokens.create(new, world.clock(), accepts=lambda _: True) == Created(kept, is_cached=True)
 
-    def test_that_failed_is_adopted_whatever_the_create_accepts(self, world: InMemory) -> None:
+    def test_that_failed_is_claimed_whatever_the_create_accepts(self, world: InMemory) -> None:
         kept = str(complete(world, TokenError("no")).token_id)
         new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
         assert world.tokens.create(new, world.clock(), accepts=lambda _: False) == Created(kept, is_cached=True)
@@ -210,7 +210,7 @@ class TestACompletionThatCameFirst:
         assert token_id != kept
         assert create(world) == Created(token_id, is_cached=True)
 
-    def test_once_adopted_is_kept_like_any_other_token(self, world: InMemory) -> None:
+    def test_once_claimed_is_kept_like_any_other_token(self, world: InMemory) -> None:
         created = (complete(world), create(world))[1]
         world.clock.advance(RETENTION * 1000 - 1)
         assert world.tokens.retrieve(created.token_id).outcome is not None
@@ -218,7 +218,7 @@ class TestACompletionThatCameFirst:
         with pytest.raises(TokenNotFound):
             world.tokens.retrieve(created.token_id)
 
-    def test_is_adopted_by_a_create_that_found_the_key_with_a_removed_token(
+    def test_is_claimed_by_a_create_that_found_the_key_with_a_removed_token(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The completion takes the key while the create looks whether the token before it still exists."""
@@ -229,7 +229,7 @@ class TestACompletionThatCameFirst:
 
         def get_later(token_id: str) -> Token:
             monkeypatch.setattr(world.store, "get", get)
-            assert isinstance(complete(world, '"second"').result, Kept)
+            assert isinstance(complete(world, '"second"').result, EarlyCompletion)
             return get(token_id)
 
         monkeypatch.setattr(world.store, "get", get_later)
@@ -273,7 +273,9 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
     with ThreadPoolExecutor(8) as pool:
         for number in range(200):
             key, waiter = str(number), world.new_waiter()
-            completion = partial(world.keys.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, COMPLETED_BY)
+            completion = partial(
+                world.completions_by_key.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, COMPLETED_BY
+            )
             creates = [pool.submit(create, world, key, waiter=waiter), pool.submit(create, world, key)]
             completions = [pool.submit(completion), pool.submit(completion)]
             tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}
@@ -282,12 +284,12 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
 
 
 def test_the_token_of_a_key_is_found(world: InMemory) -> None:
-    assert world.keys.find_token("a") is None
+    assert world.completions_by_key.find_token("a") is None
     created = create(world, ttl=1)
     world.clock.advance(1)
-    found = world.keys.find_token("a")
+    found = world.completions_by_key.find_token("a")
     assert found is not None
     assert found.id == created.token_id
     complete(world)
     world.clock.advance(RETENTION * 1000)
-    assert world.keys.find_token("a") is None
+    assert world.completions_by_key.find_token("a") is None
