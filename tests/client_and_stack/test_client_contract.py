@@ -12,6 +12,8 @@ from clients.python.tests.test_contract import Served  # noqa: E402
 from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
 from tests.support.in_process.api_gateway import Api  # noqa: E402
 
+pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # on the fake, the async client sends the same
+
 
 class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Sends what httpx sends to the handlers, and downloads from the bucket."""

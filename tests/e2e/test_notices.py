@@ -155,14 +155,14 @@ def test_two_people_answer_by_buttons_and_a_stranger_is_told_privately(office: O
     assert channel.buttons().keys() == {"approve", "reject"}
 
     assert office.press(channel, "approve", "U0STRANGER") == 200
-    assert "Only these people can answer: Ann Lee, Bo Berg" in office.slack.told[-1]["text"]
+    assert "Only these people can answer: Ann Lee, Bo Berg" in office.slack.private[-1]["text"]
     assert office.api.retrieve(token)["status"] == "WAITING"
 
     assert office.press(channel, "approve", "U0ANN") == 200
     until(lambda: channel.edits, "the message says who has answered")
     replayed = office.slack.click(channel, channel.buttons()["approve"], "U0ANN", "ann")
     assert slack_stand_in.send(f"{office.stack.api_url}/api/v1/slack", replayed, time.time())[0] == 200
-    assert "You have already chosen" in office.slack.told[-1]["text"]
+    assert "You have already chosen" in office.slack.private[-1]["text"]
     kept = channel.buttons()["reject"]
 
     [direct] = office.messages(token, "U0BO")[:1]
@@ -173,7 +173,7 @@ def test_two_people_answer_by_buttons_and_a_stranger_is_told_privately(office: O
 
     late = office.slack.click(channel, kept, "U0CY", "cy")
     assert slack_stand_in.send(f"{office.stack.api_url}/api/v1/slack", late, time.time())[0] == 200
-    assert "This has already ended" in office.slack.told[-1]["text"]
+    assert "This has already ended" in office.slack.private[-1]["text"]
     assert office.api.retrieve(token)["completedBy"]["approver"] == "bo"
 
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 from waitpoints_client.ops.deployed import Deployed
-from waitpoints_client.ops.doctor import look
+from waitpoints_client.ops.doctor import scan
 from waitpoints_client.ops.versions import difference, version_of
 
 from tests.support import figures, previous
@@ -172,7 +172,7 @@ def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(de
     stack = Deployed.local(asdict(deployment.api.stack))
     assert version_of(stack.outputs) == "0.2.0 or older"
     assert "which is fine" in difference(version_of(stack.outputs))
-    assert (found := look(stack))["undone"] == 0
+    assert (found := scan(stack))["undone"] == 0
     assert found["items"] > 0
 
 

@@ -49,7 +49,7 @@ def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPat
 class TestTwentyPeopleWhoClickAtTheSameMoment:
     def click(self, page: dict[str, Any], workspace: Workspace) -> Token:
         clicked, start = message(page, create(page), workspace), Barrier(PEOPLE)
-        workspace.told.clear()
+        workspace.private.clear()
 
         def one(number: int) -> HttpAnswer:
             start.wait()
@@ -79,13 +79,13 @@ class TestTwentyPeopleWhoClickAtTheSameMoment:
         assert given["answers"] == answer_members(token.answers)
         chosen = [one.action for one in token.answers]
         assert (chosen.count(given["action"]), chosen[-1]) == (needs, given["action"])
-        assert len(token.answers) + len(workspace.told) == PEOPLE
+        assert len(token.answers) + len(workspace.private) == PEOPLE
 
     def test_complete_once(self, workspace: Workspace, output: Callable[[Token], Any]) -> None:
         token = self.click(PAGE, workspace)
         given = output(token)
         number = USERS.index(given["slackUser"]["id"])
         assert (given["action"], given["slackUser"]["name"]) == (("yes", "no")[number % 2], f"person {number}")
-        assert len(workspace.told) == PEOPLE - 1
+        assert len(workspace.private) == PEOPLE - 1
         assert token.other_deliveries is not None
         assert token.other_deliveries.count == PEOPLE - 1

@@ -139,13 +139,13 @@ def test_sends_a_click_and_says_what_was_answered(workspace: Workspace) -> None:
 def test_obeys_a_person(workspace: Workspace) -> None:
     assert obey(workspace, "list", "") == "nothing yet"
     call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Deploy?", "blocks": [actions(GO)]})
-    workspace.told.append({"text": "not you"})
+    workspace.private.append({"text": "not you"})
     runs = [{"text": "Example"}, {"text": "Deploy?", "size": "Large"}]
     card = {"body": [{"inlines": runs}, {"text": "Open until"}], "actions": [{"url": "http://x"}]}
     workspace.cards.append({"attachments": [{"content": card}]})
     assert obey(workspace, "", "").splitlines() == [
         "  0  #deploys       Deploy?  [go]",
-        "  told privately: not you",
+        "  to one person: not you",
         "  card in Teams: Deploy?  [http://x]",
     ]
     assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"

@@ -80,7 +80,7 @@ async def refuse(scope: Scope, receive: Any, send: Any, reason: str) -> None:
 
 
 def _is_for_api(scope: Scope, leads_to_api: LeadsToApi, hosts: Hosts) -> bool:
-    """Whether MiniStack passes on the request to an API, which any page may call. It looks at paths of its own first."""
+    """Whether MiniStack passes on the request to an API, which any page may call. Its own paths come first."""
     host, path = ",".join(values(scope, b"host")), scope["path"]
     at_its_path = hosts.have(host) and path.startswith(API_BY_PATH)
     at_its_name = not hosts.have(host) and path.startswith(API_PATHS)
@@ -88,7 +88,7 @@ def _is_for_api(scope: Scope, leads_to_api: LeadsToApi, hosts: Hosts) -> bool:
 
 
 def reason_to_refuse(scope: Scope, is_for_api: bool) -> str | None:
-    """Return what to tell who has sent a request, or None if they get an answer."""
+    """Return why to refuse a request, or None if they get an answer."""
     hosts = values(scope, b"host")
     if scope["type"] != "http":
         return NO_WEBSOCKET

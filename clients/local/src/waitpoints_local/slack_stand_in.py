@@ -57,14 +57,14 @@ class Message:
 
 @dataclass
 class Workspace:
-    """What this Slack has: its messages in their order, what was told privately, and the cards that Teams got.
+    """What this Slack has: its messages in their order, what one person alone saw, and the cards that Teams got.
 
     `channels` are all there are; None: any. `next_answers` are given to the calls that follow, instead of what they would get.
     """
 
     channels: set[str] | None = None
     messages: list[Message] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    private: list[dict[str, Any]] = field(default_factory=list)
     cards: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     next_answers: deque[Answer] = field(default_factory=deque)
@@ -83,7 +83,7 @@ class Workspace:
             if self.next_answers:
                 return self.next_answers.popleft()
             if path.startswith("/response/"):
-                self.told.append(body)
+                self.private.append(body)
                 return 200, {}, {"ok": True}
             if path.startswith("/teams"):
                 self.cards.append(body)
@@ -294,7 +294,7 @@ def connect(stack: Stack, workspace: Workspace) -> None:
 def shown(workspace: Workspace) -> str:
     """The messages, each with its number and the actions that can be pressed."""
     lines = [line_of(number, message) for number, message in enumerate(workspace.messages)]
-    lines += [f"  told privately: {told['text']}" for told in workspace.told]
+    lines += [f"  to one person: {note['text']}" for note in workspace.private]
     lines += [f"  card in Teams: {_title(card)}" for card in workspace.cards]
     return "\n".join(lines) or "nothing yet"
 

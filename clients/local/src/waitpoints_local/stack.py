@@ -1,4 +1,4 @@
-"""A stack on this machine: its emulator, and the file that describes it to whoever uses it."""
+"""A stack on this machine: its emulator, and the file that describes it to its users."""
 
 import http.client
 import json
@@ -248,7 +248,7 @@ def make_key_pair() -> tuple[str, str]:
 
 
 def open_private(file: Path, mode: str = "w") -> IO[str]:
-    """Open a file that nobody else can read, also if it is there already."""
+    """Open a file that no other user can read, also if it is there already."""
     opened = open(file, mode, opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115 - the caller closes it
     os.chmod(file, 0o600)
     return opened
@@ -266,7 +266,7 @@ def described(emulator: Emulator, folder: Path) -> Iterator[Stack]:
 
 
 def write(stack: Stack, folder: Path) -> None:
-    """Describe a stack in its own file, and in stack.json. They have keys, so nobody else may read or replace them."""
+    """Describe a stack in its own file, and in stack.json. They have keys, so no other user may read or replace them."""
     if (mode := folder.stat().st_mode) & OTHERS_WRITE:
         folder.chmod(mode & ~OTHERS_WRITE)
     for file in (described_in(folder, stack.port), folder / "stack.json"):
@@ -274,7 +274,7 @@ def write(stack: Stack, folder: Path) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file that nobody else can read, and which is never there in part."""
+    """Write a file that no other user can read, and which is never there in part."""
     new = file.with_name(f"{file.name}.{os.getpid()}")
     with open_private(new) as opened:
         opened.write(text)
@@ -331,7 +331,7 @@ def check_host(host: str) -> None:
 
 
 class PortInUse(LocalError):
-    """Another program listens on the port. The message is for make; whoever has an option for the port says so."""
+    """Another program listens on the port. The message is for make; a command with an option for the port says so."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…")

@@ -17,7 +17,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
 
 
 def hold(lock: Path) -> int:
-    """Lock a file until the descriptor that is returned is closed. Nobody but the system closes it when this process ends."""
+    """Lock a file until the descriptor that is returned is closed. The system closes it when this process ends."""
     descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor

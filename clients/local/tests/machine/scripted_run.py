@@ -56,7 +56,7 @@ class ScriptedRun:
     def states(self) -> list[Visit]:
         return visits(self.events)
 
-    def look(self) -> Iterator[Event]:
+    def poll(self) -> Iterator[Event]:
         next(self._steps, None)
         return iter(())
 

@@ -389,7 +389,7 @@ class TestAnAnswer:
     def test_of_someone_whom_a_page_escalates_to_is_given_later(self, stack: TriedStack, fake: FakeWaitpoints) -> None:
         looks = iter(range(100))
         stack.while_it_runs = lambda: fake.advance(timedelta(minutes=11)) if next(looks) == 1 else None
-        stack.history = [self.WAITING, *([] for _ in range(machine_run.LOOKS)), [RESUMED, SUCCEEDED]]
+        stack.history = [self.WAITING, *([] for _ in range(machine_run.POLLS_PER_CHECK)), [RESUMED, SUCCEEDED]]
         page = json.dumps({"title": "?", "approvers": ["ann"], "escalate": {"after": "10m", "to": ["lead"]}})
 
         result = run(WAITS, "--page", page, "--answer", 'Wait as lead={"action": "submit"}')
@@ -608,7 +608,7 @@ def test_a_result_that_reached_nobody_is_told_once(
     A waiter that is still to be resumed is UNDELIVERED, too: that is not lost yet.
     """
     token = stack.waitpoints.create(task_token="b" * 100)
-    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * machine_run.LOOKS)), [SUCCEEDED]]
+    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * machine_run.POLLS_PER_CHECK)), [SUCCEEDED]]
     found = stack.waitpoints.get(token)
     [waiter] = found.waiters
     ended = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -788,7 +788,7 @@ class TestAStandIn:
         seen: list[Any] = []
         stack.while_it_runs = lambda: seen.extend(outcome(stack.functions[0]) for _ in range(4))
         result = run(self.MACHINE, *(word for text in told for word in ("--stand-in", text)))
-        failed = ("Busy", "The stand-in fails, as it was told to")
+        failed = ("Busy", "The stand-in fails, as it was asked to")
         assert seen == [failed, ("Lambda.ServiceException", "not now"), {"run_id": 7}, {"run_id": 7}]
         assert result.exit_code == 0, result.output
         said = 'fails with Busy, then fails with Lambda.ServiceException, then returns {"run_id": 7}'

@@ -164,7 +164,7 @@ class Waitpoints:
     ) -> models.Result:
         """Block until a token is completed, failed or timed out, and return `Ok(output)` or `Failed(error)`.
 
-        The token is looked at after half a second, then after ever longer pauses of up to ten seconds; with `poll`, always
+        The token is checked after half a second, then after ever longer pauses of up to ten seconds; with `poll`, always
         after so many seconds. Raises WaitTimeoutError if it still waits after `timeout` seconds, NotFoundError.
         """
         return self._run(self._session.wait(token, poll, timeout))
@@ -271,5 +271,5 @@ class Keys:
         return self._send(calls.list_keys())
 
     def revoke(self, name: str) -> None:
-        """Take a key away: within a minute nobody can use it. Raises NotFoundError."""
+        """Take a key away: within a minute it opens nothing. Raises NotFoundError."""
         self._send(calls.revoke_key(name))

@@ -1,7 +1,7 @@
 """Which file describes the local stack: that of `waitpoints up`, or that of `make run` in a clone.
 
-It names who gets requests, keys and secrets. So it is believed only if nobody else can have written it, and if it leads to this
-machine.
+It names who gets requests, keys and secrets. So it is believed only if no other user can have written it, and if it leads to
+this machine.
 """
 
 import json
@@ -65,7 +65,7 @@ def folders() -> list[Path]:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether nobody else can write to a folder: a file there names the stack that gets our requests."""
+    """Whether no other user can write to a folder: a file there names the stack that gets our requests."""
     return _is_only_ours(folder, stat.S_ISDIR)
 
 

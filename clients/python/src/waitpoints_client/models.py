@@ -76,7 +76,7 @@ class Approver(Answer):
 
 
 class ApproverLink(Answer):
-    """The personal link of an approver. Treat its `url` as a secret: whoever has it answers as this person."""
+    """The personal link of an approver. Treat its `url` as a secret: its holder answers as this person."""
 
     approver: str
     """The person's id."""
@@ -113,7 +113,7 @@ class Reminders(Answer):
 
 
 class Notify(Answer):
-    """Who is told of a token's page."""
+    """Who is notified of a token's page."""
 
     email: Literal[True] | tuple[str, ...] | None = None
     """True: its approvers, each at their address. Else the addresses."""
@@ -187,7 +187,7 @@ class CompletedBy(Answer):
     approver: str | None = None
     """The id of the approver whose answer decided."""
     slack_user: str | None = None
-    """The id of whoever pressed a button in Slack, if the page names no approvers."""
+    """The id of the person who pressed a button in Slack, if the page names no approvers."""
     slack_name: str | None = None
     """Their name in Slack."""
     key: str | None = None
@@ -252,7 +252,7 @@ class Token(ListedToken):
     reminders: Reminders | None = None
     """None if its page has no `remind`."""
     notify: Notify | None = None
-    """Who is told of its page. None if nobody is."""
+    """Who is notified of its page. None if no one is."""
     notices: tuple[Notice, ...] = ()
     """What was sent to each of them so far."""
     metadata: Mapping[str, Any] | None = Field(default=None, repr=False)
@@ -389,7 +389,7 @@ class CreatedKey(NamedKey):
     """A key of one program, just made."""
 
     key: str = Field(repr=False)
-    """The key itself: keep it, since nobody can read it again."""
+    """The key itself: keep it, since it cannot be read again."""
 
 
 class TrialStep(Answer):

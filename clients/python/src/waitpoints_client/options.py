@@ -108,7 +108,7 @@ class PageOptions(TypedDict):
 
 
 class NotifyOptions(TypedDict, total=False):
-    """Who is told of a page, at least one of them. `docs/notices.md` has it all."""
+    """Who is notified of a page, at least one of them. `docs/notices.md` has it all."""
 
     email: Literal[True] | Sequence[str]
     """True: its approvers, each at their address. Without `approvers`: up to 20 addresses."""
@@ -138,7 +138,7 @@ class CreateOptions(TypedDict, total=False):
     page: PageOptions | None
     """What a person sees who opens the token's URL, instead of the three rules above."""
     notify: NotifyOptions | None
-    """Who is told of the page, and reminded: by mail, in Slack or in Teams."""
+    """Who is notified of the page, and reminded: by mail, in Slack or in Teams."""
     metadata: Mapping[str, Any] | None
     """What you know the token by, such as the ids of your run or order: up to 4 KiB of JSON, which the token shows again."""
     traceparent: str | None

@@ -36,7 +36,7 @@ Read = TypeVar("Read")
 
 ATTEMPTS: Final = 5
 FIRST_DELAY, DELAY_FACTOR, LONGEST_DELAY = 1.0, 1.6, 30.0  # seconds
-FIRST_LOOK, LOOK_FACTOR, LONGEST_LOOK = 0.5, 1.6, 10.0  # seconds between two looks at a token
+FIRST_PAUSE, PAUSE_FACTOR, LONGEST_PAUSE = 0.5, 1.6, 10.0  # seconds between two reads of a token
 _RETRIED: Final = {408, 409, 429}
 _SECRET: Final = re.compile(r"(/callback/|/endpoints/[a-z0-9-]+/)[0-9a-fA-F]{64,}")
 
@@ -105,15 +105,15 @@ class Session:
         return found.model_copy(update={"output_text": download.content.decode(), "output_type": "application/json"})
 
     def wait(self, token: TokenOrId, poll: float | timedelta | None, timeout: float | timedelta | None) -> Flow[Result]:
-        """Look at a token until it has ended. Raises WaitTimeoutError."""
-        pause = FIRST_LOOK if poll is None else _seconds("poll", poll)
+        """Read a token until it has ended. Raises WaitTimeoutError."""
+        pause = FIRST_PAUSE if poll is None else _seconds("poll", poll)
         until = math.inf if timeout is None else self.clock.monotonic() + _seconds("timeout", timeout)
         while (result := (yield from self.get(token)).result) is None:
             left = until - self.clock.monotonic()
             if left <= 0:
                 raise WaitTimeoutError(f"{id_of(token)} still waits")
             yield Pause(min(pause, left), longest=left)
-            pause = min(pause * LOOK_FACTOR, LONGEST_LOOK) if poll is None else pause
+            pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE) if poll is None else pause
         return result
 
     def _request(self, call: Call[Any], key: str) -> Request:

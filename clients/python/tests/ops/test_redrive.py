@@ -213,7 +213,7 @@ def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.Captu
 
 class TestNotices:
     LETTER = {"waitpointId": "w1", "reason": "slack: channel_not_found", "undone": "notice"}  # noqa: RUF012 - stays as it is
-    STRAY = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}  # noqa: RUF012
+    UNRECORDED = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}  # noqa: RUF012
 
     @staticmethod
     def stack(letter: dict[str, Any], answer: dict[str, Any]) -> StuckStack:
@@ -243,26 +243,24 @@ class TestNotices:
 
     @pytest.mark.parametrize(("failed", "left"), [([], 0), ([{"itemIdentifier": "w1"}], 1)])
     def test_an_edit_of_one_message_in_slack_is_done_as_the_queue_asked_for_it(self, failed: list[Any], left: int) -> None:
-        stack = self.stack(self.STRAY, {"batchItemFailures": failed})
+        stack = self.stack(self.UNRECORDED, {"batchItemFailures": failed})
 
         assert run(stack) == left
 
         assert len(stack.letters) == left
         [record] = stack.invocations[0][1]["Records"]
         assert stack.invocations[0][0] == "NoticesFunctionName"
-        assert (record["eventSource"], json.loads(record["body"])) == ("aws:sqs", self.STRAY)
+        assert (record["eventSource"], json.loads(record["body"])) == ("aws:sqs", self.UNRECORDED)
 
-    @pytest.mark.parametrize("letter", [LETTER, STRAY])
-    def test_stay_if_the_stack_tells_nobody_any_more(self, letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("letter", [LETTER, UNRECORDED])
+    def test_stay_if_the_stack_has_no_channel(self, letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
         stack = StuckStack([letter, {"waitpointId": "w2", "reason": "AccessDenied"}])
 
         assert run(stack) == 1
 
         assert stack.letters == [letter]
         said = " ".join(capsys.readouterr().out.split())
-        assert (
-            "nobody can be told of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or Teams" in said
-        )
+        assert "no one can be notified of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or" in said
 
 
 def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ def slack_server() -> Iterator[Workspace]:
 def workspace(slack_server: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The stand-in, empty."""
     monkeypatch.setenv("SLACK_API_URL", slack_server.api_url)
-    for kept in (slack_server.messages, slack_server.told, slack_server.cards, slack_server.calls, slack_server.next_answers):
+    server = slack_server
+    for kept in (server.messages, server.private, server.cards, server.calls, server.next_answers):
         kept.clear()
     slack_server.tokens = {BOT_TOKEN}
     slack_server.channels = {"#deploys"}

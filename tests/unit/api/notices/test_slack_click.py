@@ -74,7 +74,7 @@ def output(token: Token) -> Any:
 
 
 def told(workspace: Workspace) -> list[str]:
-    return [str(body["text"]) for body in workspace.told]
+    return [str(body["text"]) for body in workspace.private]
 
 
 def counted(world: InMemory, token: Token) -> int:
@@ -171,7 +171,7 @@ class TestAPageWithApprovers:
 
     def test_a_stranger_is_told_whom_it_is_for(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
         assert press(workspace, decision, "approve", ADA).status == 200
-        [body] = workspace.told
+        [body] = workspace.private
         assert body["text"] == "Only these people can answer: Ann Lee, Bo Chen, Cy."
         assert (body["response_type"], body["replace_original"]) == ("ephemeral", False)
         token = token_of(decision)
@@ -297,7 +297,7 @@ class TestWhatIsTold:
     def test_has_no_markup_of_others(self, workspace: Workspace) -> None:
         page = {**DECISION, "approvers": [{"id": "ann", "name": "<!channel> & <https://x|y>", "slack": ANN}, "bo"]}
         press(workspace, message(page, create(page), workspace), "approve", ADA)
-        [body] = workspace.told
+        [body] = workspace.private
         assert body["text"] == "Only these people can answer: &lt;!channel&gt; &amp; &lt;https://x|y&gt;, bo."
         assert body["blocks"][0]["text"]["type"] == "plain_text"
 

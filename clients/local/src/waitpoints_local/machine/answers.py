@@ -74,7 +74,7 @@ class Answers:
     def find_unknown_approver(self, location: Location, people: Collection[str]) -> str | None:
         """Return an approver who is not asked for the token of the state at `location`, if its replies are for such alone.
 
-        Another item of a Map, or another token of the state, may ask somebody else: what was given once, or is for each item,
+        Another item of a Map, or another token of the state, may ask other people: what was given once, or is for each item,
         is right.
         """
         named = [
@@ -85,7 +85,7 @@ class Answers:
         return None if is_asked or is_given or not named else named[0].approver
 
     def covers(self, location: Location) -> bool:
-        """Whether the token that the state at `location` waits for gets a reply from whoever is asked."""
+        """Whether the token that the state at `location` waits for gets a reply from each person who is asked."""
         return any(to in self.replies for to in _from_the_most_specific(location, None))
 
     def find_wrong(self, waiting: Mapping[str, int]) -> str | None:

@@ -60,7 +60,7 @@ def skip(stack: Deployed, execution: str, seconds: float) -> list[Skipped]:
         while (seen := clock.rest())["status"] == "RUNNING":
             waiting = tokens.find(seen)
             if waiting and waiting[0].due_in <= 0:
-                skipped += tokens.look(waiting[0])
+                skipped += tokens.fire_timer(waiting[0])
             elif left < LEAST:
                 break
             else:
@@ -89,7 +89,7 @@ def time_out(stack: Deployed, token_id: str) -> None:
         if token.due_in > 0:
             tokens.age([token], token.due_in)
         else:
-            tokens.look(token)
+            tokens.fire_timer(token)
         token = tokens.get(token_id)
 
 
@@ -157,7 +157,7 @@ class _Token:
 
     @property
     def due_in(self) -> float:
-        """In how many seconds it must be looked at."""
+        """In how many seconds its timer fires."""
         instants = self.instants
         return instants.get("wakeAt", instants.get("timeoutAt", math.inf)) / 1000 - time.time()
 
@@ -204,8 +204,8 @@ class _Tokens:
             else:
                 raise ClockProblem(f"{token.id} changes all the time")
 
-    def look(self, token: _Token) -> list[Skipped]:
-        """Have the stack do what is due of a token, and tell people of it. Returns what was done."""
+    def fire_timer(self, token: _Token) -> list[Skipped]:
+        """Have the stack do what is due, and notify people. Returns what was done."""
         for _ in range(ATTEMPTS):
             self._invoke("ExpireFunctionName", token.id)
             if "hasNotify" in token.item and "NoticesFunctionName" in self.stack.outputs:
@@ -217,7 +217,7 @@ class _Tokens:
         raise ClockProblem(f"{token.id} is due, but its timer does nothing: see the log of {self.stack.name}")
 
     def start_timers(self) -> None:
-        """Start the timers of the tokens that were moved so near that no round of the timers finds them."""
+        """Start the timers of the tokens that were moved so near that the check of the timers misses them."""
         for token_id in self._moved:
             token = self.get(token_id)
             if token and token.is_waiting and token.due_in <= NEAR:

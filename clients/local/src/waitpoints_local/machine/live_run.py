@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from waitpoints_local.machine.fitting_output import Completion
     from waitpoints_local.machine.run import MachineRun
 
-FIRST_PAUSE, LONGEST_PAUSE, PAUSE_FACTOR = 0.03, 0.25, 1.3  # seconds between two looks at the run
+FIRST_PAUSE, LONGEST_PAUSE, PAUSE_FACTOR = 0.03, 0.25, 1.3  # seconds between two polls of the run
 REQUEST_TIMEOUT = 35.0  # seconds
 Found = TypeVar("Found")
 _DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
@@ -88,7 +88,7 @@ class Run:
             skipped = clock.skip(self._run.stack, self.arn, seconds)
         except clock.ClockProblem as problem:
             raise self.failure(f"{time} could not be skipped: {problem}") from None
-        self._look()
+        self._poll()
         return skipped
 
     @property
@@ -146,7 +146,7 @@ class Run:
         return self._until(lambda: self._run.end, "The run has not ended")
 
     def _until(self, found: Callable[[], Found | None], missing: str) -> Found:
-        """Look at the run until something is found. `missing` says what is wrong if it never is."""
+        """Poll the run until something is found. `missing` says what is wrong if it never is."""
         __tracebackhide__ = True
         until, pause, rest = time.monotonic() + self._patience, FIRST_PAUSE, Rest(self._run, self._patience)
         while (it := found()) is None:
@@ -156,13 +156,13 @@ class Run:
                 raise self.failure(f"{missing}: nothing happens in the run, which {path_taken.where_it_is(self._run)}")
             if time.monotonic() > until:
                 raise self.failure(f"{missing}: after {self._patience:g} s the run {path_taken.where_it_is(self._run)}")
-            self._look()
+            self._poll()
             time.sleep(pause)
             pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE)
         return it
 
-    def _look(self) -> None:
-        for _ in self._run.look():
+    def _poll(self) -> None:
+        for _ in self._run.poll():
             pass
 
     def _check_may_wait(self, location: Location) -> None:

@@ -52,7 +52,7 @@ class Machine:
 
     workshop: Workshop
     folders: Sequence[Path]
-    """In which a path is looked for."""
+    """In which a path is searched."""
     patience: float
     runs: list[Run] = field(default_factory=list)
     _ending: ExitStack = field(default_factory=ExitStack)
@@ -92,9 +92,9 @@ class Machine:
         self._ending.close()
 
     def describe(self, failure: "pytest.ExceptionInfo[BaseException] | None") -> list[tuple[str, str]]:
-        """Return the sections of a failed test's report: the path that each run took, unless the failure itself tells it."""
-        told = failure.value.run if failure and isinstance(failure.value, RunError) else None
-        return [(f"The run of {run.name}", run.describe()) for run in self.runs if run is not told]
+        """Return the sections of a failed test's report: the path that each run took, unless the failure itself shows it."""
+        shown = failure.value.run if failure and isinstance(failure.value, RunError) else None
+        return [(f"The run of {run.name}", run.describe()) for run in self.runs if run is not shown]
 
 
 def find(path: str, folders: Sequence[Path]) -> str:

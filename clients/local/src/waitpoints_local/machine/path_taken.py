@@ -1,4 +1,4 @@
-"""Tell the path that a run took: each state with what it got, and what became of it."""
+"""Describe the path that a run took: each state with what it got, and what became of it."""
 
 import json
 from collections.abc import Iterator

@@ -101,8 +101,8 @@ def as_value(event: Event) -> dict[str, Any]:
     given = {"answer": event.answer.value} if event.answer else {}
     texts = {"input": event.input, "output": event.output}
     values = {name: json.loads(text) for name, text in texts.items() if text}
-    told = {name: value for name, value in named.items() if value is not None}
-    return {"event": event.kind, **version, "at": at, **told, **given, **values}
+    present = {name: value for name, value in named.items() if value is not None}
+    return {"event": event.kind, **version, "at": at, **present, **given, **values}
 
 
 def _token_value(event: Event) -> dict[str, Any] | None:

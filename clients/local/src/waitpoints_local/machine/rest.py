@@ -1,4 +1,4 @@
-"""When a run has come to rest: it goes on only if somebody answers a token or time passes, and the test does neither."""
+"""When a run has come to rest: it goes on only if a token is answered or time passes, and the test does neither."""
 
 import time
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ from waitpoints_local.machine.history import Answered, Event, History, Location,
 from waitpoints_local.machine.visits import Visit, visits
 
 POLL_SECONDS = 0.25
-LOOKS = 8  # at the execution, for each at its tokens
+POLLS_PER_CHECK = 8  # of the execution, for each check of its tokens
 ON_ITS_WAY = timedelta(minutes=2)
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
 ENDED = "The run has ended"
@@ -91,7 +91,7 @@ class MachineRun:
     _history: History = field(default_factory=History)
     _read: int = 0
     """How many events of the history."""
-    _looks: int = 0
+    _polls: int = 0
     _answered: set[str] = field(default_factory=set)
     """The ids of the tokens that got their reply."""
 
@@ -138,21 +138,21 @@ class MachineRun:
         """Yield what the execution does, until it ends. Raises StillRuns if it has not ended after so many seconds."""
         until = None if seconds is None else time.monotonic() + seconds
         while not self.end:
-            yield from self.look()
+            yield from self.poll()
             if self.end:
                 return
             if until is not None and time.monotonic() > until:
                 raise StillRuns
             time.sleep(POLL_SECONDS)
 
-    def look(self) -> Iterator[Event]:
-        """Look once at the execution, yield what it has done since the last look, and answer the tokens that it waits for."""
-        for event in self._look():
+    def poll(self) -> Iterator[Event]:
+        """Read the execution's history once, yield what is new, and answer the tokens that it waits for."""
+        for event in self._poll():
             self.events.append(event)
             yield event
             if completion := self._begin(event):
                 yield from self._answer(event.location, completion)
-        if not self.end and self._looks % LOOKS == 0:
+        if not self.end and self._polls % POLLS_PER_CHECK == 0:
             yield from self._ask_again()
 
     def time_out(self, location: Location, completion: Completion) -> Event:
@@ -176,7 +176,7 @@ class MachineRun:
             return self.machine
         return None
 
-    def _look(self) -> Iterator[Event]:
+    def _poll(self) -> Iterator[Event]:
         history, awaited = self._history, self._awaited
         history.events = self._read_history()
         while self._read < len(history.events):
@@ -190,8 +190,8 @@ class MachineRun:
                     awaited.end(history.scheduled(written))
         if history.events:
             yield from awaited.find(history.events[0]["timestamp"])
-        self._looks += 1
-        if self._looks % LOOKS == 0:
+        self._polls += 1
+        if self._polls % POLLS_PER_CHECK == 0:
             yield from self._find_lost(awaited)
 
     def _begin(self, event: Event) -> Completion | None:
@@ -285,7 +285,7 @@ class MachineRun:
 
 
 def _answering(token: Token) -> list[str | None]:
-    """Return the approvers who may answer now; None is whoever has the URL. Of an ended token, all who could have answered."""
+    """Return the approvers who may answer now; None: with its URL. Of an ended token, all who could have answered."""
     if token.status != "WAITING":
         return [*(person.id for person in token.approvers), None]
     return [person.id for person in token.still_asked] if token.approvers else [None]

@@ -27,7 +27,7 @@ class _Template:
     source: str
 
     def resolve(self, value: Any) -> Any:
-        """Return a value without intrinsic functions. Raises Unusable for those that only a deployment can tell."""
+        """Return a value without intrinsic functions. Raises Unusable for those that only a deployment knows."""
         if isinstance(value, list):
             return [self.resolve(member) for member in value]
         if not isinstance(value, dict):

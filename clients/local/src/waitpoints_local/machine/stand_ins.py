@@ -1,4 +1,4 @@
-"""Stand-ins on the local stack for what a state machine's user did not give: functions, and a provider's secret."""
+"""Stand-ins on the local stack for what the user of a state machine did not give: functions, and a provider's secret."""
 
 import io
 import json
@@ -59,7 +59,7 @@ class Fails:
     """A call of a stand-in raises an error of this name, which Retry and Catch can match."""
 
     error: str
-    message: str = "The stand-in fails, as it was told to"
+    message: str = "The stand-in fails, as it was asked to"
 
 
 Turn = Returns | Fails
@@ -71,7 +71,7 @@ Script = Sequence[Turn]
 def make(
     stack: Deployed, definition: Definition, role: str, scripts: Mapping[str, Script] | None = None
 ) -> Iterator[list[str]]:
-    """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
+    """Make the stand-ins of a definition, and delete them afterwards. Yields a note for the user about each.
 
     A function does what its script says. Without one it returns what it is given, with the fields that the states read.
     Raises Unusable if a state invokes a function that does not exist, or waits for a stand-in.
@@ -88,7 +88,7 @@ def make(
             notes.append(_describe(name, scripted.get(name), sample))
         for name in sorted(_find_missing_secrets(stack, definition)):
             _make_secret(stack, name, deletions)
-            notes.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
+            notes.append(f"The secret {name} is a stand-in that no provider has: complete its token with the line below.")
         yield notes
 
 

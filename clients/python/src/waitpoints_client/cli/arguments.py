@@ -126,7 +126,7 @@ def parse_verify(argument: str) -> "Verify":
 
 
 def parse_notify(found: list[str]) -> "NotifyOptions":
-    """Return who is told: `email`, `email:ADDRESS` (also several), `slack:CHANNEL` and `teams:SECRET`, or the API's JSON."""
+    """Return who is notified: `email`, `email:ADDRESS` (also several), `slack:CHANNEL`, `teams:SECRET`, or the API's JSON."""
     if len(found) == 1 and (found[0].lstrip().startswith(("{", "@")) or found[0] == "-"):
         whole: NotifyOptions = read_json(found[0], "--notify")
         return whole

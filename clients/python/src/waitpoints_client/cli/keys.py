@@ -28,7 +28,7 @@ def create(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key for one program, and print it: nobody can read it again.
+    """Make a key for one program, and print it: it cannot be read again.
 
     All but endpoints may be for the tokens of one tag, as in --scope create:team-a. A key that creates tokens with --notify
     needs create and notify.
@@ -57,7 +57,7 @@ def list_keys(stack: Stack = None, as_json: Json = False) -> None:
 
 
 def revoke(name: KeyName, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
-    """Revoke a key. Within a minute, nobody can use it."""
+    """Revoke a key. Within a minute, it opens nothing."""
     if not yes:
         confirm(f"Revoke {name}? Who uses it is refused within a minute.")
     with stacks.find_client(stack) as waitpoints:

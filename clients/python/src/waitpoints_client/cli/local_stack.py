@@ -103,7 +103,7 @@ def env(as_json: Json = False) -> None:
 
 
 class Steps:
-    """Tell on standard error what takes a while, each step with its seconds."""
+    """Report each step, with its seconds, on standard error."""
 
     def __init__(self) -> None:
         self._began = 0.0

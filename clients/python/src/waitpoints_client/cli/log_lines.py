@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
 _LEFT_OUT = {"level", "message", "timestamp", "location", "service", "requestId"}
-"""What a person does not look for. `--json` has it."""
+"""What a person does not search for. `--json` has it."""
 
 
 def show_line(line: "Line", *, as_json: bool) -> None:

@@ -25,10 +25,10 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
     """
     with exiting_with(UNREACHABLE):
         deployed = stacks.find_stack(stack)
-        from waitpoints_client.ops.doctor import look, report
+        from waitpoints_client.ops.doctor import report, scan
 
         _note_difference(deployed)
-        findings = look(deployed)
+        findings = scan(deployed)
     if as_json:
         show.value(findings)
     else:
@@ -105,17 +105,15 @@ def restore(
     region: Annotated[
         str | None, option("--region", metavar="REGION", help="The table's region, if it is another one.")
     ] = None,
-    ask_again: Annotated[
-        bool, option("--ask-again", help="Tell people again of the tokens that wait, by mail, Slack and Teams.")
-    ] = False,
+    ask_again: Annotated[bool, option("--ask-again", help="Notify people again of the tokens that wait.")] = False,
     stack: Stack = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Copy the items of a restored table into the stack's own.
 
-    What the stack's table has already stays as it is, so the command can be run again. Nobody is told of a token again, unless
-    with --ask-again.
+    What the stack's table has already stays as it is, so the command can be run again. No one is notified of a token
+    again without --ask-again.
     """
     deployed = stacks.find_stack(stack)
     from waitpoints_client.ops.restore import check, copy

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("MAIL", "SENT", "TO", "SUBJECT")
 NO_MAILS = (
-    "No mails yet. They are sent for tokens with `notify`, if the stack has a sender: "
+    "No mails yet. They are sent for tokens with `notify`, if the stack sends mails: "
     "`make run PARAMETERS=MailFrom=waitpoints@example.com`"
 )
 
@@ -31,7 +31,7 @@ def outbox(
 ) -> None:
     """Show the mails that the local stack has sent.
 
-    They are kept on this machine, and nobody gets them. Numbers count from the first mail. A stack in AWS keeps no mails.
+    They are kept on this machine, and are not sent. Numbers count from the first mail. A stack in AWS keeps no mails.
     """
     mails = read_mails()
     if number is None and not opens:

@@ -39,7 +39,7 @@ def confirm(question: str) -> None:
     try:
         if typer.confirm(show.cell(question), err=True):
             return
-    except typer.Abort:  # nobody is there to answer
+    except typer.Abort:  # there is no one to answer
         show.note("")
     raise CommandProblem("Not confirmed, so nothing was changed: answer y, or use --yes")
 

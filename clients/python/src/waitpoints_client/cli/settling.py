@@ -21,7 +21,7 @@ def settle(waitpoints: "Waitpoints", call: "Call[Sent]", token: Callable[[Sent],
     An answer that it settled nothing may be that of a retry, after the answer to the first attempt was lost. So the
     completion has an id, which the token shows if it was this completion that ended it.
 
-    A token that was settled is looked at for a person only: a program, which reads JSON, pays for no second request.
+    Only for a person is a settled token read again: a program, which reads JSON, pays for no second request.
     """
     delivery_id = f"cli-{uuid.uuid4()}"
     answer = waitpoints.send(replace(call, delivery_id=delivery_id))
@@ -36,7 +36,7 @@ def _note_what_ended_it(waitpoints: "Waitpoints", token_id: str, delivery_id: st
 
     try:
         found = waitpoints.send(calls.get(token_id))  # without its output, which can be large
-    except WaitpointsError:  # a public access token may complete, and not look
+    except WaitpointsError:  # a public access token may complete, and not read
         return
     by = found.completed_by
     if by and found.completed_at and by.delivery_id != delivery_id:

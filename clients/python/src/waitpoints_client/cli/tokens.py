@@ -53,8 +53,8 @@ def create(
     """Create a token.
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there. If the page names its approvers,
-    each has a link of their own, and only these take answers. With --notify, the stack tells people of the page: --notify email
-    its approvers.
+    each has a link of their own, and only these take answers. With --notify, the stack notifies people of the page: --notify
+    email its approvers.
     """
     options: Any = {
         "timeout": timeout,
@@ -83,7 +83,7 @@ def create(
 def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     """Show a token: its status, its output, and what waits for it.
 
-    If its page names its approvers: who has answered what, who is still asked, and their links. If people are told of it:
+    If its page names its approvers: who has answered what, who is still asked, and their links. If people are notified:
     who was. With --json its output is JSON text, as in the API.
     """
     with stacks.find_client(stack) as waitpoints:
@@ -220,7 +220,7 @@ def complete_key(
 def wait(
     token: Token,
     limit: Annotated[str | None, option("--for", metavar="TIME", help="Wait at most so long: 30s, 10m, 2h.")] = None,
-    poll: Annotated[float | None, option("--poll", metavar="SECONDS", min=0.1, help="Look so often.")] = None,
+    poll: Annotated[float | None, option("--poll", metavar="SECONDS", min=0.1, help="How often to check.")] = None,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ PATIENCE = 5  # seconds
 
 
 def show_versions(name: str | None) -> None:
-    """Print both, and on standard error what it means if they differ. A stack that nobody named may be out of reach."""
+    """Print both, and on standard error what it means if they differ. A stack that was not named may be out of reach."""
     from waitpoints_client.ops.versions import difference
 
     show.text(f"waitpoints {__version__}")
@@ -30,7 +30,7 @@ def show_versions(name: str | None) -> None:
 
 
 def _find_stack(name: str | None) -> tuple[str, str] | None:
-    """Return where the stack is and its version, or None if there is none. Raises an error that `sentence` can tell."""
+    """Return where the stack is and its version, or None if there is none. Raises an error that `sentence` can describe."""
     if name is None and stacks.read_environment():
         return _ask_console()
     if name is None and not local_stacks.find():

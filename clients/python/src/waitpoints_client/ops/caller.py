@@ -145,7 +145,7 @@ class Caller:
         return retrieved
 
     def post_callback(self, token: dict[str, Any], body: bytes, **headers: str) -> None:
-        """Post to the callback URL without a key, as a webhook sender does. Raises Unexpected unless the status is 200."""
+        """Post to the callback URL without a key, as a webhook provider does. Raises Unexpected unless the status is 200."""
         answer = self.request("POST", token["url"], body, **headers)
         if answer.status != 200:
             raise Unexpected(f"the callback URL answered {answer.reason()}")
@@ -163,20 +163,20 @@ class Caller:
     def wait_for_end(self, execution: str, seconds: float | None = None) -> dict[str, Any]:
         """Wait until an execution ends, `seconds` if given. Returns the response of DescribeExecution."""
 
-        def look() -> dict[str, Any] | None:
+        def check() -> dict[str, Any] | None:
             described: dict[str, Any] = self.step_functions.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return self.wait_until(look, "the execution is still waiting", seconds)
+        return self.wait_until(check, "the execution is still waiting", seconds)
 
-    def wait_until(self, look: Callable[[], Found | None], otherwise: str, seconds: float | None = None) -> Found:
-        """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time.
+    def wait_until(self, check: Callable[[], Found | None], otherwise: str, seconds: float | None = None) -> Found:
+        """Call `check` until it returns something, and return that. Raises Unexpected if it does not in time.
 
         `seconds` may go beyond the caller's pace.
         """
         started = time.monotonic()
         until = min(started + self.pace.patience, self.deadline) if seconds is None else started + seconds
-        while not (found := look()):
+        while not (found := check()):
             if time.monotonic() > until:
                 raise Unexpected(f"{otherwise} after {time.monotonic() - started:.0f} s")
             time.sleep(POLL_SECONDS)

@@ -8,8 +8,8 @@ from waitpoints_client.ops.deployed import Deployed
 MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdue": "past its timeout"}
 
 
-def look(stack: Deployed) -> dict[str, Any]:
-    """Have the doctor look at everything, over as many invocations as that takes.
+def scan(stack: Deployed) -> dict[str, Any]:
+    """Have the doctor scan the whole table, in as many invocations as that takes.
 
     Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`.
     """

@@ -1,7 +1,7 @@
 """Retry everything in the dead-letter queue, and everything that the doctor finds undone.
 
 The queue holds five kinds of message: a token whose waiters cannot be resumed, or whose event could not be put (both from
-`resume_waiters`), a timer that could not be handled (from the timer queue), a token of which people could not be told (from
+`resume_waiters`), a timer that could not be handled (from the timer queue), a token of which people could not be notified (from
 `send_notices` and the notice queue), and a batch of stream records that a function could not process (from Lambda; the message
 has only its position, so the stream is read again). A message is deleted only once its work is done.
 
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from waitpoints_client.ops import aws_errors
 from waitpoints_client.ops.deployed import Deployed, unqualified
-from waitpoints_client.ops.doctor import look
+from waitpoints_client.ops.doctor import scan
 from waitpoints_client.ops.stream_filter import passes
 
 Say = Callable[[str], Any]
@@ -51,7 +51,7 @@ class Redriven:
 def redrive(stack: Deployed, say: Say = print) -> Redriven:
     """Retry everything. `say` is called with a line for each failure as it happens."""
     done, left = empty_the_queue(stack, say)
-    findings = look(stack)
+    findings = scan(stack)
     listed = [*findings["undelivered"], *findings["overdue"]]
     for token_id in listed:
         try:
@@ -199,15 +199,15 @@ def finish(stack: Deployed, token_id: str) -> None:
 
 
 def send_notices(stack: Deployed, message: dict[str, Any]) -> None:
-    """Tell people of the token, also where a channel has refused it. Raises RuntimeError if that fails.
+    """Notify people of the token, also where a channel has refused it. Raises RuntimeError if that fails.
 
     A message from the notice queue may name one message in Slack: then only that is edited.
     """
     function = stack.outputs.get("NoticesFunctionName")
     if function is None:
         raise RuntimeError(
-            f"nobody can be told of {message['waitpointId']}: the stack has no mail, Slack or Teams. Deploy it with MailFrom, "
-            "Slack or Teams, or delete the message from the dead-letter queue"
+            f"no one can be notified of {message['waitpointId']}: the stack has no mail, Slack or Teams. Deploy it with "
+            "MailFrom, Slack or Teams, or delete the message from the dead-letter queue"
         )
     if "message" in message:
         notice = {"messageId": message["waitpointId"], "eventSource": "aws:sqs", "body": json.dumps(message)}

@@ -18,7 +18,7 @@ from typing import Any
 from waitpoints_client.ops.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
-NOTICES = "notices"  # the item that says who was told of a token
+NOTICES = "notices"  # the item that says who was notified
 PLACES = {"timers", "overdue", "doctor"}  # the ids of items that say how far a stack's timers and doctor have come
 NEAR = 900_000  # milliseconds: what is due sooner is marked with `soon`
 
@@ -59,7 +59,7 @@ def copy(
 ) -> Copied:
     """Copy a table of this account. `region` is the table's, if it is another than the stack's.
 
-    With `ask_again`, not what says who was told of a token: who is still to answer one that waits is then asked once more.
+    With `ask_again`, without the records of notices: the pending approvers of a waiting token are then asked once more.
     """
     source = _source(stack, region)
     target, own = stack.client("dynamodb"), stack.outputs["TableName"]

@@ -16,7 +16,7 @@ LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when
 ENDPOINTS, KEYS = "/api/v1/endpoints", "/api/v1/keys"
 FORM = "application/x-www-form-urlencoded"
 ORIGIN = "https://waitpoints.example"
-NEW_KEY_AFTER = 1.5  # seconds between tries: a function looks for a key again after five
+NEW_KEY_AFTER = 1.5  # seconds between tries: a function reads the keys again after five
 REVOKED_AFTER = 65  # seconds: a function remembers a key for a minute
 SIMULATOR = "success@simulator.amazonses.com"
 """SES sends to it from its sandbox, too: https://docs.aws.amazon.com/ses/latest/DeveloperGuide/mailbox-simulator.html"""
@@ -155,14 +155,14 @@ def limits_a_named_key(caller: Caller) -> str:
 def use(caller: Caller, key: str, method: str, path: str, body: Any = None) -> RawAnswer:
     """Send a request with a new key, which a function that has just read all keys knows only seconds later."""
 
-    def look() -> RawAnswer | None:
+    def check() -> RawAnswer | None:
         answer = caller.request(method, path, None if body is None else json.dumps(body).encode(), key=key)
         if answer.status != 401:
             return answer
         time.sleep(NEW_KEY_AFTER)
         return None
 
-    return caller.wait_until(look, f"{method} refuses the new key with 401")
+    return caller.wait_until(check, f"{method} refuses the new key with 401")
 
 
 def is_noted(caller: Caller) -> bool:
@@ -209,11 +209,11 @@ def answers_a_key_with_its_token(caller: Caller) -> str:
 def finds_the_tag(caller: Caller) -> str:
     made, started = set(caller.tokens), time.monotonic()
 
-    def look() -> bool:  # the index lags the table by moments
+    def check() -> bool:  # the index lags the table by moments
         page = caller.call("GET", f"{TOKENS}?filter%5Btags%5D={caller.tag}&page%5Bsize%5D=100")
         return made <= {token["id"] for token in page["data"]}
 
-    caller.wait_until(look, "the list lacks tokens with the tag")
+    caller.wait_until(check, "the list lacks tokens with the tag")
     return f"{len(made)} tokens in {time.monotonic() - started:.2f} s"
 
 

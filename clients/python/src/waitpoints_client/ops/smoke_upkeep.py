@@ -19,9 +19,9 @@ MAPPING, SCHEDULE, GROUP = "AWS::Lambda::EventSourceMapping", "AWS::Scheduler::S
 def is_switched_on(caller: Caller) -> str:
     """Everything that runs by itself is on, and what failed or has ended has somewhere to go."""
     off, unseen = list[str](), list[str]()
-    for look in (mappings_off, schedules_off, ttl_off, queue_missing):
+    for check in (mappings_off, schedules_off, ttl_off, queue_missing):
         try:
-            off += look(caller)
+            off += check(caller)
         except Skipped as why:
             unseen.append(str(why))
     if off:

@@ -13,7 +13,7 @@ AT_ONCE = 500  # milliseconds: the stream takes longer, since it gathers records
 TIMEOUTS = (5, 6, 7)  # seconds
 MOVED_TO = 3  # seconds
 LATE = 10.0  # seconds: more than a cold start takes
-LONG = 240  # seconds: a round of the timers looks three minutes ahead, so only a later round can find what is set now
+LONG = 240  # seconds: the check of the timers looks three minutes ahead, so only a later one can find what is set now
 KEPT = 86_400  # seconds for which the table keeps a token that a check has settled in it
 UPDATE_TABLE = "dynamodb:UpdateItem"
 
@@ -165,7 +165,7 @@ def update_token(
 
 
 def times_out_after_long(caller: Caller) -> str:
-    """Only a round of the timers can have started this timer: nothing else knows when the token is due."""
+    """Only the check of the timers can have started this timer: nothing else knows when the token is due."""
     assert caller.later
     token, execution = caller.later
     return check_late([measure_lateness(caller, token, execution, LONG + caller.pace.patience)])

@@ -56,7 +56,7 @@ def check_value(name: str, value: str) -> None:
     if length > LONGEST:
         raise ValueError(f"The secret has {length:,} bytes, and Secrets Manager takes {LONGEST:,}")
     if _CONTROL.search(value):
-        raise ValueError("The secret has a control character, as no sender's secret has: copy it again")
+        raise ValueError("The secret has a control character, as no provider's secret has: copy it again")
     for names, form, what in _CHANNELS:
         if re.fullmatch(names, name) and not re.fullmatch(form, value.strip()):
             raise ValueError(f"{name} must be {what}, so nothing was stored")

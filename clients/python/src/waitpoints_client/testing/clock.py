@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from waitpoints_client.clock import Clock, Pause
 from waitpoints_client.testing.answers import milliseconds
 
-_TURNS = 100  # of the event loop, in which other tasks can answer before a standing clock is moved
+_TURNS = 100  # of the event loop, in which other tasks can answer before a stopped clock is moved
 _ASYNC_LOOK = 0.005  # seconds
 _ENDLESS = (
     "This wait would never end: no token that waits has a timeout. Answer in `on_create`, give the token or `wait` a "
@@ -44,12 +44,12 @@ class FakeClock(Clock):
             self._ahead += by
         self.note_change()
 
-    def note_look(self) -> None:
-        """Note that this thread or task looks at the stack."""
+    def note_read(self) -> None:
+        """Note that this thread or task reads the stack."""
         _LOOKED.set((self, self._changes))
 
     def note_change(self) -> None:
-        """Let those who pause look again."""
+        """Let those who pause read again."""
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
@@ -74,7 +74,7 @@ class FakeClock(Clock):
             await asyncio.sleep(_ASYNC_LOOK)
 
     def _is_over(self, pause: Pause) -> bool:
-        """Whether it is one of a wait, and something happened since this thread or task looked."""
+        """Whether it is one of a wait, and something happened since this thread or task read."""
         return pause.longest is not None and _LOOKED.get(None) != (self, self._changes)
 
     def _jump(self, pause: Pause) -> None:
@@ -91,4 +91,4 @@ class FakeClock(Clock):
 
 
 _LOOKED: ContextVar[tuple[FakeClock, int]] = ContextVar("_LOOKED")
-"""The fake at which this thread or task has looked last, and how much had happened there before."""
+"""The fake that this thread or task has read last, and how much had happened there before."""

@@ -31,7 +31,7 @@ SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
 PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
 _OUTPUTS = "outputs.waitpoints.test"
 _NEW = "waitpoints_new_token"
-"""The extension of a response that tells which token its create has made."""
+"""The extension of a response that says which token its create has made."""
 
 Hook = TypeVar("Hook", bound=Callable[[Token], object])
 
@@ -85,7 +85,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
     registered one counts as resumed when its token ends. `on_create` answers each new token, and `advance` moves the clock.
 
-    It has every channel of `notify` and each secret that one names, but it tells nobody: `notices` stays empty.
+    It has every channel of `notify` and each secret that one names, but it sends nothing: `notices` stays empty.
 
     It does not check `verify`, `complete_when`, `payload_schema` and `page`, except who of a page's `approvers` chose which
     action. Nor does it check the scopes of a named key. What would need more raises NotImplementedError; with `ignore_rules`,
@@ -103,7 +103,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     ) -> None:
         """`retention` is the stack's RetentionDays: how long what came before its token is kept at most.
 
-        With `now`, an instant with a time zone, the clock stands there. A `wait` that nobody answers takes no time then: it
+        With `now`, an instant with a time zone, the clock stands there. A `wait` without an answer takes no time then: it
         moves the clock to the next timeout. Without it the clock runs, and a `wait` ends as soon as a thread or a task
         answers, or moves the clock.
         """
@@ -175,7 +175,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return await hooks.finish(lambda: self.handle_request(request))
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
-        self.clock.note_look()
+        self.clock.note_read()
         try:
             return self._answer(request)
         except Refusal as refusal:
@@ -297,13 +297,13 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
         if len(text_of(choice).encode()) > LONGEST_ANSWER:
             raise Refusal(413, f"An answer to a page with approvers can have at most {LONGEST_ANSWER:,} bytes of JSON")
-        standing = approval.answer_of(approver)
-        if standing is None and token.outcome is None:
+        earlier = approval.answer_of(approver)
+        if earlier is None and token.outcome is None:
             output = approval.record(approver, choice, asked.now)
             if output is not None:
                 by = Outcome(asked.now, "callback", text_of(output), delivery_id=asked.delivery_id, approver=approver)
                 settle(token, by)
-        elif standing is None or {name: standing[name] for name in choice} != choice:
+        elif earlier is None or {name: earlier[name] for name in choice} != choice:
             token.count_delivery(asked.now)
         return _ok({"success": True})
 

@@ -1,4 +1,4 @@
-"""Who is told of a page in the fake, which has every channel and sends nothing."""
+"""Who is notified of a page in the fake, which has every channel and sends nothing."""
 
 import re
 from collections.abc import Mapping
