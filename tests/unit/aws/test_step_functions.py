@@ -1,30 +1,40 @@
-"""What each answer of Step Functions means, and that the fake is as strict as AWS."""
+"""What each answer of Step Functions, and of Lambda to a callback, means, and that their fakes are as strict as AWS."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import (
     DENIED,
     LOST_RESPONSE,
     OUTPUT_LIMIT,
+    OUTPUT_REFUSED,
     THROTTLED,
     UNAVAILABLE,
     UNREACHABLE,
     Fault,
     refusal,
 )
+from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 DONE = Success('{"ok":true,"output":1}')
-OPERATIONS: dict[str, Success | Failure] = {"SendTaskSuccess": DONE, "SendTaskFailure": Failure("WaitpointTimeoutError", "…")}
-MEANINGS: dict[str, ReplyKind | type[Exception]] = {
+ERROR = Failure("WaitpointTimeoutError", "Waitpoint timed out at …")
+TOO_LARGE = json.dumps("x" * RESULT_LIMIT)
+TRANSIENT = [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE, Fault(lambda _: ReadTimeoutError(endpoint_url="x"))]
+
+Meaning = ReplyKind | type[Exception]
+OF_STEP_FUNCTIONS: dict[str, Meaning] = {
     "TaskTimedOut": ReplyKind.GONE,
     "TaskDoesNotExist": ReplyKind.GONE,
     "InvalidOutput": OutputRefused,
@@ -33,122 +43,180 @@ MEANINGS: dict[str, ReplyKind | type[Exception]] = {
     "KmsInvalidStateException": CannotResume,
     "KmsThrottlingException": CannotResumeNow,
 }
+OF_LAMBDA: dict[str, Meaning] = {
+    "CallbackTimeoutException": ReplyKind.GONE,
+    "ResourceNotFoundException": ReplyKind.GONE,
+    "InvalidParameterValueException": CannotResume,
+    "KMSAccessDeniedException": CannotResume,
+    "KMSDisabledException": CannotResume,
+    "KMSInvalidStateException": CannotResume,
+    "KMSNotFoundException": CannotResume,
+    "ServiceException": CannotResumeNow,
+    "TooManyRequestsException": CannotResumeNow,
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the services that resume a waiter: its fake, the operations for a result and an error, and what their errors
+    mean. `only_for_result` is the error that a result alone can get, and what it means then.
+    """
+
+    make: Any
+    fake: Any
+    model: str
+    operations: tuple[str, str]
+    meanings: Mapping[str, Meaning]
+    only_for_result: str
+    refused: tuple[str, ...]
+
+
+SERVICES = {
+    "Step Functions": Service(
+        StepFunctions,
+        FakeStepFunctions,
+        "stepfunctions",
+        ("SendTaskSuccess", "SendTaskFailure"),
+        OF_STEP_FUNCTIONS,
+        "InvalidOutput",
+        ("", "{", "not json", TOO_LARGE),
+    ),
+    "Lambda": Service(
+        DurableFunctions,
+        FakeDurableFunctions,
+        "lambda",
+        ("SendDurableExecutionCallbackSuccess", "SendDurableExecutionCallbackFailure"),
+        OF_LAMBDA,
+        "InvalidParameterValueException",
+        (TOO_LARGE,),
+    ),
+}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> Service:
+    return SERVICES[request.param]
 
 
 @pytest.fixture
-def fake() -> FakeStepFunctions:
-    return FakeStepFunctions()
+def fake(service: Service) -> Any:
+    return service.fake()
 
 
 @pytest.fixture
-def step_functions(fake: FakeStepFunctions) -> StepFunctions:
-    return StepFunctions(lambda: fake)
+def waits(service: Service, fake: Any) -> Any:
+    return service.make(lambda: fake)
 
 
-@pytest.mark.parametrize("result", [DONE, Failure("WaitpointTimeoutError", "Waitpoint timed out at …")])
-def test_a_waiting_task_is_resumed_with_the_result(
-    fake: FakeStepFunctions, step_functions: StepFunctions, result: Success | Failure
-) -> None:
-    task_token = fake.start_task()
-    assert step_functions.resume(task_token, result) is ReplyKind.RESUMED
-    assert fake.result(task_token) == result
+@pytest.mark.parametrize("result", [DONE, ERROR])
+def test_what_waits_is_resumed_with_the_result(fake: Any, waits: Any, result: Success | Failure) -> None:
+    handle = fake.start()
+    assert waits.resume(handle, result) is ReplyKind.RESUMED
+    assert fake.result(handle) == result
 
 
-def test_an_answered_or_stopped_task_is_gone(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
-    answered, stopped = fake.start_task(), fake.start_task()
-    step_functions.resume(answered, DONE)
+def test_what_was_answered_or_stopped_is_gone(fake: Any, waits: Any) -> None:
+    answered, stopped = fake.start(), fake.start()
+    waits.resume(answered, DONE)
     fake.stop(stopped)
-    for task_token in (answered, stopped):
-        assert step_functions.resume(task_token, Success("2")) is ReplyKind.GONE
+    for handle in (answered, stopped):
+        assert waits.resume(handle, Success("2")) is ReplyKind.GONE
     assert (fake.result(answered), fake.result(stopped)) == (DONE, None)
 
 
-@pytest.mark.parametrize(
-    "fault", [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE, Fault(lambda _: ReadTimeoutError(endpoint_url="x"))]
-)
-def test_a_transient_failure_is_retried(fake: FakeStepFunctions, step_functions: StepFunctions, fault: Fault) -> None:
-    task_token = fake.start_task()
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_a_transient_failure_is_retried(fake: Any, waits: Any, fault: Fault) -> None:
+    handle = fake.start()
     fake.fail_next(fault)
     with pytest.raises(CannotResumeNow):
-        step_functions.resume(task_token, DONE)
-    expected = ReplyKind.GONE if fault.takes_effect else ReplyKind.RESUMED
-    assert step_functions.resume(task_token, DONE) is expected
-    assert fake.result(task_token) == DONE
+        waits.resume(handle, DONE)
+    assert waits.resume(handle, DONE) is (ReplyKind.GONE if fault.takes_effect else ReplyKind.RESUMED)
+    assert fake.result(handle) == DONE
 
 
-@pytest.mark.parametrize("output", ["", "{", "not json", json.dumps("x" * RESULT_LIMIT)])
-def test_a_refused_output_is_permanent_and_leaves_the_task_waiting(
-    fake: FakeStepFunctions, step_functions: StepFunctions, output: str
-) -> None:
-    task_token = fake.start_task()
-    for _ in range(2):
-        with pytest.raises(OutputRefused, match="InvalidOutput"):
-            step_functions.resume(task_token, Success(output))
-    assert step_functions.resume(task_token, DONE) is ReplyKind.RESUMED
+def test_a_refused_output_is_permanent_and_leaves_it_waiting(service: Service, fake: Any, waits: Any) -> None:
+    for output in service.refused:
+        handle = fake.start()
+        for _ in range(2):
+            with pytest.raises(OutputRefused, match=service.only_for_result):
+                waits.resume(handle, Success(output))
+        assert waits.resume(handle, ERROR) is ReplyKind.RESUMED
 
 
-def test_a_task_token_that_was_never_issued_is_refused(step_functions: StepFunctions) -> None:
-    with pytest.raises(CannotResume, match="InvalidToken"):
-        step_functions.resume("never issued", DONE)
+@pytest.mark.parametrize("fault", [DENIED, Fault("output refused")])
+def test_access_denied_is_permanent_as_is_a_refused_output(fake: Any, waits: Any, fault: Fault) -> None:
+    fake.fail_next(fault)
+    with pytest.raises(OutputRefused if fault == OUTPUT_REFUSED else CannotResume) as caught:
+        waits.resume(fake.start(), DONE)
+    assert caught.type is (OutputRefused if fault == OUTPUT_REFUSED else CannotResume)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("service", "handle"), [("Step Functions", "never issued"), ("Lambda", "not-base64")], indirect=["service"]
+)
+def test_a_handle_that_was_never_issued_is_refused_whatever_is_sent(waits: Any, handle: str) -> None:
+    with pytest.raises(CannotResume, match="Invalid"):
+        waits.resume(handle, ERROR)
+
+
+@pytest.mark.parametrize(("number", "result"), [(0, DONE), (1, ERROR)])
 def test_every_error_of_the_service_model_has_a_meaning(
-    fake: FakeStepFunctions, step_functions: StepFunctions, operation: str
+    service: Service, fake: Any, waits: Any, number: int, result: Success | Failure
 ) -> None:
-    model = boto3.client("stepfunctions", "us-east-1").meta.service_model.operation_model(operation)
+    model = boto3.client(service.model, "us-east-1").meta.service_model.operation_model(service.operations[number])
     codes = {shape.name for shape in model.error_shapes}
-    assert codes == MEANINGS.keys() - (set() if operation == "SendTaskSuccess" else {"InvalidOutput"})
+    assert codes == service.meanings.keys() - ({"InvalidOutput"} if number else set())
     for code in codes:
-        meaning, task_token = MEANINGS[code], fake.start_task()
+        meaning = OutputRefused if code == service.only_for_result and not number else service.meanings[code]
+        handle = fake.start()
         fake.fail_next(Fault(refusal(code, "as the test says")))
         if isinstance(meaning, ReplyKind):
-            assert step_functions.resume(task_token, OPERATIONS[operation]) is meaning
+            assert waits.resume(handle, result) is meaning
             continue
         with pytest.raises((CannotResume, CannotResumeNow), match=code) as caught:
-            step_functions.resume(task_token, OPERATIONS[operation])
+            waits.resume(handle, result)
         assert caught.type is meaning
 
 
-def test_access_denied_is_permanent(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
-    fake.fail_next(DENIED)
-    with pytest.raises(CannotResume, match="AccessDenied"):
-        step_functions.resume(fake.start_task(), DONE)
+class TestTheFakes:
+    """moto is too lenient here, so the tests of a second resume use these."""
 
+    @pytest.mark.parametrize(
+        ("start", "length"),
+        [
+            *((FakeStepFunctions().start_task, length) for length in (712, 1024, 2048)),
+            (FakeDurableFunctions().start_callback, 1024),
+        ],
+    )
+    def test_give_handles_of_real_length_and_alphabet(self, start: Any, length: int) -> None:
+        handle = start(length)
+        assert len(handle) == length
+        assert all(character in handle for character in "+/=")
+        assert start(length) != handle
 
-class TestTheFake:
-    """moto is too lenient here, so the tests of a second resume use this fake."""
-
-    @pytest.mark.parametrize("length", [712, 1024, 2048])
-    def test_gives_task_tokens_of_real_length_and_alphabet(self, fake: FakeStepFunctions, length: int) -> None:
-        task_token = fake.start_task(length)
-        assert len(task_token) == length
-        assert all(character in task_token for character in "+/=")
-        assert fake.start_task(length) != task_token
-
-    def test_accepts_one_answer_for_each_task(self, fake: FakeStepFunctions) -> None:
-        task_token = fake.start_task()
-        fake.send_task_success(taskToken=task_token, output="1")
-        for again in (fake.send_task_success, fake.send_task_failure):
-            arguments = {"output": "2"} if again == fake.send_task_success else {"error": "E"}
-            with pytest.raises(ClientError, match="TaskTimedOut"):
-                again(taskToken=task_token, **arguments)
-        assert fake.result(task_token) == Success("1")
-        assert fake.calls[task_token] == 3
+    def test_accept_one_answer_for_each(self, fake: Any, waits: Any) -> None:
+        handle = fake.start()
+        assert [waits.resume(handle, result) for result in (Success("1"), Success("2"), ERROR)] == [
+            ReplyKind.RESUMED,
+            ReplyKind.GONE,
+            ReplyKind.GONE,
+        ]
+        assert (fake.result(handle), fake.calls[handle]) == (Success("1"), 3)
 
     @pytest.mark.parametrize(("size", "accepted"), [(OUTPUT_LIMIT, True), (OUTPUT_LIMIT + 1, False)])
-    def test_counts_the_bytes_of_an_output(self, fake: FakeStepFunctions, size: int, accepted: bool) -> None:
+    def test_count_the_bytes_of_a_result(self, fake: Any, waits: Any, size: int, accepted: bool) -> None:
         output = '"' + "ü" * (size // 2 - 1) + "x" * (size % 2) + '"'
         assert len(output.encode()) == size
-        task_token = fake.start_task()
-        if not accepted:
-            with pytest.raises(ClientError, match="InvalidOutput"):
-                fake.send_task_success(taskToken=task_token, output=output)
+        handle = fake.start()
+        if accepted:
+            waits.resume(handle, Success(output))
         else:
-            fake.send_task_success(taskToken=task_token, output=output)
-        assert (fake.result(task_token) is not None) is accepted
+            with pytest.raises(OutputRefused):
+                waits.resume(handle, Success(output))
+        assert (fake.result(handle) is not None) is accepted
 
-    def test_refuses_values_over_the_limits_of_the_api(self, fake: FakeStepFunctions) -> None:
+    def test_refuse_values_over_the_limits_of_step_functions(self) -> None:
+        fake = FakeStepFunctions()
         task_token = fake.start_task()
         for arguments in ({"error": "e" * 257}, {"cause": "c" * 32_769}):
             with pytest.raises(ClientError, match="ValidationException"):
@@ -157,10 +225,10 @@ class TestTheFake:
             fake.send_task_success(taskToken="t" * 2049, output="1")
         assert fake.result(task_token) is None
 
-    def test_fails_only_for_the_chosen_task(self, fake: FakeStepFunctions) -> None:
-        one, other = fake.start_task(), fake.start_task()
+    def test_fail_only_for_the_chosen_one(self, fake: Any, waits: Any) -> None:
+        one, other = fake.start(), fake.start()
         fake.fail_next(THROTTLED, handle=other)
-        fake.send_task_success(taskToken=one, output="1")
-        with pytest.raises(ClientError, match="ThrottlingException"):
-            fake.send_task_success(taskToken=other, output="1")
+        assert waits.resume(one, DONE) is ReplyKind.RESUMED
+        with pytest.raises(CannotResumeNow):
+            waits.resume(other, DONE)
         assert fake.result(other) is None
