@@ -98,7 +98,7 @@ class TestANamedKey:
         key = world.api_key_store.make("ci", "create", "read:team-a")
         assert self.ask(key) == (200, {}, ["ci"])
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
-        assert (line["key"], line["status"]) == ("ci", 200)
+        assert (line["apiKey"], line["status"]) == ("ci", 200)
         assert list(world.api_key_store.used.values()) == [world.clock()]
 
     def test_without_the_scope_is_403_and_is_told_which(self, world: InMemory) -> None:
