@@ -396,14 +396,6 @@ def test_a_body_that_is_not_an_object_is_400(api: Api, operation: Operation, bod
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
-def test_a_repeated_name_is_400_but_within_an_output(api: Api) -> None:
-    is_documented(api.post(TOKENS, '{"tags": 7, "tags": "a"}'), 400)
-    token = api.create()
-    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", '{"data": 1, "data": {"n": 1, "n": 2}}'), 400)
-    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", '{"data": {"n": 1, "n": 2}}'), 200)
-    assert api.retrieve(token["id"])["output"] == '{"n": 1, "n": 2}'
-
-
 @pytest.mark.parametrize("name", ["output", "Data", "__proto__", "constructor", "", "dätä", r"\ud800"])
 def test_complete_names_an_unknown_key(api: Api, name: str) -> None:
     token = api.create()

@@ -245,20 +245,6 @@ class TestComplete:
             monkeypatch.setattr(world.store, name, None)
         assert complete(api, token, {"data": 1}, headers).status == 403
 
-    def test_of_a_token_whose_timeout_is_moved_at_the_same_moment_is_still_refused(
-        self, api: Api, world: InMemory, holder: With
-    ) -> None:
-        token = due(api, world)
-        assert complete(api, token, {"data": 1}, holder("complete:team-a")).status == 403
-        assert world.store.tokens[token["id"]].outcome is None
-
-    def test_with_a_tag_of_an_unknown_token_is_404(self, api: Api, holder: With) -> None:
-        assert complete(api, {"id": "waitpoint_" + "0" * 26}, {"data": 1}, holder("complete:team-a")).status == 404
-
-    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, holder: With) -> None:
-        answer = complete(api, {"id": "waitpoint_" + "0" * 26}, {"data": 1}, holder("create", "read:team-a"))
-        assert (answer.status, answer.error) == (403, "This key lacks the scope complete")
-
     def test_in_place_of_approvers_says_so_and_by_which_key(self, api: Api, holder: With) -> None:
         token = api.create(page=DECISION, tags=["team-a"])
         done = {"data": {"action": "yes", "fields": {}}}
@@ -364,11 +350,6 @@ class TestOneToken:
         status = 409 if (route, end) == ("move its timeout", "has ended") else 200
         assert self.requests(api, ours["id"])[route](holder(f"{scope}:team-a")).status == status
         assert self.requests(api, theirs["id"])[route](holder(scope)).status == status
-
-    @pytest.mark.parametrize("route", NEEDS)
-    def test_that_is_unknown_is_404(self, api: Api, holder: With, route: str) -> None:
-        scope = self.NEEDS[route]
-        assert self.requests(api, "waitpoint_" + "0" * 26)[route](holder(f"{scope}:team-a")).status == 404
 
     def test_is_not_read_for_a_packet_unless_the_key_is_limited(
         self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch

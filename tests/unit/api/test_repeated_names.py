@@ -62,12 +62,6 @@ def test_an_output_keeps_it(api: Api, repeated: str) -> None:
     assert [api.retrieve(it["id"])["output"] for it in (token, posted)] == [repeated, repeated]
 
 
-def test_metadata_keeps_it(api: Api, world: InMemory) -> None:
-    answer = api.post(TOKENS, '{"tags": "x", "metadata": {"a": 1, "a": 2}}')
-    assert answer.status == 200
-    assert world.store.get(answer.json["id"]).metadata == '{"a": 1, "a": 2}'
-
-
 @pytest.mark.parametrize(
     ("choice", "name"),
     [

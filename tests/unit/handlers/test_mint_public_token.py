@@ -62,29 +62,6 @@ class TestMint:
         found = claims(world, mint(api, world.api_key.read_current(), "admin", expirationTime="1h"))
         assert (found["scopes"], found["exp"] - found["iat"], found["sub"]) == (["admin"], 3600, "waitpoints")
 
-    @pytest.mark.parametrize(
-        ("asked", "status"), [("30d", 200), ("30d1s", 422), ("0s", 422), ("soon", 422), (1_800_000_900, 200)]
-    )
-    def test_thirty_days_are_the_most(self, api: Api, world: InMemory, asked: Any, status: int) -> None:
-        key = world.api_key_store.make("nightly", "complete")
-        body = {"scopes": ["write:waitpoints:waitpoint_1"], "expirationTime": asked}
-        assert api.post(MINT, body, bearer(key)).status == status
-
-    @pytest.mark.parametrize("body", [{}, {"scopes": []}, {"scopes": "admin"}, {"scopes": ["a"], "oneTimeUse": True}, []])
-    def test_a_body_of_the_wrong_shape_is_400(self, api: Api, body: Any) -> None:
-        assert api.post(MINT, body).status == 400
-
-    def test_what_only_the_sdk_sends_is_ignored(self, api: Api, world: InMemory) -> None:
-        key = world.api_key_store.make("nightly", "complete")
-        body = {"scopes": ["trigger:tasks:a"], "oneTimeUse": True, "realtime": {"skipColumns": ["payload"]}}
-        answer = api.post(MINT, body, bearer(key) | FROM_SDK)
-        assert (answer.status, claims(world, answer.json["token"])["scopes"]) == (200, ["trigger:tasks:a"])
-
-    def test_a_public_access_token_cannot_make_another(self, api: Api, world: InMemory) -> None:
-        key = world.api_key_store.make("nightly", "complete")
-        answer = api.post(MINT, {"scopes": ["admin"]}, bearer(mint(api, key, "admin")))
-        assert (answer.status, answer.error) == (401, "Invalid API key")
-
 
 class TestScopesAreWithinThoseOfTheKey:
     @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
@@ -103,12 +80,6 @@ class TestScopesAreWithinThoseOfTheKey:
     def test_a_key_that_is_limited_to_a_tag_can_allow_single_tokens(self, api: Api, world: InMemory, scope: str) -> None:
         mint(api, world.api_key_store.make("nightly", "complete:team-a"), scope)
 
-    @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
-    def test_a_key_without_complete_can_allow_nothing(self, api: Api, world: InMemory, scope: str) -> None:
-        key = world.api_key_store.make("nightly", "create", "read", "endpoints")
-        answer = api.post(MINT, {"scopes": [scope]}, bearer(key))
-        assert (answer.status, answer.error) == (403, "This key lacks the scope complete")
-
     @pytest.mark.parametrize("scope", HARMLESS)
     def test_a_scope_that_completes_nothing_opens_nothing(self, api: Api, world: InMemory, scope: str) -> None:
         public = mint(api, world.api_key_store.make("nightly", "complete"), scope)
@@ -117,14 +88,6 @@ class TestScopesAreWithinThoseOfTheKey:
     def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: InMemory) -> None:
         public = mint(api, world.api_key_store.make("nightly", "complete:team-a"), "write:waitpoints:*", "write:waitpoints:")
         assert complete(api, public, api.create(tags=["team-a"])["id"]).status == 403
-
-    @pytest.mark.parametrize(("path", "body"), [(SIGN, {"claims": {"scopes": ["read:runs"]}}), (CLAIMS, None)])
-    def test_a_named_key_is_told_at_once_that_only_the_root_key_signs(
-        self, api: Api, world: InMemory, path: str, body: Any
-    ) -> None:
-        key = world.api_key_store.make("nightly", "create", "complete", "read", "endpoints")
-        answer = api.post(path, body, bearer(key))
-        assert (answer.status, "Only the root key may do this" in answer.error) == (403, True)
 
 
 def revoke(world: InMemory) -> None:

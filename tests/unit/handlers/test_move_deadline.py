@@ -86,14 +86,3 @@ class TestMoveDeadline:
         world.store.move_deadline = lambda *_: False  # type: ignore[method-assign]
         answer = move(api, token, "2h")
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-
-    def test_needs_the_api_key(self, api: Api) -> None:
-        token = api.create(timeout="1h")
-        created = api.post(TOKENS, {})
-        for authorization in ("", f"Bearer {created.headers['x-trigger-jwt']}"):
-            answer = api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}, {"authorization": authorization})
-            assert answer.status == 401
-
-    def test_by_another_method_is_405_and_names_both(self, api: Api) -> None:
-        answer = api.request("PUT", f"{TOKENS}/{api.create()['id']}", {"timeout": "2h"})
-        assert (answer.status, answer.headers["allow"]) == (405, "GET, PATCH")
