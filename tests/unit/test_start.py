@@ -69,7 +69,7 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
     [
         ("accept_callback", []),
         ("retrieve_token", []),
-        ("move_deadline", []),
+        ("move_deadline", ["pydantic"]),
         ("accept_delivery", []),
         ("create_token", ["pydantic", f"{API}.create_request"]),
         ("create_public_token", ["pydantic", f"{API}.public_token_request"]),

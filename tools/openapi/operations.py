@@ -35,6 +35,7 @@ from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.api_key_request import CreateKeyRequest
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import API_KEY_LIMIT, CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
@@ -77,15 +78,6 @@ class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without 
         default=None,
         description="Fails the token instead: its runs get the error. Not together with `data`.",
         examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
-    )
-
-
-class MoveDeadlineRequest(BaseModel):  # the handler reads it without pydantic
-    """An unknown field is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-    timeout: str | None = Field(
-        description="As in a create: a duration from now, or a date. `null`: the token no longer times out.", examples=["7d"]
     )
 
 

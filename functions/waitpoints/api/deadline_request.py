@@ -1,13 +1,22 @@
-"""Parse a request to move the deadline of a token."""
+"""The request to move the deadline of a token. `openapi.yaml` is generated from it."""
 
 from dataclasses import replace
 from typing import Any
 
-from waitpoints.errors import InvalidRequest
-from waitpoints.timeouts import ACCEPTED, Limits, timeout_at
-from waitpoints.unknown_names import refuse_unknown
+from pydantic import Field
 
-FIELDS = ("timeout",)
+from waitpoints.api.request_model import RequestModel, validate
+from waitpoints.timeouts import Limits, timeout_at
+
+
+class MoveDeadlineRequest(RequestModel):
+    """An unknown field is refused."""
+
+    timeout: Any = Field(
+        description="As in a create: a duration from now, or a date. `null`: the token no longer times out.",
+        examples=["7d"],
+        json_schema_extra={"anyOf": [{"type": "string"}, {"type": "null"}]},
+    )
 
 
 def parse(body: Any, now: int, limits: Limits) -> int | None:
@@ -15,9 +24,4 @@ def parse(body: Any, now: int, limits: Limits) -> int | None:
 
     The stack's longest timeout is counted from `now`, as at a create. Its default timeout is of no use here: null means none.
     """
-    if not isinstance(body, dict):
-        raise InvalidRequest('Validation error: expected an object with "timeout"')
-    refuse_unknown(body, FIELDS)
-    if "timeout" not in body:
-        raise InvalidRequest(f'Validation error: "timeout" is missing: expected {ACCEPTED}, or null for none')
-    return timeout_at(body["timeout"], now, replace(limits, default=""))
+    return timeout_at(validate(MoveDeadlineRequest, body).timeout, now, replace(limits, default=""))

@@ -55,7 +55,7 @@ endpoint sub, tag team        | sub      | team   | team:sub:1
 LIMITS = ("team-a", "team", "team:sub")
 ALLOWED = {(row["name"], limit): row[limit] == "200" for row in rows(NAMES) for limit in LIMITS}
 UNLIMITED = ("IAM", "no limit")
-SENDERS = {row["sender"]: row for row in rows(DELIVERIES)}
+PROVIDERS = {row["provider"]: row for row in rows(DELIVERIES)}
 EVENT = "what happened"
 DECISION = {"title": "Pay?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]}
 
@@ -84,8 +84,8 @@ class Place:
         return _invoked(create_token_in_state, payload) if writer == "IAM" else self.post(writer, TOKENS, payload)
 
     def complete(self, writer: str, name: str, data: Any = EVENT) -> HttpAnswer:
-        if writer in SENDERS:
-            return self.deliver(SENDERS[writer]["endpoint"], SENDERS[writer]["tag"], data)
+        if writer in PROVIDERS:
+            return self.deliver(PROVIDERS[writer]["endpoint"], PROVIDERS[writer]["tag"], data)
         payload = {"idempotencyKey": name, "data": data}
         return _invoked(complete_token_in_state, payload) if writer == "IAM" else self.post(writer, COMPLETE_BY_KEY, payload)
 
@@ -181,7 +181,7 @@ class Pair:
 
 def pairs(name: str) -> Iterator[Pair]:
     """Yield everybody who completes a name, with everybody who creates with it."""
-    providers = [provider for provider, row in SENDERS.items() if row["key"] == name]
+    providers = [provider for provider, row in PROVIDERS.items() if row["key"] == name]
     for completer, creator in product((*UNLIMITED, *LIMITS, *providers), (*UNLIMITED, *LIMITS)):
         yield Pair(name, completer, creator)
 

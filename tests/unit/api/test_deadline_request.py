@@ -37,7 +37,7 @@ class TestParse:
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            ({}, '"timeout" is missing'),
+            ({}, '"timeout" is required, such as "7d"'),
             ({"timeOut": "7d"}, 'unknown field "timeOut": did you mean "timeout"?'),
             ({"timeout": "7d", "tags": []}, 'unknown field "tags"'),
             ([], "expected an object"),

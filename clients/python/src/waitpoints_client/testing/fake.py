@@ -238,7 +238,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         body = asked.json(SMALL, expected='Validation error: expected an object with "timeout"')
         refuse_unknown(body, ("timeout",))
         if "timeout" not in body:
-            raise Refusal(400, f'Validation error: "timeout" is missing: expected {times.ACCEPTED}, or null for none')
+            raise Refusal(400, 'Validation error: "timeout" is required, such as "7d"')
         timeout_at = times.timeout_at(body["timeout"], asked.now)
         if token.outcome is not None:
             raise Refusal(409, "The waitpoint has ended, so its timeout can no longer be changed")
