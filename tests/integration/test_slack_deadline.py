@@ -71,7 +71,7 @@ def test_a_first_click_is_answered_before_slack_gives_up(
     assert press(workspace, clicked, action, ANN).status == 200
 
     calls = len(meter.take()) + (0 if workspace.private else 1)  # the run is resumed
-    telling = slack_click.TELLING.total if workspace.private else 0
+    telling = slack_click.PRIVATELY.total if workspace.private else 0
     assert (calls, bool(workspace.private)) == ((4, True) if action == "approve" else (6, False))
     memory = Template.load(CHANNELS).functions()["answer_slack"].properties.get("MemorySize", 512)
     notice = seconds("callback with a waiter") / min(1, memory / FULL_PROCESSOR)

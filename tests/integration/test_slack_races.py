@@ -32,7 +32,7 @@ def workspace() -> Iterator[Workspace]:
 @pytest.fixture(autouse=True)
 def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-    monkeypatch.setattr(slack_click, "TELLING", PATIENT)
+    monkeypatch.setattr(slack_click, "PRIVATELY", PATIENT)
     services.reset()
     monkeypatch.setitem(vars(services), "notice_queue", None)
     secrets = boto3.client("secretsmanager")

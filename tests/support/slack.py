@@ -15,7 +15,7 @@ from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord, Notify
-from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
+from waitpoints.token import Answer, Completed, CompletedBy, Document, DocumentKind, NewToken, Output, Source, Token
 from waitpoints.wiring import services
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
@@ -66,7 +66,12 @@ class CachedSecret(FakeSecret):
 
 
 def token(**more: Any) -> Token:
-    return Token(id=TOKEN_ID, created_at=CREATED, timeout_at=CREATED + 86_400_000, **more)
+    return Token(id=TOKEN_ID, created_at=CREATED, **{"timeout_at": CREATED + 86_400_000, **more})
+
+
+def decided(approver: str | None = None, **origin: str) -> Completed:
+    by = CompletedBy(source=Source.CALLBACK, approver=approver, **origin)
+    return Completed(CREATED + 120_000, Output('{"action":"approve","fields":{}}'), by)
 
 
 def answer(person: str, action: str = "approve") -> Answer:
@@ -88,8 +93,9 @@ def notice(
     who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
     if found.approval and person is None:
         link = None
-    to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS"}[channel]
-    target = Target("slack.0" if who else channel, channel, who.slack or "" if who else to, who)
+    to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS", Channel.EMAIL: "team@example.com"}[channel]
+    own = who and (who.email if channel is Channel.EMAIL else who.slack)
+    target = Target(f"{channel}.0" if who else channel, channel, own or to, who)
     return Notice(kind, target, NoticeRecord(0), token(**state), found, ref, link)
 
 

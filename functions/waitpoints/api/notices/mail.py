@@ -20,6 +20,7 @@ from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.plan import Notice
+from waitpoints.api.notices.summary import line
 from waitpoints.aws.error_codes import error_name
 from waitpoints.errors import NotSent, NotSentNow
 
@@ -85,7 +86,7 @@ class MailChannel:
         name = target.person.name if target.person else None
         return {
             "From": _mailbox(content.brand, self._from),
-            "To": _mailbox(mail_content.line(name or ""), target.to),
+            "To": _mailbox(line(name or ""), target.to),
             "Subject": _encoded(content.subject),
             **({"In-Reply-To": first} if first else {}),
             "References": f"{common} {first}" if first else common,

@@ -6,13 +6,10 @@ shown by clients that isolate nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.page import words
-from waitpoints.api.page.progress import Part, Progress, written
-from waitpoints.api.page.submitted import printable, without_bidi_controls
+from waitpoints.api.notices.summary import Summary, block, line
 
 _SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
 _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
@@ -41,31 +38,29 @@ class MailContent:
     is_shortened: bool = False
 
     def __getitem__(self, word: str) -> str:
-        return notice_words.said(self.language, word)
+        return notice_words.sentence(self.language, word)
 
 
 def write(notice: Notice, brand: str) -> MailContent:
-    """Return the content of a step: in the language of the person whose target it is, else in English."""
-    page, token, person = notice.page, notice.token, notice.target.person
-    language = words.language(person.language or "") if person else words.DEFAULT
-    title, requester = line(page.title), page.approval.requested_by if page.approval else None
-    word = _SUBJECTS.get(notice.kind)
-    progress = Progress(page, token, person)
-    rows = progress.rows() if person else []
+    """Return the content of a notice. Only people who can answer read who has answered what."""
+    page, person, summary = notice.page, notice.target.person, Summary.of(notice)
+    word, timeout_at = _SUBJECTS.get(notice.kind), notice.token.timeout_at
+    requester = page.approval.requested_by if page.approval else None
+    people = summary.people() if person else []
     return MailContent(
-        language=language,
+        language=summary.language,
         brand=line(brand),
-        subject=notice_words.said(language, word, title=title) if word else title,
-        title=title,
-        note=notice_words.said(language, f"{word}_text") if word else None,
+        subject=summary.said(word, title=page.title) if word else line(page.title),
+        title=line(page.title),
+        note=summary[f"{word}_text"] if word else None,
         text=block(page.text),
         links=tuple((line(link.label), link.url) for link in page.links),
-        requested_by=notice_words.said(language, "requested_by", name=line(requester)) if requester else None,
-        until=_until(language, token.timeout_at),
-        standing=tuple(_said(language, sentence) for sentence in progress.needed()) if rows else (),
-        people=tuple((_said(language, row.who), _said(language, row.said)) for row in rows),
+        requested_by=summary.said("requested_by", name=requester) if requester else None,
+        until=None if timeout_at is None else summary.said("open_until", time=summary.time(timeout_at)),
+        standing=tuple(summary.needed() if people else ()),
+        people=tuple(people),
         link=notice.link,
-        warning=_warning(language, notice),
+        warning=_warning(summary, notice.link),
     )
 
 
@@ -99,30 +94,8 @@ def plain_text(content: MailContent) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def line(text: str) -> str:
-    """Return a caller's text as one line."""
-    return " ".join(block(text).split())
-
-
-def block(text: str) -> str:
-    return "\n".join(without_bidi_controls(printable(text)).splitlines()).strip()
-
-
-def _said(language: str, part: Part) -> str:
-    return written(part, words.WORDS[language].__getitem__, line)
-
-
-def _until(language: str, timeout_at: int | None) -> str | None:
-    if timeout_at is None:
-        return None
-    at = datetime.fromtimestamp(timeout_at / 1000, UTC)
-    return notice_words.said(language, "open_until", time=words.time(language, at))
-
-
-def _warning(language: str, notice: Notice) -> str:
-    person = notice.target.person
-    if notice.link is None:
-        return notice_words.said(language, "own_link_text")
-    if person is None:
-        return notice_words.said(language, "anyone")
-    return notice_words.said(language, "answer_as", name=line(person.shown))
+def _warning(summary: Summary, link: str | None) -> str:
+    person = summary.progress.person
+    if link is None:
+        return summary["own_link_text"]
+    return summary.said("answer_as", name=person) if person else summary["anyone"]

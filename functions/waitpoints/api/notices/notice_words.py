@@ -1,4 +1,4 @@
-"""What mails say beside the words of pages (see `waitpoints.api.page.words`), in the same languages."""
+"""What notices say beside the words of pages (see `waitpoints.api.page.words`), in the same languages."""
 
 from waitpoints.api.page import words
 
@@ -14,6 +14,13 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "Anyone who has this link can answer. Please pass it on only to people who may.",
         "shortened": "This e-mail shows only part of the request. Open the page to read all of it.",
         "no_reply": "Please answer on the page: a reply to this e-mail does not count as an answer.",
+        "asked": "An answer is needed.",
+        "only_asked": "Only the people who are asked can answer.",
+        "more_links": "More links are on the page.",
+        "on_page": "This can only be answered on its page.",
+        "only_these": "Only these people can answer: {names}.",
+        "removed": "This request no longer exists.",
+        "final": "You cannot change it afterwards.",
     },
     "de": {
         "reminder": "Erinnerung: {title}",
@@ -26,6 +33,13 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "Wer diesen Link hat, kann antworten. Bitte geben Sie ihn nur an Personen weiter, die das dürfen.",
         "shortened": "Diese E-Mail zeigt nur einen Teil der Anfrage. Auf der Seite können Sie alles lesen.",
         "no_reply": "Bitte antworten Sie auf der Seite: Eine Antwort auf diese E-Mail zählt nicht.",
+        "asked": "Eine Antwort wird benötigt.",
+        "only_asked": "Nur gefragte Personen können antworten.",
+        "more_links": "Weitere Links stehen auf der Seite.",
+        "on_page": "Dies kann nur auf der Seite beantwortet werden.",
+        "only_these": "Nur diese Personen können antworten: {names}.",
+        "removed": "Diese Anfrage gibt es nicht mehr.",
+        "final": "Sie können Ihre Auswahl danach nicht mehr ändern.",
     },
     "fr": {
         "reminder": "Rappel : {title}",
@@ -38,6 +52,13 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "Toute personne qui a ce lien peut répondre. Ne le transmettez qu’aux personnes autorisées.",
         "shortened": "Cet e-mail ne montre qu’une partie de la demande. Ouvrez la page pour tout lire.",
         "no_reply": "Veuillez répondre sur la page : une réponse à cet e-mail n’est pas prise en compte.",
+        "asked": "Une réponse est nécessaire.",
+        "only_asked": "Seules les personnes interrogées peuvent répondre.",
+        "more_links": "D’autres liens se trouvent sur la page.",
+        "on_page": "Il n’est possible d’y répondre que sur la page.",
+        "only_these": "Seules ces personnes peuvent répondre : {names}.",
+        "removed": "Cette demande n’existe plus.",
+        "final": "Vous ne pourrez plus changer ce choix.",
     },
     "es": {
         "reminder": "Recordatorio: {title}",
@@ -50,6 +71,13 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "Cualquier persona que tenga este enlace puede responder. Compártalo solo con quien deba hacerlo.",
         "shortened": "Este correo muestra solo una parte de la solicitud. Abra la página para leerla entera.",
         "no_reply": "Responda en la página: una respuesta a este correo no cuenta.",
+        "asked": "Se necesita una respuesta.",
+        "only_asked": "Solo responden las personas consultadas.",
+        "more_links": "Hay más enlaces en la página.",
+        "on_page": "Solo se puede responder en la página.",
+        "only_these": "Solo pueden responder estas personas: {names}.",
+        "removed": "Esta solicitud ya no existe.",
+        "final": "Después no podrá cambiarlo.",
     },
     "ja": {
         "reminder": "リマインダー：{title}",
@@ -62,6 +90,13 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "このリンクがあれば、誰でも回答できます。回答してよい人以外には渡さないでください。",
         "shortened": "このメールにはリクエストの一部だけが表示されています。全体はページを開いてご確認ください。",
         "no_reply": "ページ上で回答してください。このメールに返信しても、回答にはなりません。",
+        "asked": "回答が必要です。",
+        "only_asked": "回答できるのは依頼された人だけです。",
+        "more_links": "ほかのリンクはページにあります。",
+        "on_page": "これはページ上でのみ回答できます。",
+        "only_these": "回答できるのは次の人だけです：{names}",
+        "removed": "このリクエストはもう存在しません。",
+        "final": "後から変更することはできません。",
     },
     "zh": {
         "reminder": "提醒：{title}",
@@ -74,11 +109,17 @@ WORDS: dict[str, dict[str, str]] = {
         "anyone": "拥有此链接的任何人都可以回答。请只转发给有权回答的人。",
         "shortened": "本邮件只显示请求的一部分。请打开页面查看全部内容。",
         "no_reply": "请在页面上回答：回复本邮件不会被视为回答。",
+        "asked": "需要一个回答。",
+        "only_asked": "只有被询问的人才能回答。",
+        "more_links": "更多链接请见页面。",
+        "on_page": "只能在页面上回答。",
+        "only_these": "只有以下人员可以回答：{names}",
+        "removed": "此请求已不存在。",
+        "final": "之后无法更改。",
     },
 }
 
 
-def said(language: str, word: str, **parts: object) -> str:
-    """Return a sentence of mails or of pages with these parts."""
-    sentences = WORDS[language] if word in WORDS[language] else words.WORDS[language]
-    return sentences[word].format(**parts)
+def sentence(language: str, word: str) -> str:
+    """Return a sentence of notices or of pages."""
+    return WORDS[language].get(word) or words.WORDS[language][word]

@@ -1,4 +1,4 @@
-"""Receive a click in Slack: verify it, answer the page, and tell the person privately if it changed nothing.
+"""Receive a click in Slack: verify it, answer the page, and answer the person privately if it changed nothing.
 
 Slack wants an answer within three seconds, so the message is edited later, by the one function that sends (see `sending`).
 A page with approvers takes the click of the approver with that Slack id; any other page takes anybody's, and says whose it was.
@@ -15,10 +15,10 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from waitpoints import answers, ids, json_text, telemetry
 from waitpoints.api.http import Request, Response
-from waitpoints.api.notices import posting, slack_message, summary
+from waitpoints.api.notices import notice_words, posting, slack_message
 from waitpoints.api.notices.addresses import is_stand_ins
-from waitpoints.api.page import definition
-from waitpoints.api.page.definition import Page
+from waitpoints.api.notices.summary import Summary, cut
+from waitpoints.api.page import definition, words
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.providers import verification
@@ -28,14 +28,14 @@ from waitpoints.aws.secrets import is_unusable
 from waitpoints.decisions import Choice, Recorded
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify
-from waitpoints.token import Completed, CompletedBy, Outcome, Source, Token, Verification
+from waitpoints.token import CompletedBy, Source, Token, Verification
 from waitpoints.tokens import Ended
 from waitpoints.wiring import services
 
 SIGNED = Verification("slack", "SLACK_SIGNING_SECRET")
 ANSWERED = Response("")
-NO_LONGER = "This request no longer exists."
-TELLING = urllib3.Timeout(total=1)  # of the three seconds; whoever is not told sees the message edited
+REMOVED = notice_words.sentence(words.DEFAULT, "removed")
+PRIVATELY = urllib3.Timeout(total=1)  # of the three seconds; without the answer, the person sees the message edited
 HOOKS = "https://hooks.slack.com/"
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2,20}/[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
@@ -45,7 +45,7 @@ _MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2,20}/[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 class Click:
     """A click on a button that answers. `message` is "<channel>/<ts>", None if Slack does not say so.
 
-    `answer_to` is where the person is told something privately.
+    `answer_to` is the URL for a private answer.
     """
 
     token: str
@@ -65,7 +65,7 @@ def receive(request: Request, body: bytes) -> Response:
     said = _answer(click, replace(read_completed_by(request, Source.CALLBACK), query=None))
     if said is not None:
         telemetry.note(won=False)
-        _tell(click, said)
+        _answer_privately(click, said)
     return ANSWERED
 
 
@@ -100,10 +100,15 @@ def _read(body: bytes) -> Click | None:
         token,
         action.removeprefix(slack_message.PRESSED),
         user,
-        summary.one_line(_text(who, "name") or _text(who, "username"), 100) or user,
+        _shown(_text(who, "name") or _text(who, "username")) or user,
         message if _MESSAGE.fullmatch(message) else None,
         _text(payload, "response_url"),
     )
+
+
+def _shown(name: str) -> str:
+    """Return a member's name on one line, without what cannot be seen."""
+    return cut(" ".join("".join(one for one in name if one.isprintable() or one.isspace()).split()), 100)
 
 
 def _member(value: Any, name: str) -> Any:
@@ -116,70 +121,62 @@ def _text(value: Any, name: str) -> str:
 
 
 def _answer(click: Click, by: CompletedBy) -> str | None:
-    """Do what a click says. Returns what the person is told if it changed nothing."""
+    """Do what a click says. Returns what the person reads if it changed nothing."""
     try:
         token = services.tokens.find(ids.parse(click.token))
     except TokenNotFound:
-        return NO_LONGER
+        return REMOVED
     telemetry.note(tokenId=token.id)
     if token.page is None or token.notify is None or Notify.of(json_text.parse(token.notify)).slack is None:
-        return NO_LONGER
+        return REMOVED
     page = definition.of_token(token)
+    progress = Progress(page, token, find_member(token, page.approval, click.user))
     choice = slack_message.choice_of(page, click.action)
     if choice is None:
         services.tokens.count_delivery(token.id, token.outcome, by)
-        return "This can only be answered on its page."
-    return _record(click, token, page, choice, by) if page.approval else _complete(click, token, page, choice, by)
+        return Summary(progress)["on_page"]
+    return _record(click, progress, choice, by) if page.approval else _complete(click, progress, choice, by)
 
 
-def _record(click: Click, token: Token, page: Page, choice: Submission, by: CompletedBy) -> str | None:
+def _record(click: Click, progress: Progress, choice: Submission, by: CompletedBy) -> str | None:
     """Record the answer of an approver."""
-    person = find_member(token, page.approval, click.user)
+    token, person, summary = progress.token, progress.person, Summary(progress)
+    if person is None and token.outcome is None:
+        services.tokens.count_delivery(token.id, None, by)
+        names = ", ".join(summary.written(one) for one in progress.approval.who_may_answer(token))
+        return summary.said("only_these", names=names)
     if person is None:
-        return _not_asked(click, token, page, by)
-    assert page.approval is not None, "whoever is asked is among its approvers"
+        return _too_late(click, progress, by)
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     result = services.decisions.answer(token, chosen, by, answers.decided_text)
     if not isinstance(result, Recorded):
-        return _too_late(click, replace(result.token, notices=token.notices), page, by)
+        return _too_late(click, replace(progress, token=replace(result.token, notices=token.notices)), by)
     _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)
-    if result.is_this and token.answer_of(person.id) is None:
+    if result.is_this and progress.own_answer is None:
         return None
     if not result.is_this:
         services.tokens.count_delivery(token.id, result.token.outcome, by)
-    return f"You have already chosen “{summary.label_of(page, result.answer)}” and cannot change it."
+    return summary.said("first_text", choice=progress.chosen(result.answer))
 
 
-def _not_asked(click: Click, token: Token, page: Page, by: CompletedBy) -> str:
-    if token.outcome is not None:
-        return _too_late(click, token, page, by)
-    services.tokens.count_delivery(token.id, None, by)
-    names = ", ".join(summary.one_line(person.shown, 100) for person in Progress(page, token).approval.who_may_answer(token))
-    return f"Only these people can answer: {names}."
-
-
-def _complete(click: Click, token: Token, page: Page, choice: Submission, by: CompletedBy) -> str | None:
-    """Complete a token that anybody may answer, and say in its output who did."""
+def _complete(click: Click, progress: Progress, choice: Submission, by: CompletedBy) -> str | None:
+    """Complete a token that anyone may answer, and say in its output who did."""
+    token = progress.token
     who = json_text.texts({"slackUser": {"id": click.user, "name": click.name}})
     by = replace(by, slack_user=click.user, slack_name=click.name)
-    outcome: Outcome | None = token.outcome
-    if outcome is None:
-        output = json_text.object_of(choice.members | who)
-        completion = services.tokens.complete(token.id, output, by)
+    if token.outcome is None:
+        completion = services.tokens.complete(token.id, json_text.object_of(choice.members | who), by)
         if not isinstance(completion, Ended):
             _edit_unrecorded(click, token, has_ended=True)
             return None
-        outcome = completion.outcome
-    return _too_late(click, replace(token, outcome=outcome), page, by)
+        token = replace(token, outcome=completion.outcome)
+    return _too_late(click, replace(progress, token=token), by)
 
 
-def _too_late(click: Click, token: Token, page: Page, by: CompletedBy) -> str:
-    services.tokens.count_delivery(token.id, token.outcome, by)
-    _edit_unrecorded(click, token, has_ended=True)
-    decided = token.outcome.completed_by if isinstance(token.outcome, Completed) else None
-    if decided and decided.slack_user == click.user:
-        return f"You have answered this already. {summary.outcome(token, page)}"
-    return f"This has already ended. {summary.outcome(token, page)}"
+def _too_late(click: Click, progress: Progress, by: CompletedBy) -> str:
+    services.tokens.count_delivery(progress.token.id, progress.token.outcome, by)
+    _edit_unrecorded(click, progress.token, has_ended=True)
+    return "\n".join(Summary(progress).ending())
 
 
 def _edit_unrecorded(click: Click, token: Token, *, has_ended: bool) -> None:
@@ -196,11 +193,11 @@ def _edit_unrecorded(click: Click, token: Token, *, has_ended: bool) -> None:
         telemetry.logger.warning("Message in Slack not edited", tokenId=token.id, error=type(error).__name__)
 
 
-def _tell(click: Click, said: str) -> None:
-    """Tell the person privately. Failures are only logged: what they did is done."""
+def _answer_privately(click: Click, said: str) -> None:
+    """Failures are only logged: what the person did is done."""
     try:
         if not click.answer_to.startswith(HOOKS) and not is_stand_ins(click.answer_to):
             raise NotSent("not an address of Slack")
-        posting.post(click.answer_to, slack_message.private(said), {}, TELLING).check()
+        posting.post(click.answer_to, slack_message.private(said), {}, PRIVATELY).check()
     except (NotSent, NotSentNow) as error:
-        telemetry.logger.warning("Not told in Slack", reason=str(error))
+        telemetry.logger.warning("Private answer in Slack not sent", reason=str(error))

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api.notices import summary
 from waitpoints.api.notices.plan import Notice, NoticeKind
+from waitpoints.api.notices.summary import Summary, cut, line
 from waitpoints.api.page import form
-from waitpoints.api.page.definition import Page
+from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.progress import Progress
+from waitpoints.approvers import Approver
 
 PRESSED = "waitpoints:"  # begins the `action_id` of a button that answers; the id of the page's action follows
 OPENED = "waitpoints-open"  # the `action_id` of a button that opens the page
-MAX_HEADER, MAX_TEXT, MAX_BUTTON, MAX_FALLBACK = 150, 3_000, 75, 500  # characters
+MAX_HEADER, MAX_TEXT, MAX_BUTTON, MAX_FALLBACK, MAX_NAME = 150, 3_000, 75, 500, 100  # characters
 MAX_LINKS, MAX_PEOPLE = 2_000, 1_500  # characters of all of them: Slack refuses about 12,000 in a message (msg_blocks_too_long)
 
 type Block = dict[str, Any]
@@ -26,33 +26,27 @@ type Block = dict[str, Any]
 
 def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
     """The message of a target as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
-    page, token = notice.page, notice.token
-    blocks, said = [_header(page.title), *_text(page), *_links(page), *_state(notice)], "An answer is needed."
-    if token.outcome is not None:
-        said = summary.outcome(token, page)
-    elif _own_choice(notice):
-        said = "Your answer is recorded."
+    page, summary = notice.page, Summary.of(notice)
+    blocks, said = [_header(page.title), *_text(page), *_links(summary), *_state(summary)], summary["asked"]
+    if notice.token.outcome is not None:
+        said = "\n".join(summary.ending())
+    elif summary.progress.own_answer:
+        said = summary["recorded_heading"]
     else:
-        blocks += _ways(notice, has_buttons)
-    if name.strip():
-        blocks.append(_context(_plain(summary.one_line(name, 100), MAX_TEXT)))
-    return {"text": _fallback(f"{summary.one_line(page.title, MAX_HEADER)}: {said}"), "blocks": blocks}
+        blocks += _ways(notice, summary, has_buttons)
+    if brand := line(name):
+        blocks.append(_context(_plain(brand, MAX_NAME)))
+    return {"text": _cut(f"{_title(page)}: {said}", MAX_FALLBACK), "blocks": blocks}
 
 
 def reply(notice: Notice) -> dict[str, Any]:
     """A reminder, or that one more answer is missing, in the thread of the message. Its buttons are in that message."""
-    person, title = notice.target.person, summary.one_line(notice.page.title, MAX_HEADER)
-    if notice.kind is NoticeKind.LAST:
-        said = "Others have answered. One more answer decides."
-    elif person:
-        said = "Reminder: your answer is still needed."
-    else:
-        said = "Reminder: an answer is still needed."
-    people = [person.slack] if person else [one.slack for one in _missing(notice)]
-    mentions = " ".join(_mention(one) for one in people if one)
-    opened = f"<{_url(notice.link)}|Open the page>" if notice.link else ""
+    summary, person = Summary.of(notice), notice.target.person
+    said = summary["last_text" if notice.kind is NoticeKind.LAST else "reminder_text"]
+    mentions = _mentions([person] if person else summary.progress.pending())
+    opened = f"<{_url(notice.link)}|{summary['open']}>" if notice.link else ""
     text = " ".join(filter(None, [mentions, said, opened]))
-    return {"text": _fallback(f"{said} {title}"), "blocks": [_section(_mrkdwn(text))]}
+    return {"text": _cut(f"{said} {_title(notice.page)}", MAX_FALLBACK), "blocks": [_section(_mrkdwn(text))]}
 
 
 def private(said: str) -> dict[str, Any]:
@@ -73,7 +67,11 @@ def choice_of(page: Page, action_id: str) -> Submission | None:
 
 
 def _header(title: str) -> Block:
-    return {"type": "header", "text": _plain(summary.one_line(title, MAX_HEADER), MAX_HEADER)}
+    return {"type": "header", "text": _plain(line(title), MAX_HEADER)}
+
+
+def _title(page: Page) -> str:
+    return cut(line(page.title), MAX_HEADER)
 
 
 def _text(page: Page) -> Iterator[Block]:
@@ -81,83 +79,73 @@ def _text(page: Page) -> Iterator[Block]:
         yield _section(_plain(text, MAX_TEXT))
 
 
-def _links(page: Page) -> Iterator[Block]:
+def _links(summary: Summary) -> Iterator[Block]:
     """Each link on a line of its own; those that have no room are on the page."""
     lines, room = list[str](), MAX_LINKS
-    for link in page.links:
+    for link in summary.progress.page.links:
         # a grave accent would begin code, in which the links behind it are none
-        line = f"<{_url(link.url)}|{_escaped(summary.one_line(link.label, 200).replace('`', 'ˋ').replace('|', '¦'))}>"  # noqa: RUF001
-        if len(line) + 1 > room:
-            lines.append("_More links are on the page._")
+        written = f"<{_url(link.url)}|{_escaped(line(link.label).replace('`', 'ˋ').replace('|', '¦'))}>"  # noqa: RUF001
+        if len(written) + 1 > room:
+            lines.append(f"_{summary['more_links']}_")
             break
-        lines.append(line)
-        room -= len(line) + 1
+        lines.append(written)
+        room -= len(written) + 1
     if lines:
         yield _section(_mrkdwn("\n".join(lines)))
 
 
-def _state(notice: Notice) -> Iterator[Block]:
-    token, page = notice.token, notice.page
+def _state(summary: Summary) -> Iterator[Block]:
+    progress, token = summary.progress, summary.progress.token
     if token.outcome is not None:
-        yield _section(_plain(summary.outcome(token, page), MAX_TEXT))
-        yield _context(_mrkdwn(_date(token.outcome.at)))
-    elif choice := _own_choice(notice):
-        yield _section(_plain(f"You chose “{choice}”. Answers from others are still needed.", MAX_TEXT))
-    if parts := ["\n".join(lines) for lines in (summary.needed(token, page), summary.people(token, page)) if lines]:
-        yield _section(_plain("\n\n".join(parts), MAX_PEOPLE))
+        yield _section(_plain("\n".join(summary.ending()), MAX_TEXT))
+        yield _context(_mrkdwn(_date(summary, token.outcome.at)))
+    elif progress.own_answer:
+        chosen = summary.written(progress.own_choice())
+        yield _section(_plain(f"{chosen} {summary['others_text']}", MAX_TEXT))
+    if lines := summary.lines():
+        yield _section(_plain("\n".join(lines), MAX_PEOPLE))
     if token.outcome is not None:
         return
-    if notice.target.person is None and (asked := [one.slack for one in _missing(notice) if one.slack]):
-        yield _section(_mrkdwn(f"Asked: {' '.join(map(_mention, asked))}"))
+    if progress.person is None and (mentions := _mentions(progress.pending())):
+        yield _section(_mrkdwn(f"{summary['not_answered']}: {mentions}"))
     if token.timeout_at is not None:
-        yield _context(_mrkdwn(f"Open until {_date(token.timeout_at)}"))
+        yield _context(_mrkdwn(summary["open_until"].format(time=_date(summary, token.timeout_at))))
 
 
-def _ways(notice: Notice, has_buttons: Callable[[], bool]) -> Iterator[Block]:
+def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> Iterator[Block]:
     """How to answer: by buttons, by the page, or by a link that each person gets elsewhere."""
     page, link = notice.page, notice.link
-    buttons = list(_buttons(notice)) if choice_of(page, page.actions[0].id) and has_buttons() else []
+    buttons = list(_buttons(summary)) if choice_of(page, page.actions[0].id) and has_buttons() else []
     if link and (not buttons or page.fields or len(_escaped(page.text)) > MAX_TEXT):
-        buttons.append(_button("Open the page", OPENED, url=link))
+        buttons.append(_button(summary["open"], OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}
     if page.approval and notice.target.person is None:
-        said = "Only the people who are asked can answer." if buttons else summary.PERSONAL
-        yield _context(_plain(said, MAX_TEXT))
+        yield _context(_plain(summary["only_asked" if buttons else "own_link_text"], MAX_TEXT))
 
 
-def _buttons(notice: Notice) -> Iterator[Block]:
-    for action in notice.page.actions:
-        more: Block = {"value": notice.token.id}
+def _buttons(summary: Summary) -> Iterator[Block]:
+    page = summary.progress.page
+    for action in page.actions:
+        more: Block = {"value": summary.progress.token.id}
         if action.style:
             more["style"] = action.style
-        if notice.page.confirm:
-            more["confirm"] = _confirm(summary.label(action))
-        yield _button(summary.label(action), PRESSED + action.id, **more)
+        if page.confirm:
+            more["confirm"] = _confirm(summary, action)
+        yield _button(summary.written(action), PRESSED + action.id, **more)
 
 
 def _button(label: str, action_id: str, **more: Any) -> Block:
     return {"type": "button", "text": _plain(label, MAX_BUTTON), "action_id": action_id, **more}
 
 
-def _confirm(choice: str) -> Block:
+def _confirm(summary: Summary, action: Action) -> Block:
     return {
-        "title": _plain("Please confirm", 100),
-        "text": _plain("You cannot change it afterwards.", 300),
-        "confirm": _plain(choice, 30),
-        "deny": _plain("Go back", 30),
+        "title": _plain(summary["confirm_heading"], 100),
+        "text": _plain(summary["final"], 300),
+        "confirm": _plain(summary.written(action), 30),
+        "deny": _plain(summary["go_back"], 30),
     }
-
-
-def _own_choice(notice: Notice) -> str | None:
-    """What the person whose direct message it is has chosen."""
-    person = notice.target.person
-    answer = notice.token.answer_of(person.id) if person else None
-    return summary.label_of(notice.page, answer) if answer else None
-
-
-def _missing(notice: Notice) -> list[Any]:
-    return Progress(notice.page, notice.token).pending()
 
 
 def _section(text: Block) -> Block:
@@ -175,10 +163,6 @@ def _plain(text: str, most: int) -> Block:
 def _mrkdwn(text: str) -> Block:
     """`text` is of this module, or escaped. Slack must find no names and addresses of its own in it."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _fallback(text: str) -> str:
-    return _cut(text, MAX_FALLBACK)
 
 
 def _cut(text: str, most: int) -> str:
@@ -206,10 +190,10 @@ def _url(url: str) -> str:
     return url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C").replace("`", "%60")
 
 
-def _mention(member: str) -> str:
-    return f"<@{member}>"
+def _mentions(people: Iterable[Approver]) -> str:
+    return " ".join(f"<@{person.slack}>" for person in people if person.slack)
 
 
-def _date(instant: int) -> str:
+def _date(summary: Summary, instant: int) -> str:
     """An instant in the reader's own time zone."""
     return f"<!date^{instant // 1000}^{{date_short_pretty}} at {{time}}|{summary.time(instant)}>"

@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from waitpoints import json_text
-from waitpoints.api.notices import posting, summary
+from waitpoints.api.notices import posting
 from waitpoints.api.notices.credential import versions
 from waitpoints.api.notices.plan import Notice, NoticeKind
+from waitpoints.api.notices.summary import Summary, line
 from waitpoints.errors import NotSent
 from waitpoints.ports import Secret
 from waitpoints.token import iso
 
 OTHER_URL = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 410"})
-MAX_TITLE = 200  # characters
 TEXT_ROOM, LINKS_ROOM, PEOPLE_ROOM = 8_000, 3_000, 4_000  # bytes of JSON, with what is around each line
 _AROUND = 90  # bytes
 
@@ -52,35 +52,35 @@ class TeamsChannel:
 
 def card(notice: Notice, name: str) -> Element:
     """The card about a token. Its button opens the page, unless each person has a link of their own."""
-    page, token = notice.page, notice.token
-    reminder = "Reminder: an answer is still needed." if notice.kind is NoticeKind.REMINDER else ""
-    state = [*summary.needed(token, page), *summary.people(token, page)]
+    page, token, summary = notice.page, notice.token, Summary.of(notice)
+    reminder = summary["reminder_text"] if notice.kind is NoticeKind.REMINDER else ""
     body: list[Element] = [
         *_lines([name, reminder], PEOPLE_ROOM, isSubtle=True),
-        *_lines([summary.one_line(page.title, MAX_TITLE)], PEOPLE_ROOM, size="Large", weight="Bolder"),
+        *_lines([page.title], PEOPLE_ROOM, size="Large", weight="Bolder"),
         *_lines(page.text.splitlines(), TEXT_ROOM),
         *_links(notice),
-        *_lines(state, PEOPLE_ROOM),
+        *_lines(summary.lines(), PEOPLE_ROOM),
     ]
     if token.timeout_at is not None:
         at = f"{iso(token.timeout_at)[:19]}Z"
-        until = f"Open until {{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}."  # Teams writes the reader's own time
+        time = f"{{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}"  # Teams writes the reader's own time
+        until = summary["open_until"].format(time=time)
         body.append({"type": "TextBlock", "text": until, "wrap": True, "isSubtle": True})
     if page.approval:
-        body += _lines([summary.PERSONAL], PEOPLE_ROOM)
+        body += _lines([summary["own_link_text"]], PEOPLE_ROOM)
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": body,
-        "actions": [_open(notice.link, title="Open the page")] if notice.link else [],
+        "actions": [_open(notice.link, title=summary["open"])] if notice.link else [],
     }
 
 
 def _links(notice: Notice) -> Iterator[Element]:
     room = LINKS_ROOM
     for link in notice.page.links:
-        run = _run(summary.one_line(link.label, 200), selectAction=_open(link.url))
+        run = _run(line(link.label), selectAction=_open(link.url))
         room -= len(json_text.dumps(run).encode())
         if room < 0:
             return
@@ -89,10 +89,7 @@ def _links(notice: Notice) -> Iterator[Element]:
 
 def _lines(lines: Iterable[str], room: int, **look: Any) -> Iterator[Element]:
     """A block for each line that is not empty, as long as there is room. What follows is on the page."""
-    for line in lines:
-        text = summary.one_line(line, len(line) + 1)
-        if not text:
-            continue
+    for text in filter(None, map(line, lines)):
         kept = _kept(text, room - _AROUND)
         if kept:
             yield _rich(_run(kept, **look))

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from tests.support import mails
 from tests.unit.api.notices.test_mail_html import GMAIL_CLIPS, largest_pages
 from waitpoints.api.notices import mail as module
-from waitpoints.api.notices import mail_content
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.notice_words import WORDS
 from waitpoints.api.notices.plan import NoticeKind
+from waitpoints.api.notices.summary import line
 from waitpoints.api.page import words
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.token import Answer
@@ -221,10 +221,10 @@ def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind
 
     assert message.keys() == plain.keys()
     assert [it.addr_spec for name in ("From", "To") for it in message[name].addresses] == [mails.FROM, "ann@example.com"]
-    assert str(message["Subject"]).endswith(mail_content.line(title))
+    assert str(message["Subject"]).endswith(line(title))
     for header, shown in (("From", brand), ("To", name)):  # between encoded words, the parser leaves spaces in
-        assert message[header].addresses[0].display_name.replace(" ", "") == mail_content.line(shown).replace(" ", "")
-    assert message["Thread-Topic"] == mail_content.line(title)
+        assert message[header].addresses[0].display_name.replace(" ", "") == line(shown).replace(" ", "")
+    assert message["Thread-Topic"] == line(title)
     assert [part.get_content_type() for part in message.walk()] == [part.get_content_type() for part in plain.walk()]
     found, expected = (mails.read_html(mails.body(one, "html")) for one in (message, plain))
     assert found.links == expected.links

@@ -1,15 +1,15 @@
-"""The words of mails, in every language."""
+"""The words of notices, in every language."""
 
 from string import Formatter
 
 import pytest
 
-from waitpoints.api.notices.notice_words import WORDS, said
+from waitpoints.api.notices.notice_words import WORDS, sentence
 from waitpoints.api.page import words
 
 
 def targets(sentence: str) -> set[str | None]:
-    return {it[1] for it in Formatter().parse(sentence)}
+    return {it[1] for it in Formatter().parse(sentence) if it[1]}
 
 
 def test_there_are_the_languages_of_pages() -> None:
@@ -20,9 +20,9 @@ def test_there_are_the_languages_of_pages() -> None:
 def test_every_language_has_every_sentence_with_the_same_places(language: str) -> None:
     own, english = WORDS[language], WORDS["en"]
     assert own.keys() == english.keys()
-    for name, sentence in own.items():
-        assert targets(sentence) == targets(english[name]), name
-        assert sentence.strip() == sentence != ""
+    for name, written in own.items():
+        assert targets(written) == targets(english[name]), name
+        assert written.strip() == written != ""
 
 
 def test_no_word_is_one_of_pages_too() -> None:
@@ -34,6 +34,5 @@ def test_nothing_is_left_in_english(language: str) -> None:
     assert set(WORDS[language].values()) & set(WORDS["en"].values()) == set()
 
 
-def test_a_sentence_is_one_of_mails_or_of_pages() -> None:
-    assert said("de", "reminder", title="{x}") == "Erinnerung: {x}"
-    assert said("de", "open_until", time="morgen") == "Offen bis morgen"
+def test_a_sentence_is_one_of_notices_or_of_pages() -> None:
+    assert (sentence("de", "reminder"), sentence("de", "open_until")) == ("Erinnerung: {title}", "Offen bis {time}")

@@ -19,6 +19,7 @@ from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 
 ADA = "U0ADA"
+DECIDED = "Decided\n{choice} was chosen. No further answer is needed.\nDecided by {name}."
 
 
 class Queue:
@@ -43,7 +44,7 @@ def stack(world: InMemory, workspace: Workspace, queue: Queue, monkeypatch: pyte
     world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
     monkeypatch.setitem(vars(services), "notice_queue", queue)
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-    monkeypatch.setattr(slack_click, "TELLING", PATIENT)
+    monkeypatch.setattr(slack_click, "PRIVATELY", PATIENT)
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ class TestAPageThatAnybodyAnswers:
         assert [post(*delivery).status, post(*delivery).status] == [200, 200]
         token = token_of(asked)
         assert output(token)["slackUser"]["id"] == ADA
-        assert told(workspace) == ["You have answered this already. “Approve it” was chosen by ada."]
+        assert told(workspace) == [DECIDED.format(choice="Approve it", name="ada")]
         assert counted(world, token) == 1
 
     def test_a_click_after_the_end_is_told_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
@@ -131,14 +132,14 @@ class TestAPageThatAnybodyAnswers:
         before = output(token_of(asked))
         press(workspace, asked, "reject", "U0BOB", "bob")
         assert output(token_of(asked)) == before
-        assert told(workspace) == ["This has already ended. “Approve it” was chosen by ada."]
+        assert told(workspace) == [DECIDED.format(choice="Approve it", name="ada")]
         assert counted(world, token_of(asked)) == 1
 
     def test_a_click_past_the_timeout_decides_nothing(self, world: InMemory, workspace: Workspace) -> None:
         clicked = message(PAGE, create(timeout_at=world.clock() + 1_000), workspace)
         world.clock.advance(1_000)
         press(workspace, clicked, "approve", ADA)
-        assert told(workspace) == ["This has already ended. Timed out. It can no longer be answered."]
+        assert told(workspace) == ["This request has ended\nThe time to answer is over. No further answer is needed."]
         assert token_of(clicked).status == "TIMED_OUT"
 
     def test_fields_that_are_required_are_answered_on_the_page(self, workspace: Workspace, asked: Message) -> None:
@@ -191,14 +192,14 @@ class TestAPageWithApprovers:
         press(workspace, decision, second, ANN)
         token = token_of(decision)
         assert [(one.approver, one.action) for one in token.answers] == [("ann", "approve")]
-        assert told(workspace) == ["You have already chosen “Approve it” and cannot change it."]
+        assert told(workspace) == ["You have already chosen Approve it and cannot change it."]
         assert counted(world, token) == deliveries
 
     @pytest.mark.parametrize("user", [BO, ADA])
     def test_after_the_end_everybody_is_told_how_it_ended(self, workspace: Workspace, decision: Message, user: str) -> None:
         press(workspace, decision, "reject", ANN)
         press(workspace, decision, "approve", user)
-        assert told(workspace) == ["This has already ended. “Reject it” was chosen by Ann Lee."]
+        assert told(workspace) == [DECIDED.format(choice="Reject it", name="Ann Lee")]
         assert len(token_of(decision).answers) == 1
 
 

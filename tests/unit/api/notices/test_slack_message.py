@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, notice
+from tests.support.slack import ANN, BO, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, answer, decided, notice
 from waitpoints.api.notices import slack_message
-from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.token import Completed, CompletedBy, Failed, Output, Source, TimedOut, TokenError
+from waitpoints.api.notices.plan import Notice
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
 PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
@@ -69,158 +68,44 @@ def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for block in message["blocks"] if block["type"] == "actions" for one in block["elements"]]
 
 
-def decided(approver: str | None = None, **members: str) -> Completed:
-    by = CompletedBy(source=Source.CALLBACK, approver=approver, **members)
-    return Completed(CREATED + 120_000, Output('{"action":"approve","fields":{}}'), by)
+@pytest.mark.parametrize(
+    ("page", "has_buttons"),
+    [
+        ({**PAGE, "fields": REQUIRED}, True),
+        ({**PAGE, "fields": PRESET}, True),  # a click would answer what the person has not seen
+        (PAGE, False),
+        ({**PAGE, "fields": FIELD}, False),
+    ],
+)
+def test_where_a_click_cannot_answer_the_button_opens_the_page(page: dict[str, Any], has_buttons: bool) -> None:
+    [only] = buttons(rendered(notice(page), has_buttons=has_buttons))
+    assert (only["action_id"], only["url"]) == ("waitpoints-open", LINK)
 
 
-class TestTheMessageOfAPageThatAnybodyAnswers:
-    def test_says_what_the_page_says(self) -> None:
-        message = rendered(notice())
-        assert [block["type"] for block in message["blocks"]] == [
-            "header",
-            "section",
-            "section",
-            "context",
-            "actions",
-            "context",
-        ]
-        assert "All checks passed.\nAnn built it." in shown(message)
-        assert "<https://example.com/notes?a=1&amp;b=2|Release notes>" in shown(message)
-        until = "<!date^1764356400^{date_short_pretty} at {time}|28 November 2025, 19:00 UTC>"
-        assert f"Open until {until}" in shown(message)
-        assert shown(message).endswith("Example Ltd")
-        assert message["text"] == "Deploy 4.2 to production?: An answer is needed."
-
-    def test_has_a_button_for_each_action(self) -> None:
-        approve, reject = buttons(rendered(notice()))
-        assert (approve["action_id"], approve["value"], approve["style"]) == ("waitpoints:approve", TOKEN_ID, "primary")
-        assert (reject["text"]["text"], reject["style"]) == ("Reject it", "danger")
-        assert "confirm" not in approve
-
-    def test_asks_a_second_time_where_the_page_does(self) -> None:
-        [approve, _] = buttons(rendered(notice({**PAGE, "confirm": True})))
-        said = {name: text["text"] for name, text in approve["confirm"].items()}
-        assert (said["text"], said["confirm"], said["deny"]) == ("You cannot change it afterwards.", "Approve it", "Go back")
-
-    def test_names_the_one_button_of_a_page_without_actions(self) -> None:
-        [only] = buttons(rendered(notice({"title": "Done?"})))
-        assert (only["text"]["text"], only["action_id"]) == ("Submit", "waitpoints:submit")
-
-    @pytest.mark.parametrize(
-        ("page", "has_buttons"),
-        [
-            ({**PAGE, "fields": REQUIRED}, True),
-            ({**PAGE, "fields": PRESET}, True),  # whoever clicks would answer what they have not seen
-            (PAGE, False),
-            ({**PAGE, "fields": FIELD}, False),
-        ],
-    )
-    def test_opens_the_page_where_a_click_cannot_answer(self, page: dict[str, Any], has_buttons: bool) -> None:
-        [only] = buttons(rendered(notice(page), has_buttons=has_buttons))
-        assert (only["action_id"], only["url"], only["text"]["text"]) == ("waitpoints-open", LINK, "Open the page")
-
-    @pytest.mark.parametrize("more", [{"fields": FIELD}, {"text": "x" * 3_001}, {"text": "&" * 700}])
-    def test_also_opens_the_page_where_it_has_more(self, more: dict[str, Any]) -> None:
-        assert [one["action_id"] for one in buttons(rendered(notice({**PAGE, **more})))] == [
-            "waitpoints:approve",
-            "waitpoints:reject",
-            "waitpoints-open",
-        ]
-
-    def test_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two(self) -> None:
-        message = rendered(notice({**PAGE, "title": "<" * 200, "text": "&" * 3_000}))
-        header, text = message["blocks"][0]["text"]["text"], message["blocks"][1]["text"]["text"]
-        assert re.fullmatch("(&lt;){37}…", header)
-        assert re.fullmatch("(&amp;){599}…", text)
-
-    def test_says_how_many_links_it_left_out(self) -> None:
-        links = [{"label": "x" * 200, "url": f"https://example.com/{'y' * 1_000}"}] * 10
-        text = shown(rendered(notice({**PAGE, "links": links})))
-        assert text.count("https://") == 1
-        assert "_More links are on the page._" in text
-
-    @pytest.mark.parametrize(
-        ("outcome", "said"),
-        [
-            (decided(), "“Approve it” was chosen."),
-            (decided(slack_user=ANN, slack_name="ada"), "“Approve it” was chosen by ada."),
-            (Completed(CREATED, Output("[1]")), "Completed."),
-            (Completed(CREATED, Output(None, "key")), "Completed."),
-            (Failed(CREATED, TokenError("no")), "Cancelled. No answer is needed any more."),
-            (TimedOut(CREATED), "Timed out. It can no longer be answered."),
-        ],
-    )
-    def test_shows_how_it_ended_and_has_no_button(self, outcome: Any, said: str) -> None:
-        message = rendered(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=outcome))
-        assert buttons(message) == []
-        assert said in shown(message).splitlines()
-        assert "Open until" not in shown(message)
-        assert message["text"] == f"Deploy 4.2 to production?: {said}"
+def test_the_channel_gets_no_link_of_a_person() -> None:
+    message = rendered(notice(DECISION), has_buttons=False)
+    assert buttons(message) == []
+    assert "Each person who is asked has a personal link." in shown(message)
 
 
-class TestTheMessageOfAPageWithApprovers:
-    def test_mentions_in_the_channel_who_is_asked_and_says_what_is_needed(self) -> None:
-        message = rendered(notice(DECISION))
-        assert f"Asked: <@{ANN}> <@{BO}>" in shown(message).splitlines()
-        assert "2 of 3 must choose “Approve it”. So far: 0.\nOne person is enough for “Reject it”." in shown(message)
-        assert "Cy: Not answered yet" in shown(message).splitlines()
-        assert [one["action_id"] for one in buttons(message)] == ["waitpoints:approve", "waitpoints:reject"]
-        assert "Only the people who are asked can answer." in shown(message)
-
-    def test_says_who_has_answered_and_mentions_who_has_not(self) -> None:
-        text = shown(rendered(notice(DECISION, NoticeKind.EDIT, ref="C1/1.2", answers=(answer("ann"),))))
-        assert f"Asked: <@{BO}>" in text.splitlines()
-        assert "Ann Lee: Approve it\nBo Chen: Not answered yet\nCy: Not answered yet" in text
-        assert "So far: 1." in text
-
-    @pytest.mark.parametrize(("page", "has_buttons"), [({**DECISION, "fields": REQUIRED}, True), (DECISION, False)])
-    def test_has_no_link_in_the_channel(self, page: dict[str, Any], has_buttons: bool) -> None:
-        message = rendered(notice(page), has_buttons=has_buttons)
-        assert buttons(message) == []
-        assert "Each person who is asked has a personal link, in a direct message or by mail." in shown(message)
-
-    def test_gives_each_person_their_link_in_a_direct_message(self) -> None:
-        message = rendered(notice({**DECISION, "fields": REQUIRED}, person="ann"))
-        assert [one["url"] for one in buttons(message)] == [LINK]
-        assert "<@" not in shown(message)
-
-    def test_tells_a_person_what_they_chose(self) -> None:
-        message = rendered(notice(DECISION, NoticeKind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
-        assert "You chose “Approve it”. Answers from others are still needed." in shown(message)
-        assert message["text"] == "Deploy 4.2 to production?: Your answer is recorded."
-        assert buttons(message) == []
-
-    def test_says_who_decided(self) -> None:
-        answers = (answer("ann"), answer("bo"))
-        text = shown(rendered(notice(DECISION, NoticeKind.EDIT, ref="C1/1.2", answers=answers, outcome=decided("bo"))))
-        assert "“Approve it” was chosen by Bo Chen." in text.splitlines()
-        assert "Ann Lee: Approve it\nBo Chen: Approve it" in text
-        assert "Cy" not in text
-        assert "<@" not in text
+@pytest.mark.parametrize("more", [{"fields": FIELD}, {"text": "x" * 3_001}, {"text": "&" * 700}])
+def test_a_button_also_opens_a_page_that_has_more(more: dict[str, Any]) -> None:
+    found = [one["action_id"] for one in buttons(rendered(notice({**PAGE, **more})))]
+    assert found == ["waitpoints:approve", "waitpoints:reject", "waitpoints-open"]
 
 
-class TestTheReply:
-    @pytest.mark.parametrize(
-        ("asked", "said"),
-        [
-            (notice(kind=NoticeKind.REMINDER), f"Reminder: an answer is still needed. <{LINK}|Open the page>"),
-            (notice(DECISION, NoticeKind.REMINDER, answers=(answer("ann"),)), f"<@{BO}> Reminder: an answer is still needed."),
-            (
-                notice(DECISION, NoticeKind.REMINDER, person="ann"),
-                f"<@{ANN}> Reminder: your answer is still needed. <{LINK}|Open the page>",
-            ),
-            (
-                notice(DECISION, NoticeKind.LAST, person="ann"),
-                f"<@{ANN}> Others have answered. One more answer decides. <{LINK}|Open the page>",
-            ),
-        ],
-    )
-    def test_asks_again_without_buttons(self, asked: Notice, said: str) -> None:
-        reply = slack_message.reply(asked)
-        assert problem(reply) is None
-        assert shown(reply) == said
-        assert buttons(reply) == []
+def test_a_text_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two() -> None:
+    message = rendered(notice({**PAGE, "title": "<" * 200, "text": "&" * 3_000}))
+    header, text = message["blocks"][0]["text"]["text"], message["blocks"][1]["text"]["text"]
+    assert re.fullmatch("(&lt;){37}…", header)
+    assert re.fullmatch("(&amp;){599}…", text)
+
+
+def test_links_that_have_no_room_are_on_the_page() -> None:
+    links = [{"label": "x" * 200, "url": f"https://example.com/{'y' * 1_000}"}] * 10
+    text = shown(rendered(notice({**PAGE, "links": links})))
+    assert text.count("https://") == 1
+    assert "_More links are on the page._" in text
 
 
 def hostile_page(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:

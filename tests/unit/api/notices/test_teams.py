@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import adaptive_card
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
-from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
+from tests.support.slack import DECISION, PAGE, PEOPLE, CachedSecret
 from tests.support.slack import notice as slack_request
 from waitpoints.api.notices import teams
 from waitpoints.api.notices.plan import Notice, NoticeKind
@@ -58,35 +58,6 @@ def sender(workspace: Workspace) -> TeamsChannel:
 
 
 class TestTheCard:
-    def test_says_what_the_page_says_and_opens_it(self) -> None:
-        card = rendered(notice())
-        assert shown(card) == [
-            "Example Ltd",
-            "Deploy 4.2 to production?",
-            "All checks passed.",
-            "Ann built it.",
-            "Release notes",
-        ]
-        assert linked(card) == ["https://example.com/notes?a=1&b=2"]
-        assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open the page", "url": LINK}]
-        [until] = [block["text"] for block in card["body"] if block["type"] == "TextBlock"]
-        assert until == "Open until {{DATE(2025-11-28T19:00:00Z, SHORT)}}, {{TIME(2025-11-28T19:00:00Z)}}."
-
-    def test_of_a_page_with_approvers_says_where_their_links_are(self) -> None:
-        card = rendered(notice(DECISION, answers=(answer("ann"),)))
-        assert card["actions"] == []
-        assert shown(card)[-6:] == [
-            "2 of 3 must choose “Approve it”. So far: 1.",
-            "One person is enough for “Reject it”.",
-            "Ann Lee: Approve it",
-            "Bo Chen: Not answered yet",
-            "Cy: Not answered yet",
-            "Each person who is asked has a personal link, in a direct message or by mail.",
-        ]
-
-    def test_of_a_reminder_says_so(self) -> None:
-        assert shown(rendered(notice(kind=NoticeKind.REMINDER)))[1] == "Reminder: an answer is still needed."
-
     def test_escapes_what_no_uri_has(self) -> None:
         card = rendered(notice({**PAGE, "links": [{"label": "x", "url": 'https://example.com/ä"<>{}|`^?q=%C3'}]}))
         assert linked(card) == ["https://example.com/%C3%A4%22%3C%3E%7B%7D%7C%60%5E?q=%C3"]
