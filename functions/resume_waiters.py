@@ -2,7 +2,7 @@
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
 left to do. If the stack has an event bus, this also puts the tokens' events, and if it tells people of tokens, this has a look
-taken at each of theirs that has ended. `waitpoints redrive`, `give-up` and `smoke` invoke this function too: see `COMMANDS`.
+taken at each of theirs that has ended.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,8 @@ stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_ba
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    for name, command in COMMANDS.items():
-        if name in event:
-            return command(event[name])
+    if "command" in event:
+        return COMMANDS[event["command"]](event.get("waitpointIds", []))
     # events and notices first: they take a few requests, while waiters that cannot be resumed may take all the time
     event_publisher, noticing = services.event_publisher, services.notice_filter
     again = event_publisher.publish(event["Records"]) if event_publisher else []
@@ -124,10 +123,9 @@ def describe_runtime(_: Any) -> dict[str, Any]:
     return {"boto3": boto3.__version__, "resumesDurableFunctions": services.durable_functions.can_resume}
 
 
-COMMANDS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "waitpointIds": resume_again,
+COMMANDS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
+    "resume": resume_again,
     "giveUp": give_up_all,
-    "eventsOf": publish_again,
-    "runtime": describe_runtime,
+    "publishEvents": publish_again,
+    "describe": describe_runtime,
 }
-"""What an operator's command invokes this function with."""

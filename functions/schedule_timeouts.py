@@ -1,4 +1,4 @@
-"""Consume the table's stream: send the message of each new token that is due soon, or that an older version made.
+"""Consume the table's stream: send the message of each new token that is due soon.
 
 If the stack tells people of tokens, this also has a look taken at each of theirs that waits, when it is new or has changed.
 """
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def has_timer(record: dict[str, Any]) -> bool:
     """Whether a record is of a new token whose timer the stream starts. With notices, the filter also passes others."""
     image = record["dynamodb"]["NewImage"]
-    return record["eventName"] == "INSERT" and ("soon" in image or ("timeoutAt" in image and "dueAt" not in image))
+    return record["eventName"] == "INSERT" and "soon" in image
 
 
 def token_of(record: dict[str, Any]) -> Token:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from waitpoints.scan_state import Key, Progress, Waiting
+from waitpoints.scan_state import DoctorState, Key, Waiting
 from waitpoints.token import (
     Answer,
     Attachment,
@@ -39,19 +39,17 @@ Clock = Callable[[], int]
 class Page:
     """One read of the table: how many items it had, and what may need the doctor.
 
-    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or the next
-    look, and `without_due_at` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest
-    without one.
-    `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
+    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or their next
+    timer. `oldest` may be the oldest without a timeout. The next read of this segment goes on after `last_key`. None: the
+    segment has been read to its end.
     """
 
     items: int
     unresumed: list[str]
     overdue: list[str]
-    without_due_at: list[str]
     attachments: list[Attachment]
     oldest: list[Waiting]
-    stopped_at: Key | None
+    last_key: Key | None
 
 
 class TokenStore(Protocol):
@@ -126,13 +124,10 @@ class TokenStore(Protocol):
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns whether it did, and the token as it is now."""
 
-    def set_due_at(self, token: Token, due_at: int | None) -> bool:
-        """Set when a waiting token is looked at next. Returns False if it no longer waits as `token` says, or is gone."""
-
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier."""
 
-    def ask_again(self, token: Token, asked: Token) -> bool:
+    def remind(self, token: Token, asked: Token) -> bool:
         """Record that a waiting token was asked again, or escalated, as `asked` says, and when it is looked at next.
 
         Returns False if it no longer waits as `token` says, or is gone.
@@ -244,35 +239,32 @@ class DoctorStore(Protocol):
     def read_marks(self) -> list[str]:
         """The ids of the tokens that are marked as unresumed, read consistently."""
 
-    def count_parts(self) -> int:
-        """How many parts a new pass through the table should have."""
+    def count_segments(self) -> int:
+        """How many segments a new scan should have."""
 
-    def read_part(
-        self, part: int, parts: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
+    def read_segment(
+        self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
     ) -> Iterator[Page]:
-        """Yield the reads of one of `parts` parts of the table, eventually consistent, from its start or `after` a key.
+        """Yield the reads of one of `segments` segments of the table, eventually consistent, from its start or `after` a key.
 
-        It has the tokens that settled, or were due, at the time `until` or before. The last page has no `stopped_at`.
+        It has the tokens that settled, or were due, at the time `until` or before. The last page has no `last_key`.
         Of the tokens without a timeout it has those that may be among the oldest, if these are `known`.
         """
 
     def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
         """Return those of these tokens, at most a hundred, that may still wait and have no timeout, eventually consistent."""
 
-    def complete_replied(self, token_id: str, waiters: Collection[str]) -> None:
-        """Note that all these waiters have a recorded reply."""
+    def read_state(self) -> DoctorState | None:
+        """What the doctor remembers. None: it has not run yet."""
 
-    def read_progress(self) -> Progress | None:
-        """How far the rounds have come. None: there was none yet."""
+    def save_state(self, state: DoctorState) -> None:
+        """Save all but `unrepaired`. Two runs at once may write in any order: each says what was read."""
 
-    def save_progress(self, progress: Progress) -> None:
-        """Save all but `undone`. Two rounds at once may write in any order: each says what was read."""
+    def remember(self, token_ids: Collection[str]) -> None:
+        """Add to `unrepaired`."""
 
-    def remember_undone(self, token_ids: Collection[str]) -> None:
-        """Add to `undone`."""
-
-    def forget_undone(self, token_ids: Collection[str]) -> None:
-        """Take out of `undone`."""
+    def forget(self, token_ids: Collection[str]) -> None:
+        """Take out of `unrepaired`."""
 
 
 class WaitService(Protocol):

@@ -1,7 +1,7 @@
-"""How much of the table a round of the doctor reads, and where the next round goes on.
+"""How much of the table the doctor scans in one run, and where the next run goes on.
 
-A pass reads each part of the table once, and takes a day, however many rounds the day has. So each round reads enough to be in
-time when the next one begins; a pass that is behind takes all the time there is.
+A scan reads each segment of the table once, and takes a day, however many runs the day has. So each run reads enough to be in
+time when the next one begins. A scan that is late takes all the time there is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,82 +22,78 @@ def oldest(*found: Iterable[Waiting]) -> tuple[Waiting, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """How far a part was read: to its end, or until `stopped_at`, which is None if it was not begun."""
+class SegmentRead:
+    """How far a segment was read: to its end, or to `last_key`, which is None if it was not begun."""
 
     is_whole: bool
-    stopped_at: Key | None = None
+    last_key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a pass has come: all parts before `next` have been read, but for the rest of the `open` ones.
+class ScanCursor:
+    """How far a scan has come: all segments before `next` were read, the `partial` ones up to a key.
 
-    The number of parts is fixed for a pass, because a key belongs to its part of so many.
+    The number of segments is fixed for a scan, because a key belongs to its segment of so many.
     """
 
-    parts: int
+    segments: int
     begun: int
-    """When the pass began, in epoch milliseconds."""
+    """When the scan began, in epoch milliseconds."""
     next: int = 0
-    open: Mapping[int, Key | None] = field(default_factory=dict)
+    partial: Mapping[int, Key | None] = field(default_factory=dict)
 
     @property
     def is_at_end(self) -> bool:
-        return self.next == self.parts and not self.open
+        return self.next == self.segments and not self.partial
 
     def choose(self, now: int, interval: int) -> list[int]:
-        """Return the parts to read before the next round, which begins an `interval` after this one."""
-        length = max(interval, DAY - DAY % interval)  # of a pass, in whole rounds
-        in_time = -(-self.parts * (now + interval - self.begun) // length)  # rounded up
-        read = self.parts - len(self.rest)
-        return self.rest[: max(0, in_time - read)]
+        """Return the segments to read before the next run, which begins an `interval` after this one."""
+        length = max(interval, DAY - DAY % interval)  # of a scan, in whole runs
+        in_time = -(-self.segments * (now + interval - self.begun) // length)  # rounded up
+        read = self.segments - len(self.remaining)
+        return self.remaining[: max(0, in_time - read)]
 
     @property
-    def rest(self) -> list[int]:
-        """The parts that have not been read to their end."""
-        return [*self.open, *range(self.next, self.parts)]
+    def remaining(self) -> list[int]:
+        """The segments that have not been read to their end."""
+        return [*self.partial, *range(self.next, self.segments)]
 
-    def after(self, read: Mapping[int, Read]) -> "Place":
-        """Return the place after these parts were read."""
-        begun = [part + 1 for part, it in read.items() if it.is_whole or it.stopped_at]
-        next_part = max([self.next, *begun])
-        rest = {part: it.stopped_at for part, it in read.items() if not it.is_whole and part < next_part}
-        still_open = {part: key for part, key in self.open.items() if part not in read}
-        return replace(self, next=next_part, open=still_open | rest)
+    def after(self, read: Mapping[int, SegmentRead]) -> "ScanCursor":
+        """Return the cursor after these segments were read."""
+        begun = [segment + 1 for segment, it in read.items() if it.is_whole or it.last_key]
+        following = max([self.next, *begun])
+        partial = {segment: it.last_key for segment, it in read.items() if not it.is_whole and segment < following}
+        unread = {segment: key for segment, key in self.partial.items() if segment not in read}
+        return replace(self, next=following, partial=unread | partial)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What the doctor remembers from round to round. Times are in epoch milliseconds."""
+class DoctorState:
+    """What the doctor remembers from run to run. Times are in epoch milliseconds."""
 
-    place: Place
-    last_round: int | None
-    """When the last round began. None: there was none yet."""
-    last_pass: int
-    """When the last full pass began, and before the first one is full, when that began."""
-    undone: frozenset[str] = frozenset()
-    """Tokens that were left undone and are not marked."""
+    cursor: ScanCursor
+    last_run: int | None
+    """When the last run began. None: there was none yet."""
+    last_scan: int
+    """When the last full scan began, and before the first one is full, when that began."""
+    unrepaired: frozenset[str] = frozenset()
+    """Tokens that could not be repaired and are not marked."""
     oldest: tuple[Waiting, ...] = ()
     """The oldest tokens without a timeout that were found waiting."""
 
     def interval(self, now: int) -> int:
-        """How long it is to the next round: as long as since the last one. The first round reads all that it has time for."""
-        return DAY if self.last_round is None else max(1, now - self.last_round)
+        """How long it is to the next run: as long as since the last one. The first run reads all that it has time for."""
+        return DAY if self.last_run is None else max(1, now - self.last_run)
 
-    def needs_new_pass(self, now: int) -> bool:
-        """Whether the pass has ended, and the next one would be late if it began a round later."""
-        return self.place.is_at_end and now + self.interval(now) > self.place.begun + DAY
+    def needs_new_scan(self, now: int) -> bool:
+        """Whether the scan has ended, and the next one would be late if it began a run later."""
+        return self.cursor.is_at_end and now + self.interval(now) > self.cursor.begun + DAY
 
     def choose(self, now: int) -> list[int]:
-        """Return the parts that a round reads."""
-        return self.place.choose(now, self.interval(now))
+        """Return the segments that a run reads."""
+        return self.cursor.choose(now, self.interval(now))
 
-    def at_new(self, place: Place) -> "Progress":
-        """Return the progress of a pass that begins."""
-        return replace(self, place=place)
-
-    def at(self, place: Place, now: int, oldest: tuple[Waiting, ...]) -> "Progress":
-        """Return the progress after a round that began `now`, has come to this place, and knows these oldest tokens."""
-        last_pass = place.begun if place.is_at_end else self.last_pass
-        return replace(self, place=place, last_round=now, last_pass=last_pass, oldest=oldest)
+    def after(self, cursor: ScanCursor, now: int, oldest: tuple[Waiting, ...]) -> "DoctorState":
+        """Return the state after a run that began `now`, has come to this cursor, and knows these oldest tokens."""
+        last_scan = cursor.begun if cursor.is_at_end else self.last_scan
+        return replace(self, cursor=cursor, last_run=now, last_scan=last_scan, oldest=oldest)

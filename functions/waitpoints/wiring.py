@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.timer_queue import TimerQueue
     from waitpoints.complete_by_key import CompletionsByKey
     from waitpoints.decisions import Decisions
-    from waitpoints.doctor.scan import Rounds
+    from waitpoints.doctor.scan import Doctor
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.resumer import Resumer
@@ -105,18 +105,18 @@ class Services:
         return Store(self.dynamodb_client, os.environ["TABLE_NAME"], self.retention)
 
     @cached_property
-    def rounds(self) -> "Rounds":
+    def doctor(self) -> "Doctor":
         from waitpoints.aws.doctor_store import DoctorStore
         from waitpoints.aws.due_index import DueIndex
         from waitpoints.aws.items import OVERDUE
         from waitpoints.doctor.overdue import Overdue
-        from waitpoints.doctor.repair import Finishing
-        from waitpoints.doctor.scan import Rounds
+        from waitpoints.doctor.repair import Repair
+        from waitpoints.doctor.scan import Doctor
 
         overdue = Overdue(DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"], OVERDUE))
-        store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"], self.store.count_replies)
-        finishing = Finishing(self.tokens, self.timers, self.store, store, self.now)
-        return Rounds(store, overdue, finishing, self.now, self.retention)
+        store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"])
+        repair = Repair(self.tokens, self.timers, self.store, self.now)
+        return Doctor(store, overdue, repair, self.now, self.retention)
 
     @cached_property
     def retention(self) -> int:

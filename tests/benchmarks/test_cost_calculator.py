@@ -29,7 +29,9 @@ WAIT = Wait(
 ROUND = CountedStep(
     "start_timers", "start_timers", False, [Call("", 4, 3)], 400, log_lines=2, metrics=frozenset({"TimersBehind"})
 )
-PART = CountedStep("doctor", "doctor", False, [Call("", 5, 5)], 500, log_lines=2, metrics=frozenset({"Undone", "OldestPass"}))
+PART = CountedStep(
+    "doctor", "doctor", False, [Call("", 5, 5)], 500, log_lines=2, metrics=frozenset({"Unrepaired", "OldestScan"})
+)
 COUNTED = Counted(WAIT, ROUND, PART)
 
 

@@ -374,7 +374,7 @@ def test_reminders_are_counted_as_the_stack_sends_them(remind: Any, timeout: str
     stored = StoredToken(id=made.id, created_at=created_at, timeout_at=timeout_at, page=json.dumps(page))
     now = created_at + hours * 3_600_000
     while (due := reminders.next_due_at(stored)) is not None and due <= now and due != timeout_at:
-        asked = reminders.ask(stored, due)
+        asked = reminders.remind(stored, due)
         assert asked
         stored = asked
 

@@ -171,7 +171,7 @@ def test_only_the_managed_policy_lets_a_function_resume_an_execution(stack: Stac
 
 
 def resume(stack: Stack, token: dict[str, Any]) -> Any:
-    payload = json.dumps({"waitpointIds": [token["id"]]})
+    payload = json.dumps({"command": "resume", "waitpointIds": [token["id"]]})
     answer = stack.client("lambda").invoke(FunctionName=physical_name(stack, "ResumeWaiters"), Payload=payload)
     return json.load(answer["Payload"])
 

@@ -172,7 +172,7 @@ def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(de
     stack = Deployed.local(asdict(deployment.api.stack))
     assert version_of(stack.outputs) == "0.2.0 or older"
     assert "which is fine" in difference(version_of(stack.outputs))
-    assert (found := scan(stack))["undone"] == 0
+    assert (found := scan(stack))["unrepaired"] == 0
     assert found["items"] > 0
 
 

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, product
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -21,14 +19,12 @@ from botocore.exceptions import ClientError
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
-from tests.support.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
+from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
 from tests.support.faults.world import World
-from tests.support.in_process.event_sources import queue_event, receive_all
+from tests.support.in_process.event_sources import receive_all
 from tests.support.in_process.fakes.waits import DENIED
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
-from tests.support.previous_functions import PreviousFunctions
-from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
 from waitpoints.api.notices import posting
@@ -113,7 +109,7 @@ def expire(world: World, token: dict[str, Any]) -> None:
 
 
 def examine(world: World, **event: Any) -> None:
-    assert world.lambdas.invoke("doctor", event)["undone"] == 0
+    assert world.lambdas.invoke("doctor", event)["unrepaired"] == 0
 
 
 # Create
@@ -417,7 +413,7 @@ def resume_what_could_not_be_resumed(world: World) -> None:
 
 
 def resume_again(world: World, token: dict[str, Any]) -> None:
-    assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+    assert world.lambdas.invoke("resume_waiters", {"command": "resume", "waitpointIds": [token["id"]]}) == {"undelivered": 0}
 
 
 @of("resume_waiters")
@@ -433,11 +429,9 @@ def publish(world: World) -> None:
 
 @of("schedule_timeouts")
 def start_timers_that_are_due_soon(world: World) -> None:
-    with world.older_version():
-        token = world.create(timeout="10m")
+    world.create(timeout="10m")
     world.pass_on_once("schedule_timeouts")
     assert delayed(world) == "1"
-    assert services.store.get(token["id"]).due_at is not None
 
 
 @of("start_timers")
@@ -450,9 +444,7 @@ def start_timers_in_a_round(world: World) -> None:
 @of("expire_tokens")
 def look_at_a_token_before_its_time(world: World) -> None:
     for timeout, messages in ("1h", "0"), ("10m", "1"):
-        with world.older_version():
-            token = world.create(timeout=timeout)
-        expire(world, token)
+        expire(world, world.create(timeout=timeout))
         assert delayed(world) == messages
 
 
@@ -614,34 +606,7 @@ def find_it_due_while_it_is_answered(world: World) -> None:
 
 NO_HANDLER_NEEDS = [
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
-    *product(("schedule_timeouts", "expire_tokens"), ("scheduler:CreateSchedule", "iam:PassRole")),  # those of old versions do
 ]
-
-
-@pytest.mark.parametrize("function", ["schedule_timeouts", "expire_tokens"])
-def test_a_consumer_of_the_previous_version_may_do_what_it_does(stack: MotoStack, tmp_path: Path, function: str) -> None:
-    """CloudFormation may change a role before the function that takes it."""
-    world, asked = World(MotoStack(Template.load(WITH_ALL), stack.resources)), list[Any]()
-    with world.alive():
-        its_table = {**stack.resources["Table"], "Ref": world.table}
-        previous = PreviousFunctions(MotoStack(Template.load(), {**stack.resources, "Table": its_table}), tmp_path)
-        scheduler = SimpleNamespace(
-            create_schedule=lambda **given: asked.append(given), exceptions=client("scheduler").exceptions
-        )
-        previous.use(world.clock, scheduler_client=scheduler)
-        token_id = world.create(timeout="1d")["id"]
-        item = client("dynamodb").get_item(TableName=world.table, Key=primary_key(token_id, TOKEN))["Item"]
-        image = {name: item[name] for name in ("id", "item", "timeoutAt")}
-        record = {"eventSource": "aws:dynamodb", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
-        message = queue_event([json.dumps({"waitpointId": token_id})])
-        previous.call(function, message if function == "expire_tokens" else {"Records": [record]})
-    [schedule] = asked
-    granted = permissions({**attributes(), **{name: stack.resources[name] for name in ("TimerGroup", "TimerRole")}})
-    for action, arn in (
-        ("scheduler:CreateSchedule", f"arn:aws:scheduler:{HERE}:schedule/{schedule['GroupName']}/{schedule['Name']}"),
-        ("iam:PassRole", schedule["Target"]["RoleArn"]),
-    ):
-        assert any(it.function == function and it.allows(action, arn) for it in granted), (action, arn)
 
 
 def is_needed_by_its_handler(permission: Permission) -> bool:

@@ -180,19 +180,17 @@ def marks(world: World) -> list[str]:
 
 @contextmanager
 def left_undone(world: World) -> Iterator[None]:
-    """Before this, one token has lost its timer, one has a mark, and one of an older version is not in the index.
+    """Before this, one token has lost its timer, and one has a mark.
 
     Afterwards the doctor has two days for them, without a fault.
     """
     overdue, marked = world.create(timeout="2h"), world.create()
     del world.streams["schedule_timeouts"]
-    with world.older_version():
-        old, due_at = world.create(timeout="3d"), world.clock() + 3 * DAY
     denied = world.wait(marked)
     denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
     world.callback(marked, SMALL)
     world.rounds.missing = True
-    with waiting(world, overdue, Timeout()), waiting(world, old, Timeout()):
+    with waiting(world, overdue, Timeout()):
         world.pass_time(world.clock() + 2 * HOUR)
         assert marks(world) == [marked["id"]]
         assert world.token(overdue["id"]).outcome is not None
@@ -205,7 +203,6 @@ def left_undone(world: World) -> Iterator[None]:
                 world.early.append("a round has left what is overdue")
             world.clock.advance(DAY)
         world.rounds.missing = False
-        pass_time(world, due_at)
     world.expect(denied, marked, SMALL)
 
 
@@ -218,14 +215,14 @@ def a_round_of_the_doctor(world: World) -> None:
 @contextmanager
 def with_little_time() -> Iterator[None]:
     """Within this, the table has three parts, and an invocation has time for two reads."""
-    count, reads = DoctorStore.count_parts, Counter[Context]()
+    count, reads = DoctorStore.count_segments, Counter[Context]()
 
     def remaining(context: Context) -> int:
         reads[context] += 1
         return LAST_READ + (reads[context] <= 2)
 
     with (
-        mock.patch.object(DoctorStore, "count_parts", lambda store: max(3, count(store))),
+        mock.patch.object(DoctorStore, "count_segments", lambda store: max(3, count(store))),
         mock.patch.object(Context, "get_remaining_time_in_millis", remaining),
     ):
         yield
@@ -236,14 +233,14 @@ def a_look_at_everything_in_two_invocations(world: World) -> None:
     """An operator's command invokes it again from where it was if that failed."""
     with left_undone(world):
         with world.faulty(), with_little_time():
-            event, invocations = {"whole": True}, 0
+            event, invocations = {"command": "scanAll"}, 0
             for _ in range(PATIENCE):
                 with suppress(Exception, Killed):
                     invocations += 1
                     answer = world.lambdas.invoke("doctor", event)
                     if "next" not in answer:
                         break
-                    event = {"whole": True, "next": answer["next"]}
+                    event = {"command": "scanAll", "cursor": answer["next"]}
         assert invocations >= 2
 
 

@@ -174,27 +174,27 @@ class TestTheDoctor:
     def test_tells_that_something_is_undone_until_it_was_seen_finished(self) -> None:
         """Also if it makes a round a day, and if it makes none any more."""
         daily = {0.0: 0.0, DAY: 1.0, 2 * DAY: 1.0, 3 * DAY: 0.0}
-        states = ALARMS["UndoneAlarm"].states({"Undone": daily}, 4 * DAY)
+        states = ALARMS["UnrepairedAlarm"].states({"Unrepaired": daily}, 4 * DAY)
         assert states[:24] == ["OK"] * 24
         assert states[24:72] == ["ALARM"] * 48
         assert states[72:] == ["OK"] * 24
-        assert set(ALARMS["UndoneAlarm"].states({"Undone": {100: 2}}, DAY)) == {"ALARM"}
+        assert set(ALARMS["UnrepairedAlarm"].states({"Unrepaired": {100: 2}}, DAY)) == {"ALARM"}
 
     def test_of_a_quarter_of_an_hour_tells_it_within_the_hour_and_that_it_is_over(self) -> None:
         rounds = {at: float(5 * HOUR <= at < 7 * HOUR) for at in range(0, DAY, 15 * MINUTE)}
-        states = ALARMS["UndoneAlarm"].states({"Undone": rounds}, DAY)
+        states = ALARMS["UnrepairedAlarm"].states({"Unrepaired": rounds}, DAY)
         assert [hour for hour, state in enumerate(states) if state == "ALARM"] == [5, 6]
 
     @pytest.mark.parametrize("apart", [15 * MINUTE, HOUR, DAY])
     def test_that_reads_the_table_once_a_day_does_not_ring(self, apart: int) -> None:
         """The pass that ended last is at most two days old when the next one ends."""
         ages = {at: float(at % DAY + DAY) for at in range(0, 10 * DAY, apart)}
-        assert rings("OldestPassAlarm", {"OldestPass": ages}, 10 * DAY) is None
+        assert rings("OldestScanAlarm", {"OldestScan": ages}, 10 * DAY) is None
 
     def test_that_falls_behind_rings_and_does_not_stop_until_a_pass_is_young(self) -> None:
         def ring(apart: int) -> list[str]:
             ages = {at: float(at if at < 9 * DAY else at - 8 * DAY) for at in range(0, 10 * DAY, apart)}
-            return ALARMS["OldestPassAlarm"].states({"OldestPass": ages}, 10 * DAY)
+            return ALARMS["OldestScanAlarm"].states({"OldestScan": ages}, 10 * DAY)
 
         assert ring(15 * MINUTE).index("ALARM") == 50
         assert ring(15 * MINUTE).count("ALARM") == 9 * 24 - 50

@@ -213,7 +213,7 @@ def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> Non
         store.note_used(key(name), NOW)
     before = items(stack)
     answer = stack.functions()["doctor"].call({})
-    assert (answer["finished"], answer["undone"]) == (0, 0)
+    assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
     assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
 
 

@@ -1,4 +1,4 @@
-"""The doctor's function: its rounds, and an operator's look at the whole table, which may take several invocations."""
+"""The doctor's function: its doctor, and an operator's look at the whole table, which may take several invocations."""
 
 import io
 import json
@@ -47,27 +47,27 @@ def doctor(stack: MotoStack) -> Invoke:
 
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """The table has so many parts, and an invocation has time to read so many of them."""
+    """The table has so many segments, and an invocation has time to read so many of them."""
 
-    def limit(parts: int) -> None:
+    def limit(segments: int) -> None:
         left: list[int] = []
 
         def remaining(_: Context) -> int:
             return LAST_READ + (left.pop() if left else 0)
 
         def read_marks(self: Any) -> list[str]:
-            left[:] = [1] * parts  # it is asked before each page, and a part is one
+            left[:] = [1] * segments  # it is asked before each page, and a segment is one
             return before(self)
 
         def read_index(self: Any, until: int, _: Any) -> Any:
             found = read_index_before(self, until, lambda: True)
-            left[:] = [1] * parts
+            left[:] = [1] * segments
             return found
 
         before, read_index_before = doctor_store.DoctorStore.read_marks, Overdue.read
         monkeypatch.setattr(Overdue, "read", read_index)
         monkeypatch.setattr(doctor_store.DoctorStore, "read_marks", read_marks)
-        monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: PARTS)
+        monkeypatch.setattr(doctor_store.DoctorStore, "count_segments", lambda _: PARTS)
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", remaining)
 
     monkeypatch.setattr(scan, "AT_ONCE", 1)
@@ -102,7 +102,7 @@ class TestARound:
         clock.advance(30 * 60 * MINUTE)
         doctor({})
         told = [
-            line.split('"OldestPass":[')[1].split(".")[0] for line in capsys.readouterr().out.splitlines() if "Oldest" in line
+            line.split('"OldestScan":[')[1].split(".")[0] for line in capsys.readouterr().out.splitlines() if "Oldest" in line
         ]
         assert told == ["0", "900", str(900 + 30 * 3600)]
 
@@ -119,7 +119,7 @@ class TestARound:
         waits.fail_no_more()
         clock.advance(QUARTER)
         last = doctor({})
-        assert (last["items"], last["finished"], last["undone"]) == (0, 1, 0)
+        assert (last["items"], last["repaired"], last["unrepaired"]) == (0, 1, 0)
         assert waits.result(waiter.handle) is not None
 
     @pytest.mark.parametrize("broken", ["mark", "time out"])
@@ -141,10 +141,10 @@ class TestARound:
                 assert answer["undelivered"] + answer["overdue"] == left
                 clock.advance(QUARTER)
         waits.fail_no_more()
-        assert (doctor({})["finished"], doctor({})["undone"]) == (1, 0)
-        progress = services.rounds._store.read_progress()
-        assert progress is not None
-        assert progress.undone == frozenset()
+        assert (doctor({})["repaired"], doctor({})["unrepaired"]) == (1, 0)
+        state = services.doctor._store.read_state()
+        assert state is not None
+        assert state.unrepaired == frozenset()
 
     def test_times_out_what_the_index_says_is_overdue_without_reading_the_table(
         self, doctor: Invoke, clock: FakeClock, waits: FakeWaits, monkeypatch: pytest.MonkeyPatch
@@ -161,10 +161,10 @@ class TestARound:
                 assert (answer["items"], answer["overdue"]) == (0, [overdue])
                 clock.advance(QUARTER)
         answer = doctor({})
-        assert (answer["items"], answer["finished"], answer["undone"]) == (0, 1, 0)
+        assert (answer["items"], answer["repaired"], answer["unrepaired"]) == (0, 1, 0)
         assert waits.result(waiter.handle) is not None
         clock.advance(QUARTER)
-        assert doctor({})["finished"] == 0
+        assert doctor({})["repaired"] == 0
 
     def test_that_leaves_more_undone_than_it_can_remember_is_repeated(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
@@ -180,7 +180,7 @@ class TestARound:
             assert (set(again["undelivered"]), again["items"] > 0) == (tokens, True)
         clock.advance(QUARTER)
         answer = doctor({})
-        assert (answer["finished"], answer["undone"]) == (3, 0)
+        assert (answer["repaired"], answer["unrepaired"]) == (3, 0)
 
     def test_that_cannot_read_a_part_does_all_else_and_fails(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits, monkeypatch: pytest.MonkeyPatch
@@ -189,7 +189,7 @@ class TestARound:
         services.store.mark_unresumed(token_id, clock())
         clock.advance(2 * MINUTE)
         with monkeypatch.context() as failing:
-            failing.setattr(services.rounds._store, "read_part", lambda *_: (1 / 0 for _ in [1]))
+            failing.setattr(services.doctor._store, "read_segment", lambda *_: (1 / 0 for _ in [1]))
             with pytest.raises(ZeroDivisionError):
                 doctor({})
         assert waits.result(waiter.handle) is not None
@@ -203,7 +203,7 @@ class TestTheOldestTokenWithoutATimeout:
 
     @pytest.fixture(autouse=True)
     def three_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: 3)
+        monkeypatch.setattr(doctor_store.DoctorStore, "count_segments", lambda _: 3)
 
     def create(self, clock: FakeClock, **options: Any) -> str:
         return services.tokens.create(NewToken(**options), clock()).token_id
@@ -215,7 +215,7 @@ class TestTheOldestTokenWithoutATimeout:
     def measured(
         self, doctor: Invoke, log: io.StringIO, capsys: pytest.CaptureFixture[str]
     ) -> Callable[[], tuple[float, list[str]]]:
-        def make_round() -> tuple[float, list[str]]:
+        def run() -> tuple[float, list[str]]:
             """Return the metric, which is in days, and the tokens in the log line."""
             capsys.readouterr()
             doctor({})
@@ -224,7 +224,7 @@ class TestTheOldestTokenWithoutATimeout:
             assert line["message"] == "doctor"
             return metrics["OldestWaiting"][0], line.get("oldestWaiting", [])
 
-        return make_round
+        return run
 
     def test_is_told_from_the_first_round_on_until_it_has_ended(
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
@@ -253,7 +253,7 @@ class TestTheOldestTokenWithoutATimeout:
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
     ) -> None:
         between = 3 * self.HOUR
-        for _ in range(16):  # the first pass is one round, so the next one reads some parts later than after a day
+        for _ in range(16):  # the first pass is one round, so the next one reads some segments later than after a day
             assert measured() == (0, [])
             clock.advance(between)
         for _ in range(4):
@@ -287,37 +287,37 @@ class TestAnOperatorsLook:
         waits.fail_next(DENIED, times=100, handle=made[3][1].handle)
         clock.advance(2 * MINUTE)
         in_parts(PARTS // 2 - 1)
-        answers = [doctor({"whole": True})]
-        while place := answers[-1].get("next"):
-            answers.append(doctor({"whole": True, "next": place}))
+        answers = [doctor({"command": "scanAll"})]
+        while cursor := answers[-1].get("next"):
+            answers.append(doctor({"command": "scanAll", "cursor": cursor}))
         assert len(answers) == 3
-        assert sum(answer["finished"] for answer in answers) == 19
+        assert sum(answer["repaired"] for answer in answers) == 19
         assert [token_id for answer in answers for token_id in answer["undelivered"]] == [made[3][0]]
         assert sum(answer["items"] for answer in answers) >= 20
 
     def test_counts_no_token_twice(
         self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
-        """A marked one is looked at first, and found again in its part."""
+        """A marked one is looked at first, and found again in its segment."""
         made = [undelivered() for _ in range(10)]
         waits.fail_next(DENIED, times=1000)
         clock.advance(2 * MINUTE)
-        assert doctor({})["undone"] == 10
+        assert doctor({})["unrepaired"] == 10
         in_parts(PARTS // 2)
-        first = doctor({"whole": True})
-        second = doctor({"whole": True, "next": first["next"]})
+        first = doctor({"command": "scanAll"})
+        second = doctor({"command": "scanAll", "cursor": first["next"]})
         assert sorted(first["undelivered"] + second["undelivered"]) == sorted(token_id for token_id, _ in made)
-        assert (first["undone"], second["undone"]) == (10, 0)
+        assert (first["unrepaired"], second["unrepaired"]) == (10, 0)
 
     def test_does_not_move_the_place_of_the_rounds(
         self, doctor: Invoke, in_parts: Callable[[int], None], clock: FakeClock
     ) -> None:
         in_parts(PARTS // 2)
         doctor({})
-        before = services.rounds._store.read_progress()
+        before = services.doctor._store.read_state()
         clock.advance(MINUTE)
-        doctor({"whole": True})
-        assert services.rounds._store.read_progress() == before
+        doctor({"command": "scanAll"})
+        assert services.doctor._store.read_state() == before
 
     def test_of_a_part_that_no_invocation_can_read_whole_goes_on_within_it(
         self, doctor: Invoke, stack: MotoStack, clock: FakeClock, waits: FakeWaits, undelivered: Undelivered
@@ -331,11 +331,11 @@ class TestAnOperatorsLook:
             with pytest.MonkeyPatch.context() as little_time:
                 little_time.setattr(Context, "get_remaining_time_in_millis", lambda _: LAST_READ + (left.pop() if left else 0))
                 left[:] = [1]
-                answer = doctor({"whole": True})
+                answer = doctor({"command": "scanAll"})
                 number = 1
-                while place := answer.get("next"):
+                while cursor := answer.get("next"):
                     left[:] = [1]
-                    answer = doctor({"whole": True, "next": place})
+                    answer = doctor({"command": "scanAll", "cursor": cursor})
                     number += 1
         finally:
             scan.unregister("provide-client-params.dynamodb.Scan", unique_id="one")

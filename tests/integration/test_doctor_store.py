@@ -10,13 +10,12 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
-from waitpoints.aws.doctor_store import PART_BYTES, DoctorStore
-from waitpoints.aws.items import DOCTOR, PLACE, REPLIES, TOKEN, plain, primary_key
+from waitpoints.aws.doctor_store import SEGMENT_BYTES, DoctorStore
+from waitpoints.aws.items import TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import Page
-from waitpoints.scan_state import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
+from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
 from waitpoints.token import Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Unchecked, Waiter
-from waitpoints.wiring import services
 
 START = FakeClock().now
 TIMEOUT = START + 60_000
@@ -42,8 +41,8 @@ def store(client: Any, table: str) -> Store:
 
 
 @pytest.fixture
-def doctor_store(client: Any, table: str, store: Store) -> DoctorStore:
-    return DoctorStore(client, table, store.count_replies)
+def doctor_store(client: Any, table: str) -> DoctorStore:
+    return DoctorStore(client, table)
 
 
 @pytest.fixture
@@ -58,19 +57,8 @@ def settled(store: Store) -> Callable[..., Token]:
     return make
 
 
-def reply_as_before(client: Any, table: str, token_id: str, waiter: str) -> None:
-    """Record a reply as a version does that knows no `replied`."""
-    client.update_item(
-        TableName=table,
-        Key=primary_key(token_id, REPLIES),
-        UpdateExpression="SET expiresAt = :expiresAt, #0 = :0",
-        ExpressionAttributeNames={"#0": waiter},
-        ExpressionAttributeValues={":expiresAt": {"N": "1"}, ":0": {"M": {"answer": {"S": "RESUMED"}, "at": {"N": "1"}}}},
-    )
-
-
 def read(doctor_store: DoctorStore, until: int = START) -> list[Page]:
-    return [page for part in range(PARTS) for page in doctor_store.read_part(part, PARTS, None, until)]
+    return [page for segment in range(PARTS) for page in doctor_store.read_segment(segment, PARTS, None, until)]
 
 
 def unresumed(doctor_store: DoctorStore, until: int = START) -> set[str]:
@@ -102,84 +90,18 @@ class TestAWaiterWithoutAReply:
         client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 1})
         assert {tokens[4].id} <= unresumed(doctor_store) <= {token.id for token in tokens}
 
-    def test_is_counted_whole_if_an_older_version_recorded_all_replies(
-        self, doctor_store: DoctorStore, client: Any, table: str, settled: Callable[..., Token]
-    ) -> None:
-        some, all_of_them = settled(), settled()
-        reply_as_before(client, table, some.id, next(iter(some.waiters)))
-        for waiter in all_of_them.waiters:
-            reply_as_before(client, table, all_of_them.id, waiter)
-        assert unresumed(doctor_store) == {some.id}
 
-    def test_of_more_than_a_hundred_tokens_of_an_older_version(
-        self, doctor_store: DoctorStore, client: Any, table: str, settled: Callable[..., Token]
-    ) -> None:
-        tokens = [settled(waiters=1, output=Output("1")) for _ in range(110)]
-        for token in tokens[1:]:
-            reply_as_before(client, table, token.id, next(iter(token.waiters)))
-        [page] = doctor_store.read_part(0, 1, None, START)
-        assert page.unresumed == [tokens[0].id]
-
-    @pytest.mark.parametrize("newer_first", [True, False])
-    def test_is_suspected_if_both_versions_recorded_replies_until_told_is_completed(
-        self,
-        doctor_store: DoctorStore,
-        store: Store,
-        client: Any,
-        table: str,
-        settled: Callable[..., Token],
-        newer_first: bool,
-    ) -> None:
-        token = settled()
-        one, other = token.waiters
-        turns: list[Callable[[], None]] = [
-            lambda: store.record_replies(token.id, {one: RESUMED}, START),
-            lambda: reply_as_before(client, table, token.id, other),
-        ]
-        for record in turns if newer_first else turns[::-1]:
-            record()
-        assert store.get(token.id).unresumed() == []
-        assert store.count_replies([token.id]) == {token.id: 2}
-        assert unresumed(doctor_store) == {token.id}
-        doctor_store.complete_replied(token.id, token.waiters)
-        assert unresumed(doctor_store) == set()
-        assert store.get(token.id).unresumed() == []
-
-
-def test_told_is_not_completed_for_replies_that_are_gone(
-    doctor_store: DoctorStore, settled: Callable[..., Token], client: Any, table: str
-) -> None:
-    token = settled()
-    doctor_store.complete_replied(token.id, token.waiters)
-    assert "Item" not in client.get_item(TableName=table, Key=primary_key(token.id, REPLIES))
-
-
-def test_a_suspect_that_was_no_case_is_not_counted_and_suspected_no_more(
-    doctor_store: DoctorStore, store: Store, client: Any, table: str, settled: Callable[..., Token], stack: MotoStack
-) -> None:
-    token = settled(at=services.now() - 120_000)
-    one, other = token.waiters
-    store.record_replies(token.id, {one: RESUMED}, START)
-    reply_as_before(client, table, token.id, other)
-    until = services.now() - 60_000
-    assert unresumed(doctor_store, until) == {token.id}
-    answer = stack.functions()["doctor"].call({"whole": True})
-    assert (answer["finished"], answer["undone"]) == (0, 0)
-    assert unresumed(doctor_store, until) == set()
-
-
-def test_reads_tokens_that_are_due_or_not_in_the_due_index(doctor_store: DoctorStore, store: Store) -> None:
-    due, later, old, endless = (
-        Token(id=ids.new_id(START), created_at=START, timeout_at=timeout, due_at=wake)
-        for timeout, wake in ((TIMEOUT, TIMEOUT), (TIMEOUT + 1, TIMEOUT + 1), (TIMEOUT + 1, None), (None, None))
+def test_reads_tokens_that_are_due(doctor_store: DoctorStore, store: Store) -> None:
+    due, later, endless = (
+        Token(id=ids.new_id(START), created_at=START, timeout_at=timeout, due_at=timeout)
+        for timeout in (TIMEOUT, TIMEOUT + 1, None)
     )
-    for token in (due, later, old, endless):
+    for token in (due, later, endless):
         store.create(token, None, START)
     pages = read(doctor_store, TIMEOUT)
     assert [token_id for page in pages for token_id in page.overdue] == [due.id]
-    assert [token_id for page in pages for token_id in page.without_due_at] == [old.id]
     assert [one for page in pages for one in page.oldest] == [(START, endless.id)]
-    assert sum(page.items for page in pages) == 4
+    assert sum(page.items for page in pages) == 3
 
 
 class TestATokenWithoutATimeout:
@@ -204,10 +126,10 @@ class TestATokenWithoutATimeout:
         """So a table of tokens without a timeout costs no more to read than one of others."""
         made = [waiting(START + number) for number in range(3 * MOST_OLDEST)]
         client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 1})
-        pages = list(doctor_store.read_part(0, 1, None, START + 100))
+        pages = list(doctor_store.read_segment(0, 1, None, START + 100))
         assert oldest(*(page.oldest for page in pages)) == tuple(made[:MOST_OLDEST])
         assert sum(len(page.oldest) for page in pages) < len(made)
-        again = doctor_store.read_part(0, 1, None, START + 100, tuple(made[:MOST_OLDEST]))
+        again = doctor_store.read_segment(0, 1, None, START + 100, tuple(made[:MOST_OLDEST]))
         assert sorted(one for page in again for one in page.oldest) == made[:MOST_OLDEST]
 
     def test_still_waits_until_it_has_ended_has_a_timeout_or_is_gone(
@@ -240,7 +162,7 @@ class TestATokenWithoutATimeout:
 def test_an_item_that_cannot_be_read_is_suspected_and_keeps_back_no_other(
     doctor_store: DoctorStore, client: Any, table: str, settled: Callable[..., Token]
 ) -> None:
-    """A part that could not be read would never be read on, and no pass would end."""
+    """A segment that could not be read would never be read on, and no pass would end."""
     poison, others = settled(), [settled() for _ in range(5)]
     key = primary_key(poison.id, TOKEN)
     client.update_item(
@@ -248,15 +170,6 @@ def test_an_item_that_cannot_be_read_is_suspected_and_keeps_back_no_other(
     )
     assert unresumed(doctor_store) >= {poison.id, *(token.id for token in others)}
     client.delete_item(TableName=table, Key=key)
-
-
-def test_a_token_without_a_wake_gets_one_from_the_doctor(stack: MotoStack, store: Store) -> None:
-    timeout = services.now() + 3_600_000
-    token = Token(id=ids.new_id(services.now()), created_at=services.now(), timeout_at=timeout)
-    store.create(token, None, services.now())
-    answer = stack.functions()["doctor"].call({})
-    assert (answer["finished"], answer["undone"]) == (0, 0)
-    assert store.get(token.id).due_at == timeout
 
 
 def test_reads_keys_whose_end_is_not_known(doctor_store: DoctorStore, store: Store) -> None:
@@ -280,54 +193,41 @@ def test_goes_on_after_a_key_of_its_part(doctor_store: DoctorStore, client: Any,
     tokens = {settled(waiters=1).id for _ in range(10)}
     client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 2})
     found: set[str] = set()
-    for part in range(PARTS):
+    for segment in range(PARTS):
         after: Key | None = None
         while True:
-            page = next(doctor_store.read_part(part, PARTS, after, START))
+            page = next(doctor_store.read_segment(segment, PARTS, after, START))
             assert not found & set(page.unresumed)
             found |= set(page.unresumed)
-            if (after := page.stopped_at) is None:
+            if (after := page.last_key) is None:
                 break
     assert found == tokens
 
 
 @pytest.mark.parametrize(
-    ("size", "parts"), [(0, 1), (PART_BYTES - 1, 1), (PART_BYTES, 2), (3 * 10**11, 3001), (10**18, 1_000_000)]
+    ("size", "segments"), [(0, 1), (SEGMENT_BYTES - 1, 1), (SEGMENT_BYTES, 2), (3 * 10**11, 3001), (10**18, 1_000_000)]
 )
 def test_a_part_has_a_hundred_megabytes(
-    doctor_store: DoctorStore, client: Any, monkeypatch: pytest.MonkeyPatch, size: int, parts: int
+    doctor_store: DoctorStore, client: Any, monkeypatch: pytest.MonkeyPatch, size: int, segments: int
 ) -> None:
     monkeypatch.setattr(client, "describe_table", lambda **_: {"Table": {"TableSizeBytes": size}})
-    assert doctor_store.count_parts() == parts
+    assert doctor_store.count_segments() == segments
 
 
 def test_progress_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None:
-    assert doctor_store.read_progress() is None
-    saved = Progress(Place(40, START, 12, {3: ("waitpoint_x", "token"), 7: None}), START + 1, START - 5)
-    doctor_store.save_progress(saved)
-    assert doctor_store.read_progress() == saved
-    doctor_store.remember_undone(["a", "b"])
-    doctor_store.remember_undone(["c"])
-    doctor_store.forget_undone(["b"])
+    assert doctor_store.read_state() is None
+    saved = DoctorState(ScanCursor(40, START, 12, {3: ("waitpoint_x", "token"), 7: None}), START + 1, START - 5)
+    doctor_store.save_state(saved)
+    assert doctor_store.read_state() == saved
+    doctor_store.remember(["a", "b"])
+    doctor_store.remember(["c"])
+    doctor_store.forget(["b"])
     waiting = ((START, "waitpoint_x"), (START + 1, "waitpoint_y"))
-    again = Progress(Place(2, START), START + 2, START, frozenset({"a", "c"}), waiting)
-    doctor_store.save_progress(again)
-    assert doctor_store.read_progress() == again
-    doctor_store.forget_undone(["a", "c"])
-    assert doctor_store.read_progress() == Progress(Place(2, START), START + 2, START, oldest=waiting)
-
-
-def test_the_place_of_an_older_version_is_read_and_an_older_version_reads_the_place(
-    doctor_store: DoctorStore, client: Any, table: str
-) -> None:
-    """An older version reads and sets attributes by their names, and leaves `oldest` as it was."""
-    doctor_store.save_progress(Progress(Place(3, START, 2), START, START, oldest=((START, "waitpoint_x"),)))
-    stored = plain(client.get_item(TableName=table, Key=primary_key(DOCTOR, PLACE))["Item"])
-    assert stored.pop("oldest") == [{"since": START, "id": "waitpoint_x"}]
-    times = {"begun": START, "lastRound": START, "lastPass": START}
-    assert stored == {"id": "doctor", "item": "place", "parts": 3, "next": 2, "open": [], **times}
-    client.update_item(TableName=table, Key=primary_key(DOCTOR, PLACE), UpdateExpression="REMOVE oldest")
-    assert doctor_store.read_progress() == Progress(Place(3, START, 2), START, START)
+    again = DoctorState(ScanCursor(2, START), START + 2, START, frozenset({"a", "c"}), waiting)
+    doctor_store.save_state(again)
+    assert doctor_store.read_state() == again
+    doctor_store.forget(["a", "c"])
+    assert doctor_store.read_state() == DoctorState(ScanCursor(2, START), START + 2, START, oldest=waiting)
 
 
 def test_marks_are_read(doctor_store: DoctorStore, store: Store) -> None:

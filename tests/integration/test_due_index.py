@@ -132,14 +132,14 @@ class TestOnDynamoDb:
         self, stack: MotoStack, on_moto: tuple[Store, DueIndex]
     ) -> None:
         """The doctor scans it, and takes an item with a `tokenId` and without an expiry for an orphan."""
-        store, index = on_moto
+        _, index = on_moto
         index.move_cursor(2, Cursor(), Cursor(START))
         found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
         assert set(found["Item"]) == {"id", "item", "dueAt", "after"}
         assert read_all(index, START) == []
-        doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], store.count_replies)
-        [page] = doctor_store.read_part(0, 1, None, START)
-        assert page == Page(1, [], [], [], [], [], None)
+        doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+        [page] = doctor_store.read_segment(0, 1, None, START)
+        assert page == Page(1, [], [], [], [], None)
 
     def test_an_item_without_a_status_keeps_back_no_other(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
         """Its shard's cursor would stop at it, and no timer of the shard be started any more."""

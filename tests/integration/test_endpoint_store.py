@@ -195,5 +195,5 @@ def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack,
     store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
     before = items(stack)
     answer = stack.functions()["doctor"].call({})
-    assert (answer["finished"], answer["undone"]) == (0, 0)
+    assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
     assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before

@@ -55,7 +55,7 @@ def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
         functions["wait_for_token"].call({"waitpointId": token["id"], "callbackId": handle})
     durable_functions.fail_next(Fault(refusal(code, "as the test says")), times=10, handle=task_token)
     assert api.post(token["url"], b'"approved"', JSON).status == 200
-    left = functions["resume_waiters"].call({"waitpointIds": [token["id"]]})
+    left = functions["resume_waiters"].call({"command": "resume", "waitpointIds": [token["id"]]})
     assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
     assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]
     assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')

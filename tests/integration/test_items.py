@@ -200,5 +200,5 @@ class TestItems:
         assert self.item(stack, token.id) == before
 
     def attachments(self, store: Store) -> list[Attachment]:
-        pages = DoctorStore(boto3.client("dynamodb"), store._table.name, store.count_replies).read_part(0, 1, None, START)
+        pages = DoctorStore(boto3.client("dynamodb"), store._table.name).read_segment(0, 1, None, START)
         return [one for page in pages for one in page.attachments]

@@ -1,4 +1,4 @@
-"""What was left undone is found and finished."""
+"""What was left unrepaired is found and finished."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.in_process.fakes.waits import DENIED, FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
-from waitpoints.doctor.repair import Undone
+from waitpoints.doctor.repair import Defect
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -28,7 +28,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def doctor(stack: MotoStack) -> Callable[[], Any]:
-    return lambda: stack.functions()["doctor"].call({"whole": True})
+    return lambda: stack.functions()["doctor"].call({"command": "scanAll"})
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def test_finishes_undelivered_and_overdue_tokens(
     overdue = services.tokens.create(NewToken(timeout_at=clock() + MINUTE, waiter=late), clock()).token_id
     clock.advance(3 * MINUTE)
     answer = doctor()
-    assert (answer["finished"], answer["undone"]) == (2, 0)
+    assert (answer["repaired"], answer["unrepaired"]) == (2, 0)
     assert waits.result(waiter.handle) == Success('{"ok":true,"output":1}')
     assert waits.result(late.handle) is not None
     assert services.store.get(overdue).outcome is not None
-    assert doctor()["finished"] == 0
+    assert doctor()["repaired"] == 0
 
 
 def test_leaves_recent_tokens_to_the_stream_and_the_timers(
@@ -67,7 +67,7 @@ def test_leaves_recent_tokens_to_the_stream_and_the_timers(
     undelivered()
     services.tokens.create(NewToken(timeout_at=clock() + 1), clock())
     clock.advance(MINUTE)
-    assert (doctor()["finished"], doctor()["undone"]) == (0, 0)
+    assert (doctor()["repaired"], doctor()["unrepaired"]) == (0, 0)
 
 
 def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
@@ -80,16 +80,16 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
     waits.fail_next(DENIED, times=100, handle=tokens[1][1].handle)
     clock.advance(2 * MINUTE)
     answer = doctor()
-    assert (answer["finished"], answer["undelivered"]) == (2, [tokens[1][0]])
+    assert (answer["repaired"], answer["undelivered"]) == (2, [tokens[1][0]])
     waits.fail_no_more()
-    assert doctor()["undone"] == 0
+    assert doctor()["unrepaired"] == 0
 
 
 def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
-    report = services.rounds.make_round(lambda: True, lambda: False)
-    assert (report.done.left, report.done.finished) == ({token_id: Undone.UNDELIVERED}, set())
+    report = services.doctor.run(lambda: True, lambda: False)
+    assert (report.repairs.remaining, report.repairs.repaired) == ({token_id: Defect.UNDELIVERED}, set())
 
 
 def test_removes_a_key_without_expiry_once_its_token_is_gone(
@@ -153,4 +153,4 @@ def keys() -> set[str]:
 
 
 def endless() -> list[Attachment]:
-    return [one for page in services.rounds._store.read_part(0, 1, None, 0) for one in page.attachments]
+    return [one for page in services.doctor._store.read_segment(0, 1, None, 0) for one in page.attachments]

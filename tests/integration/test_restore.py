@@ -200,7 +200,6 @@ class TestTimers:
 
         return new_stack
 
-    @pytest.mark.parametrize("attributes", [(), ("dueAt", "soon")], ids=["this version", "0.2.0"])
     def test_of_an_old_table_come_in_a_new_stack_without_anybody_doing_anything(
         self,
         stack: MotoStack,
@@ -210,11 +209,9 @@ class TestTimers:
         create: Any,
         restore: Restore,
         new_stack: Callable[[], None],
-        attributes: tuple[str, ...],
     ) -> None:
-        """An hour before the copy, a minute after it, and an hour after it. `attributes` are unknown to the version of it."""
+        """An hour before the copy, a minute after it, and an hour after it."""
         (_, past), (_, near), (_, far) = (create(timeout) for timeout in ("1h", "123m", "182m"))
-        remove(stack, *attributes)
         clock.advance(2 * HOUR)
 
         restore(before_the_copy=new_stack, now=clock)
@@ -305,19 +302,6 @@ def test_named_keys_and_their_last_use_are_copied(api: Api, restore: Restore) ->
 
 def forget_named_keys() -> None:
     vars(wiring.services).pop("api_key_cache", None)
-
-
-def remove(stack: MotoStack, *attributes: str) -> None:
-    """Remove attributes from every item."""
-    dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        for name in attributes:
-            dynamodb.update_item(
-                TableName=table,
-                Key={"id": item["id"], "item": item["item"]},
-                UpdateExpression="REMOVE #name",
-                ExpressionAttributeNames={"#name": name},
-            )
 
 
 def cursors_of(stack: MotoStack) -> list[Any]:

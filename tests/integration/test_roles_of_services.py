@@ -38,7 +38,7 @@ def granted() -> list[Permission]:
 
 
 def needed() -> list[Permission]:
-    return [need_of(target) for target in (*schedules(), timer())] + list(tasks())
+    return [need_of(target) for target in schedules()] + list(tasks())
 
 
 def role_of(arn: str) -> str:
@@ -60,11 +60,6 @@ def schedules() -> Iterator[dict[str, str]]:
         yield {**target, "Arn": f"{target['Arn']}:live"}
 
 
-def timer() -> dict[str, str]:
-    """The target of the schedules that older versions made, one for each token, and that still send their messages."""
-    return {"Arn": attributes()["TimerQueue"]["Arn"], "RoleArn": attributes()["TimerRole"]["Arn"]}
-
-
 def tasks() -> Iterator[Permission]:
     """What the example's state machine invokes."""
     [machine] = processed().resources("AWS::StepFunctions::StateMachine").values()
@@ -83,7 +78,7 @@ def missing(permissions: list[Permission]) -> list[Permission]:
 
 
 def test_the_roles_permit_what_the_services_do() -> None:
-    assert {need.role for need in needed()} == {"TimerRole", "RoundsRole", "WaitForWebhookRole"}
+    assert {need.role for need in needed()} == {"RoundsRole", "WaitForWebhookRole"}
     assert missing(granted()) == []
 
 
@@ -98,8 +93,7 @@ def test_the_scheduler_takes_a_role_for_this_account_only() -> None:
         for statement in role["AssumeRolePolicyDocument"]["Statement"]
         if "scheduler.amazonaws.com" in str(statement["Principal"])
     ]
-    assert len(trusted) == 2
-    assert [it.get("Condition") for it in trusted] == [{"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}] * 2
+    assert [it.get("Condition") for it in trusted] == [{"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}]
 
 
 @pytest.mark.parametrize("number", range(len(granted())), ids=lambda number: f"{granted()[number].role}")

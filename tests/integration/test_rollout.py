@@ -94,7 +94,7 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     tokens = made(api, step_functions, clock)
     clock.advance(3 * HOUR)
     found = previous.call("doctor", {})
-    assert (found["finished"], found["undone"]) == (2, 0)
+    assert (found["repaired"], found["unrepaired"]) == (2, 0)
     statuses = {name: api.retrieve(token["id"])["status"] for name, token in tokens.items()}
     assert {name for name, status in statuses.items() if status == "TIMED_OUT"} == {"short", "long", "timed out"}
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []

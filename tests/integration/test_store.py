@@ -594,12 +594,12 @@ class TestTimeOut:
 class TestInstants:
     """When a token is looked at next, and when it times out: changed only as they were read."""
 
-    CHANGES = ("set_due_at", "move_deadline", "ask_again")
+    CHANGES = ("move_deadline", "remind")
 
     def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
-        if name == "ask_again":
-            return store.ask_again(read, replace(read, due_at=instant))
-        return store.set_due_at(read, instant) if name == "set_due_at" else store.move_deadline(read, instant, instant, now)
+        if name == "remind":
+            return store.remind(read, replace(read, due_at=instant))
+        return store.move_deadline(read, instant, instant, now)
 
     @pytest.mark.parametrize("due_at", [None, TIMEOUT - 5, TIMEOUT])
     @pytest.mark.parametrize("timeout_at", [None, TIMEOUT])
@@ -657,9 +657,9 @@ class TestInstants:
     ) -> None:
         token = create(timeout_at=TIMEOUT + 9, due_at=TIMEOUT - 1, tags=("a",), rules=ALL_RULES)
         asked = replace(token, due_at=due_at, **noted)
-        assert store.ask_again(token, asked)
+        assert store.remind(token, asked)
         assert store.get(token.id) == asked
-        assert not store.ask_again(token, asked)
+        assert not store.remind(token, asked)
         assert store.move_deadline(asked, TIMEOUT + 5, TIMEOUT + 5, START)
         assert store.get(token.id) == replace(asked, timeout_at=TIMEOUT + 5, due_at=TIMEOUT + 5)
 
@@ -670,7 +670,7 @@ class TestInstants:
             answer = Answer("ann", "approve", "{}", START)
             asked = replace(token, reminded_count=1, reminded_at=START, due_at=TIMEOUT)
             racers: list[Callable[[], Any]] = [
-                partial(store.ask_again, token, asked),
+                partial(store.remind, token, asked),
                 partial(store.answer, token, answer, None),
                 partial(store.add_waiter, token.id, waiter(), START),
             ]
@@ -682,16 +682,10 @@ class TestInstants:
     def test_asked_at_once_are_asked_once_and_not_after_the_end(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(due_at=START)
         asked = replace(token, reminded_count=1, reminded_at=START, due_at=None)
-        assert sum(race([partial(store.ask_again, token, asked) for _ in range(8)])) == 1
+        assert sum(race([partial(store.remind, token, asked) for _ in range(8)])) == 1
         ended = create(due_at=START)
         store.complete(ended.id, Completed(START, OUTPUT), Unchecked.NONE)
-        assert not store.ask_again(ended, replace(ended, reminded_count=1, reminded_at=START))
-
-    def test_may_lose_the_look(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        """A token without a timeout, whose instant a newer version set for something else."""
-        token = create(due_at=TIMEOUT)
-        assert store.set_due_at(token, None)
-        assert store.get(token.id).due_at is None
+        assert not store.remind(ended, replace(ended, reminded_count=1, reminded_at=START))
 
     def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
         for _ in range(10):

@@ -332,7 +332,7 @@ def test_docs_costs_has_the_price_of_the_alarms() -> None:
     ("name", "metric", "dimension"),
     [
         ("WaitFailedAlarm", ("AWS/Lambda", "Errors"), {"Name": "FunctionName", "Value": {"Ref": "WaitForToken"}}),
-        ("FinishedByDoctorAlarm", ("Waitpoints", "FinishedByDoctor"), {"Name": "service", "Value": {"Ref": "AWS::StackName"}}),
+        ("RepairedByDoctorAlarm", ("Waitpoints", "RepairedByDoctor"), {"Name": "service", "Value": {"Ref": "AWS::StackName"}}),
     ],
 )
 def test_what_callers_and_executions_notice_raises_an_alarm(
@@ -414,7 +414,11 @@ def test_each_function_whose_errors_no_caller_sees_has_an_alarm_on_them() -> Non
 def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:
     failed, missing = ALARMS["DoctorFailedAlarm"], ALARMS["DoctorMissingAlarm"]
     assert (failed["MetricName"], failed["Dimensions"][0]["Value"]) == ("Errors", {"Ref": "Doctor"})
-    assert (missing["MetricName"], missing["Statistic"], missing["TreatMissingData"]) == ("Undone", "SampleCount", "breaching")
+    assert (missing["MetricName"], missing["Statistic"], missing["TreatMissingData"]) == (
+        "Unrepaired",
+        "SampleCount",
+        "breaching",
+    )
     assert 86_400 < missing["Period"] * missing["EvaluationPeriods"] <= 604_800  # CloudWatch's limit
 
 

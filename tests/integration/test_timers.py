@@ -333,51 +333,6 @@ class TestWhoSendsTheMessage:
         assert len(timers.sent) == 3
 
 
-def old_token(timers: SimulatedTimers, timeout_at: int) -> str:
-    """A token as the versions made it that armed a schedule for each."""
-    waiter = Waiter(timers.step_functions.start_task(), timers.clock())
-    now = timers.clock()
-    token = Token(id=ids.new_id(now), created_at=now, timeout_at=timeout_at, waiters={waiter.key: waiter})
-    services.store.create(token, None, now)
-    timers.tokens.append(token.id)
-    return token.id
-
-
-@pytest.mark.slow
-class TestTokensOfOlderVersions:
-    @pytest.mark.parametrize("length", [MINUTE, NEAR, NEAR + 1, HOUR, 3 * 365 * DAY])
-    def test_get_into_the_index_by_the_stream(self, timers: SimulatedTimers, length: int) -> None:
-        """An old function creates while new ones consume, as in a gradual deployment."""
-        timeout_at = timers.clock() + length
-        token_id = old_token(timers, timeout_at)
-        assert failures(timers.arm(token_id)) == []
-        assert services.store.get(token_id).due_at == timeout_at
-        assert len(timers.sent) == (length <= NEAR)
-        outcome, ended_at = timers.end_of(token_id)
-        assert outcome == TimedOut(timeout_at)
-        assert 0 <= ended_at - timeout_at <= LATENESS
-
-    @pytest.mark.parametrize("early", [2 * MINUTE, 435 * DAY])
-    def test_get_into_the_index_by_the_message_of_their_schedule(self, timers: SimulatedTimers, early: int) -> None:
-        """It came two minutes before the timeout, and after a year if that was further away."""
-        timeout_at = timers.clock() + 800 * DAY
-        token_id = old_token(timers, timeout_at)
-        timers.clock.now = timeout_at - early
-        assert failures(timers.fire(message(token_id))) == []
-        assert len(timers.sent) == (early <= NEAR)
-        outcome, ended_at = timers.end_of(token_id)
-        assert outcome == TimedOut(timeout_at)
-        assert 0 <= ended_at - timeout_at <= LATENESS
-
-    def test_that_have_ended_are_left_alone(self, timers: SimulatedTimers) -> None:
-        token_id = old_token(timers, timers.clock() + MINUTE)
-        complete(services.tokens, token_id, "1")
-        settled = services.store.get(token_id)
-        assert failures(timers.arm(token_id)) == []
-        assert failures(timers.fire(message(token_id))) == []
-        assert services.store.get(token_id) == settled
-
-
 @pytest.mark.slow
 class TestRoundsThatGoWrong:
     """Nothing is lost, and nothing ends before its time."""
@@ -569,15 +524,15 @@ class TestReminders:
     def asked(timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """Run to the end. Returns when it was recorded that a token is asked again."""
         asked: list[int] = []
-        ask_again = services.store.ask_again
+        remind = services.store.remind
 
         def record(token: Token, now: Token) -> bool:
-            is_recorded = ask_again(token, now)
+            is_recorded = remind(token, now)
             asked.extend([timers.clock()] * is_recorded)
             return is_recorded
 
         with monkeypatch.context() as watched:
-            watched.setattr(services.store, "ask_again", record)
+            watched.setattr(services.store, "remind", record)
             timers.run(at_most=2_000)
         return asked
 
@@ -636,11 +591,11 @@ class TestReminders:
         token_id = self.create(timers, timeout, remind=["1h", "2h"])
         timers.clock.advance(HOUR + 2 * MINUTE)
         timers.start()  # whose messages nobody gets
-        for number, event in enumerate(({}, {"whole": True}), 1):
-            assert timers.call("doctor", event)["finished"] == 1
+        for number, event in enumerate(({}, {"command": "scanAll"}), 1):
+            assert timers.call("doctor", event)["repaired"] == 1
             assert services.store.get(token_id).reminded_count == number
             timers.clock.advance(HOUR)
-        assert timers.call("doctor", {"whole": True})["finished"] == 0
+        assert timers.call("doctor", {"command": "scanAll"})["repaired"] == 0
 
 
 def settle(token_id: str) -> None:

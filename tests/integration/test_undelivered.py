@@ -69,10 +69,10 @@ def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(
     [shown] = api.get(UNDELIVERED).json["data"]
     assert (shown["status"], shown["outputIsError"]) == ("COMPLETED", False)
     redrive = stack.functions()["resume_waiters"]
-    assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 1}
+    assert redrive.call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 1}
     assert listed(api) == [token_id]
     waits.fail_no_more()
-    assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert redrive.call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
     assert waits.result(handle) == Success('{"ok":true,"output":{"n": 1}}')
     assert listed(api) == []
     assert marks() == []
@@ -127,7 +127,7 @@ def test_the_log_names_the_token_and_the_reason_whoever_tries_to_resume(
     found = [json.loads(line) for line in log.getvalue().splitlines()]
     found = [line for line in found if "left" in line and line["reason"] in reasons]
     told = {line["message"]: (line["tokenId"], line["left"]) for line in found}
-    assert told == {"resume": (token_id, 1), "finish": (token_id, 1)}
+    assert told == {"resume": (token_id, 1), "repair": (token_id, 1)}
 
 
 def test_a_waiter_counts_as_repaired_only_once_it_is_resumed(
@@ -148,10 +148,10 @@ def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(
     token_id, _ = settle(THROTTLED)
     clock.advance(2 * MINUTE)
     doctor = stack.functions()["doctor"]
-    assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
-    assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
+    assert (doctor.call({})["unrepaired"], listed(api)) == (1, [token_id])
+    assert (doctor.call({})["unrepaired"], listed(api)) == (1, [token_id])
     waits.fail_no_more()
-    assert (doctor.call({})["finished"], marks()) == (1, [])
+    assert (doctor.call({})["repaired"], marks()) == (1, [])
 
 
 def test_what_nothing_can_resume_is_reported_no_longer_once_it_is_given_up(
@@ -161,14 +161,16 @@ def test_what_nothing_can_resume_is_reported_no_longer_once_it_is_given_up(
     resume()
     clock.advance(2 * MINUTE)
     functions = stack.functions()
-    assert (functions["doctor"].call({})["undone"], listed(api)) == (1, [token_id])
+    assert (functions["doctor"].call({})["unrepaired"], listed(api)) == (1, [token_id])
 
-    assert functions["resume_waiters"].call({"giveUp": [token_id, "waitpoint_" + "0" * 26]}) == {"givenUp": 1}
+    assert functions["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id, "waitpoint_" + "0" * 26]}) == {
+        "givenUp": 1
+    }
     assert marks() == []
 
-    assert (functions["doctor"].call({})["undone"], listed(api), marks()) == (0, [], [])
+    assert (functions["doctor"].call({})["unrepaired"], listed(api), marks()) == (0, [], [])
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["GONE"]
-    assert functions["resume_waiters"].call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert functions["resume_waiters"].call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
 
 
 def test_what_can_be_resumed_is_resumed_and_not_given_up(
@@ -177,7 +179,7 @@ def test_what_can_be_resumed_is_resumed_and_not_given_up(
     token_id, handle = settle()
     resume()
     waits.fail_no_more()
-    assert stack.functions()["resume_waiters"].call({"giveUp": [token_id]}) == {"givenUp": 0}
+    assert stack.functions()["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id]}) == {"givenUp": 0}
     assert waits.result(handle) is not None
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["RESUMED"]
 
@@ -185,7 +187,7 @@ def test_what_can_be_resumed_is_resumed_and_not_given_up(
 def test_what_a_retry_may_resume_cannot_be_given_up(api: Api, stack: MotoStack, settle: Settle) -> None:
     token_id, _ = settle(THROTTLED)
     with pytest.raises(CannotResumeNow):
-        stack.functions()["resume_waiters"].call({"giveUp": [token_id]})
+        stack.functions()["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id]})
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["UNDELIVERED"]
 
 
@@ -216,7 +218,7 @@ def test_a_mark_that_was_left_behind_shows_nothing_and_the_doctor_removes_it(
     assert marks() == sorted([token_id, unknown])
     assert listed(api) == []
     answer = stack.functions()["doctor"].call({})
-    assert (answer["finished"], answer["undone"], marks()) == (0, 0, [])
+    assert (answer["repaired"], answer["unrepaired"], marks()) == (0, 0, [])
 
 
 def test_a_mark_that_cannot_be_written_fails_nothing(
@@ -240,7 +242,7 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
         clock.advance(2 * MINUTE)
         assert stack.functions()["doctor"].call({})["undelivered"] == [token_id]
         waits.fail_no_more()
-        assert stack.functions()["resume_waiters"].call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+        assert stack.functions()["resume_waiters"].call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
     assert waits.result(handle) is not None
 
 
@@ -284,7 +286,7 @@ def test_a_boto3_without_callbacks_loses_no_durable_function_and_resumes_states(
         wait.call({"waitpointId": token["id"], member: handle})
     vars(services)["lambda_client"] = object()
 
-    assert resume_waiters.call({"runtime": True}) == {"boto3": boto3.__version__, "resumesDurableFunctions": False}
+    assert resume_waiters.call({"command": "describe"}) == {"boto3": boto3.__version__, "resumesDurableFunctions": False}
     assert api.post(token["url"], {"n": 1}).status == 200
     assert failures(resume()) == []
     [shown] = api.get(UNDELIVERED).json["data"]
@@ -298,15 +300,15 @@ def test_a_boto3_without_callbacks_loses_no_durable_function_and_resumes_states(
 
     vars(services)["lambda_client"] = durable_functions  # as in an environment that starts with a newer one
     del vars(services)["durable_functions"]
-    assert resume_waiters.call({"runtime": True})["resumesDurableFunctions"] is True
-    assert resume_waiters.call({"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+    assert resume_waiters.call({"command": "describe"})["resumesDurableFunctions"] is True
+    assert resume_waiters.call({"command": "resume", "waitpointIds": [token["id"]]}) == {"undelivered": 0}
     assert durable_functions.result(handles["callbackId"]) == Success('{"ok":true,"output":{"n": 1}}')
     assert sum(states.calls.values()) == 1
     assert marks() == []
 
 
 def marks() -> list[str]:
-    return sorted(services.rounds._store.read_marks())
+    return sorted(services.doctor._store.read_marks())
 
 
 def resume_without_marks(token_id: str) -> None:

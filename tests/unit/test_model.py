@@ -2,7 +2,7 @@
 
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
-index that they read lags; deadlines are moved; an older version creates tokens; states and durable functions wait; AWS
+index that they read lags; deadlines are moved; states and durable functions wait; AWS
 throttles resumes and loses their answers; approvers answer a page.
 """
 
@@ -47,7 +47,6 @@ from waitpoints.errors import (
     TokenNotFound,
     WaitpointsError,
 )
-from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
 from waitpoints.ports import Cursor
 from waitpoints.timers.due import PATIENCE
@@ -312,7 +311,7 @@ class Life(RuleBasedStateMachine):
         self.start_timers()
         self.models[self.world.new_token()] = Model(None)
         self.models[self.world.new_token(timeouts[0])] = Model(self.now + timeouts[0])
-        self.make_as_an_older_version(timeouts[1])
+        self.models[self.world.new_token(timeouts[1])] = Model(self.now + timeouts[1])
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule()
@@ -334,17 +333,6 @@ class Life(RuleBasedStateMachine):
     @rule(timeout=TIMEOUTS)
     def create_with_timeout(self, timeout: int) -> None:
         self.models[self.world.new_token(timeout)] = Model(self.now + timeout)
-
-    @precondition(lambda self: len(self.models) < FEW)
-    @rule(timeout=TIMEOUTS)
-    def an_older_version_creates(self, timeout: int) -> None:
-        self.make_as_an_older_version(timeout)
-
-    def make_as_an_older_version(self, timeout: int) -> None:
-        """It knows no `due_at`."""
-        token = Token(id=new_id(self.now), created_at=self.now, timeout_at=self.now + timeout)
-        self.store.create(token, None, self.now)
-        self.models[token.id] = Model(token.timeout_at)
 
     @rule(data=st.data(), ahead=st.none() | TIMEOUTS, comes_at_once=st.booleans())
     def move_a_deadline(self, data: st.DataObject, ahead: int | None, comes_at_once: bool) -> None:

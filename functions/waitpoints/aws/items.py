@@ -15,7 +15,7 @@
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
     timers              <shard>    the cursor: up to where the timers of this shard of the due index are started
     overdue             <shard>    the same for the doctor, which reads the index again
-    doctor              place      how far the doctor has read the table
+    doctor              state      how far the doctor has scanned the table
 
 DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
 and large data that never changes, have their own items. One query on the id returns all of them.
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
-DOCTOR, PLACE = "doctor", "place"
+DOCTOR, STATE = "doctor", "state"
 USUAL_CONTENT_TYPE = "application/json"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 

@@ -295,9 +295,6 @@ class Store:
         }
         return self._update(token_id, changes, MAY_BE_TIMED_OUT, now=now)
 
-    def set_due_at(self, token: Token, due_at: int | None) -> bool:
-        return self._change_as_read(token, {"dueAt": due_at})
-
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Each item in an update of its own. The key may by now name another token, whose item then stays as it is."""
         expires_at = None if timeout_at is None else self._expires_at(timeout_at)
@@ -305,7 +302,7 @@ class Store:
         for key in beside(token):
             self._table.update(key, {"expiresAt": expires_at}, condition, tokenId=token.id, expiresAt=expires_at)
 
-    def ask_again(self, token: Token, asked: Token) -> bool:
+    def remind(self, token: Token, asked: Token) -> bool:
         """Answers are not in the condition, so an answer at the same moment fails neither itself nor this."""
         reminded = {"remindedCount": asked.reminded_count, "remindedAt": asked.reminded_at, "escalatedAt": asked.escalated_at}
         noted = {name: value for name, value in reminded.items() if value}

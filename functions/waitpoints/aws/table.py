@@ -62,6 +62,13 @@ class Added:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is taken out of a set."""
+
+    value: Any
+
+
 class Table:
     def __init__(self, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = time.sleep) -> None:
         self.client = client
@@ -177,6 +184,8 @@ def _clause(path: str, value: str, change: Any) -> tuple[str, str]:
             return "REMOVE", path
         case Added():
             return "ADD", f"{path} {value}"
+        case Taken():
+            return "DELETE", f"{path} {value}"
         case IfAbsent():
             return "SET", f"{path} = if_not_exists({path}, {value})"
         case Expression(text):

@@ -1,6 +1,6 @@
 """Read the due index once more, behind the timers: a token in it that still waits is overdue, or was never given a timer.
 
-Each shard has a cursor of the doctor's own. It never passes a token that could not be finished.
+Each shard has a cursor of the doctor's own. It never passes a token that could not be repaired.
 """
 
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ from waitpoints.ports import Cursor, DueIndex
 
 SLICE = 1000  # entries of one shard
 TOGETHER = 100  # tokens that one BatchGetItem asks for
-MOST = 10_000  # tokens that a round looks for: it finishes them one by one
+MOST = 10_000  # tokens that a run looks for: it repairs them one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Overdue:
                 cursor = end
         return slices
 
-    def pass_over(self, slices: list[Slice], left: Collection[str]) -> None:
-        """Move each shard's cursor up to its first slice with a token that is `left`."""
+    def pass_over(self, slices: list[Slice], remaining: Collection[str]) -> None:
+        """Move each shard's cursor up to its first slice with a token that is `remaining`."""
         for shard, of_shard in groupby(slices, key=lambda it: it.shard):
-            done = list(takewhile(lambda it: it.waiting.isdisjoint(left), of_shard))
+            done = list(takewhile(lambda it: it.waiting.isdisjoint(remaining), of_shard))
             if done:
                 self._index.move_cursor(shard, done[0].start, done[-1].end)

@@ -1,46 +1,57 @@
-"""The doctor's rounds: what is marked, what the last rounds left undone, what is overdue, and the next parts of the table.
+"""The doctor: it repairs what is marked, overdue or left by its earlier runs, and scans the table for the rest.
 
-An operator's look is at all of the table at once, over as many invocations as it takes. It has a place of its own.
+An operator's command scans all of the table, over as many invocations as that takes, with a cursor of its own.
 """
 
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from waitpoints.doctor.overdue import Overdue
-from waitpoints.doctor.repair import Finished, Finishing, Undone
+from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.ports import Clock, DoctorStore
-from waitpoints.scan_state import Place, Progress, Read, Waiting, oldest
+from waitpoints.scan_state import DoctorState, ScanCursor, SegmentRead, Waiting, oldest
 from waitpoints.token import Attachment
 
 GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
-AT_ONCE = 8  # parts
-MOST_REMEMBERED = 1_000  # tokens. A round that leaves more of them undone is repeated
+AT_ONCE = 8  # segments
+MOST_REMEMBERED = 1_000  # tokens. A run that leaves more of them is repeated
 
 type HasTime = Callable[[], bool]
 
 
-@dataclass(slots=True)
-class Findings:
-    """What was read: the number of items, tokens with unfinished work, and attachments that may be orphans.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to scan and repair. Nothing more is read once `has_time_to_read` returns False, nor begun once `has_time` does.
 
-    `without_due_at` are tokens of an older version that wait for a timeout and are not in the due index. `oldest` are the
-    oldest ones without a timeout.
+    `is_continued`: an earlier invocation of the same scan has tried to repair the marked and the remembered tokens.
     """
 
+    cursor: ScanCursor
+    segments: list[int]
+    oldest: tuple[Waiting, ...]
+    marks: list[str]
+    has_time_to_read: HasTime
+    has_time: HasTime
+    overdue: frozenset[str] = frozenset()
+    is_continued: bool = False
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was read: the number of items, tokens to repair, attachments that may be orphans, and the oldest tokens."""
+
     items: int = 0
-    undone: dict[str, Undone] = field(default_factory=dict)
-    without_due_at: list[str] = field(default_factory=list)
+    defects: dict[str, Defect] = field(default_factory=dict)
     old_attachments: list[Attachment] = field(default_factory=list)
     oldest: tuple[Waiting, ...] = ()
     error: Exception | None = None
-    """What stopped a part."""
+    """What stopped a segment."""
 
     def add(self, other: "Findings") -> None:
         self.items += other.items
-        self.undone |= other.undone
-        self.without_due_at += other.without_due_at
+        self.defects |= other.defects
         self.old_attachments += other.old_attachments
         self.oldest = oldest(self.oldest, other.oldest)
         self.error = self.error or other.error
@@ -48,119 +59,111 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a round or a look found and did. `place` is how far a look has come."""
+    """What a run or a whole scan found and did."""
 
     items: int
-    done: Finished
-    place: Place
-    oldest_pass: int | None = None
-    """Milliseconds since the last full pass began: no item was last read before that."""
+    repairs: Repairs
+    cursor: ScanCursor
     oldest: tuple[Waiting, ...] = ()
     """The oldest tokens that wait without a timeout."""
+    oldest_scan: int | None = None
+    """Milliseconds since the last full scan began: no item was last read before that."""
     error: Exception | None = None
-    """What kept a part of the table from being read. All else was done."""
+    """What kept a segment from being read. All else was done."""
 
 
-class Rounds:
-    def __init__(self, store: DoctorStore, overdue: Overdue, finishing: Finishing, clock: Clock, retention: int) -> None:
+class Doctor:
+    def __init__(self, store: DoctorStore, overdue: Overdue, repair: Repair, clock: Clock, retention: int) -> None:
         """`retention` is in seconds."""
         self._store = store
         self._overdue = overdue
-        self._finishing = finishing
+        self._repair = repair
         self._clock = clock
         self._retention = retention * 1000
 
-    def make_round(self, has_time_to_read: HasTime, has_time: HasTime) -> Report:
-        """Read what is due of the table. Finish that, what is marked or overdue, and what earlier rounds have left undone.
-
-        Reads nothing more once `has_time_to_read` returns False, and starts nothing more once `has_time` does.
-        """
+    def run(self, has_time_to_read: HasTime, has_time: HasTime) -> Report:
+        """Scan the segments whose turn it is. Repair what is found, marked, overdue or left by earlier runs."""
         now = self._clock()
-        progress = self._store.read_progress() or Progress(self._new_place(now), None, now)
-        if progress.needs_new_pass(now):
-            progress = progress.at_new(self._new_place(now))
-        marks = self._store.read_marks()
-        known = self._store.still_waiting(progress.oldest)
+        state = self._store.read_state() or DoctorState(self._new_cursor(now), None, now)
+        if state.needs_new_scan(now):
+            state = replace(state, cursor=self._new_cursor(now))
+        marks, known = self._store.read_marks(), self._store.still_waiting(state.oldest)
         slices = self._overdue.read(now - GRACE, has_time_to_read)
-        overdue = dict.fromkeys((token_id for it in slices for token_id in it.waiting), Undone.OVERDUE)
-        found, place = self._read(progress.place, progress.choose(now), now, has_time_to_read, known)
-        undone = dict.fromkeys(progress.undone, Undone.UNDELIVERED) | found.undone
-        done = self._finish(undone | overdue, marks, found, has_time)
-        self._overdue.pass_over(slices, done.left)
-        if not self._remember(done, undone, progress, marks):
-            place = progress.place
-        progress = progress.at(place, now, oldest(known, found.oldest))
-        self._store.save_progress(progress)
-        return Report(found.items, done, place, self._clock() - progress.last_pass, progress.oldest, found.error)
+        overdue = frozenset().union(*(it.waiting for it in slices))
+        scope = Scope(state.cursor, state.choose(now), known, marks, has_time_to_read, has_time, overdue)
+        report, is_remembered = self._scan(scope, state, now)
+        self._overdue.pass_over(slices, report.repairs.remaining)
+        state = state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
+        self._store.save_state(state)
+        return replace(report, cursor=state.cursor, oldest_scan=self._clock() - state.last_scan)
 
-    def look_at_everything(self, place: Place | None, has_time_to_read: HasTime, has_time: HasTime) -> Report:
-        """Read the rest of the table after `place`, and finish what is found. The first look also does what a round does.
-
-        A later one passes over what the first one has looked at: marked tokens, and those that rounds have left undone.
-        """
+    def scan_all(self, cursor: ScanCursor | None, has_time_to_read: HasTime, has_time: HasTime) -> Report:
+        """Scan what remains of the table behind `cursor`, or all of it, and repair what is found."""
         now = self._clock()
-        begun, place = place is not None, place or self._new_place(now)
-        progress = self._store.read_progress() or Progress(place, None, now)
+        is_continued, cursor = cursor is not None, cursor or self._new_cursor(now)
+        state = self._store.read_state() or DoctorState(cursor, None, now)
         marks = self._store.read_marks()
-        found, place = self._read(place, place.rest, now, has_time_to_read, progress.oldest)
-        undone = dict.fromkeys(progress.undone, Undone.UNDELIVERED) | found.undone
-        if begun:
-            seen = progress.undone.union(marks)
-            undone = {token_id: kind for token_id, kind in found.undone.items() if token_id not in seen}
-        done = self._finish(undone, [] if begun else marks, found, has_time)
-        self._remember(done, undone, progress, marks)
-        return Report(found.items, done, place, error=found.error)
+        scope = Scope(cursor, cursor.remaining, state.oldest, marks, has_time_to_read, has_time, is_continued=is_continued)
+        return self._scan(scope, state, now)[0]
 
-    def _new_place(self, now: int) -> Place:
-        return Place(self._store.count_parts(), now)
+    def _new_cursor(self, now: int) -> ScanCursor:
+        return ScanCursor(self._store.count_segments(), now)
 
-    def _read(
-        self, place: Place, parts: list[int], now: int, has_time: HasTime, known: tuple[Waiting, ...]
-    ) -> tuple[Findings, Place]:
-        """Read these parts, several at once. `known` are the oldest tokens so far."""
+    def _scan(self, scope: Scope, state: DoctorState, now: int) -> tuple[Report, bool]:
+        """Returns what was found and done, and whether all that remains is marked or remembered."""
+        found, cursor = self._read(scope, now)
+        if scope.is_continued:
+            seen = state.unrepaired.union(scope.marks)
+            defects, marks = {it: kind for it, kind in found.defects.items() if it not in seen}, []
+        else:
+            defects, marks = dict.fromkeys(state.unrepaired, Defect.UNDELIVERED) | found.defects, scope.marks
+        overdue = dict.fromkeys(scope.overdue, Defect.OVERDUE)
+        repairs = self._repair.repair(_ordered(defects | overdue, marks), marks, scope.has_time)
+        self._repair.release(found.old_attachments, scope.has_time)
+        is_remembered = self._remember(repairs, defects, state, scope.marks)
+        return Report(found.items, repairs, cursor, oldest(scope.oldest, found.oldest), error=found.error), is_remembered
 
-        def read_part(part: int) -> tuple[Findings, Read]:
-            findings, at = Findings(), place.open.get(part)
-            pages = self._store.read_part(part, place.parts, at, now - GRACE - 1, known)
+    def _read(self, scope: Scope, now: int) -> tuple[Findings, ScanCursor]:
+        """Read the segments, several at once."""
+
+        def read_segment(segment: int) -> tuple[Findings, SegmentRead]:
+            findings, key = Findings(), scope.cursor.partial.get(segment)
+            pages = self._store.read_segment(segment, scope.cursor.segments, key, now - GRACE - 1, scope.oldest)
             try:
-                while has_time():
+                while scope.has_time_to_read():
                     page = next(pages)
                     findings.items += page.items
-                    findings.undone |= dict.fromkeys(page.unresumed, Undone.UNDELIVERED)
-                    findings.undone |= dict.fromkeys(page.overdue, Undone.OVERDUE)
-                    findings.without_due_at += page.without_due_at
+                    findings.defects |= dict.fromkeys(page.unresumed, Defect.UNDELIVERED)
+                    findings.defects |= dict.fromkeys(page.overdue, Defect.OVERDUE)
                     findings.oldest = oldest(findings.oldest, page.oldest)
                     findings.old_attachments += [it for it in page.attachments if it.since + self._retention <= now]
-                    if (at := page.stopped_at) is None:
-                        return findings, Read(is_whole=True)
-            except Exception as error:  # what was read before is finished, and the part read again
+                    if (key := page.last_key) is None:
+                        return findings, SegmentRead(is_whole=True)
+            except Exception as error:  # what was read before is repaired, and the segment read again
                 findings.error = error
-            return findings, Read(is_whole=False, stopped_at=at)
+            return findings, SegmentRead(is_whole=False, last_key=key)
 
         total, read = Findings(), {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for part, (findings, how_far) in zip(parts, pool.map(read_part, parts), strict=True):
+            for segment, (findings, how_far) in zip(scope.segments, pool.map(read_segment, scope.segments), strict=True):
                 total.add(findings)
-                read[part] = how_far
-        return total, place.after(read)
+                read[segment] = how_far
+        return total, scope.cursor.after(read)
 
-    def _finish(self, undone: dict[str, Undone], marks: list[str], found: Findings, has_time: HasTime) -> Finished:
-        """Marked tokens come last and in any order: many of them may fail again, and must not keep the others waiting."""
-        marked = dict.fromkeys(random.sample(marks, len(marks)), Undone.UNDELIVERED)
-        first = {token_id: kind for token_id, kind in undone.items() if token_id not in marked}
-        done = self._finishing.finish(first | marked, marked, has_time)
-        self._finishing.wake(found.without_due_at, has_time)
-        self._finishing.release(found.old_attachments, has_time)
-        return done
-
-    def _remember(self, done: Finished, undone: dict[str, Undone], progress: Progress, marks: list[str]) -> bool:
-        """Remember what was left `undone`, unless a mark does. Returns False if it is too much: then read it again."""
-        left = (done.left.keys() & undone.keys()) - done.marked - set(marks)
-        if finished := (progress.undone & undone.keys()) - left:
-            self._store.forget_undone(finished)
-        new = left - progress.undone
-        if len(progress.undone) - len(finished) + len(new) > MOST_REMEMBERED:
+    def _remember(self, repairs: Repairs, defects: dict[str, Defect], state: DoctorState, marks: list[str]) -> bool:
+        """Remember the remaining tokens that no mark names. Returns False if they are too many: then read them again."""
+        remaining = (repairs.remaining.keys() & defects.keys()) - repairs.marked - set(marks)
+        if repaired := (state.unrepaired & defects.keys()) - remaining:
+            self._store.forget(repaired)
+        new = remaining - state.unrepaired
+        if len(state.unrepaired) - len(repaired) + len(new) > MOST_REMEMBERED:
             return False
         if new:
-            self._store.remember_undone(new)
+            self._store.remember(new)
         return True
+
+
+def _ordered(defects: dict[str, Defect], marks: list[str]) -> dict[str, Defect]:
+    """Marked tokens come last and in any order: many of them may fail again, and must not keep the others waiting."""
+    marked = dict.fromkeys(random.sample(marks, len(marks)), Defect.UNDELIVERED)
+    return {token_id: kind for token_id, kind in defects.items() if token_id not in marked} | marked

@@ -1,16 +1,16 @@
-"""When a token is looked at next, what happens then, and how that instant is moved.
+"""When a token is due, what happens then, and how that instant is moved.
 
-    dueAt at create      who sends the message to the timer queue
+    dueAt at create       who sends the message to the timer queue
     within 15 minutes     the stream, for which the new item has a mark (`soon`)
-    later                 the round of the timers, which finds the token in the index `due` (see `starter`)
+    later                 the timers' run of each minute, which finds the token in the index `due` (see `starter`)
 
 `dueAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminders`). The invariant: every waiting
 token with one of them ahead is behind the cursor with a message sent, or ahead of it in the index, or has its message from the
-stream. A message too many is harmless, one too few is a lost timer. So whatever sets an instant within 15 minutes, later in a
-token's life, sends the message first and writes afterwards.
+stream. Sending a message twice is harmless. Missing one loses a timer. So whatever sets an instant within 15 minutes, later in
+a token's life, sends the message first and writes afterwards.
 
-Lambda stops a chain of a function and its queue after some 16 rounds. A look sends a message only for an instant within 15
-minutes, and of those a token has at most three in a row: reminders are an hour apart. The timers' round begins a new chain.
+Lambda stops a chain of a function and its queue after some 16 invocations. A timer that fires sends a message only for an
+instant within 15 minutes, and a token has at most three of those in a row: reminders are an hour apart.
 """
 
 from collections.abc import Sequence
@@ -41,20 +41,11 @@ class Timers:
         self._clock = clock
 
     def start_new(self, tokens: Sequence[Token]) -> set[str]:
-        """Send the messages of new tokens that the stream brings. Returns the ids of those that it must bring again.
-
-        A token without a `due_at` is of an older version, and gets one.
-        """
-        now = self._clock()
-        instants = [Timer(token.id, instant) for token in tokens if (instant := _first_due_at(token)) is not None]
-        failed = self._queue.send_all([timer for timer in instants if timer.due_at - now <= NEAR], now)
-        for token in tokens:
-            if token.due_at is None and token.id not in failed:
-                self._store.set_due_at(token, token.timeout_at)  # if it does not wait as it did, another function looks at it
-        return failed
+        """Send the messages of new tokens that are due soon. Returns the ids of those that the stream must bring again."""
+        return self._queue.send_all([Timer(it.id, it.due_at) for it in tokens if it.due_at is not None], self._clock())
 
     def fire(self, token_id: str, named: Named | None = None) -> None:
-        """Time a token out if it is due, or record that it is asked again, and see to it that it is looked at next.
+        """Time a token out if its timeout is due, or record a reminder, and start its next timer.
 
         Raises NotMovedYet if a message names an instant that the token may yet get.
         """
@@ -65,7 +56,7 @@ class Timers:
             now = self._clock()
             if named and named.instant not in (token.due_at, token.timeout_at) and now < named.sent_at + PATIENCE:
                 raise NotMovedYet
-            if self._fire_later(token, now):
+            if self._go_on(token, now):
                 return
 
     def move_deadline(self, token_id: str, timeout_at: int | None, within: str | None = None) -> bool:
@@ -90,28 +81,22 @@ class Timers:
                 return True
         raise AssertionError("the last attempt raises")
 
-    def _fire_later(self, token: Token, now: int) -> bool:
-        """Have a waiting token looked at again. Returns False if its instants have changed since it was read."""
+    def _go_on(self, token: Token, now: int) -> bool:
+        """Record a reminder that is due, and start the next timer. Returns False if the token has changed since the read."""
         if token.outcome_at(now) is not None:
             return False
-        if token.due_at is not None and token.due_at > now:
-            if token.due_at - now <= NEAR:  # else the index has it
-                self._queue.send(Timer(token.id, token.due_at), now)
-            return True
-        asked = _ask(token, now)
-        due_at = asked.due_at if asked else next_due_at(token)
-        if asked is None and due_at == token.due_at:  # never
-            return True
-        if due_at is not None and due_at - now <= NEAR:
+        reminded = _remind(token, now)
+        due_at = (reminded or token).due_at
+        if due_at is not None and now < due_at <= now + NEAR:  # else the index has it
             self._queue.send(Timer(token.id, due_at), now)
-        if asked is None:
-            return self._store.set_due_at(token, due_at)
-        telemetry.note(reminded=asked.reminded_count, escalated=asked.escalated_at is not None)
-        return self._store.ask_again(token, asked)
+        if reminded is None:
+            return True
+        telemetry.note(reminded=reminded.reminded_count, escalated=reminded.escalated_at is not None)
+        return self._store.remind(token, reminded)
 
 
 def next_due_at(token: Token) -> int | None:
-    """When a waiting token, read with its page, must be looked at next. None: never."""
+    """When the next timer of a waiting token, read with its page, fires. None: never."""
     if token.page is None:
         return token.timeout_at
     from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
@@ -119,13 +104,9 @@ def next_due_at(token: Token) -> int | None:
     return reminders.next_due_at(token)
 
 
-def _ask(token: Token, now: int) -> Token | None:
+def _remind(token: Token, now: int) -> Token | None:
     if token.page is None:
         return None
     from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
 
-    return reminders.ask(token, now)
-
-
-def _first_due_at(token: Token) -> int | None:
-    return token.timeout_at if token.due_at is None else token.due_at
+    return reminders.remind(token, now)

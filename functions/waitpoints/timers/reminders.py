@@ -52,7 +52,7 @@ def escalation_at(token: Token) -> int | None:
     return None if after is None else token.created_at + after
 
 
-def ask(token: Token, now: int) -> Token | None:
+def remind(token: Token, now: int) -> Token | None:
     """Return a waiting token as it is once what is due at `now` is recorded. None: nothing is due."""
     plan = _plan(token)
     reminder, escalation = _next_reminder(token, plan), _next_escalation(token, plan)

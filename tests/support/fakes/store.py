@@ -169,17 +169,10 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, outcome=TimedOut(token.timeout_at)))
 
-    def set_due_at(self, token: Token, due_at: int | None) -> bool:
-        with self._lock:
-            if not self._waits_as_read(token):
-                return False
-            self._keep(replace(self._without_replies(token.id), due_at=due_at))
-            return True
-
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Nothing expires here."""
 
-    def ask_again(self, token: Token, asked: Token) -> bool:
+    def remind(self, token: Token, asked: Token) -> bool:
         with self._lock:
             if not self._waits_as_read(token):
                 return False

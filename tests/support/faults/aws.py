@@ -34,9 +34,9 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ACCOUNT, REGION, Function, Resource
 from waitpoints import telemetry, wiring
-from waitpoints.aws.items import CURSORS, plain, token_item
+from waitpoints.aws.items import CURSORS, plain
 from waitpoints.timers.starter import AHEAD
-from waitpoints.token import Token, WaiterKind
+from waitpoints.token import WaiterKind
 from waitpoints.wiring import services
 
 IN_PARALLEL = ("waitpoints.timers.starter", "waitpoints.doctor.scan")
@@ -355,16 +355,6 @@ class Aws:
             if not any(busy):
                 return
         raise AssertionError("it never comes to rest")
-
-    @contextmanager
-    def older_version(self) -> Iterator[None]:
-        """Within this, tokens are created as by a version that knows no `dueAt`."""
-
-        def old_item(token: Token) -> dict[str, Any]:
-            return {name: value for name, value in token_item(token).items() if name not in ("dueAt", "soon")}
-
-        with mock.patch("waitpoints.aws.store.token_item", old_item):
-            yield
 
     def look_at(self, token: dict[str, Any]) -> None:
         """Send a message for a token now, as its schedule does."""

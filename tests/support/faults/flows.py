@@ -907,19 +907,6 @@ def delay_a_timer_that_comes_early(world: World) -> None:
 
 
 @flow
-def start_the_timer_of_a_token_of_an_older_version(world: World) -> None:
-    """It has no `dueAt`. The stream brings it, and its schedule sends a message."""
-    with world.older_version():
-        token, timeout_at = world.create(timeout="10m"), world.clock() + 600_000
-    with waiting(world, token, Timeout()):
-        world.look_at(token)
-        with world.faulty():
-            world.queues["expire_tokens"].pass_on()
-            world.come_to_rest()
-        world.pass_time(timeout_at)
-
-
-@flow
 def expire(world: World) -> None:
     one, other = world.create(timeout="10m"), world.create(timeout="10m")
     with (
@@ -982,7 +969,7 @@ def resume_what_is_denied(world: World) -> None:
     assert set(world.dead_letters()) == {(token["id"], "AccessDeniedException")}
     assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
     denied.waits.fail_no_more()
-    assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+    assert world.lambdas.invoke("resume_waiters", {"command": "resume", "waitpointIds": [token["id"]]}) == {"undelivered": 0}
     world.expect(denied, token, SMALL)
     world.expect(other, token, SMALL)
 

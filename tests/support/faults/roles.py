@@ -116,7 +116,7 @@ def _resources(world: World) -> dict[str, Mapping[str, str]]:
 
     return {
         **attributes(),
-        **{name: world.stack.resources[name] for name in ("ApiKey", "SigningKey", "OutputBucket", "TimerRole")},
+        **{name: world.stack.resources[name] for name in ("ApiKey", "SigningKey", "OutputBucket")},
         "Table": {"Ref": world.table, "Arn": f"arn:aws:dynamodb:{HERE}:table/{world.table}"},
         "TimerQueue": queue(world.timer_queue),
         "DeadLetterQueue": queue(world.dead_letter_queue),

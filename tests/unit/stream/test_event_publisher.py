@@ -283,7 +283,7 @@ def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> Non
 def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
     token = consumer.settle()
     waiting, removed = consumer.world.new_token(), "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"
-    asked = {"eventsOf": [token.id, waiting, removed]}
+    asked = {"command": "publishEvents", "waitpointIds": [token.id, waiting, removed]}
     consumer.eventbridge.fail_entries_with(token.id, "AccessDeniedException")
     assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 1}
     assert consumer.dead_letters.letters == []  # the operator sees the response
@@ -294,7 +294,7 @@ def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
 
 def test_without_a_bus_a_redrive_has_no_event_to_put(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
-    assert resume_waiters.handler({"eventsOf": [world.new_token()]}, CONTEXT) == {"notPut": 0}
+    assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [world.new_token()]}, CONTEXT) == {"notPut": 0}
 
 
 def test_a_record_without_waiters_reads_nothing_without_a_bus(
@@ -361,7 +361,7 @@ class Asking:
         return [it["eventId"].removeprefix(f"{self.token_id}/") if "eventId" in it else "end" for it in details]
 
     def _ask(self, **noted: Any) -> bool:
-        return self.consumer.world.store.ask_again(self.token, replace(self.token, **noted))
+        return self.consumer.world.store.remind(self.token, replace(self.token, **noted))
 
     def _record(self, is_written: bool) -> dict[str, Any]:
         assert is_written
@@ -470,8 +470,8 @@ class TestAWaitingToken:
     def test_has_every_event_that_it_may_lack_put_by_a_redrive(self, consumer: Consumer, asking: Asking) -> None:
         for happens in (partial(asking.answer, "ann"), asking.remind, partial(asking.answer, "cy"), asking.remind):
             happens()
-        assert resume_waiters.handler({"eventsOf": [asking.token_id]}, CONTEXT) == {"notPut": 0}
+        assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [asking.token_id]}, CONTEXT) == {"notPut": 0}
         assert asking.told() == ["answered/1", "answered/2", "reminder/2"]
         consumer.world.store.complete(asking.token_id, Completed(consumer.world.clock(), Output("1")), Unchecked.NONE)
-        assert resume_waiters.handler({"eventsOf": [asking.token_id]}, CONTEXT) == {"notPut": 0}
+        assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [asking.token_id]}, CONTEXT) == {"notPut": 0}
         assert asking.told()[3:] == ["answered/1", "answered/2", "end"]

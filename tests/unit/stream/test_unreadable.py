@@ -197,7 +197,7 @@ class TestAMessage:
     def test_that_cannot_be_read_fails_alone(
         self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, module: Any, body: str
     ) -> None:
-        monkeypatch.setattr(send_notices, "sending", lambda: None)
+        monkeypatch.setitem(vars(services), "notice_store", None)
         good = json.dumps({"waitpointId": ids.new_id(world.clock())})
         event = queue_event([body, good] if module is expire_tokens else [body])
         assert failures(module.handler(event, Context(module.__name__))) == ["0"]

@@ -24,13 +24,6 @@ def world() -> InMemory:
     return InMemory()
 
 
-def old_token(world: InMemory, timeout: int | None) -> Token:
-    """A token as a version makes it that knows no `due_at`."""
-    token_id = world.new_token(timeout)
-    world.store.tokens[token_id] = replace(world.store.tokens[token_id], due_at=None)
-    return world.store.get(token_id)
-
-
 def due_at(world: InMemory, token_id: str) -> int | None:
     return world.store.get(token_id).due_at
 
@@ -59,47 +52,6 @@ class TestFire:
         world.clock.advance(1)
         world.timers.fire(token_id)
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
-
-    @pytest.mark.parametrize(("ahead", "is_sent"), [(1, True), (NEAR, True), (NEAR + 1, False), (9 * NEAR, False)])
-    def test_at_a_token_of_an_older_version_puts_it_into_the_index_after_its_message(
-        self, world: InMemory, ahead: int, is_sent: bool
-    ) -> None:
-        token = old_token(world, ahead)
-        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token.id))
-        world.timers.fire(token.id)
-        assert due_at(world, token.id) == token.timeout_at
-        assert [it.token_id for it in world.queue.sent] == [token.id] * is_sent
-        assert world.queue.noted == [None] * is_sent
-
-    @pytest.mark.parametrize(("timeout", "is_sent"), [(NEAR, True), (HOUR, False), (None, False)])
-    def test_whose_cause_this_version_does_not_know_is_followed_by_one_at_the_timeout(
-        self, world: InMemory, timeout: int | None, is_sent: bool
-    ) -> None:
-        """As a newer version's reminder, after going back to this one."""
-        token_id = world.new_token(timeout)
-        world.store.tokens[token_id] = replace(world.store.tokens[token_id], due_at=world.clock())
-        world.timers.fire(token_id)
-        assert due_at(world, token_id) == world.store.get(token_id).timeout_at
-        assert len(world.queue.sent) == is_sent
-
-    def test_that_finds_other_instants_each_time_gives_up_and_comes_again(self, world: InMemory) -> None:
-        token = old_token(world, HOUR)
-        world.store.set_due_at = lambda *_: False  # type: ignore[method-assign]
-        with pytest.raises(TryAgain):
-            world.timers.fire(token.id)
-
-    def test_that_lost_a_race_reads_again(self, world: InMemory) -> None:
-        token = old_token(world, 2 * HOUR)
-        write, earlier = world.store.set_due_at, world.clock() + HOUR
-
-        def be_late(read: Token, due_at: int | None) -> bool:
-            world.store.set_due_at = write  # type: ignore[method-assign]
-            assert world.store.move_deadline(read, earlier, earlier, world.clock())
-            return write(read, due_at)
-
-        world.store.set_due_at = be_late  # type: ignore[method-assign, assignment]
-        world.timers.fire(token.id)
-        assert due_at(world, token.id) == earlier
 
 
 class TestATokenThatIsAskedAgain:
@@ -179,17 +131,24 @@ class TestATokenThatIsAskedAgain:
     def test_looked_at_twice_at_once_is_asked_once(self, world: InMemory) -> None:
         token_id = self.create(world)
         world.clock.advance(4 * HOUR)
-        ask_again, looks = world.store.ask_again, []
+        remind, looks = world.store.remind, []
 
         def be_late(token: Token, asked: Token) -> bool:
-            world.store.ask_again = ask_again  # type: ignore[method-assign]
+            world.store.remind = remind  # type: ignore[method-assign]
             world.timers.fire(token_id)  # another function is faster
-            looks.append(ask_again(token, asked))
+            looks.append(remind(token, asked))
             return looks[-1]
 
-        world.store.ask_again = be_late  # type: ignore[method-assign]
+        world.store.remind = be_late  # type: ignore[method-assign]
         world.timers.fire(token_id)
         assert (looks, world.store.get(token_id).reminded_count) == ([False], 1)
+
+    def test_whose_instants_change_each_time_gives_up_and_comes_again(self, world: InMemory) -> None:
+        token_id = self.create(world)
+        world.clock.advance(4 * HOUR)
+        world.store.remind = lambda *_: False  # type: ignore[method-assign]
+        with pytest.raises(TryAgain):
+            world.timers.fire(token_id)
 
     def test_sends_few_messages_in_a_row_whatever_is_near(self, world: InMemory) -> None:
         """Lambda stops a chain of a function and its queue after some 16 rounds."""
@@ -234,14 +193,14 @@ class TestATokenThatIsAskedAgain:
     def test_whose_deadline_moves_during_the_look_is_asked_once(self, world: InMemory) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
         world.clock.advance(4 * HOUR)
-        ask_again = world.store.ask_again
+        remind = world.store.remind
 
         def be_late(token: Token, asked: Token) -> bool:
-            world.store.ask_again = ask_again  # type: ignore[method-assign]
+            world.store.remind = remind  # type: ignore[method-assign]
             assert world.timers.move_deadline(token_id, start + 20 * HOUR)
-            return ask_again(token, asked)
+            return remind(token, asked)
 
-        world.store.ask_again = be_late  # type: ignore[method-assign]
+        world.store.remind = be_late  # type: ignore[method-assign]
         world.timers.fire(token_id)
         token = world.store.get(token_id)
         assert (token.reminded_count, token.timeout_at, token.due_at) == (1, start + 20 * HOUR, start + 20 * HOUR)
@@ -254,25 +213,10 @@ class TestNewTokens:
         assert world.queue.sent == [Sent(token.id, token.timeout_at or 0, world.clock()) for token in tokens]
         assert world.queue.requests == 1
 
-    @pytest.mark.parametrize("ahead", [NEAR, NEAR + 1])
-    def test_of_an_older_version_are_put_into_the_index_after_their_message(self, world: InMemory, ahead: int) -> None:
-        token = old_token(world, ahead)
-        world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token.id))
-        world.timers.start_new([token])
-        assert due_at(world, token.id) == token.timeout_at
-        assert world.queue.noted == [None] * (ahead == NEAR)
-
-    def test_without_a_message_come_again_and_are_not_put_into_the_index(self, world: InMemory) -> None:
-        one, other = old_token(world, NEAR), old_token(world, NEAR)
+    def test_whose_message_was_refused_come_again(self, world: InMemory) -> None:
+        one, other = (world.store.get(world.new_token(NEAR)) for _ in range(2))
         world.queue.refused = {one.id}
         assert world.timers.start_new([one, other]) == {one.id}
-        assert (due_at(world, one.id), due_at(world, other.id)) == (None, other.timeout_at)
-
-    def test_that_have_ended_meanwhile_stay_as_they_are(self, world: InMemory) -> None:
-        token = old_token(world, HOUR)
-        complete(world.tokens, token.id, "1")
-        assert world.timers.start_new([token]) == set()
-        assert due_at(world, token.id) is None
 
 
 class TestAMovedDeadline:

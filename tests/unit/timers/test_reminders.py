@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from waitpoints.ids import new_id
-from waitpoints.timers.reminders import MOST_EVERY, Plan, ask, escalation_at, next_due_at, next_reminder, plan_of
+from waitpoints.timers.reminders import MOST_EVERY, Plan, escalation_at, next_due_at, next_reminder, plan_of, remind
 from waitpoints.token import Token
 
 START = 1_795_529_546_123
@@ -26,7 +26,7 @@ def all_asks(token: Token, until: int) -> list[tuple[int, int, bool]]:
     """Look at a token in time, each time. Returns when it was asked again: after how long, how often, and if escalated."""
     asked = []
     while (now := next_due_at(token)) is not None and now <= until and now != token.timeout_at:
-        following = ask(token, now)
+        following = remind(token, now)
         assert following is not None
         token = following
         asked.append((now - START, token.reminded_count, token.escalated_at is not None))
@@ -58,7 +58,7 @@ def test_a_token_is_looked_at_at_whatever_is_first(page: dict[str, Any], timeout
 def test_a_token_that_was_read_without_its_page_has_its_timeout() -> None:
     token = Token(id=new_id(START), created_at=START, timeout_at=START + 5)
     assert next_due_at(token) == START + 5
-    assert ask(token, START + 4) is None
+    assert remind(token, START + 4) is None
 
 
 def test_each_is_asked_once_in_order() -> None:
@@ -72,7 +72,7 @@ def test_each_is_asked_once_in_order() -> None:
 
 
 def test_at_the_same_instant_a_reminder_and_the_escalation_are_one_change() -> None:
-    token = ask(waiting({"remind": ["1d"], "escalate": ESCALATE}), START + DAY)
+    token = remind(waiting({"remind": ["1d"], "escalate": ESCALATE}), START + DAY)
     assert token is not None
     assert (token.reminded_count, token.reminded_at, token.escalated_at, token.due_at) == (1, START + DAY, START + DAY, None)
 
@@ -88,7 +88,7 @@ def test_every_day_is_twenty_times_also_over_years() -> None:
 )
 def test_reminders_that_were_missed_are_one(looked_after: int, next_after: int | None) -> None:
     """After an outage, nobody is asked four times at once."""
-    asked = ask(waiting({"remind": ["1h", "2h", "3h", "6h"]}), START + looked_after)
+    asked = remind(waiting({"remind": ["1h", "2h", "3h", "6h"]}), START + looked_after)
     assert asked is not None
     assert (asked.reminded_count, asked.reminded_at) == (1, START + looked_after)
     assert asked.due_at == (None if next_after is None else START + next_after)
@@ -96,14 +96,14 @@ def test_reminders_that_were_missed_are_one(looked_after: int, next_after: int |
 
 def test_nothing_is_asked_before_its_time() -> None:
     token = waiting({"remind": ["4h"], "escalate": ESCALATE})
-    assert ask(token, START + 4 * HOUR - 1) is None
+    assert remind(token, START + 4 * HOUR - 1) is None
     assert next_reminder(token) == START + 4 * HOUR
 
 
 def test_a_reminder_at_the_timeout_or_later_never_comes() -> None:
     token = waiting({"remind": ["4h", "8h"]}, 8 * HOUR)
     assert next_reminder(token) == START + 4 * HOUR
-    reminded = ask(token, START + 4 * HOUR)
+    reminded = remind(token, START + 4 * HOUR)
     assert reminded is not None
     assert (next_reminder(reminded), next_due_at(reminded)) == (None, START + 8 * HOUR)
     assert next_due_at(replace(reminded, timeout_at=START + 9 * HOUR)) == START + 8 * HOUR  # once the deadline has moved

@@ -22,8 +22,8 @@ from waitpoints_client.testing import FakeWaitpoints
 from waitpoints_client.version import __version__
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
-FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
-UNDONE = {"items": 3, "finished": 0, "undone": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
+FOUND = {"items": 3, "repaired": 1, "unrepaired": 0, "undelivered": [], "overdue": []}
+UNDONE = {"items": 3, "repaired": 0, "unrepaired": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
 NOON = datetime(2030, 1, 31, 12, tzinfo=timezone.utc)
 CURRENT, PREVIOUS = (
     {"VersionStages": ["AWSCURRENT"], "CreatedDate": NOON},
@@ -142,8 +142,12 @@ class TestDoctor:
         first, second = {"parts": 9, "next": 3, "open": []}, {"parts": 9, "next": 7, "open": [[2, ["a", "token"]]]}
         stack.answers = [{**UNDONE, "next": first}, {**FOUND, "next": second}]
         found = json.loads(run("doctor", "--json").stdout)
-        assert stack.looked == [{"whole": True}, {"whole": True, "next": first}, {"whole": True, "next": second}]
-        assert found == {**UNDONE, "items": 9, "finished": 2}
+        assert stack.looked == [
+            {"command": "scanAll"},
+            {"command": "scanAll", "cursor": first},
+            {"command": "scanAll", "cursor": second},
+        ]
+        assert found == {**UNDONE, "items": 9, "repaired": 2}
 
     def test_that_aws_rejects_has_status_2(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         def rejected(*_: Any) -> None:

@@ -14,7 +14,7 @@ from waitpoints_client.ops.doctor import summary
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
 INSERTS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}}}}
-NOTHING_FOUND = {"items": 3, "finished": 0, "undone": 0, "undelivered": [], "overdue": []}
+NOTHING_FOUND = {"items": 3, "repaired": 0, "unrepaired": 0, "undelivered": [], "overdue": []}
 
 
 def change(number: int, **image: Any) -> dict[str, Any]:
@@ -198,7 +198,10 @@ def test_an_event_is_put_without_looking_at_the_waiters_of_its_token() -> None:
     assert run(stack) == 0
 
     assert stack.letters == []
-    assert stack.invocations == [("ResumeFunctionName", {"eventsOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
+    assert stack.invocations == [
+        ("ResumeFunctionName", {"command": "publishEvents", "waitpointIds": ["w1"]}),
+        ("DoctorFunctionName", {"command": "scanAll"}),
+    ]
 
 
 def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,7 +233,7 @@ class TestNotices:
         assert stack.letters == []
         assert stack.invocations == [
             ("NoticesFunctionName", {"command": "sendNotices", "waitpointIds": ["w1"]}),
-            ("DoctorFunctionName", {"whole": True}),
+            ("DoctorFunctionName", {"command": "scanAll"}),
         ]
 
     def test_that_are_refused_again_stay_in_the_queue(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,7 +275,7 @@ def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.Ca
 
 
 def test_tokens_that_the_doctor_finished_are_counted() -> None:
-    stack = StuckStack(findings={**NOTHING_FOUND, "finished": 2})
+    stack = StuckStack(findings={**NOTHING_FOUND, "repaired": 2})
 
     deployed: Any = stack
 
@@ -281,7 +284,7 @@ def test_tokens_that_the_doctor_finished_are_counted() -> None:
 
 
 def test_tokens_that_the_doctor_counts_but_does_not_list_are_reported_as_left(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = StuckStack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
+    stack = StuckStack(findings={**NOTHING_FOUND, "unrepaired": 5, "overdue": ["a", "b"]})
 
     assert run(stack) == 3
 

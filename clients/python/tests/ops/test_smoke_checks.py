@@ -394,7 +394,7 @@ class TestDurableFunctions:
         stack = FakeDeployed(answer={"boto3": "1.42.1", "resumesDurableFunctions": True})
 
         assert "1.42.1" in smoke_upkeep.can_resume_durable_functions(caller(stack))
-        assert stack.invoked == [("resume", {"runtime": True})]
+        assert stack.invoked == [("resume", {"command": "describe"})]
 
     def test_with_one_that_is_too_old_fails(self) -> None:
         stack = FakeDeployed(answer={"boto3": "1.40.4", "resumesDurableFunctions": False})
@@ -406,7 +406,7 @@ class TestDurableFunctions:
 class TestTheDoctor:
     def test_with_findings_fails(self) -> None:
         with pytest.raises(Unexpected, match="1 left undone"):
-            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "finished": 0, "undone": 1})))
+            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "repaired": 0, "unrepaired": 1})))
 
     def test_that_runs_too_long_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="run the doctor"):

@@ -73,7 +73,7 @@ class World:
 
     def remind(self, token_id: str) -> None:
         token = self.store.get(token_id)
-        assert self.store.ask_again(token, replace(token, reminded_count=token.reminded_count + 1, reminded_at=self.clock()))
+        assert self.store.remind(token, replace(token, reminded_count=token.reminded_count + 1, reminded_at=self.clock()))
 
     def notices(self, token_id: str) -> dict[str, NoticeRecord]:
         return self.store.notices[token_id]

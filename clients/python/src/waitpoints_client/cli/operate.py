@@ -34,7 +34,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
     else:
         for line in report(findings):
             show.text(line)
-    raise typer.Exit(1 if findings["undone"] else 0)
+    raise typer.Exit(1 if findings["unrepaired"] else 0)
 
 
 def _note_difference(stack: "Deployed") -> None:
@@ -83,7 +83,7 @@ def give_up(
     show.note(f"Stack {deployed.name}: nothing will resume what still waits for {', '.join(tokens)}.")
     if not yes:
         confirm("Give up?")
-    given_up = deployed.invoke(deployed.outputs["ResumeFunctionName"], {"giveUp": tokens})["givenUp"]
+    given_up = deployed.invoke(deployed.outputs["ResumeFunctionName"], {"command": "giveUp", "waitpointIds": tokens})["givenUp"]
     if as_json:
         show.value({"givenUp": given_up})
     else:

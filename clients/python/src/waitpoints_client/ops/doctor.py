@@ -11,20 +11,20 @@ MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdu
 def scan(stack: Deployed) -> dict[str, Any]:
     """Have the doctor scan the whole table, in as many invocations as that takes.
 
-    Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`.
+    Returns the counts `items`, `repaired` and `unrepaired`, and the ids `undelivered` and `overdue`.
     """
-    total: dict[str, Any] = {"items": 0, "finished": 0, "undone": 0, **{kind: [] for kind in MEANINGS}}
-    event: dict[str, Any] | None = {"whole": True}
+    total: dict[str, Any] = {"items": 0, "repaired": 0, "unrepaired": 0, **{kind: [] for kind in MEANINGS}}
+    event: dict[str, Any] | None = {"command": "scanAll"}
     while event:
         found = stack.invoke(stack.outputs["DoctorFunctionName"], event)
         total = {name: value + found[name] for name, value in total.items()}
-        event = {"whole": True, "next": found["next"]} if found.get("next") else None
+        event = {"command": "scanAll", "cursor": found["next"]} if found.get("next") else None
     return total
 
 
 def summary(findings: dict[str, Any]) -> str:
     """Summarize the doctor's findings in one line."""
-    return f"{findings['items']} items checked: {findings['finished']} finished, {findings['undone']} left undone"
+    return f"{findings['items']} items checked: {findings['repaired']} finished, {findings['unrepaired']} left undone"
 
 
 def report(findings: dict[str, Any]) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Redriven:
     """The doctor's, after the queue was emptied."""
 
     def __str__(self) -> str:
-        by_the_doctor = f"the doctor finished {self.findings['finished']} tokens and left {self.findings['undone']} undone"
+        by_the_doctor = f"the doctor finished {self.findings['repaired']} tokens and left {self.findings['unrepaired']} undone"
         return f"{self.done} messages done, {by_the_doctor}, {self.left} left"
 
 
@@ -59,8 +59,8 @@ def redrive(stack: Deployed, say: Say = print) -> Redriven:
         except RuntimeError as error:
             left += 1
             say(f"  {token_id} failed again: {error}")
-    if findings["undone"] > len(listed):
-        left += findings["undone"] - len(listed)
+    if findings["unrepaired"] > len(listed):
+        left += findings["unrepaired"] - len(listed)
         say(f"  the doctor listed only {len(listed)} tokens: redrive again")
     return Redriven(done, left, findings)
 
@@ -194,7 +194,7 @@ def finish(stack: Deployed, token_id: str) -> None:
     answer = stack.invoke(stack.outputs["ExpireFunctionName"], {"Records": [timer]})
     if answer["batchItemFailures"]:
         raise RuntimeError("the token cannot be timed out")
-    if stack.invoke(stack.outputs["ResumeFunctionName"], {"waitpointIds": [token_id]})["undelivered"]:
+    if stack.invoke(stack.outputs["ResumeFunctionName"], {"command": "resume", "waitpointIds": [token_id]})["undelivered"]:
         raise RuntimeError("AWS still rejects the resume of a waiter")
 
 
@@ -220,5 +220,5 @@ def send_notices(stack: Deployed, message: dict[str, Any]) -> None:
 
 def put_event(stack: Deployed, token_id: str) -> None:
     """Put the token's event on the event bus, if the stack has one. Raises RuntimeError if that fails."""
-    if stack.invoke(stack.outputs["ResumeFunctionName"], {"eventsOf": [token_id]})["notPut"]:
+    if stack.invoke(stack.outputs["ResumeFunctionName"], {"command": "publishEvents", "waitpointIds": [token_id]})["notPut"]:
         raise RuntimeError("EventBridge still rejects the event of a token")

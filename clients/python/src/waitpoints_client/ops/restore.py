@@ -88,11 +88,10 @@ def copy(
 
 def timed(item: dict[str, Any], now: int) -> dict[str, Any]:
     """Return an item as it is, or a token that waits with its timer. `now` is in epoch milliseconds."""
-    due_at = item.get("dueAt") or item.get("timeoutAt")  # a version without timers in the table wrote no `dueAt`
-    if item.get("status") != {"S": "WAITING"} or due_at is None:
+    if item.get("status") != {"S": "WAITING"} or "dueAt" not in item:
         return item
-    new = {name: value for name, value in item.items() if name != "soon"} | {"dueAt": due_at}
-    return new | {"soon": {"BOOL": True}} if int(due_at["N"]) - now <= NEAR else new
+    new = {name: value for name, value in item.items() if name != "soon"}
+    return new | {"soon": {"BOOL": True}} if int(item["dueAt"]["N"]) - now <= NEAR else new
 
 
 def _source(stack: Deployed, region: str | None) -> Any:

@@ -87,7 +87,7 @@ def has_nothing_undone(caller: Caller) -> str:
         findings = caller.stack.invoke(caller.stack.outputs["DoctorFunctionName"], {}, DOCTOR_SECONDS)
     except ReadTimeoutError:
         raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run the doctor by itself") from None
-    if findings["undone"]:
+    if findings["unrepaired"]:
         raise Unexpected(summary(findings))
     return summary(findings)
 
@@ -126,7 +126,7 @@ def brief(line: Line) -> str:
 
 
 def can_resume_durable_functions(caller: Caller) -> str:
-    runtime = caller.stack.invoke(caller.stack.outputs["ResumeFunctionName"], {"runtime": True})
+    runtime = caller.stack.invoke(caller.stack.outputs["ResumeFunctionName"], {"command": "describe"})
     if not runtime["resumesDurableFunctions"]:
         raise Unexpected(f"the functions' boto3 {runtime['boto3']} does not know the callbacks of durable functions")
     return f"boto3 {runtime['boto3']} knows their callbacks"
