@@ -68,9 +68,9 @@ class OperatedStack:
         if function == "DoctorFunctionName":
             self.looked.append(payload)
             return self.answers.pop(0) if self.answers else self.findings
-        if "giveUp" in payload:
-            self.given_up += payload["giveUp"]
-            return {"givenUp": len(payload["giveUp"])}
+        if payload["command"] == "giveUp":
+            self.given_up += payload["waitpointIds"]
+            return {"givenUp": len(payload["waitpointIds"])}
         return {"batchItemFailures": [{}]}
 
     def get_account_settings(self) -> Any:
