@@ -68,7 +68,7 @@ class OperatedStack:
         if function == "DoctorFunctionName":
             self.looked.append(payload)
             return self.answers.pop(0) if self.answers else self.findings
-        if payload["command"] == "giveUp":
+        if payload.get("command") == "giveUp":
             self.given_up += payload["waitpointIds"]
             return {"givenUp": len(payload["waitpointIds"])}
         return {"batchItemFailures": [{}]}
