@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, add, argument, group, option
+from waitpoints_client.cli.options import Json, Name, Stack, When, Yes, add, argument, group, option
 from waitpoints_client.cli.problems import CommandProblem, confirm
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def get(name: Name, stack: Stack = None, as_json: Json = False) -> None:
     )
 
 
-def list_endpoints(stack: Stack = None, as_json: Json = False) -> None:
+def list_(stack: Stack = None, as_json: Json = False) -> None:
     """List endpoints by name."""
     with stacks.find_client(stack) as waitpoints:
         found = list(waitpoints.endpoints.list())
@@ -76,7 +76,7 @@ def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = Fa
         show.value({"success": True})
 
 
-def try_delivery(
+def test_(
     name: Name,
     body: Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE reads a file, - standard input.")] = "",
     header: Annotated[
@@ -131,13 +131,5 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {
-        "put": put,
-        "get": get,
-        "list": list_endpoints,
-        "delete": delete,
-        "test": try_delivery,
-        "url": url,
-    }
-    add(endpoints, commands)
+    add(endpoints, (put, get, list_, delete, test_, url))
     program.add_typer(endpoints, name="endpoints", rich_help_panel="Endpoints")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, group, option
+from waitpoints_client.cli.options import Json, Stack, Yes, add, argument, group, option
 from waitpoints_client.cli.problems import confirm
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def create(
         show.fields({"name": made.name, "scopes": _scopes(made), **expiry, "key": made.key})
 
 
-def list_keys(stack: Stack = None, as_json: Json = False) -> None:
+def list_(stack: Stack = None, as_json: Json = False) -> None:
     """List keys by name, and when each was last used."""
     with stacks.find_client(stack) as waitpoints:
         found = waitpoints.keys.list()
@@ -71,6 +71,5 @@ def _scopes(key: "NamedKey") -> str:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {"create": create, "list": list_keys, "revoke": revoke}
-    add(keys, commands)
+    add(keys, (create, list_, revoke))
     program.add_typer(keys, name="keys", rich_help_panel="Keys")

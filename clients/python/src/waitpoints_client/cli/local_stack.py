@@ -160,4 +160,4 @@ def _show(stack: Any, folder: "Path", what: str, end: str, as_json: bool) -> Non
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, {"up": up, "down": down, "env": env}, "On this machine")
+    add(program, (up, down, env), "On this machine")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
-from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, option
+from waitpoints_client.cli.options import Json, Stack, Yes, add, argument, option
 from waitpoints_client.cli.problems import CommandProblem, confirm, exiting_with
 
 if TYPE_CHECKING:
@@ -219,13 +219,4 @@ def end_in_order() -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {
-        "logs": logs,
-        "doctor": doctor,
-        "redrive": redrive,
-        "give-up": give_up,
-        "restore": restore,
-        "smoke": smoke,
-        "rotate-key": rotate_key,
-    }
-    add(program, commands, "Operate a stack")
+    add(program, (logs, doctor, redrive, give_up, restore, smoke, rotate_key), "Operate a stack")

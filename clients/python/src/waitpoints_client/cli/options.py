@@ -1,7 +1,7 @@
 """The options and arguments that commands share."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any
 
@@ -53,9 +53,10 @@ def _hide_types(parameters: list[Any]) -> list[Any]:
 Command = Callable[..., None]
 
 
-def add(app: typer.Typer, commands: Mapping[str, Command], panel: str | None = None) -> None:
-    """Add commands by their names. Their docstrings are their help, as wide as the terminal."""
-    for name, command in commands.items():
+def add(app: typer.Typer, commands: Sequence[Command], panel: str | None = None) -> None:
+    """Add commands. Their names are those of the functions, and their docstrings the help, as wide as the terminal."""
+    for command in commands:
+        name = command.__name__.rstrip("_").replace("_", "-")  # list_ is no builtin
         text = flowing(command.__doc__ or "")
         first = text.partition("\n")[0]  # whole in the list of commands: without it, click cuts the text
         app.command(name, cls=PlainCommand, help=text, short_help=first, rich_help_panel=panel)(command)

@@ -122,4 +122,4 @@ def _open(mail: Mail) -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, {"outbox": outbox}, "Tokens")
+    add(program, (outbox,), "Tokens")

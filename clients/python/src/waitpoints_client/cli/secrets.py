@@ -7,7 +7,7 @@ import typer
 
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.arguments import read_content, read_standard_input
-from waitpoints_client.cli.options import Command, Json, Stack, add, argument, group, option
+from waitpoints_client.cli.options import Json, Stack, add, argument, group, option
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
@@ -94,6 +94,5 @@ def _note(path: str, outcome: str, *, was_restored: bool) -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {"put": put}
-    add(secrets, commands)
+    add(secrets, (put,))
     program.add_typer(secrets, name="secrets", rich_help_panel="Operate a stack")

@@ -9,7 +9,6 @@ from waitpoints_client.cli import arguments, durations, show, stacks, token_view
 from waitpoints_client.cli.answering import url_of
 from waitpoints_client.cli.options import (
     As,
-    Command,
     Data,
     Json,
     Key,
@@ -94,7 +93,7 @@ def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
         show.fields(token_views.details(found))
 
 
-def list_tokens(
+def list_(
     status: Annotated[
         list[Status] | None,
         option(
@@ -260,7 +259,7 @@ def url(token: Token, approver: As = None, stack: Stack = None, as_json: Json = 
     show.value({"url": found}) if as_json else show.text(found)
 
 
-def open_page(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
+def open_(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
     """Open a token's page in the browser."""
     with stacks.find_client(stack) as waitpoints:
         found = url_of(waitpoints.get(token), approver)
@@ -287,6 +286,4 @@ def show_done(done: "Completion", *, as_json: bool) -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {"create": create, "get": get, "list": list_tokens, "extend": extend}
-    commands |= {"complete": complete, "complete-key": complete_key, "fail": fail, "wait": wait, "url": url, "open": open_page}
-    add(program, commands, "Tokens")
+    add(program, (create, get, list_, extend, complete, complete_key, fail, wait, url, open_), "Tokens")

@@ -9,7 +9,7 @@ from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, argument, option
 
 
-def try_machine(
+def try_(
     file: Annotated[str, argument("FILE", "The definition: JSON, YAML, or template.yaml#Name of SAM or CloudFormation.")],
     given: Annotated[str, option("--input", metavar="JSON", help="The input, or its file. Default: {}.")] = "{}",
     values: Annotated[
@@ -77,4 +77,4 @@ def try_machine(
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, {"try": try_machine}, "Tokens")
+    add(program, (try_,), "Tokens")
