@@ -494,7 +494,7 @@ ASKED = {name: value for name, value in PAGE.items() if name != "fields"}
 TOLD = {**ASKED, "approvers": [{"id": "ann", "email": "ann@example.com", "slack": "U0ANN"}]}
 TEAMS = "https://teams.example.com/workflow"
 POSTED = "waitpoints.api.notices.posting.post"
-WORKS = posting.Answer(200, b"{}")
+WORKS = posting.ChannelResponse(200, b"{}")
 
 
 def ask_for_an_answer(world: World, page: Any = TOLD, timeout: str = "1h", **notify: Any) -> dict[str, Any]:
@@ -549,7 +549,7 @@ def tell_people_by_mail_and_in_teams(world: World) -> None:
 def keep_what_a_channel_refuses(world: World) -> None:
     token = ask_for_an_answer(world, email=True, teams="TEAMS")
     world.pass_on_once("schedule_timeouts")
-    with mock.patch(POSTED, return_value=posting.Answer(400, b"")):
+    with mock.patch(POSTED, return_value=posting.ChannelResponse(400, b"")):
         assert world.queues["send_notices"].pass_on()
     assert [token_id for token_id, _ in world.dead_letters()] == [token["id"]]
 
@@ -558,7 +558,7 @@ def keep_what_a_channel_refuses(world: World) -> None:
 def come_again_when_the_channel_takes_calls_again(world: World) -> None:
     ask_for_an_answer(world, email=True, teams="TEAMS")
     world.pass_on_once("schedule_timeouts")
-    with mock.patch(POSTED, return_value=posting.Answer(429, b"", retry_after=30)):
+    with mock.patch(POSTED, return_value=posting.ChannelResponse(429, b"", retry_after=30)):
         assert world.queues["send_notices"].pass_on()
     world.clock.advance(seconds=35)
     assert looks_asked_for(world) == 1

@@ -22,7 +22,7 @@ SENDING = urllib3.Timeout(connect=2, read=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChannelResponse:
     """`retry_after` is for how many seconds the channel wants no further call."""
 
     status: int
@@ -46,7 +46,7 @@ class Answer:
             raise NotSent(f"HTTP {self.status}")
 
 
-def post(url: str, body: Any, headers: Mapping[str, str], timeout: urllib3.Timeout = SENDING) -> Answer:
+def post(url: str, body: Any, headers: Mapping[str, str], timeout: urllib3.Timeout = SENDING) -> ChannelResponse:
     """Raises NotSentNow if no answer comes, and NotSent unless the URL is https, or the stand-in's."""
     if not may_call(url):
         raise NotSent("not an https URL")
@@ -63,7 +63,7 @@ def post(url: str, body: Any, headers: Mapping[str, str], timeout: urllib3.Timeo
             answer.release_conn()
     except (HTTPError, OSError) as error:
         raise NotSentNow(type(error).__name__) from None
-    return Answer(answer.status, read, _seconds(answer.headers.get("retry-after", "")))
+    return ChannelResponse(answer.status, read, _seconds(answer.headers.get("retry-after", "")))
 
 
 def may_call(url: str) -> bool:

@@ -11,9 +11,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +23,7 @@ from waitpoints.api.notices.notice_words import WORDS
 from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.notices.summary import line
 from waitpoints.api.page import words
-from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.errors import NotSent
 from waitpoints.token import Answer
 
 REF = "0100017c9add7f0f-9e3cc339-71e1-431a-97cd-bb5038eaeaba-000000"
@@ -232,63 +230,6 @@ def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind
     assert [tag for tag in found.tags if tag not in ("br", "p")] == [tag for tag in expected.tags if tag not in ("br", "p")]
     shown = found.text + mails.body(message, "plain") + str(message["Subject"]) + str(message["From"]) + str(message["To"])
     assert {ord(one) for one in shown} & CONTROLS == set()
-
-
-def error(code: str, message: str = "") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "SendEmail")
-
-
-UNVERIFIED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("failure", "reason"),
-        [
-            (error("MessageRejected", UNVERIFIED + mails.FROM), "MessageRejected: MailFrom is not verified in SES"),
-            (
-                error("MessageRejected", UNVERIFIED + "ann@example.com"),
-                "MessageRejected: the account is in SES's sandbox, and this address is not verified in SES",
-            ),
-            (error("MessageRejected", "a virus for ann@example.com"), "MessageRejected: SES does not accept the content"),
-            (
-                error("BadRequestException", "ann@example.com"),
-                "BadRequestException: SES cannot read the address or the message",
-            ),
-        ],
-    )
-    def test_what_retrying_wont_fix_says_what_to_do_without_an_address(self, failure: Exception, reason: str) -> None:
-        with pytest.raises(NotSent) as refused:
-            sender(Ses(failure)).send(mails.notice())
-        assert str(refused.value) == reason
-
-    @pytest.mark.parametrize(
-        ("failure", "reason", "after"),
-        [
-            (error("TooManyRequestsException", "Maximum sending rate exceeded."), "TooManyRequestsException", None),
-            (error("TooManyRequestsException", "Daily message quota exceeded"), "TooManyRequestsException", 600),
-            (error("LimitExceededException"), "LimitExceededException", 600),
-            (error("SendingPausedException", "for ann@example.com"), "SendingPausedException", 600),
-            (error("InternalFailure", "ann@example.com"), "InternalFailure", None),
-            (error("ServiceUnavailable"), "ServiceUnavailable", None),
-            (error("ExpiredTokenException"), "ExpiredTokenException", None),
-            (ReadTimeoutError(endpoint_url="https://email"), "ReadTimeoutError", None),
-            (EndpointConnectionError(endpoint_url="https://email"), "EndpointConnectionError", None),
-        ],
-    )
-    def test_what_may_be_over_later_is_tried_again(self, failure: Exception, reason: str, after: int | None) -> None:
-        with pytest.raises(NotSentNow) as failed:
-            sender(Ses(failure)).send(mails.notice())
-        assert (str(failed.value), failed.value.after) == (reason, after)
-
-    def test_every_error_of_the_service_model_has_a_meaning(self) -> None:
-        model = botocore.session.get_session().get_service_model("sesv2").operation_model("SendEmail")
-        codes = {shape.name for shape in model.error_shapes}
-        assert len(codes) == 8
-        assert codes == {*module._REFUSALS, *module._LATER, "TooManyRequestsException"} - {
-            "AccessDenied",
-            "AccessDeniedException",
-        }
 
 
 @pytest.mark.parametrize("text", ["Ann\r\nBcc: eve@example.com", "Ann\x07", "=?utf-8?q?Ann?=", "Ännchen"])

