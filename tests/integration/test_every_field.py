@@ -6,6 +6,7 @@ Python value.
 
 import base64
 import json
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,6 +31,7 @@ ENDPOINT = f"{ENDPOINTS}/github"
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
 MINT = by_id("mint_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
+ELEMENT = "an element"  # of a list, instead of a field
 DEEP = "[" * 1000 + "]" * 1000
 
 VALUES = {
@@ -76,7 +78,6 @@ NOT_TEXTS = tuple(name for name in VALUES if name not in TEXTS)
 
 CREATE = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
-    "idempotencyKeyTTL": every(422, but_200=["null"]),
     "timeout": every(422, but_200=["null"]),
     "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list", "null"]),
     "taskToken": every(400),
@@ -95,6 +96,7 @@ CREATE = {
     "__proto__": every(400),
     "constructor": every(400),
 }
+CREATE_WITH_KEY = {"idempotencyKeyTTL": every(422, but_200=["null"])}
 CREATE_PUBLIC_TOKEN = {
     "claims": every(400, but_200=["an object"]),
     "expirationTime": every(
@@ -143,7 +145,8 @@ CREATE_KEY = {
     "fromTheFuture": every(400),
     "__proto__": every(400),
 }
-IN_SCOPES = {"a scope": every(422, but_400=NOT_TEXTS)}
+IN_SCOPES = {ELEMENT: every(422, but_400=NOT_TEXTS)}
+IN_TAGS = {ELEMENT: every(400, but_200=[*PLAIN_TEXTS, "an empty text"])}
 IN_SCOPE_TAGS = dict.fromkeys(PLAIN_TEXTS, 200) | {
     "an empty text": 422,
     "a text of 5,000 characters": 422,
@@ -175,6 +178,46 @@ IN_VERIFY = {
 }
 
 
+@dataclass(frozen=True)
+class Body:
+    """A request of whose body each field gets each value. `beside` are the members that it also needs.
+
+    `around` is the JSON text around the fields. `shows` is what a refusal must not change.
+    """
+
+    fields: dict[str, dict[str, int]]
+    method: str
+    path: str
+    beside: dict[str, str] = field(default_factory=dict)
+    around: str = "%s"
+    shows: str | None = None
+
+    def text(self, name: str, value: str) -> str:
+        members = ", ".join(f'"{member}": {text}' for member, text in {**self.beside, name: value}.items())
+        return self.around % (value if name == ELEMENT else f"{{{members}}}")
+
+
+TOKEN, COMPLETE_ONE = f"{TOKENS}/{{id}}", f"{TOKENS}/{{id}}/complete"
+BODIES = {
+    "create": Body(CREATE, "POST", TOKENS),
+    "create with a key": Body(CREATE_WITH_KEY, "POST", TOKENS, {"idempotencyKey": '"k"'}),
+    "a tag": Body(IN_TAGS, "POST", TOKENS, around='{"tags": ["fine", %s]}'),
+    "verify": Body(IN_VERIFY, "POST", TOKENS, {"scheme": '"stripe"', "secret": '"stripe"'}, '{"verify": %s}'),
+    "notify": Body(IN_NOTIFY, "POST", TOKENS, around='{"page": {"title": "Go?"}, "notify": %s}'),
+    "move": Body(MOVE_DEADLINE, "PATCH", TOKEN, shows=TOKEN),
+    "fail": Body({"error": every(400)}, "POST", COMPLETE_ONE, shows=TOKEN),
+    "error": Body(IN_ERROR, "POST", COMPLETE_ONE, {"message": '"no"'}, '{"error": %s}', TOKEN),
+    "complete by key": Body(COMPLETE_KEY, "POST", COMPLETE_BY_KEY, {"idempotencyKey": '"NEW"'}),
+    "public token": Body(CREATE_PUBLIC_TOKEN, "POST", PUBLIC_TOKEN),
+    "claims": Body(IN_CLAIMS, "POST", PUBLIC_TOKEN, around='{"claims": %s}'),
+    "mint": Body(MINT_PUBLIC_TOKEN, "POST", MINT, {"scopes": '["read:runs"]'}),
+    "endpoint": Body(PUT_ENDPOINT, "PUT", ENDPOINT, {"key": '"body.id"', "verify": '"none"'}, shows=ENDPOINT),
+    "trial": Body(TRY_ENDPOINT, "POST", f"{ENDPOINT}/test"),
+    "named key": Body(CREATE_KEY, "POST", KEYS, {"name": '"job"', "scopes": '["read"]'}, shows=KEYS),
+    "scope": Body(IN_SCOPES, "POST", KEYS, around='{"name": "job", "scopes": ["create", %s]}', shows=KEYS),
+}
+
+
 def cases(fields: dict[str, dict[str, int]]) -> list[Any]:
     return [
         pytest.param(field, value, status, id=f"{field}: {value}")
@@ -192,32 +235,25 @@ def is_documented(answer: HttpAnswer, status: int) -> None:
     answer.text.encode()
 
 
-@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE))
-def test_create_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    key = '"idempotencyKey": "k", ' if field == "idempotencyKeyTTL" else ""
-    is_documented(api.post(TOKENS, f'{{{key}"{field}": {VALUES[value]}}}'), status)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(PUT_ENDPOINT))
-def test_put_answers_every_value_of_every_field_of_an_endpoint_as_documented(
-    api: Api, field: str, value: str, status: int
-) -> None:
-    members = {"key": '"body.id"', "verify": '"none"', field: VALUES[value]}
-    answer = api.request("PUT", ENDPOINT, "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}")
-    is_documented(answer, status)
-    assert api.get(ENDPOINT).status == (200 if status == 200 else 404)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_KEY))
-def test_a_named_key_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    members = {"name": '"job"', "scopes": '["read"]', field: VALUES[value]}
-    is_documented(api.post(KEYS, "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"), status)
-    assert api.get(KEYS).json["data"] == []
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(IN_SCOPES))
-def test_a_named_key_answers_every_value_of_a_scope_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    is_documented(api.post(KEYS, f'{{"name": "job", "scopes": ["create", {VALUES[value]}]}}'), status)
+@pytest.mark.parametrize(
+    ("body", "name", "value", "status"),
+    [
+        pytest.param(body, name, value, status, id=f"{request}: {name}: {value}")
+        for request, body in BODIES.items()
+        for name, answers in body.fields.items()
+        for value, status in answers.items()
+    ],
+)
+def test_every_value_of_every_field_has_its_documented_answer(api: Api, body: Body, name: str, value: str, status: int) -> None:
+    token_id = api.create(timeout="1h")["id"] if "{id}" in body.path else ""
+    if body.path.endswith("/test"):
+        put_example_endpoint()
+    shows = body.shows and body.shows.replace("{id}", token_id)
+    before = shows and api.get(shows).text
+    text = body.text(name, VALUES[value]).replace('"NEW"', f'"{ids.new_id(0)}"')
+    is_documented(api.request(body.method, body.path.replace("{id}", token_id), text), status)
+    if shows and status != 200:
+        assert api.get(shows).text == before
 
 
 @pytest.mark.parametrize(("value", "status"), IN_SCOPE_TAGS.items())
@@ -265,32 +301,6 @@ def test_a_typo_is_refused_with_the_nearest_field(api: Api, written: str, neares
     assert answer.error == f'Validation error: unknown field "{written}": did you mean "{nearest}"?'
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "status"), cases({"a tag in a list": every(400, but_200=[*PLAIN_TEXTS, "an empty text"])})
-)
-def test_create_answers_every_value_of_a_tag_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    answer = api.post(TOKENS, f'{{"tags": ["fine", {VALUES[value]}]}}')
-    is_documented(answer, status)
-    if status == 400 and value not in NOT_JSON:
-        assert answer.error.endswith('at "tags"')
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_PUBLIC_TOKEN))
-def test_a_public_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    is_documented(api.post(PUBLIC_TOKEN, f'{{"{field}": {VALUES[value]}}}'), status)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(MINT_PUBLIC_TOKEN))
-def test_a_minted_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    scopes = "" if field == "scopes" else '"scopes": ["read:runs"], '
-    is_documented(api.post(MINT, f'{{{scopes}"{field}": {VALUES[value]}}}'), status)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(IN_CLAIMS))
-def test_a_public_token_answers_every_value_of_its_claims_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    is_documented(api.post(PUBLIC_TOKEN, f'{{"claims": {{"{field}": {VALUES[value]}}}}}'), status)
-
-
 @pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE))
 def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, field: str, value: str, status: int) -> None:
     token = api.create()
@@ -300,61 +310,6 @@ def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, fiel
         assert (retrieved["status"], retrieved["output"]) == ("COMPLETED", VALUES[value])
     else:
         assert (retrieved["status"], "output" in retrieved) == ("WAITING", False)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(MOVE_DEADLINE))
-def test_a_moved_deadline_answers_every_value_of_every_field_as_documented(
-    api: Api, field: str, value: str, status: int
-) -> None:
-    token = api.create(timeout="1h")
-    before = api.retrieve(token["id"])
-    is_documented(api.request("PATCH", f"{TOKENS}/{token['id']}", f'{{"{field}": {VALUES[value]}}}'), status)
-    unmoved = {} if status == 200 else {"timeoutAt": before["timeoutAt"]}
-    assert {name: at for name, at in api.retrieve(token["id"]).items() if name == "timeoutAt"} == unmoved
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE_KEY))
-def test_complete_by_key_answers_every_value_of_every_field_as_documented(
-    api: Api, field: str, value: str, status: int
-) -> None:
-    key = "" if field == "idempotencyKey" else f'"idempotencyKey": "{ids.new_id(0)}", '
-    answer = api.post(COMPLETE_BY_KEY, f'{{{key}"{field}": {VALUES[value]}}}')
-    is_documented(answer, status)
-    if status == 200:
-        assert api.retrieve(answer.json["id"])["status"] == "COMPLETED"
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(TRY_ENDPOINT))
-def test_a_trial_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    put_example_endpoint()
-    is_documented(api.post(f"{ENDPOINT}/test", f'{{"{field}": {VALUES[value]}}}'), status)
-
-
-@pytest.mark.parametrize("value", VALUES)
-def test_complete_refuses_every_error_without_a_message(api: Api, value: str) -> None:
-    token = api.create()
-    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"error": {VALUES[value]}}}'), 400)
-    assert api.retrieve(token["id"])["status"] == "WAITING"
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(IN_ERROR))
-def test_complete_answers_every_value_of_an_error_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    token, message = api.create(), "" if field == "message" else '"message": "no", '
-    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"error": {{{message}"{field}": {VALUES[value]}}}}}'), status)
-    shown = api.retrieve(token["id"])
-    assert (shown["status"], shown["outputIsError"]) == (("COMPLETED", True) if status == 200 else ("WAITING", False))
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(IN_VERIFY))
-def test_create_answers_every_value_of_verify_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    others = {"scheme": '"stripe"', "secret": '"stripe"', field: VALUES[value]}
-    members = ", ".join(f'"{name}": {text}' for name, text in others.items())
-    is_documented(api.post(TOKENS, f'{{"verify": {{{members}}}}}'), status)
-
-
-@pytest.mark.parametrize(("field", "value", "status"), cases(IN_NOTIFY))
-def test_create_answers_every_value_of_notify_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    is_documented(api.post(TOKENS, f'{{"page": {{"title": "Go?"}}, "notify": {{"{field}": {VALUES[value]}}}}}'), status)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -458,14 +413,6 @@ LIST = {
 }
 
 
-@pytest.mark.parametrize(("field", "value", "status"), cases(LIST))
-def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    answer = api.get(f"{TOKENS}?{field}={RUBBISH[value]}")
-    is_documented(answer, status)
-    if status == 400:
-        assert field in answer.error
-
-
 NAMES = [name for name, value in RUBBISH.items() if is_name(unquote(value))]
 LIST_ENDPOINTS = {
     "page[size]": rubbish(400),
@@ -477,11 +424,18 @@ LIST_ENDPOINTS = {
 }
 
 
-@pytest.mark.parametrize(("field", "value", "status"), cases(LIST_ENDPOINTS))
-def test_the_list_of_endpoints_answers_every_value_of_every_parameter_as_documented(
-    api: Api, field: str, value: str, status: int
+@pytest.mark.parametrize(
+    ("path", "field", "value", "status"),
+    [
+        pytest.param(path, *case.values, id=f"{path.rpartition('/')[2]}: {case.id}")
+        for path, parameters in ((TOKENS, LIST), (ENDPOINTS, LIST_ENDPOINTS))
+        for case in cases(parameters)
+    ],
+)
+def test_every_value_of_every_parameter_has_its_documented_answer(
+    api: Api, path: str, field: str, value: str, status: int
 ) -> None:
-    answer = api.get(f"{ENDPOINTS}?{field}={RUBBISH[value]}")
+    answer = api.get(f"{path}?{field}={RUBBISH[value]}")
     is_documented(answer, status)
     if status == 400:
         assert field in answer.error
@@ -535,7 +489,7 @@ def test_list_refuses_too_many_tags(api: Api) -> None:
 
 
 FIELDS_OF: dict[str, dict[str, Any]] = {
-    "create_waitpoint_token_v1": CREATE,
+    "create_waitpoint_token_v1": CREATE | CREATE_WITH_KEY,
     "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
     "move_waitpoint_token_deadline_v1": MOVE_DEADLINE,
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
