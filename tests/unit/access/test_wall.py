@@ -44,7 +44,7 @@ team:subway:1   | 403    | 200  | 403
 """What a key answers that is limited to a tag, by the name that it writes. Everybody else may write each name."""
 
 DELIVERIES = """
-provider                        | endpoint | tag    | key
+provider                      | endpoint | tag    | key
 endpoint orders               | orders   |        | orders:1
 endpoint team-a               | team-a   |        | team-a:1
 endpoint orders, tag team-a   | orders   | team-a | team-a:orders:1
