@@ -16,7 +16,7 @@ PLACES = (
     (SOURCE, r'(?m)^version = "(.*)"$'),
     ("clients/python/src/waitpoints_client/version.py", r'(?m)^__version__ = "(.*)"$'),
     ("clients/local/pyproject.toml", r'(?m)^version = "(.*)"$'),
-    ("clients/local/pyproject.toml", r'(?m)^    "waitpoints-client\[aws,yaml\]==(.*)",$'),
+    ("clients/local/pyproject.toml", r'(?m)^    "waitpoints-client\[aws\]==(.*)",$'),
     ("pyproject.toml", r'(?m)^version = "(.*)"$'),
     ("uv.lock", r'\nname = "waitpoints"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-client"\nversion = "(.*)"\n'),
