@@ -30,9 +30,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     if "command" in event:
         return COMMANDS[event["command"]](event.get("waitpointIds", []))
     # events and notices first: they take a few requests, while waiters that cannot be resumed may take all the time
-    event_publisher, noticing = services.event_publisher, services.notice_filter
+    event_publisher, notices = services.event_publisher, services.notice_filter
     again = event_publisher.publish(event["Records"]) if event_publisher else []
-    again += noticing.enqueue([it for it in event["Records"] if is_settled(image_of(it))]) if noticing else []
+    again += notices.enqueue([it for it in event["Records"] if is_settled(image_of(it))]) if notices else []
     failed: list[Any] = [{"itemIdentifier": number} for number in dict.fromkeys(again)]
     if left := find_unfinished(event["Records"]):
         answer = process_partial_response({"Records": left}, record_handler, stream, context)

@@ -20,9 +20,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     numbers: dict[str, str] = {}
     tokens: list[Token] = []
     failed: list[str] = []
-    noticing = services.notice_filter
+    notices = services.notice_filter
     for record in event["Records"]:
-        if noticing and not has_timer(record):
+        if notices and not has_timer(record):
             continue
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         numbers[token.id] = number
         tokens.append(token)
     failed += [numbers[token_id] for token_id in start(tokens)]
-    failed += noticing.enqueue(event["Records"]) if noticing else []
+    failed += notices.enqueue(event["Records"]) if notices else []
     return {"batchItemFailures": [{"itemIdentifier": number} for number in dict.fromkeys(failed)]}
 
 

@@ -199,7 +199,7 @@ def of_channels(**parameters: str) -> dict[str, Any]:
     return found | {name: "output" for name in shown if OF_CHANNELS.search(name)}
 
 
-class TestAStackThatTellsNobody:
+class TestAStackWithoutNotices:
     def test_has_no_resource_permission_variable_route_or_filter_for_it(self) -> None:
         """AlarmEmail is the operator's."""
         for others in ({}, {**WITH_BUS, "Dashboard": "on", "LongestWaitDays": "1", "CallbackConcurrency": "1"}):

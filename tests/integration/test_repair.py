@@ -125,7 +125,7 @@ def test_removes_a_schema_and_a_count_once_their_token_is_gone(api: Api, clock: 
     assert api.retrieve(waiting["id"])["otherDeliveries"]["count"] == 1
 
 
-def test_removes_what_people_were_told_once_its_token_is_gone(
+def test_removes_the_notices_of_a_token_that_is_gone(
     stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any]
 ) -> None:
     """It has no expiry, as the token's timeout may be moved."""

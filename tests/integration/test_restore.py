@@ -121,7 +121,7 @@ class TestNotices:
         return token_id
 
     @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "first")])
-    def test_nobody_is_asked_again_unless_it_is_told_to(
+    def test_no_one_is_notified_again_unless_it_is_asked_to(
         self, token_id: str, restore: Restore, ask_again: bool, kind: str | None
     ) -> None:
         assert next_kind(token_id) is None

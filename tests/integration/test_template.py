@@ -198,7 +198,7 @@ def test_the_stream_hands_over_every_settled_token_with_a_waiter(status: StoredS
 
 @pytest.mark.parametrize("template", [WITH_NOTICES, WITH_ALL], ids=["without an event bus", "with one"])
 @pytest.mark.parametrize("status", StoredStatus)
-class TestATokenOfWhichPeopleAreTold:
+class TestATokenWithNotices:
     """`hasNotify` is true, or there is none."""
 
     def test_is_handed_over_once_by_one_of_the_two_readers(self, template: Template, status: StoredStatus) -> None:

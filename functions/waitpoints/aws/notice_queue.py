@@ -1,4 +1,4 @@
-"""The notice queue: a message on it has a look taken at what must be sent about a token.
+"""The notice queue: each message names a token whose notices may have to be sent.
 
 A message only names the token, so one that comes late, twice or in vain does no harm. `undone` is for a redrive: a message that
 was received too often ends in the dead-letter queue as it is.
@@ -33,7 +33,7 @@ class NoticeQueue:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=_body(token_id, message=message))
 
     def come_again(self, receipt_handle: str, receives: int, after: int | None = None) -> None:
-        """Show a message again after so many seconds or more. None: nobody says after how many.
+        """Show a message again after so many seconds or more. None: the channel does not say.
 
         A hundred messages that a channel keeps away for a second would come at once again, and each be received once a second.
         So each time they are spread over twice as long.

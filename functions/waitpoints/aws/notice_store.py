@@ -1,6 +1,6 @@
 """What was sent about a token: one item beside it, with a map for each target (see `waitpoints.notices`).
 
-Two functions may look at one token at the same moment, as when the queue delivers a message twice. `claimedUntil` lets one of
+Two functions may handle one token at the same moment, as when the queue delivers a message twice. `claimedUntil` lets one of
 them send (invariant 7). A function that dies leaves its claim, which then ends by itself.
 
 The item has no expiry: the doctor deletes it after its token, wherever the token's timeout has been moved.
@@ -36,7 +36,7 @@ class NoticeStore:
         return until if self._update(token.id, changes, IS_FREE, now=now) else None
 
     def record(self, token_id: str, target: str, record: NoticeRecord) -> bool:
-        """Whoever has the claim by now: what was sent is never forgotten."""
+        """Does not need the claim: what was sent is never forgotten."""
         return self._update(token_id, {target: record.members()}, IS_THERE)
 
     def free(self, token_id: str, claim: int) -> None:

@@ -1,4 +1,4 @@
-"""Which records of the table's stream people may have to be told of, and how a look at their tokens is asked for.
+"""Which records of the table's stream people may have to be notified of, and the message for each of their tokens.
 
 A message for the notice queue only names its token: one too many does no harm, and one too few is a person who is not asked.
 A record comes again while its message may still be sent, for GIVE_UP_AFTER. Then a dead letter keeps it, so that the waiters
@@ -17,7 +17,7 @@ from waitpoints.stream import unreadable
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
 CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed
-EVERYWHERE = "everywhere"  # in place of one target, in a dead letter
+ALL_TARGETS = "all targets"  # in a dead letter, instead of one target
 REFUSED = "refused by SQS"
 
 Record = Mapping[str, Any]
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 
 def may_matter(record: Record) -> bool:
-    """Whether people may have to be told what a record says. That a run waits for the token is not for them."""
+    """Whether people may have to be notified of a record. A new waiter is not for them."""
     image = record["dynamodb"]["NewImage"]
     if "hasNotify" not in image:
         return False
@@ -66,13 +66,13 @@ class NoticeFilter:
     def _put_off(self, tokens: Mapping[str, Sequence[Record]], reason: str) -> list[Record]:
         """Return the records of these tokens that must come again: those that no dead letter keeps."""
         again: list[Record] = []
-        can_keep = True  # once SQS takes no dead letter, none is tried again: waiters need the time
+        can_keep = True  # once SQS refuses a dead letter, none is tried again: waiters need the time
         for token_id, records in tokens.items():
             if not (can_keep and all(unreadable.is_given_up(it, self._clock(), GIVE_UP_AFTER) for it in records)):
                 again += records
                 continue
             try:
-                self._dead_letters.put_notice(token_id, EVERYWHERE, reason)
+                self._dead_letters.put_notice(token_id, ALL_TARGETS, reason)
             except Exception as error:
                 telemetry.note(notKept=error_name(error))
                 can_keep = False

@@ -129,7 +129,7 @@ TOLD = replace(
 )
 
 
-def test_what_each_place_has_got_is_shown_in_the_order_in_which_they_are_told() -> None:
+def test_each_targets_notice_is_shown_in_the_order_in_which_they_are_sent() -> None:
     """Never how the channel names a message, nor a link."""
     sent = {
         "email.2": NoticeRecord(CREATED + 5, ref="010001", reminded=2),

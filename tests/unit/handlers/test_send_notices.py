@@ -45,12 +45,12 @@ class World:
         self.tokens = MemoryTokens(RETENTION)
         self.domain = InMemory(self.tokens)
         self.domain.install(monkeypatch)
-        self.queue, self.letters, self.channel = Queue(), FakeDeadLetters(), FakeChannel()
+        self.queue, self.dead_letters, self.channel = Queue(), FakeDeadLetters(), FakeChannel()
         for name, built in {
             "notice_queue": self.queue,
             "notice_store": MemoryNoticeStore(self.tokens),
-            "notice_filter": NoticeFilter(self.queue, self.letters, self.domain.clock),
-            "dead_letters": self.letters,
+            "notice_filter": NoticeFilter(self.queue, self.dead_letters, self.domain.clock),
+            "dead_letters": self.dead_letters,
             "event_publisher": None,
             "api_url": "https://api.example.com",
         }.items():
@@ -88,7 +88,7 @@ def receive(*messages: dict[str, str]) -> list[str]:
 
 
 class TestAMessage:
-    def test_has_everybody_asked_with_their_link(self, world: World) -> None:
+    def test_notifies_everybody_with_their_link(self, world: World) -> None:
         token_id = world.create()
         assert receive({"waitpointId": token_id, "undone": "notice"}) == []
         links = {one.target: one.link for one in world.channel.sent}
@@ -120,7 +120,7 @@ class TestAMessage:
         assert receive({"waitpointId": token_id}) == []
         assert len(world.channel.sent) == 3
 
-    def test_of_a_stray_message_has_it_edited(self, world: World) -> None:
+    def test_of_an_unrecorded_message_has_it_edited(self, world: World) -> None:
         token_id = world.create()
         world.end(token_id)
         assert receive({"waitpointId": token_id, "message": "C01/17.4", "undone": "notice"}) == []
@@ -140,14 +140,14 @@ class TestAMessage:
         assert '"NoticesRefused":[1.0]' in logged
 
 
-def test_a_redrive_is_told_how_many_places_refuse_again(world: World) -> None:
+def test_a_redrive_answers_how_many_targets_refuse_again(world: World) -> None:
     one, other = world.create(), world.create()
     world.channel.fails["slack"] = [NotSent("channel_not_found")] * 3
     receive({"waitpointId": one})
     receive({"waitpointId": other})
     command = {"command": "sendNotices", "waitpointIds": [one, other]}
     assert call(send_notices, command) == {"notSent": 1}
-    assert len(world.letters.notices) == 2
+    assert len(world.dead_letters.notices) == 2
     assert call(send_notices, command) == {"notSent": 0}
     assert len(world.channel.sent) == 6
 
@@ -203,7 +203,7 @@ class TestTheStream:
         assert world.queue.sent == []
 
 
-class TestAStackThatTellsNobody:
+class TestAStackWithoutNotices:
     @pytest.fixture(autouse=True)
     def without(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("notice_filter", "notice_queue"):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes.notices import FakeDeadLetters, FakeNoticeQueue
 from tests.support.in_process.fakes.clock import FakeClock
-from waitpoints.stream.notice_filter import EVERYWHERE, GIVE_UP_AFTER, REFUSED, NoticeFilter, may_matter
+from waitpoints.stream.notice_filter import ALL_TARGETS, GIVE_UP_AFTER, REFUSED, NoticeFilter, may_matter
 
 COUNT, YES = {"N": "1"}, {"BOOL": True}
 
@@ -92,12 +92,12 @@ class TestAnOldRecord:
         world.queue.fails = ConnectionError()
         assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER - 1) == ["1"]
         assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER) == []
-        assert world.letters.notices == [("waitpoint_1", EVERYWHERE, "ConnectionError")]
+        assert world.letters.notices == [("waitpoint_1", ALL_TARGETS, "ConnectionError")]
 
     def test_becomes_none_if_its_message_is_sent(self, world: World) -> None:
         world.queue.refused = {"waitpoint_2"}
         assert world.ask(record(name="INSERT"), record("waitpoint_2", "INSERT"), age=GIVE_UP_AFTER) == []
-        assert world.letters.notices == [("waitpoint_2", EVERYWHERE, REFUSED)]
+        assert world.letters.notices == [("waitpoint_2", ALL_TARGETS, REFUSED)]
 
     def test_comes_again_if_no_letter_can_be_written_and_none_is_tried_again(self, world: World) -> None:
         world.queue.fails = ConnectionError()

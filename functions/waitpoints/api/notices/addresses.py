@@ -10,7 +10,7 @@ _ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047: a reader's client would dec
 
 
 def is_sendable(address: str) -> bool:
-    """Whether SES takes an address that a page may have: it knows only ASCII, with a domain in Punycode.
+    """Whether SES accepts an address that a page may have: it knows only ASCII, with a domain in Punycode.
 
     SES API v2, `Destination`: no SMTPUTF8 (RFC 6531). The domain is not converted here: there are two standards for that, by
     which "straße.example" has two owners.

@@ -40,7 +40,7 @@ _REFUSALS = {
 
 
 class MailChannel:
-    """`brand` is the stack's name, which readers see as the sender's, and its colour. `domains`: see `addresses.is_allowed`."""
+    """`brand` is the stack's name, which readers see in `From`, and its colour. `domains`: see `addresses.is_allowed`."""
 
     def __init__(
         self, make_client: Callable[[], Any], mail_from: str, brand: tuple[str, str], domains: Collection[str] = ()
@@ -54,7 +54,7 @@ class MailChannel:
         """Send one mail, and return SES's id of it. Raises NotSentNow or NotSent."""
         to = notice.target.to
         if not is_sendable(to):
-            raise NotSent("AddressRefused: SES takes only ASCII addresses, with the domain in Punycode (xn--…)")
+            raise NotSent("AddressRefused: SES accepts only ASCII addresses, with the domain in Punycode (xn--…)")
         if not is_allowed(to, self._domains):
             raise NotSent("AddressRefused: its domain is not among the stack's MailDomains")
         client = self._make_client()
@@ -69,7 +69,7 @@ class MailChannel:
         return str(answer["MessageId"])
 
     def message(self, notice: Notice, region: str) -> bytes:
-        """Return the mail as SES takes it: in 7-bit lines of fewer than 1,000 characters."""
+        """Return the mail as SES accepts it: in 7-bit lines of fewer than 1,000 characters."""
         content = mail_content.fitting(mail_content.write(notice, self._name), lambda one: mail_html.fits(one, self._color))
         body = EmailMessage(policy.SMTP.clone(cte_type="7bit"))
         body.set_content(mail_content.plain_text(content))

@@ -17,9 +17,9 @@ _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 
 @dataclass(frozen=True, slots=True)
 class MailContent:
-    """`note` says why it is sent, unless it is the first one. `standing` and `people` are empty if nobody else is asked.
+    """`note` says why it is sent, unless it is the first one. `standing` and `people` are empty without other approvers.
 
-    `link` is None for somebody who cannot answer by one. `warning` is about the link, or says why there is none.
+    `link` is None for a reader who cannot answer by one. `warning` is about the link, or says why there is none.
     """
 
     language: str

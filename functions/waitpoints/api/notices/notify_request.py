@@ -1,10 +1,10 @@
-"""The create field `notify`: who is told of a page, and over which of the stack's channels (contract M5).
+"""The create field `notify`: who is notified of a page, and over which of the stack's channels (contract M5).
 
     "email": true                    each approver at their address; without approvers: ["ann@example.com", …]
     "slack": "#deploys"              a channel's name or id; approvers with a Slack id get a direct message, too
     "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL; it begins with TEAMS
 
-Nobody is left out silently: a create is refused if an approver can be reached in no way, or a channel cannot be used.
+The create request fails if an approver cannot be reached, or a channel cannot be used.
 """
 
 import re
@@ -36,7 +36,7 @@ _NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write 
 def check(value: dict[str, Any], page: str) -> str:
     """Return the JSON text of a `notify` for a page, which is a text of `definition.parse`. Raises InvalidNotify.
 
-    Each channel's secret is looked for once in five minutes, and not read. Raises ClientError if that fails.
+    Checks once in five minutes whether each channel's secret exists, without reading it. Raises ClientError if that fails.
     """
     notify = _parse(value)
     approval = definition.load(page, waits=True).approval

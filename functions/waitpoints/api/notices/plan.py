@@ -1,7 +1,7 @@
 """What must still be sent about a token: from the token, its page, and the record of what was sent. Nothing here sends.
 
-Each step is followed by its record and by another look at the token, so a step is found again until it is recorded, and what
-has happened meanwhile is seen. Nobody is asked after the end: then messages that can be edited are, and nothing else is sent.
+After each notice its record is written and the token is read again. So a notice is found again until it is recorded, and
+changes are seen. After the end, messages in Slack are edited, and nothing else is sent.
 """
 
 from collections.abc import Collection, Iterator

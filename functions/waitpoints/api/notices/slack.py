@@ -1,4 +1,4 @@
-"""Send a step to Slack: one call of chat.postMessage or chat.update, and what its answer means.
+"""Send a notice to Slack: one call of chat.postMessage or chat.update, and what its answer means.
 
 Source: docs.slack.dev, reference/methods/chat.postMessage and chat.update, "Errors", and apis/web-api/rate-limits.
 """
@@ -43,7 +43,7 @@ class SlackChannel:
         self._has_buttons = has_buttons
 
     def send(self, notice: Notice) -> str | None:
-        """Returns "<channel>/<ts>" of the message. An edit of a message that somebody has deleted is done."""
+        """Returns "<channel>/<ts>" of the message. An edit of a deleted message counts as done."""
         channel, _, ts = (notice.ref or "").partition("/")
         if notice.kind is NoticeKind.EDIT:
             return self._edit(notice, {"channel": channel, "ts": ts})

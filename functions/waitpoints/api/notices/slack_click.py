@@ -1,7 +1,8 @@
 """Receive a click in Slack: verify it, answer the page, and answer the person privately if it changed nothing.
 
 Slack wants an answer within three seconds, so the message is edited later, by the one function that sends (see `sending`).
-A page with approvers takes the click of the approver with that Slack id; any other page takes anybody's, and says whose it was.
+A page with approvers accepts the click of the approver with that Slack id. Any other page accepts every click, and its output
+names the member.
 Source: docs.slack.dev, reference/interaction-payloads/block_actions-payload and authentication/verifying-requests-from-slack.
 """
 

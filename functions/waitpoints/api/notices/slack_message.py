@@ -1,8 +1,8 @@
 """What a message in Slack says, as Block Kit, and what its buttons choose. It never has more than Slack accepts.
 
 What callers wrote is in text objects of the type `plain_text`, but for links, which are `mrkdwn`. In all of them "&", "<" and
-">" are escaped, as Slack's documentation wants it, and so without a meaning: nobody is mentioned, and nothing is linked, but by
-this module. Sources: docs.slack.dev, reference/block-kit and messaging/formatting-message-text.
+">" are escaped, as Slack's documentation asks. So only this module mentions people and links pages.
+Sources: docs.slack.dev, reference/block-kit and messaging/formatting-message-text.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,6 +1,6 @@
 """Send a card to a Teams channel, by the URL of a workflow that posts what it is sent. It is never edited.
 
-What callers wrote is in rich text blocks, which know no Markdown, so nobody writes a link or emphasis but this module.
+What callers wrote is in rich text blocks, which know no Markdown, so only this module writes links and emphasis.
 Sources: learn.microsoft.com, "Create incoming webhooks with Workflows for Microsoft Teams" and "Format cards in Microsoft
 Teams"; adaptivecards.io/explorer. A message has at most 28 KB.
 """
@@ -87,12 +87,12 @@ def _links(notice: Notice) -> Iterator[Element]:
         yield _rich(run)
 
 
-def _lines(lines: Iterable[str], room: int, **look: Any) -> Iterator[Element]:
+def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
     """A block for each line that is not empty, as long as there is room. What follows is on the page."""
     for text in filter(None, map(line, lines)):
         kept = _kept(text, room - _AROUND)
         if kept:
-            yield _rich(_run(kept, **look))
+            yield _rich(_run(kept, **style))
         if kept != text:
             return
         room -= len(json_text.dumps(text).encode()) + _AROUND

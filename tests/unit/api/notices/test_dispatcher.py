@@ -38,13 +38,13 @@ class World:
         self.store = MemoryTokens(RETENTION)
         self.domain = InMemory(self.store)
         self.clock = self.domain.clock
-        self.record, self.channel, self.letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
+        self.record, self.channel, self.dead_letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
         self.has: set[Channel] = set(Channel)
         self.has_time: Callable[[], bool] = lambda: True
         self.dispatcher = NoticeDispatcher(
             self.domain.tokens,
             self.record,
-            self.letters,
+            self.dead_letters,
             self.clock,
             lambda: self.has_time(),  # noqa: PLW0108 - tests replace it
         )
@@ -92,7 +92,7 @@ def pause(world: World, token_id: str) -> int | None:
 
 
 class TestWhatIsSent:
-    def test_is_one_message_for_each_place_and_its_record(self, world: World) -> None:
+    def test_is_one_message_for_each_target_and_its_record(self, world: World) -> None:
         token_id = world.create()
         world.send(token_id)
         assert world.channel.kinds() == ASKED
@@ -139,7 +139,7 @@ class TestWhatIsSent:
         assert {(notice.reminded, notice.at) for notice in world.notices(token_id).values()} == {(1, world.clock())}
 
 
-class TestAnEndBetweenALookAndAMessage:
+class TestAnEndBetweenAReadAndAMessage:
     """The message is posted all the same, and then shows the end before anything else happens."""
 
     @pytest.mark.parametrize("target", ["slack", "slack.1"])
@@ -224,14 +224,14 @@ class TestAClaim:
 
 
 class TestAChannelThatDoesNotTakeIt:
-    def test_now_keeps_no_other_place_waiting(self, world: World) -> None:
+    def test_now_keeps_no_other_target_waiting(self, world: World) -> None:
         token_id = world.create()
         world.channel.fails["slack"] = [DOWN]
         assert pause(world, token_id) is None
         assert world.channel.kinds() == ASKED[1:]
         world.send(token_id)
         assert world.channel.kinds() == [*ASKED[1:], ASKED[0]]
-        assert world.letters.notices == []
+        assert world.dead_letters.notices == []
 
     def test_is_waited_for_as_long_as_it_says(self, world: World) -> None:
         token_id = world.create()
@@ -245,7 +245,7 @@ class TestAChannelThatDoesNotTakeIt:
         world.send(token_id)
         assert [target for target, _ in world.channel.kinds()].count("email.0") == 2
 
-    def test_by_a_defect_comes_again_and_keeps_no_other_place_waiting(self, world: World) -> None:
+    def test_by_a_defect_comes_again_and_keeps_no_other_target_waiting(self, world: World) -> None:
         token_id = world.create()
         world.channel.fails["slack"] = [KeyError("a defect")]
         assert pause(world, token_id) is None
@@ -261,35 +261,35 @@ class TestAChannelThatDoesNotTakeIt:
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
 
-class TestAPlaceThatRefuses:
-    def test_is_a_dead_letter_and_in_the_record_and_the_others_are_told(self, world: World) -> None:
+class TestATargetThatRefuses:
+    def test_is_a_dead_letter_and_in_the_record_and_the_others_are_notified(self, world: World) -> None:
         token_id = world.create()
         world.channel.fails["slack"] = [REFUSED]
         world.send(token_id)
         assert world.channel.kinds() == ASKED[1:]
-        assert world.letters.notices == [(token_id, "slack", "channel_not_found")]
+        assert world.dead_letters.notices == [(token_id, "slack", "channel_not_found")]
         notice = world.notices(token_id)["slack"]
         assert (notice.ref, notice.refused, notice.at) == (None, "channel_not_found", world.clock())
         world.remind(token_id)
         world.send(token_id)
-        assert len(world.letters.notices) == 1
+        assert len(world.dead_letters.notices) == 1
 
     def test_whose_letter_is_not_written_is_asked_again(self, world: World) -> None:
         token_id = world.create()
         world.channel.fails["slack"] = [REFUSED, REFUSED]
-        world.letters.fails = ConnectionError("SQS")
+        world.dead_letters.fails = ConnectionError("SQS")
         with pytest.raises(ConnectionError):
             world.send(token_id)
-        world.letters.fails = None
+        world.dead_letters.fails = None
         world.send(token_id)
-        assert world.letters.notices == [(token_id, "slack", "channel_not_found")]
+        assert world.dead_letters.notices == [(token_id, "slack", "channel_not_found")]
 
     def test_is_a_channel_that_the_stack_no_longer_has(self, world: World) -> None:
         token_id = world.create()
         world.has = {Channel.EMAIL}
         world.send(token_id)
         assert world.channel.kinds() == [("email.0", NoticeKind.FIRST)]
-        assert {target for _, target, _ in world.letters.notices} == {"slack", "slack.1"}
+        assert {target for _, target, _ in world.dead_letters.notices} == {"slack", "slack.1"}
 
 
 class TestARedrive:
@@ -297,9 +297,9 @@ class TestARedrive:
         token_id = world.create()
         world.channel.fails = {"slack": [REFUSED, REFUSED], "email.0": [REFUSED]}
         world.send(token_id)
-        letters = list(world.letters.notices)
+        letters = list(world.dead_letters.notices)
         assert world.dispatcher.send_again(token_id) == 1
-        assert world.letters.notices == letters
+        assert world.dead_letters.notices == letters
         assert world.notices(token_id)["slack"].refused == "channel_not_found"
         assert world.dispatcher.send_again(token_id) == 0
         assert sorted(world.channel.kinds()) == sorted(ASKED)
@@ -341,7 +341,7 @@ class TestARedrive:
         assert world.dispatcher.send_again(new_id(world.clock())) == 0
 
 
-def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_line_names_every_target_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until a target has got something, nothing else says why it has not."""
     token_id, noted = world.create(), dict[str, Any]()
     monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
@@ -389,4 +389,4 @@ class TestAnUnrecordedMessage:
             world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         assert caught.value.after == 30
         world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
-        assert world.letters.notices == []
+        assert world.dead_letters.notices == []

@@ -89,7 +89,7 @@ class TestHeaders:
         assert later["In-Reply-To"] == f"<{REF}@{domain}>"
         assert str(later["References"]).split() == [str(first["References"]), f"<{REF}@{domain}>"]
 
-    def test_all_mails_to_one_place_name_one_id_and_those_to_another_place_do_not(self) -> None:
+    def test_all_mails_to_one_target_name_one_id(self) -> None:
         [common] = str(mails.mail(mails.notice())["References"]).split()
         assert common == f"<{mails.ID}.email.0@example.com>"
 

@@ -17,7 +17,7 @@ def test_there_are_the_languages_of_pages() -> None:
 
 
 @pytest.mark.parametrize("language", WORDS)
-def test_every_language_has_every_sentence_with_the_same_places(language: str) -> None:
+def test_every_language_has_every_sentence_with_the_same_fields(language: str) -> None:
     own, english = WORDS[language], WORDS["en"]
     assert own.keys() == english.keys()
     for name, written in own.items():

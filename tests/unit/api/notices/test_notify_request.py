@@ -296,7 +296,7 @@ class TestAStack:
         assert type(services)().channels == channels
 
 
-class TestNobodyIsToldAgain:
+class TestNoOneIsNotifiedAgain:
     """A create that finds a token leaves who is told of it as it is."""
 
     def test_by_a_create_with_a_used_key(self, api: Api, world: InMemory) -> None:

@@ -68,7 +68,7 @@ def asked(token: Token = NEW) -> Mapping[str, NoticeRecord]:
     return drain(token)[1].notices
 
 
-class TestThePlaces:
+class TestTheTargets:
     def test_of_a_page_with_approvers_are_channels_and_each_way_to_each_person(self) -> None:
         found = {it.key: (it.channel, it.to, it.person and it.person.id) for it in targets(NEW, PEOPLE, EVERYWHERE)}
         assert found == {
@@ -133,7 +133,7 @@ OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "e
         ),
     ],
 )
-def test_each_place_gets_what_it_lacks(
+def test_each_target_gets_what_it_lacks(
     token: Token, before: Mapping[str, NoticeRecord], expected: dict[str, list[NoticeKind]]
 ) -> None:
     steps, then = drain(replace(token, notices=before))
@@ -152,25 +152,25 @@ def test_who_has_answered_gets_nothing_more_but_their_message_shows_how_it_stand
     assert {target: found for target, found in kinds(steps).items() if target.endswith(".0")} == {"slack.0": EDIT}
 
 
-def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
+def test_no_one_is_notified_of_one_more_answer_when_one_is_enough() -> None:
     page = parse({"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"]})[0]
     steps, _ = drain(replace(NEW, answers=(Answer("x", "submit", "{}", 1),), notices=drain(NEW, page)[1].notices), page)
     assert NoticeKind.LAST not in {step.kind for step in steps}
 
 
-def test_a_step_names_the_first_message_of_its_place() -> None:
+def test_a_notice_names_the_first_message_of_its_target() -> None:
     steps, _ = drain(replace(REMINDED, answers=(BO,), notices=asked()))
     assert {step.ref for step in steps} == {f"{step.target.key}/1" for step in steps}
     assert {step.ref for step in drain(NEW)[0]} == {None}
 
 
-def test_a_place_that_fails_is_left_out() -> None:
+def test_a_target_that_fails_is_left_out() -> None:
     step = next_notice(NEW, PEOPLE, EVERYWHERE, skip={"slack", "teams"})
     assert step is not None
     assert step.target.key == "email.0"
 
 
-class TestAPlaceThatRefuses:
+class TestATargetThatRefuses:
     def test_gets_nothing_more(self) -> None:
         token = replace(NEW, notices={**asked(), "email.0": NoticeRecord(1, refused="MessageRejected")})
         for later in (token, replace(token, reminded_count=2), replace(token, answers=(BO,))):

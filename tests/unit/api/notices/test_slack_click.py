@@ -127,7 +127,7 @@ class TestAPageThatAnybodyAnswers:
         assert told(workspace) == [DECIDED.format(choice="Approve it", name="ada")]
         assert counted(world, token) == 1
 
-    def test_a_click_after_the_end_is_told_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+    def test_a_click_after_the_end_reads_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
         before = output(token_of(asked))
         press(workspace, asked, "reject", "U0BOB", "bob")
@@ -170,7 +170,7 @@ class TestAPageWithApprovers:
         assert (token.outcome.completed_by.approver, token.outcome.completed_by.slack_user) == ("bo", None)
         assert told(workspace) == []
 
-    def test_a_stranger_is_told_whom_it_is_for(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
+    def test_an_unknown_member_reads_who_may_answer(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
         assert press(workspace, decision, "approve", ADA).status == 200
         [body] = workspace.private
         assert body["text"] == "Only these people can answer: Ann Lee, Bo Chen, Cy."
@@ -178,7 +178,7 @@ class TestAPageWithApprovers:
         token = token_of(decision)
         assert (token.answers, token.outcome, counted(world, token)) == ((), None, 1)
 
-    def test_whom_it_may_be_escalated_to_is_a_stranger_before(self, workspace: Workspace) -> None:
+    def test_whom_it_may_be_escalated_to_is_unknown_before(self, workspace: Workspace) -> None:
         page = {**DECISION, "approvers": PEOPLE[:2], "escalate": {"after": "1d", "to": [{"id": "dee", "slack": "U0DEE"}]}}
         clicked = message(page, create(page), workspace)
         press(workspace, clicked, "approve", "U0DEE")
@@ -196,7 +196,7 @@ class TestAPageWithApprovers:
         assert counted(world, token) == deliveries
 
     @pytest.mark.parametrize("user", [BO, ADA])
-    def test_after_the_end_everybody_is_told_how_it_ended(self, workspace: Workspace, decision: Message, user: str) -> None:
+    def test_after_the_end_everybody_reads_how_it_ended(self, workspace: Workspace, decision: Message, user: str) -> None:
         press(workspace, decision, "reject", ANN)
         press(workspace, decision, "approve", user)
         assert told(workspace) == [DECIDED.format(choice="Reject it", name="Ann Lee")]
@@ -261,7 +261,7 @@ class TestATokenThatWasNotSentToSlack:
         assert services.tokens.find(token_id).outcome is None
 
 
-class TestWhatIsTold:
+class TestThePrivateAnswer:
     @pytest.mark.parametrize(
         ("url", "is_slacks"),
         [

@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)
 
 class TestWords:
     @pytest.mark.parametrize("language", page_words.WORDS)
-    def test_every_language_has_every_sentence_with_the_same_places(self, language: str) -> None:
+    def test_every_language_has_every_sentence_with_the_same_fields(self, language: str) -> None:
         own, english = page_words.WORDS[language], page_words.WORDS["en"]
         assert own.keys() == english.keys()
         for name, sentence in own.items():
