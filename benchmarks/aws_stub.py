@@ -27,9 +27,7 @@ _WAITING_TOKEN = {
     "timeoutAt": {"N": "1796134346123"},
     "tags": {"L": [{"S": "order"}, {"S": "approval"}]},
     "waiters": {
-        "M": {
-            WAITER: {"M": {"taskToken": {"B": TASK_TOKEN}, "registeredAt": {"N": "1795529546200"}, "unwrap": {"BOOL": False}}}
-        }
+        "M": {WAITER: {"M": {"handle": {"B": TASK_TOKEN}, "registeredAt": {"N": "1795529546200"}, "unwrap": {"BOOL": False}}}}
     },
     "waiterCount": {"N": "1"},
     "listShard": {"S": "2"},

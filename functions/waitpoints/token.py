@@ -159,10 +159,7 @@ class Verification:
 
 
 class DocumentKind(StrEnum):
-    """What a document of a token is. APPROVAL is a page with approvers: versions that do not know them find no page at all.
-
-    METADATA asks nothing of an output, and goes beside one of the others.
-    """
+    """What a document of a token is. APPROVAL is a page with approvers. METADATA goes beside one of the others."""
 
     SCHEMA = "schema"
     PAGE = "page"

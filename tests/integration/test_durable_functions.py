@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from tests.integration.conftest import eventually
 from tests.support.durable_runs import DurableRuns
 from tests.support.in_process.api_gateway import TOKENS, Api
-from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs durable functions in threads
@@ -30,14 +29,6 @@ def callback_id(token_id: str) -> str:
     return waiter.handle
 
 
-def test_it_goes_on_with_a_delivery_to_an_endpoint(api: Api, durable_runs: DurableRuns) -> None:
-    url = api.request("PUT", "/api/v1/endpoints/orders", {"key": "body.id", "verify": "none"}).json["url"]
-    execution = start(api, durable_runs, api.create(idempotencyKey="orders:7")["id"])
-    assert api.post(url, b'{"id": 7}', JSON).status == 200
-    assert durable_runs.end(execution) == ("SUCCEEDED", {"id": 7})
-    api.request("DELETE", "/api/v1/endpoints/orders")
-
-
 @pytest.mark.parametrize("early", [True, False])
 def test_with_unwrap_it_gets_the_bare_output(api: Api, durable_runs: DurableRuns, early: bool) -> None:
     token = api.create()
@@ -55,22 +46,6 @@ def test_with_unwrap_a_failed_token_fails_its_wait_with_name_and_code(api: Api, 
     found = durable_runs.result(execution)
     assert found["failed"] == ["OutOfStock", "Größe 🎈"]
     assert json.loads(found["data"]) == error
-
-
-def test_with_unwrap_a_timeout_fails_its_wait(api: Api, durable_runs: DurableRuns, clock: FakeClock) -> None:
-    token = api.create(timeout="2s")
-    clock.advance(2000)
-    found = durable_runs.result(durable_runs.start(token["id"], unwrap=True))
-    assert found["failed"][0] == "WaitpointTimeoutError"
-    assert json.loads(found["data"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
-
-
-def test_without_unwrap_a_failed_token_is_a_value(api: Api, durable_runs: DurableRuns) -> None:
-    token = api.create()
-    execution = start(api, durable_runs, token["id"], context=True)
-    api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}})
-    _, reply = durable_runs.end(execution)
-    assert (reply["ok"], reply["error"]["message"]) == (False, "no")
 
 
 def test_with_context_it_learns_who_completed_the_token(api: Api, durable_runs: DurableRuns) -> None:

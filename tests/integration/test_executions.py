@@ -43,12 +43,6 @@ class TestTheWebhookResumesTheExecution:
         [waiter] = api.retrieve(token["id"])["waiters"]
         assert (waiter["status"], waiter["execution"]) == ("RESUMED", execution)
 
-    def test_that_starts_after_the_webhook(self, api: Api, runs: AnyRuns) -> None:
-        token = api.create()
-        assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
-        execution = runs.start(token["id"])
-        self.ends_with_the_webhook(api, runs, execution, token["id"])
-
     def test_with_a_reference_if_the_payload_is_too_large_for_a_state(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
         token = api.create()
         assert api.post(token["url"], json.dumps("x" * 300_000).encode(), JSON).status == 200
@@ -66,14 +60,6 @@ class TestTheWebhookResumesTheExecution:
         posting.join()
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
-    def test_that_waits_beside_others_for_the_same_token(self, api: Api, runs: AnyRuns) -> None:
-        token = api.create()
-        executions = [runs.start(token["id"]) for _ in range(3)]
-        registered(api, token["id"], 3)
-        api.post(token["url"], WEBHOOK, JSON)
-        for execution in executions:
-            self.ends_with_the_webhook(api, runs, execution, token["id"])
-
     def test_once_when_the_webhook_comes_twice(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
         execution = runs.start(token["id"])
@@ -81,14 +67,6 @@ class TestTheWebhookResumesTheExecution:
         api.post(token["url"], WEBHOOK, JSON)
         api.post(token["url"], b'"again"', JSON)
         self.ends_with_the_webhook(api, runs, execution, token["id"])
-
-
-def test_completing_over_the_api_resumes_the_execution_too(api: Api, runs: AnyRuns) -> None:
-    token = api.create()
-    execution = runs.start(token["id"])
-    registered(api, token["id"])
-    api.post(f"/api/v1/waitpoints/tokens/{token['id']}/complete", '{"data":{"approved":true}}')
-    assert runs.end(execution) == ("SUCCEEDED", {"approved": True})
 
 
 class TestATimeoutEndsTheExecution:

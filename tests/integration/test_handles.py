@@ -1,9 +1,7 @@
 """What resumes a waiter is checked before it is stored."""
 
 import base64
-from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import Api
@@ -18,15 +16,6 @@ INVALID = "InvalidParameterValueException"
 UNKNOWN = "waitpoint_" + "0" * 26
 
 
-def items(stack: MotoStack, token_id: str) -> Any:
-    """The item of a token, as the table has it."""
-    return boto3.client("dynamodb").query(
-        TableName=stack.resources["Table"]["Ref"],
-        KeyConditionExpression="id = :id",
-        ExpressionAttributeValues={":id": {"S": token_id}},
-    )["Items"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
 @pytest.mark.parametrize(
@@ -36,11 +25,11 @@ def test_what_is_no_callback_id_fails_the_invocation(
     api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, written: str
 ) -> None:
     token = api.create()
-    before = items(stack, token["id"])
+    before = stack.items(token["id"])
     payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
     with pytest.raises(InvalidRequest, match="wait_for_callback gives its submitter"):
         stack.functions()[function].call({**payload, "callbackId": written})
-    assert items(stack, token["id"]) == before
+    assert stack.items(token["id"]) == before
     assert sum(waits.calls.total() for waits in strict_fakes) == 0
 
 
@@ -79,9 +68,9 @@ def test_what_is_no_task_token_fails_the_invocation(
 ) -> None:
     """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
     token = api.create()
-    before = items(stack, token["id"])
+    before = stack.items(token["id"])
     payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
     with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
         stack.functions()[function].call({**payload, "taskToken": written})
-    assert items(stack, token["id"]) == before
+    assert stack.items(token["id"]) == before
     assert step_functions.calls.total() == 0

@@ -23,7 +23,6 @@ from waitpoints.token import (
     CompletedBy,
     Document,
     DocumentKind,
-    Failed,
     Output,
     Rules,
     Source,
@@ -107,34 +106,19 @@ class TestItems:
         record = {"eventName": "INSERT", "dynamodb": {"NewImage": item}}
         assert passes(Template.load().stream_filter("schedule_timeouts"), record) is soon
 
-    def test_of_a_plain_waiter_are_those_of_before(self, stack: MotoStack, written: Store) -> None:
+    def test_of_a_plain_waiter_are_these(self, stack: MotoStack, written: Store) -> None:
         one = waiter()
         token = self.make(written, waiters={one.key: one})
         [stored] = self.item(stack, token.id)["waiters"]["M"].values()
-        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap"}
+        assert stored["M"].keys() == {"handle", "registeredAt", "unwrap"}
 
-    def test_of_a_durable_functions_waiter_say_so_beside_those_of_before(self, stack: MotoStack, written: Store) -> None:
-        """A version that knows no kinds reads its callback id as a task token, which Step Functions refuses: InvalidToken."""
+    def test_of_a_durable_functions_waiter_say_so(self, stack: MotoStack, written: Store) -> None:
         one = Waiter("AQ==", START, kind=WaiterKind.DURABLE_FUNCTION)
         token = self.make(written, waiters={one.key: one})
         [stored] = self.item(stack, token.id)["waiters"]["M"].values()
-        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap", "kind"}
+        assert stored["M"].keys() == {"handle", "registeredAt", "unwrap", "kind"}
         assert stored["M"]["kind"] == {"S": "DURABLE_FUNCTION"}
-        assert stored["M"]["taskToken"] == {"B": b"\x01"}
-
-    def test_of_a_failed_token_stored_as_completed_are_read_as_failed(self, stack: MotoStack, written: Store) -> None:
-        """As they were stored before the status FAILED."""
-        token = self.make(written)
-        written.complete(token.id, Failed(START, FAILURE), Unchecked.ANY)
-        assert self.item(stack, token.id)["status"] == {"S": "FAILED"}
-        boto3.client("dynamodb").update_item(
-            TableName=stack.resources["Table"]["Ref"],
-            Key={"id": {"S": token.id}, "item": {"S": "token"}},
-            UpdateExpression="SET #status = :completed",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
-        )
-        assert written.get(token.id).outcome == Failed(START, FAILURE)
+        assert stored["M"]["handle"] == {"B": b"\x01"}
 
     def test_of_rules_hold_only_those_that_there_are(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written, rules=SIGNED)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support.example_requests import named, places, put_example_endpoint, route_of
-from tests.support.in_process.api_gateway import TOKENS, Api, http_event
+from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tools.openapi.operation import Operation
 from tools.openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from waitpoints.aws.endpoint_store import EndpointStore
-from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
+from waitpoints.errors import TryAgain, WaitpointsError
 
 pytestmark = pytest.mark.slow
 
@@ -149,14 +149,6 @@ def test_in_a_payload_of_a_state_is_a_named_error_or_kept(
             pytest.fail(f"no retry can help: {payload}")
         except WaitpointsError:
             pass
-
-
-@pytest.mark.parametrize("odd", ["halves of surrogate pairs", "controls"])
-def test_no_task_token_is_made_of_what_aws_never_issues(api: Api, stack: MotoStack, odd: str) -> None:
-    assert api.post(TOKENS, json.dumps({"taskToken": ODD[odd]})).status == 400
-    for function, payload in (("create_token_in_state", {}), ("wait_for_token", {"waitpointId": WAIT["waitpointId"]})):
-        with pytest.raises(InvalidRequest, match="control characters"):
-            stack.functions()[function].call({**payload, "taskToken": ODD[odd]})
 
 
 def test_a_trial_reads_no_endpoint_of_a_name_that_none_can_have(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,21 +224,6 @@ class TestCreatesAndCompletionsOfOneKey:
         return api.post(url, {"id": 1, "n": number}, JSON)
 
 
-def test_one_hundred_callbacks_at_the_millisecond_of_the_timeout_change_nothing(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, crowd: Any
-) -> None:
-    token, task_token = api.create(timeout="2s"), step_functions.start_task()
-    wait_for(stack, token["id"], task_token)
-    clock.advance(2000)
-    answers = crowd(lambda number: api.post(token["url"], str(number), JSON))
-    assert {answer.status for answer in answers} == {200}
-    assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
-    result = step_functions.result(task_token)
-    assert isinstance(result, Success)
-    assert json.loads(result.json)["ok"] is False
-    assert step_functions.calls[task_token] == 1
-
-
 def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_comes_are_all_resumed(
     api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], crowd: Any
 ) -> None:

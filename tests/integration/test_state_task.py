@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import Api
@@ -12,15 +11,6 @@ from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.errors import InvalidRequest, TokenNotFound
 
 UNKNOWN = "waitpoint_" + "0" * 26
-
-
-def items(stack: MotoStack, token_id: str) -> Any:
-    """The item of a token, as the table has it."""
-    return boto3.client("dynamodb").query(
-        TableName=stack.resources["Table"]["Ref"],
-        KeyConditionExpression="id = :id",
-        ExpressionAttributeValues={":id": {"S": token_id}},
-    )["Items"]
 
 
 @pytest.mark.slow
@@ -47,13 +37,13 @@ def test_what_waits_with_invalid_input_fails_with_a_named_error(
     api: Api, stack: MotoStack, waits: FakeWaits, payload: dict[str, Any], error: str
 ) -> None:
     token, handle = api.create(), waits.start()
-    before = items(stack, token["id"])
+    before = stack.items(token["id"])
     written = {name: token["id"] if value == "{id}" else value for name, value in payload.items()}
     assert stack.functions()["wait_for_token"].call({**written, waits.member: handle}) is None
     result: Any = waits.result(handle)
     assert result.error == error
     assert result.cause
-    assert items(stack, token["id"]) == before
+    assert stack.items(token["id"]) == before
 
 
 @pytest.mark.parametrize(

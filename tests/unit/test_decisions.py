@@ -161,13 +161,6 @@ class TestAtTheSameMoment:
         assert isinstance(result, Recorded)
         assert (result.is_this, result.answer.action, decision.decided_by()) == (False, "no", ["ann"])
 
-    def test_an_api_key_completes_it_and_the_answer_is_too_late(self, decision: Decision) -> None:
-        decision.store.before = lambda: decision.world.tokens.complete(decision.id, "1", COMPLETED_BY)
-        result = decision.answer("ann", "no")
-        assert isinstance(result, TooLate)
-        assert result.token.outcome == decision.token.outcome
-        assert decision.recorded() == []
-
     def test_an_answer_that_is_always_too_slow_is_given_up(self, decision: Decision) -> None:
         def refuse(token: Token, *_: Any) -> tuple[bool, Token]:
             return False, replace(token, answers=())

@@ -17,7 +17,6 @@ from waitpoints.token import (
     Completed,
     Document,
     DocumentKind,
-    Failed,
     IdempotencyKey,
     NewToken,
     Output,
@@ -65,13 +64,6 @@ class TestACreateThatCameFirst:
         assert complete(world).token_id == newer.token_id
         assert world.tokens.retrieve(older.token_id).outcome is None
 
-    def test_is_failed_with_an_error(self, world: InMemory) -> None:
-        created = create(world)
-        assert complete(world, TokenError("no")).result == Settled()
-        outcome = world.tokens.retrieve(created.token_id).outcome
-        assert isinstance(outcome, Failed)
-        assert outcome.error.message == "no"
-
     def test_stays_as_it_ended_while_the_key_lives(self, world: InMemory) -> None:
         created = create(world, timeout_at=world.clock() + 1)
         world.clock.advance(5)
@@ -117,25 +109,12 @@ class TestACreateThatCameFirst:
         create(world, document=Document(DocumentKind.SCHEMA, "{}"))
         assert complete(world, TokenError("no")).result == Settled()
 
-    def test_gets_a_large_output_from_the_bucket(self, world: InMemory) -> None:
-        created, large = create(world), json.dumps("x" * IN_ITEM_LIMIT)
-        complete(world, large)
-        outcome = world.tokens.retrieve(created.token_id).outcome
-        assert isinstance(outcome, Completed)
-        assert outcome.output.json == large
-
 
 class TestACompletionThatCameFirst:
     def test_is_given_to_the_create_and_its_run_goes_on_at_once(self, world: InMemory) -> None:
         kept, waiter = complete(world), world.new_waiter()
         assert isinstance(kept.result, EarlyCompletion)
         assert create(world, waiter=waiter) == Created(str(kept.token_id), is_cached=True)
-        assert world.step_functions.result(waiter.handle) == RESUMED
-
-    def test_is_given_to_a_run_that_waits_for_the_token_later(self, world: InMemory) -> None:
-        complete(world)
-        created, waiter = create(world), world.new_waiter()
-        world.tokens.wait(created.token_id, waiter)
         assert world.step_functions.result(waiter.handle) == RESUMED
 
     def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: InMemory) -> None:
@@ -147,14 +126,6 @@ class TestACompletionThatCameFirst:
         assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", None)
         create(world, tags=("b",))
         assert world.tokens.retrieve(listed.id).tags == ("a",)
-
-    def test_that_was_claimed_holds_its_key_as_long_as_the_create_asks(self, world: InMemory) -> None:
-        """A run that is started again after the TTL of the completion gets the same outcome, in whichever order they came."""
-        kept = str(complete(world).token_id)
-        create(world)
-        world.clock.advance(2 * HOUR)
-        assert create(world) == Created(kept, is_cached=True)
-        assert isinstance(complete(world).result, Ended)
 
     @pytest.mark.parametrize("output", [OUTPUT, '"' + "x" * 200_000 + '"'])
     def test_that_does_not_fit_the_create_is_only_counted(self, world: InMemory, output: str) -> None:
@@ -251,14 +222,6 @@ class TestACompletionThatCameFirst:
         assert not world.store.tokens
         created = create(world)
         assert complete(world, ttl=0) == KeyCompletion(Settled(), created.token_id)
-
-    def test_keeps_an_error(self, world: InMemory) -> None:
-        complete(world, TokenError("no", "OrderRejected"))
-        waiter = world.new_waiter()
-        create(world, waiter=waiter)
-        result = world.step_functions.result(waiter.handle)
-        assert isinstance(result, Success)
-        assert json.loads(result.json)["error"]["name"] == "OrderRejected"
 
     def test_keeps_a_large_output_in_the_bucket(self, world: InMemory) -> None:
         large = json.dumps("x" * IN_ITEM_LIMIT)

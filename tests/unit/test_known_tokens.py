@@ -118,14 +118,6 @@ class TestATokenThatHasEnded:
         assert calls == ["count_delivery"]
         assert github_endpoint.counted(world, endpoint) == {"completed": 1, "repeated": 1}
 
-    def test_that_has_timed_out_takes_the_count_alone(self, api: Api, world: InMemory, calls: list[str]) -> None:
-        token = api.create(timeout="1h")
-        world.clock.advance(seconds=3600)
-        api.post(token["url"], b"1", JSON)
-        calls.clear()
-        api.post(token["url"], b"1", JSON)
-        assert calls == ["count_delivery"]
-
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
         for _ in range(3):

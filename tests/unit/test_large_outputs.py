@@ -68,13 +68,6 @@ def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> No
     assert world.bucket.objects == {}
 
 
-def test_what_comes_for_a_token_that_no_longer_exists_is_not_stored(api: Api, world: InMemory) -> None:
-    token = api.create()
-    del world.store.tokens[token["id"]]
-    assert send(api, token).status == 404
-    assert world.bucket.objects == {}
-
-
 def test_a_repeated_delivery_leaves_the_object_of_the_first(api: Api, world: InMemory) -> None:
     token = api.create()
     for text in ("first", "second"):
@@ -106,16 +99,16 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
 
 
 def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep, refusals = world.store.put_early, 3
+    put_early, refusals = world.store.put_early, 3
 
     def refused(*arguments: Any, **options: Any) -> Any:
         nonlocal refusals
         refusals -= 1
-        return keep(*arguments, **options) if refusals < 0 else gone
+        return put_early(*arguments, **options) if refusals < 0 else gone
 
     world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), "1", CompletedBy(source=Source.COMPLETE))
     gone = world.store.find_key_holder(IdempotencyKey("a"))
     world.clock.advance(1)
-    monkeypatch.setattr(world.store, "keep", refused)
+    monkeypatch.setattr(world.store, "put_early", refused)
     world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
     assert len(world.bucket.objects) == 1

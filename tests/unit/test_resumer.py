@@ -16,16 +16,14 @@ from tests.support.in_process.fakes.waits import (
     UNREACHABLE,
     Fault,
 )
-from tests.support.settling import COMPLETED_BY, complete
+from tests.support.settling import complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
 from waitpoints.token import (
     MAX_WAITERS,
-    Completed,
     IdempotencyKey,
     NewToken,
-    Output,
     ReplyKind,
     Waiter,
     WaiterKind,
@@ -43,19 +41,6 @@ def world(request: pytest.FixtureRequest) -> InMemory:
 
 
 class TestAWaiterIsResumed:
-    def test_when_the_token_is_completed(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        assert world.waits.result(waiter.handle) is None
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_at_once_when_the_token_was_completed_before(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        complete(world.tokens, token, OUTPUT)
-        world.tokens.wait(token, waiter)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
     def test_when_it_came_with_the_create(self, world: InMemory) -> None:
         waiter = world.new_waiter()
         token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
@@ -150,13 +135,6 @@ class TestWhenAwsFailsToResume:
         world.waits.fail_next(fault)
         complete(world.tokens, token, OUTPUT)
         return token, waiter
-
-    @pytest.mark.parametrize("fault", [*NOT_NOW, LOST_RESPONSE, DENIED])
-    def test_the_token_is_completed_and_no_waiter_counts_as_resumed(self, world: InMemory, fault: Fault) -> None:
-        token, waiter = self.settled_with_undelivered(world, fault)
-        read = world.tokens.retrieve(token)
-        assert read.outcome == Completed(world.clock(), Output(OUTPUT), COMPLETED_BY)
-        assert read.unresumed() == [waiter]
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch

@@ -27,11 +27,6 @@ def test_a_completed_token_gives_its_output_exactly_as_sent(output: str) -> None
     assert result(Output(output), unwrap=True) == Success(output)
 
 
-def test_an_absent_output_is_null() -> None:
-    assert result(Output()) == Success('{"ok":true,"output":null}')
-    assert result(Output(), unwrap=True) == Success("null")
-
-
 def test_a_timed_out_token_gives_an_error_value() -> None:
     given = waiter_result(ended(TIMED_OUT), Waiter("task token", 0), "bucket")
     assert isinstance(given, Success)
@@ -39,12 +34,6 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
         "ok": False,
         "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE},
     }
-
-
-def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
-    assert waiter_result(ended(TIMED_OUT), Waiter("task token", 0, unwrap=True), "bucket") == Failure(
-        "WaitpointTimeoutError", MESSAGE, "TRIGGER_WAITPOINT_TIMEOUT"
-    )
 
 
 def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:

@@ -1,21 +1,4 @@
-"""The items of tokens, and the conversion between the two. `endpoint_store` has the items of endpoints,
-`api_key_store` those of named keys.
-
-    id                  item       content
-    waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
-    waitpoint_<ulid>    replies    AWS's reply for each of its waiters, and in `replied` their names, for projections
-    waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
-    waitpoint_<ulid>    schema     its payloadSchema
-    waitpoint_<ulid>    page       its page
-    waitpoint_<ulid>    approval   its page, if it names who may answer
-    waitpoint_<ulid>    metadata   its metadata, of which the token's own item only says that there is some
-    waitpoint_<ulid>    notices    each target's last message (see `waitpoints.notices`)
-    idempotency#<hash>  key        the token that holds a key, and until when
-    request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
-    undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
-    timers              <shard>    the cursor: up to where the timers of this shard of the due index are started
-    overdue             <shard>    the same for the doctor, which reads the index again
-    doctor              state      how far the doctor has scanned the table
+"""The items of tokens and their keys, and the conversion between the two. docs/internals/architecture.md lists all items.
 
 DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
 and large data that never changes, have their own items. One query on the id returns all of them.
@@ -232,11 +215,7 @@ def is_endless_attachment(item: Item) -> bool:
 
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:
-    """Return a waiter as it is stored. Its handle is named `taskToken` for every kind.
-
-    So a version that knows only Step Functions can read each waiter: it gets InvalidToken for a callback id, and keeps it.
-    """
-    packed = {"taskToken": _packed(waiter.handle), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+    packed = {"handle": _packed(waiter.handle), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
     kind = None if waiter.kind is WaiterKind.STEP_FUNCTIONS else waiter.kind
     return {**packed, **present({"context": waiter.context or None, "execution": waiter.execution, "kind": kind})}
 
@@ -312,7 +291,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
 
 def _waiter(stored: Item) -> Waiter:
     return Waiter(
-        _unpacked(stored["taskToken"]),
+        _unpacked(stored["handle"]),
         int(stored["registeredAt"]),
         stored["unwrap"],
         stored.get("context", False),
@@ -416,9 +395,9 @@ def _outcome(item: Item) -> Outcome | None:
         return None
     at, by = int(item["completedAt"]), _completed_by(item["completedBy"]) if "completedBy" in item else None
     match status:
-        case StoredStatus.COMPLETED if "error" not in item:  # one with an error was stored before there was FAILED
+        case StoredStatus.COMPLETED:
             return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), by)
-        case StoredStatus.COMPLETED | StoredStatus.FAILED:
+        case StoredStatus.FAILED:
             return Failed(at, TokenError(**item.get("error", {"message": ""})), by)
         case StoredStatus.TIMED_OUT:
             return TimedOut(at)

@@ -52,7 +52,7 @@ class Outputs:
         if json is None or self.fits_item(json):
             return Output(json)
         body = json.encode()
-        key = f"{token_id}/{hashlib.sha256(_SALT + body).hexdigest()[:16]}.json"  # 0.2.0 serves links to such names only
+        key = f"{token_id}/{hashlib.sha256(_SALT + body).hexdigest()[:16]}.json"
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         return Output(json, key)
 

@@ -197,7 +197,6 @@ class Store:
         return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
 
     def get(self, token_id: str) -> Token:
-        """Return the token with its replies, from a consistent read. Raises TokenNotFound."""
         found = self._table.query("id = :id", {"id": token_id}).items
         items = {item["item"]: item for item in found}
         if TOKEN not in items:
@@ -211,7 +210,6 @@ class Store:
         return token_from(found)
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
-        """Return the JSON text of a token's document. Reads consistently, to find it right after the create."""
         found = self._table.get(primary_key(token_id, kind))
         return found[kind] if found else None
 
@@ -219,7 +217,6 @@ class Store:
         return self._table.delete(primary_key(attachment.id, attachment.item), IS_ATTACHED, tokenId=attachment.token_id)
 
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
-        """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
             return [partial(self._read_unresumed, wanted.only_tag)]
         if wanted.idempotency_key is not None:
@@ -269,7 +266,6 @@ class Store:
         return won, replace(token, outcome=outcome) if won else token
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
-        """Record an approver's answer (invariant 6), which settles the token if there is an outcome."""
         answered = len(token.answers)
         changes = {
             "answers": Expression("list_append(if_not_exists(answers, :none), :answer)"),
@@ -287,7 +283,6 @@ class Store:
         return {**ended, **outcome_attributes(outcome)}
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
-        """Settle a due token as timed out (invariant 1). Returns True and the settled token, or False and the token as is."""
         changes = {
             "status": StoredStatus.TIMED_OUT,
             "completedAt": Expression("timeoutAt"),
@@ -331,7 +326,6 @@ class Store:
         return isinstance(result, Updated)
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
-        """Store a waiter on a waiting token (invariant 2). Returns True and the new token, or False and the token as is."""
         changes: Changes = {("waiters", waiter.key): waiter_map(waiter), "waiterCount": Added(1)}
         names = {"waiter": waiter.key}
         return self._update(token_id, changes, MAY_TAKE_WAITER, names=names, now=now, maxWaiters=MAX_WAITERS)
@@ -360,7 +354,6 @@ class Store:
         return {item["id"]["S"]: count_replies(item) for item in answer["Responses"].get(self._table.name, [])}
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
-        """Count a delivery that did not settle its token, in one small write that never touches the token's item."""
         changes: dict[str, Any] = {
             "count": Added(1),
             "tokenId": token_id,

@@ -65,6 +65,11 @@ class MotoStack:
         own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
         return {name: str(value) for variables in (shared, *own) for name, value in self.resolve(variables).items()}
 
+    def items(self, id_: str) -> Any:
+        """The items with an id, such as a token's, as the table has them."""
+        wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": id_}}}
+        return boto3.client("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
+
     def empty_table(self) -> None:
         """Remove all items and stream records. moto copies the whole table for each transaction, so a full one is slow."""
         table = dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])

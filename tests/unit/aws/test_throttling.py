@@ -116,13 +116,6 @@ class TestTheFastPath:
         complete(world.tokens, token, "1")
         assert (aws.take(), aws.pauses) == (5, [])
 
-    def test_of_a_timeout_sends_once(self, world: InMemory, aws: Aws) -> None:
-        token = world.new_token(timeout=1_000)
-        world.tokens.wait(token, world.new_waiter())
-        world.clock.advance(1_000)
-        assert world.tokens.expire(token) is None
-        assert (aws.take(), aws.pauses) == (1, [])
-
     @pytest.mark.parametrize("failure", [Aws.is_away, Aws.fails], ids=["no connection", "5xx"])
     def test_repeats_what_failed_otherwise(self, world: InMemory, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
         aws.answer = lambda request: failure(aws, request)
