@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { violations } from "./browser.mjs";
-import { APPROVE, REJECT, TOKENS, api, create, fetched, openTab, press, retrieve, testStates, text } from "./page.mjs";
+import { APPROVE, REJECT, create, fetched, openTab, press, retrieve, text } from "./page.mjs";
 
-const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, THOROUGH } = process.env;
+const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE } = process.env;
 const page = JSON.parse(PAGE);
 const LARGEST = 50_000; // bytes
 
@@ -118,45 +118,40 @@ const TYPED = {
   "1,24": 1.24, "1.24": 1.24, "-0,125": -0.125, "1240": 1240, "1240,5": 1240.5, "1240.5": 1240.5, "１２": 12, "1.2400": 1.24,
   "1.240": undefined, "1,240": undefined, "1.240,50": undefined, "1,240.50": undefined, "1 240": undefined,
 }; // prettier-ignore
-const DECIMAL = { en: ".", de: ",", fr: ",", es: ",", ja: ".", zh: "." };
-const LOCALES = THOROUGH ? ["en_US", "de_DE", "es_MX"] : ["en_US", "de_DE"];
-const LANGUAGES = THOROUGH ? Object.keys(DECIMAL) : ["en", "de"];
-
-for (const locale of LOCALES) {
-  for (const language of LANGUAGES) {
-    test(`a typed number is what was meant or refused: a browser in ${locale}, a page in ${language}`, async () => {
-      const texts = Object.keys(TYPED);
-      const properties = Object.fromEntries(texts.map((typed, at) => [`n${at}`, { type: "number", title: typed }]));
-      const preset = { type: "number", default: 2.125 };
-      const fields = { properties: { ...properties, preset } };
-      const token = await create({ page: { title: "Pay?", actions: page.actions, fields, confirm: true } });
-      const tab = await openTab();
-      await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale });
-      await tab.setExtraHTTPHeaders({ "accept-language": language });
-      await tab.goto(token.url);
-      for (const [at, typed] of texts.entries()) await tab.type(`[name="field.n${at}"]`, typed);
-      await press(tab, APPROVE);
-      assert.equal(await tab.evaluate(() => document.documentElement.lang), language);
-      const refused = await tab.$$eval(".summary li bdi", (found) => found.map((it) => it.textContent));
-      for (const typed of texts) {
-        const isNative = TYPED[typed] !== undefined && (!/[.,]/.test(typed) || typed.includes(DECIMAL[language]));
-        if (TYPED[typed] === undefined) assert.ok(refused.includes(typed), `${typed} may mean two numbers`);
-        if (isNative) assert.ok(!refused.includes(typed), `${typed} is a number in ${language}`);
-      }
-      for (const typed of refused) await tab.$eval(`[name="field.n${texts.indexOf(typed)}"]`, (input) => (input.value = ""));
-      await press(tab, APPROVE);
-      const rows = () => tab.$$eval("dl > div", (found) => found.map((it) => [it.children[0].textContent, it.children[1].textContent]));
-      const meant = (typed) => String(TYPED[typed]).replace(".", DECIMAL[language]);
-      const understood = Object.fromEntries(await rows());
-      for (const typed of texts.filter((it) => !refused.includes(it))) assert.equal(understood[typed], meant(typed));
-      assert.equal(understood.preset, `2${DECIMAL[language]}125`);
-      await press(tab, 'button[value="yes"]');
-      assert.deepEqual(Object.fromEntries(await rows()), understood);
-      const { fields: got } = JSON.parse((await retrieve(token)).output);
-      const expected = texts.filter((it) => !refused.includes(it)).map((typed) => [`n${texts.indexOf(typed)}`, TYPED[typed]]);
-      assert.deepEqual(got, { ...Object.fromEntries(expected), preset: 2.125 });
-    });
-  }
+const DECIMAL = { en: ".", de: "," };
+for (const [locale, language] of [["en_US", "de"], ["de_DE", "en"]]) {
+  test(`a typed number is what was meant or refused: a browser in ${locale}, a page in ${language}`, async () => {
+    const texts = Object.keys(TYPED);
+    const properties = Object.fromEntries(texts.map((typed, at) => [`n${at}`, { type: "number", title: typed }]));
+    const preset = { type: "number", default: 2.125 };
+    const fields = { properties: { ...properties, preset } };
+    const token = await create({ page: { title: "Pay?", actions: page.actions, fields, confirm: true } });
+    const tab = await openTab();
+    await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale });
+    await tab.setExtraHTTPHeaders({ "accept-language": language });
+    await tab.goto(token.url);
+    for (const [at, typed] of texts.entries()) await tab.type(`[name="field.n${at}"]`, typed);
+    await press(tab, APPROVE);
+    assert.equal(await tab.evaluate(() => document.documentElement.lang), language);
+    const refused = await tab.$$eval(".summary li bdi", (found) => found.map((it) => it.textContent));
+    for (const typed of texts) {
+      const isNative = TYPED[typed] !== undefined && (!/[.,]/.test(typed) || typed.includes(DECIMAL[language]));
+      if (TYPED[typed] === undefined) assert.ok(refused.includes(typed), `${typed} may mean two numbers`);
+      if (isNative) assert.ok(!refused.includes(typed), `${typed} is a number in ${language}`);
+    }
+    for (const typed of refused) await tab.$eval(`[name="field.n${texts.indexOf(typed)}"]`, (input) => (input.value = ""));
+    await press(tab, APPROVE);
+    const rows = () => tab.$$eval("dl > div", (found) => found.map((it) => [it.children[0].textContent, it.children[1].textContent]));
+    const meant = (typed) => String(TYPED[typed]).replace(".", DECIMAL[language]);
+    const understood = Object.fromEntries(await rows());
+    for (const typed of texts.filter((it) => !refused.includes(it))) assert.equal(understood[typed], meant(typed));
+    assert.equal(understood.preset, `2${DECIMAL[language]}125`);
+    await press(tab, 'button[value="yes"]');
+    assert.deepEqual(Object.fromEntries(await rows()), understood);
+    const { fields: got } = JSON.parse((await retrieve(token)).output);
+    const expected = texts.filter((it) => !refused.includes(it)).map((typed) => [`n${texts.indexOf(typed)}`, TYPED[typed]]);
+    assert.deepEqual(got, { ...Object.fromEntries(expected), preset: 2.125 });
+  });
 }
 
 test("the browser's language would change a number input", async () => {
@@ -165,17 +160,6 @@ test("the browser's language would change a number input", async () => {
   await tab.goto("data:text/html,<input type=number step=any>");
   await tab.type("input", "1,24");
   assert.equal(await tab.$eval("input", (input) => input.value), "124");
-});
-
-test("two people at once: the second is told that it was decided, and what", async () => {
-  const token = await create({ page: { title: "Deploy?", actions: page.actions } });
-  const [one, other] = [await openTab(), await openTab({ javaScript: false })];
-  await Promise.all([one.goto(token.url), other.goto(token.url)]);
-  await press(one, REJECT);
-  await press(other, APPROVE);
-  assert.match(await text(other), /Decided.*Reject was chosen/s);
-  assert.equal(other.url(), token.url);
-  assert.equal(JSON.parse((await retrieve(token)).output).action, "reject");
 });
 
 test("a form on another site makes the page ask, and settles nothing", async () => {
@@ -236,19 +220,6 @@ test("the page is one request, small, and painted at once", async (t) => {
   assert.deepEqual(fetched(tab), [token.url]);
 });
 
-const ATTACKS = [
-  `<script>alert(1)</script>`,
-  `"><img src=x onerror=alert(1)>`,
-  `' onfocus=alert(1) autofocus x='`,
-  `</textarea></title></style><script>alert(1)</script>`,
-  `<style>*{background:url(https://evil.example/a)}</style>`,
-  `<base href=https://evil.example/><meta http-equiv=refresh content=0;url=https://evil.example/>`,
-  `{{7*7}} \${7*7} &lt;b&gt; &amp; <!-- -->`,
-  `\u202Egnihtyna\u202C \u2066x\u2069 \u200F \u061C`,
-  `مرحبا بالعالم שלום`,
-  `👩‍👩‍👧‍👦🏳️‍🌈 Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘`,
-];
-
 test("Chromium reports what the page's policy refuses, and axe-core an image without a text", async () => {
   const token = await create({ page });
   const tab = await openTab();
@@ -264,117 +235,3 @@ test("Chromium reports what the page's policy refuses, and axe-core an image wit
   assert.equal(await tab.evaluate(() => window.attacked), undefined);
   assert.ok((await violations(tab)).some((it) => it.startsWith("image-alt")));
 });
-
-for (const [at, attack] of [...ATTACKS.entries()].filter(([at]) => THOROUGH || at % 6 === 0)) {
-  test(`hostile text ${at} is shown as text in every state`, async () => {
-    const cut = (length) => attack.slice(0, length);
-    const hostile = {
-      title: cut(200),
-      text: attack.padEnd(10_000, " x").trimEnd(),
-      links: [{ label: cut(200), url: `https://example.com/?${encodeURIComponent(attack)}` }],
-      actions: [
-        { id: "go", label: cut(100) },
-        { id: "stop", label: `${cut(90)} 2`, style: "danger" },
-      ],
-      fields: {
-        type: "object",
-        required: ["mail"],
-        properties: {
-          [cut(100)]: { type: "string", title: cut(200), description: cut(1000), default: attack },
-          long: { type: "string", format: "textarea", default: attack },
-          pick: { oneOf: [{ const: cut(200), title: cut(200) }, { const: "b" }], default: cut(200) },
-          many: { type: "array", items: { enum: [cut(200), "b"] }, default: [cut(200)] },
-          mail: { type: "string", title: cut(200) },
-        },
-      },
-      confirm: true,
-    };
-    const token = await create({ page: hostile });
-    const tab = await openTab({ width: at % 2 ? 320 : 1280 });
-    const dialogs = [];
-    tab.on("dialog", (dialog) => {
-      dialogs.push(dialog.message());
-      dialog.dismiss();
-    });
-    const isText = async () => {
-      const seen = await tab.evaluate(() => ({
-        scripts: document.scripts.length,
-        handlers: [...document.querySelectorAll("*")].flatMap((it) => it.getAttributeNames()).filter((it) => it.startsWith("on")),
-        foreign: document.querySelectorAll("base, meta[http-equiv], img, iframe, object, embed, body style, [style]").length,
-        links: [...document.links].map((it) => it.protocol),
-        wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      }));
-      assert.deepEqual({ ...seen, links: undefined }, { scripts: 0, handlers: [], foreign: 0, wide: 0, links: undefined });
-      assert.ok(seen.links.every((it) => ["https:", "mailto:"].includes(it) || it === new URL(token.url).protocol));
-    };
-    await tab.goto(token.url);
-    assert.equal(await text(tab, "h1"), hostile.title);
-    assert.equal(await text(tab, ".text"), hostile.text);
-    assert.equal(await text(tab, 'button[value="go"]'), cut(100));
-    assert.equal(await tab.$eval('[name="field.long"]', (it) => it.value), attack);
-    await isText();
-    await tab.$eval("form", (form) => (form.noValidate = true));
-    await press(tab, 'button[value="go"]');
-    assert.match(await text(tab, ".summary"), /Fill in this field/);
-    await isText();
-    await tab.$eval('[name="field.mail"]', (input, value) => (input.value = value), attack);
-    await press(tab, 'button[value="go"]');
-    assert.ok((await text(tab, "dl")).includes(attack));
-    await isText();
-    await press(tab, 'button[value="yes"]');
-    assert.ok((await text(tab)).includes(cut(100)));
-    await isText();
-    await tab.goto(token.url);
-    assert.ok((await text(tab)).includes(cut(100)));
-    await isText();
-    assert.deepEqual([dialogs, tab.refusals, tab.messages.filter((it) => !it.includes("422"))], [[], [], []]);
-    assert.deepEqual([...new Set(fetched(tab))], [token.url]);
-    assert.equal(JSON.parse((await retrieve(token)).output).fields.mail, attack);
-  });
-}
-
-// Each state of the page, from a new token to a tab that shows it.
-const STATES = {
-  form: async (tab) => tab.goto((await create({ page, timeout: "3d" })).url),
-  errors: async (tab) => {
-    await tab.goto((await create({ page })).url);
-    await tab.$eval("form", (form) => (form.noValidate = true));
-    await tab.type('[name="field.share"]', "101");
-    await press(tab, APPROVE);
-  },
-  confirm: async (tab) => {
-    await tab.goto((await create({ page: { ...page, confirm: true } })).url);
-    await fillIn(tab);
-    await press(tab, APPROVE);
-  },
-  "confirm danger": async (tab) => {
-    await tab.goto((await create({ page: { ...page, fields: undefined, confirm: true } })).url);
-    await press(tab, REJECT);
-  },
-  done: async (tab) => {
-    await tab.goto((await create({ page })).url);
-    await fillIn(tab);
-    await press(tab, APPROVE);
-  },
-  decided: async (tab) => {
-    const token = await create({ page: { ...page, fields: undefined } });
-    await fetch(token.url, { method: "POST", body: '{"action": "approve"}' });
-    await tab.goto(token.url);
-  },
-  ended: async (tab) => {
-    const token = await create({ page, timeout: "1s" });
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    await tab.goto(token.url);
-  },
-  completed: async (tab) => {
-    const token = await create({ page });
-    await api("POST", `${TOKENS}/${token.id}/complete`, { error: { message: "Withdrawn" } });
-    await tab.goto(token.url);
-  },
-  "without a page": async (tab) => tab.goto((await create({ timeout: "3d" })).url),
-  "without fields": async (tab) => tab.goto((await create({ page: { ...page, fields: undefined } })).url),
-  "without actions": async (tab) => tab.goto((await create({ page: { title: "How was your order?", fields: SHORT } })).url),
-  "wrong link": async (tab) => tab.goto((await create({ page })).url.slice(0, -8) + "00000000"),
-};
-const SHORT = { properties: { stars: { enum: [1, 2, 3, 4, 5], title: "Stars" }, words: { type: "string", title: "In your words" } } };
-testStates(STATES);

@@ -2,6 +2,7 @@
 
 import json
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -35,8 +36,10 @@ MAILS = {
 
 
 @pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
-def test_mails_in_chromium(thorough: str, subtests: pytest.Subtests) -> None:
-    shown = {name: mails.body(mails.mail(asked), "html") for name, asked in MAILS.items()}
-    for result in runner.run("mail.test.mjs", MAILS=json.dumps(shown), THOROUGH=thorough):
+def test_mails_in_chromium(thorough: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    shown = {name: {"html": mails.body(mails.mail(asked), "html"), "shows": ""} for name, asked in MAILS.items()}
+    documents = tmp_path / "documents.json"
+    documents.write_text(json.dumps(shown))
+    for result in runner.run("documents.test.mjs", DOCUMENTS=str(documents), WIDTH="640", THOROUGH=thorough):
         with subtests.test(result.name):
             assert result.passed, result.error

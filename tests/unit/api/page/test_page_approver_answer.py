@@ -11,7 +11,6 @@ from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_pres
 from tests.support.fakes.in_memory import InMemory
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 
 PEOPLE = [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "cy"]
@@ -129,25 +128,6 @@ class TestADecision:
 
 
 class TestAPerson:
-    def test_is_greeted_by_name_and_told_what_stands(self, api: Api, token: dict[str, Any]) -> None:
-        choose(api, token, "bo@example.com", "approve")
-        page = opened(api, token, "ann")
-        assert "You answer as Ann Lee. This link is personal" in page.text
-        assert "2 of 3 must choose Approve it. So far: 1." in page.text
-        assert "One person is enough for Reject it." in page.text
-        assert page.texts.count("Not answered yet") == 2
-        assert "Ann Lee (you)" in page.text
-        assert set(page.buttons) == {"Approve it", "Reject it"}
-        assert "Open until " in page.text
-
-    def test_who_has_answered_is_told_what_they_said_and_what_is_still_needed(self, api: Api, token: dict[str, Any]) -> None:
-        for answer in (press(api, link(token, "ann"), "approve"), api.get(link(token, "ann"), BROWSER)):
-            page = page_of(answer)
-            assert (answer.status, has_nothing_to_press(page)) == (200, True)
-            assert {"Your answer is recorded", "bo@example.com", "cy"} <= set(page.texts)
-            assert "You chose Approve it." in page.text
-            assert "2 of 3 must choose Approve it. So far: 1." in page.text
-
     @pytest.mark.parametrize("confirm", [False, True])
     @pytest.mark.parametrize(
         "body", ["action=reject&field.note=", "action=", "field.price=1", "action=approve&field.note=other"]
@@ -210,24 +190,6 @@ class TestAPerson:
         assert "Decided by cy." in page.text
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
 
-    @pytest.mark.parametrize(
-        ("body", "said"),
-        [
-            ({"data": {"action": "reject"}}, "Reject it was chosen. No further answer is needed."),
-            ({"error": {"message": "secret"}}, "No answer is needed any more."),
-        ],
-    )
-    def test_of_a_token_that_the_api_key_ended_sees_that_and_the_answers(
-        self, api: Api, token: dict[str, Any], body: Any, said: str
-    ) -> None:
-        choose(api, token, "ann", "approve")
-        assert api.post(f"{TOKENS}/{token['id']}/complete", body).status == 200
-        page = opened(api, token, "cy")
-        assert said in page.text
-        assert ("not by the people who were asked" in page.text) == ("data" in body)
-        assert {"Ann Lee", "Approve it"} <= set(page.texts)
-        assert "secret" not in page.text
-
     def test_who_is_not_asked_yet_is_told_so(self, api: Api) -> None:
         token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}})
         for answer in (api.get(link(token, "lead"), BROWSER), press(api, link(token, "lead"), "reject")):
@@ -289,29 +251,3 @@ class TestWhoeverElse:
         here = {**FORM, "sec-fetch-site": "same-origin"}
         assert api.post(link(token, "ann"), asked.press("Confirm: Approve it"), here).status == 200
         assert answers(api, token) == [("ann", "approve")]
-
-
-@pytest.mark.parametrize("language", words.WORDS)
-def test_every_state_is_shown_in_every_language(api: Api, world: InMemory, language: str) -> None:
-    token = api.create(page=PAGE, timeout="1d")
-    own = words.WORDS[language]
-
-    def shown(approver: str, *expected: str) -> None:
-        page = opened(api, token, approver, language)
-        assert page.language == language
-        for sentence in expected:
-            assert sentence in page.text, page.text
-
-    needed = own["needed"].format(needs=2, people=3, choice="Approve it", count="1")
-    shown("ann", own["answer_as"].format(name="Ann Lee"), own["needed_one"].format(choice="Reject it"), own["not_answered"])
-    choose(api, token, "ann", "approve")
-    shown("ann", own["recorded_heading"], own["others_text"], needed, own["you"].format(name="Ann Lee"))
-    again = page_of(api.post(link(token, "ann"), "action=reject", {**FORM, "accept-language": language}))
-    assert own["first_text"].format(choice="Approve it") in again.text
-    choose(api, token, "cy", "reject")
-    shown("ann", own["decided_by"].format(name="cy"), own["answers_heading"])
-    late = page_of(api.post(link(token, "bo@example.com"), "action=approve", {**FORM, "accept-language": language}))
-    assert own["late_text"] in late.texts
-    assert (
-        own["own_link_text"] in page_of(api.get(api.create(page=PAGE)["url"], {**BROWSER, "accept-language": language})).texts
-    )

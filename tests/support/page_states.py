@@ -1,0 +1,132 @@
+"""Every state of a page, as HTML. `PYTHONPATH=functions python -m tests.support.page_states` writes them into FILE."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from waitpoints.api.http import FORM
+from waitpoints.api.page import form, page_request, render
+from waitpoints.api.page.definition import Page
+from waitpoints.api.page.form import Errors, Submission
+from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.theme import Theme
+from waitpoints.token import Answer, Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
+
+FILE = Path(__file__).parents[1] / "unit" / "api" / "page" / "pages.html"
+AT = 1_795_615_500_000
+THEME = Theme("en", "Example Ltd")
+PAGE: dict[str, Any] = {
+    "title": "Deploy 4.2 to production?",
+    "text": "All 812 checks passed.\n\nAnn and Bo reviewed it on Tuesday.",
+    "links": [{"label": "Release notes", "url": "https://example.com/4.2"}, {"label": "Ann", "url": "mailto:ann@example.com"}],
+    "actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject", "style": "danger"}],
+    "fields": {
+        "required": ["reason", "risk", "read"],
+        "properties": {
+            "reason": {"type": "string", "title": "Reason", "maxLength": 80, "description": "One line.", "pattern": "^[A-Z]"},
+            "notes": {"type": "string", "format": "textarea", "default": "\n<b>"},
+            "share": {"type": "number", "title": "Share, in percent", "minimum": 0, "maximum": 100, "default": 2.5},
+            "servers": {"type": "integer"},
+            "from": {"type": "string", "format": "date"},
+            "contact": {"type": "string", "format": "email"},
+            "read": {"type": "boolean", "const": True, "title": "I have read the notes"},
+            "risk": {"oneOf": [{"const": "low", "title": "Low"}, {"const": "high", "title": "High"}], "default": "low"},
+            "window": {"enum": [1, 2]},
+            "regions": {"type": "array", "minItems": 1, "items": {"enum": ["eu", "us"]}, "default": ["us"]},
+        },
+    },
+}
+SENT = b"action=approve&field.reason=All green&field.share=12.5&field.risk=high&field.read=yes&field.regions=eu"
+WRONG = b"action=submit&field.reason=all green&field.from=soon&field.risk=high"
+PEOPLE = ["ann", {"id": "bo", "name": "Bo <Berg>"}, "cy"]
+DECISION: dict[str, Any] = {
+    "title": "Deploy?",
+    "approvers": PEOPLE,
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+}
+
+
+def hostile(attack: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A page, and one with approvers, that say it wherever a caller may write."""
+    short = attack[:100]
+    actions = [{"id": "approve", "label": short}, {"id": "reject", "label": f"{attack[:90]} 2", "style": "danger"}]
+    given = PAGE["fields"]["properties"]
+    fields = {name: {**schema, "title": f"{short} {name}"} for name, schema in given.items()}
+    fields |= {short: {"type": "string", "title": short, "description": attack, "default": attack}}
+    links = [{"label": short, "url": f"https://example.com/?{quote(attack)}"}]
+    page = {**PAGE, "title": short, "text": attack, "actions": actions, "links": links}
+    people = [{"id": name, "name": f"{attack[:90]} {name}"} for name in ("ann", "bo", "cy")]
+    needs = [{**action, "needs": needed} for action, needed in zip(actions, (2, 1), strict=True)]
+    decision = {"title": short, "approvers": people, "actions": needs}
+    return {**page, "fields": {**PAGE["fields"], "properties": fields}}, decision
+
+
+def page_of(definition: dict[str, Any]) -> Page:
+    return page_request.parse(definition)[0]
+
+
+def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str, str]:
+    """The pages that anyone with the link may see."""
+    page, short = page_of(definition), page_of({"title": "How was it?"})
+    few = {name: PAGE["fields"]["properties"][name] for name in ("reason", "from", "read", "risk")}
+    some = page_of({"title": "Deploy?", "fields": {**PAGE["fields"], "properties": few}})
+    choice, wrong = form.read(page, SENT, FORM), form.read(some, WRONG, FORM)
+    assert isinstance(choice, Submission)
+    assert isinstance(wrong, Errors)
+    assert choice.values is not None
+    done = Completed(AT, Output(choice.output))
+    return {
+        "form": render.form(page, theme, until=AT),
+        "form without fields": render.form(short, theme),
+        "errors": render.form(some, theme, errors=wrong),
+        "confirm": render.confirm(page, choice.action, choice.values, theme),
+        "confirm what is dangerous": render.confirm(short, page.actions[1], {}, theme),
+        "done": render.done(page, choice, AT, theme),
+        "decided": render.ended(done, theme, page=page),
+        "completed in another way": render.ended(replace(done, output=Output("1")), theme, page=page),
+        "failed": render.ended(Failed(AT, TokenError("why")), theme, page=page),
+        "timed out": render.ended(TimedOut(AT), theme, page=page),
+        "waiting without a page": render.page_of(Token(id="t", created_at=0, timeout_at=AT), None, theme),
+        "refusal": render.notice(403, theme),
+    }
+
+
+def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION) -> dict[str, str]:
+    """A page with approvers, as the first of them sees it."""
+    page = page_of(definition)
+    by_bo = Completed(AT, Output('{"action":"approve"}'), CompletedBy(source=Source.CALLBACK, approver="bo"))
+
+    def shown(*answers: tuple[str, str], is_late: bool = False, outcome: Outcome | None = None) -> str:
+        given = tuple(Answer(person, action, "{}", AT) for person, action in answers)
+        token = Token(id="t", created_at=0, timeout_at=AT, answers=given, outcome=outcome)
+        assert page.approval
+        progress = Progress(page, token, page.approval.approvers[0], is_late)
+        return render.page_of(token, page, theme, progress)
+
+    mine, bo = ("ann", "approve"), ("bo", "approve")
+    return {
+        "asked": shown(bo),
+        "answered": shown(mine),
+        "answered before": shown(mine, is_late=True),
+        "decided by another": shown(mine, bo, outcome=by_bo),
+        "too late": shown(bo, ("cy", "approve"), is_late=True, outcome=by_bo),
+        "completed with the API key": shown(mine, outcome=replace(by_bo, completed_by=CompletedBy(source=Source.COMPLETE))),
+        "timed out with an answer": shown(bo, outcome=TimedOut(AT)),
+        "plain URL": render.page_of(Token(id="t", created_at=0, timeout_at=AT), page, theme),
+    }
+
+
+def golden() -> str:
+    """All of them for a reader of a diff: what is in `main`, a line for each block."""
+    return "".join(f"<!-- {name} -->\n{_lines(html)}\n\n" for name, html in {**states(), **approver_states()}.items())
+
+
+def _lines(html: str) -> str:
+    [main] = re.findall(r"<main>(.*)</main>", re.sub(r"<svg.*?</svg>", "", html, flags=re.S), re.S)
+    return re.sub(r"(?=<(?:h1|h2|p|li|form|fieldset|label|input|select|textarea|button|dt)\b)", "\n", main).strip()
+
+
+if __name__ == "__main__":
+    FILE.write_text(golden())
