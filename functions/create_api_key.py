@@ -2,9 +2,8 @@
 
 from waitpoints import telemetry
 from waitpoints.access.api_keys import digest, new_key
-from waitpoints.api import api_key_request
-from waitpoints.api.api_key_representation import listed
-from waitpoints.api.http import API_KEY_LIMIT, Request, Response, http_handler
+from waitpoints.api import api_key_request, representation
+from waitpoints.api.http import SMALL_LIMIT, Request, Response, http_handler
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.api_key_store, s.credentials))
@@ -14,7 +13,7 @@ services.build_at_start(lambda s: (s.api_key_store, s.credentials))
 def handler(request: Request) -> Response:
     now = services.now()
     key = new_key()
-    made = api_key_request.parse(request.read_json(API_KEY_LIMIT), digest(key), now)
+    made = api_key_request.parse(request.read_json(SMALL_LIMIT), digest(key), now)
     services.api_key_store.add(made, now)
     telemetry.note(createdApiKey=made.name)
-    return Response({**listed(made), "key": key})
+    return Response({**representation.api_key(made), "key": key})

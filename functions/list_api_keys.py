@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from waitpoints.api.api_key_representation import listed
+from waitpoints.api import representation
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
@@ -12,4 +12,6 @@ services.build_at_start(lambda s: (s.api_key_store, s.credentials))
 @http_handler("GET", allow=("GET", "POST"))
 def handler(_: Request) -> Response:
     keys, used = services.api_key_store.read(), services.api_key_store.read_used()
-    return Response({"data": [listed(key, used.get(key.digest)) for key in sorted(keys, key=attrgetter("name"))]})
+    return Response(
+        {"data": [representation.api_key(key, used.get(key.digest)) for key in sorted(keys, key=attrgetter("name"))]}
+    )

@@ -3,8 +3,8 @@
 The SDK asks for it if its key is a named key, which cannot sign one.
 """
 
-from waitpoints.api.http import PUBLIC_TOKEN_LIMIT, Request, Response, http_handler
-from waitpoints.api.public_token_request import MintPublicTokenRequest, check_within
+from waitpoints.api.http import SMALL_LIMIT, Request, Response, http_handler
+from waitpoints.api.public_token_request import MintPublicTokenRequest, check_within, lifetime
 from waitpoints.api.request_model import validate
 from waitpoints.wiring import services
 
@@ -13,7 +13,8 @@ services.build_at_start(lambda s: s.credentials)
 
 @http_handler("POST", scope="complete")
 def handler(request: Request) -> Response:
-    wanted = validate(MintPublicTokenRequest, request.read_json(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
+    wanted = validate(MintPublicTokenRequest, request.read_json(SMALL_LIMIT), ignore_unknown=request.from_sdk)
     check_within(request.caller, wanted.scopes)
-    token = services.credentials.sign_public_access_token(wanted.scopes, wanted.lifetime(services.now()), request.caller)
+    seconds = lifetime(wanted.expiration_time, services.now())
+    token = services.credentials.sign_public_access_token(wanted.scopes, seconds, request.caller)
     return Response({"token": token})

@@ -4,7 +4,7 @@ from waitpoints import telemetry
 from waitpoints.api.deliveries import rules
 from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.api.endpoints.representation import configured
-from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
+from waitpoints.api.http import SMALL_LIMIT, Request, Response, http_handler
 from waitpoints.endpoint import Endpoint, new_secret_id
 from waitpoints.wiring import services
 
@@ -15,7 +15,7 @@ services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
 def handler(request: Request) -> Response:
     name = request.path["name"]
     endpoint_settings.check_name(name)
-    wanted = endpoint_settings.parse(request.read_json(ENDPOINT_LIMIT), services.retention)
+    wanted = endpoint_settings.parse(request.read_json(SMALL_LIMIT), services.retention)
     now = services.now()
     endpoint = services.endpoints.put(
         Endpoint(

@@ -38,7 +38,7 @@ from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
-from waitpoints.api.http import API_KEY_LIMIT, CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, SMALL_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
@@ -243,7 +243,7 @@ OPERATIONS = (
             401: UNAUTHENTICATED,
             404: NOT_FOUND,
             409: ENDED,
-            413: too_large(DEADLINE_LIMIT),
+            413: too_large(SMALL_LIMIT),
             422: Answer("A timeout that names no future instant, or is over the stack's MaxTimeout; `error` says why."),
         },
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
@@ -390,7 +390,7 @@ OPERATIONS = (
         {
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
-            413: too_large(PUBLIC_TOKEN_LIMIT),
+            413: too_large(SMALL_LIMIT),
             422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
         },
         body=RequestBody(
@@ -414,7 +414,7 @@ OPERATIONS = (
             403: Answer(
                 "A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal
             ),
-            413: too_large(PUBLIC_TOKEN_LIMIT),
+            413: too_large(SMALL_LIMIT),
             422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
         },
         body=RequestBody(
@@ -434,7 +434,7 @@ OPERATIONS = (
         {
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
-            413: too_large(ENDPOINT_LIMIT),
+            413: too_large(SMALL_LIMIT),
             422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why."),
         },
         body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
@@ -545,7 +545,7 @@ OPERATIONS = (
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
             409: KEY_CONFLICT,
-            413: too_large(API_KEY_LIMIT),
+            413: too_large(SMALL_LIMIT),
             422: Answer("A name, a scope or an `expiresIn` that no key can have; `error` says what is accepted."),
         },
         body=RequestBody(

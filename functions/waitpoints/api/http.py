@@ -22,10 +22,7 @@ from waitpoints.errors import (
 from waitpoints.wiring import services
 
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
-PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
-ENDPOINT_LIMIT = 10_240  # bytes of body
-API_KEY_LIMIT = 10_240  # bytes of body
-DEADLINE_LIMIT = 10_240  # bytes of body
+SMALL_LIMIT = 10_240  # bytes of any other body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 SLACK_LIMIT = 1_048_576  # bytes of body: a click comes with the message that it was in
 HANDSHAKE_LIMIT = 16_384  # bytes of body; handshakes have less than 1 KB

@@ -22,20 +22,10 @@ class CreatePublicTokenRequest(RequestModel):
     claims: PublicTokenScopes = Field(default=PublicTokenScopes())
     expiration_time: int | str = Field(default="1h", description=_EXPIRATION, examples=["15m"])
 
-    @property
-    def scopes(self) -> list[str]:
-        return self.claims.scopes
-
-    def lifetime(self, now: int) -> int:
-        return _lifetime(self.expiration_time, now)
-
 
 class MintPublicTokenRequest(RequestModel):
     scopes: list[str] = Field(min_length=1, description=_SCOPES, examples=[_ONE_SCOPE])
     expiration_time: int | str = Field(default="15m", description=_EXPIRATION, examples=["15m"])
-
-    def lifetime(self, now: int) -> int:
-        return _lifetime(self.expiration_time, now)
 
 
 def check_within(caller: Caller, scopes: list[str]) -> None:
@@ -51,17 +41,17 @@ def check_within(caller: Caller, scopes: list[str]) -> None:
             raise Forbidden(f"This key lacks the scope complete: with complete:{tag} it can allow write:waitpoints:<id> only")
 
 
-def _lifetime(expiration_time: int | str, now: int) -> int:
+def lifetime(expiration_time: int | str, now: int) -> int:
     """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
     try:
         if isinstance(expiration_time, str):
-            lifetime = timeouts.duration(expiration_time) // 1000
+            seconds = timeouts.duration(expiration_time) // 1000
         else:
-            lifetime = expiration_time - now // 1000
+            seconds = expiration_time - now // 1000
     except InvalidTimeout:
-        lifetime = 0
-    if not 0 < lifetime <= MAX_LIFETIME:
+        seconds = 0
+    if not 0 < seconds <= MAX_LIFETIME:
         raise InvalidTimeout(
             'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'
         )
-    return lifetime
+    return seconds

@@ -1,4 +1,4 @@
-"""Tokens as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
+"""Tokens and named keys as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, assert_never
@@ -9,10 +9,8 @@ from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyK
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
-    from waitpoints.api.notices.plan import Target
-    from waitpoints.approvers import Approver
+    from waitpoints.access.api_keys import NamedKey
     from waitpoints.complete_by_key import KeyCompletion
-    from waitpoints.notices import NoticeRecord
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
@@ -35,7 +33,6 @@ def retrieved(token: Token, url: str, link_of: LinkOf | None = str) -> dict[str,
             "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
             **(_page(token, token.page, link_of) if token.page else {}),
-            **(_told(token, token.page, token.notify) if token.page and token.notify else {}),
             "traceparent": token.traceparent,
             "createdBy": token.created_by,
         }
@@ -57,70 +54,9 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
-    """Return what a token's page asks: its actions, and of its approvers who they are and what they have answered."""
-    from waitpoints.api.page import definition  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api import page_representation  # noqa: PLC0415 - only for tokens with `page`
 
-    defined = definition.load(page, waits=False)
-    shown = {
-        "pageActions": [action.id for action in defined.actions],
-        "reminders": _reminders(token) if defined.reminds else None,
-    }
-    if defined.approval is None:
-        return shown
-    from waitpoints.answers import answer_members  # noqa: PLC0415 - only for pages with approvers
-
-    return {
-        **shown,
-        "needs": {action.id: action.needs for action in defined.actions},
-        "approvers": [person.members() for person in defined.approval.approvers],
-        "escalation": _escalation(token, defined.approval.escalated_to),
-        "requestedBy": defined.approval.requested_by,
-        "links": link_of and defined.approval.links(link_of),
-        "answers": answer_members(token.answers),
-    }
-
-
-def _escalation(token: Token, to: "tuple[Approver, ...]") -> dict[str, Any] | None:
-    from waitpoints.timers.reminders import escalation_at  # noqa: PLC0415 - only for pages with approvers
-
-    at = escalation_at(token)
-    if at is None:
-        return None
-    return present({"at": iso(at), "to": [person.members() for person in to], "askedAt": _iso(token.escalated_at)})
-
-
-def _reminders(token: Token) -> dict[str, Any]:
-    from waitpoints.timers.reminders import next_reminder  # noqa: PLC0415 - only for pages with reminders
-
-    following = next_reminder(token) if token.outcome is None else None
-    return present({"count": token.reminded_count, "lastAt": _iso(token.reminded_at), "nextAt": _iso(following)})
-
-
-def _told(token: Token, page: str, notify: str) -> dict[str, Any]:
-    """Return who is told of a token, and what each target has got, in the order in which they are told."""
-    from waitpoints.api.notices import plan  # noqa: PLC0415 - only for tokens of which people are told
-    from waitpoints.api.page import definition  # noqa: PLC0415 - likewise
-    from waitpoints.notices import Notify  # noqa: PLC0415 - likewise
-
-    wanted = Notify.of(json_text.parse(notify))
-    targets = plan.targets(token, definition.load(page, waits=False), wanted)
-    found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
-    return {"notify": wanted.members(), "notices": found}
-
-
-def _notice(target: "Target", notice: "NoticeRecord") -> dict[str, Any]:
-    """`reminders` is the number of the token's last reminder that the target knows of."""
-    return present(
-        {
-            "channel": target.channel,
-            "to": target.to,
-            "approver": target.person and target.person.id,
-            "status": "sent" if notice.refused is None else "refused",
-            "at": iso(notice.at),
-            "reminders": notice.reminded or None,
-            "reason": notice.refused,
-        }
-    )
+    return page_representation.members(token, page, link_of)
 
 
 def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
@@ -187,3 +123,16 @@ def _waiter(token: Token, key: str) -> dict[str, Any]:
 
 def _iso(instant: int | None) -> str | None:
     return None if instant is None else iso(instant)
+
+
+def api_key(key: "NamedKey", used_at: int | None = None) -> dict[str, Any]:
+    """Return a named key without the key itself, which is not stored."""
+    return present(
+        {
+            "name": key.name,
+            "scopes": list(map(str, key.scopes)),
+            "createdAt": iso(key.created_at),
+            "lastUsedAt": _iso(used_at),
+            "expiresAt": _iso(key.expires_at),
+        }
+    )

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tools.openapi import answers
-from waitpoints.api.representation import listed, retrieved
-from waitpoints.notices import NoticeRecord
+from waitpoints.access.api_keys import NamedKey, Scope
+from waitpoints.api.representation import api_key, listed, retrieved
 from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind, iso
 
 CREATED = 1_800_000_000_005
@@ -112,78 +111,13 @@ def test_a_waiter_of_a_waiting_token_waits() -> None:
     assert shown == {"id": "a", "kind": "STEP_FUNCTIONS", "status": "WAITING", "registeredAt": "2027-01-15T08:00:00.006Z"}
 
 
-TOLD = replace(
-    WAITING,
-    page=json.dumps(
-        {
-            "title": "Go?",
-            "approvers": [
-                {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U024BE7LH"},
-                "bo@example.com",
-            ],
-            "escalate": {"after": "1d", "to": ["cy@example.com"]},
-        }
-    ),
-    has_notify=True,
-    notify='{"email": true, "slack": "#deploys", "teams": "TEAMS_DEPLOYS"}',
-)
-
-
-def test_each_targets_notice_is_shown_in_the_order_in_which_they_are_sent() -> None:
-    """Never how the channel names a message, nor a link."""
-    sent = {
-        "email.2": NoticeRecord(CREATED + 5, ref="010001", reminded=2),
-        "email.1": NoticeRecord(CREATED + 4, refused="MessageRejected"),
-        "slack.0": NoticeRecord(CREATED + 3, ref="D1/1.2", reminded=1, refused="account_inactive"),
-        "email.0": NoticeRecord(CREATED + 2, ref="010000"),
-        "teams": NoticeRecord(CREATED + 1),
-        "slack": NoticeRecord(CREATED, ref="C1/1.1", shows="0/0/0", notified_last=True),
+def test_a_key_is_shown_without_its_digest() -> None:
+    key = NamedKey("job", "d" * 64, (Scope("create", "team-a"), Scope("read")), 0, 86_400_000)
+    assert api_key(key, 1_500) == {
+        "name": "job",
+        "scopes": ["create:team-a", "read"],
+        "createdAt": "1970-01-01T00:00:00.000Z",
+        "lastUsedAt": "1970-01-01T00:00:01.500Z",
+        "expiresAt": "1970-01-02T00:00:00.000Z",
     }
-    shown = retrieved(replace(TOLD, notices=sent, escalated_at=CREATED), URL)
-    assert shown["notify"] == {"email": True, "slack": "#deploys", "teams": "TEAMS_DEPLOYS"}
-    assert shown["notices"] == [
-        {"channel": "slack", "to": "#deploys", "status": "sent", "at": iso(CREATED)},
-        {"channel": "teams", "to": "TEAMS_DEPLOYS", "status": "sent", "at": iso(CREATED + 1)},
-        {"channel": "email", "to": "ann@example.com", "approver": "ann", "status": "sent", "at": iso(CREATED + 2)},
-        {
-            "channel": "slack",
-            "to": "U024BE7LH",
-            "approver": "ann",
-            "status": "refused",
-            "at": iso(CREATED + 3),
-            "reminders": 1,
-            "reason": "account_inactive",
-        },
-        {
-            "channel": "email",
-            "to": "bo@example.com",
-            "approver": "bo@example.com",
-            "status": "refused",
-            "at": iso(CREATED + 4),
-            "reason": "MessageRejected",
-        },
-        {
-            "channel": "email",
-            "to": "cy@example.com",
-            "approver": "cy@example.com",
-            "status": "sent",
-            "at": iso(CREATED + 5),
-            "reminders": 2,
-        },
-    ]
-    answers.Notify.model_validate(shown["notify"])
-    assert [answers.Notice.model_validate(notice) for notice in shown["notices"]]
-
-
-def test_an_address_that_is_nobodys_in_particular_is_shown_without_an_approver() -> None:
-    notify = '{"email": ["ann@example.com", "bo@example.com"]}'
-    token = replace(
-        WAITING, page='{"title": "Go?"}', has_notify=True, notify=notify, notices={"email.1": NoticeRecord(CREATED)}
-    )
-    assert retrieved(token, URL)["notices"] == [
-        {"channel": "email", "to": "bo@example.com", "status": "sent", "at": iso(CREATED)}
-    ]
-
-
-def test_a_list_shows_nobody_who_is_told() -> None:
-    assert listed(TOLD, URL) == listed(WAITING, URL)
+    assert api_key(replace(key, expires_at=None)).keys() == {"name", "scopes", "createdAt"}

@@ -11,7 +11,7 @@ from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.urls import Urls
-from waitpoints.api.http import ENDPOINT_LIMIT
+from waitpoints.api.http import SMALL_LIMIT
 from waitpoints.endpoint import Endpoint
 from waitpoints.token import Verification, iso
 from waitpoints.wiring import services
@@ -112,7 +112,7 @@ class TestPut:
             ),
             ("{", 400, "Invalid JSON"),
             ("", 400, "empty"),
-            ("x" * (ENDPOINT_LIMIT + 1), 413, "too large"),
+            ("x" * (SMALL_LIMIT + 1), 413, "too large"),
         ],
     )
     def test_that_cannot_be_used_is_refused_and_makes_nothing(
