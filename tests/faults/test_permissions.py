@@ -360,7 +360,7 @@ def use_a_key_that_is_limited_to_a_tag(world: World) -> None:
 @of("resume_waiters")
 @of("doctor")
 def resume_what_was_left(world: World) -> None:
-    by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world, whole=True)]
+    by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world, command="scanAll")]
     settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.callback(token, LARGE)]
     for resume, end in product(by, settle):
         token = world.create()

@@ -320,9 +320,9 @@ def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, rest
 @pytest.mark.parametrize(
     ("item", "written"),
     [
-        ({"timeoutAt": 1_900_000}, {"timeoutAt": 1_900_000, "dueAt": 1_900_000, "soon": True}),
-        ({"timeoutAt": 1_900_001}, {"timeoutAt": 1_900_001, "dueAt": 1_900_001}),
-        ({"timeoutAt": 1}, {"timeoutAt": 1, "dueAt": 1, "soon": True}),
+        ({"timeoutAt": 1_900_000, "dueAt": 1_900_000}, {"timeoutAt": 1_900_000, "dueAt": 1_900_000, "soon": True}),
+        ({"timeoutAt": 1_900_001, "dueAt": 1_900_001}, {"timeoutAt": 1_900_001, "dueAt": 1_900_001}),
+        ({"timeoutAt": 1, "dueAt": 1}, {"timeoutAt": 1, "dueAt": 1, "soon": True}),
         ({"timeoutAt": 9_000_000, "dueAt": 2}, {"timeoutAt": 9_000_000, "dueAt": 2, "soon": True}),
         ({"timeoutAt": 9_000_000, "dueAt": 9_000_000, "soon": True}, {"timeoutAt": 9_000_000, "dueAt": 9_000_000}),
         ({}, {}),
