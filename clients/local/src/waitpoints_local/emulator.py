@@ -26,10 +26,13 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
+from inspect import signature
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from waitpoints_local import (
@@ -118,7 +121,7 @@ def lead_options_to_their_route(apigateway: Any) -> None:
     apigateway._handle_execute_in_scope = handle_options
 
 
-def poll_without_rest(wake: threading.Event) -> None:
+def poll_without_rest(esm_wake: threading.Event) -> None:
     """Let event source mappings see a delayed message as soon as it is due.
 
     AWS polls a queue continuously. MiniStack 1.5.33 pauses for a second when it finds nothing, unless a write wakes it;
@@ -128,7 +131,7 @@ def poll_without_rest(wake: threading.Event) -> None:
     def tick() -> None:
         while True:
             time.sleep(POLL_SECONDS)
-            wake.set()
+            esm_wake.set()
 
     threading.Thread(target=tick, daemon=True).start()
 
@@ -560,75 +563,81 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:  # noqa: PLR0915 - a list, and no step of it is another's
-    """Return MiniStack with every mend, in the order in which they must be made, how it finds an API, and whom it refuses."""
-    from ministack import app as app_module  # noqa: PLC0415 - MiniStack reads its environment on import
-    from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415 - as above
-    from ministack.core.concurrency import esm_wake  # noqa: PLC0415 - as above
-    from ministack.services import (  # noqa: PLC0415 - as above
-        apigateway,
-        cloudwatch_logs,
-        dynamodb,
-        eventbridge,
-        lambda_durable,
-        lambda_svc,
-        ses_v2,
-        stepfunctions,
+_SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc ses_v2 stepfunctions"
+_MINISTACK = {
+    "app_module": "app",
+    "esm_wake": "core.concurrency.esm_wake",
+    **{name: f"core.{name}" for name in ("iam_actions", "iam_evaluator", "lambda_runtime")},
+    **{name: f"services.cloudformation.{name}" for name in ("provisioners", "stacks")},
+    **{name: f"services.{name}" for name in _SERVICES.split()},
+}
+"""The modules and objects of MiniStack that are mended, by the names of the mends' parameters."""
+
+
+def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
+    """Return the mends, in the order in which they must be made."""
+    return (
+        count_as_tls,
+        partial(record_decisions, path=decisions),
+        lead_options_to_their_route,
+        gather_batches,
+        match_what_is_absent,
+        retry_failed_records,
+        fail_states_whose_function_fails,
+        invoke_without_a_payload,
+        give_branches_their_own_context,
+        authorize_schedules_in_their_group,
+        authorize_batches_as_messages,
+        exclude_punctuation,
+        make_alarms_on_expressions,
+        import_routes,
+        close_default_endpoints,
+        update_between_invocations,
+        update_stacks_beside_requests,
+        partial(process_mends.start_few_at_once, at_once=os.cpu_count() or 1),
+        let_invocations_queue,  # outside of the one before: a wait for a free process does not hold up a start
+        partial(process_mends.unpack_once, folder=Path(tempfile.gettempdir()) / "unpacked"),
+        process_mends.fork_processes,
+        process_mends.answer_when_the_log_has_ended,
+        process_mends.give_roles_random_credentials,
+        process_mends.parse_once,
+        database_mends.read_expressions_once,
+        database_mends.read_numbers_once,
+        database_mends.copy_items_plainly,
+        database_mends.take_ttl_from_the_template,
+        name_log_events,
+        log_mends.log_in_the_functions_format,
+        log_mends.tell_the_format_to_the_runtime,
+        log_mends.find_lines_by_their_terms,
+        mail_mends.keep_raw_mails,
+        mail_mends.authorize_by_the_sender,
+        event_mends.refuse_malformed_entries,
+        event_mends.fail_states_with_failed_entries,
+        poll_without_rest,
+        durable_mends.make_durable_functions,
+        durable_mends.name_started_executions,
+        durable_mends.take_zero_for_no_timeout,
+        durable_mends.count_attempts,
+        partial(durable_mends.run_executions_side_by_side, at_once=WORKERS),
+        durable_mends.close_callbacks_with_their_execution,
+        durable_mends.authorize_callbacks,
+        durable_mends.refuse_callback_ids_as_task_tokens,
+        *states_language_mends.MENDS,
+        definition_mends.find_what_is_wrong,
+        history_mends.write_whole_history,  # of all that the mends before it do
     )
-    from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415 - as above
+
+
+def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:
+    """Return MiniStack with every mend, how it finds an API, and whom it refuses."""
+    found = {name: resolve_name(f"ministack.{path}") for name, path in _MINISTACK.items()}  # it reads its environment on import
 
     from waitpoints_local.signatures import find_failure  # noqa: PLC0415 - it imports MiniStack
 
-    count_as_tls(app_module)
-    record_decisions(iam_evaluator, decisions)
-    lead_options_to_their_route(apigateway)
-    gather_batches(lambda_svc, dynamodb)
-    match_what_is_absent(lambda_svc)
-    retry_failed_records(lambda_svc)
-    fail_states_whose_function_fails(stepfunctions, lambda_svc)
-    invoke_without_a_payload(stepfunctions)
-    give_branches_their_own_context(stepfunctions)
-    authorize_schedules_in_their_group(iam_actions)
-    authorize_batches_as_messages(iam_actions)
-    exclude_punctuation(provisioners)
-    make_alarms_on_expressions(provisioners)
-    import_routes(provisioners)
-    close_default_endpoints(app_module, apigateway, provisioners)
-    update_between_invocations(lambda_svc, lambda_runtime)
-    update_stacks_beside_requests(stacks)
-    process_mends.start_few_at_once(lambda_svc, lambda_runtime, os.cpu_count() or 1)
-    let_invocations_queue(lambda_svc)  # outside of the one before: who waits for a free process does not hold up a start
-    process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
-    process_mends.fork_processes(lambda_runtime)
-    process_mends.answer_when_the_log_has_ended(lambda_runtime)
-    process_mends.give_roles_random_credentials(lambda_svc, lambda_runtime)
-    process_mends.parse_once(iam_evaluator, apigateway)
-    database_mends.read_expressions_once(dynamodb)
-    database_mends.read_numbers_once(dynamodb)
-    database_mends.copy_items_plainly(dynamodb)
-    database_mends.take_ttl_from_the_template(provisioners, dynamodb)
-    name_log_events(cloudwatch_logs)
-    log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)
-    log_mends.tell_the_format_to_the_runtime(lambda_runtime)
-    log_mends.find_lines_by_their_terms(cloudwatch_logs)
-    mail_mends.keep_raw_mails(ses_v2, app_module)
-    mail_mends.authorize_by_the_sender(app_module)
-    event_mends.refuse_malformed_entries(eventbridge)
-    event_mends.fail_states_with_failed_entries(stepfunctions)
-    poll_without_rest(esm_wake)
-    durable_mends.make_durable_functions(lambda_svc, provisioners)
-    durable_mends.name_started_executions(lambda_svc)
-    durable_mends.take_zero_for_no_timeout(lambda_durable)
-    durable_mends.count_attempts(lambda_durable)
-    durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable, WORKERS)
-    durable_mends.close_callbacks_with_their_execution(lambda_durable)
-    durable_mends.authorize_callbacks(iam_actions, lambda_durable)
-    durable_mends.refuse_callback_ids_as_task_tokens(stepfunctions, lambda_durable)
-    for mend in states_language_mends.MENDS:
-        mend(stepfunctions)
-    definition_mends.find_what_is_wrong(stepfunctions)
-    history_mends.write_whole_history(stepfunctions)  # of all that the mends before it do
-    clocked: App = time_mends.with_clocks(app_module.app, stepfunctions)  # the last mend: all others wait by its clocks
+    for mend in _mends(decisions):
+        mend(**{name: found[name] for name in signature(mend).parameters if name in found})
+    app_module = found["app_module"]
+    clocked: App = time_mends.with_clocks(app_module.app, found["stepfunctions"])  # the last: all others wait by its clocks
 
     def leads_to_api(host: str, path: str) -> Any:
         return app_module._parse_execute_api_url(host, path) or app_module._resolve_custom_domain_request(host, path)

@@ -16,6 +16,10 @@ class Refusal(Exception):
         self.body: dict[str, str] = {"error": message, **more}
 
 
+def invalid(path: str, reason: str) -> Refusal:
+    return Refusal(422, f"Invalid {path}: {reason}")
+
+
 def iso(instant: int | None) -> str | None:
     """Return epoch milliseconds as the API writes an instant."""
     if instant is None:

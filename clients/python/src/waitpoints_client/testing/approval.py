@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_client.testing import times
-from waitpoints_client.testing.answers import Refusal, iso, unknown, without_none
+from waitpoints_client.testing.answers import Refusal, invalid, iso, unknown, without_none
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
 MOST = 20  # people
@@ -107,10 +107,10 @@ def parse(page: Any) -> Approval | None:
     actions = page.get("actions", [{"id": "submit"}])
     if "approvers" not in page:
         if lonely := [f"page.{name}" for name in MEMBERS if name in page]:
-            raise _invalid(lonely[0], "it needs page.approvers")
+            raise invalid(lonely[0], "it needs page.approvers")
         for number, action in enumerate(actions):
             if "needs" in action:
-                raise _invalid(f"page.actions[{number}].needs", "it needs page.approvers")
+                raise invalid(f"page.actions[{number}].needs", "it needs page.approvers")
         return None
     people = _people(page["approvers"], "page.approvers")
     after, to = _escalate(page["escalate"]) if "escalate" in page else (None, [])
@@ -126,57 +126,57 @@ def _need(action: Mapping[str, Any], number: int, people: int) -> int:
     need = action.get("needs", 1)
     if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= people:
         accepted = f"expected a whole number of 1 to {people}, the number of approvers"
-        raise _invalid(f"page.actions[{number}].needs", accepted)
+        raise invalid(f"page.actions[{number}].needs", accepted)
     return need
 
 
 def _refuse_undecidable(needs: Mapping[str, int], people: int) -> None:
     most = sum(need - 1 for need in needs.values())
     if most >= people:
-        raise _invalid(
+        raise invalid(
             "page.actions",
             f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} "
             f"and must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
         )
 
 
-def _people(value: Any, place: str) -> list[tuple[Person, str]]:
+def _people(value: Any, path: str) -> list[tuple[Person, str]]:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST:
-        raise _invalid(place, f"expected a list of 1 to {MOST} items")
-    return [(_person(item, f"{place}[{number}]"), f"{place}[{number}]") for number, item in enumerate(value)]
+        raise invalid(path, f"expected a list of 1 to {MOST} items")
+    return [(_person(item, f"{path}[{number}]"), f"{path}[{number}]") for number, item in enumerate(value)]
 
 
-def _person(value: Any, place: str) -> Person:
+def _person(value: Any, path: str) -> Person:
     if isinstance(value, str):
-        identifier = _id(value, place)
+        identifier = _id(value, path)
         return {"id": identifier, **({"email": identifier} if is_email(identifier) else {})}
-    _refuse_members(value, place, _PERSON)
+    _refuse_members(value, path, _PERSON)
     if "name" in value:
-        _text(value["name"], f"{place}.name", 100)
+        _text(value["name"], f"{path}.name", 100)
     if "email" in value and not is_email(value["email"]):
-        raise _invalid(f"{place}.email", EMAIL_EXPECTED)
+        raise invalid(f"{path}.email", EMAIL_EXPECTED)
     if "slack" in value and not (isinstance(value["slack"], str) and _SLACK.fullmatch(value["slack"])):
-        raise _invalid(f"{place}.slack", "expected a member id, such as U024BE7LH, not a name")
+        raise invalid(f"{path}.slack", "expected a member id, such as U024BE7LH, not a name")
     if "language" in value and value["language"] not in _LANGUAGES:
-        raise _invalid(f"{place}.language", f"expected one of {', '.join(_LANGUAGES)}")
-    _id(value.get("id"), f"{place}.id")
+        raise invalid(f"{path}.language", f"expected one of {', '.join(_LANGUAGES)}")
+    _id(value.get("id"), f"{path}.id")
     return {name: value[name] for name in _PERSON if name in value}
 
 
-def _id(value: Any, place: str) -> str:
-    text = _text(value, place, 128)
+def _id(value: Any, path: str) -> str:
+    text = _text(value, path, 128)
     if any(character in "\t\n\r" for character in text) or text != text.strip():
-        raise _invalid(place, "line breaks, tabs and outer spaces are not accepted")
+        raise invalid(path, "line breaks, tabs and outer spaces are not accepted")
     return text
 
 
-def _text(value: Any, place: str, longest: int) -> str:
+def _text(value: Any, path: str, longest: int) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
-        raise _invalid(place, f"expected a text of 1 to {longest:,} characters")
+        raise invalid(path, f"expected a text of 1 to {longest:,} characters")
     if not value.strip():
-        raise _invalid(place, "expected more than white space")
+        raise invalid(path, "expected more than white space")
     if _CONTROLS.search(value):
-        raise _invalid(place, "control characters and halves of surrogate pairs are not accepted")
+        raise invalid(path, "control characters and halves of surrogate pairs are not accepted")
     return value
 
 
@@ -192,28 +192,28 @@ def _escalate(value: Any) -> tuple[int, list[tuple[Person, str]]]:
 
 def _refuse_twice(people: Sequence[tuple[Person, str]]) -> None:
     if len(people) > MOST:
-        raise _invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
+        raise invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
     seen: dict[str, str] = {}
-    for person, place in people:
+    for person, path in people:
         names = _names(person)
         if twice := [name for name in names if name in seen]:
-            raise _invalid(place, f"{seen[twice[0]]} has the same id, e-mail address or Slack id")
-        seen |= dict.fromkeys(names, place)
+            raise invalid(path, f"{seen[twice[0]]} has the same id, e-mail address or Slack id")
+        seen |= dict.fromkeys(names, path)
 
 
 def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) -> str | None:
     itself = page.get("selfApproval", False)
     if not isinstance(itself, bool):
-        raise _invalid("page.selfApproval", "expected true or false")
+        raise invalid("page.selfApproval", "expected true or false")
     if "requestedBy" not in page:
         if "selfApproval" in page:
-            raise _invalid("page.selfApproval", "it needs page.requestedBy")
+            raise invalid("page.selfApproval", "it needs page.requestedBy")
         return None
     requester = _id(page["requestedBy"], "page.requestedBy")
-    places = [place for person, place in people if requester.casefold() in _names(person)]
-    if places and not itself:
+    paths = [path for person, path in people if requester.casefold() in _names(person)]
+    if paths and not itself:
         rule = "nobody answers their own request without page.selfApproval"
-        raise _invalid("page.requestedBy", f"{requester} is {places[0]}, too: {rule}")
+        raise invalid("page.requestedBy", f"{requester} is {paths[0]}, too: {rule}")
     return requester
 
 
@@ -221,13 +221,9 @@ def _names(person: Person) -> set[str]:
     return {person[name].casefold() for name in ("id", "email", "slack") if name in person}
 
 
-def _refuse_members(value: Any, place: str, known: tuple[str, ...]) -> None:
+def _refuse_members(value: Any, path: str, known: tuple[str, ...]) -> None:
     if not isinstance(value, dict):
-        raise _invalid(place, "expected an object")
+        raise invalid(path, "expected an object")
     for name in value:
         if name not in known:
-            raise _invalid(place, unknown(name, known))
-
-
-def _invalid(place: str, reason: str) -> Refusal:
-    return Refusal(422, f"Invalid {place}: {reason}")
+            raise invalid(path, unknown(name, known))

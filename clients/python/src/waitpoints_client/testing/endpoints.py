@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_client.testing import times
-from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
 from waitpoints_client.wire import read_json
@@ -127,18 +127,18 @@ class Endpoints:
         if not isinstance(body["verify"], (str, dict)):
             raise Refusal(400, f'Validation error: {accepted} at "verify"')
         if isinstance(body["verify"], str) and body["verify"] != "none":
-            raise Refusal(422, f"Invalid verify: {accepted}")
+            raise invalid("verify", accepted)
         settings = {"output": "body", "keyTTL": "24h", **body}
         if (length := times.duration(settings["keyTTL"])) is None:
             accepted = 'a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'
-            raise Refusal(422, f"Invalid keyTTL: expected {accepted}")
+            raise invalid("keyTTL", f"expected {accepted}")
         if not isinstance(settings.get("tag", ""), str):
             raise Refusal(400, 'Validation error: expected a text at "tag"')
         if not 1 <= len(settings.get("tag", "x")) <= 128:
             raise Refusal(422, "Invalid tag: expected 1 to 128 characters")
         if length > self._retention:
             kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
-            raise Refusal(422, f"Invalid keyTTL: {kept}")
+            raise invalid("keyTTL", kept)
         return settings
 
 

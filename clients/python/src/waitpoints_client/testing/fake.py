@@ -17,7 +17,7 @@ from waitpoints_client.client import Waitpoints
 from waitpoints_client.models import Token
 from waitpoints_client.options import TokenOrId, id_of
 from waitpoints_client.testing import hooks, listing, times
-from waitpoints_client.testing.answers import Refusal, iso, milliseconds, refuse_unknown, without_none
+from waitpoints_client.testing.answers import Refusal, invalid, iso, milliseconds, refuse_unknown, without_none
 from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.clock import FakeClock
@@ -263,7 +263,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         early_until = times.key_expires_at(body.pop("idempotencyKeyTTL", None), asked.now) or longest
         if early_until > longest:
             kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
-            raise Refusal(422, f"Invalid idempotencyKeyTTL: {kept}")
+            raise invalid("idempotencyKeyTTL", kept)
         outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
         if holder and holder.outcome is None:
             outcome = self._fitting(holder, outcome)
@@ -345,7 +345,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         length = times.duration(wanted) if isinstance(wanted, str) else wanted * 1000 - asked.now
         if not length or not 0 < length <= LONGEST_LIFETIME:
             accepted = 'a time in epoch seconds or a duration such as "15m", in the next 30 days'
-            raise Refusal(422, f"Invalid expirationTime: expected {accepted}")
+            raise invalid("expirationTime", f"expected {accepted}")
         return _ok({"token": self._public_token(scopes, asked.now + length)})
 
     def _put_endpoint(self, asked: _Asked) -> httpx.Response:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from waitpoints_client.testing.answers import Refusal, unknown
+from waitpoints_client.testing.answers import Refusal, invalid, unknown
 from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person, is_email
 
 MEMBERS = ("email", "slack", "teams")
@@ -27,7 +27,7 @@ def parse(body: Mapping[str, Any], approval: Approval | None) -> dict[str, Any] 
     if not isinstance(notify, dict):
         raise Refusal(400, 'Validation error: expected an object at "notify"')
     if "page" not in body:
-        raise _invalid("notify", "it needs a page: people are told that it waits for their answer")
+        raise invalid("notify", "it needs a page: people are told that it waits for their answer")
     _check_members(notify)
     _check_audience(notify, approval)
     return notify
@@ -35,31 +35,31 @@ def parse(body: Mapping[str, Any], approval: Approval | None) -> dict[str, Any] 
 
 def _check_members(notify: Mapping[str, Any]) -> None:
     if not notify:
-        raise _invalid("notify", f"expected at least one of {', '.join(MEMBERS)}")
+        raise invalid("notify", f"expected at least one of {', '.join(MEMBERS)}")
     for name in notify:
         if name not in MEMBERS:
-            raise _invalid("notify", unknown(_SURROGATES.sub("\ufffd", name), MEMBERS))
+            raise invalid("notify", unknown(_SURROGATES.sub("\ufffd", name), MEMBERS))
     if "email" in notify and notify["email"] is not True:
         _check_addresses(notify["email"])
     if "slack" in notify and not _is_slack_channel(notify["slack"]):
-        raise _invalid("notify.slack", f"expected {_CHANNEL}")
+        raise invalid("notify.slack", f"expected {_CHANNEL}")
     if "teams" in notify and not (isinstance(notify["teams"], str) and _TEAMS_SECRET.fullmatch(notify["teams"])):
-        raise _invalid("notify.teams", f"expected {_TEAMS}")
+        raise invalid("notify.teams", f"expected {_TEAMS}")
 
 
 def _check_addresses(value: Any) -> None:
     if not isinstance(value, list) or not 1 <= len(value) <= MOST:
-        raise _invalid("notify.email", f"expected true, or a list of 1 to {MOST} e-mail addresses")
+        raise invalid("notify.email", f"expected true, or a list of 1 to {MOST} e-mail addresses")
     seen: dict[str, str] = {}
     for number, address in enumerate(value):
-        place = f"notify.email[{number}]"
+        path = f"notify.email[{number}]"
         if not is_email(address):
-            raise _invalid(place, EMAIL_EXPECTED)
+            raise invalid(path, EMAIL_EXPECTED)
         if not _is_sendable(address):
-            raise _invalid(place, _ASCII)
+            raise invalid(path, _ASCII)
         if address.casefold() in seen:
-            raise _invalid(place, f"{seen[address.casefold()]} is the same address")
-        seen[address.casefold()] = place
+            raise invalid(path, f"{seen[address.casefold()]} is the same address")
+        seen[address.casefold()] = path
 
 
 def _is_slack_channel(value: Any) -> bool:
@@ -72,29 +72,25 @@ def _is_slack_channel(value: Any) -> bool:
 def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> None:
     if approval is None:
         if notify.get("email") is True:
-            raise _invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
+            raise invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
         return
     if isinstance(notify.get("email"), list):
-        raise _invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
+        raise invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
     ways = {"email": "an email", "slack": "a slack id"}
     wanted = [member for member in ways if member in notify]
     if not wanted:
-        raise _invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
+        raise invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
     people = [*approval.approvers, *approval.to]
     if unreached := [_shown(person) for person in people if not any(member in person for member in wanted)]:
         way = " or ".join(ways[member] for member in wanted)
-        raise _invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
+        raise invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
     if "email" in wanted and (foreign := [person for person in people if not _is_sendable(person.get("email", ""))]):
-        raise _invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
+        raise invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
 
 
 def _shown(person: Person) -> str:
     name = person.get("name", person["id"])
     return name if len(name) <= 60 else name[:60] + "…"
-
-
-def _invalid(place: str, reason: str) -> Refusal:
-    return Refusal(422, f"Invalid {place}: {reason}")
 
 
 def _is_sendable(address: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from waitpoints_client.testing.answers import Refusal, milliseconds
+from waitpoints_client.testing.answers import Refusal, invalid, milliseconds
 from waitpoints_client.wire import Duration, read_duration
 
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
@@ -32,12 +32,12 @@ def length(time: Duration) -> timedelta:
     return timedelta(milliseconds=found)
 
 
-def from_create(value: Any, place: str) -> int:
+def from_create(value: Any, path: str) -> int:
     """Return a duration of a page in milliseconds. Raises Refusal."""
     length = duration(value) if len(str(value)) <= _LONGEST_TEXT else None
     if not length or length > LONGEST_OF_PAGE:
         accepted = 'a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
-        raise Refusal(422, f"Invalid {place}: expected {accepted}")
+        raise invalid(path, f"expected {accepted}")
     return length
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from waitpoints_client.testing import approval as page_approval
 from waitpoints_client.testing import notices, reminders, times
-from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import Approval
 
 FIELDS = (
@@ -286,7 +286,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
     rules = tuple(name for name in RULES if name in body)
     if "page" in rules and len(rules) > 1:
         reason = "a page says itself which bodies complete the token"
-        raise Refusal(422, f"Invalid page: {rules[0]} is not accepted with it: {reason}")
+        raise invalid("page", f"{rules[0]} is not accepted with it: {reason}")
     approval, remind = page_approval.parse(body.get("page")), reminders.parse(body.get("page"))
     notify = notices.parse(body, approval)
     timeout_at = times.timeout_at(body.get("timeout"), now)
