@@ -385,20 +385,20 @@ def test_reminders_are_counted_as_the_stack_sends_them(remind: Any, timeout: str
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda it: str(it)[:60])
-@pytest.mark.parametrize("door", ["link", "url", "complete"])
-def test_a_choice_is_answered_as_the_handlers_do(api: Api, choice: Any, door: str) -> None:
+@pytest.mark.parametrize("route", ["link", "url", "complete"])
+def test_a_choice_is_answered_as_the_handlers_do(api: Api, choice: Any, route: str) -> None:
     fake = FakeWaitpoints()
     page: Any = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "approve", "label": "A"}]}
     theirs, ours = api.create(page=page), fake.client().create(page=page)
-    if door == "complete":
+    if route == "complete":
         data = b'{"data": ' + (json.dumps(choice).encode() if not isinstance(choice, bytes) else b'"text"') + b"}"
         answer = api.post(f"{TOKENS}/{theirs['id']}/complete", data)
         url, headers = f"{fake.url}{TOKENS}/{ours.id}/complete", {"authorization": f"Bearer {fake.api_key}"}
         given = fake.handle_request(httpx.Request("POST", url, content=data, headers=headers))
     else:
         body = choice if isinstance(choice, bytes) else json.dumps(choice).encode()
-        answer = api.post(theirs["links"][0]["url"] if door == "link" else theirs["url"], body)
-        given = fake.deliver(ours.links[0].url if door == "link" else ours.url, body)
+        answer = api.post(theirs["links"][0]["url"] if route == "link" else theirs["url"], body)
+        given = fake.deliver(ours.links[0].url if route == "link" else ours.url, body)
 
     assert (given.status_code, given.json()) == (answer.status, answer.json)
     found = api.retrieve(theirs["id"])

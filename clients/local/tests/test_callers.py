@@ -52,7 +52,7 @@ def ask(
     return sent[0]["status"], sent[1]["body"], seen
 
 
-def test_a_request_that_nobody_known_has_signed_gets_its_services_answer() -> None:
+def test_a_request_that_no_one_known_has_signed_gets_its_services_answer() -> None:
     assert ask("/", parts=[b"Action=", b"CreateStack"]) == (403, REFUSED[2], [])
     assert ask("/bucket/key") == (403, REFUSED[2], [])
 

@@ -90,7 +90,7 @@ def test_a_failed_assertion_comes_with_the_path_of_each_run(project: pytest.Pyte
     )
 
 
-def test_what_a_run_did_instead_is_told_once(
+def test_what_a_run_did_instead_is_reported_once(
     project: pytest.Pytester, started: list[ScriptedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CI", raising=False)  # there, pytest's summary repeats all of it

@@ -52,7 +52,7 @@ def test_an_instant_without_a_time_zone_is_refused() -> None:
         FakeWaitpoints(now=datetime(2030, 1, 31))
 
 
-def test_a_wait_that_nobody_answers_takes_no_time_on_a_clock_that_stands() -> None:
+def test_a_wait_that_no_one_answers_takes_no_time_on_a_clock_that_stands() -> None:
     fake = FakeWaitpoints(now=NOON)
     client = fake.client()
     client.create(timeout="1h")  # another one, which ends sooner

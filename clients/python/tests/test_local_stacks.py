@@ -102,7 +102,7 @@ URL = "http://127.0.0.1:8787"
     ("of_folder", "of_file", "is_believed"),
     [(0o755, 0o644, True), (0o700, 0o600, True), (0o775, 0o600, False), (0o757, 0o600, False), (0o700, 0o660, False)],
 )
-def test_a_file_is_believed_if_nobody_else_can_have_written_it(
+def test_a_file_is_believed_if_no_one_else_can_have_written_it(
     tmp_path: Path, of_folder: int, of_file: int, is_believed: bool
 ) -> None:
     file = describe(tmp_path / "folder")

@@ -21,7 +21,7 @@ async def ask_async(waitpoints: AsyncWaitpoints) -> Result:
         return await waitpoints.wait(await waitpoints.create(timeout="1h"))
 
 
-def test_a_hook_answers_what_nobody_else_would() -> None:
+def test_a_hook_answers_what_no_one_else_would() -> None:
     fake = FakeWaitpoints()
     fake.on_create(lambda token: fake.deliver(token.url, {"approved": True}))
 

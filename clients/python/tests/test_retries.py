@@ -195,7 +195,7 @@ class TestWait:
         assert ScriptedStack(*[self.WAITING] * 9, done).client.wait("waitpoint_1").unwrap() == 1
         assert pauses == pytest.approx([0.5, 0.8, 1.28, 2.048, 3.2768, 5.24288, 8.388608, 10, 10])
 
-    def test_looks_as_often_as_it_is_told(self, pauses: list[float]) -> None:
+    def test_reads_as_often_as_asked(self, pauses: list[float]) -> None:
         done = httpx.Response(200, json={**self.WAITING.json(), "status": "COMPLETED"})
 
         assert ScriptedStack(*[self.WAITING] * 3, done).client.wait("waitpoint_1", poll=0.25).unwrap() is None

@@ -60,7 +60,7 @@ def test_an_approver_is_answered_for_before_everyone() -> None:
     assert of((To("Ask", None, "ann"), Answer("by ann"))).find("1", ASK, "bo") is None
 
 
-def test_a_reply_of_nobody_who_is_asked_is_found() -> None:
+def test_a_reply_of_no_one_who_is_asked_is_found() -> None:
     answers = of((To("Ask", None, "anne"), Answer(1)))
     assert answers.find_unknown_approver(ASK, ["ann", "bo"]) == "anne"
     assert answers.find_unknown_approver(ASK, []) == "anne"
@@ -78,7 +78,7 @@ def test_somebody_else_may_be_asked_by_another_item_or_the_next_time() -> None:
     assert of((To("Ask", None, "anne"), Answer(1)), (To(), Answer(2))).find_unknown_approver(ASK, ["ann"]) is None
 
 
-def test_what_no_token_got_is_told() -> None:
+def test_what_no_token_got_is_reported() -> None:
     answers = of((To("Ask"), Answer(1)), (To("Ask"), Answer(2)), (To("Other", (1,), "ann"), TimeOut()))
     answers.find("1", ASK)
     assert [(str(to), number, reply) for to, number, reply in answers.find_unused()] == [
@@ -99,7 +99,7 @@ def test_what_no_token_got_is_told() -> None:
         ),
     ],
 )
-def test_one_that_nothing_can_get_is_told_before(to: To, said: str) -> None:
+def test_one_that_nothing_can_get_is_reported_before(to: To, said: str) -> None:
     assert said in (of((to, Answer(1))).find_wrong({"Ask": 0, "Each": 1, "Deep": 2}) or "")
 
 

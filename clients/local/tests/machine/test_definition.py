@@ -55,7 +55,7 @@ def test_placeholders_are_replaced(text: str, replaced: str | None) -> None:
         (machine(B={"x": "<Notify>"}), "no value for the placeholder <Notify>: give it one with --set Notify=…; known are"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_position(text: str, said: str) -> None:
     with pytest.raises(Unusable) as refused:
         read(text, "m.json", VALUES)
     assert said in str(refused.value)

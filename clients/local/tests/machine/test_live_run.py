@@ -104,7 +104,7 @@ def test_a_run_that_waits_for_hours_says_how_they_pass(monkeypatch: pytest.Monke
     assert str(caught.value).startswith(f"The run has not ended: nothing happens in the run, which {hint}\n\nThe path")
 
 
-def test_a_run_that_nobody_answers_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_no_one_answers_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "LASTS", 0.2)
     run, _ = live(patience=300)
     with pytest.raises(RunError) as caught:
@@ -283,7 +283,7 @@ class TestTime:
             run.skip("4h")
 
 
-def test_the_last_error_of_a_state_is_told() -> None:
+def test_the_last_error_of_a_state_is_reported() -> None:
     def script(run: ScriptedRun) -> Iterator[None]:
         location = run.enter("Begin", 1)
         for _ in range(3):
@@ -297,7 +297,7 @@ def test_the_last_error_of_a_state_is_told() -> None:
     assert told in run.describe()
 
 
-def test_where_a_run_is_between_states_is_told_too() -> None:
+def test_where_a_run_is_between_states_is_reported_too() -> None:
     run, scripted = live()
     assert run.describe().endswith("is in no state yet")
     scripted.leave(scripted.enter("Begin"))

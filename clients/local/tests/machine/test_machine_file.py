@@ -35,7 +35,7 @@ def test_yaml_is_read_as_the_same_json(tmp_path: Path) -> None:
         ("a: .nan", "not what JSON can hold"),
     ],
 )
-def test_a_mistake_in_yaml_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+def test_a_mistake_in_yaml_is_reported_with_its_position(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "m.yml"
     path.write_text(text)
     with pytest.raises(Unusable) as refused:
@@ -67,7 +67,7 @@ def test_the_only_machine_of_a_template_needs_no_name(tmp_path: Path) -> None:
         ("#Bucket", "template.json has no state machine Bucket"),
     ],
 )
-def test_a_machine_that_is_not_there_is_told(tmp_path: Path, name: str, said: str) -> None:
+def test_a_machine_that_is_not_there_is_reported(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "template.json").write_text(template(A=of_sam(), B=of_sam()))
     with pytest.raises(Unusable, match=said):
         load(f"{tmp_path / 'template.json'}{name}")

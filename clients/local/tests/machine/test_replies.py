@@ -59,7 +59,7 @@ def test_time_outs_come_first_and_answers_in_their_order() -> None:
         (["=1"], [], "--answer =1 has another form than JSON, STATE=JSON, STATE[ITEM]=JSON or STATE as APPROVER=JSON"),
     ],
 )
-def test_a_wrong_one_is_told_with_what_is_accepted(answers: list[str], time_outs: list[str], said: str) -> None:
+def test_a_wrong_one_is_reported_with_what_is_accepted(answers: list[str], time_outs: list[str], said: str) -> None:
     with pytest.raises(CommandProblem) as refused:
         parse_answers(answers, time_outs, WAITING)
     assert said in str(refused.value)
@@ -91,7 +91,7 @@ def test_a_stand_in_of_another_form_is_refused(text: str, said: str) -> None:
     assert said in str(refused.value)
 
 
-def test_what_was_not_used_is_told_with_the_states_that_waited() -> None:
+def test_what_was_not_used_is_reported_with_the_states_that_waited() -> None:
     answers = parse_answers(["Ask=1", "Ask=2", "Each=1"], ["Deep"], WAITING)
     answers.find("t", Location("Ask"))
     assert list(describe_unused(answers, ["Ask", "Other", "Ask"])) == [

@@ -333,7 +333,7 @@ class TestAnAnswer:
         assert lines[:5] == ["Wait", "waits", 'answered with {"approved": false}', "resumed", "SUCCEEDED"]
         assert token.url not in result.stdout
 
-    def test_is_told_as_json_with_what_each_state_got_and_gave(self, stack: TriedStack) -> None:
+    def test_is_reported_as_json_with_what_each_state_got_and_gave(self, stack: TriedStack) -> None:
         entered = event(0.1, "TaskStateEntered", name="Wait", input='{"order": 1}')
         left = event(5, "TaskStateExited", name="Wait", output='{"n": 1}')
         stack.history = [[STARTED, entered, SCHEDULED], [RESUMED, left, SUCCEEDED]]
@@ -564,7 +564,7 @@ def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
     assert events[2]["token"] == {"id": token.id, "status": "COMPLETED"}
 
 
-def test_a_token_that_two_states_wait_for_is_told_once_and_then_named(stack: TriedStack) -> None:
+def test_a_token_that_two_states_wait_for_is_reported_once_and_then_named(stack: TriedStack) -> None:
     stack.history = [[STARTED, ENTERED, SCHEDULED, event(0.3, "TaskStateEntered", name="Again"), SCHEDULED, SUCCEEDED]]
     printed = run(WAITS).stdout
     [token] = stack.waitpoints.list()
@@ -600,7 +600,7 @@ def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypat
 @pytest.mark.parametrize(
     ("status", "seconds", "times"), [("GONE", 0, 1), ("UNDELIVERED", 0, 0), ("UNDELIVERED", 60, 0), ("UNDELIVERED", 180, 1)]
 )
-def test_a_result_that_reached_nobody_is_told_once(
+def test_a_result_that_reached_no_one_is_reported_once(
     stack: TriedStack, monkeypatch: pytest.MonkeyPatch, status: str, seconds: int, times: int
 ) -> None:
     """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on.
@@ -639,7 +639,7 @@ def test_an_error_is_said_once_and_the_message_of_a_function_for_people(stack: T
     assert [line.strip() for line in lines] == ["0.00 s    failed NotFound: no token", "1.00 s  FAILED NotFound"]
 
 
-def test_a_machine_that_misses_its_input_is_told_how_to_give_it(stack: TriedStack) -> None:
+def test_a_machine_without_its_input_gets_advice(stack: TriedStack) -> None:
     stack.history = [[STARTED, event(1, "ExecutionFailed", error="States.Runtime", cause="no $.orderId")]]
     result = run({**PASSES, "Comment": 'Input: {"orderId": "1"}'})
     assert result.stderr == 'Its input was {}. Give it another with --input. Its comment: Input: {"orderId": "1"}\n'
@@ -778,7 +778,7 @@ class TestAStandIn:
         assert (result.exit_code, stack.machines) == (2, [])
         assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
 
-    def test_does_call_by_call_what_it_is_told(self, stack: TriedStack) -> None:
+    def test_does_call_by_call_what_it_is_given(self, stack: TriedStack) -> None:
         stack.history = [[STARTED, SUCCEEDED]]
         told = [
             "StartFunction=fails Busy",
@@ -836,7 +836,7 @@ def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack
 
 
 @pytest.mark.parametrize("of_boto3", [False, True])
-def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
+def test_the_end_of_the_stack_is_reported(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
     url = "http://127.0.0.1:1"  # where nothing listens
     unanswered = EndpointConnectionError(endpoint_url=url, error="") if of_boto3 else APIConnectionError("refused", url)
 

@@ -112,7 +112,7 @@ def test_intrinsic_functions_stand_in_the_definition_itself_too(tmp_path: Path) 
     assert result(read(tmp_path, Definition=machine({"Fn::GetAtt": ["Notify", "Arn"]}))) == "${Notify}"
 
 
-def test_the_users_own_resources_and_defaults_are_told(tmp_path: Path) -> None:
+def test_the_users_own_resources_and_defaults_are_reported(tmp_path: Path) -> None:
     found = read(tmp_path, Definition=machine("x"))
     assert found.values == {"Stage": "dev"}
     assert set(found.own) == {*RESOURCES, "Machine"}

@@ -127,7 +127,7 @@ def test_a_problem_of_the_stack_is_one_line(serving: Serving) -> None:
     assert result.stderr.endswith("\nError: Port 8787 is in use\n")
 
 
-def test_another_folder_than_the_first_is_told(serving: Serving, no_stack: Path) -> None:
+def test_another_folder_than_the_first_is_reported(serving: Serving, no_stack: Path) -> None:
     serving.folder = no_stack / "tmp"
     first = no_stack / "state" / "waitpoints"
     assert f"{first} cannot be written, so the stack's files are in {serving.folder}\n" in run("up").stderr

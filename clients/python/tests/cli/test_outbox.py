@@ -169,7 +169,7 @@ def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:
     assert str(no_stack) in done.stderr
 
 
-def test_a_stack_that_has_ended_is_told(emulator: ThreadingHTTPServer) -> None:
+def test_a_stack_that_has_ended_is_reported(emulator: ThreadingHTTPServer) -> None:
     emulator.shutdown()
     emulator.server_close()
     done = run()

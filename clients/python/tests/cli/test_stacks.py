@@ -53,7 +53,7 @@ def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_stack_of_the_environment_that_does_not_answer_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_of_the_environment_that_does_not_answer_is_reported(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
     monkeypatch.setenv("WAITPOINTS_URL", f"http://{host}")
@@ -69,7 +69,7 @@ def test_a_stack_of_the_environment_that_does_not_answer_is_told(no_stack: Path,
     )
 
 
-def test_a_stack_that_has_ended_since_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_has_ended_since_is_reported(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file is left only if it was killed. A command that waits meanwhile says the same."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -92,7 +92,7 @@ def test_a_named_stack_says_its_version(named: Named, arguments: list[str]) -> N
     assert asked == ["prod"]
 
 
-def test_a_difference_is_told_with_what_it_means(named: Named) -> None:
+def test_a_difference_is_reported_with_what_it_means(named: Named) -> None:
     named()
     result = run("--version", "--stack", "prod")
     assert result.stdout == f"{OURS}stack {OLDER} (prod at https://a)\n"
@@ -116,7 +116,7 @@ def test_the_stack_of_the_environment_says_it_in_its_console(served: str) -> Non
 
 
 @pytest.mark.parametrize(("status", "version"), [(404, __version__), (200, "")])
-def test_a_stack_that_says_nothing_is_told(served: str, monkeypatch: pytest.MonkeyPatch, status: int, version: str) -> None:
+def test_a_stack_that_says_nothing_is_reported(served: str, monkeypatch: pytest.MonkeyPatch, status: int, version: str) -> None:
     monkeypatch.setattr(Page, "status", status)
     monkeypatch.setattr(Page, "version", version)
     result = run("--version")

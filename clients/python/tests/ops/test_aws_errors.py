@@ -61,7 +61,7 @@ def test_every_error_of_botocore_becomes_a_sentence() -> None:
     assert all(sentence(one) and "\n" not in sentence(one) for one in made)
 
 
-def test_a_value_that_aws_does_not_take_is_told_in_one_line() -> None:
+def test_a_value_that_aws_does_not_take_is_reported_in_one_line() -> None:
     client = boto3.client("dynamodb", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b", endpoint_url=LOCAL)
     with pytest.raises(exceptions.ParamValidationError) as raised:
         client.scan(TableName="t", Limit="many")

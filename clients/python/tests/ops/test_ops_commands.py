@@ -262,7 +262,7 @@ class TestRestore:
     def test_prints_json(self, copied: list[Any]) -> None:
         assert json.loads(run("restore", "restored", "--yes", "--json").stdout) == {"read": 3, "written": 2}
 
-    def test_tells_people_again_only_if_it_is_told_to(self, copied: list[Any]) -> None:
+    def test_notifies_people_again_only_on_demand(self, copied: list[Any]) -> None:
         run("restore", "restored", "--yes", "--ask-again")
         assert copied == [("restored", None, True)]
 
@@ -396,7 +396,7 @@ class TestLogs:
         assert len(run("logs", "--all").stdout.splitlines()) == 5
 
     @pytest.mark.parametrize(("words", "said"), [([], "was found"), (["x"], "has x")])
-    def test_that_are_none_are_told_beside_the_output(self, stack: OperatedStack, words: list[str], said: str) -> None:
+    def test_that_are_none_are_printed_beside_the_output(self, stack: OperatedStack, words: list[str], said: str) -> None:
         result = run("logs", *words)
         assert (result.stdout, result.stderr) == ("", f"No line of the last 10m {said}\n")
 
@@ -454,7 +454,7 @@ def refused(code: str, message: str = "It is.\n") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Scan")
 
 
-def test_a_dead_letter_that_aws_refuses_is_told_without_botocores_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_letter_that_aws_refuses_is_reported_without_botocores_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise refused("AccessDenied", "no")
 

@@ -31,7 +31,7 @@ def test_nothing_is_said_of_one_version() -> None:
         ("main", "0.3.0", "only a client and a stack of one version are tested together"),
     ],
 )
-def test_the_older_one_is_told_apart(client: str, stack: str, said: str) -> None:
+def test_the_older_one_is_distinguished(client: str, stack: str, said: str) -> None:
     sentence = difference(stack, client)
     assert said in sentence
     assert client in sentence
