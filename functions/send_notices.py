@@ -12,7 +12,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
-from waitpoints.api.notices.dispatcher import NoticeDispatcher, SendLater
+from waitpoints.api.notices.dispatcher import NoticeDispatcher
+from waitpoints.errors import NotSentNow
 from waitpoints.wiring import services
 
 LAST_STEP = 30_000  # milliseconds before the function's timeout: begin no step later than this
@@ -42,7 +43,7 @@ def send(dispatcher: NoticeDispatcher, record: SQSRecord) -> None:
             else:
                 dispatcher.send(token_id)
         except Exception as error:
-            come_again(record, error.after if isinstance(error, SendLater) else None)
+            come_again(record, error.after if isinstance(error, NotSentNow) else None)
             raise
 
 

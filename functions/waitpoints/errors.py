@@ -271,9 +271,9 @@ class DetailRefused(CannotPut):
 
 
 class NotSentNow(Exception):
-    """A channel throttled, failed or did not respond, so a notice may or may not have been sent.
+    """A notice may or may not have been sent: its channel throttled, failed or did not respond, or another function sends.
 
-    `after` is for how many seconds the channel wants no further call. None: it does not say.
+    `after` is in how many seconds to try again. None: no one says.
     """
 
     def __init__(self, reason: str, after: int | None = None) -> None:

@@ -13,11 +13,12 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from tests.support.races import race
 from waitpoints import ids, wiring
-from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
+from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
 from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
+from waitpoints.errors import NotSentNow
 from waitpoints.notices import NoticeRecord
 from waitpoints.token import Completed, Document, DocumentKind, Output, Token, Unchecked
 from waitpoints.wiring import services
@@ -196,7 +197,7 @@ class TestFunctionsThatRace:
         def send(dispatcher: NoticeDispatcher) -> bool:
             try:
                 dispatcher.send(token.id)
-            except SendLater as later:
+            except NotSentNow as later:
                 pauses.append(later.after)
                 return False
             return True

@@ -22,14 +22,6 @@ from waitpoints.tokens import Tokens
 CLAIMED_PAUSE = 5  # seconds until a token is read again that another function has claimed
 
 
-class SendLater(Exception):
-    """Not everything could be sent. The token's message comes again after so many seconds. None: as after other failures."""
-
-    def __init__(self, after: int | None) -> None:
-        super().__init__()
-        self.after = after
-
-
 @dataclass(slots=True)
 class _Run:
     """What one invocation could not send about a token, and why, by target. A redrive puts no dead letters."""
@@ -64,11 +56,11 @@ class NoticeDispatcher:
         self._has_time = has_time
 
     def send(self, token_id: str) -> None:
-        """Send all that is missing about a token. Raises SendLater. A message that came twice costs one read."""
+        """Send all that is missing about a token. Raises NotSentNow. A message that came twice costs one read."""
         run = _Run()
         self._send(token_id, run)
         if run.failed:
-            raise SendLater(run.pause())
+            raise NotSentNow(", ".join(run.failed), run.pause())
 
     def send_again(self, token_id: str) -> int:
         """Send all that is missing, and also what was refused, for a redrive. Returns to how many targets that fails."""
@@ -79,14 +71,14 @@ class NoticeDispatcher:
         run = _Run(is_redrive=True)
         try:
             self._send(token_id, run)
-        except SendLater:
+        except NotSentNow:
             return 1 + len(run.refused)
         return len(run.failed) + len(run.refused)
 
     def edit_unrecorded(self, token_id: str, message: str) -> None:
         """Have a message whose record was lost show the end of its token. While that waits, its buttons are right.
 
-        `message` is "<channel>/<ts>", as of a click in Slack. Raises SendLater.
+        `message` is "<channel>/<ts>", as of a click in Slack. Raises NotSentNow.
         """
         token = self._find(token_id)
         if token is None or token.page is None or token.outcome is None:
@@ -97,7 +89,7 @@ class NoticeDispatcher:
             channels.channel_of(Channel.SLACK).send(notice)
         except NotSentNow as error:
             telemetry.note(failed=target.key, reason=str(error))
-            raise SendLater(error.after) from error
+            raise
         except NotSent as error:  # no one can mend it, and it decides nothing
             telemetry.note(reason=str(error))
 
@@ -108,11 +100,11 @@ class NoticeDispatcher:
             return
         claim = self._store.claim(notice.token, self._clock())
         if claim is None:
-            raise SendLater(CLAIMED_PAUSE)
+            raise NotSentNow("Claimed", CLAIMED_PAUSE)
         try:
             while notice := self._next(token_id, run):
                 if not self._has_time():
-                    raise SendLater(0)
+                    raise NotSentNow("NoTime", 0)
                 self._send_one(notice, run)
         finally:
             self._free(token_id, claim)

@@ -11,7 +11,7 @@ import pytest
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
 from waitpoints import telemetry
-from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher, SendLater
+from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
 from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.errors import NotSent, NotSentNow
@@ -86,7 +86,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def pause(world: World, token_id: str) -> int | None:
     """After how many seconds the message wants to come again."""
-    with pytest.raises(SendLater) as caught:
+    with pytest.raises(NotSentNow) as caught:
         world.send(token_id)
     return caught.value.after
 
@@ -162,13 +162,6 @@ class TestAnEndBetweenAReadAndAMessage:
         assert world.channel.kinds() == [("slack", NoticeKind.EDIT), ("slack", NoticeKind.EDIT), ("slack.1", NoticeKind.EDIT)]
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
-    def test_by_its_timeout_is_seen_too(self, world: World) -> None:
-        token_id = world.create(timeout=1000)
-        world.send(token_id)
-        world.clock.advance(1000)
-        world.send(token_id)
-        assert set(world.channel.shown.values()) - {None} == {ENDED}
-
 
 class TestARecordThatIsLost:
     def test_makes_the_step_come_again_and_no_other(self, world: World) -> None:
@@ -224,9 +217,10 @@ class TestAClaim:
 
 
 class TestAChannelThatDoesNotTakeIt:
-    def test_now_keeps_no_other_target_waiting(self, world: World) -> None:
+    @pytest.mark.parametrize("error", [DOWN, KeyError("a defect")])
+    def test_now_keeps_no_other_target_waiting(self, world: World, error: Exception) -> None:
         token_id = world.create()
-        world.channel.fails["slack"] = [DOWN]
+        world.channel.fails["slack"] = [error]
         assert pause(world, token_id) is None
         assert world.channel.kinds() == ASKED[1:]
         world.send(token_id)
@@ -237,19 +231,6 @@ class TestAChannelThatDoesNotTakeIt:
         token_id = world.create()
         world.channel.fails = {"slack": [THROTTLED], "email.0": [DOWN], "slack.1": [NotSentNow("ratelimited", after=2)]}
         assert pause(world, token_id) == 30
-
-    def test_whose_answer_is_lost_is_asked_again(self, world: World) -> None:
-        token_id = world.create()
-        world.channel.lost["email.0"] = [DOWN]
-        assert pause(world, token_id) is None
-        world.send(token_id)
-        assert [target for target, _ in world.channel.kinds()].count("email.0") == 2
-
-    def test_by_a_defect_comes_again_and_keeps_no_other_target_waiting(self, world: World) -> None:
-        token_id = world.create()
-        world.channel.fails["slack"] = [KeyError("a defect")]
-        assert pause(world, token_id) is None
-        assert world.channel.kinds() == ASKED[1:]
 
     def test_whose_edit_fails_is_edited_when_it_comes_again(self, world: World) -> None:
         token_id = world.create()
@@ -346,7 +327,7 @@ def test_the_log_line_names_every_target_that_failed_or_refused_and_why(world: W
     token_id, noted = world.create(), dict[str, Any]()
     monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
     world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED], "slack.1": [THROTTLED]}
-    with pytest.raises(SendLater):
+    with pytest.raises(NotSentNow):
         world.send(token_id)
     assert noted == {
         "failed": "slack, slack.1",
@@ -358,7 +339,7 @@ def test_the_log_line_names_every_target_that_failed_or_refused_and_why(world: W
 def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:
     token_id, times = world.create(), chain([True, False], repeat(True))
     world.has_time = lambda: next(times)
-    with pytest.raises(SendLater) as caught:
+    with pytest.raises(NotSentNow) as caught:
         world.send(token_id)
     assert caught.value.after == 0
     assert world.channel.kinds() == ASKED[:1]
@@ -385,7 +366,7 @@ class TestAnUnrecordedMessage:
         token_id = world.create()
         world.end(token_id)
         world.channel.fails["slack"] = [THROTTLED, REFUSED]
-        with pytest.raises(SendLater) as caught:
+        with pytest.raises(NotSentNow) as caught:
             world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         assert caught.value.after == 30
         world.dispatcher.edit_unrecorded(token_id, "C01/17.4")

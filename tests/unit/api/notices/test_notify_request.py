@@ -229,11 +229,6 @@ class TestMailDomains:
     ) -> None:
         assert refusal(api, world, notify, asked) == f"{place}{self.ONLY}"
 
-    def test_holds_for_a_state_too(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("API_URL", "https://api.example.com")
-        with pytest.raises(InvalidNotify, match="only to"):
-            Template.load().functions()["create_token_in_state"].call({"page": PAGE, "notify": {"email": ["a@evil.example"]}})
-
 
 def reads(world: InMemory) -> list[int]:
     return [secret.reads for secret in world.channel_secrets.values() if isinstance(secret, CountedSecret)]
@@ -309,12 +304,6 @@ class TestNoOneIsNotifiedAgain:
         first = api.create(idempotencyKey="k", page=PAGE)
         api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#second"})
         assert (world.store.get(first["id"]).has_notify, "notify" in api.retrieve(first["id"])) == (False, False)
-
-    def test_by_a_create_that_finds_a_kept_completion(self, api: Api, world: InMemory) -> None:
-        api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "k", "data": {"action": "submit"}})
-        found = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#a"})
-        token = world.store.get(found["id"])
-        assert (found["isCached"], token.has_notify, token.notify) == (True, False, None)
 
 
 def test_a_public_access_token_retrieves_nothing(api: Api, world: InMemory) -> None:
