@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.aws.items import plain, token_from
+from waitpoints.aws.items import SINCE_VERSION, TOKEN, plain, token_from
 from waitpoints.stream import unreadable
 from waitpoints.token import Token
 from waitpoints.wiring import services
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     failed: list[str] = []
     notices = services.notice_filter
     for record in event["Records"]:
-        if notices and not has_timer(record):
+        if not is_known(record) or (notices and not has_timer(record)):
             continue
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
@@ -37,6 +37,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     failed += [numbers[token_id] for token_id in start(tokens)]
     failed += notices.enqueue(event["Records"]) if notices else []
     return {"batchItemFailures": [{"itemIdentifier": number} for number in dict.fromkeys(failed)]}
+
+
+def is_known(record: dict[str, Any]) -> bool:
+    """Whether this version reads the item. It leaves a later one's token to that version, and counts it."""
+    image = record["dynamodb"]["NewImage"]
+    telemetry.count("TokensWrittenLater", SINCE_VERSION in image)
+    return SINCE_VERSION not in image and image["item"]["S"] == TOKEN
 
 
 def has_timer(record: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from waitpoints.errors import WrittenLater
 from waitpoints.json_text import present
 from waitpoints.token import Verification, cut
 
@@ -50,6 +51,12 @@ class Endpoint:
     output: str = WHOLE_BODY
     key_ttl: str = DEFAULT_KEY_TTL
     tag: str | None = None
+    is_later: bool = False
+
+    def check_version(self) -> None:
+        """Raises WrittenLater if it has settings that only a later version knows."""
+        if self.is_later:
+            raise WrittenLater("A later version of this stack made the endpoint. Send the same request again")
 
     def key_of(self, text: str) -> str:
         """Return the key that a delivery names with this text."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from waitpoints import json_text
+from waitpoints.errors import WrittenLater
 from waitpoints.json_text import present
 
 
@@ -36,6 +38,14 @@ class Notify:
         """Return it as the table and the API have it."""
         email = list(self.email) if isinstance(self.email, tuple) else self.email or None
         return present({"email": email, "slack": self.slack, "teams": self.teams})
+
+    @classmethod
+    def load(cls, text: str, *, waits: bool) -> Self:
+        """Read a stored text. Raises WrittenLater for a token that `waits`, if this version does not know every member."""
+        members = json_text.parse(text)
+        if waits and not members.keys() <= {"email", "slack", "teams"}:
+            raise WrittenLater
+        return cls.of(members)
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, assert_never
 
+from waitpoints.errors import WrittenLater
 from waitpoints.json_text import present
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
+MAX_LISTED_TITLE = 100  # characters of a page's title
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 COMPLETER_TEXT = 256  # characters
@@ -174,12 +176,13 @@ PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
-    `notify` of a page, a JSON text, too, says who is told of it.
+    `notify` of a page, a JSON text, too, says who is told of it. `title` is the page's, as lists may show it.
     """
 
     kind: DocumentKind
     text: str
     notify: str | None = None
+    title: str | None = None
 
 
 class Unchecked(StrEnum):
@@ -367,6 +370,7 @@ class Token:
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
     metadata to read. `traceparent` is that of its create, which the
     named key `created_by` has sent, if not the root key.
+    `is_later`: a later version wrote it, and what it needs is not known here, so only that version settles it.
     `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
     often it was asked again, and `reminded_at` when for the last time.
     `has_notify` says whether people are told of it: `notify`, a JSON text, says who, and `notices` what each place has got, if
@@ -398,6 +402,8 @@ class Token:
     has_notify: bool = False
     notify: str | None = None
     notices: "Mapping[str, NoticeRecord]" = field(default_factory=dict)
+    page_title: str | None = None
+    is_later: bool = False
 
     @property
     def status(self) -> Status:
@@ -411,6 +417,11 @@ class Token:
         if self.outcome is None and self.timeout_at is not None and self.timeout_at <= now:
             return TimedOut(self.timeout_at)
         return self.outcome
+
+    def check_version(self) -> None:
+        """Raises WrittenLater if the token waits and a later version must settle it."""
+        if self.is_later and self.outcome is None:
+            raise WrittenLater
 
     def is_due_at(self, now: int) -> bool:
         """Whether its timer should have looked at it by `now`, or it should have timed out."""

@@ -187,6 +187,7 @@ class Tokens:
         if unchecked is Unchecked.NONE or not (is_prevented or is_large):
             return None
         token = self._store.peek(token_id)
+        token.check_version()
         self._known.note(token, now)
         return token
 
@@ -237,13 +238,14 @@ class Tokens:
         return True
 
     def expire(self, token_id: str) -> Token | None:
-        """Time a token out if it is due. Returns it if it still waits, else None.
+        """Time a token out if it is due. Returns it if it still waits, else None. Raises WrittenLater.
 
         Reads the token first: most have settled by then, and a failed conditional write is billed by the item's size.
         """
         now = self._clock()
         try:
             token = self._store.get(token_id)
+            token.check_version()
             if token.outcome is None and token.outcome_at(now) is not None:
                 token = self._time_out(token_id, now)
         except TokenNotFound:
@@ -401,6 +403,7 @@ def _token(new: NewToken, now: int) -> Token:
         metadata=new.metadata,
         has_metadata=new.metadata is not None,
         has_notify=new.document is not None and new.document.notify is not None,
+        page_title=new.document.title if new.document else None,
         traceparent=new.traceparent,
         created_by=new.created_by,
     )

@@ -17,9 +17,9 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from waitpoints import ids
-from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, plain, primary_key
+from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, primary_key
 from waitpoints.aws.store import Store
-from waitpoints.errors import TokenNotFound
+from waitpoints.errors import TokenNotFound, WrittenLater
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
     MAX_WAITERS,
@@ -201,6 +201,73 @@ class TestComplete:
             assert store.get(token.id) == winner
 
 
+CHANGES: dict[str, Callable[[AnyStore, Token], object]] = {
+    **{
+        f"complete, {unchecked}": lambda store, token, unchecked=unchecked: store.complete(  # type: ignore[misc]
+            token.id, Completed(START, OUTPUT), unchecked
+        )
+        for unchecked in Unchecked
+    },
+    "fail": lambda store, token: store.complete(token.id, Failed(START, TokenError("no")), Unchecked.NONE),
+    "time out": lambda store, token: store.time_out(token.id, TIMEOUT),
+    "answer": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), None),
+    "decide": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), Completed(START, OUTPUT)),
+    "add a waiter": lambda store, token: store.add_waiter(token.id, waiter(), START),
+    "remind": lambda store, token: store.remind(token, replace(token, reminded_count=1, reminded_at=START)),
+    "move its deadline": lambda store, token: store.move_deadline(token, TIMEOUT + 1, TIMEOUT + 1, START),
+}
+"""Whatever changes a waiting token."""
+
+
+def make_later(store: AnyStore, token: Token) -> None:
+    """Write what a later version writes on a token that only that version may settle."""
+    if isinstance(store, MemoryStore):
+        store.tokens[token.id] = replace(store.tokens[token.id], is_later=True)
+    else:
+        boto3.client("dynamodb").update_item(
+            TableName=store._table.name,
+            Key=primary_key(token.id, "token"),
+            UpdateExpression="SET sinceVersion = :version",
+            ExpressionAttributeValues={":version": {"S": "0.9.0"}},
+        )
+
+
+class TestATokenOfALaterVersion:
+    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+    def test_is_changed_by_nothing(
+        self, store: AnyStore, create: Callable[..., Token], change: Callable[[AnyStore, Token], object]
+    ) -> None:
+        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
+        make_later(store, token)
+        with pytest.raises(WrittenLater):
+            change(store, token)
+        assert store.get(token.id) == replace(token, is_later=True)
+
+    def test_is_answered_as_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        _, ended = store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        make_later(store, token)
+        later = (False, replace(ended, is_later=True))
+        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE) == later
+        assert store.add_waiter(token.id, waiter(), START) == later
+
+    @pytest.mark.slow
+    def test_is_settled_before_it_is_one_or_not_at_all(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        def make_it_later(token: Token) -> bool:
+            make_later(store, token)
+            return False
+
+        def complete(token: Token) -> bool:
+            with suppress(WrittenLater):
+                return store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)[0]
+            return False
+
+        for _ in range(10):
+            token = create()
+            settled = race([partial(make_it_later, token), *[partial(complete, token)] * 4])
+            assert (store.get(token.id).outcome is not None) is any(settled)
+
+
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
 SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
 FILTERED = Rules(complete_when="body.done")
@@ -352,7 +419,7 @@ class TestAnswers:
 
 class TestOutcome:
     @pytest.mark.parametrize(
-        "completed_by",
+        "by",
         [
             None,
             CompletedBy(source=Source.COMPLETE),
@@ -715,7 +782,7 @@ class TestKeepLonger:
             KeyConditionExpression="id = :id",
             ExpressionAttributeValues={":id": {"S": token.id}},
         )["Items"]
-        assert [is_endless_attachment(plain(item)) for item in items] == [True, False]  # the page, the token
+        assert [is_endless_attachment(item) for item in items] == [True, False]  # the page, the token
 
 
 class TestAddWaiter:

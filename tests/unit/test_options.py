@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,20 @@ def test_a_door_obeys_or_ignores_each_rule(place: Place, door: str, alone: bool,
             create(place, case, alone)
             refuses_what_breaks_a_rule(place, case, guards=alone)
             ends_with_what_keeps_them(place, case, again=alone)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_door_settles_a_token_that_a_later_version_wrote(place: Place, door: str) -> None:
+    for options in [options for name, found in sets(door) if name == ALONE for options in found]:
+        case = place.case(door, options)
+        with named(case):
+            place.create(case)
+            token_id, tokens = case.token["id"], place.world.store.tokens
+            tokens[token_id] = replace(tokens[token_id], is_later=True)
+            assert place.attempt(case) == 503
+            assert place.token(case).outcome is None
+            tokens[token_id] = replace(tokens[token_id], is_later=False)
+            assert place.attempt(case) == 200
 
 
 def create(place: Place, case: Case, alone: bool) -> None:

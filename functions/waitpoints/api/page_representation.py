@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from waitpoints import json_text
 from waitpoints.answers import answer_members
 from waitpoints.api.notices import plan
 from waitpoints.api.page import definition
@@ -53,7 +52,7 @@ def _reminders(token: Token) -> dict[str, Any]:
 
 def _notices(token: Token, page: Page, notify: str) -> dict[str, Any]:
     """Return who is notified, and what was sent to each target, in the order of the first notices."""
-    wanted = Notify.of(json_text.parse(notify))
+    wanted = Notify.load(notify, waits=False)
     targets = plan.targets(token, page, wanted)
     found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
     return {"notify": wanted.members(), "notices": found}

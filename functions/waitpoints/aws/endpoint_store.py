@@ -14,7 +14,7 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from waitpoints.aws.items import primary_key
+from waitpoints.aws.items import VERIFY_MEMBERS, primary_key
 from waitpoints.aws.table import Added, IfAbsent, Table
 from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
@@ -27,6 +27,7 @@ SHARDS = 16
 STATISTICS_KEPT = 400 * 86_400  # seconds
 EXISTS = "attribute_exists(id)"
 
+MEMBERS = ("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag", "createdAt", "updatedAt")
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 
 
@@ -95,18 +96,20 @@ def _attributes(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _endpoint(item: Mapping[str, Any]) -> Endpoint:
-    verify = item["verify"]
+    verify = item["verify"] if isinstance(item["verify"], dict) else {}
+    is_known = item.keys() <= {"id", *MEMBERS} and verify.keys() <= VERIFY_MEMBERS and (verify or item["verify"] == UNVERIFIED)
     return Endpoint(
         name=item["item"],
         secret_id=item["secretId"],
         key=item["key"],
-        verify=None if verify == UNVERIFIED else Verification(**verify),
+        verify=Verification(verify["scheme"], verify["secret"], verify.get("header")) if verify else None,
         complete_when=item.get("completeWhen"),
         output=item["output"],
         key_ttl=item["keyTtl"],
         tag=item.get("tag"),
         created_at=int(item["createdAt"]),
         updated_at=int(item["updatedAt"]),
+        is_later=not is_known,
     )
 
 

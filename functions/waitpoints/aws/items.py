@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, STATE = "doctor", "state"
-USUAL_CONTENT_TYPE = "application/json"
+ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
+SINCE_VERSION = "sinceVersion"  # a later version writes it on a token that only that version may settle
+RULE_MEMBERS = {"verify", "completeWhen", "payloadSchema", "page", "approvers"}
+VERIFY_MEMBERS = {"scheme", "secret", "header"}
+USUAL_CONTENT_TYPE, NO_FIELDS = "application/json", "{}"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 
 
@@ -87,6 +91,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "deliveryRules": token.rules and _rules_map(token.rules),
             "traceparent": _packed_traceparent(token),
             "createdBy": token.created_by,
+            "pageTitle": token.page_title,
             "hasMetadata": token.has_metadata or None,
             "hasNotify": token.has_notify or None,  # the stream's filters look for it
             **(index_keys(token.id, token.idempotency_key) if token.early_until is None else _early_attributes(token)),
@@ -211,7 +216,8 @@ def attachment(item: Item) -> Attachment:
 
 
 def is_endless_attachment(item: Item) -> bool:
-    return "tokenId" in item and "expiresAt" not in item
+    """Whether an item, in DynamoDB JSON, is an attachment without an expiry. A later version may have kinds of its own."""
+    return item["item"]["S"] in ATTACHED and "tokenId" in item and "expiresAt" not in item
 
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:
@@ -286,6 +292,8 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         has_notify=item.get("hasNotify", False),
         notify=_notify(siblings),
         notices=_notices(siblings[NOTICES]) if NOTICES in siblings else {},
+        page_title=item.get("pageTitle"),
+        is_later=SINCE_VERSION in item or not _are_known(item.get("deliveryRules", {})),
     )
 
 
@@ -321,11 +329,12 @@ def _notices(item: Item) -> "dict[str, NoticeRecord]":
 
 def answer_map(answer: Answer) -> dict[str, Any]:
     """Return an approver's answer as it is stored in the token's list `answers`."""
-    return {"approver": answer.approver, "action": answer.action, "fields": answer.fields, "at": answer.at}
+    fields = {} if answer.fields == NO_FIELDS else {"fields": answer.fields}
+    return {"approver": answer.approver, "action": answer.action, **fields, "at": answer.at}
 
 
 def _answer(stored: Item) -> Answer:
-    return Answer(stored["approver"], stored["action"], stored["fields"], int(stored["at"]))
+    return Answer(stored["approver"], stored["action"], stored.get("fields", NO_FIELDS), int(stored["at"]))
 
 
 def is_settled(item: Mapping[str, Any]) -> bool:
@@ -416,10 +425,15 @@ def _rules_map(rules: Rules) -> dict[str, Any]:
     return present(named)
 
 
+def _are_known(rules: Item) -> bool:
+    """Whether this version knows every member of a token's rules."""
+    return rules.keys() <= RULE_MEMBERS and rules.get("verify", {}).keys() <= VERIFY_MEMBERS
+
+
 def _rules(stored: Item) -> Rules:
     verify = stored.get("verify")
     return Rules(
-        verify=Verification(**verify) if verify else None,
+        verify=Verification(verify["scheme"], verify["secret"], verify.get("header")) if verify else None,
         complete_when=stored.get("completeWhen"),
         has_schema=stored.get("payloadSchema", False),
         has_page=stored.get("page", False),

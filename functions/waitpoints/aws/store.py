@@ -43,7 +43,7 @@ from waitpoints.aws.items import (
     token_item,
     waiter_map,
 )
-from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Table, Updated
+from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, Table, Updated
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
     MAX_WAITERS,
@@ -77,6 +77,7 @@ PARALLEL_READS = 16
 # See the drawing above.
 IS_NEW = "attribute_not_exists(id)"
 IS_WAITING = "#status = :waiting"
+IS_OF_THIS_VERSION = "attribute_not_exists(sinceVersion)"  # in every condition that changes a waiting token
 NOT_DUE = "(attribute_not_exists(timeoutAt) OR timeoutAt > :now)"
 IS_DUE = "timeoutAt <= :now"
 HAS_ROOM = "waiterCount < :maxWaiters"
@@ -110,9 +111,10 @@ ENDED_WITHIN = (
     f" OR {IS_WAITING} AND {IS_DUE} AND timeoutAt >= :endedFrom AND timeoutAt <= :endedTo"
 )
 
-MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
-MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
-MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
+MAY_BE_CHANGED = f"{IS_WAITING} AND {IS_OF_THIS_VERSION}"
+MAY_BE_COMPLETED = f"{MAY_BE_CHANGED} AND {NOT_DUE}"
+MAY_BE_TIMED_OUT = f"{MAY_BE_CHANGED} AND {IS_DUE}"
+MAY_TAKE_WAITER = f"{MAY_BE_COMPLETED} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
 
 
 class Store:
@@ -312,7 +314,7 @@ class Store:
     def _change_as_read(self, token: Token, changes: Changes, *more: str, **values: Any) -> bool:
         """Change a token that waits with the instants that were read, so that no change undoes another.
 
-        Returns False if it does not, also because it is gone.
+        Returns False if it does not, also because it is gone. Raises WrittenLater.
         """
         due = HAS_NO_DUE_AT if token.due_at is None else DUE_AT_AS_READ
         times_out = HAS_NO_TIMEOUT if token.timeout_at is None else TIMES_OUT_AS_READ
@@ -321,8 +323,10 @@ class Store:
             "dueAtAsRead": token.due_at,
             "timeoutAtAsRead": token.timeout_at,
         }
-        condition = " AND ".join((IS_WAITING, due, times_out, *more))
+        condition = " AND ".join((MAY_BE_CHANGED, due, times_out, *more))
         result = self._table.update(primary_key(token.id, TOKEN), changes, condition, **as_read, **values)
+        if isinstance(result, Refused) and result.item:
+            token_from(result.item).check_version()
         return isinstance(result, Updated)
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
@@ -373,12 +377,18 @@ class Store:
     def _update(
         self, token_id: str, changes: Changes, condition: str, *, names: Mapping[str, str] = {}, **values: Any
     ) -> tuple[bool, Token]:
-        """Change a token. Returns whether the condition held, and the token as it is now. Raises TokenNotFound."""
+        """Change a token. Returns whether the condition held, and the token as it is now.
+
+        Raises TokenNotFound, and WrittenLater.
+        """
         values |= {"waiting": StoredStatus.WAITING}
         result = self._table.update(primary_key(token_id, TOKEN), changes, condition, names=names, returns=True, **values)
         if not result.item:
             raise TokenNotFound
-        return isinstance(result, Updated), token_from(result.item)
+        found = token_from(result.item)
+        if isinstance(result, Refused):
+            found.check_version()
+        return isinstance(result, Updated), found
 
 
 def _may_be_completed(unchecked: Unchecked) -> str:

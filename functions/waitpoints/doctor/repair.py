@@ -60,12 +60,14 @@ class Repair:
             _succeeds(attachment.token_id, partial(self._tokens.release_if_orphaned, attachment))
 
     def _repair_one(self, token_id: str, kind: Defect, is_marked: bool, result: Repairs) -> None:
-        """An overdue token that has ended by now is left to the function that has ended it."""
+        """A token that has ended by now is left to the function that has ended it, a later version's to that version."""
         try:
             token = self._store.get(token_id)
         except TokenNotFound:
             token = None
-        if token and token.outcome is None:
+        if token and token.outcome is None and token.is_later:
+            telemetry.count("TokensWrittenLater")
+        elif token and token.outcome is None:
             is_due = token.is_due_at(self._clock())
             self._timers.fire(token_id)
             result.repaired |= {token_id} if is_due else set()

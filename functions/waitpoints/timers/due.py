@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
-from waitpoints.errors import NotMovedYet, OutsideTag, attempts
+from waitpoints.errors import NotMovedYet, OutsideTag, WrittenLater, attempts
 from waitpoints.ports import Clock, Timer, TimerQueue, TokenStore
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
@@ -47,8 +47,14 @@ class Timers:
     def fire(self, token_id: str, named: Named | None = None) -> None:
         """Time a token out if its timeout is due, or record a reminder, and start its next timer.
 
-        Raises NotMovedYet if a message names an instant that the token may yet get.
+        Raises NotMovedYet if a message names an instant that the token may yet get. A later version's token is only counted.
         """
+        try:
+            self._fire(token_id, named)
+        except WrittenLater:
+            telemetry.count("TokensWrittenLater")
+
+    def _fire(self, token_id: str, named: Named | None) -> None:
         for _ in attempts("Other functions change the timeout of this token at the same moment"):
             token = self._tokens.expire(token_id)
             if token is None:
@@ -70,6 +76,7 @@ class Timers:
             token = self._tokens.find(token_id)
             if within is not None and within not in token.tags:
                 raise OutsideTag("create", within)
+            token.check_version()
             if token.outcome is not None:
                 return False
             if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):

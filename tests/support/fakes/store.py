@@ -135,7 +135,7 @@ class MemoryStore:
         self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
     ) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_replies(token_id)
+            token = self._changeable(token_id)
             if token.outcome_at(outcome.at) is not None or (token.rules and token.rules.prevent(unchecked)):
                 return False, token
             if within is not None and within not in token.tags:
@@ -144,7 +144,7 @@ class MemoryStore:
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
         with self._lock:
-            now = self._without_replies(token.id)
+            now = self._changeable(token.id)
             if now.outcome_at(answer.at) is not None or len(now.answers) != len(token.answers):
                 return False, now
             return True, self._keep(replace(now, outcome=outcome, answers=(*now.answers, answer)))
@@ -164,7 +164,7 @@ class MemoryStore:
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_replies(token_id)
+            token = self._changeable(token_id)
             if token.outcome is not None or token.timeout_at is None or token.timeout_at > now:
                 return False, token
             return True, self._keep(replace(token, outcome=TimedOut(token.timeout_at)))
@@ -187,15 +187,22 @@ class MemoryStore:
             self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, due_at=due_at))
             return True
 
+    def _changeable(self, token_id: str) -> Token:
+        token = self._without_replies(token_id)
+        token.check_version()
+        return token
+
     def _waits_as_read(self, read: Token) -> bool:
         found = self.tokens.get(read.id)
+        if found:
+            found.check_version()
         return (
             found is not None and found.outcome is None and (found.due_at, found.timeout_at) == (read.due_at, read.timeout_at)
         )
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_replies(token_id)
+            token = self._changeable(token_id)
             if token.outcome_at(now) is not None or waiter.key in token.waiters or len(token.waiters) >= MAX_WAITERS:
                 return False, token
             return True, self._keep(replace(token, waiters={**token.waiters, waiter.key: waiter}))

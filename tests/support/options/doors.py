@@ -54,7 +54,7 @@ MEMBERS: Mapping[str, Any] = {
 }
 """What each option is set to, but for what names a token and what waits."""
 
-_STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "PayloadRefused": 422}
+_STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "PayloadRefused": 422, "WrittenLater": 503}
 
 
 class Place:

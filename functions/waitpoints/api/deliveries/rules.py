@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints import json_text
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidPage, InvalidVerification
-from waitpoints.token import Document, DocumentKind, Verification
+from waitpoints.token import MAX_LISTED_TITLE, Document, DocumentKind, Verification
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
@@ -82,4 +82,5 @@ def _check_page(value: Any) -> Document:
 
     page, text = page_request.parse(value)
     render.check_size(page)
-    return Document(DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE, text)
+    kind = DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE
+    return Document(kind, text, title=page.title[:MAX_LISTED_TITLE])

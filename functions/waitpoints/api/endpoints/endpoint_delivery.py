@@ -20,7 +20,8 @@ from waitpoints.wiring import services
 
 
 def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
-    """Complete the token of the delivery's key. Raises WrongSignature, or a failure of the provider's secret."""
+    """Complete the token of the delivery's key. Raises WrongSignature, WrittenLater, or a failure of the provider's secret."""
+    endpoint.check_version()
     by = read_completed_by(request, Source.ENDPOINT)
     if answer := _check_signature(endpoint, request, body, by):
         return answer

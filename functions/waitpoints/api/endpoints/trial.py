@@ -33,9 +33,12 @@ class Step:
 
 def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
     """Return every step of the delivery, and what it would end as: the first step at which it ends."""
+    endpoint.check_version()
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     key, output = evaluation.key, evaluation.output
     token = None if isinstance(key, NoKey) else services.completions_by_key.find_token(key)
+    if token:
+        token.check_version()
     steps = [
         *_try_handshake(request, body),
         _try_signature(endpoint, request, body),

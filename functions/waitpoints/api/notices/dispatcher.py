@@ -8,7 +8,7 @@ message keeps no other target waiting.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from waitpoints import json_text, telemetry
+from waitpoints import telemetry
 from waitpoints.api.notices import channels, plan
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import definition
@@ -127,7 +127,7 @@ class NoticeDispatcher:
         if token is None or token.notify is None or token.page is None:
             return None
         page = definition.of_token(token)
-        return plan.next_notice(token, page, Notify.of(json_text.parse(token.notify)), run.failed)
+        return plan.next_notice(token, page, Notify.load(token.notify, waits=token.outcome is None), run.failed)
 
     def _send_one(self, notice: Notice, run: _Run) -> None:
         try:

@@ -128,7 +128,7 @@ def _answer(click: Click, by: CompletedBy) -> str | None:
     except TokenNotFound:
         return REMOVED
     telemetry.note(tokenId=token.id)
-    if token.page is None or token.notify is None or Notify.of(json_text.parse(token.notify)).slack is None:
+    if token.page is None or token.notify is None or Notify.load(token.notify, waits=token.outcome is None).slack is None:
         return REMOVED
     page = definition.of_token(token)
     progress = Progress(page, token, find_member(token, page.approval, click.user))

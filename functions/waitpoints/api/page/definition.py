@@ -85,7 +85,8 @@ def load(text: str | None, *, waits: bool) -> Page:
 
 
 def of_token(token: Token) -> Page:
-    """Return the page of a token that was read with it."""
+    """Return the page of a token that was read with it. Raises WrittenLater."""
+    token.check_version()
     return load(token.page, waits=token.outcome is None)
 
 

@@ -7,7 +7,8 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from waitpoints import telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.providers import maybe_handshake, signatures
-from waitpoints.errors import UnusableSecret, WrongSignature
+from waitpoints.api.providers.schemes import SCHEMES
+from waitpoints.errors import UnusableSecret, WrittenLater, WrongSignature
 from waitpoints.ports import Secret
 from waitpoints.token import Verification
 from waitpoints.wiring import services
@@ -22,8 +23,11 @@ def check(
     """Check the signature of a delivery to `url`. Returns the answer if it is a handshake that needs the key.
 
     The provider may also have signed the URL with the domain of the request: it was given that one before the stack had a base
-    URL. `secret` is the webhook's unless given. Raises WrongSignature, which is logged and counted unless the check is `quiet`.
+    URL. `secret` is the webhook's unless given. Raises WrittenLater for a scheme that only a later version knows, and
+    WrongSignature, which is logged and counted unless the check is `quiet`.
     """
+    if verify.scheme not in SCHEMES:
+        raise WrittenLater
     query = f"?{request.raw_query}" if request.raw_query else ""
     other = f"{request.api_url}/{url.split('/', 3)[3]}"  # after the scheme and the domain
     delivery = signatures.Delivery(body, request.headers, url + query, other_url=other + query if other != url else None)

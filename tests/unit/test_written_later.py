@@ -1,0 +1,146 @@
+"""A token or an endpoint that a later version wrote, as after a rollback: this one shows it, and settles and changes nothing.
+
+`test_options.py` has the other ways to settle a token, `test_store.py` the condition itself.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+import schedule_timeouts
+from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from waitpoints import json_text, telemetry
+from waitpoints.access.api_keys import NamedKey, Scope
+from waitpoints.api.page import definition
+from waitpoints.doctor.repair import Defect, Repair, Repairs
+from waitpoints.errors import WrittenLater
+from waitpoints.notices import Notify
+from waitpoints.token import Verification, Waiter
+
+PAGE = {"title": "Deploy?", "approvers": ["ann", "bo"]}
+ENDPOINTS = "/api/v1/endpoints"
+
+
+@pytest.fixture(autouse=True)
+def installed(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.install(monkeypatch)
+
+
+def create(api: Api, world: InMemory, **options: Any) -> dict[str, Any]:
+    token: dict[str, Any] = api.create(**options)
+    tokens = world.store.tokens
+    tokens[token["id"]] = replace(tokens[token["id"]], is_later=True)
+    return token
+
+
+WAYS: dict[str, tuple[dict[str, Any], Callable[[Api, dict[str, Any]], HttpAnswer]]] = {
+    "an approver's link": ({"page": PAGE}, lambda api, token: api.post(token["links"][0]["url"], {"action": "submit"})),
+    "an approver's look": ({"page": PAGE}, lambda api, token: api.get(token["links"][0]["url"], {"accept": "text/html"})),
+    "a look at the page": ({"page": {"title": "?"}}, lambda api, token: api.get(token["url"], {"accept": "text/html"})),
+    "a large output": ({}, lambda api, token: api.post(token["url"], b'"' + b"x" * 400_000 + b'"')),
+    "another deadline": (
+        {"timeout": "1h"},
+        lambda api, token: api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_is_answered_503_until_the_later_version_is_back(api: Api, world: InMemory, way: str) -> None:
+    options, ask = WAYS[way]
+    token = create(api, world, **options)
+    answer = ask(api, token)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert world.store.get(token["id"]).outcome is None
+
+
+def test_takes_no_waiter(api: Api, world: InMemory) -> None:
+    token = create(api, world)
+    with pytest.raises(WrittenLater):
+        world.tokens.wait(token["id"], Waiter(world.step_functions.start_task(), world.clock()))
+
+
+def test_is_retrieved_and_listed(api: Api, world: InMemory) -> None:
+    token = create(api, world, page=PAGE, tags=["later"])
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+    assert [one["id"] for one in api.get(f"{TOKENS}?filter[tags]=later").json["data"]] == [token["id"]]
+
+
+class TestWhatActsByItself:
+    @pytest.fixture
+    def counted(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        names: list[str] = []
+        monkeypatch.setattr(telemetry, "count", lambda name, number=1: names.extend([name] * number))
+        return names
+
+    @pytest.fixture
+    def due(self, api: Api, world: InMemory) -> str:
+        token = create(api, world, timeout="1h")
+        world.clock.advance(3_600_001)
+        return str(token["id"])
+
+    def test_its_timer_skips_it_and_counts_it(self, world: InMemory, due: str, counted: list[str]) -> None:
+        sent = list(world.queue.sent)
+        world.timers.fire(due)
+        assert counted == ["TokensWrittenLater"]
+        assert (world.store.get(due).outcome, world.queue.sent) == (None, sent)
+
+    def test_so_does_the_doctor(self, world: InMemory, due: str, counted: list[str]) -> None:
+        repair = Repair(world.tokens, world.timers, world.store, world.clock)
+        assert repair.repair({due: Defect.OVERDUE}, [], lambda: True) == Repairs()
+        assert counted == ["TokensWrittenLater"]
+        assert world.store.get(due).outcome is None
+
+    @pytest.mark.parametrize("image", [{"sinceVersion": {"S": "0.9.0"}, "item": {"S": "token"}}, {"item": {"S": "later"}}])
+    def test_so_does_the_stream(self, image: dict[str, Any], counted: list[str]) -> None:
+        record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {"soon": {"BOOL": True}, **image}}}
+        assert schedule_timeouts.handler({"Records": [record]}, Mock()) == {"batchItemFailures": []}
+        assert counted == ["TokensWrittenLater"] * ("sinceVersion" in image)
+
+
+class TestAnUnknownMember:
+    @pytest.mark.parametrize(
+        "page",
+        [
+            {"later": 1},
+            {"links": [{"url": "https://a.example", "later": 1}]},
+            {"actions": [{"id": "a", "label": "A", "later": 1}]},
+        ],
+    )
+    def test_of_a_page_is_refused_while_its_token_waits(self, page: dict[str, Any]) -> None:
+        text = json_text.dumps({"title": "Deploy?", **page})
+        assert definition.load(text, waits=False).title == "Deploy?"
+        with pytest.raises(WrittenLater):
+            definition.load(text, waits=True)
+
+    def test_of_notify_is_refused_while_its_token_waits(self) -> None:
+        text = json.dumps({"slack": "#deploys", "later": True})
+        assert Notify.load(text, waits=False) == Notify(slack="#deploys")
+        with pytest.raises(WrittenLater):
+            Notify.load(text, waits=True)
+
+    def test_of_a_keys_scopes_is_ignored_and_the_others_hold(self) -> None:
+        caller = NamedKey("a", "0" * 64, (Scope.of("later:a"), Scope.of("complete:a")), 0).caller
+        assert caller.may("complete", ["a"])
+        assert not caller.may("complete", ["b"])
+        assert not caller.may("read", ["a"])
+
+
+class TestAnEndpoint:
+    @pytest.fixture
+    def url(self, api: Api) -> str:
+        return str(api.request("PUT", f"{ENDPOINTS}/later", {"key": "body.id", "verify": "none"}).json["url"])
+
+    @pytest.mark.parametrize("later", [{"is_later": True}, {"verify": Verification("later", "shared")}])
+    def test_answers_503_and_is_shown(self, api: Api, world: InMemory, url: str, later: dict[str, Any]) -> None:
+        endpoint = world.endpoints.get("later")
+        assert endpoint
+        world.endpoints.put(replace(endpoint, **later))
+        for answer in (api.post(url, {"id": "1"}), api.post(f"{ENDPOINTS}/later/test", {"body": {"id": "1"}})):
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert api.get(f"{ENDPOINTS}/later").json["name"] == "later"
