@@ -10,8 +10,8 @@ import pytest
 
 from tools.stack import ROOT
 
-PREVIOUS = "83476f66db65c741dea010f916808d398c63ba30"
-"""0.2.0, the last release."""
+PREVIOUS = "HEAD"
+"""The commit of the last release. There is none yet, so the tests upgrade this tree to itself."""
 
 
 def need_history() -> None:
@@ -23,6 +23,13 @@ def need_history() -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+def folder_name() -> str:
+    """What names this version among folders that outlive a commit."""
+    need_history()
+    found = subprocess.run(["git", "rev-parse", PREVIOUS], cwd=ROOT, capture_output=True, text=True, check=True)
+    return found.stdout[:12]
 
 
 def read(path: str) -> str:

@@ -1,13 +1,10 @@
-"""What invokes the functions of the timers, on a clock that a test moves: the stream, the queue, schedules and the minute."""
+"""What invokes the functions of the timers, on a clock that a test moves: the stream, the queue and the minute."""
 
 import heapq
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from tests.support.in_process.event_sources import Stream, failures, queue_event
 from tests.support.in_process.fakes.clock import FakeClock
@@ -37,35 +34,12 @@ class Queue:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
-class Scheduler:
-    """The part of boto3's Scheduler client that 0.2.0 uses: each schedule sends its message once."""
-
-    class exceptions:  # noqa: N801 - as boto3 names it
-        class ConflictException(ClientError):
-            pass
-
-        class ServiceQuotaExceededException(ClientError):
-            pass
-
-    def __init__(self, events: "TimerEvents") -> None:
-        self._events = events
-        self.names: list[str] = []
-
-    def create_schedule(self, *, Name: str, ScheduleExpression: str, Target: dict[str, str], **_: Any) -> dict[str, Any]:
-        if Name in self.names:
-            raise self.exceptions.ConflictException({}, "CreateSchedule")
-        self.names.append(Name)
-        instant = datetime.strptime(ScheduleExpression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC).timestamp()
-        self._events.at(round(instant) * SECOND, Target["Input"])
-        return {}
-
-
 class TimerEvents:
     """Invokes the consumers of the stream and of the queue, and the rounds, in the order of time."""
 
     def __init__(self, stream: Stream, clock: FakeClock, call: Call) -> None:
         """`stream` begins with the records that are read."""
-        self.clock, self.queue, self.scheduler = clock, Queue(self), Scheduler(self)
+        self.clock, self.queue = clock, Queue(self)
         self._stream, self._call = stream, call
         self._seen: set[str] = set()
         self._messages: list[tuple[int, int, str]] = []
@@ -77,14 +51,6 @@ class TimerEvents:
     def at(self, instant: int, body: str) -> None:
         """Have a message received at an instant (epoch milliseconds)."""
         heapq.heappush(self._messages, (instant, next(self._order), body))
-
-    def forget(self) -> None:
-        """Lose every message and schedule."""
-        self._messages.clear()
-
-    def send(self, token_id: str) -> None:
-        """Send a token's message now, as a schedule that fires early does."""
-        self.at(self.clock.now, json.dumps({"waitpointId": token_id}))
 
     def run_until(self, instant: int) -> None:
         """Move the clock to an instant, and invoke what is invoked until then.

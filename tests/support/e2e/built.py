@@ -95,7 +95,7 @@ def write_archive(content: Path, archive: Path) -> None:
 def build_all() -> None:
     Built(BUILDS / "current")
     with suppress(pytest.skip.Exception):  # a checkout without history
-        folder = BUILDS / previous.PREVIOUS[:12]
+        folder = BUILDS / previous.folder_name()
         Built(folder, previous.checkout(folder / "source"))
 
 
