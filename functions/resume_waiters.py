@@ -18,8 +18,7 @@ from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import is_settled, waiter_count
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resumer import NotResumed
-from waitpoints.stream import unreadable
-from waitpoints.stream.unreadable import token_id_of
+from waitpoints.stream.record import image_of, keep, token_id_of
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.tokens, s.dead_letters, s.step_functions_client, s.event_publisher, s.notice_filter))
@@ -61,16 +60,11 @@ def waiters_of(record: dict[str, Any]) -> int:
         return 1
 
 
-def image_of(record: dict[str, Any]) -> dict[str, Any]:
-    image: dict[str, Any] = record["dynamodb"]["NewImage"]
-    return image
-
-
 def record_handler(record: DynamoDBRecord) -> None:
     try:
         resume(token_id_of(record.raw_event), services.dead_letters)
     except Exception as error:
-        if not unreadable.keep(record.raw_event, error, services.now(), services.dead_letters.put):
+        if not keep(record.raw_event, error, services.now(), services.dead_letters.put):
             raise
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.aws.items import SINCE_VERSION, TOKEN, plain, token_from
-from waitpoints.stream import unreadable
+from waitpoints.aws.items import SINCE_VERSION, TOKEN
+from waitpoints.stream.record import image_of, is_new, keep, number_of, token_of
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
@@ -24,12 +24,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     for record in event["Records"]:
         if not is_known(record) or (notices and not has_timer(record)):
             continue
-        number = str(record["dynamodb"]["SequenceNumber"])
+        number = number_of(record)
         try:
             token = token_of(record)
         except Exception as error:  # an older version may read what a newer one wrote
             telemetry.logger.warning("Record not read", error=type(error).__name__)
-            if not unreadable.keep(record, error, services.now(), services.dead_letters.put):
+            if not keep(record, error, services.now(), services.dead_letters.put):
                 failed.append(number)
             continue
         numbers[token.id] = number
@@ -48,13 +48,7 @@ def is_known(record: dict[str, Any]) -> bool:
 
 def has_timer(record: dict[str, Any]) -> bool:
     """Whether a record is of a new token whose timer the stream starts. With notices, the filter also passes others."""
-    image = record["dynamodb"]["NewImage"]
-    return record["eventName"] == "INSERT" and "soon" in image
-
-
-def token_of(record: dict[str, Any]) -> Token:
-    """Return the token without its waiters."""
-    return token_from(plain({name: value for name, value in record["dynamodb"]["NewImage"].items() if name != "waiters"}))
+    return is_new(record) and "soon" in image_of(record)
 
 
 def start(tokens: list[Token]) -> set[str]:

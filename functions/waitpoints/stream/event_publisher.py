@@ -4,35 +4,30 @@ The event of a settled token, or of an answer, is made of the record alone; only
 table. A reminder or an escalation is put only while its token waits, and says who has not answered: so the token is read. A
 record comes again while its events may still be put, for GIVE_UP_AFTER; then a dead letter keeps them, so that the waiters of
 later records need not wait for EventBridge, and nothing is lost with the stream's records. One that cannot be read comes again
-for a shorter time (see `unreadable`).
+for a shorter time (see `record`).
 
 A record shows the token as it was written, not what was changed. So it has an event for each change in the last while before
 it, and the same change may be in several records.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
-from waitpoints.aws.items import plain, token_from
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused, TokenNotFound
 from waitpoints.event import Event
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.stream import unreadable
+from waitpoints.stream.record import Record, age_of, is_given_up, may_be_read_later, number_of, token_id_of, token_of
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import DocumentKind, Token
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that settled the token
 REMEMBERED = 1000  # records, and changes of waiting tokens
 WRITTEN_WITHIN = 900_000  # milliseconds from the instant of a change to its record: no function runs so long
-
-Record = Mapping[str, Any]
-"""A record of the table's stream, as Lambda gets it."""
 
 MakeEvent = Callable[..., Event]
 """Returns the event, or with `with_output=False` what is left of it without the part that EventBridge may refuse."""
@@ -68,7 +63,7 @@ class EventPublisher:
                 return self._publish([record for record in records if record["eventID"] not in self._done])
             except Exception as error:
                 telemetry.note(error=type(error).__name__)
-                return [_sequence_number(record) for record in records]
+                return [number_of(record) for record in records]
 
     def publish_again(self, token_ids: Sequence[str]) -> int:
         """Put the events of these tokens, for a redrive. Returns how many were refused again."""
@@ -82,7 +77,7 @@ class EventPublisher:
         planned: dict[str, Planned] = {}  # a change may be in several of these records
         for record in records:
             try:
-                token = _token(record)
+                token = token_of(record)
                 if unread and token.has_metadata:
                     raise unread
                 for it in self._plan(record, token):
@@ -128,8 +123,8 @@ class EventPublisher:
 
     def _end(self, record: Record, token_id: str, name: str, reason: NotPut | None) -> dict[str, None]:
         """Note what became of an event. Returns the sequence number of its record if that must come again."""
-        if isinstance(reason, CannotPutNow) and not unreadable.is_given_up(record, self._clock(), GIVE_UP_AFTER):
-            return {_sequence_number(record): None}
+        if isinstance(reason, CannotPutNow) and not is_given_up(record, self._clock(), GIVE_UP_AFTER):
+            return {number_of(record): None}
         if reason is not None:
             telemetry.count("EventsDeadLettered")
             self._dead_letters.put_event(token_id, str(reason))
@@ -139,10 +134,10 @@ class EventPublisher:
     def _end_unread(self, record: Record, error: Exception) -> dict[str, None]:
         """The same of a record of which no event could be planned."""
         may_pass = _not_read(error)
-        if may_pass is None and not unreadable.is_given_up(record, self._clock()):
-            return {_sequence_number(record): None}
+        if may_pass is None and not is_given_up(record, self._clock()):
+            return {number_of(record): None}
         reason = may_pass or CannotPut(f"not read: {type(error).__name__}")
-        return self._end(record, unreadable.token_id_of(record), record["eventID"], reason)
+        return self._end(record, token_id_of(record), record["eventID"], reason)
 
     def _put(self, makers: Sequence[MakeEvent]) -> list[NotPut | None]:
         """Put these events. One whose content EventBridge refuses is put without its output."""
@@ -175,7 +170,7 @@ def _not_read(error: Exception) -> CannotPutNow | None:
     if isinstance(error, CannotPutNow):
         return error
     telemetry.note(notRead=error_name(error))
-    return CannotPutNow(error_name(error)) if unreadable.may_be_read_later(error) else None
+    return CannotPutNow(error_name(error)) if may_be_read_later(error) else None
 
 
 def _made(make: MakeEvent) -> Event | CannotPut:
@@ -193,18 +188,8 @@ def has_event(token: Token) -> bool:
 
 def _may_have_made(record: Record, at: int) -> bool:
     """Whether a change at this instant may be what made a record: an earlier record has what is older."""
-    written_at = record["dynamodb"].get("ApproximateCreationDateTime")
-    return written_at is None or written_at * 1000 - at <= WRITTEN_WITHIN
-
-
-def _token(record: Record) -> Token:
-    """Return the token without its waiters. Raises an error if this version cannot read it, as right after a rollback."""
-    image = record["dynamodb"]["NewImage"]
-    return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))
-
-
-def _sequence_number(record: Record) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
+    age = age_of(record, at)
+    return age is None or -age <= WRITTEN_WITHIN
 
 
 def _tell(reasons: Sequence[NotPut | None]) -> None:

@@ -6,30 +6,26 @@ and timers of later records need not wait, and nothing is lost with the stream's
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
 from waitpoints.ports import Clock, NoticeQueue
-from waitpoints.stream import unreadable
+from waitpoints.stream.record import Record, image_of, is_given_up, is_new, number_of, token_id_of
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
 CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed
 ALL_TARGETS = "all targets"  # in a dead letter, instead of one target
 REFUSED = "refused by SQS"
 
-Record = Mapping[str, Any]
-"""A record of the table's stream, as Lambda gets it."""
-
 
 def may_matter(record: Record) -> bool:
     """Whether people may have to be notified of a record. A new waiter is not for them."""
-    image = record["dynamodb"]["NewImage"]
+    image = image_of(record)
     if "hasNotify" not in image:
         return False
-    return record["eventName"] == "INSERT" or is_settled(image) or any(name in image for name in CHANGES)
+    return is_new(record) or is_settled(image) or any(name in image for name in CHANGES)
 
 
 class NoticeFilter:
@@ -45,7 +41,7 @@ class NoticeFilter:
         """
         tokens: dict[str, list[Record]] = {}
         for record in filter(may_matter, records):
-            tokens.setdefault(str(record["dynamodb"]["NewImage"]["id"]["S"]), []).append(record)
+            tokens.setdefault(token_id_of(record), []).append(record)
         if not tokens:
             return []
         with telemetry.canonical_line("ask for notices", tokens=len(tokens)):
@@ -53,7 +49,7 @@ class NoticeFilter:
             if failed:
                 telemetry.note(failed=len(failed), reason=reason)
             again = self._put_off({token_id: tokens[token_id] for token_id in failed}, reason)
-            return [str(record["dynamodb"]["SequenceNumber"]) for record in again]
+            return [number_of(record) for record in again]
 
     def _send(self, token_ids: list[str]) -> tuple[list[str], str]:
         """Send the messages of these tokens. Returns the ids of those that were not sent, and why."""
@@ -68,7 +64,7 @@ class NoticeFilter:
         again: list[Record] = []
         can_keep = True  # once SQS refuses a dead letter, none is tried again: waiters need the time
         for token_id, records in tokens.items():
-            if not (can_keep and all(unreadable.is_given_up(it, self._clock(), GIVE_UP_AFTER) for it in records)):
+            if not (can_keep and all(is_given_up(it, self._clock(), GIVE_UP_AFTER) for it in records)):
                 again += records
                 continue
             try:

@@ -15,7 +15,8 @@ def record(
     of: str = "waitpoint_1", name: str = "MODIFY", status: str = "WAITING", number: str = "1", **image: Any
 ) -> dict[str, Any]:
     named = {"id": {"S": of}, "status": {"S": status}, "hasNotify": YES, **image}
-    return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": named}}
+    keys = {"id": named["id"]}
+    return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": named}}
 
 
 def with_image(name: str) -> dict[str, Any]:

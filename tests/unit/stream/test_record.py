@@ -25,8 +25,8 @@ from waitpoints.aws.items import token_item
 from waitpoints.errors import CannotResumeNow, TryAgain
 from waitpoints.stream.event_publisher import EventPublisher
 from waitpoints.stream.notice_filter import NoticeFilter
+from waitpoints.stream.record import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.stream.settled_event import settled_event as event_of
-from waitpoints.stream.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.token import Completed, NewToken, Output, Token, Unchecked
 from waitpoints.wiring import services
 
