@@ -13,9 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
 from waitpoints.api.notices.dispatcher import NoticeDispatcher
-from waitpoints.errors import NotSentNow
+from waitpoints.errors import NotSentNow, WrittenLater
 from waitpoints.wiring import services
 
+MEMBERS = {"waitpointId", "message", "undone"}  # of the queue's messages; one of a later version stays queued
 LAST_STEP = 30_000  # milliseconds before the function's timeout: begin no step later than this
 
 services.build_at_start(lambda s: (s.tokens, s.notice_store, s.dead_letters))
@@ -38,6 +39,8 @@ def send(dispatcher: NoticeDispatcher, record: SQSRecord) -> None:
     token_id = ids.parse(message["waitpointId"])
     with telemetry.canonical_line("send notices", tokenId=token_id):
         try:
+            if not message.keys() <= MEMBERS:
+                raise WrittenLater
             if "message" in message:
                 dispatcher.edit_unrecorded(token_id, message["message"])
             else:

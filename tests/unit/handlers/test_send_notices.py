@@ -126,6 +126,13 @@ class TestAMessage:
         assert receive({"waitpointId": token_id, "message": "C01/17.4", "undone": "notice"}) == []
         assert [one.ref for one in world.channel.sent] == ["C01/17.4"]
 
+    @pytest.mark.parametrize(("more", "notify"), [({"kind": "digest"}, NOTIFY), ({}, '{"pager": true, "slack": "#deploys"}')])
+    def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], notify: str) -> None:
+        token_id = world.create()
+        world.tokens.notify[token_id] = notify
+        assert receive({"waitpointId": token_id, **more}) == ["0"]
+        assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
+
     def test_leaves_nothing_of_people_in_the_log(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
         handler: Any = telemetry.logger.registered_handler
         before = handler.setStream(lines := io.StringIO())

@@ -17,7 +17,7 @@ _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 
 @dataclass(frozen=True, slots=True)
 class MailContent:
-    """`note` says why it is sent, unless it is the first one. `standing` and `people` are empty without other approvers.
+    """`note` says why it is sent, unless it is the first one. `needed` and `people` are empty without other approvers.
 
     `link` is None for a reader who cannot answer by one. `warning` is about the link, or says why there is none.
     """
@@ -31,7 +31,7 @@ class MailContent:
     links: tuple[tuple[str, str], ...]
     requested_by: str | None
     until: str | None
-    standing: tuple[str, ...]
+    needed: tuple[str, ...]
     people: tuple[tuple[str, str], ...]
     link: str | None
     warning: str
@@ -57,7 +57,7 @@ def write(notice: Notice, brand: str) -> MailContent:
         links=tuple((line(link.label), link.url) for link in page.links),
         requested_by=summary.said("requested_by", name=requester) if requester else None,
         until=None if timeout_at is None else summary.said("open_until", time=summary.time(timeout_at)),
-        standing=tuple(summary.needed() if people else ()),
+        needed=tuple(summary.needed() if people else ()),
         people=tuple(people),
         link=notice.link,
         warning=_warning(summary, notice.link),
@@ -77,7 +77,7 @@ def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailCo
 
 def plain_text(content: MailContent) -> str:
     """The content as text."""
-    listed = [*content.standing, *(f"{name}: {said}" for name, said in content.people)]
+    listed = [*content.needed, *(f"{name}: {said}" for name, said in content.people)]
     parts = [
         content.brand,
         content.note,

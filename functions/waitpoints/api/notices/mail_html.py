@@ -70,7 +70,7 @@ def _content(content: MailContent, color: str) -> Markup:
         _paragraph(_lines("\n".join(facts)), "muted") if facts else None,
         _answer(content, color, content.link) if content.link else None,
         _note(content.warning),
-        _standing(content) if content.people else None,
+        _progress(content) if content.people else None,
         _paragraph(content["no_reply"], "muted", "font-size:14px;margin:0"),
     )
 
@@ -88,9 +88,9 @@ def _answer(content: MailContent, color: str, link: str) -> Markup:
     return Fragment(table, _paragraph(again, "muted", "font-size:14px"))
 
 
-def _standing(content: MailContent) -> Markup:
+def _progress(content: MailContent) -> Markup:
     heading = Element("h2", content["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
-    needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.standing]
+    needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.needed]
     return Fragment(
         heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px")
     )
