@@ -11,6 +11,7 @@ from waitpoints.token import Token
 
 MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
 MAX_EMAIL = 254  # characters
+LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
 
 

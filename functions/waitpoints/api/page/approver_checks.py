@@ -12,31 +12,51 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waitpoints import approvers
 from waitpoints.api.page import submitted
-from waitpoints.approvers import MAX_EMAIL, Approver, is_email
+from waitpoints.api.page.submitted import Duration, Fitting, Items, Members, Shape, Text
+from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
 from waitpoints.errors import InvalidPage
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
 MAX_APPROVERS = 20
-MAX_ID = 128  # characters
-MAX_NAME = 100  # characters
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+_ID = Text(128, is_id=True)
+_FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
+_APPROVER = Members(
+    {
+        "id": _ID,
+        "name": Text(100),
+        "email": Fitting(is_email, EMAIL_EXPECTED),
+        "slack": Fitting(
+            lambda value: isinstance(value, str) and _SLACK.fullmatch(value) is not None,
+            "expected a member id, such as U024BE7LH, not a name",
+        ),
+        "language": Fitting(lambda value: value in LANGUAGES, f"expected one of {', '.join(LANGUAGES)}"),
+    },
+    needed=("id",),
+    or_text=_ID,
+)
+_PEOPLE = Items(_APPROVER, MAX_APPROVERS, 1)
+SHAPES: dict[str, Shape] = {
+    "approvers": _PEOPLE,
+    "requestedBy": _ID,
+    "selfApproval": _FLAG,
+    "escalate": Members({"after": Duration(), "to": _PEOPLE}, needed=("after", "to")),
+}
 
 
-def check(page: Mapping[str, Any]) -> int:
-    """Return how many approvers a page names. Raises InvalidPage."""
+def check(page: Mapping[str, Any]) -> None:
+    """Check how the people of a page, each of whom has its shape, go together. Raises InvalidPage."""
     if "approvers" not in page:
         for name in MEMBERS:
             if name in page:
                 raise InvalidPage(f"page.{name}", "it needs page.approvers")
-        return 0
-    first = _check_people(page["approvers"], "page.approvers")
-    others = _check_escalation(page["escalate"]) if "escalate" in page else []
-    _check_different([*first, *others])
-    _check_requester(page, [*first, *others])
-    return len(first)
+        return
+    people = _paths(page["approvers"], "page.approvers")
+    people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
+    _check_different(people)
+    _check_requester(page, people)
 
 
 def check_decidable(needs: Sequence[int], people: int) -> None:
@@ -51,72 +71,31 @@ def check_decidable(needs: Sequence[int], people: int) -> None:
     )
 
 
-def _check_people(value: Any, place: str) -> list[tuple[Approver, str]]:
-    return [(_checked(one, at), at) for one, at in submitted.check_items(value, place, MAX_APPROVERS, 1)]
-
-
-def _checked(value: Any, place: str) -> Approver:
-    if isinstance(value, str):
-        _check_id(value, place)
-        return Approver.of(value)
-    given = submitted.check_members(value, place, approvers.MEMBERS)
-    slack = given.get("slack")
-    if "name" in given:
-        submitted.check_text(given["name"], f"{place}.name", MAX_NAME)
-    if "email" in given and not is_email(given["email"]):
-        raise InvalidPage(f"{place}.email", EMAIL_EXPECTED)
-    if "slack" in given and not (isinstance(slack, str) and _SLACK.fullmatch(slack)):
-        raise InvalidPage(f"{place}.slack", "expected a member id, such as U024BE7LH, not a name")
-    if "language" in given:
-        _check_language(given["language"], f"{place}.language")
-    _check_id(given.get("id"), f"{place}.id")
-    return Approver.of(given)
-
-
-def _check_language(value: Any, place: str) -> None:
-    from waitpoints.api.page import words  # noqa: PLC0415 - only for people with a language
-
-    if not isinstance(value, str) or value not in words.WORDS:
-        raise InvalidPage(place, f"expected one of {', '.join(words.WORDS)}")
-
-
-def _check_id(value: Any, place: str) -> None:
-    text = submitted.check_text(value, place, MAX_ID)
-    if any(character in "\t\n\r" for character in text) or text != text.strip():
-        raise InvalidPage(place, "line breaks, tabs and outer spaces are not accepted")
-
-
-def _check_escalation(value: Any) -> list[tuple[Approver, str]]:
-    given = submitted.check_members(value, "page.escalate", approvers.ESCALATION_MEMBERS)
-    to = _check_people(given.get("to"), "page.escalate.to")
-    submitted.check_duration(given.get("after"), "page.escalate.after")
-    return to
+def _paths(people: Sequence[Any], path: str) -> list[tuple[Approver, str]]:
+    return [(Approver.of(one), f"{path}[{index}]") for index, one in enumerate(people)]
 
 
 def _check_different(people: Sequence[tuple[Approver, str]]) -> None:
     if len(people) > MAX_APPROVERS:
         raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
     seen: dict[str, str] = {}
-    for approver, place in people:
+    for approver, path in people:
         for identity in approver.identities():
             if identity in seen:
-                raise InvalidPage(place, f"{seen[identity]} has the same id, e-mail address or Slack id")
-        seen |= dict.fromkeys(approver.identities(), place)
+                raise InvalidPage(path, f"{seen[identity]} has the same id, e-mail address or Slack id")
+        seen |= dict.fromkeys(approver.identities(), path)
 
 
 def _check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, str]]) -> None:
     itself = page.get("selfApproval", False)
-    if not isinstance(itself, bool):
-        raise InvalidPage("page.selfApproval", "expected true or false")
     if "requestedBy" not in page:
         if "selfApproval" in page:
             raise InvalidPage("page.selfApproval", "it needs page.requestedBy")
         return
     requester = page["requestedBy"]
-    _check_id(requester, "page.requestedBy")
-    place = next((place for approver, place in people if requester.casefold() in approver.identities()), None)
-    if place and not itself:
+    path = next((path for approver, path in people if requester.casefold() in approver.identities()), None)
+    if path and not itself:
         raise InvalidPage(
             "page.requestedBy",
-            f"{submitted.printable(requester)} is {place}, too: nobody answers their own request without page.selfApproval",
+            f"{submitted.printable(requester)} is {path}, too: nobody answers their own request without page.selfApproval",
         )

@@ -13,88 +13,95 @@ from waitpoints.api.page.fields import (
     MAX_TEXT,
     MAX_WHOLE,
     OF_NUMBERS,
-    Choice,
     Field,
     Kind,
     from_texts,
     is_empty,
     problem,
 )
+from waitpoints.api.page.submitted import Fitting, Items, Members, Text
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
 MAX_FIELDS = 30
-MAX_NAME = 100  # characters
 MAX_TITLE = 200  # characters, of a field and of a choice
-MAX_DESCRIPTION = 1000  # characters
+_NAME, _TITLE, _DESCRIPTION = Text(100), Text(MAX_TITLE), Text(1000, 0)
+_FORM = Members(
+    {
+        **dict.fromkeys(fields.OF_FORM),
+        "type": Fitting(lambda value: value == "object", 'expected "object"'),
+        "additionalProperties": Fitting(lambda value: value is False, "only false is accepted: a form has no other fields"),
+        "properties": Fitting(
+            lambda value: isinstance(value, dict) and 1 <= len(value) <= MAX_FIELDS,
+            f"expected an object of 1 to {MAX_FIELDS} fields",
+        ),
+    },
+    needed=("properties",),
+    kind="keyword",
+)
+_CHOICE = Members(
+    {
+        "const": Fitting(
+            lambda value: isinstance(value, (str, int, float)) and not isinstance(value, bool), "a choice is a text or a number"
+        ),
+        "title": _TITLE,
+    },
+    needed=("const",),
+    kind="keyword",
+)
+_ITEMS = Members(dict.fromkeys(fields.OF_ITEMS), kind="keyword")
 
 
-def check_shape(schema: Any, place: str) -> None:
-    """Raises InvalidPage unless it is an object schema whose fields `fields.load` can read."""
-    form = submitted.check_members(schema, place, fields.OF_FORM, "keyword")
-    if form.get("type", "object") != "object":
-        raise InvalidPage(f"{place}.type", 'expected "object"')
-    if form.get("additionalProperties", False) is not False:
-        raise InvalidPage(f"{place}.additionalProperties", "only false is accepted: a form has no other fields")
-    properties = form.get("properties")
-    if not isinstance(properties, dict) or not 1 <= len(properties) <= MAX_FIELDS:
-        raise InvalidPage(f"{place}.properties", f"expected an object of 1 to {MAX_FIELDS} fields")
-    required = form.get("required", [])
+def check(form: Any, path: str) -> None:
+    """Raises InvalidPage unless it is an object schema whose fields can be drawn and answered."""
+    submitted.check(form, _FORM, path)
+    properties, required = form["properties"], form.get("required", [])
     if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
-        raise InvalidPage(f"{place}.required", "expected a list of names of properties")
-    for name, value in properties.items():
-        at = submitted.of_name(f"{place}.properties", name)
-        submitted.check_text(name, f"{at} (its name)", MAX_NAME)
-        _check_field_shape(name, value, name in required, at)
+        raise InvalidPage(f"{path}.required", "expected a list of names of properties")
+    for name, schema in properties.items():
+        at = submitted.of_name(f"{path}.properties", name)
+        submitted.check(name, _NAME, f"{at} (its name)")
+        _check_schema(schema, name in required, at)
+    check_answerable(form, fields.load(form), path)
 
 
-def _check_field_shape(name: str, schema: Any, required: bool, place: str) -> None:
-    kind = _kind(schema, place)
-    submitted.check_members(schema, place, (*fields.OF_ALL, *fields.KEYWORDS[kind]), f"keyword of a field ({kind.value})")
+def _check_schema(schema: Any, required: bool, path: str) -> None:
+    kind = _kind(schema, path)
+    known = {**dict.fromkeys((*fields.OF_ALL, *fields.KEYWORDS[kind])), "title": _TITLE, "description": _DESCRIPTION}
+    submitted.check(schema, Members(known, kind=f"keyword of a field ({kind.value})"), path)
     longest = schema.get("maxLength")
     if kind in fields.LONGEST and isinstance(longest, (int, float)) and longest > MAX_TEXT:
-        raise InvalidPage(f"{place}.maxLength", f"at most {MAX_TEXT:,} is accepted")
+        raise InvalidPage(f"{path}.maxLength", f"at most {MAX_TEXT:,} is accepted")
     if "const" in schema and not (schema["const"] is True and required):
-        raise InvalidPage(f"{place}.const", "only true is accepted, for a field that is required: a box that must be ticked")
-    submitted.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE)
-    submitted.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0)
+        raise InvalidPage(f"{path}.const", "only true is accepted, for a field that is required: a box that must be ticked")
     if kind is Kind.SEVERAL_OF:
-        items = submitted.check_members(schema.get("items"), f"{place}.items", fields.OF_ITEMS, "keyword")
-        _check_choices(items, f"{place}.items")
+        submitted.check(schema.get("items"), _ITEMS, f"{path}.items")
+        _check_choices(schema["items"], f"{path}.items")
     elif kind is Kind.ONE_OF:
-        _check_choices(schema, place)
+        _check_choices(schema, path)
 
 
-def _kind(schema: Any, place: str) -> Kind:
+def _kind(schema: Any, path: str) -> Kind:
     if not isinstance(schema, dict):
-        raise InvalidPage(place, "expected an object")
+        raise InvalidPage(path, "expected an object")
     if kind := fields.kind_of(schema):
         return kind
     if schema.get("type") == "string":
-        raise InvalidPage(f"{place}.format", f"expected {', '.join(fields.FORMATS)}, or no format")
-    raise InvalidPage(place, f"a field has enum, oneOf, or one type of string, {', '.join(fields.TYPES)}")
+        raise InvalidPage(f"{path}.format", f"expected {', '.join(fields.FORMATS)}, or no format")
+    raise InvalidPage(path, f"a field has enum, oneOf, or one type of string, {', '.join(fields.TYPES)}")
 
 
-def _check_choices(schema: Mapping[str, Any], place: str) -> None:
+def _check_choices(schema: Mapping[str, Any], path: str) -> None:
     if ("enum" in schema) == ("oneOf" in schema):
-        raise InvalidPage(place, "expected either enum or oneOf")
-    if "enum" in schema:
-        listed = submitted.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
-        choices = [({"const": value}, at) for value, at in listed]
-    else:
-        listed = submitted.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
-        choices = [(submitted.check_members(value, at, fields.OF_CHOICE, "keyword"), at) for value, at in listed]
-    if len({_check_choice(choice, at) for choice, at in choices}) < len(choices):
-        raise InvalidPage(place, "the same choice twice")
-
-
-def _check_choice(schema: Mapping[str, Any], place: str) -> str:
-    """Return the text that a form sends for it."""
-    value = schema.get("const")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise InvalidPage(place, "a choice is a text or a number")
-    text = submitted.check_text(Choice(value, "").text, place, MAX_TITLE)
-    submitted.check_text(schema.get("title", text), place, MAX_TITLE)
-    return text
+        raise InvalidPage(path, "expected either enum or oneOf")
+    keyword = "enum" if "enum" in schema else "oneOf"
+    each = _CHOICE.known["const"] if keyword == "enum" else _CHOICE
+    assert each is not None, "a choice has a shape"
+    submitted.check(schema[keyword], Items(each, MAX_CHOICES, 1), f"{path}.{keyword}")
+    texts = [choice.text for choice in fields.load_choices(schema)]
+    for index, text in enumerate(texts):
+        submitted.check(text, _TITLE, f"{path}.{keyword}[{index}]")
+    if len(set(texts)) < len(texts):
+        raise InvalidPage(path, "the same choice twice")
 
 
 def check_answerable(schema: Any, loaded: tuple[Field, ...], place: str) -> None:

@@ -135,12 +135,12 @@ def load(form: Mapping[str, Any]) -> tuple[Field, ...]:
 
 
 def _load(name: str, kind: Kind, schema: Mapping[str, Any], required: bool) -> Field:
-    choices = _load_choices(schema["items"] if kind is Kind.SEVERAL_OF else schema)
+    choices = load_choices(schema["items"] if kind is Kind.SEVERAL_OF else schema)
     limited = {"maxLength": LONGEST[kind], **schema} if kind in LONGEST else schema
     return Field(name, kind, limited, schema.get("title", name), schema.get("description", ""), required, choices)
 
 
-def _load_choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
+def load_choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
     if "enum" in schema:
         return tuple(Choice(value, Choice(value, "").text) for value in schema["enum"])
     return tuple(Choice(one["const"], one.get("title", Choice(one["const"], "").text)) for one in schema.get("oneOf", ()))

@@ -23,7 +23,7 @@ LEAST = 3_600_000  # milliseconds between two reminders: the round of the timers
 def check(value: Any) -> None:
     """Raises InvalidPage."""
     if isinstance(value, str) and value.startswith(EVERY):
-        instants = [(submitted.check_duration(value.removeprefix(EVERY), PLACE), PLACE)]
+        instants = [(submitted.duration(value.removeprefix(EVERY), PLACE), PLACE)]
     elif isinstance(value, list) and 1 <= len(value) <= MAX_REMINDERS:
         instants = list(_instants(value))
     else:
@@ -50,4 +50,4 @@ def check_in_time(page: Mapping[str, Any], lasts: int | None) -> int:
 def _instants(durations: list[Any]) -> Iterator[tuple[int, str]]:
     for index, text in enumerate(durations):
         place = f"{PLACE}[{index}]"
-        yield submitted.check_duration(text, place), place
+        yield submitted.duration(text, place), place

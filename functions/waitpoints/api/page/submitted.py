@@ -1,7 +1,8 @@
-"""What a `page` may be written with: objects with known members, and texts that can be shown."""
+"""What a `page` may be written with: shapes of values, and texts that can be shown."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import timeouts
@@ -14,35 +15,96 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
-def check_members(value: Any, place: str, known: Collection[str], kind: str = "field") -> dict[str, Any]:
-    """Return the object. Raises InvalidPage if it is no object, or has a member that is not `known`."""
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that can be shown. An id has no line breaks, tabs and outer spaces."""
+
+    longest: int
+    shortest: int = 1
+    is_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A value that fits. `expected` says which."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Such as "4h", from the create."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    each: "Shape"
+    most: int
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object, or a text if `or_text` says which. A member without a shape is checked elsewhere."""
+
+    known: "Mapping[str, Shape | None]"
+    needed: tuple[str, ...] = ()
+    kind: str = "field"
+    or_text: Text | None = None
+
+
+Shape = Text | Fitting | Duration | Items | Members
+
+
+def check(value: Any, shape: Shape, path: str) -> None:
+    """Raises InvalidPage unless the value has the shape."""
+    match shape:
+        case Text():
+            _check_text(value, shape, path)
+        case Fitting(fits, expected):
+            if not fits(value):
+                raise InvalidPage(path, expected)
+        case Duration():
+            duration(value, path)
+        case Items(each, most, least):
+            if not isinstance(value, list) or not least <= len(value) <= most:
+                expected = f"a list of {least} to {most} items" if least else f"at most {most} items"
+                raise InvalidPage(path, f"expected {expected}")
+            for index, item in enumerate(value):
+                check(item, each, f"{path}[{index}]")
+        case Members():
+            _check_members(value, shape, path)
+
+
+def _check_members(value: Any, shape: Members, path: str) -> None:
+    if isinstance(value, str) and shape.or_text:
+        return _check_text(value, shape.or_text, path)
     if not isinstance(value, dict):
-        raise InvalidPage(place, "expected an object")
+        raise InvalidPage(path, "expected an object")
     for name in value:
-        if name not in known:
-            raise InvalidPage(place, unknown(printable(name), known, kind))
-    return value
+        if name not in shape.known:
+            raise InvalidPage(path, unknown(printable(name), shape.known, shape.kind))
+    for name, own in shape.known.items():
+        if own and (name in value or name in shape.needed):
+            check(value.get(name), own, f"{path}.{name}")
+    return None
 
 
-def check_items(value: Any, place: str, most: int, least: int = 0) -> list[tuple[Any, str]]:
-    """Return the items of a list, each with its place. Raises InvalidPage."""
-    if not isinstance(value, list) or not least <= len(value) <= most:
-        raise InvalidPage(place, f"expected a list of {least} to {most} items" if least else f"expected at most {most} items")
-    return [(item, f"{place}[{index}]") for index, item in enumerate(value)]
-
-
-def check_text(value: Any, place: str, longest: int, shortest: int = 1) -> str:
-    """Return a text that can be shown. Raises InvalidPage."""
-    if not isinstance(value, str) or not shortest <= len(value) <= longest:
-        raise InvalidPage(place, f"expected a text of {shortest} to {longest:,} characters")
-    if shortest and not value.strip():
-        raise InvalidPage(place, "expected more than white space")
+def _check_text(value: Any, shape: Text, path: str) -> None:
+    if not isinstance(value, str) or not shape.shortest <= len(value) <= shape.longest:
+        raise InvalidPage(path, f"expected a text of {shape.shortest} to {shape.longest:,} characters")
+    if shape.shortest and not value.strip():
+        raise InvalidPage(path, "expected more than white space")
     if _CONTROLS.search(value) or _SURROGATES.search(value):
-        raise InvalidPage(place, "control characters and halves of surrogate pairs are not accepted")
-    return value
+        raise InvalidPage(path, "control characters and halves of surrogate pairs are not accepted")
+    if shape.is_id and (any(character in "\t\n\r" for character in value) or value != value.strip()):
+        raise InvalidPage(path, "line breaks, tabs and outer spaces are not accepted")
 
 
-def check_duration(value: Any, place: str) -> int:
+def duration(value: Any, path: str) -> int:
     """Return a duration in milliseconds. Raises InvalidPage."""
     try:
         milliseconds = timeouts.duration(value) if isinstance(value, str) else 0
@@ -50,7 +112,7 @@ def check_duration(value: Any, place: str) -> int:
         milliseconds = 0
     if not 0 < milliseconds <= LONGEST:
         expected = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
-        raise InvalidPage(place, expected)
+        raise InvalidPage(path, expected)
     return milliseconds
 
 
@@ -64,6 +126,6 @@ def without_bidi_controls(text: str) -> str:
     return text.translate(_BIDI)
 
 
-def of_name(place: str, name: str) -> str:
-    """Return the place of a member, such as `page.fields.properties.amount`."""
-    return f"{place}.{shown(printable(name))}"
+def of_name(path: str, name: str) -> str:
+    """Return the path of a member, such as `page.fields.properties.amount`."""
+    return f"{path}.{shown(printable(name))}"
