@@ -197,3 +197,22 @@ def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack,
     answer = stack.functions()["doctor"].call({})
     assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
     assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"retryAfter": {"N": "5"}},
+        {"verify": {"M": {"scheme": {"S": "github"}, "secret": {"S": "github"}, "oldSecret": {"S": "x"}}}},
+        {"verify": {"S": "mutual TLS"}},
+    ],
+)
+def test_an_unknown_setting_is_of_a_later_version(stack: MotoStack, item: dict[str, Any]) -> None:
+    store = in_dynamodb(stack)
+    assert not store.put(FULL).is_later
+    [stored] = items(stack)
+    boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item={**stored, **item})
+    found = store.get(FULL.name)
+    assert found
+    assert (found.is_later, found.key) == (True, FULL.key)
+    assert store.list_endpoints(None, 10)[0] == [found]

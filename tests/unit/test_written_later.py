@@ -17,6 +17,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from waitpoints import json_text, telemetry
 from waitpoints.access.api_keys import NamedKey, Scope
 from waitpoints.api.page import definition
+from waitpoints.aws.items import is_endless_attachment
 from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.errors import WrittenLater
 from waitpoints.notices import Notify
@@ -101,6 +102,10 @@ class TestWhatActsByItself:
         record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {"soon": {"BOOL": True}, **image}}}
         assert schedule_timeouts.handler({"Records": [record]}, Mock()) == {"batchItemFailures": []}
         assert counted == ["TokensWrittenLater"] * ("sinceVersion" in image)
+
+    def test_the_doctor_deletes_no_unknown_kind_of_item(self) -> None:
+        attached = {"tokenId": {"S": "waitpoint_1"}}
+        assert [is_endless_attachment({"item": {"S": kind}, **attached}) for kind in ("page", "later")] == [True, False]
 
 
 class TestAnUnknownMember:

@@ -179,9 +179,11 @@ def test_an_answer_of_something_else_is_said_to_be_one(answer: httpx.Response, p
 
 
 def test_what_a_newer_stack_adds_is_ignored() -> None:
-    stack = ScriptedStack(httpx.Response(200, json={**CREATED, "colour": "green"}))
+    token = {**TestWait.WAITING.json(), "status": "PAUSED"}
+    stack = ScriptedStack(*(httpx.Response(200, json={**answer, "colour": "green"}) for answer in (CREATED, token)))
 
     assert stack.client.create().id == "waitpoint_1"
+    assert str(stack.client.get("waitpoint_1").status) == "PAUSED"
 
 
 class TestWait:

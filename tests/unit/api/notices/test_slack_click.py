@@ -240,6 +240,13 @@ def _with_notice(token: Token, ref: str) -> Token:
     return replace(token, notices={"slack": NoticeRecord(1, ref=ref)})
 
 
+def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: InMemory, asked: Message) -> None:
+    token = token_of(asked)
+    world.store.tokens[token.id] = replace(world.store.tokens[token.id], is_later=True)
+    assert press(workspace, asked, "approve", ADA, "ada").status == 503
+    assert token_of(asked).outcome is None
+
+
 class TestATokenThatWasNotSentToSlack:
     @pytest.mark.parametrize("value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26])
     def test_does_not_exist(self, workspace: Workspace, asked: Message, value: str) -> None:
