@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, put_example_endpoint, send
+from tests.support.example_requests import FIELDS, WITH_JSON_BODY, named, places, put_example_endpoint, send
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED
@@ -592,14 +592,3 @@ def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) 
             answer = api.request(operation.method, operation.example_path(**places(token)), text)
             assert answer.status in {200, *operation.refusals}, answer.text
             answer.text.encode()
-
-
-@given(
-    pairs=st.lists(
-        st.tuples(st.sampled_from(QUERY_PARAMETERS), st.text(max_size=30) | st.sampled_from(list(RUBBISH.values()))), max_size=4
-    )
-)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
-def test_no_query_is_answered_500(api: Api, pairs: list[tuple[str, str]]) -> None:
-    answer = api.get(f"{TOKENS}?" + "&".join(f"{name}={value}" for name, value in pairs))
-    assert answer.status in (200, 400), answer.text

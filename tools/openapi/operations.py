@@ -5,6 +5,7 @@ field take their requests from it, and compare it with template.yaml. Names, pat
 are those of Trigger.dev's own specification, so that a client made from either works with both.
 """
 
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -98,11 +99,19 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
     )
 
 
+query = partial(Parameter, "query")
+
+
+def page_size(of: str) -> Parameter:
+    limits = {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE}
+    return query("page[size]", f"The number of {of} in an answer, {DEFAULT_SIZE} by default.", 10, limits)
+
+
 ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
 CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
-APPROVER = Parameter("query", "approver", "Whose link this is, in one of `links`. The hash covers the name.")
+APPROVER = query("approver", "Whose link this is, in one of `links`. The hash covers the name.")
 NOT_ASKED = "The link is right, but the person may not answer, or not yet."
 
 OPERATIONS = (
@@ -140,77 +149,53 @@ OPERATIONS = (
         answers.ListWaitpointTokensResult,
         {400: BAD_REQUEST, 401: UNAUTHENTICATED},
         parameters=(
-            Parameter(
-                "query",
-                "page[size]",
-                f"The number of tokens in an answer, {DEFAULT_SIZE} by default.",
-                10,
-                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
-            ),
-            Parameter("query", "page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
-            Parameter(
-                "query",
+            page_size("tokens"),
+            query("page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
+            query(
                 "page[before]",
                 "The tokens before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
                 None,
                 CURSOR,
             ),
-            Parameter(
-                "query",
+            query(
                 "sort",
                 "The order of creation: `-createdAt`, the newest first, is the default; `createdAt` is the oldest first. With "
                 "`filter[status]=WAITING` the latter shows what waits longest.",
                 "createdAt",
                 {"enum": ["-createdAt", "createdAt", ""]},
             ),
-            Parameter(
-                "query",
-                "filter[status]",
-                "Tokens with one of these statuses, separated by commas.",
-                "WAITING,COMPLETED",
-                STATUSES,
-            ),
-            Parameter("query", "filter[idempotencyKey]", "Tokens created with this key, even if the key has expired."),
-            Parameter(
-                "query", "filter[tags]", "Tokens with any of these tags, separated by commas.", "user:1234567,org:9876543"
-            ),
-            Parameter(
-                "query",
+            query("filter[status]", "Tokens with one of these statuses, separated by commas.", "WAITING,COMPLETED", STATUSES),
+            query("filter[idempotencyKey]", "Tokens created with this key, even if the key has expired."),
+            query("filter[tags]", "Tokens with any of these tags, separated by commas.", "user:1234567,org:9876543"),
+            query(
                 "filter[createdAt][period]",
                 'Tokens created within this duration before now, such as "30m", "24h", "7d" or "1 week".',
                 "24h",
             ),
-            Parameter(
-                "query",
+            query(
                 "filter[createdAt][from]",
                 "Tokens created at this instant or later: ISO 8601 or epoch milliseconds. With a period, the later start wins.",
                 "2026-11-01T00:00:00Z",
             ),
-            Parameter("query", "filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
-            Parameter(
-                "query",
+            query("filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            query(
                 "filter[completedAt][period]",
                 "Tokens that were completed or timed out within this duration before now. The order stays that of creation.",
                 "24h",
             ),
-            Parameter(
-                "query",
+            query(
                 "filter[completedAt][from]",
                 "Tokens that ended at this instant or later. With a period, the later start wins.",
                 "2026-11-01T00:00:00Z",
             ),
-            Parameter(
-                "query", "filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2026-12-01T00:00:00Z"
-            ),
-            Parameter(
-                "query",
+            query("filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            query(
                 "filter[outputIsError]",
                 "`true`: tokens that timed out or were failed. `false`: all others, also those that wait.",
                 "true",
                 {"enum": ["true", "false", ""]},
             ),
-            Parameter(
-                "query",
+            query(
                 "filter[undelivered]",
                 "`true`: settled tokens with a waiter that could not be resumed, and that needs an operator. Goes with "
                 "`page`, `sort` and `filter[createdAt]` alone.",
@@ -475,15 +460,8 @@ OPERATIONS = (
         answers.ListEndpointsResult,
         {400: BAD_REQUEST, 401: UNAUTHENTICATED},
         parameters=(
-            Parameter(
-                "query",
-                "page[size]",
-                f"The number of endpoints in an answer, {DEFAULT_SIZE} by default.",
-                10,
-                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
-            ),
-            Parameter(
-                "query",
+            page_size("endpoints"),
+            query(
                 "page[after]",
                 "The endpoints after this name: `pagination.next` of an answer.",
                 None,
