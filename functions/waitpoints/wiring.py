@@ -229,7 +229,7 @@ class Services:
 
     @cached_property
     def channels(self) -> frozenset[str]:
-        """Over which channels this stack tells people, as `notices.Channel` names them. One that is off has no variable."""
+        """The channels of this stack, as `notices.Channel` names them. One that is off has no variable."""
         variables = {"email": "MAIL_FROM", "slack": "SLACK", "teams": "TEAMS"}
         return frozenset(name for name, variable in variables.items() if os.environ.get(variable) not in (None, "", "off"))
 
@@ -290,7 +290,7 @@ class Services:
 
     @cached_property
     def notice_queue(self) -> "NoticeQueue | None":
-        """None if the stack tells nobody. Then its modules are not imported."""
+        """None if the stack has no channel. Then its modules are not imported."""
         if not (url := os.environ.get("NOTICE_QUEUE_URL")):
             return None
         from waitpoints.aws.notice_queue import NoticeQueue

@@ -1,6 +1,6 @@
-"""Each option of a token through each door, alone and with each other one, as `tests/support/options/table.py` says.
+"""Each option of a token through each route, alone and with each other one, as `tests/support/options/table.py` says.
 
-A test goes through the pairs of one option. If one fails, the last line of the error names the door and the options.
+A test goes through the pairs of one option. If one fails, the last line of the error names the route and the options.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.template import ROOT, Template
 from tests.support.options import table
 from tests.support.options.case import Broken, Case
-from tests.support.options.doors import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, Place, error, payload
+from tests.support.options.routes import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, Stack, error, payload
 from tests.support.options.table import ALONE, GUARDS, RULES, SCOPES, Options, rows, sets
 from waitpoints import telemetry
 from waitpoints.api import complete_request
@@ -33,21 +33,21 @@ from waitpoints.api.request_model import RequestModel
 from waitpoints.token import Completed, Failed, Rules, TimedOut, iso
 from waitpoints.waiter_result import Failure, Success
 
-DOORS = [row["door"] for row in rows(RULES)]
-PAIRS = [pytest.param(door, name == ALONE, found, id=f"{door}: {name}") for door in DOORS for name, found in sets(door)]
-FIRST = [row["door"] for row in rows(GUARDS) if row["before its token"]]
+ROUTES = [row["route"] for row in rows(RULES)]
+PAIRS = [pytest.param(route, name == ALONE, found, id=f"{route}: {name}") for route in ROUTES for name, found in sets(route)]
+FIRST = [row["route"] for row in rows(GUARDS) if row["before its token"]]
 PAIRS_FIRST = [one for one in PAIRS if one.values[0] in FIRST]
 CREATE = [name for name in table.options() if "." not in name]
 PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
 WAIT = list(table.options(table.WAIT))
-WORDS = {"door", "function", "before its token"}
+WORDS = {"route", "function", "before its token"}
 COMPLETE_BY_KEY, PUBLIC_TOKENS = "/api/v1/waitpoints/complete", "/api/v1/auth/jwt"
 MINUTE = 60_000  # milliseconds
 KEY_TTL, TIMEOUT = 30 * MINUTE, 60 * MINUTE  # as MEMBERS says
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
+def stack() -> Iterator[Stack]:
     """One for all: each case has a token, a key and an endpoint of its own."""
     world = InMemory()
     with pytest.MonkeyPatch.context() as patch:
@@ -55,7 +55,7 @@ def place() -> Iterator[Place]:
         patch.setattr(telemetry.logger, "info", lambda *_, **__: None)  # this and the size of pages take half of the time,
         patch.setattr(render, "check_size", lambda _: None)  # and other tests have them
         patch.setenv("API_URL", "https://api.example.com")
-        yield Place(world, Template.load())
+        yield Stack(world, Template.load())
 
 
 @contextmanager
@@ -67,47 +67,47 @@ def named(case: object) -> Iterator[None]:
         raise
 
 
-@pytest.mark.parametrize(("door", "alone", "together"), PAIRS)
-def test_a_door_obeys_or_ignores_each_rule(place: Place, door: str, alone: bool, together: list[Options]) -> None:
-    """What a door asks for every token is asked with each option alone: the two are a pair."""
+@pytest.mark.parametrize(("route", "alone", "together"), PAIRS)
+def test_a_route_obeys_or_ignores_each_rule(stack: Stack, route: str, alone: bool, together: list[Options]) -> None:
+    """What a route asks for every token is asked with each option alone: the two are a pair."""
     for options in together:
-        case = place.case(door, options)
+        case = stack.case(route, options)
         with named(case):
-            create(place, case, alone)
-            refuses_what_breaks_a_rule(place, case, guards=alone)
-            ends_with_what_keeps_them(place, case, again=alone)
+            create(stack, case, alone)
+            refuses_what_breaks_a_rule(stack, case, guards=alone)
+            ends_with_what_keeps_them(stack, case, again=alone)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_door_settles_a_token_that_a_later_version_wrote(place: Place, door: str) -> None:
-    for options in [options for name, found in sets(door) if name == ALONE for options in found]:
-        case = place.case(door, options)
+@pytest.mark.parametrize("route", ROUTES)
+def test_no_route_settles_a_token_that_a_later_version_wrote(stack: Stack, route: str) -> None:
+    for options in [options for name, found in sets(route) if name == ALONE for options in found]:
+        case = stack.case(route, options)
         with named(case):
-            place.create(case)
-            token_id, tokens = case.token["id"], place.world.store.tokens
+            stack.create(case)
+            token_id, tokens = case.token["id"], stack.world.store.tokens
             tokens[token_id] = replace(tokens[token_id], is_later=True)
-            assert place.attempt(case) == 503
-            assert place.token(case).outcome is None
+            assert stack.attempt(case) == 503
+            assert stack.token(case).outcome is None
             tokens[token_id] = replace(tokens[token_id], is_later=False)
-            assert place.attempt(case) == 200
+            assert stack.attempt(case) == 200
 
 
-def create(place: Place, case: Case, alone: bool) -> None:
+def create(stack: Stack, case: Case, alone: bool) -> None:
     """Create the token. An option that is `alone` is tried in two more ways: a second create finds the token by its key, and
     another execution begins to wait by itself.
     """
-    place.create(case)
-    has_its_options(place, case)
+    stack.create(case)
+    has_its_options(stack, case)
     if alone and "idempotencyKey" in case.options:
-        assert place.create(case) == {**case.token, "isCached": True}
+        assert stack.create(case) == {**case.token, "isCached": True}
     if alone and case.waits:
-        place.wait(case)
+        stack.wait(case)
     if "idempotencyKeyTTL" in case.options:
-        place.world.clock.advance(KEY_TTL + 1)
+        stack.world.clock.advance(KEY_TTL + 1)
 
 
-def has_its_options(place: Place, case: Case) -> None:
-    token, has = place.world.store.get(case.token["id"]), case.options.__contains__
+def has_its_options(stack: Stack, case: Case) -> None:
+    token, has = stack.world.store.get(case.token["id"]), case.options.__contains__
     assert token.timeout_at == (token.created_at + TIMEOUT if has("timeout") else None)
     assert token.tags == (tuple(MEMBERS["tags"]) if has("tags") else ())
     assert token.idempotency_key == (case.key if has("idempotencyKey") else None)
@@ -130,53 +130,53 @@ def has_its_options(place: Place, case: Case) -> None:
     assert waiters == [(handle, has("unwrap"), has("context"), execution) for handle in case.handles]
 
 
-def refuses_what_breaks_a_rule(place: Place, case: Case, guards: bool) -> None:
-    before = place.counted(case)
+def refuses_what_breaks_a_rule(stack: Stack, case: Case, guards: bool) -> None:
+    before = stack.counted(case)
     counted: Counter[str] = Counter()
     for broken, status in case.refused(guards):
         with named(broken):
-            assert place.attempt(case, broken) == status
-            assert place.token(case).outcome is None
+            assert stack.attempt(case, broken) == status
+            assert stack.token(case).outcome is None
             counted.update(filter(None, [case.counts(broken, status)]))
-            assert place.counted(case) - before == counted
-    assert not any(place.results(case))
+            assert stack.counted(case) - before == counted
+    assert not any(stack.results(case))
 
 
-def ends_with_what_keeps_them(place: Place, case: Case, again: bool) -> None:
-    before = place.counted(case)
-    assert place.attempt(case) == 200
-    is_as_it_ended(place, case)
+def ends_with_what_keeps_them(stack: Stack, case: Case, again: bool) -> None:
+    before = stack.counted(case)
+    assert stack.attempt(case) == 200
+    is_as_it_ended(stack, case)
     if again:
-        assert place.attempt(case) == after_the_end(case)
-        is_as_it_ended(place, case)
-        assert place.counted(case) - before == Counter(counted_of_two(case))
+        assert stack.attempt(case) == after_the_end(case)
+        is_as_it_ended(stack, case)
+        assert stack.counted(case) - before == Counter(counted_of_two(case))
 
 
 def after_the_end(case: Case) -> int:
     """The answer to an attempt that comes too late. A browser is sent to the page, which says so."""
-    return 303 if case.door == "browser" and case.has_page else 200
+    return 303 if case.route == "browser" and case.has_page else 200
 
 
 def counted_of_two(case: Case) -> list[str]:
     """As what an attempt that ended the token is counted, and a repeated one."""
-    if case.door != "endpoint":
+    if case.route != "endpoint":
         return ["other"] if case.function == "accept_callback" else []
     if "idempotencyKeyTTL" not in case.options:
         return ["completed", "repeated"]
     return ["completed", "notAwaited" if "endpoint.keyTTL" in case.options else "kept"]
 
 
-def is_as_it_ended(place: Place, case: Case) -> None:
-    """The token has the outcome of the case's attempt, and everything that waits for it was told, also what comes now."""
-    outcome = place.token(case).outcome
+def is_as_it_ended(stack: Stack, case: Case) -> None:
+    """The token has the outcome of the case's attempt, and everything that waits for it got it, also what comes now."""
+    outcome = stack.token(case).outcome
     if case.fails:
         assert isinstance(outcome, Failed)
         assert outcome.error.members() == error(case)
-        told(place, case, "error", error(case))
+        got(stack, case, "error", error(case))
     else:
         assert isinstance(outcome, Completed)
         assert json.loads(outcome.output.json or "") == output(case)
-        told(place, case, "output", output(case))
+        got(stack, case, "output", output(case))
     source = {"accept_callback": "callback", "accept_delivery": "endpoint"}.get(case.function, "complete")
     assert outcome.completed_by
     assert outcome.completed_by.source == source
@@ -188,17 +188,17 @@ def output(case: Case) -> dict[str, Any]:
     return {"fields": {}, **sent} if case.has_page and not case.came_first else sent
 
 
-def told(place: Place, case: Case, member: str, value: dict[str, Any]) -> None:
-    """Everything that waits was told the output or the error, in the form that it asked for."""
+def got(stack: Stack, case: Case, member: str, value: dict[str, Any]) -> None:
+    """Each waiter got the output or the error, in the form that it asked for."""
     if not case.waits:
         return
-    place.wait(case)
+    stack.wait(case)
     ok = member == "output"
     envelope = {"ok": ok, member: value}
     if "context" in case.options:
-        envelope["completedBy"] = place.api.retrieve(case.token["id"])["completedBy"]
+        envelope["completedBy"] = stack.api.retrieve(case.token["id"])["completedBy"]
         envelope |= {name: MEMBERS[name] for name in ("traceparent", "metadata") if name in case.options}
-    for result in place.results(case):
+    for result in stack.results(case):
         if "unwrap" in case.options and not ok:
             assert isinstance(result, Failure)
             assert (result.error, result.cause) == (value["name"], value["message"])
@@ -207,81 +207,81 @@ def told(place: Place, case: Case, member: str, value: dict[str, Any]) -> None:
             assert json.loads(result.json) == (value if "unwrap" in case.options else envelope)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_timeout_that_has_passed_ends_the_token_whatever_comes(place: Place, door: str) -> None:
-    for options in [options for _, found in sets(door) for options in found if "timeout" in options]:
-        case = place.case(door, options)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_timeout_that_has_passed_ends_the_token_whatever_comes(stack: Stack, route: str) -> None:
+    for options in [options for _, found in sets(route) for options in found if "timeout" in options]:
+        case = stack.case(route, options)
         with named(case):
-            create(place, case, alone=False)
-            place.world.clock.advance(TIMEOUT)
-            assert place.attempt(case) == after_the_end(case)
-            outcome = place.token(case).outcome
+            create(stack, case, alone=False)
+            stack.world.clock.advance(TIMEOUT)
+            assert stack.attempt(case) == after_the_end(case)
+            outcome = stack.token(case).outcome
             assert isinstance(outcome, TimedOut)
             message = f"Waitpoint timed out at {iso(outcome.at)}"
             timed_out = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
-            told(place, case, "error", timed_out)
+            got(stack, case, "error", timed_out)
 
 
-@pytest.mark.parametrize(("door", "alone", "together"), PAIRS_FIRST)
+@pytest.mark.parametrize(("route", "alone", "together"), PAIRS_FIRST)
 def test_a_completion_that_comes_before_its_token_is_kept_for_it(
-    place: Place, door: str, alone: bool, together: list[Options]
+    stack: Stack, route: str, alone: bool, together: list[Options]
 ) -> None:
     for options in together:
-        case = place.case(door, options)
+        case = stack.case(route, options)
         with named(case):
-            keeps_nothing_that_is_refused(place, case, guards=alone)
+            keeps_nothing_that_is_refused(stack, case, guards=alone)
             if "endpoint.keyTTL" in options:
-                is_not_kept(place, case)
+                is_not_kept(stack, case)
                 continue
-            is_early(place, case)
+            is_early(stack, case)
         for broken in [broken for broken, _ in case.refused(guards=False) if broken.rule in table.kept("leaves")]:
-            other = place.case(door, options)
+            other = stack.case(route, options)
             with named(f"{other}, {broken}"):
-                is_not_claimed(place, other, broken)
+                is_not_claimed(stack, other, broken)
 
 
-def keeps_nothing_that_is_refused(place: Place, case: Case, guards: bool) -> None:
+def keeps_nothing_that_is_refused(stack: Stack, case: Case, guards: bool) -> None:
     for broken in [broken for broken, _ in case.refused(guards) if broken.rule in table.kept("is refused")]:
         with named(broken):
-            place.attempt(case, broken)
-            assert place.world.completions_by_key.find_token(case.key) is None
+            stack.attempt(case, broken)
+            assert stack.world.completions_by_key.find_token(case.key) is None
 
 
-def is_early(place: Place, case: Case) -> None:
+def is_early(stack: Stack, case: Case) -> None:
     case.came_first = True
-    assert place.attempt(case) == 200
-    assert place.create(case)["isCached"] is True
-    is_as_it_ended(place, case)
-    token = place.token(case)
+    assert stack.attempt(case) == 200
+    assert stack.create(case)["isCached"] is True
+    is_as_it_ended(stack, case)
+    token = stack.token(case)
     assert (token.early_until, token.tags) == (None, tuple(MEMBERS["tags"]) if "tags" in case.options else ())
     has_end = "idempotencyKeyTTL" in case.options
-    assert token.idempotency_key_expires_at == (place.world.clock() + KEY_TTL if has_end else None)
+    assert token.idempotency_key_expires_at == (stack.world.clock() + KEY_TTL if has_end else None)
 
 
-def is_not_kept(place: Place, case: Case) -> None:
-    before = place.counted(case)
-    assert place.attempt(case) == 200
-    assert place.counted(case) - before == {"notAwaited": 1}
-    assert place.create(case)["isCached"] is False
-    waits_for_what_fits(place, case)
+def is_not_kept(stack: Stack, case: Case) -> None:
+    before = stack.counted(case)
+    assert stack.attempt(case) == 200
+    assert stack.counted(case) - before == {"notAwaited": 1}
+    assert stack.create(case)["isCached"] is False
+    waits_for_what_fits(stack, case)
 
 
-def is_not_claimed(place: Place, case: Case, broken: Broken) -> None:
+def is_not_claimed(stack: Stack, case: Case, broken: Broken) -> None:
     """The token of the create counts an early completion that does not fit, and refuses it when it comes again."""
-    place.attempt(case, broken)
-    assert place.create(case)["isCached"] is False
-    place.attempt(case, broken)
-    others = place.token(case).other_deliveries
+    stack.attempt(case, broken)
+    assert stack.create(case)["isCached"] is False
+    stack.attempt(case, broken)
+    others = stack.token(case).other_deliveries
     assert others
     assert others.count == 1
-    waits_for_what_fits(place, case)
+    waits_for_what_fits(stack, case)
 
 
-def waits_for_what_fits(place: Place, case: Case) -> None:
-    assert place.token(case).outcome is None
-    assert not any(place.results(case))
-    assert place.attempt(case) == 200
-    is_as_it_ended(place, case)
+def waits_for_what_fits(stack: Stack, case: Case) -> None:
+    assert stack.token(case).outcome is None
+    assert not any(stack.results(case))
+    assert stack.attempt(case) == 200
+    is_as_it_ended(stack, case)
 
 
 SCOPED = [row["scope"] for row in rows(SCOPES)]
@@ -289,58 +289,58 @@ ALLOWING = {row["scope"] for row in rows(SCOPES) if row["completes the token"].s
 
 
 @pytest.mark.parametrize("scope", SCOPED)
-def test_a_scope_allows_what_it_names_alone_and_beside_each_other(place: Place, scope: str) -> None:
+def test_a_scope_allows_what_it_names_alone_and_beside_each_other(stack: Stack, scope: str) -> None:
     """Also if the API made the token, and if the SDK sends it."""
-    case = place.case("public token", frozenset())
+    case = stack.case("public token", frozenset())
     for beside, made, by_sdk in [("", True, True), ("", True, False), *((other, False, False) for other in SCOPED)]:
-        place.create(case)
+        stack.create(case)
         scopes = [text.format(id=case.token["id"], bare=case.token["id"][10:], other=OTHER_TOKEN) for text in (scope, beside)]
         asked = {"claims": {"scopes": scopes}, "expirationTime": "15m"}
-        signed = place.api.post(PUBLIC_TOKENS, asked).json["token"] if made else place.public_token(*scopes)
+        signed = stack.api.post(PUBLIC_TOKENS, asked).json["token"] if made else stack.public_token(*scopes)
         headers = {**JSON, **(FROM_SDK if by_sdk else {}), "authorization": f"Bearer {signed}"}
         is_allowed = not ALLOWING.isdisjoint((scope, beside))
         with named(scopes):
-            assert place.api.post(complete_url(case), {"data": 1}, headers).status == (200 if is_allowed else 403)
-            assert (place.token(case).outcome is not None) == is_allowed
+            assert stack.api.post(complete_url(case), {"data": 1}, headers).status == (200 if is_allowed else 403)
+            assert (stack.token(case).outcome is not None) == is_allowed
 
 
 @pytest.mark.parametrize("name", CREATE)
-def test_a_create_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+def test_a_create_accepts_or_refuses_each_option_alone_and_each_pair(stack: Stack, name: str) -> None:
     """Over HTTP, and in a state."""
     for other in CREATE[CREATE.index(name) :]:
         status = table.refusal({name, other})
         with named(f"{name} + {other}"):
-            for create in (place.status_of_create, partial(place.invoke, "create_token_in_state")):
-                before = len(place.world.store.tokens)
-                assert create({option: place.value(option) for option in (name, other)}) == (status or 200)
-                assert len(place.world.store.tokens) - before == (0 if status else 1)
+            for create in (stack.status_of_create, partial(stack.invoke, "create_token_in_state")):
+                before = len(stack.world.store.tokens)
+                assert create({option: stack.value(option) for option in (name, other)}) == (status or 200)
+                assert len(stack.world.store.tokens) - before == (0 if status else 1)
 
 
 @pytest.mark.parametrize("name", WAIT)
-def test_a_wait_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+def test_a_wait_accepts_or_refuses_each_option_alone_and_each_pair(stack: Stack, name: str) -> None:
     for other in WAIT[WAIT.index(name) :]:
         for together in ({name, other}, table.with_needs({name, other}, table.WAIT)):
-            payload = {option: place.value(option) for option in together}
+            payload = {option: stack.value(option) for option in together}
             status = table.refusal(together, table.WAIT)
             with named(" + ".join(together)):
-                assert place.invoke("wait_for_token", payload) == (status or 200)
+                assert stack.invoke("wait_for_token", payload) == (status or 200)
                 if status is None:
-                    [waiter] = place.world.store.get(payload["waitpointId"]).waiters.values()
+                    [waiter] = stack.world.store.get(payload["waitpointId"]).waiters.values()
                     assert waiter.handle in payload.values()
                     assert (waiter.unwrap, waiter.context) == ("unwrap" in together, "context" in together)
                     assert waiter.execution == payload.get("execution")
 
 
 @pytest.mark.parametrize("name", table.options(table.COMPLETE))
-def test_a_completion_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+def test_a_completion_accepts_or_refuses_each_option_alone_and_each_pair(stack: Stack, name: str) -> None:
     for other in table.options(table.COMPLETE):
         by_key = not {name, other} <= {"data", "error"}
         together = {name, other} | ({"idempotencyKey"} if by_key and "idempotencyKeyTTL" not in (name, other) else set())
-        place.create(case := place.case("complete", frozenset()))
+        stack.create(case := stack.case("complete", frozenset()))
         url = COMPLETE_BY_KEY if by_key else complete_url(case)
         with named(f"{name} + {other}"):
             status = table.refusal(together, table.COMPLETE)
-            assert place.api.post(url, {option: place.value(option) for option in together}).status == (status or 200)
+            assert stack.api.post(url, {option: stack.value(option) for option in together}).status == (status or 200)
 
 
 def complete_url(case: Case) -> str:
@@ -348,11 +348,11 @@ def complete_url(case: Case) -> str:
 
 
 class TestTheTable:
-    """A new option, rule or door must enter it."""
+    """A new option, rule or route must enter it."""
 
     def test_has_every_option_of_a_create(self) -> None:
         assert set(CREATE) == names(CreateWaitpointTokenRequest)
-        elsewhere = {"page.approval", "page.reminds"}  # see test_page_doors, test_page_approvers and test_page_reminders
+        elsewhere = {"page.approval", "page.reminds"}  # see test_page_routes, test_page_approvers and test_page_reminders
         shown = {f"page.{field.name}" for field in fields(Page)} - elsewhere
         assert {name for name in table.options() if "." in name} == shown
 
@@ -369,9 +369,9 @@ class TestTheTable:
 
     def test_has_every_rule_of_a_token(self) -> None:
         named = {"verify": "verify", "complete_when": "completeWhen", "has_schema": "payloadSchema", "has_page": "page"}
-        assert {field.name for field in fields(Rules)} - {"has_approvers"} == set(named)  # see test_page_doors
+        assert {field.name for field in fields(Rules)} - {"has_approvers"} == set(named)  # see test_page_routes
         rules = {name for name, one in table.options().items() if one.kind == "a rule"}
-        assert set(named.values()) <= rules == set(rows(RULES)[0]) - {"door"}
+        assert set(named.values()) <= rules == set(rows(RULES)[0]) - {"route"}
 
     def test_has_every_function_that_completes_a_token(self) -> None:
         """`show_callback` only shows it: it is the browser's GET."""
@@ -380,7 +380,7 @@ class TestTheTable:
         assert {row["function"] for row in rows(GUARDS)} | {"show_callback"} == functions
 
     def test_says_something_of_each_door_and_rule_and_names_promises_that_exist(self) -> None:
-        assert [row["door"] for row in rows(GUARDS)] == DOORS
+        assert [row["route"] for row in rows(GUARDS)] == ROUTES
         cells = [text for row in [*rows(RULES), *rows(GUARDS)] for name, text in row.items() if name not in WORDS]
         promises = {found.promise for found in map(table.cell, cells) if found and found.promise}
         others = (GUARDS, table.ENDPOINT, table.KEPT, table.CREATE, table.COMPLETE, table.WAIT, SCOPES)

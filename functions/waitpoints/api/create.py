@@ -80,13 +80,13 @@ def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...
 
 
 def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:
-    """Return what is stored beside the token and says who is told of it. Raises InvalidNotify and what `rules` raise."""
+    """Return the token's schema or page, with its `notify`. Raises InvalidNotify and what `rules` raise."""
     if wanted.notify is not None and wanted.page is None:
-        raise InvalidNotify("notify", "it needs a page: people are told that it waits for their answer")
+        raise InvalidNotify("notify", "it needs a page: people are notified that it waits for their answer")
     document = rules.check_document(wanted)
     if document is None or wanted.notify is None:
         return document
-    from waitpoints.api.notices import notify_request  # noqa: PLC0415 - only for tokens of which people are told
+    from waitpoints.api.notices import notify_request  # noqa: PLC0415 - only for tokens with `notify`
 
     return replace(document, notify=notify_request.check(wanted.notify, document.text))
 

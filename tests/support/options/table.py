@@ -1,10 +1,10 @@
-"""Which door obeys which rule, and which options go together. `tests/unit/test_options.py` is made from these tables.
+"""Which route obeys which rule, and which options go together. `tests/unit/test_options.py` is made from these tables.
 
-A door is a way to end a token. A rule is what an attempt to end it must keep. The cell of a door and a rule says:
+A route is a way to end a token. A rule is what an attempt to end it must keep. The cell of a route and a rule says:
 
     obeys 401 K7    an attempt that breaks the rule is answered 401, and the token waits (contract K7)
     ignores P5      an attempt that breaks the rule ends the token all the same (contract P5)
-    -               no attempt through this door can break the rule
+    -               no attempt by this route can break the rule
 
 Whoever is `limited` has a named key that may complete the tokens with one tag, or any if the token has none. By key, it may
 complete the names that begin with the tag.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 RULES = """
-door               | verify       | completeWhen | payloadSchema | page         | page.fields  | page.confirm
+route              | verify       | completeWhen | payloadSchema | page         | page.fields  | page.confirm
 callback, JSON     | obeys 401 K7 | obeys 200 K8 | obeys 422 K9  | obeys 422 G5 | obeys 422 G5 | ignores G8
 callback, form     | obeys 401 K7 | obeys 200 K8 | obeys 422 K9  | obeys 422 G5 | obeys 422 G5 | obeys 422 G8
 browser            | obeys 401 K7 | obeys 200 K8 | obeys 422 K9  | obeys 422 G5 | obeys 422 G5 | obeys 200 G8
@@ -39,7 +39,7 @@ endpoint           | ignores N15  | ignores N15  | obeys 200 N15 | obeys 200 G6 
 """The rules that a token has, by the options that it was created with."""
 
 GUARDS = """
-door               | function                | credential   | POST          | no handshake  | own site     | before its token
+route              | function                | credential   | POST          | no handshake  | own site     | before its token
 callback, JSON     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 200 K5  | obeys 422 G8 |
 callback, form     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 200 K5  | obeys 422 G8 |
 browser            | accept_callback         | obeys 401 K2 | obeys 200 G3  | obeys 200 K5  | obeys 200 G8 |
@@ -57,7 +57,7 @@ state, key         | complete_token_in_state | -            | -             | - 
 state, key, fail   | complete_token_in_state | -            | -             | -             | -            | kept B8
 endpoint           | accept_delivery         | obeys 401 N4 | obeys 405 N11 | obeys 200 N10 | ignores      | kept N13
 """
-"""The rules that a door has for every token. `POST`: no other method. `no handshake`: it is not how a provider tests the URL.
+"""The rules that a route has for every token. `POST`: no other method. `no handshake`: it is not how a provider tests the URL.
 `own site`: a form comes from a page of this API (`Sec-Fetch-Site`), which only a token with a page asks. `before its token`: a
 completion is kept for its create.
 """
@@ -92,7 +92,7 @@ page.fields           | leaves the new token waiting B4
 page.confirm          | is given to the create G8
 own site              | is given to the create
 """
-"""What becomes of a completion that comes before its token, and breaks a rule of the door, the endpoint or the create."""
+"""What becomes of a completion that comes before its token, and breaks a rule of the route, the endpoint or the create."""
 
 CREATE = """
 option            | needs one of          | or else | excludes                            | or else | is
@@ -130,7 +130,7 @@ error             |                |         | data     | 400 P4
 idempotencyKey    |                |         |          |
 idempotencyKeyTTL | idempotencyKey | 400 B1  |          |
 """
-"""The options of a request to complete. Every door but the callback URL and the endpoint takes `data`, and `error` where its
+"""The options of a request to complete. Every route but the callback URL and the endpoint takes `data`, and `error` where its
 name says "fail". The TTL is for a completion that comes first (B3).
 """
 
@@ -174,7 +174,7 @@ admin:all                | no P2
 
 @dataclass(frozen=True)
 class Cell:
-    """What a door makes of an attempt that breaks a rule: the answer if it obeys the rule, or None if it ignores it.
+    """What a route makes of an attempt that breaks a rule: the answer if it obeys the rule, or None if it ignores it.
 
     `promise` is empty if the contract has none.
     """
@@ -195,13 +195,13 @@ def rows(table: str) -> list[Row]:
 
 
 @cache
-def row_of(table: str, door: str) -> Row:
-    """Return the row of a door."""
-    return next(row for row in rows(table) if row["door"] == door)
+def row_of(table: str, route: str) -> Row:
+    """Return the row of a route."""
+    return next(row for row in rows(table) if row["route"] == route)
 
 
 def cell(text: str) -> Cell | None:
-    """Read the cell of a door and a rule. None if the two never meet."""
+    """Read the cell of a route and a rule. None if the two never meet."""
     match text.split():
         case ["obeys", status, *promise]:
             return Cell(int(status), " ".join(promise))
@@ -271,14 +271,14 @@ def with_needs(together: Set[str], table: str = CREATE) -> Options:
     return with_needs(together | missing, table) if missing else frozenset(together)
 
 
-def sets(door: str) -> Iterator[tuple[str, list[Options]]]:
+def sets(route: str) -> Iterator[tuple[str, list[Options]]]:
     """Yield ALONE with the set that has no option and each set of one, then each option with its pairs with those after it.
 
     Each set has what its options need. None comes twice.
     """
     names = [ALONE, *(name for name, one in options().items() if one.kind != "shown")]
-    names += [row["setting"] for row in rows(ENDPOINT)[1:]] if door == "endpoint" else []
-    always = {"idempotencyKey"} if needs_key(door) else set()
+    names += [row["setting"] for row in rows(ENDPOINT)[1:]] if route == "endpoint" else []
+    always = {"idempotencyKey"} if needs_key(route) else set()
     seen: set[Options] = set()
     for place, name in enumerate(names):
         wanted = [with_needs({name, other} - {ALONE} | always) for other in names[place:]]
@@ -288,6 +288,6 @@ def sets(door: str) -> Iterator[tuple[str, list[Options]]]:
             yield name, found
 
 
-def needs_key(door: str) -> bool:
-    """Whether a door finds its token by a key."""
-    return "key" in door or door == "endpoint"
+def needs_key(route: str) -> bool:
+    """Whether a route finds its token by a key."""
+    return "key" in route or route == "endpoint"

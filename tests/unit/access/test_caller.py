@@ -16,7 +16,7 @@ def test_the_root_key_has_no_limit(action: Action) -> None:
 class TestTheHolderOfANamedKey:
     CALLER = NamedKey("ci", digest("key"), (Scope("create", "team-a"), Scope("read")), 0).caller
 
-    def test_is_told_which_scope_is_missing(self) -> None:
+    def test_learns_which_scope_is_missing(self) -> None:
         missing: list[Action] = ["complete", "endpoints"]
         for action in missing:
             with pytest.raises(Forbidden, match=f"^This key lacks the scope {action}$"):

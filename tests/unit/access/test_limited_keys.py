@@ -98,7 +98,7 @@ class TestCreate:
 
 
 class TestNotify:
-    """A create that has people told needs `notify`, too: else any key that creates would send mail in the stack's name."""
+    """A create with `notify` needs the scope `notify`: else any key that creates would send mail in the stack's name."""
 
     LACKS_IT = "This key lacks the scope notify"
     EMAIL: ClassVar[dict[str, Any]] = {"page": {"title": "Go?"}, "notify": {"email": ["eve@example.com"]}}
@@ -149,7 +149,7 @@ class TestNotify:
         assert api.post(TOKENS, self.EMAIL, holder("create")).error == self.LACKS_IT
 
     @pytest.mark.parametrize("body", [{"page": DECISION}, {"page": {"title": "Go?", "approvers": ["ann@example.com"]}}])
-    def test_is_not_needed_for_a_page_of_which_nobody_is_told(self, api: Api, holder: With, body: dict[str, Any]) -> None:
+    def test_is_not_needed_for_a_page_without_notices(self, api: Api, holder: With, body: dict[str, Any]) -> None:
         assert api.post(TOKENS, body, holder("create")).status == 200
 
     def test_is_not_needed_by_the_root_key_and_by_a_state(
@@ -416,9 +416,9 @@ class TestWhoItWas:
         assert json.loads(waiting_event(token, News(REMINDER, 1, token.created_at)).detail)["createdBy"] == "maker"
         complete(api, made, {"data": {"action": "yes", "fields": {}}}, holder("complete", name="finisher"))
         shown = api.retrieve(made["id"])
-        told = json.loads(world.step_functions.result(task).json)  # type: ignore[union-attr]
+        result = json.loads(world.step_functions.result(task).json)  # type: ignore[union-attr]
         event = json.loads(settled_event(world.store.get(made["id"]), "bucket").detail)
-        for found in (shown, event, told):
+        for found in (shown, event, result):
             assert (found["createdBy"], found["completedBy"]["key"]) == ("maker", "finisher")
 
     def test_is_in_the_log_line_of_each_request(self, api: Api, holder: With, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ EVENT = "what happened"
 DECISION = {"title": "Pay?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]}
 
 
-class Place:
+class Stack:
     """A stack in memory, and those who write names: one of UNLIMITED, the tag that limits a key, or an endpoint."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,8 @@ def _invoked(function: Any, payload: Any) -> HttpAnswer:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Place:
-    return Place(monkeypatch)
+def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    return Stack(monkeypatch)
 
 
 def is_refused(answer: HttpAnswer, action: str, limit: str, field: str) -> None:
@@ -127,37 +127,37 @@ class TestAName:
     """It is refused before anything is stored, or accepted, in each field that a limited key writes."""
 
     @pytest.mark.parametrize(("name", "limit"), ALLOWED)
-    def test_that_is_a_tag(self, place: Place, name: str, limit: str) -> None:
+    def test_that_is_a_tag(self, stack: Stack, name: str, limit: str) -> None:
         for tags in (name, [name], [limit, name], [name, limit]):
-            answer = place.post(limit, TOKENS, {"tags": tags})
+            answer = stack.post(limit, TOKENS, {"tags": tags})
             if ALLOWED[name, limit]:
-                assert {name, limit} == {*place.world.store.tokens[answer.json["id"]].tags}
+                assert {name, limit} == {*stack.world.store.tokens[answer.json["id"]].tags}
             else:
                 is_refused(answer, "create", limit, "tags")
-                assert place.has_nothing()
+                assert stack.has_nothing()
 
     @pytest.mark.parametrize(("name", "limit"), ALLOWED)
-    def test_that_a_create_has_as_its_key(self, place: Place, name: str, limit: str) -> None:
-        answer = place.create(limit, name, taskToken=place.world.step_functions.start_task())
+    def test_that_a_create_has_as_its_key(self, stack: Stack, name: str, limit: str) -> None:
+        answer = stack.create(limit, name, taskToken=stack.world.step_functions.start_task())
         if ALLOWED[name, limit]:
-            assert place.world.store.tokens[answer.json["id"]].tags == (limit,)
+            assert stack.world.store.tokens[answer.json["id"]].tags == (limit,)
         else:
             is_refused(answer, "create", limit, "idempotencyKey")
-            assert place.has_nothing()
+            assert stack.has_nothing()
 
     @pytest.mark.parametrize(("name", "limit"), ALLOWED)
     @pytest.mark.parametrize("data", [1, "x" * IN_ITEM_LIMIT], ids=["small", "large"])
-    def test_that_a_completion_has_as_its_key(self, place: Place, name: str, limit: str, data: Any) -> None:
-        answer = place.complete(limit, name, data)
+    def test_that_a_completion_has_as_its_key(self, stack: Stack, name: str, limit: str, data: Any) -> None:
+        answer = stack.complete(limit, name, data)
         if ALLOWED[name, limit]:
             assert (answer.status, answer.json["created"]) == (200, True)
         else:
             is_refused(answer, "complete", limit, "idempotencyKey")
-            assert place.has_nothing()
+            assert stack.has_nothing()
 
-    def test_is_held_to_the_scope_of_its_route(self, place: Place) -> None:
+    def test_is_held_to_the_scope_of_its_route(self, stack: Stack) -> None:
         for name, create, complete in (("team:x", 200, 403), ("team-a:x", 403, 200)):
-            assert (place.create("both", name).status, place.complete("both", name).status) == (create, complete)
+            assert (stack.create("both", name).status, stack.complete("both", name).status) == (create, complete)
 
 
 @dataclass(frozen=True)
@@ -192,87 +192,87 @@ class TestAPair:
     @pytest.mark.parametrize("name", [row["name"] for row in rows(NAMES)])
     def test_ends_the_same_in_either_order(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         for pair, order in product(pairs(name), permutations(("complete", "create"))):
-            place = Place(monkeypatch)
-            task = place.world.step_functions.start_task()
+            stack = Stack(monkeypatch)
+            task = stack.world.step_functions.start_task()
             steps = {
-                "complete": partial(place.complete, pair.completer, name),
-                "create": partial(place.create, pair.creator, name, taskToken=task, **pair.tags),
+                "complete": partial(stack.complete, pair.completer, name),
+                "create": partial(stack.create, pair.creator, name, taskToken=task, **pair.tags),
             }
             statuses = {step: steps[step]().status for step in order}
             assert {step: status == 200 for step, status in statuses.items()} == pair.accepted, (pair, order)
             assert {*statuses.values()} <= {200, 403}
-            assert place.resumed(task) == (EVENT if all(pair.accepted.values()) else None), (pair, order)
-            assert len(place.world.store.tokens) == any(pair.accepted.values()), (pair, order)
-            self._waits_for_who_may(place, pair)
+            assert stack.resumed(task) == (EVENT if all(pair.accepted.values()) else None), (pair, order)
+            assert len(stack.world.store.tokens) == any(pair.accepted.values()), (pair, order)
+            self._waits_for_who_may(stack, pair)
 
-    def _waits_for_who_may(self, place: Place, pair: Pair) -> None:
-        """What was accepted alone meets the other half once somebody sends it who may."""
-        accepted, task = pair.accepted, place.world.step_functions.start_task()
+    def _waits_for_who_may(self, stack: Stack, pair: Pair) -> None:
+        """What was accepted alone meets the other half once a caller who may sends it."""
+        accepted, task = pair.accepted, stack.world.step_functions.start_task()
         if accepted["create"] and not accepted["complete"]:
-            assert place.complete("IAM", pair.name, "later").json["settled"]
+            assert stack.complete("IAM", pair.name, "later").json["settled"]
         if any(accepted.values()):
-            assert place.create("IAM", pair.name, taskToken=task).json["isCached"]
-            assert place.resumed(task) == ("later" if not accepted["complete"] else EVENT), pair
+            assert stack.create("IAM", pair.name, taskToken=task).json["isCached"]
+            assert stack.resumed(task) == ("later" if not accepted["complete"] else EVENT), pair
 
 
 class TestTheOtherTeam:
-    """What a key of team-a does to the names of team-b, or of nobody, does nothing."""
+    """What a key of team-a does to the names of team-b, or of no team, does nothing."""
 
-    def test_does_not_get_what_was_completed_before_its_token(self, place: Place) -> None:
+    def test_does_not_get_what_was_completed_before_its_token(self, stack: Stack) -> None:
         for writer, name in (("team-b", "team-b:job"), ("no limit", "job")):
-            assert place.complete(writer, name).status == 200
-            kept = dict(place.world.store.tokens)
-            task = place.world.step_functions.start_task()
+            assert stack.complete(writer, name).status == 200
+            kept = dict(stack.world.store.tokens)
+            task = stack.world.step_functions.start_task()
             for tags in ([], ["team-b"], ["team-a", "team-b"]):
-                assert place.create("team-a", name, tags=tags, taskToken=task).status == 403
-            assert place.create("team-a", "team-a:job", tags=["team-b"], taskToken=task).status == 403
-            assert (place.world.store.tokens, place.resumed(task)) == (kept, None)
-            place.world.store.tokens.clear()
+                assert stack.create("team-a", name, tags=tags, taskToken=task).status == 403
+            assert stack.create("team-a", "team-a:job", tags=["team-b"], taskToken=task).status == 403
+            assert (stack.world.store.tokens, stack.resumed(task)) == (kept, None)
+            stack.world.store.tokens.clear()
 
     @pytest.mark.parametrize("order", [*permutations(("take", "deliver"))])
-    def test_does_not_get_what_comes_to_an_endpoint(self, place: Place, order: tuple[str, ...]) -> None:
+    def test_does_not_get_what_comes_to_an_endpoint(self, stack: Stack, order: tuple[str, ...]) -> None:
         """Nor does it keep the key from those whose endpoint it is."""
-        task, ours = place.world.step_functions.start_task(), place.world.step_functions.start_task()
+        task, ours = stack.world.step_functions.start_task(), stack.world.step_functions.start_task()
         for step in order:
             if step == "take":
-                assert place.create("team-a", "team-b:orders:1", taskToken=task).status == 403
+                assert stack.create("team-a", "team-b:orders:1", taskToken=task).status == 403
             else:
-                assert place.deliver("orders", "team-b", EVENT).status == 200
-        assert place.create("team-b", "team-b:orders:1", taskToken=ours).status == 200
-        assert (place.resumed(task), place.resumed(ours)) == (None, EVENT)
+                assert stack.deliver("orders", "team-b", EVENT).status == 200
+        assert stack.create("team-b", "team-b:orders:1", taskToken=ours).status == 200
+        assert (stack.resumed(task), stack.resumed(ours)) == (None, EVENT)
 
     @pytest.mark.parametrize("tag", ["", "team-b"])
-    def test_does_not_take_the_place_of_a_delivery(self, place: Place, tag: str) -> None:
+    def test_does_not_take_the_place_of_a_delivery(self, stack: Stack, tag: str) -> None:
         name, creator = ("team-b:orders:1", "team-b") if tag else ("orders:1", "IAM")
-        assert place.complete("team-a", name, "forged").status == 403
-        assert place.deliver("orders", tag, EVENT).status == 200
-        task = place.world.step_functions.start_task()
-        assert place.create(creator, name, taskToken=task).json["isCached"]
-        assert place.resumed(task) == EVENT
-        counted = place.api.get(f"{ENDPOINTS}/orders").json["deliveries"]
+        assert stack.complete("team-a", name, "forged").status == 403
+        assert stack.deliver("orders", tag, EVENT).status == 200
+        task = stack.world.step_functions.start_task()
+        assert stack.create(creator, name, taskToken=task).json["isCached"]
+        assert stack.resumed(task) == EVENT
+        counted = stack.api.get(f"{ENDPOINTS}/orders").json["deliveries"]
         assert {kind: it["count"] for kind, it in counted.items()} == {"kept": 1}
 
-    def test_does_not_keep_a_team_from_completing(self, place: Place) -> None:
-        assert place.complete("team-a", "team-b:job", "forged").status == 403
-        assert place.complete("team-b", "team-b:job").json["created"]
-        task = place.world.step_functions.start_task()
-        assert place.create("team-b", "team-b:job", taskToken=task).json["isCached"]
-        assert place.resumed(task) == EVENT
+    def test_does_not_keep_a_team_from_completing(self, stack: Stack) -> None:
+        assert stack.complete("team-a", "team-b:job", "forged").status == 403
+        assert stack.complete("team-b", "team-b:job").json["created"]
+        task = stack.world.step_functions.start_task()
+        assert stack.create("team-b", "team-b:job", taskToken=task).json["isCached"]
+        assert stack.resumed(task) == EVENT
 
-    def test_does_not_get_into_its_list(self, place: Place) -> None:
+    def test_does_not_get_into_its_list(self, stack: Stack) -> None:
         for tags in ("team-b", ["team-b"], ["team-a", "team-b"], ["team-a:x", "team-b:x"]):
-            is_refused(place.post("team-a", TOKENS, {"tags": tags, "page": DECISION}), "create", "team-a", "tags")
-        assert place.has_nothing()
+            is_refused(stack.post("team-a", TOKENS, {"tags": tags, "page": DECISION}), "create", "team-a", "tags")
+        assert stack.has_nothing()
 
 
 class TestTheKeyOfARequest:
     """A retry sends it again. It is no name: each API key has its own."""
 
-    def test_finds_only_what_the_same_api_key_has_created(self, place: Place) -> None:
+    def test_finds_only_what_the_same_api_key_has_created(self, stack: Stack) -> None:
         def create(headers: Mapping[str, str]) -> str:
-            return str(place.api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-1"}).json["id"])
+            return str(stack.api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-1"}).json["id"])
 
-        callers = [place.api.authorized, *(place.headers(writer) for writer in ("no limit", "team-a", "team-b"))]
+        callers = [stack.api.authorized, *(stack.headers(writer) for writer in ("no limit", "team-a", "team-b"))]
         made = [create(headers) for headers in callers]
         assert [create(headers) for headers in callers] == made
         assert len({*made}) == len(callers)

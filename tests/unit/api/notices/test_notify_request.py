@@ -180,7 +180,7 @@ class TestWhatIsRefused:
     def test_comes_without_a_page(self, api: Api, world: InMemory, github: FakeSecret, beside: dict[str, Any]) -> None:
         answer = api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside})
         assert (answer.status, world.store.tokens) == (422, {})
-        assert answer.error == "Invalid notify: it needs a page: people are told that it waits for their answer"
+        assert answer.error == "Invalid notify: it needs a page: people are notified that it waits for their answer"
 
     def test_fails_a_state_with_an_error_of_its_own(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")

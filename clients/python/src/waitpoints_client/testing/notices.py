@@ -27,7 +27,7 @@ def parse(body: Mapping[str, Any], approval: Approval | None) -> dict[str, Any] 
     if not isinstance(notify, dict):
         raise Refusal(400, 'Validation error: expected an object at "notify"')
     if "page" not in body:
-        raise invalid("notify", "it needs a page: people are told that it waits for their answer")
+        raise invalid("notify", "it needs a page: people are notified that it waits for their answer")
     _check_members(notify)
     _check_audience(notify, approval)
     return notify

@@ -1,4 +1,4 @@
-"""Waitpoints in memory, and how a case goes through its door: with every rule kept that the door obeys, or with one broken."""
+"""Waitpoints in memory, and how a case takes its route: with every rule kept that the route obeys, or with one broken."""
 
 import json
 from collections import Counter
@@ -57,8 +57,8 @@ MEMBERS: Mapping[str, Any] = {
 _STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "PayloadRefused": 422, "WrittenLater": 503}
 
 
-class Place:
-    """Waitpoints in memory, with every door."""
+class Stack:
+    """Waitpoints in memory, with every route."""
 
     def __init__(self, world: InMemory, template: Template) -> None:
         self.world = world
@@ -74,10 +74,10 @@ class Place:
             scope: world.api_key_store.make(scope, scope) for scope in ("complete", "complete:a", "complete:z", "create")
         }
 
-    def case(self, door: str, options: Options) -> Case:
+    def case(self, route: str, options: Options) -> Case:
         self.world.clock.advance(seconds=10)  # an endpoint counts two deliveries a second at once
-        case = Case(door, options, next(self._numbers))
-        if door == "endpoint" and case.endpoint not in self._endpoints:
+        case = Case(route, options, next(self._numbers))
+        if route == "endpoint" and case.endpoint not in self._endpoints:
             self._put_endpoint(case)
         return case
 
@@ -126,7 +126,7 @@ class Place:
         self.functions["wait_for_token"].call({"waitpointId": case.token["id"], **self._begin(case), **members})
 
     def results(self, case: Case) -> list[Success | Failure | None]:
-        """What each execution was told so far."""
+        """What each execution got so far."""
         return [self._waits(case).result(handle) for handle in case.handles]
 
     def token(self, case: Case) -> Token:
@@ -134,7 +134,7 @@ class Place:
 
     def counted(self, case: Case) -> Counter[str]:
         """How many attempts were counted so far, by kind: at the endpoint, or as `other` deliveries of the token."""
-        if case.door == "endpoint":
+        if case.route == "endpoint":
             endpoint = self.world.endpoints.get(case.endpoint)
             assert endpoint
             counts = self.world.endpoints.read_statistics(endpoint.secret_id).counts
@@ -158,8 +158,8 @@ class Place:
         if "wrong hash" in way:
             url = _forged(url)
         is_look = way.startswith("GET") or not case.keeps("POST", broken)
-        body = _json(payload(case, broken)) if case.door == "callback, JSON" else urlencode(_form(case, broken)).encode()
-        headers = {"callback, JSON": JSON, "callback, form": FORM, "browser": BROWSER}[case.door]
+        body = _json(payload(case, broken)) if case.route == "callback, JSON" else urlencode(_form(case, broken)).encode()
+        headers = {"callback, JSON": JSON, "callback, form": FORM, "browser": BROWSER}[case.route]
         headers = {**headers, **_site(case, broken), **_signature("verify", case, broken, body)}
         if not case.keeps("no handshake", broken):
             url, body = f"{url}?{HANDSHAKE}", b""
@@ -176,10 +176,10 @@ class Place:
 
     def _credential(self, case: Case, broken: Broken | None, by_key: bool) -> str:
         is_early = case.keeps("credential", broken)
-        if case.door.startswith("limited"):
+        if case.route.startswith("limited"):
             kept = f"complete:{MEMBERS['tags'][0]}" if "tags" in case.options or by_key else "complete"
             return self._named_keys[kept if is_early or not broken else broken.way.partition(",")[0]]
-        if not case.door.startswith("public token"):
+        if not case.route.startswith("public token"):
             return self.world.api_key.read_current() if is_early else "wrong-key"
         scope = broken.way.partition(",")[0] if broken and not is_early else "write:waitpoints:{id}"
         return self.public_token(scope.format(id=case.token["id"], other=OTHER_TOKEN))
@@ -188,7 +188,7 @@ class Place:
         return self.world.credentials.sign_public_access_token(list(scopes))
 
     def _state(self, case: Case, broken: Broken | None) -> int:
-        named = _key(case) if "key" in case.door else {"waitpointId": case.token["id"]}
+        named = _key(case) if "key" in case.route else {"waitpointId": case.token["id"]}
         return self.invoke("complete_token_in_state", {**named, **_result(case, broken)})
 
     def _endpoint(self, case: Case, broken: Broken | None) -> int:
