@@ -3,9 +3,7 @@
 import heapq
 import json
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any
@@ -23,9 +21,6 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
 from waitpoints.aws.items import key_primary_key
-from waitpoints.aws.messages import ATTEMPTS
-from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Cursor
 from waitpoints.timers.due import PATIENCE
 from waitpoints.timers.reminders import plan_of
 from waitpoints.timers.starter import AHEAD
@@ -297,13 +292,6 @@ class TestWhoSendsTheMessage:
         timers.start()
         assert len(timers.sent) == 1
 
-    def test_is_nobody_for_a_token_that_has_ended(self, timers: SimulatedTimers) -> None:
-        token_id, _ = timers.create(timers.clock() + HOUR)
-        complete(services.tokens, token_id, "1")
-        timers.clock.advance(HOUR)
-        timers.start()
-        assert timers.sent == []
-
     def test_is_the_stream_only_for_new_tokens_that_are_due_soon(self, timers: SimulatedTimers) -> None:
         timed, _ = timers.create(timers.clock() + MINUTE)
         long, _ = timers.create(timers.clock() + HOUR)
@@ -314,23 +302,6 @@ class TestWhoSendsTheMessage:
         assert len(timers.records(long)) == 0
         assert len(timers.records(untimed)) == 0
         assert len(timers.records(settled)) == 1  # only its insert, not its completion or its replies
-
-    def test_times_the_token_out_at_once_if_it_comes_after_the_timeout(self, timers: SimulatedTimers) -> None:
-        token_id, _ = timers.create(timers.clock() + SECOND)
-        timers.clock.advance(seconds=3600)
-        timers.arm(token_id)
-        assert [delay for _, delay in timers.sent] == [0]
-        timers.run()
-        assert timers.status(token_id) is Status.TIMED_OUT
-
-    def test_reports_only_the_record_that_cannot_be_read(self, timers: SimulatedTimers) -> None:
-        good = [timers.create(timers.clock() + length)[0] for length in (SECOND, MINUTE, NEAR)]
-        records = timers.records(*good)
-        poison = json.loads(json.dumps(records[1]))
-        poison["dynamodb"]["NewImage"]["status"] = {"S": "SOON"}
-        poison["dynamodb"] |= {"SequenceNumber": "poison", "ApproximateCreationDateTime": timers.clock() / 1000}
-        assert failures(timers.arm_records([records[0], poison, *records[1:]])) == ["poison"]
-        assert len(timers.sent) == 3
 
 
 @pytest.mark.slow
@@ -356,71 +327,6 @@ class TestRoundsThatGoWrong:
         timers.no_rounds_before = timers.clock() + 2 * HOUR
         self.all_time_out(timers, tokens, HOUR + 2 * MINUTE + LATENESS)
 
-    def test_each_dies_between_its_messages_and_the_cursor(
-        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        tokens, start, rounds = self.many(timers), timers.start, count()
-
-        def die(*_: Any) -> bool:
-            raise SystemExit
-
-        def start_and_die_twice_of_three() -> None:
-            with monkeypatch.context() as this_round:
-                if next(rounds) % 3:
-                    this_round.setattr(services.due_index, "move_cursor", die)
-                survive(start)
-
-        monkeypatch.setattr(timers, "start", start_and_die_twice_of_three)
-        self.all_time_out(timers, tokens)
-        assert len(timers.sent) > len(tokens)
-
-    def test_two_run_at_once(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        tokens, find = self.many(timers), services.due_index.find_waiting
-
-        def meanwhile(token_ids: Any) -> set[str]:
-            with monkeypatch.context() as alone:
-                alone.setattr(services.due_index, "find_waiting", find)
-                services.timer_starter.start(lambda: True)
-            return find(token_ids)
-
-        monkeypatch.setattr(services.due_index, "find_waiting", meanwhile)
-        self.all_time_out(timers, tokens)
-        assert len(timers.sent) > len(tokens)
-
-    def test_sqs_refuses_some_messages_of_a_request(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        tokens, seen = self.many(timers), Counter[str]()
-
-        def is_refused(body: str) -> bool:
-            seen[body] += 1
-            return seen[body] < ATTEMPTS
-
-        refuse = refusing(services.sqs_client.send_message_batch, is_refused)
-        monkeypatch.setattr(services.sqs_client, "send_message_batch", refuse)
-        self.all_time_out(timers, tokens)
-
-    def test_sqs_refuses_a_message_each_time(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        token_id, _ = timers.create(timers.clock() + HOUR)
-        timers.clock.advance(HOUR)
-        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, bool))
-        with pytest.raises(TimersNotStarted):
-            timers.start()
-        assert min(services.due_index.cursors(), key=lambda cursor: cursor.due_at) == Cursor()
-        assert timers.status(token_id) is Status.WAITING
-
-    def test_dynamodb_leaves_keys_unread(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        tokens, ask, asked = self.many(timers), services.dynamodb_client.batch_get_item, count()
-
-        def leave_some(RequestItems: dict[str, Any]) -> Any:
-            [(table, wanted)] = RequestItems.items()
-            read = 0 if next(asked) % 9 == 8 else 1 + len(wanted["Keys"]) // 2
-            answer = ask(RequestItems={table: {**wanted, "Keys": wanted["Keys"][:read] or wanted["Keys"][:1]}})
-            left = {table: {**wanted, "Keys": wanted["Keys"][read:]}} if wanted["Keys"][read:] else {}
-            return {"Responses": answer["Responses"] if read else {}, "UnprocessedKeys": left}
-
-        monkeypatch.setattr(services.dynamodb_client, "batch_get_item", leave_some)
-        monkeypatch.setattr(timers, "start", partial(survive, timers.start))
-        self.all_time_out(timers, tokens, 10 * MINUTE)
-
     def test_a_copied_table_times_its_tokens_out_by_itself(self, timers: SimulatedTimers) -> None:
         """Also those that fell due before the copy: the cursors of a new stack begin at 0, and none is copied."""
         tokens = self.many(timers)
@@ -430,11 +336,6 @@ class TestRoundsThatGoWrong:
         for shard in range(len(cursors)):
             boto3.client("dynamodb").delete_item(TableName=table, Key={"id": {"S": "timers"}, "item": {"S": str(shard)}})
         self.all_time_out(timers, tokens, 4 * MINUTE)
-
-
-def survive(start: Callable[[], Any]) -> None:
-    with suppress(SystemExit, TimersNotStarted):
-        start()
 
 
 def refusing(send: Callable[..., Any], refuses: Callable[[str], bool]) -> Callable[..., Any]:
@@ -484,26 +385,6 @@ class TestAMovedDeadline:
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert ended_at - timeout_at <= 22 * SECOND < PATIENCE
-
-    @pytest.mark.parametrize("length", [MINUTE, HOUR])
-    def test_that_is_removed_never_comes(self, timers: SimulatedTimers, length: int) -> None:
-        token_id, _ = timers.create(timers.clock() + length)
-        timers.arm(token_id)
-        assert services.timers.move_deadline(token_id, None)
-        timers.queue(message(token_id), timers.clock() + length)  # that of the old timeout
-        timers.run()
-        timers.clock.advance(DAY)
-        timers.start()
-        assert timers.status(token_id) is Status.WAITING
-
-    def test_that_is_never_written_leaves_the_token_as_it_was(self, timers: SimulatedTimers) -> None:
-        """The function died after it had sent the message."""
-        timeout_at = timers.clock() + HOUR
-        token_id, _ = timers.create(timeout_at)
-        timers.queue(json.dumps({"waitpointId": token_id, "instant": timers.clock() + SECOND}), timers.clock() + SECOND)
-        outcome, ended_at = timers.end_of(token_id)
-        assert outcome == TimedOut(timeout_at)
-        assert 0 <= ended_at - timeout_at <= LATENESS
 
 
 @pytest.mark.slow
@@ -560,30 +441,6 @@ class TestReminders:
         token = services.store.get(token_id)
         assert token.status is (Status.WAITING if timeout is None else Status.TIMED_OUT)
         assert token.due_at == (None if timeout is None else start + timeout)
-
-    def test_come_once_when_every_message_comes_three_times(
-        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        timers.copies = 3
-        token_id = self.create(timers, DAY, remind=["1h", "2h"])
-        assert len(self.asked(timers, monkeypatch)) == 2
-        assert services.store.get(token_id).reminded_count == 2
-
-    def test_that_were_missed_for_a_day_come_as_one(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        start = timers.clock()
-        timers.no_rounds_before = start + DAY + HOUR // 2
-        token_id = self.create(timers, remind="every 1h")
-        timers.clock.advance(DAY)
-        assert len(self.asked(timers, monkeypatch)) == 1
-        token = services.store.get(token_id)
-        assert (token.reminded_count, token.due_at) == (1, None)  # all twenty were due
-
-    def test_never_come_after_the_end(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        timed_out, completed = self.create(timers, 90 * MINUTE, remind="every 1h"), self.create(timers, remind="every 1h")
-        timers.run(until=lambda: timers.status(timed_out) is not Status.WAITING)
-        settle(completed)
-        assert self.asked(timers, monkeypatch) == []
-        assert [services.store.get(token_id).reminded_count for token_id in (timed_out, completed)] == [1, 1]
 
     @pytest.mark.parametrize("timeout", [None, 3 * DAY])
     def test_whose_messages_were_lost_are_found_by_the_doctor(self, timers: SimulatedTimers, timeout: int | None) -> None:
@@ -746,60 +603,8 @@ def _unreachable(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="https://example.com/")
 
 
-class TestMessages:
-    def test_of_settled_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
-        completed, waiter = timers.create(timers.clock() + MINUTE)
-        complete(services.tokens, completed, '"done"')
-        timers.clock.advance(seconds=120)
-        assert failures(timers.fire(message(completed), message(completed))) == []
-        assert timers.sent == []
-        assert timers.status(completed) is Status.COMPLETED
-        assert timers.step_functions.result(waiter.handle) == Success('{"ok":true,"output":"done"}')
-
-    def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, timers: SimulatedTimers) -> None:
-        completed, _ = timers.create(timers.clock() + MINUTE)
-        complete(services.tokens, completed, '"done"')
-        assert failures(timers.fire(message(completed))) == []
-        assert timers.sent == []
-
-    def test_of_missing_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
-        assert failures(timers.fire(message(ids.new_id(timers.clock())))) == []
-        assert timers.sent == []
-
-    def test_of_tokens_without_a_timeout_are_dropped(self, timers: SimulatedTimers) -> None:
-        untimed = services.tokens.create(NewToken(), timers.clock()).token_id
-        assert failures(timers.fire(message(untimed))) == []
-        assert timers.sent == []
-        assert timers.status(untimed) is Status.WAITING
-
-    @pytest.mark.parametrize("poison", ["", "{", "null", "[]", "{}", '{"waitpointId": 5}', '{"waitpointId": "x"}'])
-    @pytest.mark.slow
-    def test_that_cannot_be_parsed_are_reported_and_delay_no_other(self, timers: SimulatedTimers, poison: str) -> None:
-        tokens = [timers.create(timers.clock() + SECOND)[0] for _ in range(9)]
-        timers.clock.advance(seconds=1)
-        answer = timers.fire(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
-        assert failures(answer) == ["4"]
-        assert {timers.status(token_id) for token_id in tokens} == {Status.TIMED_OUT}
-
-
 class TestTheClockDecides:
     """Even if the timer never runs."""
-
-    def test_a_late_completion_settles_the_token_as_timed_out_and_resumes_its_waiters(self, timers: SimulatedTimers) -> None:
-        token_id, waiter = timers.create(timers.clock() + MINUTE)
-        timers.clock.advance(MINUTE)
-        complete(services.tokens, token_id, '"late"')
-        assert timers.status(token_id) is Status.TIMED_OUT
-        result = timers.step_functions.result(waiter.handle)
-        assert isinstance(result, Success)
-        assert "late" not in result.json
-
-    def test_a_late_waiter_is_resumed_at_once(self, timers: SimulatedTimers) -> None:
-        token_id, first = timers.create(timers.clock() + MINUTE)
-        timers.clock.advance(MINUTE)
-        late = Waiter(timers.step_functions.start_task(), timers.clock())
-        services.tokens.wait(token_id, late)
-        assert timers.step_functions.result(late.handle) == timers.step_functions.result(first.handle) is not None
 
     def test_a_token_reads_as_timed_out_before_it_is_written(self, timers: SimulatedTimers) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
