@@ -16,7 +16,7 @@ from waitpoints.token import Answer, Completed, CompletedBy, Output, Token
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ApproverChoice:
     """What a person chose: an action that `needs` as many people, and the JSON text of the fields."""
 
     approver: str
@@ -51,7 +51,7 @@ class Decisions:
         self._resumer = resumer
         self._clock = clock
 
-    def answer(self, token: Token, choice: Choice, by: CompletedBy, make_output: MakeOutput) -> Recorded | TooLate:
+    def answer(self, token: Token, choice: ApproverChoice, by: CompletedBy, make_output: MakeOutput) -> Recorded | TooLate:
         """Record what a person chose on the page of `token`, which was just read. Settles it if that decides.
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.

@@ -63,7 +63,7 @@ class IdRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class TokenSlice:
     tokens: Sequence[Token] = ()
     next: str | None = None
     previous: str | None = None
@@ -90,7 +90,7 @@ class _Partition:
             self.unread = _beyond(self.stopped_at, self.unread)
 
 
-def read_slice(partitions: Sequence[ReadRange], query: ListQuery) -> Slice:
+def read_slice(partitions: Sequence[ReadRange], query: ListQuery) -> TokenSlice:
     """Return the requested tokens, merged from the partitions of an index."""
     within = _id_range(query)
     known, nearest = _read(partitions, within, query) if within.first <= within.last else ([], None)
@@ -99,8 +99,8 @@ def read_slice(partitions: Sequence[ReadRange], query: ListQuery) -> Slice:
     if query.before is not None:
         shown.reverse()
         back_again = shown[-1].id if shown else query.before
-        return Slice(shown, next=_cursor(back_again), previous=_cursor(further))
-    return Slice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
+        return TokenSlice(shown, next=_cursor(back_again), previous=_cursor(further))
+    return TokenSlice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
 
 
 def _id_range(query: ListQuery) -> IdRange:

@@ -128,7 +128,7 @@ class TokenStore(Protocol):
         """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier."""
 
     def remind(self, token: Token, asked: Token) -> bool:
-        """Record that a waiting token was asked again, or escalated, as `asked` says, and when it is looked at next.
+        """Record that a waiting token was asked again, or escalated, as `asked` says, and when it is due next.
 
         Returns False if it no longer waits as `token` says, or is gone.
         """
@@ -170,14 +170,14 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A token, and when its timer has to look at it."""
+    """A token, and when its timer fires."""
 
     token_id: str
     due_at: int
 
 
 class DueIndex(Protocol):
-    """The tokens in the order in which they have to be looked at, in `shards` parts. A token stays in it when it settles."""
+    """The tokens in the order in which they are due, in `shards` parts. A token stays in it when it settles."""
 
     @property
     def shards(self) -> int: ...
@@ -200,10 +200,10 @@ class DueIndex(Protocol):
 
 class TimerQueue(Protocol):
     def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
-        """Have one token looked at. With `names_instant`, the message comes back while the token does not have that instant."""
+        """Send one timer's message. With `names_instant`, the message comes back while the token does not have that instant."""
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
-        """Have these tokens looked at. Returns the ids of those whose message was not sent."""
+        """Send these timers' messages. Returns the ids of the tokens whose message was not sent."""
 
 
 class NoticeStore(Protocol):
@@ -227,7 +227,7 @@ class NoticeStore(Protocol):
 
 class NoticeQueue(Protocol):
     def send_all(self, token_ids: Sequence[str]) -> set[str]:
-        """Have a look at what must be sent about these tokens. Returns the ids of those whose message was not sent."""
+        """Have what is missing sent about these tokens. Returns the ids of those whose message was not sent."""
 
     def send_unrecorded(self, token_id: str, message: str) -> None:
         """Have a message that was not recorded, about a token that has ended, show the end."""

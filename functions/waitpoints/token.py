@@ -176,7 +176,7 @@ PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
-    `notify` of a page, a JSON text, too, says who is told of it. `title` is the page's, as lists may show it.
+    `notify`, the JSON text of a page's `notify`, says who is notified. `title` is the page's, as lists may show it.
     """
 
     kind: DocumentKind
@@ -366,15 +366,12 @@ class NewToken:
 class Token:
     """A token. With `early_until`, a completion by key made it, and it is removed then unless a create claims it.
 
-    `due_at` is when its timer looks at it next. None: never, or an older version wrote it.
-    `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
-    metadata to read. `traceparent` is that of its create, which the
-    named key `created_by` has sent, if not the root key.
+    Its timer fires next at `due_at`. None: never.
+    A token that was read with the items beside it has its `page`, `metadata` and `notify`, as JSON texts, and in `notices` each
+    target's last message. `has_metadata` and `has_notify` say whether there is something to read.
+    The create had `traceparent` and came with the named key `created_by`, or with the root key.
     `is_later`: a later version wrote it, and what it needs is not known here, so only that version settles it.
-    `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
-    often it was asked again, and `reminded_at` when for the last time.
-    `has_notify` says whether people are told of it: `notify`, a JSON text, says who, and `notices` what each place has got, if
-    the token was read with the items beside it (see `waitpoints.notices`).
+    `answers` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
     """
 
     id: str
@@ -424,7 +421,7 @@ class Token:
             raise WrittenLater
 
     def is_due_at(self, now: int) -> bool:
-        """Whether its timer should have looked at it by `now`, or it should have timed out."""
+        """Whether its timer should have fired by `now`, or it should have timed out."""
         return self.outcome_at(now) is not None or (self.due_at is not None and self.due_at <= now)
 
     def is_due_soon(self) -> bool:

@@ -34,7 +34,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
-    from waitpoints.listing import ListQuery, Slice
+    from waitpoints.listing import ListQuery, TokenSlice
 
 
 # A function whose clock is behind has just moved the deadline of a due token.
@@ -126,7 +126,7 @@ class Tokens:
             raise TokenNotFound
         return replace(token, outcome=token.outcome_at(now))
 
-    def list_tokens(self, query: "ListQuery") -> "Slice":
+    def list_tokens(self, query: "ListQuery") -> "TokenSlice":
         """Return tokens as of now, without their outputs and waiters."""
         from waitpoints.listing import read_slice  # noqa: PLC0415 - only for lists
 

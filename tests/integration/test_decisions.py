@@ -19,7 +19,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
 from waitpoints.api.page.page_request import parse
-from waitpoints.decisions import Choice, Recorded, TooLate
+from waitpoints.decisions import ApproverChoice, Recorded, TooLate
 from waitpoints.token import MAX_WAITERS, Completed, CompletedBy, Document, DocumentKind, NewToken, Rules, Source, Token, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
@@ -57,7 +57,7 @@ class TestTwentyPeopleAtTheSameMoment:
         read, start = services.store.get(token_id), Barrier(PEOPLE)
 
         def answer(number: int) -> Recorded | TooLate:
-            choice = Choice(f"person {number}", ("yes", "no")[number % 2], "{}", needs)
+            choice = ApproverChoice(f"person {number}", ("yes", "no")[number % 2], "{}", needs)
             start.wait()
             return services.decisions.answer(read, choice, CompletedBy(source=Source.CALLBACK), decided_text)
 

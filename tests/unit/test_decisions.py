@@ -11,7 +11,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import COMPLETED_BY
 from waitpoints.answers import decided_text
-from waitpoints.decisions import Choice, Decisions, Recorded, TooLate
+from waitpoints.decisions import ApproverChoice, Decisions, Recorded, TooLate
 from waitpoints.errors import TryAgain
 from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, TimedOut, Token
 
@@ -57,7 +57,7 @@ class Decision:
         return self.store.get(self.id)
 
     def answer(self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None) -> Recorded | TooLate:
-        choice = Choice(person, action, fields, 2 if action == "yes" else 1)
+        choice = ApproverChoice(person, action, fields, 2 if action == "yes" else 1)
         return self.world.decisions.answer(read or self.token, choice, COMPLETED_BY, decided_text)
 
     def recorded(self) -> list[str]:
@@ -178,11 +178,11 @@ class TestAtTheSameMoment:
             if others:
                 other = others.pop()
                 Decisions(store, None, decision.world.clock).answer(  # type: ignore[arg-type]
-                    decision.token, Choice(other, "yes", "{}", 20), COMPLETED_BY, decided_text
+                    decision.token, ApproverChoice(other, "yes", "{}", 20), COMPLETED_BY, decided_text
                 )
                 store.before = overtake
 
         store.before = overtake
-        choice = Choice("the last", "yes", "{}", 20)
+        choice = ApproverChoice("the last", "yes", "{}", 20)
         assert isinstance(decision.world.decisions.answer(decision.token, choice, COMPLETED_BY, decided_text), Recorded)
         assert len(decision.decided_by()) == len(decision.recorded()) == 20

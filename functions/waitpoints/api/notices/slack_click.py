@@ -26,7 +26,7 @@ from waitpoints.api.providers import verification
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member
 from waitpoints.aws.secrets import is_unusable
-from waitpoints.decisions import Choice, Recorded
+from waitpoints.decisions import ApproverChoice, Recorded
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify
 from waitpoints.token import CompletedBy, Source, Token, Verification
@@ -148,7 +148,7 @@ def _record(click: Click, progress: Progress, choice: Submission, by: CompletedB
         return summary.said("only_these", names=names)
     if person is None:
         return _too_late(click, progress, by)
-    chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
+    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     result = services.decisions.answer(token, chosen, by, answers.decided_text)
     if not isinstance(result, Recorded):
         return _too_late(click, replace(progress, token=replace(result.token, notices=token.notices)), by)

@@ -12,7 +12,7 @@ from waitpoints.api.page import definition, page_answer, render
 from waitpoints.api.page.form import Submission, Values
 from waitpoints.api.page.progress import Progress
 from waitpoints.approvers import find_approver
-from waitpoints.decisions import Choice, Recorded
+from waitpoints.decisions import ApproverChoice, Recorded
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import CompletedBy, Token
 from waitpoints.wiring import services
@@ -70,7 +70,7 @@ def _receive_again(request: Request, progress: Progress, body: bytes, by: Comple
 def _record(request: Request, progress: Progress, choice: Submission, by: CompletedBy) -> Response:
     person = progress.person
     assert person is not None, "the link names a person"
-    chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
+    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
     now = replace(progress, token=result.token)
     if not (isinstance(result, Recorded) and result.is_this):
