@@ -1,4 +1,4 @@
-"""Consume the timer queue: time out tokens that are due, and have the others looked at again."""
+"""Consume the timer queue: fire the timers of its messages' tokens."""
 
 from contextlib import suppress
 from typing import Any

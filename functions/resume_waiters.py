@@ -1,8 +1,8 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
-left to do. If the stack has an event bus, this also puts the tokens' events, and if it tells people of tokens, this has a look
-taken at each of theirs that has ended.
+left to do. If the stack has an event bus, this also puts the tokens' events. If it notifies people, this also sends the
+notice queue the ids of their tokens that have ended.
 """
 
 from collections.abc import Callable

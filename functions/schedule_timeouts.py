@@ -1,6 +1,6 @@
 """Consume the table's stream: send the message of each new token that is due soon.
 
-If the stack tells people of tokens, this also has a look taken at each of theirs that waits, when it is new or has changed.
+If the stack notifies people, this also sends the notice queue the ids of their waiting tokens that are new or have changed.
 """
 
 from typing import Any

@@ -127,8 +127,8 @@ class TokenStore(Protocol):
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier."""
 
-    def remind(self, token: Token, asked: Token) -> bool:
-        """Record that a waiting token was asked again, or escalated, as `asked` says, and when it is due next.
+    def remind(self, token: Token, reminded: Token) -> bool:
+        """Record a waiting token's reminder or escalation, as `reminded` says, and when it is due next.
 
         Returns False if it no longer waits as `token` says, or is gone.
         """
@@ -195,15 +195,15 @@ class DueIndex(Protocol):
         """Return up to where the timers of each shard are started."""
 
     def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
-        """Move a shard's cursor forwards. Returns False if it is no longer at `start`: another round has moved it."""
+        """Move a shard's cursor forwards. Returns False if it is no longer at `start`: another run has moved it."""
 
 
 class TimerQueue(Protocol):
     def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
-        """Send one timer's message. With `names_instant`, the message comes back while the token does not have that instant."""
+        """Start a token's timer. With `names_instant`, its message comes back while the token does not have that instant."""
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
-        """Send these timers' messages. Returns the ids of the tokens whose message was not sent."""
+        """Start these tokens' timers. Returns the ids of those whose message was not sent."""
 
 
 class NoticeStore(Protocol):

@@ -1,4 +1,4 @@
-"""The doctor's function: its doctor, and an operator's look at the whole table, which may take several invocations."""
+"""The doctor's function: its runs, and an operator's scan of the whole table, which may take several invocations."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def doctor(stack: MotoStack) -> Invoke:
 
 
 @pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def in_segments(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """The table has so many segments, and an invocation has time to read so many of them."""
 
     def limit(segments: int) -> None:
@@ -78,13 +78,13 @@ def resumed(waits: FakeWaits, waiters: list[Waiter]) -> int:
     return sum(waits.result(waiter.handle) is not None for waiter in waiters)
 
 
-class TestARound:
+class TestARun:
     def test_goes_on_where_the_last_one_had_no_more_time(
-        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+        self, doctor: Invoke, in_segments: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
         waiters = [undelivered()[1] for _ in range(60)]  # so that each quarter of the table has some
         clock.advance(2 * MINUTE)
-        in_parts(PARTS // 4)
+        in_segments(PARTS // 4)
         told = []
         for _ in range(4):
             doctor({})
@@ -92,10 +92,10 @@ class TestARound:
             clock.advance(24 * 60 * MINUTE)
         assert 0 < told[0] < told[1] < told[3] == len(waiters)
 
-    def test_says_how_old_the_last_full_pass_is(
-        self, doctor: Invoke, in_parts: Callable[[int], None], clock: FakeClock, capsys: pytest.CaptureFixture[str]
+    def test_says_how_old_the_last_full_scan_is(
+        self, doctor: Invoke, in_segments: Callable[[int], None], clock: FakeClock, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        in_parts(PARTS // 2)
+        in_segments(PARTS // 2)
         doctor({})
         clock.advance(QUARTER)
         doctor({})
@@ -106,7 +106,7 @@ class TestARound:
         ]
         assert told == ["0", "900", str(900 + 30 * 3600)]
 
-    def test_looks_at_what_is_marked_even_if_nothing_of_the_table_is_due(
+    def test_repairs_what_is_marked_even_if_no_segment_is_due(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
         token_id, waiter = undelivered()
@@ -123,7 +123,7 @@ class TestARound:
         assert waits.result(waiter.handle) is not None
 
     @pytest.mark.parametrize("broken", ["mark", "time out"])
-    def test_looks_again_at_what_was_left_undone_until_it_was_seen_finished(
+    def test_tries_what_remains_again_until_it_was_seen_repaired(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits, broken: str
     ) -> None:
         token_id, waiter = undelivered()
@@ -166,7 +166,7 @@ class TestARound:
         clock.advance(QUARTER)
         assert doctor({})["repaired"] == 0
 
-    def test_that_leaves_more_undone_than_it_can_remember_is_repeated(
+    def test_that_leaves_more_than_it_can_remember_is_repeated(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(scan, "MOST_REMEMBERED", 2)
@@ -182,7 +182,7 @@ class TestARound:
         answer = doctor({})
         assert (answer["repaired"], answer["unrepaired"]) == (3, 0)
 
-    def test_that_cannot_read_a_part_does_all_else_and_fails(
+    def test_that_cannot_read_a_segment_does_all_else_and_fails(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token_id, waiter = undelivered()
@@ -202,7 +202,7 @@ class TestTheOldestTokenWithoutATimeout:
     DAY = 24 * HOUR
 
     @pytest.fixture(autouse=True)
-    def three_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def three_segments(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(doctor_store.DoctorStore, "count_segments", lambda _: 3)
 
     def create(self, clock: FakeClock, **options: Any) -> str:
@@ -226,7 +226,7 @@ class TestTheOldestTokenWithoutATimeout:
 
         return run
 
-    def test_is_told_from_the_first_round_on_until_it_has_ended(
+    def test_is_reported_from_the_first_run_on_until_it_has_ended(
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
     ) -> None:
         assert measured() == (0, [])
@@ -249,11 +249,11 @@ class TestTheOldestTokenWithoutATimeout:
             self.end(token_id, clock)
         assert measured() == (0, [])
 
-    def test_is_found_by_the_next_pass_wherever_it_lies(
+    def test_is_found_by_the_next_scan_wherever_it_lies(
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
     ) -> None:
         between = 3 * self.HOUR
-        for _ in range(16):  # the first pass is one round, so the next one reads some segments later than after a day
+        for _ in range(16):  # the first scan is one run, so the next one reads some segments later than after a day
             assert measured() == (0, [])
             clock.advance(between)
         for _ in range(4):
@@ -267,7 +267,7 @@ class TestTheOldestTokenWithoutATimeout:
             clock.advance(between)
             assert measured() == (0, [])
 
-    def test_whose_timeout_came_later_is_told_no_more(
+    def test_whose_timeout_came_later_is_reported_no_more(
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
     ) -> None:
         token_id = self.create(clock)
@@ -278,15 +278,15 @@ class TestTheOldestTokenWithoutATimeout:
         assert measured() == (0, [])
 
 
-class TestAnOperatorsLook:
+class TestAScanOfAll:
     def test_reads_everything_over_as_many_invocations_as_it_takes(
-        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+        self, doctor: Invoke, in_segments: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
         doctor({})
         made = [undelivered() for _ in range(20)]
         waits.fail_next(DENIED, times=100, handle=made[3][1].handle)
         clock.advance(2 * MINUTE)
-        in_parts(PARTS // 2 - 1)
+        in_segments(PARTS // 2 - 1)
         answers = [doctor({"command": "scanAll"})]
         while cursor := answers[-1].get("next"):
             answers.append(doctor({"command": "scanAll", "cursor": cursor}))
@@ -296,30 +296,30 @@ class TestAnOperatorsLook:
         assert sum(answer["items"] for answer in answers) >= 20
 
     def test_counts_no_token_twice(
-        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+        self, doctor: Invoke, in_segments: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
-        """A marked one is looked at first, and found again in its segment."""
+        """A marked one is tried first, and found again in its segment."""
         made = [undelivered() for _ in range(10)]
         waits.fail_next(DENIED, times=1000)
         clock.advance(2 * MINUTE)
         assert doctor({})["unrepaired"] == 10
-        in_parts(PARTS // 2)
+        in_segments(PARTS // 2)
         first = doctor({"command": "scanAll"})
         second = doctor({"command": "scanAll", "cursor": first["next"]})
         assert sorted(first["undelivered"] + second["undelivered"]) == sorted(token_id for token_id, _ in made)
         assert (first["unrepaired"], second["unrepaired"]) == (10, 0)
 
-    def test_does_not_move_the_place_of_the_rounds(
-        self, doctor: Invoke, in_parts: Callable[[int], None], clock: FakeClock
+    def test_does_not_move_the_cursor_of_the_runs(
+        self, doctor: Invoke, in_segments: Callable[[int], None], clock: FakeClock
     ) -> None:
-        in_parts(PARTS // 2)
+        in_segments(PARTS // 2)
         doctor({})
         before = services.doctor._store.read_state()
         clock.advance(MINUTE)
         doctor({"command": "scanAll"})
         assert services.doctor._store.read_state() == before
 
-    def test_of_a_part_that_no_invocation_can_read_whole_goes_on_within_it(
+    def test_of_a_segment_that_no_invocation_can_read_whole_goes_on_within_it(
         self, doctor: Invoke, stack: MotoStack, clock: FakeClock, waits: FakeWaits, undelivered: Undelivered
     ) -> None:
         waiters = [undelivered()[1] for _ in range(5)]

@@ -162,7 +162,7 @@ class TestATokenWithoutATimeout:
 def test_an_item_that_cannot_be_read_is_suspected_and_keeps_back_no_other(
     doctor_store: DoctorStore, client: Any, table: str, settled: Callable[..., Token]
 ) -> None:
-    """A segment that could not be read would never be read on, and no pass would end."""
+    """A segment that could not be read would never be read on, and no scan would end."""
     poison, others = settled(), [settled() for _ in range(5)]
     key = primary_key(poison.id, TOKEN)
     client.update_item(
@@ -189,7 +189,7 @@ def test_reads_no_outputs_and_no_task_tokens(doctor_store: DoctorStore, client: 
     assert len(str(answers)) < 400
 
 
-def test_goes_on_after_a_key_of_its_part(doctor_store: DoctorStore, client: Any, settled: Callable[..., Token]) -> None:
+def test_goes_on_after_a_key_of_its_segment(doctor_store: DoctorStore, client: Any, settled: Callable[..., Token]) -> None:
     tokens = {settled(waiters=1).id for _ in range(10)}
     client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 2})
     found: set[str] = set()
@@ -207,14 +207,14 @@ def test_goes_on_after_a_key_of_its_part(doctor_store: DoctorStore, client: Any,
 @pytest.mark.parametrize(
     ("size", "segments"), [(0, 1), (SEGMENT_BYTES - 1, 1), (SEGMENT_BYTES, 2), (3 * 10**11, 3001), (10**18, 1_000_000)]
 )
-def test_a_part_has_a_hundred_megabytes(
+def test_a_segment_has_a_hundred_megabytes(
     doctor_store: DoctorStore, client: Any, monkeypatch: pytest.MonkeyPatch, size: int, segments: int
 ) -> None:
     monkeypatch.setattr(client, "describe_table", lambda **_: {"Table": {"TableSizeBytes": size}})
     assert doctor_store.count_segments() == segments
 
 
-def test_progress_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None:
+def test_the_state_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None:
     assert doctor_store.read_state() is None
     saved = DoctorState(ScanCursor(40, START, 12, {3: ("waitpoint_x", "token"), 7: None}), START + 1, START - 5)
     doctor_store.save_state(saved)

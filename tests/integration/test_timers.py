@@ -305,7 +305,7 @@ class TestWhoSendsTheMessage:
 
 
 @pytest.mark.slow
-class TestRoundsThatGoWrong:
+class TestRunsThatGoWrong:
     """Nothing is lost, and nothing ends before its time."""
 
     def many(self, timers: SimulatedTimers) -> dict[str, int]:
@@ -477,7 +477,7 @@ MEANWHILE: dict[str, Callable[[str], None]] = {
 @pytest.mark.parametrize("number", [1, *(pytest.param(number, marks=THOROUGH) for number in (2, 3, 4)), 5])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("happens", MEANWHILE.values(), ids=MEANWHILE)
-def test_a_round_in_which_something_else_happens_to_the_token_before_a_call_loses_nothing(
+def test_a_run_in_which_something_else_happens_to_the_token_before_a_call_loses_nothing(
     timers: SimulatedTimers, happens: Callable[[str], None], call: str, number: int
 ) -> None:
     """At each of its calls: a cursor and an index of four shards are read, a token, and four cursors are written."""

@@ -1,4 +1,4 @@
-"""How much of the table a round reads, and where the next one goes on."""
+"""How much of the table a run reads, and where the next one goes on."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ KEY = ("waitpoint_x", "token")
 
 
 def runs(every: int, segments: int, number: int) -> Iterator[tuple[int, list[int]]]:
-    """The time of each round, and the segments that it reads. Each one is read whole."""
+    """The time of each run, and the segments that it reads. Each one is read whole."""
     state = DoctorState(ScanCursor(segments, 0), None, 0)
     for now in range(0, number * every, every):
         if state.needs_new_scan(now):
@@ -27,17 +27,17 @@ def runs(every: int, segments: int, number: int) -> Iterator[tuple[int, list[int
 
 @pytest.mark.parametrize("segments", [1, 7, 32, 96, 3000])
 @pytest.mark.parametrize("every", [QUARTER, HOUR, 5 * HOUR, DAY])
-def test_each_part_is_read_once_a_day_and_never_later(every: int, segments: int) -> None:
+def test_each_segment_is_read_once_a_day_and_never_later(every: int, segments: int) -> None:
     read: list[list[int]] = [[] for _ in range(segments)]
     for now, chosen in runs(every, segments, 4 * DAY // every):
         for segment in chosen:
             read[segment].append(now)
-    gaps = [later - earlier for times in read for earlier, later in pairwise(times[1:])]  # the first round reads all
+    gaps = [later - earlier for times in read for earlier, later in pairwise(times[1:])]  # the first run reads all
     assert max(gaps) <= DAY
     assert {len(times) for times in read} <= {4, 5, 6}
 
 
-def test_rounds_that_do_not_begin_to_the_second_read_each_part_once_a_day() -> None:
+def test_runs_that_do_not_begin_to_the_second_read_each_segment_once_a_day() -> None:
     """One that comes a little earlier than the last one must not leave out a day."""
     state, now, read = DoctorState(ScanCursor(1, 0), None, 0), 0, []
     for delay in (0, 30_000, -30_000, 10_000, -40_000, 0):
@@ -49,14 +49,14 @@ def test_rounds_that_do_not_begin_to_the_second_read_each_part_once_a_day() -> N
     assert len(read) == 6
 
 
-def test_a_days_rounds_read_about_the_same_each() -> None:
+def test_a_days_runs_read_about_the_same_each() -> None:
     later = [len(chosen) for now, chosen in runs(QUARTER, 3000, 3 * 96) if now]
     assert max(later) <= 33
     assert sum(later) >= 2 * 3000
 
 
-def test_the_first_round_reads_all_that_it_has_time_for() -> None:
-    """So a new version of the doctor begins with a whole look, and one round a day is enough."""
+def test_the_first_run_reads_all_that_it_has_time_for() -> None:
+    """So a new version of the doctor begins with a whole scan, and one run a day is enough."""
     assert next(iter(runs(QUARTER, 5, 1)))[1] == [0, 1, 2, 3, 4]
 
 
@@ -70,7 +70,7 @@ def test_a_pass_that_is_ahead_reads_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "next_part", "still_open"),
+    ("read", "following", "partial"),
     [
         ({0: SegmentRead(True), 1: SegmentRead(True)}, 2, {}),
         ({0: SegmentRead(True), 1: SegmentRead(False, KEY)}, 2, {1: KEY}),
@@ -79,21 +79,21 @@ def test_a_pass_that_is_ahead_reads_nothing() -> None:
         ({0: SegmentRead(False), 1: SegmentRead(False, KEY)}, 2, {0: None, 1: KEY}),
     ],
 )
-def test_no_part_is_passed_over(
-    read: dict[int, SegmentRead], next_part: int, still_open: dict[int, tuple[str, str] | None]
+def test_no_segment_is_passed_over(
+    read: dict[int, SegmentRead], following: int, partial: dict[int, tuple[str, str] | None]
 ) -> None:
     cursor = ScanCursor(4, 0).after(read)
-    assert (cursor.next, cursor.partial) == (next_part, still_open)
+    assert (cursor.next, cursor.partial) == (following, partial)
     whole = {segment for segment, it in read.items() if it.is_whole}
     assert set(cursor.remaining) == {0, 1, 2, 3} - whole
 
 
-def test_an_open_part_that_was_not_read_stays_open() -> None:
+def test_a_partial_segment_that_was_not_read_stays_partial() -> None:
     cursor = ScanCursor(4, 0, 2, {0: KEY, 1: KEY}).after({0: SegmentRead(True)})
     assert (cursor.next, cursor.partial) == (2, {1: KEY})
 
 
-def test_the_last_full_pass_is_as_old_as_its_begin() -> None:
+def test_the_last_full_scan_is_as_old_as_its_begin() -> None:
     state = DoctorState(ScanCursor(2, 1000, 1), 900, 0)
     assert state.after(state.cursor.after({1: SegmentRead(False, KEY)}), 2000, ()).last_scan == 0
     ended = state.after(state.cursor.after({1: SegmentRead(True)}), 2000, ())

@@ -1,4 +1,4 @@
-"""The index `due`, which has the tokens in the order of `dueAt`, and the cursors of the timers' rounds.
+"""The index `due`, which has the tokens in the order of `dueAt`, and the cursors of those who read it.
 
 Every token with a timeout is in the index until TTL deletes it: a settle does not change `dueAt`, so it costs no unit more.
 The index may lag behind the table. That is harmless while it lags by less than twelve minutes: a token that is not in it yet is
@@ -28,7 +28,7 @@ class DueIndex:
     shards = LIST_SHARDS
 
     def __init__(self, client: "DynamoDBClient", table_name: str, cursors: str = CURSORS) -> None:
-        """`cursors` is the id of the cursors: the timers' rounds and the doctor's have their own."""
+        """`cursors` is the id of the cursors: the timers and the doctor have their own."""
         self._table = Table(client, table_name)
         self._cursors = cursors
 

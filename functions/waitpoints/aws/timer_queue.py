@@ -1,7 +1,7 @@
-"""The timer queue: a message on it has a token looked at, precise to the second.
+"""The timer queue: a message on it fires a token's timer, precise to the second.
 
 A message only names the token. One that arrives early, late, twice or for a settled token is therefore harmless, and completing
-a token cancels nothing. SQS delays a message by at most 15 minutes. `waitpoints.timers.due` says who sends which message when.
+a token cancels nothing. SQS delays a message by at most 15 minutes. `timers.due` says who sends which message when.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ class TimerQueue:
         self._queue_url = queue_url
 
     def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
-        """Have one token looked at. With `names_instant`, the message comes back while the token does not have that instant."""
+        """Start a token's timer. With `names_instant`, its message comes back while the token does not have that instant."""
         named = {"instant": timer.due_at} if names_instant else {}
         self._client.send_message(QueueUrl=self._queue_url, **_message(timer, now, **named))
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
-        """Have these tokens looked at. Returns the ids of those whose message SQS refused each time."""
+        """Start these tokens' timers. Returns the ids of those whose message SQS refused each time."""
         refused = messages.send_all(self._client, self._queue_url, [_message(timer, now) for timer in timers])
         return {timers[number].token_id for number in refused}
 

@@ -33,11 +33,11 @@ def plan_of(page: Mapping[str, Any]) -> Plan:
 
 
 def next_due_at(token: Token) -> int | None:
-    """When a waiting token must be looked at next: at its next reminder, escalation or timeout, whichever is first.
+    """When a waiting token is due: at its next reminder, escalation or timeout, whichever is first.
 
     None: never. The token must have been read with its page, as for all of these.
     """
-    return _next_wake(token, _plan(token))
+    return _next_due_at(token, _plan(token))
 
 
 def next_reminder(token: Token) -> int | None:
@@ -61,14 +61,14 @@ def remind(token: Token, now: int) -> Token | None:
         asked = replace(asked, reminded_count=token.reminded_count + 1, reminded_at=now)
     if escalation is not None and escalation <= now:
         asked = replace(asked, escalated_at=now)
-    return None if asked is token else replace(asked, due_at=_next_wake(asked, plan))
+    return None if asked is token else replace(asked, due_at=_next_due_at(asked, plan))
 
 
 def _plan(token: Token) -> Plan:
     return plan_of(json_text.parse(token.page or "{}"))
 
 
-def _next_wake(token: Token, plan: Plan) -> int | None:
+def _next_due_at(token: Token, plan: Plan) -> int | None:
     instants = (_next_reminder(token, plan), _next_escalation(token, plan), token.timeout_at)
     return min((instant for instant in instants if instant is not None), default=None)
 

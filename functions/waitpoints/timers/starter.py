@@ -1,8 +1,8 @@
 """Start the timers of the tokens that are due soon: send the message of each that still waits, once a minute.
 
-Each shard of the index `due` has a cursor, up to which its timers are started. A round reads on from there to AHEAD of now,
-slice by slice. It moves the cursor over a slice only when each of its tokens has a message or has ended, so a round that fails,
-dies or is missing loses nothing: the next one begins where the cursor is. Two rounds at once send messages twice, which is
+Each shard of the index `due` has a cursor, up to which its timers are started. A run reads on from there to AHEAD of now,
+slice by slice. It moves the cursor over a slice only when each of its tokens has a message or has ended, so a run that fails,
+dies or is missing loses nothing: the next one begins where the cursor is. Two runs at once send messages twice, which is
 harmless. A token is passed over only because it has ended, never because its `dueAt` differs from the index: the read may be
 older than the index.
 """
@@ -17,14 +17,14 @@ from waitpoints import telemetry
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Clock, Cursor, DueIndex, Timer, TimerQueue
 
-AHEAD = 180_000  # milliseconds: EventBridge Scheduler may be a minute late, and a round may fail
+AHEAD = 180_000  # milliseconds: EventBridge Scheduler may be a minute late, and a run may fail
 SLICE = 1000  # entries of one shard. A slice is bounded by entries, as 100,000 tokens may be due at one instant
 TOGETHER = 100  # tokens that one BatchGetItem asks for
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a round did: how many messages it sent, up to which instant all timers are started, and why a shard was left."""
+    """What a run did: how many messages it sent, up to which instant all timers are started, and why a shard was left."""
 
     messages: int
     up_to: int
@@ -61,7 +61,7 @@ class TimerStarter:
                 is_alone = self._index.move_cursor(shard, cursor, end)
                 cursor = end
                 if not is_alone:
-                    break  # another round goes on from its own place
+                    break  # another run goes on from its own cursor
         except Exception as failure:  # the other shards go on
             telemetry.logger.warning("Timers not started", shard=shard, error=type(failure).__name__)
             return Started(messages, cursor.due_at, failure)

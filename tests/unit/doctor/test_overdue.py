@@ -36,7 +36,7 @@ def test_finds_what_still_waits_and_is_due_until_then(world: InMemory, reading: 
     assert waiting(reading.read(until + 1, always)) == {later}
 
 
-def test_never_passes_a_token_that_was_left(world: InMemory, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_passes_a_token_that_remains(world: InMemory, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "SLICE", 2)
     tokens = [world.new_token(number) for number in range(1, 10)]
     slices = reading.read(world.clock() + 10, always)
@@ -44,7 +44,7 @@ def test_never_passes_a_token_that_was_left(world: InMemory, reading: Overdue, m
     reading.pass_over(slices, [tokens[4], tokens[8]])
     assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[4:])
     reading.pass_over(slices, [tokens[0]])
-    assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[4:]), "another round has moved it meanwhile"
+    assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[4:]), "another run has moved it meanwhile"
 
 
 def test_ends_when_there_is_no_more_time_or_too_much(

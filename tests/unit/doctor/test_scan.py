@@ -1,4 +1,4 @@
-"""A table whose segments do not fit into a round: every page of it is read all the same."""
+"""A table whose segments do not fit into a run: every page of it is read all the same."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -47,7 +47,7 @@ class LargeTable:
     def read_segment(
         self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
     ) -> Iterator[Page]:
-        assert segments == PARTS, "the number of segments changed within a pass"
+        assert segments == PARTS, "the number of segments changed within a scan"
         self.known.append(known)
         for page in range(int(after[1]) + 1 if after else 0, self.pages):
             with self.lock:
@@ -102,7 +102,7 @@ def read_to_the_end(doctor: Doctor, table: LargeTable, clock: FakeClock) -> list
         if oldest:
             clock.advance(HOUR)
         oldest.append(run(doctor, table))
-        assert len(oldest) < 2 * PARTS * PAGES / 240, "the pass does not end"
+        assert len(oldest) < 2 * PARTS * PAGES / 240, "the scan does not end"
     return oldest
 
 
@@ -122,7 +122,7 @@ def test_a_table_that_shrinks_or_grows_meanwhile_keeps_its_parts_until_the_pass_
     assert set(table.read) == {(segment, page) for segment in range(PARTS) for page in range(PAGES)}
 
 
-def test_the_last_full_pass_gets_older_as_long_as_rounds_have_too_little_time(
+def test_the_last_full_scan_gets_older_as_long_as_runs_have_too_little_time(
     doctor: Doctor, table: LargeTable, clock: FakeClock
 ) -> None:
     ages = []
@@ -132,7 +132,7 @@ def test_the_last_full_pass_gets_older_as_long_as_rounds_have_too_little_time(
     assert ages == [hour * HOUR for hour in range(60)]
 
 
-def test_what_may_be_orphaned_is_looked_at_once_retention_is_over(
+def test_what_may_be_orphaned_is_released_once_retention_is_over(
     doctor: Doctor, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retention = doctor._retention
@@ -145,7 +145,7 @@ def test_what_may_be_orphaned_is_looked_at_once_retention_is_over(
     assert released == [old]
 
 
-def test_what_was_found_is_finished_before_what_is_marked(
+def test_what_was_found_is_repaired_before_what_is_marked(
     doctor: Doctor, table: LargeTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many marked tokens may fail again, and take all the time. A token that is both counts as marked."""
@@ -165,10 +165,10 @@ def test_what_was_found_is_finished_before_what_is_marked(
         run(doctor, table)
     assert [order[:2] for order in orders] == [["unresumed", "overdue"]] * 2
     assert [sorted(order[2:]) for order in orders] == [sorted(marks)] * 2
-    assert orders[0] != orders[1], "the same ones would come last in each round"
+    assert orders[0] != orders[1], "the same ones would come last in each run"
 
 
-def test_what_is_overdue_is_reported_as_that_though_an_earlier_round_left_it(
+def test_what_is_overdue_is_reported_as_that_though_an_earlier_run_left_it(
     doctor: Doctor, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.state = DoctorState(ScanCursor(1, clock(), next=1), clock(), clock(), frozenset({"both", "left"}))
@@ -188,10 +188,10 @@ def test_what_is_overdue_is_reported_as_that_though_an_earlier_round_left_it(
     assert read_until == [clock() - GRACE]  # the timers have so long
 
 
-def test_what_is_left_is_remembered_unless_a_mark_does(
+def test_what_remains_is_remembered_unless_a_mark_does(
     doctor: Doctor, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each round looks at what is marked anyway, and only so many are remembered."""
+    """Each run repairs what is marked anyway, and only so many are remembered."""
     kinds = dict.fromkeys(["left", "marked before", "marked now"], Defect.UNDELIVERED)
     table.state = DoctorState(ScanCursor(1, clock()), clock(), clock(), frozenset({"repaired"}))
     clock.advance(DAY)
@@ -208,11 +208,11 @@ def test_what_is_left_is_remembered_unless_a_mark_does(
 class TestTheOldestTokenWithoutATimeout:
     @pytest.fixture
     def table(self) -> LargeTable:
-        """A round of an hour reads one or two segments of it, a pass all of them."""
+        """A run of an hour reads one or two segments of it, a scan all of them."""
         return LargeTable(pages=1, waiting={0: [(50, "b")], 20: [(10, "a"), (70, "c")], 31: [(60, "d")]})
 
-    def pass_by(self, doctor: Doctor, table: LargeTable, clock: FakeClock, hours: int) -> list[list[str]]:
-        """Make a round an hour. Returns what each knows."""
+    def time_passes(self, doctor: Doctor, table: LargeTable, clock: FakeClock, hours: int) -> list[list[str]]:
+        """Make a run an hour. Returns what each knows."""
         known = []
         for _ in range(hours):
             table.time = 10_000
@@ -220,7 +220,7 @@ class TestTheOldestTokenWithoutATimeout:
             clock.advance(HOUR)
         return known
 
-    def test_is_known_from_the_first_round_on_that_reads_its_part(
+    def test_is_known_from_the_first_run_on_that_reads_its_segment(
         self, doctor: Doctor, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
@@ -230,33 +230,33 @@ class TestTheOldestTokenWithoutATimeout:
         clock.advance(HOUR)
         assert table.state is not None
         assert table.state.oldest == ((50, "b"),)
-        assert self.pass_by(doctor, table, clock, 24)[-1] == ["a", "b", "d", "c"]
+        assert self.time_passes(doctor, table, clock, 24)[-1] == ["a", "b", "d", "c"]
 
-    def test_is_forgotten_by_the_next_round_once_it_has_ended_and_the_next_one_is_known(
+    def test_is_forgotten_by_the_next_run_once_it_has_ended_and_the_next_one_is_known(
         self, doctor: Doctor, table: LargeTable, clock: FakeClock
     ) -> None:
-        assert self.pass_by(doctor, table, clock, 30)[-1] == ["a", "b", "d", "c"]
+        assert self.time_passes(doctor, table, clock, 30)[-1] == ["a", "b", "d", "c"]
         table.waiting[20] = [(70, "c")]
-        assert self.pass_by(doctor, table, clock, 1) == [["b", "d", "c"]]
+        assert self.time_passes(doctor, table, clock, 1) == [["b", "d", "c"]]
         table.waiting.clear()
-        assert self.pass_by(doctor, table, clock, 1) == [[]]
+        assert self.time_passes(doctor, table, clock, 1) == [[]]
 
     def test_that_is_younger_than_a_pass_is_found_within_a_day(
         self, doctor: Doctor, table: LargeTable, clock: FakeClock
     ) -> None:
         table.waiting.clear()
-        assert self.pass_by(doctor, table, clock, 30)[-1] == []
+        assert self.time_passes(doctor, table, clock, 30)[-1] == []
         for segment in range(PARTS):
             table.waiting[segment] = [(clock(), f"late {segment}")]
-            found = self.pass_by(doctor, table, clock, DAY // HOUR)
+            found = self.time_passes(doctor, table, clock, DAY // HOUR)
             assert found[-1] == [f"late {segment}"]
             table.waiting.clear()
 
     def test_is_looked_for_among_those_older_than_what_is_known(
         self, doctor: Doctor, table: LargeTable, clock: FakeClock
     ) -> None:
-        self.pass_by(doctor, table, clock, 30)
+        self.time_passes(doctor, table, clock, 30)
         assert table.known[-1] == ((10, "a"), (50, "b"), (60, "d"), (70, "c"))
         ended = table.waiting.pop(20)
-        self.pass_by(doctor, table, clock, 10)
+        self.time_passes(doctor, table, clock, 10)
         assert not set(ended) & set(table.known[-1])

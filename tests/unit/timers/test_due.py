@@ -54,7 +54,7 @@ class TestFire:
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
 
 
-class TestATokenThatIsAskedAgain:
+class TestReminders:
     PAGE: ClassVar[dict[str, Any]] = {"title": "Go?", "approvers": ["ann", "bo"], "remind": ["4h", "1d"]}
 
     def create(self, world: InMemory, timeout: int | None = None, **page: Any) -> str:
@@ -64,7 +64,7 @@ class TestATokenThatIsAskedAgain:
         first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
         return world.tokens.create(NewToken(timeout_at=timeout_at, document=document, first_ask=first), world.clock()).token_id
 
-    def test_is_asked_in_time_and_then_looked_at_next(self, world: InMemory) -> None:
+    def test_is_reminded_in_time_and_then_due_next(self, world: InMemory) -> None:
         token_id, start = self.create(world, 2 * DAY), world.clock()
         seen = []
         for _ in range(3):
@@ -88,7 +88,7 @@ class TestATokenThatIsAskedAgain:
         world.timers.fire(token_id)
         assert world.store.tokens == before
 
-    def test_that_is_due_is_timed_out_and_not_asked(self, world: InMemory) -> None:
+    def test_that_is_due_is_timed_out_and_not_reminded(self, world: InMemory) -> None:
         """None is begun after the end, however late the look."""
         token_id = self.create(world, 5 * HOUR)
         world.clock.advance(5 * HOUR)
@@ -96,7 +96,7 @@ class TestATokenThatIsAskedAgain:
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count, token.reminded_at) == (Status.TIMED_OUT, 0, None)
 
-    def test_that_becomes_due_during_the_look_is_timed_out(self, world: InMemory) -> None:
+    def test_that_becomes_due_while_its_timer_fires_is_timed_out(self, world: InMemory) -> None:
         token_id = self.create(world, 5 * HOUR)
         world.clock.advance(5 * HOUR - 1)
         expire = world.tokens.expire
@@ -111,7 +111,7 @@ class TestATokenThatIsAskedAgain:
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count) == (Status.TIMED_OUT, 0)
 
-    def test_that_has_ended_is_not_asked(self, world: InMemory) -> None:
+    def test_that_has_ended_is_not_reminded(self, world: InMemory) -> None:
         token_id = self.create(world)
         complete(world.tokens, token_id, "1")
         world.clock.advance(DAY)
@@ -128,7 +128,7 @@ class TestATokenThatIsAskedAgain:
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
         assert (world.queue.noted, world.store.get(token_id).reminded_count) == ([0], 1)
 
-    def test_looked_at_twice_at_once_is_asked_once(self, world: InMemory) -> None:
+    def test_whose_timer_fires_twice_at_once_is_reminded_once(self, world: InMemory) -> None:
         token_id = self.create(world)
         world.clock.advance(4 * HOUR)
         remind, looks = world.store.remind, []
@@ -190,7 +190,7 @@ class TestATokenThatIsAskedAgain:
         assert world.timers.move_deadline(token_id, start + 2 * DAY)
         assert due_at(world, token_id) == start + DAY
 
-    def test_whose_deadline_moves_during_the_look_is_asked_once(self, world: InMemory) -> None:
+    def test_whose_deadline_moves_while_its_timer_fires_is_reminded_once(self, world: InMemory) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
         world.clock.advance(4 * HOUR)
         remind = world.store.remind
@@ -222,7 +222,7 @@ class TestNewTokens:
 class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 60_000, HOUR])
     @pytest.mark.parametrize("ahead", [1_000, NEAR, NEAR + 1, 9 * HOUR])
-    def test_is_looked_at_in_time(self, world: InMemory, before: int | None, ahead: int) -> None:
+    def test_is_due_in_time(self, world: InMemory, before: int | None, ahead: int) -> None:
         token_id, moved = world.new_token(before), world.clock() + ahead
         world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
         assert world.timers.move_deadline(token_id, moved)
@@ -233,7 +233,7 @@ class TestAMovedDeadline:
         assert world.queue.noted == [None if before is None else world.clock() + before] * is_sent  # sent before it is written
 
     @pytest.mark.parametrize("before", [None, 60_000, HOUR])
-    def test_that_is_removed_is_looked_at_no_more(self, world: InMemory, before: int | None) -> None:
+    def test_that_is_removed_is_due_no_more(self, world: InMemory, before: int | None) -> None:
         token_id = world.new_token(before)
         assert world.timers.move_deadline(token_id, None)
         token = world.store.get(token_id)
@@ -243,9 +243,7 @@ class TestAMovedDeadline:
         ("ahead", "wakes_after"), [(9 * HOUR, HOUR), (HOUR + 1, HOUR), (HOUR - 1, HOUR - 1), (1_000, 1_000), (None, HOUR)]
     )
     @pytest.mark.parametrize("before", [None, 2 * HOUR])
-    def test_keeps_an_earlier_look_at_the_token(
-        self, world: InMemory, before: int | None, ahead: int | None, wakes_after: int
-    ) -> None:
+    def test_keeps_an_earlier_reminder(self, world: InMemory, before: int | None, ahead: int | None, wakes_after: int) -> None:
         document = Document(DocumentKind.PAGE, '{"title": "Go on?", "remind": ["1h"]}')
         now = world.clock()
         new = NewToken(timeout_at=before and now + before, document=document, first_ask=now + HOUR)

@@ -51,7 +51,7 @@ def test_a_plan_is_in_milliseconds_from_the_create() -> None:
         ({"remind": ["4h"], "escalate": ESCALATE}, 2 * DAY, 4 * HOUR),
     ],
 )
-def test_a_token_is_looked_at_at_whatever_is_first(page: dict[str, Any], timeout: int | None, expected: int | None) -> None:
+def test_a_token_is_due_at_whatever_is_first(page: dict[str, Any], timeout: int | None, expected: int | None) -> None:
     assert next_due_at(waiting(page, timeout)) == (None if expected is None else START + expected)
 
 
@@ -61,7 +61,7 @@ def test_a_token_that_was_read_without_its_page_has_its_timeout() -> None:
     assert remind(token, START + 4) is None
 
 
-def test_each_is_asked_once_in_order() -> None:
+def test_each_comes_once_in_order() -> None:
     token = waiting({"remind": ["4h", "1d", "3d"], "escalate": {**ESCALATE, "after": "2d"}})
     assert all_asks(token, START + 100 * DAY) == [
         (4 * HOUR, 1, False),
@@ -94,7 +94,7 @@ def test_reminders_that_were_missed_are_one(looked_after: int, next_after: int |
     assert asked.due_at == (None if next_after is None else START + next_after)
 
 
-def test_nothing_is_asked_before_its_time() -> None:
+def test_none_comes_before_its_time() -> None:
     token = waiting({"remind": ["4h"], "escalate": ESCALATE})
     assert remind(token, START + 4 * HOUR - 1) is None
     assert next_reminder(token) == START + 4 * HOUR

@@ -44,7 +44,7 @@ def sent(world: InMemory) -> list[str]:
     return [message.token_id for message in world.queue.sent]
 
 
-class TestARound:
+class TestARun:
     def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: InMemory) -> None:
         due = [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
         later = world.new_token(AHEAD + 1)
@@ -145,7 +145,7 @@ class TestTheCursorStays:
         assert world.timer_starter.start(always).failure is None
         assert set(sent(world)) == set(tokens)
 
-    def test_if_the_round_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
+    def test_if_the_run_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(3)]
         move = world.index.move_cursor
         world.index.move_cursor = die  # type: ignore[method-assign, assignment]
@@ -156,7 +156,7 @@ class TestTheCursorStays:
         world.timer_starter.start(always)
         assert sorted(sent(world)) == sorted(2 * tokens)  # once too often, which is harmless
 
-    def test_if_another_round_has_moved_it(self, world: InMemory) -> None:
+    def test_if_another_run_has_moved_it(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
         other = TimerStarter(world.index, world.queue, world.clock, 2)
         find = world.index.find_waiting
@@ -189,7 +189,7 @@ def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
     return failing
 
 
-def test_a_round_that_another_one_has_overtaken_reads_no_further_slice(world: InMemory) -> None:
+def test_a_run_that_another_one_has_overtaken_reads_no_further_slice(world: InMemory) -> None:
     """The other one goes on from its own place, and would send each message a second time."""
     for _ in range(10):  # of which a slice has four
         world.new_token(MINUTE)
