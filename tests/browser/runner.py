@@ -6,10 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sdk import node
+from tests.support import node
 
 FOLDER = Path(__file__).resolve().parent
-_REPORTER = node.FOLDER / "reporter.mjs"
+_REPORTER = node.SDK / "reporter.mjs"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def chromium() -> str:
 def run(suite: str, **variables: str) -> list[Result]:
     """The result of each test of the suite, such as `page.test.mjs`, which finds `variables` in its environment."""
     done = subprocess.run(
-        [node.node(FOLDER), "--test", f"--test-reporter={_REPORTER}", suite],
+        [node.node(), "--test", f"--test-reporter={_REPORTER}", suite],
         cwd=FOLDER,
         env=node.environment(CHROMIUM=chromium(), **variables),
         stdin=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.runner import chromium
-from tests.sdk import node
+from tests.support import node
 from tests.support.e2e.api import Api, DeployedAnswer
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
@@ -147,10 +147,10 @@ def page_script(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The page with React and Trigger.dev's hook, in one file for a browser."""
     node.node()
     bundle = tmp_path_factory.mktemp("page") / "page.js"
-    esbuild = [str(node.FOLDER / "node_modules" / ".bin" / "esbuild"), "page.jsx", f"--outfile={bundle}"]
+    esbuild = [node.ESBUILD, "page.jsx", f"--outfile={bundle}"]
     settings = ["--bundle", "--format=esm", "--jsx=automatic", "--external:node:*", "--log-level=warning"]
     production = '--define:process.env.NODE_ENV="production"'
-    subprocess.run([*esbuild, *settings, production], cwd=node.FOLDER, env=node.environment(), check=True)
+    subprocess.run([*esbuild, *settings, production], cwd=node.SDK, env=node.environment(), check=True)
     return bundle.read_bytes()
 
 

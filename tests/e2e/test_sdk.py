@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from tests.sdk import node
+from tests.support import node
 from tests.support.scope_table import Holders
 from waitpoints_local.stack import Stack
 
-SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
+SUITES = sorted(path.name for path in node.SDK.glob("*.test.mjs"))
 OF_EACH_SCOPE = "named_keys.test.mjs"  # chooses its keys itself
 ABOUT_KEYS = {"access.test.mjs"}
 WITH_A_NAMED_KEY = [
@@ -33,7 +33,7 @@ def run(suite: str, stack: Stack, holders: Holders, holder: str, subtests: pytes
     keys = {"TRIGGER_SECRET_KEY": holders.keys[holder], "NAMED_KEYS": json.dumps(holders.keys)}
     done = subprocess.run(
         [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
-        cwd=node.FOLDER,
+        cwd=node.SDK,
         env=node.environment(TRIGGER_API_URL=stack.api_url, **keys),
         stdin=subprocess.DEVNULL,
         capture_output=True,

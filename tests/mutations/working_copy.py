@@ -21,8 +21,8 @@ def working_copy(checkout: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix="mutations-") as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(checkout, copy, ignore=_LEFT_OUT)
-        for modules in checkout.glob("tests/*/node_modules"):
-            (copy / modules.relative_to(checkout)).symlink_to(modules)
+        if (modules := checkout / "tests" / "node_modules").exists():
+            (copy / "tests" / "node_modules").symlink_to(modules)
         for name in (".venv", ".local"):
             if (checkout / name).is_dir():
                 _link(checkout / name, copy / name, checkout, copy)

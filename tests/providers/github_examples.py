@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.providers.official import FOLDER
-from tests.sdk import node
+from tests.support import node
 
 
 @dataclass(frozen=True, order=True)
@@ -30,8 +29,8 @@ def one_of_each_event() -> tuple[Example, ...]:
 
 @cache
 def examples() -> tuple[Example, ...]:
-    node.node(FOLDER)
-    files = FOLDER.glob("node_modules/@octokit/webhooks-examples/*/index.json")
+    node.node()
+    files = node.FOLDER.glob("node_modules/@octokit/webhooks-examples/*/index.json")
     events = [event for file in files for event in json.loads(file.read_text())]
     found = {Example(event["name"], json.dumps(body, ensure_ascii=False)) for event in events for body in event["examples"]}
     assert len(found) > 400

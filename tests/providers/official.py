@@ -10,8 +10,7 @@ from pathlib import Path
 import stripe
 from slack_sdk.signature import SignatureVerifier
 
-from tests.sdk import node
-from tests.support import webhook_signer
+from tests.support import node, webhook_signer
 
 FOLDER = Path(__file__).resolve().parent
 _PATIENCE = 60  # seconds
@@ -51,7 +50,7 @@ def _stripe(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]
 def _in_node(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]:
     asked = [{"provider": one.provider, "body": one.body, "headers": dict(one.headers), "secret": secret} for one in deliveries]
     done = subprocess.run(
-        [node.node(FOLDER), "sign.mjs"],
+        [node.node(), "sign.mjs"],
         cwd=FOLDER,
         env=node.environment(),
         input=json.dumps(asked),

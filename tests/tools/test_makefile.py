@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import node
+from tests.support import node
 from tools.stack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
