@@ -1,4 +1,4 @@
-"""One version, of the stack and of its client: each file that repeats it has the same one."""
+"""One version, of the stack, its client and a release: each file that repeats it has the same one."""
 
 import re
 import shutil
@@ -9,6 +9,8 @@ import pytest
 from tests.support import previous
 from tests.support.in_process.template import Template
 from tools import version
+from tools.release import __main__ as command
+from tools.release.version import WrongVersion, check
 from tools.stack import ROOT
 from waitpoints_local.stack import LocalError
 
@@ -85,3 +87,29 @@ def test_the_tests_upgrade_from_the_last_release_of_the_changelog() -> None:
     """Nobody has deployed what came before 0.3.0."""
     headings = (re.fullmatch(r"(?!0\.[12]\.)\S+ \(commit (\w{7})\)", heading) for heading in HEADINGS)
     assert previous.PREVIOUS.startswith(next((found[1] for found in headings if found), "HEAD"))
+
+
+def test_another_version_than_the_trees_is_refused_with_what_to_run(copied: Path) -> None:
+    check(version.read(), copied)
+    with pytest.raises(
+        WrongVersion, match=f"not the version of this tree, {version.read()}: run `make version VERSION={OTHER}`"
+    ):
+        check(OTHER, copied)
+
+
+def test_a_tree_of_two_versions_is_refused(copied: Path) -> None:
+    now, file = version.read(), copied / "template.yaml"
+    file.write_text(file.read_text().replace(now, OTHER))
+    with pytest.raises(WrongVersion, match=rf"{now}, {OTHER} in template\.yaml: run `make version VERSION={now}`"):
+        check(now, copied)
+
+
+def test_a_missing_version_is_refused_with_the_trees() -> None:
+    with pytest.raises(WrongVersion, match=f"VERSION={version.read()}"):
+        check("", ROOT)
+
+
+def test_the_command_makes_nothing_of_another_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["9.9.9"]) == 2
+    assert "VERSION=9.9.9 is not the version of this tree" in capsys.readouterr().err
+    assert not (ROOT / "dist" / "9.9.9").exists()

@@ -1,0 +1,215 @@
+"""What a release consists of: archives, bills of materials, checksums and packages, all of the tree's version."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.in_process.template import parse
+from tools.deploy import environments
+from tools.release import archive, checksums, client_package, local_package
+from tools.release.bill import LAYERS, bill, stable
+from tools.stack import LOCAL, PACKAGE, ROOT
+
+TEMPLATE = (ROOT / "template.yaml").read_text()
+SAMCONFIG = (ROOT / "samconfig.toml").read_text()
+BUILT = """\
+  DependencyLayer:
+      ContentUri: DependencyLayer
+  PublicKeyLayer:
+      ContentUri: PublicKeyLayer
+  TracingLayer:
+      ContentUri: TracingLayer
+  ShowConsole:
+      Handler: show_console.handler
+  Smoke:
+      DefinitionUri: ../../../tmp/x/examples/statemachines/wait_for_webhook.asl.json
+"""
+"""As `sam build` writes these lines."""
+
+
+@pytest.mark.parametrize("architecture", archive.ARCHITECTURES)
+def test_a_template_allows_its_own_architecture_only(architecture: str) -> None:
+    parameter = parse(archive.buildable(TEMPLATE, architecture))["Parameters"]["Architecture"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == (architecture, [architecture])
+
+
+def test_every_architecture_of_the_template_has_an_archive() -> None:
+    assert parse(TEMPLATE)["Parameters"]["Architecture"]["AllowedValues"] == list(archive.ARCHITECTURES)
+
+
+def test_nothing_else_of_the_template_changes_but_where_the_code_is() -> None:
+    before, after = parse(TEMPLATE), parse(archive.buildable(TEMPLATE, "x86_64"))
+    assert after["Globals"]["Function"].pop("CodeUri") == "functions.zip"
+    del before["Globals"]["Function"]["CodeUri"]
+    del before["Parameters"]["Architecture"], after["Parameters"]["Architecture"]
+    assert after == before
+
+
+def test_a_built_template_names_files_of_the_archive() -> None:
+    found = re.findall(r"^      (\w+): (.*)$", archive.deployable(BUILT), re.MULTILINE)
+    assert found == [
+        ("ContentUri", "DependencyLayer.zip"),
+        ("ContentUri", "PublicKeyLayer.zip"),
+        ("ContentUri", "TracingLayer.zip"),
+        ("Handler", "show_console.handler"),
+        ("CodeUri", "console.zip"),
+        ("DefinitionUri", "examples/statemachines/wait_for_webhook.asl.json"),
+    ]
+
+
+def test_a_template_in_which_something_is_missing_is_not_packed() -> None:
+    with pytest.raises(AssertionError, match="TracingLayer"):
+        archive.deployable(BUILT.replace("TracingLayer", "OtherLayer"))
+
+
+def settings(text: str) -> dict[str, dict[str, Any]]:
+    return {name: value for name, value in tomllib.loads(text).items() if name != "version"}
+
+
+def test_its_configuration_has_every_environment_in_aws_with_the_same_settings() -> None:
+    ours, theirs = settings(SAMCONFIG), settings(archive.configuration(SAMCONFIG))
+    assert theirs["prod"]["deploy"]["parameters"].pop("template_file") == "gradual.yaml"
+    assert list(theirs) == environments()
+    for name, commands in theirs.items():
+        assert commands == {command: value for command, value in ours[name].items() if command != "build"}
+    assert "make" not in archive.configuration(SAMCONFIG)
+
+
+def test_its_readme_fits_one_screen() -> None:
+    """Of 80 columns and 40 lines, after folding. It says how to deploy, upgrade and check."""
+    text = (ROOT / "tools" / "release" / "archive.md").read_text().format(version="0.3.0", architecture="arm64")
+    assert sum(-(-max(len(line), 1) // 80) for line in text.splitlines()) <= 40
+    attested = "gh attestation verify waitpoints-0.3.0-arm64.zip --repo OWNER/NAME"
+    for part in (
+        "sam deploy",
+        "--config-env prod",
+        "Architecture=arm64",
+        "waitpoints-client[aws]==0.3.0",
+        "SHA256SUMS",
+        attested,
+    ):
+        assert part in text
+
+
+UV = LOCAL / "uv" / "bin" / "uv"
+REQUIREMENTS = {
+    "dependencies": "layers/dependencies/requirements.txt",
+    "public-keys": "layers/public_keys/requirements.txt",
+    "tracing": "layers/dependencies/tracing.txt",
+}
+
+
+@pytest.mark.slow  # it starts processes
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_bill_has_every_library_of_its_layer_and_no_other(layer: str) -> None:
+    document = json.loads(bill(UV, ROOT, layer))
+    required = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / REQUIREMENTS[layer]).read_text(), re.MULTILINE)
+    assert required
+    assert {(it["name"], it["version"]) for it in document["components"]} == set(required)
+    assert all(it["purl"] == f"pkg:pypi/{it['name']}@{it['version']}" for it in document["components"])
+    assert all(reference["hashes"] for it in document["components"] for reference in it["externalReferences"])
+    assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", f"waitpoints-{layer}")
+
+
+def exported(serial: str, time: str) -> str:
+    component = {"name": "waitpoints", "version": "0.3.0"}
+    document: dict[str, Any] = {"serialNumber": serial, "metadata": {"timestamp": time, "component": component}}
+    return json.dumps(document | {"components": []})
+
+
+def test_a_bill_has_no_serial_number_and_no_time() -> None:
+    first = stable(exported("urn:uuid:1", "2030-01-31T12:00:00Z"), "tracing")
+    assert first == stable(exported("urn:uuid:2", "2031-01-31T12:00:00Z"), "tracing")
+    assert not re.search("serial|timestamp|2030", first)
+
+
+def test_each_file_has_its_checksum_as_sha256sum_reads_it(tmp_path: Path) -> None:
+    for name in ("b.zip", "a.whl"):
+        (tmp_path / name).write_text(name)
+    checksums.write(tmp_path)
+    first = (tmp_path / "SHA256SUMS").read_text()
+    assert first.splitlines() == [f"{hashlib.sha256(name.encode()).hexdigest()}  {name}" for name in ("a.whl", "b.zip")]
+
+    checksums.write(tmp_path)
+    assert (tmp_path / "SHA256SUMS").read_text() == first
+
+
+def test_every_supported_python_is_looked_for() -> None:
+    assert client_package.supported(ROOT) == ["3.10", "3.11", "3.12", "3.13", "3.14"]
+
+
+@pytest.mark.slow  # it makes and installs packages
+def test_the_packages_are_valid_the_same_each_time_and_work_alone(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    wheels = []
+    for folder in (one, other):
+        folder.mkdir()
+        wheels.append(client_package.build(UV, ROOT, folder))
+    assert {file.name: file.read_bytes() for file in one.iterdir()} == {
+        file.name: file.read_bytes() for file in other.iterdir()
+    }
+    assert len(list(one.iterdir())) == 2
+    client_package.check(one)
+    found = client_package.try_alone(UV, wheels[0], sys.executable)
+    assert wheels[0].name == f"waitpoints_client-{found}-py3-none-any.whl"
+
+
+@pytest.mark.slow  # it starts a process
+def test_a_package_that_pypi_would_refuse_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "waitpoints_client-0.3.0-py3-none-any.whl").write_bytes(b"not a wheel")
+    with pytest.raises(subprocess.CalledProcessError):
+        client_package.check(tmp_path)
+
+
+CODE = {"functions.zip": b"code", "console.zip": b"code and files"}
+PROJECT = tomllib.loads((ROOT / "clients" / "local" / "pyproject.toml").read_text())["project"]
+GROUPS: dict[str, list[Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+OF_THE_EMULATOR = {"aws-sam-translator"}
+"""Its version in the emulator's environment of a clone refuses the pydantic of the functions."""
+
+
+def pins(requirements: list[Any]) -> dict[str, str]:
+    return {found[1]: found[2] for it in requirements if (found := re.fullmatch(r"([\w-]+)==([\w.]+)", str(it)))}
+
+
+def test_the_package_needs_the_emulator_and_what_the_layers_hold() -> None:
+    ours = pins(PROJECT["dependencies"])
+    shipped = {name: version for group in ("layer", "public-keys", "tracing") for name, version in pins(GROUPS[group]).items()}
+    emulator = {name: version for name, version in pins(GROUPS["emulator"]).items() if name not in OF_THE_EMULATOR}
+    assert ours.items() >= (shipped | emulator).items()
+    assert ours.keys() >= OF_THE_EMULATOR
+
+
+def test_it_needs_the_client_of_its_own_version() -> None:
+    assert f"waitpoints-client[aws]=={PROJECT['version']}" in PROJECT["dependencies"]
+
+
+def test_it_runs_where_the_functions_do() -> None:
+    runtime = parse(TEMPLATE)["Globals"]["Function"]["Runtime"]
+    assert PROJECT["requires-python"] == f"=={runtime.removeprefix('python')}.*"
+
+
+@pytest.mark.slow  # it makes packages
+def test_the_wheel_is_pure_the_same_each_time_and_has_the_stack(tmp_path: Path) -> None:
+    wheels = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        wheels.append(local_package.build(UV, CODE, tmp_path / name))
+    assert wheels[0].name == f"waitpoints_local-{PROJECT['version']}-py3-none-any.whl"
+    made, again = ({file.name: file.read_bytes() for file in wheel.parent.iterdir()} for wheel in wheels)
+    assert made == again
+    assert len(made) == 2
+    with zipfile.ZipFile(wheels[0]) as wheel:
+        names = set(wheel.namelist())
+        assert wheel.read("waitpoints_local/content/functions.zip") == b"code"
+    modules = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "waitpoints_local").rglob("*.py")}
+    assert names >= {*modules, "waitpoints_local/py.typed", "waitpoints_local/content/template.yaml"}
+    assert not [name for name in names if "/test_" in name or "/tests/" in name or "__pycache__" in name]
