@@ -145,12 +145,11 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page_script(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The page with React and Trigger.dev's hook, in one file for a browser."""
-    node.node()
     bundle = tmp_path_factory.mktemp("page") / "page.js"
-    esbuild = [node.ESBUILD, "page.jsx", f"--outfile={bundle}"]
+    command = [*node.esbuild(), "page.jsx", f"--outfile={bundle}"]
     settings = ["--bundle", "--format=esm", "--jsx=automatic", "--external:node:*", "--log-level=warning"]
     production = '--define:process.env.NODE_ENV="production"'
-    subprocess.run([*esbuild, *settings, production], cwd=node.SDK, env=node.environment(), check=True)
+    subprocess.run([*command, *settings, production], cwd=node.SDK, env=node.environment(), check=True)
     return bundle.read_bytes()
 
 

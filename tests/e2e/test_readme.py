@@ -193,7 +193,7 @@ def test_the_line_tries_the_approval(api: Api, clone: Path, button: str, ends: s
 
 def test_the_typescript_example_prints_the_url_of_a_page(api: Api) -> None:
     found, program = node.node(), node.FOLDER / "readme_typescript.mjs"
-    without_types = [node.ESBUILD, "--loader=ts"]
+    without_types = [*node.esbuild(), "--loader=ts"]
     program.write_text(run(without_types, api.stack, input=API_SNIPPETS["TypeScript"]))
     try:
         url = run([found, program.name], api.stack, cwd=node.FOLDER).strip()

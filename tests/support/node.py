@@ -17,7 +17,6 @@ from waitpoints_local.turns import one_at_a_time
 
 FOLDER = ROOT / "tests"
 SDK = FOLDER / "sdk"
-ESBUILD = str(FOLDER / "node_modules" / ".bin" / "esbuild")
 _OLDEST = 20
 # Where Linux distributions and macOS keep the certificates of the system's store as one file.
 _CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -33,6 +32,11 @@ def node() -> str:
     with one_at_a_time(LOCKS / "npm"):
         _install()
     return str(found)
+
+
+def esbuild() -> list[str]:
+    """The command of esbuild in WebAssembly."""
+    return [node(), str(FOLDER / "node_modules" / "esbuild-wasm" / "bin" / "esbuild")]
 
 
 def missing(what: str) -> None:
