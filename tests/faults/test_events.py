@@ -2,18 +2,19 @@
 
 import json
 import os
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 import boto3
 import pytest
 
-from tests.faults.conftest import Figures
 from tests.support.faults.aws import unique
-from tests.support.faults.flows import HOUR, LARGE, METADATA, NO, SMALL, Flow
-from tests.support.faults.wire import FAULTS, Fault
+from tests.support.faults.figures import Figures
+from tests.support.faults.flows import HOUR, LARGE, METADATA, NO, SMALL
+from tests.support.faults.matrix import Matrix
+from tests.support.faults.wire import FAULTS
 from tests.support.faults.world import Ending, Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Template
@@ -45,7 +46,42 @@ class Bus:
         return found
 
 
-def settle_in_every_way(world: World) -> None:
+class EventWorld(World):
+    """A stack with an event bus, which gets an event for each step of a token that has one, and no other."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        self.bus = Bus()
+        super().__init__(MotoStack(Template.load({"EventBusName": self.bus.name}), stack.resources))
+        self.steps: tuple[str, ...] = ()
+        """What happens to the first token, if that has events and not the ends of all."""
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": self.bus.name}), self.written_by_the_clock(), super().alive():
+            yield
+
+    def lost(self) -> list[str]:
+        events = self.bus.events()
+        named = {event["detail"].get("eventId", event["detail"]["id"]) for event in events}
+        tokens = [self.token(token_id) for token_id in self.token_ids()]
+        expected = {f"{tokens[0].id}/{step}" for step in self.steps} or {
+            token.id for token in tokens if token.early_until is None and token.outcome
+        }
+        assert len(expected) in (3, 5)
+        described = {token.id for token in tokens if token.has_metadata and token.outcome}
+        return [
+            *super().lost(),
+            *(f"{name} has no event" for name in expected - named),
+            *(f"{name} has an event" for name in named - expected),
+            *(
+                f"{it['id']} lacks its metadata, or has some"
+                for it in (event["detail"] for event in events)
+                if (it.get("metadata") == METADATA["metadata"]) is not (it["id"] in described)
+            ),
+        ]
+
+
+def settle_in_every_way(world: EventWorld) -> None:
     """Settle tokens with and without waiters; what the stream's consumers then do may fail."""
     completed, large, late = world.create(), world.create(), world.create(timeout="10m", **METADATA)
     failed = world.create(**METADATA)
@@ -75,8 +111,9 @@ ASKING = {
 }
 
 
-def ask_in_every_way(world: World) -> None:
+def ask_in_every_way(world: EventWorld) -> None:
     """Answer, remind and escalate; what the stream's consumers then do may fail."""
+    world.steps = ("answered/1", "reminder/1", "escalated/1")
     token = world.create(page=ASKING)
     world.clock.advance(2 * HOUR)
     url = next(link["url"] for link in token["links"] if link["approver"] == "ann")
@@ -87,51 +124,18 @@ def ask_in_every_way(world: World) -> None:
     world.come_to_rest()
 
 
-def run(stack: MotoStack, flow: Flow, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:
-    """Run a flow with a fault in one call. Returns its calls, and what was lost."""
-    bus = Bus()
-    world = World(MotoStack(Template.load({"EventBusName": bus.name}), stack.resources))
-    world.plan = lambda place, _: fault if place == number else None
-
-    def written_at() -> datetime:
-        return datetime.fromtimestamp(world.clock() / 1000, UTC).replace(tzinfo=None)
-
-    with ExitStack() as until_the_end:
-        until_the_end.enter_context(mock.patch.dict(os.environ, {"EVENT_BUS_NAME": bus.name}))
-        until_the_end.enter_context(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
-        until_the_end.enter_context(world.alive())
-        flow(world)
-        events = bus.events()
-        told = {event["detail"].get("eventId", event["detail"]["id"]) for event in events}
-        tokens = [world.token(token_id) for token_id in world.token_ids()]
-        expected = {token.id for token in tokens if token.early_until is None and token.outcome}
-        if flow is ask_in_every_way:
-            expected = {f"{tokens[0].id}/{what}" for what in ("answered/1", "reminder/1", "escalated/1")}
-        lost = [f"{name} has no event" for name in expected - told]
-        lost += [f"{name} has an event" for name in told - expected]
-        described = {token.id for token in tokens if token.has_metadata and token.outcome}
-        lost += [
-            f"{it['id']} lacks its metadata, or has some"
-            for it in (event["detail"] for event in events)
-            if (it.get("metadata") == METADATA["metadata"]) is not (it["id"] in described)
-        ]
-        assert len(expected) in (3, 5)
-        return world.wire.calls, world.lost() + lost
+FLOWS = {
+    "settle in every way, with an event bus": settle_in_every_way,
+    "ask in every way, with an event bus": ask_in_every_way,
+}
 
 
-@pytest.mark.parametrize("flow", [settle_in_every_way, ask_in_every_way])
-def test_nothing_is_lost_with_an_event_bus(stack: MotoStack, figures: Figures, flow: Flow) -> None:
-    calls, lost = run(stack, flow)
-    assert lost == []
+@pytest.mark.parametrize("flow", FLOWS)
+def test_nothing_is_lost_with_an_event_bus(stack: MotoStack, figures: Figures, flow: str) -> None:
+    matrix = Matrix(FLOWS, lambda: EventWorld(stack), figures)
+    assert matrix.lost_without_faults(flow) == []
+    calls = matrix.clean(flow)[0]
     assert calls.count("events.PutEvents") >= 1
-    figures.flows[f"{flow.__name__.replace('_', ' ')}, with an event bus"] = calls
-    problems = {}
-    for number, call in enumerate(calls):
-        for fault in FAULTS if call in ("events.PutEvents", "dynamodb.GetItem") else KILLS:
-            if fault.can_happen_to(call):
-                figures.tried[fault.name] += 1
-                _, lost = run(stack, flow, fault, number)
-                if lost:
-                    problems[f"{fault.name}, call {number}, {call}"] = lost
-    figures.lost += len(problems)
-    assert problems == {}
+    tried = [FAULTS if call in ("events.PutEvents", "dynamodb.GetItem") else KILLS for call in calls]
+    chosen = [(it, fault) for it, faults in enumerate(tried) for fault in faults if fault.can_happen_to(calls[it])]
+    assert matrix.lost_in_calls(flow, chosen) == {}

@@ -5,85 +5,38 @@ see `covering_choice`. `make thorough` runs every other fault of every call of e
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from functools import cache
 
 import pytest
 
-from tests.faults.conftest import Figures
-from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.choice import covering_choice
+from tests.support.faults.figures import Figures
 from tests.support.faults.flows import FLOWS
+from tests.support.faults.matrix import Matrix
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault
 from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 
 
-def run(stack: MotoStack, flow: str, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:
-    """Run a flow with a fault in one of its calls. Returns its calls and the lost promises."""
-    world = World(stack)
-    world.plan = lambda place, _: fault if place == number else None
-    with world.alive():
-        FLOWS[flow](world)
-        return world.wire.calls, world.lost()
-
-
 @pytest.fixture(scope="module")
-def clean_run(stack: MotoStack) -> Callable[[str], tuple[list[str], list[str]]]:
-    """Run a flow without faults, once."""
-    return cache(lambda flow: run(stack, flow))
-
-
-@pytest.fixture(scope="module")
-def choice(clean_run: Callable[[str], tuple[list[str], list[str]]], figures: Figures) -> dict[Place, list[Fault]]:
-    figures.seed = SEED
-    return covering_choice({flow: clean_run(flow)[0] for flow in FLOWS}, SEED)
+def matrix(stack: MotoStack, figures: Figures) -> Matrix[World]:
+    return Matrix(FLOWS, lambda: World(stack), figures)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_a_flow_without_faults_loses_nothing(
-    clean_run: Callable[[str], tuple[list[str], list[str]]], figures: Figures, flow: str
-) -> None:
-    calls, lost = clean_run(flow)
-    assert calls
-    assert lost == []
-    figures.flows[flow] = calls
+def test_a_flow_without_faults_loses_nothing(matrix: Matrix[World], flow: str) -> None:
+    assert matrix.lost_without_faults(flow) == []
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_nothing_is_lost_when_a_call_fails(
-    stack: MotoStack, figures: Figures, choice: dict[Place, list[Fault]], flow: str
-) -> None:
-    chosen = chosen_for(flow, choice)
-    assert chosen
-    lost = {}
-    for number, fault in chosen:
-        figures.tried[fault.name] += 1
-        if problems := run(stack, flow, fault, number)[1]:
-            lost[f"call {number}, {fault.name}"] = problems
-    figures.lost += len(lost)
-    assert lost == {}
+def test_nothing_is_lost_when_a_call_fails(matrix: Matrix[World], flow: str) -> None:
+    assert matrix.lost_in_choice(flow, FLOWS) == {}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_nothing_is_lost_when_any_call_fails_in_any_way(
-    stack: MotoStack,
-    clean_run: Callable[[str], tuple[list[str], list[str]]],
-    figures: Figures,
-    choice: dict[Place, list[Fault]],
-    flow: str,
-    fault: Fault,
-) -> None:
-    lost = {}
-    for number, call in enumerate(clean_run(flow)[0]):
-        if not fault.can_happen_to(call) or fault in choice[flow, number]:
-            continue
-        figures.tried[fault.name] += 1
-        if problems := run(stack, flow, fault, number)[1]:
-            lost[f"call {number}, {call}"] = problems
-    figures.lost += len(lost)
-    assert lost == {}
+def test_nothing_is_lost_when_any_call_fails_in_any_way(matrix: Matrix[World], flow: str, fault: Fault) -> None:
+    assert matrix.lost_in_any(flow, fault, but=matrix.choice(FLOWS)) == {}
 
 
 class TestTheChoice:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Figures
+from tests.support.faults.figures import Figures
 from tests.support.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
 from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack

@@ -7,14 +7,13 @@ No button outlives the end of its token, but on a message whose record was lost.
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Figures
-from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR
+from tests.support.faults.matrix import Matrix
 from tests.support.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout
@@ -24,9 +23,6 @@ from waitpoints.notices import Channel
 from waitpoints.wiring import services
 
 Flow = Callable[[NoticeWorld], None]
-Run = tuple[list[str], list[str]]
-"""The calls of a flow, and the lost promises."""
-CleanRun = Callable[[str], Run]
 FLOWS: dict[str, Flow] = {}
 CHANNELS = tuple(f"{channel}." for channel in Channel)
 OFTEN = ["ask", "a unrecorded message"]
@@ -170,15 +166,6 @@ def notice_queue() -> Any:
     return services.notice_queue
 
 
-def run(stack: MotoStack, name: str, fault: Fault | None = None, number: int = -1, may_repeat: int = 0) -> Run:
-    world = NoticeWorld(stack)
-    world.plan = lambda place, _: fault if place == number else None
-    world.may_repeat = may_repeat
-    with world.alive():
-        FLOWS[name](world)
-        return world.wire.calls, world.lost()
-
-
 def repeats(calls: list[str], number: int, fault: Fault) -> int:
     """How many messages may be repeated: one, if the answer of a channel is lost, or what was to record it fails."""
     is_lost = calls[number].startswith(CHANNELS) and fault.after_effect
@@ -192,72 +179,34 @@ FREE = ["ask", "a message that comes twice", "a timeout that is moved"]
 
 
 @pytest.fixture(scope="module")
-def clean_run(stack: MotoStack) -> CleanRun:
-    """Run a flow without faults, once."""
-    return cache(lambda name: run(stack, name))
+def matrix(stack: MotoStack, figures: Figures) -> Matrix[NoticeWorld]:
+    def allow(world: NoticeWorld, calls: list[str], number: int, fault: Fault) -> None:
+        world.may_repeat = repeats(calls, number, fault)
 
-
-@pytest.fixture(scope="module")
-def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
-    return covering_choice({name: clean_run(name)[0] for name in OFTEN}, SEED)
-
-
-@pytest.fixture(scope="module")
-def choice_of_others(clean_run: CleanRun) -> dict[Place, list[Fault]]:
-    return covering_choice({name: clean_run(name)[0] for name in OTHERS}, SEED)
+    return Matrix(FLOWS, lambda: NoticeWorld(stack), figures, allow=allow)
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_a_flow_without_faults_asks_everybody_once(clean_run: CleanRun, figures: Figures, name: str) -> None:
-    calls, lost = clean_run(name)
-    assert calls
-    assert lost == []
-    figures.flows[name] = calls
+def test_a_flow_without_faults_asks_everybody_once(matrix: Matrix[NoticeWorld], name: str) -> None:
+    assert matrix.lost_without_faults(name) == []
 
 
 @pytest.mark.parametrize("name", OFTEN)
-def test_nobody_is_left_out_when_a_call_fails(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
-) -> None:
-    assert lost_in_choice(stack, figures, clean_run, choice, name) == {}
+def test_nobody_is_left_out_when_a_call_fails(matrix: Matrix[NoticeWorld], name: str) -> None:
+    assert matrix.lost_in_choice(name, OFTEN) == {}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", OTHERS)
-def test_nobody_is_left_out_when_a_call_of_a_longer_flow_fails(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice_of_others: dict[Place, list[Fault]], name: str
-) -> None:
-    assert lost_in_choice(stack, figures, clean_run, choice_of_others, name) == {}
-
-
-def lost_in_choice(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
-) -> dict[str, list[str]]:
-    calls = clean_run(name)[0]
-    return lost_in(stack, figures, name, calls, chosen_for(name, choice))
+def test_nobody_is_left_out_when_a_call_of_a_longer_flow_fails(matrix: Matrix[NoticeWorld], name: str) -> None:
+    assert matrix.lost_in_choice(name, OTHERS) == {}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("name", OFTEN)
-def test_nobody_is_left_out_when_any_call_fails_in_any_way(
-    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, fault: Fault
-) -> None:
-    calls = clean_run(name)[0]
-    chosen = [(number, fault) for number, call in enumerate(calls) if fault.can_happen_to(call)]
-    assert lost_in(stack, figures, name, calls, chosen) == {}
-
-
-def lost_in(
-    stack: MotoStack, figures: Figures, name: str, calls: list[str], chosen: list[tuple[int, Fault]]
-) -> dict[str, list[str]]:
-    lost = {}
-    for number, fault in chosen:
-        figures.tried[fault.name] += 1
-        if problems := run(stack, name, fault, number, repeats(calls, number, fault))[1]:
-            lost[f"call {number}, {calls[number]}, {fault.name}"] = problems
-    figures.lost += len(lost)
-    return lost
+def test_nobody_is_left_out_when_any_call_fails_in_any_way(matrix: Matrix[NoticeWorld], name: str, fault: Fault) -> None:
+    assert matrix.lost_in_any(name, fault) == {}
 
 
 def it_is_decided(world: NoticeWorld) -> None:
@@ -284,25 +233,9 @@ def another_function_gets_its_message(world: NoticeWorld) -> None:
     ],
 )
 def test_each_is_asked_once_and_no_button_is_left_when_something_else_happens_between_calls(
-    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, act: Flow
+    matrix: Matrix[NoticeWorld], name: str, act: Flow
 ) -> None:
-    lost = {}
-    for place in range(len(clean_run(name)[0])):
-        world = NoticeWorld(stack)
-
-        def meanwhile(number: int, when: str, world: NoticeWorld = world, place: int = place) -> None:
-            if (number, when) == (place, "before"):
-                with world.lambdas.unwatched():
-                    act(world)
-
-        world.meanwhile = meanwhile
-        with world.alive():
-            FLOWS[name](world)
-            if problems := world.lost():
-                lost[place] = problems
-        figures.interleaved += 1
-    figures.lost += len(lost)
-    assert lost == {}
+    assert matrix.lost_between_calls(name, act) == {}
 
 
 @pytest.mark.parametrize("count", [8, pytest.param(40, marks=pytest.mark.thorough)])

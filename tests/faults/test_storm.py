@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Figures
 from tests.support.faults.aws import unique
 from tests.support.faults.callers import Execution
+from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR, LARGE, SMALL
 from tests.support.faults.wire import FAULTS, Fault
 from tests.support.faults.world import Timeout, World

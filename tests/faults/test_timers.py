@@ -5,9 +5,8 @@ An execution must get its timeout by the rounds that follow, and never before it
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from itertools import product
 from typing import Any
 from unittest import mock
@@ -16,11 +15,11 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from doctor import LAST_READ
-from tests.faults.conftest import Figures
 from tests.support.faults.aws import client
 from tests.support.faults.callers import PATIENCE
-from tests.support.faults.choice import SEED, Place, chosen_for, covering_choice
+from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR, SMALL, Flow, waiting
+from tests.support.faults.matrix import Matrix, Plan
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout, World
 from tests.support.in_process.fakes.waits import DENIED
@@ -36,10 +35,6 @@ TIMERS: list[str] = []
 DOCTORS: list[str] = []
 IN_A_WHOLE_ROUND = [fault for fault in FAULTS if fault.name in ("throttled", "killed after") or fault.only]
 """What may happen to all calls of one kind."""
-
-Run = tuple[list[str], list[str]]
-"""The calls of a flow, and the lost promises."""
-CleanRun = Callable[[str], Run]
 
 
 def to(flows: list[str]) -> Callable[[Flow], Flow]:
@@ -251,31 +246,7 @@ them, they make each kind of call but the doctor's. The others take longer.
 OTHERS = [flow for flow in FLOWS if flow not in OFTEN]
 
 
-def run(stack: MotoStack, flow: str, plan: Callable[[int, str], Fault | None] = lambda *_: None) -> Run:
-    world = World(stack)
-    world.plan = plan
-    with world.alive():
-        FLOWS[flow](world)
-        return world.wire.calls, world.lost()
-
-
-@pytest.fixture(scope="module")
-def clean_run(stack: MotoStack) -> CleanRun:
-    """Run a flow without faults, once."""
-    return cache(lambda flow: run(stack, flow))
-
-
-@pytest.fixture(scope="module")
-def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
-    return covering_choice({flow: clean_run(flow)[0] for flow in OFTEN}, SEED)
-
-
-@pytest.fixture(scope="module")
-def choice_of_others(clean_run: CleanRun) -> dict[Place, list[Fault]]:
-    return covering_choice({flow: clean_run(flow)[0] for flow in OTHERS}, SEED)
-
-
-def in_call(calls: list[str], number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
+def in_call_of_its_kind(calls: list[str], number: int, fault: Fault) -> Plan:
     """Plan a fault in the call that had this number in a clean run: the n-th of its kind, as a token's shard is random."""
     before, made = calls[:number].count(calls[number]), Counter[str]()
 
@@ -286,95 +257,52 @@ def in_call(calls: list[str], number: int, fault: Fault) -> Callable[[int, str],
     return plan
 
 
-def lost_in(
-    stack: MotoStack, figures: Figures, flow: str, plans: Iterable[tuple[str, Fault, Callable[[int, str], Fault | None]]]
-) -> dict[str, list[str]]:
-    """Run a flow with each of these plans of a fault, which have names. Returns what was lost."""
-    problems = {}
-    for name, fault, plan in plans:
-        figures.tried[fault.name] += 1
-        if lost := run(stack, flow, plan)[1]:
-            problems[f"{name}, {fault.name}"] = lost
-    figures.lost += len(problems)
-    return problems
+@pytest.fixture(scope="module")
+def matrix(stack: MotoStack, figures: Figures) -> Matrix[World]:
+    return Matrix(FLOWS, lambda: World(stack), figures, plan=in_call_of_its_kind)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_a_flow_without_faults_loses_no_timeout(clean_run: CleanRun, figures: Figures, flow: str) -> None:
-    calls, lost = clean_run(flow)
-    assert lost == []
-    figures.flows[flow] = calls
+def test_a_flow_without_faults_loses_no_timeout(matrix: Matrix[World], flow: str) -> None:
+    assert matrix.lost_without_faults(flow) == []
 
 
 @pytest.mark.parametrize("flow", OFTEN)
-def test_no_timeout_is_lost_when_a_call_fails(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
-) -> None:
-    assert lost_in_choice(stack, figures, clean_run, choice, flow) == {}
+def test_no_timeout_is_lost_when_a_call_fails(matrix: Matrix[World], flow: str) -> None:
+    assert matrix.lost_in_choice(flow, OFTEN) == {}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("flow", OTHERS)
-def test_no_timeout_is_lost_when_a_call_of_a_longer_flow_fails(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice_of_others: dict[Place, list[Fault]], flow: str
-) -> None:
-    assert lost_in_choice(stack, figures, clean_run, choice_of_others, flow) == {}
-
-
-def lost_in_choice(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
-) -> dict[str, list[str]]:
-    calls = clean_run(flow)[0]
-    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen_for(flow, choice)]
-    return lost_in(stack, figures, flow, plans)
+def test_no_timeout_is_lost_when_a_call_of_a_longer_flow_fails(matrix: Matrix[World], flow: str) -> None:
+    assert matrix.lost_in_choice(flow, OTHERS) == {}
 
 
 @pytest.mark.parametrize("flow", [*TIMERS[:2], DOCTORS[0], pytest.param(DOCTORS[1], marks=pytest.mark.thorough)])
-def test_no_timeout_is_lost_when_a_round_gets_no_answer_to_a_kind_of_call(
-    stack: MotoStack, figures: Figures, clean_run: CleanRun, flow: str
-) -> None:
-    def in_every(call: str, fault: Fault) -> Callable[[int, str], Fault | None]:
-        return lambda _, made: fault if made == call else None
+def test_no_timeout_is_lost_when_a_round_gets_no_answer_to_a_kind_of_call(matrix: Matrix[World], flow: str) -> None:
+    lost: dict[str, list[str]] = {}
+    calls = dict.fromkeys(matrix.clean(flow if flow in DOCTORS else "a round")[0])  # the stream repeats resumes for ever
+    for call, fault in product(calls, IN_A_WHOLE_ROUND):
 
-    calls = dict.fromkeys(clean_run(flow if flow in DOCTORS else "a round")[0])  # the stream repeats resumes for ever
-    pairs = [pair for pair in product(calls, IN_A_WHOLE_ROUND) if pair[1].can_happen_to(pair[0])]
-    assert lost_in(stack, figures, flow, [(call, fault, in_every(call, fault)) for call, fault in pairs]) == {}
+        def in_every(world: World, call: str = call, fault: Fault = fault) -> None:
+            world.plan = lambda _, made: fault if made == call else None
+
+        if fault.can_happen_to(call):
+            lost |= matrix.lost_with(flow, call, fault, in_every)
+    assert lost == {}
 
 
 @pytest.mark.parametrize(
     "flow", [flow if flow in OFTEN[:3] else pytest.param(flow, marks=pytest.mark.thorough) for flow in FLOWS]
 )
-def test_no_timeout_is_lost_when_another_round_comes_between_calls(
-    stack: MotoStack, clean_run: CleanRun, figures: Figures, flow: str
-) -> None:
+def test_no_timeout_is_lost_when_another_round_comes_between_calls(matrix: Matrix[World], flow: str) -> None:
     """Another round of the timers, and in the flows of the doctor another round of the doctor."""
     another = "doctor" if flow in DOCTORS else "start_timers"
-    problems = {}
-    for place in range(len(clean_run(flow)[0])):
-        world = World(stack)
-
-        def act(number: int, when: str, world: World = world, place: int = place) -> None:
-            if (number, when) == (place, "before"):
-                with world.lambdas.unwatched():
-                    world.lambdas.invoke(another, {})
-
-        world.meanwhile = act
-        with world.alive():
-            FLOWS[flow](world)
-            if lost := world.lost():
-                problems[place] = lost
-        figures.interleaved += 1
-    figures.lost += len(problems)
-    assert problems == {}
+    assert matrix.lost_between_calls(flow, lambda world: world.lambdas.invoke(another, {})) == {}
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("flow", OFTEN)
-def test_no_timeout_is_lost_when_any_call_fails_in_any_way(
-    stack: MotoStack, clean_run: CleanRun, figures: Figures, flow: str, fault: Fault
-) -> None:
-    calls = clean_run(flow)[0]
-    numbers = [number for number, call in enumerate(calls) if fault.can_happen_to(call)]
-    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number in numbers]
-    assert lost_in(stack, figures, flow, plans) == {}
+def test_no_timeout_is_lost_when_any_call_fails_in_any_way(matrix: Matrix[World], flow: str, fault: Fault) -> None:
+    assert matrix.lost_in_any(flow, fault) == {}

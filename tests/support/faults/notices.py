@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -119,13 +118,10 @@ class NoticeWorld(World):
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        def written_at() -> datetime:
-            return datetime.fromtimestamp(self.clock() / 1000, UTC).replace(tzinfo=None)
-
         with ExitStack() as until_the_end:
             enter = until_the_end.enter_context
             enter(mock.patch.dict(os.environ, {"NOTICE_QUEUE_URL": self.queue_urls["NoticeQueue"]}))
-            enter(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
+            enter(self.written_by_the_clock())
             enter(mock.patch("waitpoints.api.notices.channels.channel_of", self.post.channel_of))
             enter(super().alive())
             yield

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 from tests.support.faults import traces
 from tests.support.faults.callers import Callers, Execution
@@ -57,6 +60,14 @@ class World(Callers):
         self.outcomes_are_open = False
         """Whoever settles a token first decides, and every execution must go on with that."""
         self._expected: list[tuple[Execution, str, Ending, bool, bool]] = []
+
+    def written_by_the_clock(self) -> AbstractContextManager[object]:
+        """Give the records of the stream the times of the world's clock."""
+
+        def written_at() -> datetime:
+            return datetime.fromtimestamp(self.clock() / 1000, UTC).replace(tzinfo=None)
+
+        return mock.patch("moto.dynamodb.models.table.utcnow", written_at)
 
     def expect(
         self, execution: Execution, token: dict[str, Any], outcome: Ending, unwrap: bool = False, context: bool = False
