@@ -25,7 +25,7 @@ from waitpoints.wiring import services
 Flow = Callable[[NoticeWorld], None]
 FLOWS: dict[str, Flow] = {}
 CHANNELS = tuple(f"{channel}." for channel in Channel)
-OFTEN = ["ask", "a unrecorded message"]
+OFTEN = ["ask", "an unrecorded message"]
 """The flows of which `make test` runs calls with faults. Between them, they make each kind of call."""
 FAULT_RATE = 0.03
 IN_A_CROWD = [fault for fault in FAULTS if fault.name in ("answer lost", "killed before", "killed after", "throttled")]
@@ -148,7 +148,7 @@ def a_redrive(world: NoticeWorld) -> None:
 
 
 @flow
-def a_stray_message(world: NoticeWorld) -> None:
+def an_unrecorded_message(world: NoticeWorld) -> None:
     """Its record was lost, and it is clicked on after the end."""
     token = world.ask()
     decide(world, token)
