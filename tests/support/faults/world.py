@@ -238,7 +238,7 @@ class World(Callers):
             is_refused = was_kept and holder in particular  # what was kept did not fit the create's schema
             if holder != held_by and int(image["createdAt"]["N"]) < until and not is_refused:
                 yield f"{key} has two live tokens"
-            holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]), "kept" in image)
+            holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]), "early" in image)
         made = [image["idempotencyKey"]["S"] for image in self._images("token", "INSERT") if "idempotencyKey" in image]
         for key in set(made):
             changes = {
