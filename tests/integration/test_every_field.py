@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.example_requests import FIELDS, WITH_JSON_BODY, named, places, put_example_endpoint, send
+from tests.support.example_requests import FIELDS, WITH_JSON_BODY, named, places, put_example_endpoint
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED
@@ -513,16 +513,6 @@ def test_a_malformed_packets_path_is_404(api: Api, value: str) -> None:
     written, token_id = RUBBISH[value], api.create()["id"]
     for path in (f"{token_id}/{written}", f"{written}/0123456789abcdef.json", f"{token_id}/..%2F{written}"):
         is_documented(api.get(by_id("get_packet_v1").example_path(path=path)), 404)
-
-
-@pytest.mark.parametrize(
-    "authorization", ["", "Bearer", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000, "Bearer a.b.c.d", "Basic eDp5"]
-)
-@pytest.mark.parametrize("operation", [it for it in OPERATIONS if it.credentials], ids=named)
-def test_a_malformed_credential_is_401(api: Api, operation: Operation, authorization: str) -> None:
-    token = api.create()
-    is_documented(send(api, operation, token, {"authorization": authorization}), 401)
-    assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
 JWT_PARTS = [

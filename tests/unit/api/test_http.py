@@ -23,7 +23,7 @@ from waitpoints.api.http import Request, Response, http_handler
 
 CLOSED = [operation for operation in OPERATIONS if operation.credentials]
 OPEN = [operation for operation in OPERATIONS if not operation.credentials]
-NO_CREDENTIAL = [None, "", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "Bearer a.b.c"]
+NO_CREDENTIAL = [None, "", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000, "Basic dXNlcjpwYXNz", "Bearer a.b.c"]
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
