@@ -7,24 +7,15 @@ import pytest
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
-from waitpoints.token import (
-    Completed,
-    Document,
-    DocumentKind,
-    IdempotencyKey,
-    NewToken,
-    Waiter,
-)
-from waitpoints.tokens import Created
+from waitpoints.token import Completed, Document, DocumentKind, IdempotencyKey, NewToken
 
 COMPLETE = "/api/v1/waitpoints/complete"
 HOUR = 3_600_000
 TEMPLATE = Template.load()
 
 
-def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
-    expires_at = None if ttl is None else world.clock() + ttl
-    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
+def create(world: InMemory, document: Document | None = None) -> str:
+    return world.tokens.create(NewToken(key=IdempotencyKey("a"), document=document), world.clock()).token_id
 
 
 class TestOverHttp:
@@ -35,7 +26,7 @@ class TestOverHttp:
 
     def test_says_which_token_and_whether_it_made_it(self, world: InMemory, api: Api) -> None:
         first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})
-        token = create(world).token_id
+        token = create(world)
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {**found, "created": False}
@@ -88,7 +79,7 @@ class TestOverHttp:
         assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
-        token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}')).token_id
+        token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}'))
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
         assert world.tokens.retrieve(token).outcome is None
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": {}}).status == 200

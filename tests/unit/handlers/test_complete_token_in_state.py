@@ -8,17 +8,11 @@ import complete_token_in_state
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.template import Context
 from waitpoints.errors import InvalidRequest
-from waitpoints.token import (
-    IdempotencyKey,
-    NewToken,
-    Waiter,
-)
-from waitpoints.tokens import Created
+from waitpoints.token import IdempotencyKey, NewToken
 
 
-def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
-    expires_at = None if ttl is None else world.clock() + ttl
-    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
+def create(world: InMemory) -> str:
+    return world.tokens.create(NewToken(key=IdempotencyKey("a")), world.clock()).token_id
 
 
 class TestInAState:
@@ -31,12 +25,12 @@ class TestInAState:
         return complete_token_in_state.handler(payload, context)
 
     def test_completes_by_key(self, world: InMemory) -> None:
-        token = create(world).token_id
+        token = create(world)
         payload = {"idempotencyKey": "a", "error": {"message": "no"}}
         assert self.invoke(payload) == {"success": True, "settled": True, "id": token, "created": False}
 
     def test_says_whether_it_settled_the_token(self, world: InMemory) -> None:
-        token = create(world).token_id
+        token = create(world)
         assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [
             {"success": True, "settled": True},
             {"success": True, "settled": False},
