@@ -59,9 +59,9 @@ class Decisions:
         for _ in attempts("Other people answer at the same moment. Send the same answer again"):
             now = self._clock()
             as_of_now = replace(token, outcome=token.outcome_at(now))  # a due token has ended, even before that is stored
-            if standing := token.answer_of(choice.approver):
-                is_this = (standing.action, standing.fields) == (choice.action, choice.fields)
-                return Recorded(as_of_now, standing, is_this)
+            if earlier := token.answer_of(choice.approver):
+                is_this = (earlier.action, earlier.fields) == (choice.action, choice.fields)
+                return Recorded(as_of_now, earlier, is_this)
             if as_of_now.outcome is not None:
                 return TooLate(as_of_now)
             answer = Answer(choice.approver, choice.action, choice.fields, now)

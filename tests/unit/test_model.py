@@ -133,9 +133,9 @@ class Model:
 
     def answer(self, person: str, action: str, now: int) -> None:
         """One answer a person before the end, and the first stands. What as many have chosen as it needs is decided."""
-        standing = next((one["action"] for one in self.answers if one["approver"] == person), None)
-        if standing or self.outcome(now) is not None:
-            self.others += standing != action
+        earlier = next((one["action"] for one in self.answers if one["approver"] == person), None)
+        if earlier or self.outcome(now) is not None:
+            self.others += earlier != action
             return
         self.answers.append({"approver": person, "action": action, "fields": {}, "at": iso(now)})
         if [one["action"] for one in self.answers].count(action) == NEEDS[action]:

@@ -88,7 +88,7 @@ def plain_text(content: MailContent) -> str:
         "\n".join(filter(None, (content.requested_by, content.until))),
         f"{content['open']}:\n{content.link}" if content.link else None,
         content.warning,
-        "\n".join([content["standing_heading"], *(f"- {one}" for one in listed)]) if listed else None,
+        "\n".join([content["progress_heading"], *(f"- {one}" for one in listed)]) if listed else None,
         content["no_reply"],
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -89,7 +89,7 @@ def _answer(content: MailContent, color: str, link: str) -> Markup:
 
 
 def _progress(content: MailContent) -> Markup:
-    heading = Element("h2", content["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
+    heading = Element("h2", content["progress_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
     needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.needed]
     return Fragment(
         heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px")

@@ -258,7 +258,7 @@ def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
         return None
     needed = [theme.written(sentence) for sentence in progress.needed()]
     listed = Element("ul", [Element("li", one) for one in needed]) if len(needed) > 1 else Element("p", *needed)
-    heading = "answers_heading" if progress.token.outcome else "standing_heading"
+    heading = "answers_heading" if progress.token.outcome else "progress_heading"
     shown = Element("dl", [_row(theme, row) for row in rows])
     return Element("section", Element("h2", theme[heading]), listed if needed else None, shown, class_="people")
 
