@@ -1,4 +1,4 @@
-"""waitpoints-local from its wheel, in an empty environment and folder, by somebody whose home cannot be written."""
+"""waitpoints-local from its wheel, in an empty environment and folder, by a user whose home cannot be written."""
 
 import json
 import os
@@ -15,30 +15,17 @@ from waitpoints_client import __version__
 
 from tests.support import figures
 from tests.support.e2e import wheels
-from tests.support.e2e.wheels import UV
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it installs everything
 
-NOWHERE = "http://127.0.0.1:9"  # nobody listens
+NOWHERE = "http://127.0.0.1:9"  # where nothing listens
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment that has nothing but the wheel and what it needs."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([UV, "venv", "-q", "--no-project", "--python", "3.13", folder / "env"], check=True)
-    install: list[str | Path] = [
-        UV,
-        "pip",
-        "install",
-        "-q",
-        "--compile-bytecode",
-        "--python",
-        folder / "env" / "bin" / "python",
-    ]
-    subprocess.run([*install, *wheels.paths()], check=True)
-    return folder / "env" / "bin"
+    return wheels.install(tmp_path_factory.mktemp("wheel"))
 
 
 class Shell:

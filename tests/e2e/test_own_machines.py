@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.e2e import wheels
-from tests.support.e2e.wheels import UV
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them
@@ -80,11 +78,7 @@ class Project:
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with the wheels alone."""
-    environment = tmp_path_factory.mktemp("environment")
-    subprocess.run([UV, "venv", "-q", "--no-project", "--python", sys.executable, environment], check=True)
-    python = environment / "bin" / "python"
-    subprocess.run([UV, "pip", "install", "-q", "--python", python, *wheels.paths(), "pytest", "pytest-xdist"], check=True)
-    return environment / "bin"
+    return wheels.install(tmp_path_factory.mktemp("environment"), "pytest", "pytest-xdist")
 
 
 @pytest.fixture

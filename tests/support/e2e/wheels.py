@@ -1,5 +1,7 @@
 """The packages of a release that are wheels, of this tree: built once for all processes and runs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.e2e.built import SOURCES, digest
@@ -28,5 +30,9 @@ def built() -> Path:
     return FOLDER
 
 
-def paths() -> list[Path]:
-    return sorted(built().glob("*.whl"))
+def install(folder: Path, *more: str) -> Path:
+    """Make an environment with the wheels and `more`, and nothing else. Returns the folder of its programs."""
+    subprocess.run([UV, "venv", "-q", "--no-project", "--python", sys.executable, folder], check=True)
+    command: list[str | Path] = [UV, "pip", "install", "-q", "--compile-bytecode", "--python", folder / "bin" / "python"]
+    subprocess.run([*command, *sorted(built().glob("*.whl")), *more], check=True)
+    return folder / "bin"
