@@ -26,7 +26,7 @@ NEAR = 900  # seconds: what is due sooner has a message on the timer queue, and 
 LEAST = 0.001  # seconds: the table has milliseconds
 ATTEMPTS = 5
 PREFIX = "waitpoint_"
-_INSTANTS = ("createdAt", "timeoutAt", "wakeAt", "remindedAt", "escalatedAt")
+_INSTANTS = ("createdAt", "timeoutAt", "dueAt", "remindedAt", "escalatedAt")
 _READ = {"#item": "item", "#status": "status"}
 
 
@@ -159,7 +159,7 @@ class _Token:
     def due_in(self) -> float:
         """In how many seconds its timer fires."""
         instants = self.instants
-        return instants.get("wakeAt", instants.get("timeoutAt", math.inf)) / 1000 - time.time()
+        return instants.get("dueAt", instants.get("timeoutAt", math.inf)) / 1000 - time.time()
 
     def asked(self) -> int:
         return int(self.item.get("remindedCount", {"N": "0"})["N"])
