@@ -21,8 +21,8 @@ from waitpoints.token import (
     Outcome,
     Reply,
     ReplyKind,
+    Rule,
     Token,
-    Unchecked,
     Waiter,
 )
 from waitpoints.waiter_result import Failure, Success
@@ -102,9 +102,9 @@ class TokenStore(Protocol):
         """Return a reader for each partition of the index that suits the filter best."""
 
     def complete(
-        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
     ) -> tuple[bool, Token]:
-        """Settle a waiting token that has none of the `unchecked` rules, and the tag `within` if it is given (invariant 1).
+        """Settle a waiting token that has no rule but those `checked`, and the tag `within` if it is given (invariant 1).
 
         Returns whether it did, and the token as it is now.
         """

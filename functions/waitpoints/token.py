@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from waitpoints.errors import WrittenLater
 from waitpoints.json_text import present
@@ -185,13 +185,20 @@ class Document:
     title: str | None = None
 
 
-class Unchecked(StrEnum):
-    """The rules that a completion has not been checked against. A token with any of them must not settle."""
+class Rule(StrEnum):
+    """What a delivery must satisfy to settle a token, by its name in the token's item."""
 
-    ANY = "any"
-    DOCUMENT = "document"
+    VERIFY = "verify"
+    COMPLETE_WHEN = "completeWhen"
+    SCHEMA = "payloadSchema"
+    PAGE = "page"
     APPROVERS = "approvers"
-    NONE = "none"
+
+
+NOTHING_CHECKED: frozenset[Rule] = frozenset()
+ALL_CHECKED = frozenset(Rule)
+ALL_BUT_DOCUMENT = ALL_CHECKED - {Rule.SCHEMA, Rule.PAGE}
+ALL_BUT_APPROVERS = ALL_CHECKED - {Rule.APPROVERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,18 +219,16 @@ class Rules:
     def page_kind(self) -> DocumentKind:
         return DocumentKind.APPROVAL if self.has_approvers else DocumentKind.PAGE
 
-    def prevent(self, unchecked: Unchecked) -> bool:
-        """Whether a completion that is `unchecked` must not settle the token, as the store's condition says, too."""
-        match unchecked:
-            case Unchecked.ANY:
-                return True
-            case Unchecked.DOCUMENT:
-                return self.has_schema or self.has_page
-            case Unchecked.APPROVERS:
-                return self.has_approvers
-            case Unchecked.NONE:
-                return False
-        assert_never(unchecked)
+    def are_met(self, checked: frozenset[Rule]) -> bool:
+        """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""
+        has = {
+            Rule.VERIFY: self.verify is not None,
+            Rule.COMPLETE_WHEN: self.complete_when is not None,
+            Rule.SCHEMA: self.has_schema,
+            Rule.PAGE: self.has_page,
+            Rule.APPROVERS: self.has_approvers,
+        }
+        return checked.issuperset(rule for rule, is_there in has.items() if is_there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resumer import NotResumed, Resumer
 from waitpoints.token import (
+    ALL_CHECKED,
     MAX_WAITERS,
     PAGES,
     Attachment,
@@ -24,12 +25,12 @@ from waitpoints.token import (
     KeyKind,
     NewToken,
     Outcome,
+    Rule,
     Rules,
     Source,
     TimedOut,
     Token,
     TokenError,
-    Unchecked,
     Waiter,
 )
 
@@ -140,34 +141,34 @@ class Tokens:
         token_id: str,
         result: Result,
         by: CompletedBy,
-        unchecked: Unchecked = Unchecked.NONE,
+        checked: frozenset[Rule] = ALL_CHECKED,
         within: str | None = None,
     ) -> Completion:
         """Settle a waiting token with an output or an error, and resume its waiters.
 
         Returns Ended if the token has ended; a token past its timeout is settled as timed out first. Returns RulesApply if
-        the token has rules that the completion is `unchecked` against: complete it again once they accept the output. An
+        the token has other rules than those `checked`: complete it again once they accept the output. An
         output that does not fit into the item is stored only if neither is so, which takes a read. So does a token that is
         known to have such rules; one that is known to have ended takes no call. Raises TokenNotFound, and OutsideTag if the
         token, in whatever state, lacks the tag `within`: that changes nothing.
         """
         for _ in attempts(_MOVED):
-            completion = self._complete(token_id, result, by, unchecked, within)
+            completion = self._complete(token_id, result, by, checked, within)
             if completion is not None:
                 return completion
         raise AssertionError("the last attempt raises")
 
     def _complete(
-        self, token_id: str, result: Result, by: CompletedBy, unchecked: Unchecked, within: str | None
+        self, token_id: str, result: Result, by: CompletedBy, checked: frozenset[Rule], within: str | None
     ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
-        if seen := self._look(token_id, result, unchecked, now):
+        if seen := self._look(token_id, result, checked, now):
             _check_within(seen, within)
-            if seen.outcome_at(now) is not None or (seen.rules and seen.rules.prevent(unchecked)):
+            if seen.outcome_at(now) is not None or (seen.rules and not seen.rules.are_met(checked)):
                 return self._explain(seen, now)
         outcome = self.make_outcome(token_id, result, by, now)
-        won, token = self._store.complete(token_id, outcome, unchecked, within)
+        won, token = self._store.complete(token_id, outcome, checked, within)
         self._known.note(token, now)
         if not won:
             _check_within(token, within)
@@ -177,14 +178,14 @@ class Tokens:
         self._resumer.resume_fast(token)
         return Settled()
 
-    def _look(self, token_id: str, result: Result, unchecked: Unchecked, now: int) -> Token | None:
+    def _look(self, token_id: str, result: Result, checked: frozenset[Rule], now: int) -> Token | None:
         """Return the token if the write would fail for all that is known, or stores a large output first. None: just write."""
         known = self._known.find(token_id, now)
         if known and known.outcome is not None and not self.outcome_is_past_retention(known.outcome, now):
             return known
-        is_prevented = known and known.rules and known.rules.prevent(unchecked)
+        is_prevented = known and known.rules and not known.rules.are_met(checked)
         is_large = not isinstance(result, TokenError) and not self._outputs.fits_item(result)
-        if unchecked is Unchecked.NONE or not (is_prevented or is_large):
+        if checked == ALL_CHECKED or not (is_prevented or is_large):
             return None
         token = self._store.peek(token_id)
         token.check_version()

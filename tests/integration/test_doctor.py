@@ -15,7 +15,7 @@ from tests.support.in_process.template import Context
 from waitpoints.aws import doctor_store
 from waitpoints.doctor import scan
 from waitpoints.doctor.overdue import Overdue
-from waitpoints.token import Completed, NewToken, Unchecked, Waiter
+from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # each reads a whole table
@@ -34,7 +34,7 @@ def undelivered(clock: FakeClock, waits: FakeWaits) -> Undelivered:
         """A settled token whose waiter was never resumed."""
         waiter = Waiter(waits.start(), clock(), kind=waits.kind)
         token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
-        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
         return token_id, waiter
 
     return make
@@ -209,7 +209,7 @@ class TestTheOldestTokenWithoutATimeout:
         return services.tokens.create(NewToken(**options), clock()).token_id
 
     def end(self, token_id: str, clock: FakeClock) -> None:
-        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
 
     @pytest.fixture
     def measured(

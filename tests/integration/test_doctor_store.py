@@ -15,7 +15,7 @@ from waitpoints.aws.items import TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import Page
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
-from waitpoints.token import Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Unchecked, Waiter
+from waitpoints.token import ALL_CHECKED, Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Waiter
 
 START = FakeClock().now
 TIMEOUT = START + 60_000
@@ -51,7 +51,7 @@ def settled(store: Store) -> Callable[..., Token]:
         kept = [Waiter(FakeStepFunctions().start_task(2048), START) for _ in range(waiters)]
         token = Token(id=ids.new_id(START), created_at=START, waiters={one.key: one for one in kept})
         store.create(token, None, START)
-        store.complete(token.id, Completed(at, output), Unchecked.NONE)
+        store.complete(token.id, Completed(at, output), ALL_CHECKED)
         return token
 
     return make
@@ -136,7 +136,7 @@ class TestATokenWithoutATimeout:
         self, doctor_store: DoctorStore, store: Store, client: Any, table: str, waiting: Callable[[int], Waiting]
     ) -> None:
         first, ended, timed, gone, last = (waiting(START + number) for number in range(5))
-        assert store.complete(ended[1], Completed(START, OUTPUT), Unchecked.NONE)[0]
+        assert store.complete(ended[1], Completed(START, OUTPUT), ALL_CHECKED)[0]
         assert store.move_deadline(store.get(timed[1]), TIMEOUT, TIMEOUT, START)
         client.delete_item(TableName=table, Key=primary_key(gone[1], TOKEN))
         assert doctor_store.still_waiting((first, ended, timed, gone, last)) == (first, last)

@@ -17,7 +17,7 @@ from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Page, Timer
-from waitpoints.token import Completed, Output, Token, Unchecked
+from waitpoints.token import ALL_CHECKED, Completed, Output, Token
 
 START = FakeClock().now
 RETENTION = 30 * 86_400  # seconds
@@ -70,7 +70,7 @@ def test_has_every_token_with_a_timeout_from_its_create_on(both: tuple[Any, Any]
 def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(both: tuple[Any, Any]) -> None:
     store, index = both
     settled, waiting, gone = make(store, START + 5), make(store, START + 6), ids.new_id(START)
-    store.complete(settled.id, Completed(START, Output("1")), Unchecked.NONE)
+    store.complete(settled.id, Completed(START, Output("1")), ALL_CHECKED)
     assert {timer.token_id for timer in read_all(index, START + HOUR)} == {settled.id, waiting.id}
     assert index.find_waiting([settled.id, waiting.id, gone]) == {waiting.id}
 

@@ -13,14 +13,7 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.invoke import filled_in
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ROOT, Template
-from waitpoints.token import (
-    Completed,
-    NewToken,
-    Output,
-    Status,
-    Unchecked,
-    Waiter,
-)
+from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Status, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -85,7 +78,7 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     waiter = Waiter("task token", now)
     created = services.tokens.create(NewToken(timeout_at=now + 60_000, waiter=waiter if settled else None), now)
     if settled:
-        services.store.complete(created.token_id, Completed(now, Output('{"approved":true}')), Unchecked.NONE)
+        services.store.complete(created.token_id, Completed(now, Output('{"approved":true}')), ALL_CHECKED)
     item: Any = boto3.client("dynamodb").get_item(
         TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
     )["Item"]
@@ -98,7 +91,7 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(stack: MotoS
     now, waiter = services.now(), Waiter(waits.start(), services.now(), kind=waits.kind)
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
     services.store.complete(
-        token_id, Completed(now, Output("1")), Unchecked.NONE
+        token_id, Completed(now, Output("1")), ALL_CHECKED
     )  # the function that did this stopped before it resumed the waiter
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):

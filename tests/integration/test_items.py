@@ -18,6 +18,7 @@ from waitpoints.aws.items import plain, token_from
 from waitpoints.aws.store import Store
 from waitpoints.token import (
     NEAR,
+    NOTHING_CHECKED,
     Attachment,
     Completed,
     CompletedBy,
@@ -28,7 +29,6 @@ from waitpoints.token import (
     Source,
     Token,
     TokenError,
-    Unchecked,
     Verification,
     Waiter,
     WaiterKind,
@@ -74,7 +74,7 @@ class TestItems:
         token = self.make(written)
         waiting = {"id", "item", "status", "createdAt", "waiters", "waiterCount", "listShard"}
         assert self.item(stack, token.id).keys() == waiting
-        written.complete(token.id, Completed(START, OUTPUT, CompletedBy(source=Source.CALLBACK)), Unchecked.ANY)
+        written.complete(token.id, Completed(START, OUTPUT, CompletedBy(source=Source.CALLBACK)), NOTHING_CHECKED)
         settled = self.item(stack, token.id)
         assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
         assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
@@ -89,7 +89,7 @@ class TestItems:
         traceparent, stream = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Stream(stack)
         waits = waiter()
         token = self.make(written, traceparent=traceparent, waiters={waits.key: waits})
-        written.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        written.complete(token.id, Completed(START, OUTPUT), NOTHING_CHECKED)
         [image] = [record["dynamodb"]["NewImage"] for record in stream.records("resume_waiters")]
         assert token_from(plain(image) | {"waiters": {}}).traceparent == traceparent
 

@@ -20,7 +20,7 @@ from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
 from waitpoints.errors import NotSentNow
 from waitpoints.notices import NoticeRecord
-from waitpoints.token import Completed, Document, DocumentKind, Output, Token, Unchecked
+from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, Output, Token
 from waitpoints.wiring import services
 
 START = FakeClock().now
@@ -135,7 +135,7 @@ class TestARecord:
         refused = NoticeRecord(START, refused="no")
         store.claim(token, START)
         store.record(token.id, "email.0", refused)
-        tokens.complete(token.id, Completed(START, Output("{}")), Unchecked.NONE)
+        tokens.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
         store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": refused}
 

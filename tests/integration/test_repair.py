@@ -13,13 +13,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.doctor.repair import Defect
-from waitpoints.token import (
-    Attachment,
-    Completed,
-    NewToken,
-    Unchecked,
-    Waiter,
-)
+from waitpoints.token import ALL_CHECKED, Attachment, Completed, NewToken, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -37,7 +31,7 @@ def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, W
         """A settled token whose waiter was never resumed."""
         waiter = Waiter(waits.start(), clock(), kind=waits.kind)
         token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
-        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
         return token_id, waiter
 
     return make

@@ -22,7 +22,11 @@ from waitpoints.aws.store import Store
 from waitpoints.errors import TokenNotFound, WrittenLater
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
+    ALL_BUT_APPROVERS,
+    ALL_BUT_DOCUMENT,
+    ALL_CHECKED,
     MAX_WAITERS,
+    NOTHING_CHECKED,
     PAGES,
     Answer,
     Attachment,
@@ -38,19 +42,20 @@ from waitpoints.token import (
     Output,
     Reply,
     ReplyKind,
+    Rule,
     Rules,
     Source,
     Status,
     TimedOut,
     Token,
     TokenError,
-    Unchecked,
     Verification,
     Waiter,
     WaiterKind,
 )
 
 AnyStore = Store | MemoryStore
+CHECKED = (NOTHING_CHECKED, ALL_BUT_DOCUMENT, ALL_BUT_APPROVERS, ALL_CHECKED)
 START = FakeClock().now
 TIMEOUT = START + 60_000
 RETENTION = 30 * 86_400  # seconds
@@ -118,7 +123,7 @@ class TestToken:
     def test_that_is_missing_is_not_found(self, store: AnyStore, operation: str) -> None:
         arguments = {
             "get": (),
-            "complete": (Completed(START, OUTPUT), Unchecked.NONE),
+            "complete": (Completed(START, OUTPUT), ALL_CHECKED),
             "time_out": (START,),
             "add_waiter": (waiter(), START),
         }
@@ -133,21 +138,21 @@ class TestComplete:
     ) -> None:
         one = waiter()
         token = create(waiters={one.key: one})
-        won, settled = store.complete(token.id, Completed(START + 5, output), Unchecked.NONE)
+        won, settled = store.complete(token.id, Completed(START + 5, output), ALL_CHECKED)
         assert won
         assert settled.outcome == Completed(START + 5, output)
         assert settled.waiters == {one.key: one}
         assert store.get(token.id) == settled
 
     def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        _, settled = store.complete(create().id, Completed(START, Output('"large"', "somewhere.json")), Unchecked.NONE)
+        _, settled = store.complete(create().id, Completed(START, Output('"large"', "somewhere.json")), ALL_CHECKED)
         assert isinstance(settled.outcome, Completed)
         assert settled.outcome.output.json == '"large"'
 
     def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        _, first = store.complete(token.id, Completed(START + 5, OUTPUT), Unchecked.NONE)
-        won, was = store.complete(token.id, Completed(START + 6, Output("2")), Unchecked.NONE)
+        _, first = store.complete(token.id, Completed(START + 5, OUTPUT), ALL_CHECKED)
+        won, was = store.complete(token.id, Completed(START + 6, Output("2")), ALL_CHECKED)
         assert not won
         assert was == first == store.get(token.id)
 
@@ -156,7 +161,7 @@ class TestComplete:
         self, store: AnyStore, create: Callable[..., Token], late: int
     ) -> None:
         token = create(timeout_at=TIMEOUT)
-        won, was = store.complete(token.id, Completed(TIMEOUT + late, OUTPUT), Unchecked.NONE)
+        won, was = store.complete(token.id, Completed(TIMEOUT + late, OUTPUT), ALL_CHECKED)
         assert not won
         assert was == token == store.get(token.id)
 
@@ -169,16 +174,16 @@ class TestComplete:
         """
         token = create(tags=tags, timeout_at=TIMEOUT)
         for now in (START, TIMEOUT):
-            assert store.complete(token.id, Completed(now, OUTPUT), Unchecked.NONE, "a") == (False, token)
+            assert store.complete(token.id, Completed(now, OUTPUT), ALL_CHECKED, "a") == (False, token)
         assert store.get(token.id) == token
 
-    @pytest.mark.parametrize("unchecked", list(Unchecked))
+    @pytest.mark.parametrize("checked", CHECKED)
     @pytest.mark.parametrize("outcome", [Completed(START, OUTPUT), Failed(START, TokenError("no"))])
     def test_within_a_tag_settles_a_token_with_it(
-        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked, outcome: Completed | Failed
+        self, store: AnyStore, create: Callable[..., Token], checked: frozenset[Rule], outcome: Completed | Failed
     ) -> None:
         token = create(tags=("b", "a"))
-        assert store.complete(token.id, outcome, unchecked, "a") == (True, replace(token, outcome=outcome))
+        assert store.complete(token.id, outcome, checked, "a") == (True, replace(token, outcome=outcome))
         assert store.get(token.id).outcome == outcome
 
     @pytest.mark.slow
@@ -192,7 +197,7 @@ class TestComplete:
             limits = [None, "a"] * 5
             answers = race(
                 [
-                    partial(store.complete, token.id, Completed(START + number, OUTPUT), Unchecked.NONE, within)
+                    partial(store.complete, token.id, Completed(START + number, OUTPUT), ALL_CHECKED, within)
                     for number, within in enumerate(limits)
                 ]
             )
@@ -203,12 +208,12 @@ class TestComplete:
 
 CHANGES: dict[str, Callable[[AnyStore, Token], object]] = {
     **{
-        f"complete, {unchecked}": lambda store, token, unchecked=unchecked: store.complete(  # type: ignore[misc]
-            token.id, Completed(START, OUTPUT), unchecked
+        f"complete, {sorted(checked)}": lambda store, token, checked=checked: store.complete(  # type: ignore[misc]
+            token.id, Completed(START, OUTPUT), checked
         )
-        for unchecked in Unchecked
+        for checked in CHECKED
     },
-    "fail": lambda store, token: store.complete(token.id, Failed(START, TokenError("no")), Unchecked.NONE),
+    "fail": lambda store, token: store.complete(token.id, Failed(START, TokenError("no")), ALL_CHECKED),
     "time out": lambda store, token: store.time_out(token.id, TIMEOUT),
     "answer": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), None),
     "decide": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), Completed(START, OUTPUT)),
@@ -245,10 +250,10 @@ class TestATokenOfALaterVersion:
 
     def test_is_answered_as_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        _, ended = store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        _, ended = store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         make_later(store, token)
         later = (False, replace(ended, is_later=True))
-        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE) == later
+        assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == later
         assert store.add_waiter(token.id, waiter(), START) == later
 
     @pytest.mark.slow
@@ -259,7 +264,7 @@ class TestATokenOfALaterVersion:
 
         def complete(token: Token) -> bool:
             with suppress(WrittenLater):
-                return store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)[0]
+                return store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)[0]
             return False
 
         for _ in range(10):
@@ -305,21 +310,21 @@ class TestRules:
         assert store.get(token.id).rules == rules
 
     @pytest.mark.parametrize(
-        ("unchecked", "refused"),
+        ("checked", "refused"),
         [
-            (Unchecked.ANY, set(RULES)),
-            (Unchecked.DOCUMENT, WITH_DOCUMENT),
-            (Unchecked.APPROVERS, {"approvers"}),
-            (Unchecked.NONE, set()),
+            (NOTHING_CHECKED, set(RULES)),
+            (ALL_BUT_DOCUMENT, WITH_DOCUMENT),
+            (ALL_BUT_APPROVERS, {"approvers"}),
+            (ALL_CHECKED, set()),
         ],
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
-        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked, refused: set[str], name: str
+        self, store: AnyStore, create: Callable[..., Token], checked: frozenset[Rule], refused: set[str], name: str
     ) -> None:
         one = waiter()
         token = create(rules=RULES[name], waiters={one.key: one}, timeout_at=TIMEOUT)
-        won, seen = store.complete(token.id, Completed(START, OUTPUT, COMPLETED_BY), unchecked)
+        won, seen = store.complete(token.id, Completed(START, OUTPUT, COMPLETED_BY), checked)
         assert won is (name not in refused)
         assert seen == store.get(token.id)
         if not won:
@@ -334,8 +339,8 @@ class TestRules:
             token = create(rules=ALL_RULES)
             answers = race(
                 [
-                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), COMPLETED_BY), unchecked)
-                    for n, unchecked in enumerate((Unchecked.NONE, Unchecked.NONE, Unchecked.ANY, Unchecked.DOCUMENT))
+                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), COMPLETED_BY), checked)
+                    for n, checked in enumerate((ALL_CHECKED, ALL_CHECKED, NOTHING_CHECKED, ALL_BUT_DOCUMENT))
                 ]
             )
             [winner] = [settled for won, settled in answers if won]
@@ -384,7 +389,7 @@ class TestAnswers:
     @pytest.mark.parametrize("outcome", [None, DECISION])
     def test_are_refused_after_the_end(self, store: AnyStore, outcome: Completed | None) -> None:
         read = self.token(store)
-        _, settled = store.complete(read.id, Completed(START, OUTPUT, COMPLETED_BY), Unchecked.NONE)
+        _, settled = store.complete(read.id, Completed(START, OUTPUT, COMPLETED_BY), ALL_CHECKED)
         assert store.answer(read, self.BO, outcome) == (False, settled)
 
     @pytest.mark.parametrize("outcome", [None, DECISION])
@@ -404,7 +409,7 @@ class TestAnswers:
 
     def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: AnyStore) -> None:
         _, one = store.answer(self.token(store), self.ANN, None)
-        assert store.complete(one.id, Completed(START, OUTPUT), Unchecked.NONE)[1].answers == (self.ANN,)
+        assert store.complete(one.id, Completed(START, OUTPUT), ALL_CHECKED)[1].answers == (self.ANN,)
         _, other = store.answer(self.token(store, timeout_at=TIMEOUT), self.ANN, None)
         assert store.time_out(other.id, TIMEOUT)[1].answers == (self.ANN,)
 
@@ -436,14 +441,14 @@ class TestOutcome:
         self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], by: CompletedBy | None
     ) -> None:
         token = create()
-        won, settled = store.complete(token.id, outcome(by), Unchecked.ANY)
+        won, settled = store.complete(token.id, outcome(by), NOTHING_CHECKED)
         assert won
         assert settled.outcome == store.get(token.id).outcome == outcome(by)
 
     def test_that_is_an_error_is_never_replaced(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(timeout_at=TIMEOUT)
-        _, failed = store.complete(token.id, Failed(START, FAILURE, COMPLETED_BY), Unchecked.NONE)
-        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE) == (False, failed)
+        _, failed = store.complete(token.id, Failed(START, FAILURE, COMPLETED_BY), ALL_CHECKED)
+        assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == (False, failed)
         assert store.time_out(token.id, TIMEOUT) == (False, failed)
         kept, seen = store.add_waiter(token.id, waiter(), START)
         assert (kept, seen.outcome) == (False, failed.outcome)
@@ -482,10 +487,10 @@ class TestDocument:
         assert store.get(token.id) == replace(token, page=self.TEXT)
         assert store.read_document(token.id, DocumentKind.PAGE) == self.TEXT
         assert store.read_document(token.id, DocumentKind.SCHEMA) is None
-        won, refused = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        won, refused = store.complete(token.id, Completed(START, OUTPUT), NOTHING_CHECKED)
         assert (won, refused.rules) == (False, Rules(has_page=True))
-        assert not store.complete(token.id, Completed(START, OUTPUT), Unchecked.DOCUMENT)[0]
-        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)[0]
+        assert not store.complete(token.id, Completed(START, OUTPUT), ALL_BUT_DOCUMENT)[0]
+        assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)[0]
 
 
 class TestMetadata:
@@ -504,7 +509,7 @@ class TestMetadata:
     def test_is_not_in_what_a_settling_write_returns_which_says_that_there_is_some(self, store: AnyStore) -> None:
         token = self.token()
         store.create(token, None, START)
-        _, settled = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT), NOTHING_CHECKED)
         assert (settled.has_metadata, settled.metadata) == (True, None)
 
     @pytest.mark.parametrize("with_key", [False, True])
@@ -547,7 +552,7 @@ class TestOtherDeliveries:
         one = waiter()
         token = create(waiters={one.key: one})
         store.count_delivery(token.id, None, COMPLETED_BY, START)
-        store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        store.complete(token.id, Completed(START, OUTPUT), NOTHING_CHECKED)
         store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
         read = store.get(token.id)
         assert (read.unresumed(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
@@ -578,7 +583,7 @@ class TestTimeOut:
             token = create(timeout_at=TIMEOUT)
             both = race(
                 [
-                    lambda: store.complete(token.id, Completed(now, OUTPUT), Unchecked.NONE),  # noqa: B023
+                    lambda: store.complete(token.id, Completed(now, OUTPUT), ALL_CHECKED),  # noqa: B023
                     lambda: store.time_out(token.id, now),  # noqa: B023
                 ]
             )
@@ -622,7 +627,7 @@ class TestInstants:
     ) -> None:
         """Nothing may bring back an item that TTL has deleted."""
         token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
-        store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         settled, gone = store.get(token.id), replace(token, id=ids.new_id(START))
         assert not self.change(store, change, token, TIMEOUT + 7)
         assert not self.change(store, change, gone, TIMEOUT + 7)
@@ -678,7 +683,7 @@ class TestInstants:
         asked = replace(token, reminded_count=1, reminded_at=START, due_at=None)
         assert sum(race([partial(store.remind, token, asked) for _ in range(8)])) == 1
         ended = create(due_at=START)
-        store.complete(ended.id, Completed(START, OUTPUT), Unchecked.NONE)
+        store.complete(ended.id, Completed(START, OUTPUT), ALL_CHECKED)
         assert not store.remind(ended, replace(ended, reminded_count=1, reminded_at=START))
 
     def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -808,7 +813,7 @@ class TestAddWaiter:
 
     def test_is_refused_by_a_settled_token_and_returns_the_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        _, settled = store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         kept, was = store.add_waiter(token.id, waiter(), START)
         assert not kept
         assert was == settled == store.get(token.id)
@@ -852,7 +857,7 @@ class TestAddWaiter:
             (kept, seen), (_, settled) = race(
                 [
                     lambda: store.add_waiter(token.id, one, START),  # noqa: B023
-                    lambda: store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE),  # noqa: B023
+                    lambda: store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED),  # noqa: B023
                 ]
             )
             resumed_by_the_completion = one.key in settled.waiters
@@ -1132,7 +1137,7 @@ class TestReplies:
     def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
-        store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         reply = Reply(ReplyKind.RESUMED, START + 3)
         store.record_replies(token.id, {one.key: reply}, START)
         read = store.get(token.id)
@@ -1249,8 +1254,8 @@ class TestPartitions:
             "failed": create(timeout_at=TIMEOUT),
         }
         store.time_out(made["timed out"].id, TIMEOUT)
-        store.complete(made["completed"].id, Completed(START, OUTPUT), Unchecked.NONE)
-        store.complete(made["failed"].id, Failed(START + 1, FAILURE), Unchecked.NONE)
+        store.complete(made["completed"].id, Completed(START, OUTPUT), ALL_CHECKED)
+        store.complete(made["failed"].id, Failed(START + 1, FAILURE), ALL_CHECKED)
         return made
 
     @pytest.mark.parametrize(
@@ -1319,7 +1324,7 @@ class TestPartitions:
         for tags in (("a",), ("b",)):
             one = waiter()
             token = create(tags=tags, waiters={one.key: one})
-            store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+            store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
             store.mark_unresumed(token.id, START)
             made.append(token)
         found = [self.read(store, Filter(undelivered=True, only_tag=tag), START, made) for tag in ("a", None)]
@@ -1340,7 +1345,7 @@ def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack
     [attribute] = stack.template.resources("AWS::DynamoDB::Table").values()
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
     assert expires_at("token") is None
-    store.complete(token.id, Completed(START + 1000, OUTPUT), Unchecked.NONE)
+    store.complete(token.id, Completed(START + 1000, OUTPUT), ALL_CHECKED)
     store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START + 1000)
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 

@@ -14,7 +14,18 @@ from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.settling import COMPLETED_BY
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
-from waitpoints.token import Completed, Failed, NewToken, Output, Rules, TimedOut, Token, TokenError, Unchecked
+from waitpoints.token import (
+    ALL_CHECKED,
+    NOTHING_CHECKED,
+    Completed,
+    Failed,
+    NewToken,
+    Output,
+    Rules,
+    TimedOut,
+    Token,
+    TokenError,
+)
 from waitpoints.tokens import Ended, RulesApply
 
 NOW = 1_700_000_000_000
@@ -162,9 +173,9 @@ class TestATokenWithRules:
 
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(complete_when="body.done"), world.clock()).token_id
-        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, Unchecked.ANY), RulesApply)
-        world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), Unchecked.NONE)
-        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, Unchecked.ANY), Ended)
+        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)
+        world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), ALL_CHECKED)
+        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), Ended)
 
     def test_that_do_not_prevent_a_completion_is_written_at_once(self, api: Api, calls: list[str]) -> None:
         token = api.create(completeWhen="body.done")

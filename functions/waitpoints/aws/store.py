@@ -59,9 +59,9 @@ from waitpoints.token import (
     Outcome,
     Reply,
     ReplyKind,
+    Rule,
     Status,
     Token,
-    Unchecked,
     Waiter,
 )
 
@@ -92,8 +92,7 @@ HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutA
 IS_ATTACHED = "tokenId = :tokenId"
 EXPIRES_EARLIER = "expiresAt < :expiresAt"  # not true of what does not expire
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
-HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
-HAS_NO_APPROVERS = "attribute_not_exists(deliveryRules.approvers)"
+HAS_NO_RULE = "attribute_not_exists(deliveryRules.{})"
 HAS_TAG = "contains(tags, :within)"  # of a list an element that equals it, and not true without tags
 HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
 
@@ -261,9 +260,9 @@ class Store:
             return None
 
     def complete(
-        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
     ) -> tuple[bool, Token]:
-        condition = _may_be_completed(unchecked) + ("" if within is None else f" AND {HAS_TAG}")
+        condition = _may_be_completed(checked) + ("" if within is None else f" AND {HAS_TAG}")
         won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, within=within)
         return won, replace(token, outcome=outcome) if won else token
 
@@ -391,17 +390,10 @@ class Store:
         return isinstance(result, Updated), found
 
 
-def _may_be_completed(unchecked: Unchecked) -> str:
-    match unchecked:
-        case Unchecked.ANY:
-            return f"{MAY_BE_COMPLETED} AND {HAS_NO_RULES}"
-        case Unchecked.DOCUMENT:
-            return f"{MAY_BE_COMPLETED} AND {HAS_NO_DOCUMENT}"
-        case Unchecked.APPROVERS:
-            return f"{MAY_BE_COMPLETED} AND {HAS_NO_APPROVERS}"
-        case Unchecked.NONE:
-            return MAY_BE_COMPLETED
-    assert_never(unchecked)
+def _may_be_completed(checked: frozenset[Rule]) -> str:
+    if not checked:
+        return f"{MAY_BE_COMPLETED} AND {HAS_NO_RULES}"
+    return " AND ".join((MAY_BE_COMPLETED, *(HAS_NO_RULE.format(rule) for rule in Rule if rule not in checked)))
 
 
 def _filter(wanted: "Filter", now: int) -> tuple[str, dict[str, Any]]:

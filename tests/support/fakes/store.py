@@ -26,10 +26,10 @@ from waitpoints.token import (
     Outcome,
     Reply,
     ReplyKind,
+    Rule,
     Status,
     TimedOut,
     Token,
-    Unchecked,
     Waiter,
 )
 
@@ -132,11 +132,11 @@ class MemoryStore:
             return replace(self._token(token_id), page=page, notify=notify, metadata=metadata)
 
     def complete(
-        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
     ) -> tuple[bool, Token]:
         with self._lock:
             token = self._changeable(token_id)
-            if token.outcome_at(outcome.at) is not None or (token.rules and token.rules.prevent(unchecked)):
+            if token.outcome_at(outcome.at) is not None or (token.rules and not token.rules.are_met(checked)):
                 return False, token
             if within is not None and within not in token.tags:
                 return False, token

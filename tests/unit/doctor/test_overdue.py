@@ -8,7 +8,7 @@ from tests.support.fakes.in_memory import InMemory
 from waitpoints.doctor import overdue
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.ports import Cursor
-from waitpoints.token import Completed, Output, Unchecked
+from waitpoints.token import ALL_CHECKED, Completed, Output
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def waiting(slices: list[Slice]) -> set[str]:
 def test_finds_what_still_waits_and_is_due_until_then(world: InMemory, reading: Overdue) -> None:
     due, ended, later = world.new_token(1000), world.new_token(1000), world.new_token(1001)
     world.new_token()
-    world.store.complete(ended, Completed(world.clock(), Output("1")), Unchecked.NONE)
+    world.store.complete(ended, Completed(world.clock(), Output("1")), ALL_CHECKED)
     until = world.clock() + 1000
     slices = reading.read(until, always)
     assert waiting(slices) == {due}

@@ -17,7 +17,7 @@ from waitpoints import telemetry
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.stream.notice_filter import NoticeFilter
-from waitpoints.token import Completed, Document, DocumentKind, NewToken, Output, Unchecked
+from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken, Output
 from waitpoints.wiring import services
 
 PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
@@ -63,7 +63,7 @@ class World:
         return self.domain.tokens.create(new, self.domain.clock()).token_id
 
     def end(self, token_id: str) -> None:
-        self.tokens.complete(token_id, Completed(self.domain.clock(), Output("{}")), Unchecked.NONE)
+        self.tokens.complete(token_id, Completed(self.domain.clock(), Output("{}")), ALL_CHECKED)
 
     def record(self, token_id: str, name: str, number: str = "1", **more: Any) -> dict[str, Any]:
         token = self.tokens.get(token_id)

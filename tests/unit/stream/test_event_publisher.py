@@ -19,7 +19,7 @@ from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import answer_map, token_item, wire
 from waitpoints.json_text import present
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
-from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, TimedOut, Token, Unchecked, Waiter
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, TimedOut, Token, Waiter
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
@@ -45,7 +45,7 @@ class Consumer:
     def settle(self, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
         """A token that was completed, and whose waiter nobody has resumed yet."""
         token_id = self.world.tokens.create(NewToken(waiter=waiter, metadata=metadata), self.world.clock()).token_id
-        _, token = self.world.store.complete(token_id, Completed(self.world.clock(), Output(output)), Unchecked.NONE)
+        _, token = self.world.store.complete(token_id, Completed(self.world.clock(), Output(output)), ALL_CHECKED)
         return token
 
     def record(self, token: Token, written_at: int | None = None) -> dict[str, Any]:
@@ -424,7 +424,7 @@ class TestAWaitingToken:
         records, store, now = [asking.answer("ann"), asking.remind()], consumer.world.store, consumer.world.clock()
         match ends:
             case "completed":
-                store.complete(asking.token_id, Completed(now, Output("1")), Unchecked.NONE)
+                store.complete(asking.token_id, Completed(now, Output("1")), ALL_CHECKED)
             case "timed out":
                 store.tokens[asking.token_id] = replace(asking.token, timeout_at=now)
             case _:
@@ -472,6 +472,6 @@ class TestAWaitingToken:
             happens()
         assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [asking.token_id]}, CONTEXT) == {"notPut": 0}
         assert asking.told() == ["answered/1", "answered/2", "reminder/2"]
-        consumer.world.store.complete(asking.token_id, Completed(consumer.world.clock(), Output("1")), Unchecked.NONE)
+        consumer.world.store.complete(asking.token_id, Completed(consumer.world.clock(), Output("1")), ALL_CHECKED)
         assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [asking.token_id]}, CONTEXT) == {"notPut": 0}
         assert asking.told()[3:] == ["answered/1", "answered/2", "end"]

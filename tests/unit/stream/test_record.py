@@ -27,7 +27,7 @@ from waitpoints.stream.event_publisher import EventPublisher
 from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.stream.record import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.stream.settled_event import settled_event as event_of
-from waitpoints.token import Completed, NewToken, Output, Token, Unchecked
+from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Token
 from waitpoints.wiring import services
 
 MINUTE = 60_000
@@ -75,7 +75,7 @@ def record(world: InMemory, token: Token, **image: Any) -> dict[str, Any]:
 def settled(world: InMemory, *, waiters: int = 1) -> Token:
     """A token that nobody has resumed."""
     token_id = world.tokens.create(NewToken(waiter=world.new_waiter() if waiters else None), world.clock()).token_id
-    _, token = world.store.complete(token_id, Completed(world.clock(), Output("1")), Unchecked.NONE)
+    _, token = world.store.complete(token_id, Completed(world.clock(), Output("1")), ALL_CHECKED)
     return token
 
 

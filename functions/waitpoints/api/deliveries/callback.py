@@ -19,7 +19,18 @@ from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.errors import Forbidden, PayloadRefused, WrongSignature
-from waitpoints.token import CompletedBy, IdempotencyKey, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.token import (
+    ALL_BUT_APPROVERS,
+    ALL_BUT_DOCUMENT,
+    ALL_CHECKED,
+    NOTHING_CHECKED,
+    CompletedBy,
+    IdempotencyKey,
+    Rules,
+    Source,
+    TokenError,
+    Verification,
+)
 from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -38,7 +49,7 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
 
         return approver_answer.receive(request, token_id, approver, body, by)
     output = callback_body.output(body, request.headers.get("content-type", ""))
-    match services.tokens.complete(token_id, output, by, Unchecked.ANY):
+    match services.tokens.complete(token_id, output, by, NOTHING_CHECKED):
         case Settled():
             return RECEIVED
         case Ended(outcome, rules):
@@ -58,16 +69,16 @@ def complete(token_id: str, result: Result, by: CompletedBy, *, by_api_key: bool
     """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, Forbidden without
     the API key, and OutsideTag unless it has the tag `within`.
     """
-    unchecked = Unchecked.NONE if by_api_key else Unchecked.APPROVERS
+    checked = ALL_CHECKED if by_api_key else ALL_BUT_APPROVERS
     if not isinstance(result, TokenError):
-        unchecked = Unchecked.DOCUMENT
-    completion = services.tokens.complete(token_id, result, by, unchecked, within)
+        checked = ALL_BUT_DOCUMENT
+    completion = services.tokens.complete(token_id, result, by, checked, within)
     if isinstance(completion, RulesApply):
         if completion.rules.has_approvers and not by_api_key:
             raise Forbidden("Only its approvers and the API key complete this waitpoint")
         assert not isinstance(result, TokenError), "only an output is checked"
-        checked = _check_output(token_id, completion.rules, result)
-        completion = services.tokens.complete(token_id, checked, by, within=within)
+        accepted = _check_output(token_id, completion.rules, result)
+        completion = services.tokens.complete(token_id, accepted, by, within=within)
     return isinstance(completion, Settled)
 
 

@@ -17,7 +17,7 @@ from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ids import new_id
 from waitpoints.notices import Channel, NoticeRecord
-from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, Unchecked
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
 
 PAGE: dict[str, Any] = {
     "title": "Go?",
@@ -66,7 +66,7 @@ class World:
         self.dispatcher.send(token_id)
 
     def end(self, token_id: str) -> None:
-        self.store.complete(token_id, Completed(self.clock(), Output("{}")), Unchecked.NONE)
+        self.store.complete(token_id, Completed(self.clock(), Output("{}")), ALL_CHECKED)
 
     def answer(self, token_id: str, person: str) -> None:
         assert self.store.answer(self.store.get(token_id), Answer(person, "yes", "{}", self.clock()), None)[0]
