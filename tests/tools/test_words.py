@@ -15,7 +15,7 @@ OUT = re.compile(
 )
 """Words that have another one in their place: provider or channel, target or path, theme, scan, early, notify, …"""
 STAY = {"dead_letters"}
-NOT_YET = {"news", "_place", "_kept", "_look", "_look_again", "unchecked"}
+NOT_YET = {"_look", "unchecked"}
 SHARED = {"Page", "Scope"}
 """Names of two classes each: a page of a table and of a form; what a key and a scan may reach."""
 

@@ -36,7 +36,7 @@ class ApiKeyCache:
         now = self._clock()
         key = self._known(digest)
         if key is None:
-            self._look_again(now)
+            self._refresh(now)
         elif not _is_within(CACHED_FOR, self._read_at, now):
             self._read_all(now)
         key = self._known(digest)
@@ -49,7 +49,7 @@ class ApiKeyCache:
         found = self._keys.get(digest[:SHOWN_DIGITS])
         return found if found and found.digest.startswith(digest) else None
 
-    def _look_again(self, now: int) -> None:
+    def _refresh(self, now: int) -> None:
         """Read the keys for one that is not among them. Anybody can make such keys up, so failures count as reads, too."""
         if not _is_within(LOOK_AGAIN_AFTER, self._tried_at, now):
             self._read_all(now)

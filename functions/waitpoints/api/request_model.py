@@ -86,15 +86,15 @@ def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
     fields = {field.alias: field for field in model.model_fields.values()}
     if problem["type"] == "missing":
         examples = " or ".join(map(json_text.dumps, fields[str(location[0])].examples or ()))
-        return f'"{_place(location)}" is required, such as {examples}'
+        return f'"{_path(location)}" is required, such as {examples}'
     message = _EXPECTED.get(problem["type"], message)
     if location:
-        return f'{message} at "{_place(location)}"'
+        return f'{message} at "{_path(location)}"'
     required = [f'"{name}"' for name, field in fields.items() if field.is_required()]
     return f"{message} with {' and '.join(required)}" if required and problem["type"] == "model_type" else message
 
 
-def _place(location: Sequence[int | str]) -> str:
+def _path(location: Sequence[int | str]) -> str:
     where = ""
     for part in location:
         if isinstance(part, int):

@@ -15,7 +15,7 @@ ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Change:
     """The `number`-th of a kind of thing that happened to a waiting token, at the time `at`."""
 
     kind: str
@@ -31,41 +31,41 @@ class News:
         return f"{token.id}/{self.kind}/{self.number}"
 
 
-def latest(token: Token) -> list[News]:
+def latest(token: Token) -> list[Change]:
     """Return the last of each kind, from a token's item alone. Each was the last one in some record of the stream."""
-    reminder = [News(REMINDER, token.reminded_count, token.reminded_at)] if token.reminded_at is not None else []
-    escalation = [News(ESCALATED, 1, token.escalated_at)] if token.escalated_at is not None else []
+    reminder = [Change(REMINDER, token.reminded_count, token.reminded_at)] if token.reminded_at is not None else []
+    escalation = [Change(ESCALATED, 1, token.escalated_at)] if token.escalated_at is not None else []
     return [*all_answers(token)[-1:], *reminder, *escalation]
 
 
-def all_answers(token: Token) -> list[News]:
+def all_answers(token: Token) -> list[Change]:
     """Return the answers that did not end the token."""
     return [
-        News(ANSWERED, number, answer.at) for number, answer in enumerate(token.answers, 1) if not _has_decided(token, answer)
+        Change(ANSWERED, number, answer.at) for number, answer in enumerate(token.answers, 1) if not _has_decided(token, answer)
     ]
 
 
-def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Event:
+def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> Event:
     """Return the event of one of these. A request needs a token that was read with its page.
 
     Without the fields of an answer, which EventBridge has refused, the event says `"fieldsRefused": true` instead.
     """
     members = {
         "id": token.id,
-        "eventId": news.id_of(token),
-        "number": news.number,
+        "eventId": change.id_of(token),
+        "number": change.number,
         "tags": list(token.tags),
         "idempotencyKey": token.idempotency_key,
         "createdAt": iso(token.created_at),
         "timeoutAt": None if token.timeout_at is None else iso(token.timeout_at),
         "traceparent": token.traceparent,
         "createdBy": token.created_by,
-        "at": iso(news.at),
+        "at": iso(change.at),
     }
-    if news.is_request:
-        return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | _people(token))))
-    answer = _answer(token.answers[news.number - 1], with_output)
-    return Event(f"waitpoint.{news.kind}", news.at, json_text.object_of(json_text.texts(present(members)) | answer))
+    if change.is_request:
+        return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members | _people(token))))
+    answer = _answer(token.answers[change.number - 1], with_output)
+    return Event(f"waitpoint.{change.kind}", change.at, json_text.object_of(json_text.texts(present(members)) | answer))
 
 
 def _people(token: Token) -> dict[str, list[str]]:

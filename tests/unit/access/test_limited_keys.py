@@ -15,7 +15,7 @@ from waitpoints import telemetry
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.stream.waiting_event import REMINDER, News, waiting_event
+from waitpoints.stream.waiting_event import REMINDER, Change, waiting_event
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 KEY = "team-a:order"
@@ -401,7 +401,7 @@ class TestWhoeverMayNotCompleteAToken:
 
     def test_reads_no_event_with_it_either(self, world: InMemory, api: Api) -> None:
         token = world.store.get(api.create(page=DECISION)["id"])
-        reminder = waiting_event(token, News(REMINDER, 1, token.created_at))
+        reminder = waiting_event(token, Change(REMINDER, 1, token.created_at))
         complete(api, {"id": token.id}, {"data": {"action": "yes", "fields": {}}}, None)
         ended = settled_event(world.store.get(token.id), "bucket")
         assert "/callback/" not in reminder.detail + ended.detail
@@ -413,7 +413,7 @@ class TestWhoItWas:
         body = {"page": DECISION, "taskToken": task, "context": True}
         made = api.post(TOKENS, body, holder("create", name="maker")).json
         token = world.store.get(made["id"])
-        assert json.loads(waiting_event(token, News(REMINDER, 1, token.created_at)).detail)["createdBy"] == "maker"
+        assert json.loads(waiting_event(token, Change(REMINDER, 1, token.created_at)).detail)["createdBy"] == "maker"
         complete(api, made, {"data": {"action": "yes", "fields": {}}}, holder("complete", name="finisher"))
         shown = api.retrieve(made["id"])
         result = json.loads(world.step_functions.result(task).json)  # type: ignore[union-attr]

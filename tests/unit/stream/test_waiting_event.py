@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from waitpoints import ids
-from waitpoints.stream.waiting_event import ANSWERED, ESCALATED, REMINDER, News, all_answers, latest, waiting_event
+from waitpoints.stream.waiting_event import ANSWERED, ESCALATED, REMINDER, Change, all_answers, latest, waiting_event
 from waitpoints.token import Answer, Completed, CompletedBy, Source, TimedOut, Token
 
 CREATED, AT = 1_795_529_546_123, 1_795_529_551_007
@@ -24,7 +24,7 @@ def token(**more: Any) -> Token:
 
 
 def test_an_answer_says_who_chose_what_digit_for_digit() -> None:
-    event = waiting_event(token(), News(ANSWERED, 1, AT))
+    event = waiting_event(token(), Change(ANSWERED, 1, AT))
     assert (event.type, event.at) == ("waitpoint.answered", AT)
     assert '"fields":{"share":12345678901234567890123}' in event.detail
     assert json.loads(event.detail) == {
@@ -42,13 +42,13 @@ def test_an_answer_says_who_chose_what_digit_for_digit() -> None:
 
 
 def test_an_answer_whose_fields_are_refused_says_so() -> None:
-    said = json.loads(waiting_event(token(), News(ANSWERED, 2, AT), with_output=False).detail)
+    said = json.loads(waiting_event(token(), Change(ANSWERED, 2, AT), with_output=False).detail)
     assert said["fieldsRefused"] is True
     assert said["answer"] == {"approver": "cy", "action": "reject", "at": "2026-11-24T14:12:31.008Z"}
 
 
 def test_a_reminder_says_who_has_not_answered() -> None:
-    event = waiting_event(token(timeout_at=AT + 1), News(REMINDER, 3, AT))
+    event = waiting_event(token(timeout_at=AT + 1), Change(REMINDER, 3, AT))
     assert event.type == "waitpoint.reminder"
     assert json.loads(event.detail) == {
         **SHARED,
@@ -62,11 +62,11 @@ def test_a_reminder_says_who_has_not_answered() -> None:
 
 def test_a_reminder_of_a_page_without_approvers_names_nobody() -> None:
     plain = replace(token(), page='{"title": "Go?", "remind": ["4h"]}', answers=())
-    assert json.loads(waiting_event(plain, News(REMINDER, 1, AT)).detail).keys().isdisjoint({"unanswered", "escalatedTo"})
+    assert json.loads(waiting_event(plain, Change(REMINDER, 1, AT)).detail).keys().isdisjoint({"unanswered", "escalatedTo"})
 
 
 def test_the_escalation_says_to_whom() -> None:
-    event = waiting_event(token(escalated_at=AT), News(ESCALATED, 1, AT))
+    event = waiting_event(token(escalated_at=AT), Change(ESCALATED, 1, AT))
     said = json.loads(event.detail)
     assert event.type == "waitpoint.escalated"
     assert (said["eventId"], said["escalatedTo"], said["unanswered"]) == (
@@ -78,7 +78,7 @@ def test_the_escalation_says_to_whom() -> None:
 
 def test_the_last_of_each_kind_has_a_number_of_its_own() -> None:
     full = token(reminded_count=2, reminded_at=AT + 5, escalated_at=AT + 6)
-    assert latest(full) == [News(ANSWERED, 2, AT + 1), News(REMINDER, 2, AT + 5), News(ESCALATED, 1, AT + 6)]
+    assert latest(full) == [Change(ANSWERED, 2, AT + 1), Change(REMINDER, 2, AT + 5), Change(ESCALATED, 1, AT + 6)]
     assert len({it.id_of(full) for it in latest(full)}) == 3
     assert latest(replace(full, answers=(), reminded_count=0, reminded_at=None, escalated_at=None)) == []
 

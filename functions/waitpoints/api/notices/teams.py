@@ -90,15 +90,15 @@ def _links(notice: Notice) -> Iterator[Element]:
 def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
     """A block for each line that is not empty, as long as there is room. What follows is on the page."""
     for text in filter(None, map(line, lines)):
-        kept = _kept(text, room - _AROUND)
-        if kept:
-            yield _rich(_run(kept, **style))
-        if kept != text:
+        shown = _fitting(text, room - _AROUND)
+        if shown:
+            yield _rich(_run(shown, **style))
+        if shown != text:
             return
         room -= len(json_text.dumps(text).encode()) + _AROUND
 
 
-def _kept(text: str, room: int) -> str:
+def _fitting(text: str, room: int) -> str:
     """Return what fits into so many bytes of JSON, with "…" if something is cut off. Empty if nothing fits."""
     if len(json_text.dumps(text).encode()) <= room:
         return text
