@@ -156,9 +156,10 @@ class TestOnDynamoDB:
         """It does not expire: the doctor deletes it after its token."""
         token = create(Store(client, table, RETENTION), timeout_at)
         NoticeStore(client, table).claim(token, START)
-        item = plain(client.get_item(TableName=table, Key=primary_key(token.id, NOTICES))["Item"])
+        item = client.get_item(TableName=table, Key=primary_key(token.id, NOTICES))["Item"]
         assert is_endless_attachment(item)
-        assert (attachment(item).token_id, attachment(item).since) == (token.id, START)
+        found = attachment(plain(item))
+        assert (found.token_id, found.since) == (token.id, START)
 
     def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
         """And so are their units: a record of three targets is under 1 KB."""
