@@ -61,13 +61,11 @@ RESOURCE_OF = {
     "dynamodb:Scan": rf"{TABLE}(/index/\*)?",
     "dynamodb:UpdateItem": TABLE,
     "events:PutEvents": "arn:aws:events:us-east-1:123456789012:event-bus/orders",
-    "iam:PassRole": r"arn:aws:iam::123456789012:role/[^*]+",
     "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
     "lambda:SendDurableExecutionCallbackFailure": DURABLE_EXECUTIONS,
     "lambda:SendDurableExecutionCallbackSuccess": DURABLE_EXECUTIONS,
     "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
-    "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
     "ses:SendEmail": SENDERS,
     "ses:SendRawEmail": SENDERS,
     "secretsmanager:DescribeSecret": rf"{SECRET}waitpoints/waitpoints/channels/\*",
@@ -79,7 +77,7 @@ RESOURCE_OF = {
 }
 SERVICE_OF = {"states": "stepfunctions", "ses": "sesv2"}  # botocore's name, where it is not the one that IAM knows
 OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
-PERMISSION_ONLY = {"iam:PassRole", "ses:SendRawEmail"}  # SES asks for it when SendEmail sends a MIME message
+PERMISSION_ONLY = {"ses:SendRawEmail"}  # SES asks for it when SendEmail sends a MIME message
 
 
 def test_the_resources_have_no_circular_dependency() -> None:
