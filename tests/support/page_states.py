@@ -1,8 +1,7 @@
-"""Every state of a page, as HTML. `PYTHONPATH=functions python -m tests.support.page_states` writes them into FILE."""
+"""Every state of a page, as HTML."""
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,6 @@ from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.theme import Theme
 from waitpoints.token import Answer, Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
 
-FILE = Path(__file__).parents[1] / "unit" / "api" / "page" / "pages.html"
 AT = 1_795_615_500_000
 THEME = Theme("en", "Example Ltd")
 PAGE: dict[str, Any] = {
@@ -118,7 +116,7 @@ def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION)
     }
 
 
-def golden() -> str:
+def document() -> str:
     """All of them for a reader of a diff: what is in `main`, a line for each block."""
     return "".join(f"<!-- {name} -->\n{_lines(html)}\n\n" for name, html in {**states(), **approver_states()}.items())
 
@@ -126,7 +124,3 @@ def golden() -> str:
 def _lines(html: str) -> str:
     [main] = re.findall(r"<main>(.*)</main>", re.sub(r"<svg.*?</svg>", "", html, flags=re.S), re.S)
     return re.sub(r"(?=<(?:h1|h2|p|li|form|fieldset|label|input|select|textarea|button|dt)\b)", "\n", main).strip()
-
-
-if __name__ == "__main__":
-    FILE.write_text(golden())

@@ -1,15 +1,17 @@
-"""Each state of a page says what `pages.html` says. `tests.support.page_states` writes that file."""
+"""Each state of a page says what `pages.html` says. See `tests.support.golden` to write that file."""
+
+from pathlib import Path
 
 import pytest
 
-from tests.support import page_states
+from tests.support import golden, page_states
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import words
 from waitpoints.api.page.theme import Theme
 
 
 def test_each_state_of_a_page_is_as_it_was_reviewed() -> None:
-    assert page_states.golden() == page_states.FILE.read_text()
+    golden.check(Path(__file__).with_name("pages.html"), page_states.document())
 
 
 @pytest.mark.parametrize("language", words.WORDS)
