@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.doctor import scan
-from waitpoints_client.ops.versions import difference, version_of
+from waitpoints_client.ops.versions import difference
 
 from tests.support import figures, previous
 from tests.support.e2e.api import PATIENCE, Api, DeployedAnswer
@@ -165,7 +165,7 @@ def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(de
     done = called_by(CLIENT, deployment.api)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{'paid': True} declined\n", "")
     stack = Deployed.local(asdict(deployment.api.stack))
-    said = difference(version_of(stack.outputs))
+    said = difference(stack.outputs["Version"])
     assert not said or "which is fine" in said
     assert (found := scan(stack))["unrepaired"] == 0
     assert found["items"] > 0
@@ -209,7 +209,7 @@ def test_during_an_upgrade_every_request_is_answered_and_every_execution_resumed
 
 def test_the_upgraded_stack_says_its_version_and_the_previous_client_calls_it(upgraded: Updated) -> None:
     api, previous_version = upgraded.deployment.api, upgraded.deployment.previous
-    assert difference(version_of(Deployed.local(asdict(api.stack)).outputs)) == ""
+    assert difference(Deployed.local(asdict(api.stack)).outputs["Version"]) == ""
     done = called_by(previous_version.project / "clients" / "python", api)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{'paid': True} declined\n", "")
 

@@ -300,10 +300,10 @@ class TestSmoke:
         assert "ResumableStateMachines and ResumableFunctions: empty, so the stack may resume all" in run("smoke").stdout
 
     def test_says_what_a_difference_means(self, stack: OperatedStack) -> None:
-        del stack.outputs["Version"]
+        stack.outputs["Version"] = "0.0.1"
         first, second, *_ = run("smoke").stdout.splitlines()
-        assert first.startswith("Stack s 0.2.0 or older at https://a. This costs")
-        assert second.startswith(f"This client ({__version__}) is newer than the stack (0.2.0 or older), which is fine.")
+        assert first.startswith("Stack s 0.0.1 at https://a. This costs")
+        assert second.startswith(f"This client ({__version__}) is newer than the stack (0.0.1), which is fine.")
         assert run("smoke", "--json").stderr.startswith(f"Stack s: {second}\n")
 
     def test_prints_each_check_as_json(self, stack: OperatedStack) -> None:

@@ -19,6 +19,7 @@ from waitpoints_client.ops.caller import Caller, Pace, RawAnswer, Skipped, Unexp
 from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.ops.smoke import Line, prove
 from waitpoints_client.ops.smoke_checks import Check
+from waitpoints_client.version import __version__
 
 
 @dataclass
@@ -32,7 +33,9 @@ class FakeDeployed:
     """What an invoked function returns, or what invoking it raises."""
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     outputs: Outputs = field(
-        default_factory=lambda: Outputs(DoctorFunctionName="doctor", ResumeFunctionName="resume", ApiUrl="http://x")
+        default_factory=lambda: Outputs(
+            DoctorFunctionName="doctor", ResumeFunctionName="resume", ApiUrl="http://x", Version=__version__
+        )
     )
 
     def client(self, service: str) -> Any:

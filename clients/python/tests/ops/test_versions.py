@@ -2,15 +2,10 @@
 
 import pytest
 
-from waitpoints_client.ops.versions import difference, version_of
+from waitpoints_client.ops.versions import difference
 from waitpoints_client.version import __version__
 
 OLDER, NEWER = "upgrade the client", "is newer than the stack"
-
-
-def test_a_stack_names_its_version_since_0_3_0() -> None:
-    assert version_of({"Version": "0.3.0"}) == "0.3.0"
-    assert version_of({"ApiUrl": "https://a"}) == "0.2.0 or older"
 
 
 def test_nothing_is_said_of_one_version() -> None:
@@ -23,8 +18,6 @@ def test_nothing_is_said_of_one_version() -> None:
         ("0.3.0", "0.3.1", OLDER),
         ("0.3.9", "0.10.0", OLDER),
         ("0.3.0.dev0", "0.3.0", OLDER),
-        ("0.3.0", "0.2.0 or older", NEWER),
-        ("0.3.0.dev0", "0.2.0 or older", NEWER),
         ("1.0.0", "0.10.0", NEWER),
         ("0.4.0.dev0", "0.3.0", NEWER),
         ("0.3.0", "0.3.0+ours", "only a client and a stack of one version are tested together"),

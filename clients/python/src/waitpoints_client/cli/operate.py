@@ -39,9 +39,9 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
 
 def _note_difference(stack: "Deployed") -> None:
     """Say on standard error what it means if the stack and this client are of different versions."""
-    from waitpoints_client.ops.versions import difference, version_of
+    from waitpoints_client.ops.versions import difference
 
-    if said := difference(version_of(stack.outputs)):
+    if said := difference(stack.outputs["Version"]):
         show.note(f"Stack {stack.name}: {said}")
 
 

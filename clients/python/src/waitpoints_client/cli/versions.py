@@ -35,10 +35,8 @@ def _find_stack(name: str | None) -> tuple[str, str] | None:
         return _ask_console()
     if name is None and not local_stacks.find():
         return None
-    from waitpoints_client.ops.versions import version_of
-
     stack = stacks.find_stack(name)
-    return f"{stack.name} at {stack.outputs['ApiUrl']}", version_of(stack.outputs)
+    return f"{stack.name} at {stack.outputs['ApiUrl']}", stack.outputs["Version"]
 
 
 def _ask_console() -> tuple[str, str]:
@@ -46,7 +44,6 @@ def _ask_console() -> tuple[str, str]:
     import httpx
 
     from waitpoints_client import settings
-    from waitpoints_client.ops.versions import BEFORE
 
     url, _ = settings.resolve(None, None, None)
     try:
@@ -55,5 +52,5 @@ def _ask_console() -> tuple[str, str]:
         raise CommandProblem(f"The stack at {url} does not answer: {type(error).__name__}") from None
     found = re.search(r'<meta name="generator" content="Waitpoints ([^" ]+)">', page)
     if not found:
-        raise CommandProblem(f"The stack at {url} does not say its version: its console is off, or it is {BEFORE}")
+        raise CommandProblem(f"The stack at {url} does not say its version: its console is off")
     return url, found[1]

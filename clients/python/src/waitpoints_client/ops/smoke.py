@@ -10,7 +10,7 @@ from waitpoints_client.ops import aws_errors
 from waitpoints_client.ops.caller import Caller, Skipped, Unexpected
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed, NotFound
 from waitpoints_client.ops.smoke_checks import CHECKS, Check
-from waitpoints_client.ops.versions import difference, version_of
+from waitpoints_client.ops.versions import difference
 
 COST = "This costs about one US cent, plus two per GB of the table for the doctor's scan."
 QUOTA, ENOUGH = "L-B99A9384", 100
@@ -33,13 +33,13 @@ class Line:
 
 def introduction(stack: Deployed) -> str:
     """Return the first line, and under it what `notes` says."""
-    first = f"Stack {stack.name} {version_of(stack.outputs)} at {stack.outputs['ApiUrl']}. {COST}"
+    first = f"Stack {stack.name} {stack.outputs['Version']} at {stack.outputs['ApiUrl']}. {COST}"
     return "".join(f"{line}\n" for line in (first, *notes(stack)))
 
 
 def notes(stack: Deployed) -> list[str]:
     """Say what a difference between the versions means, what the account runs, and what the stack may resume."""
-    said = [difference(version_of(stack.outputs)), concurrency(stack)]
+    said = [difference(stack.outputs["Version"]), concurrency(stack)]
     wide = [name for name in RESUMABLE if stack.parameters.get(name) == ""]
     if wide:
         said.append(f"{' and '.join(wide)}: empty, so the stack may resume all of this account and region.")

@@ -1,17 +1,8 @@
 """The version of a stack, and what it means if this client is of another one. Needs no AWS."""
 
 import re
-from collections.abc import Mapping
 
 from waitpoints_client.version import __version__
-
-BEFORE = "0.2.0 or older"
-"""The version of a stack that does not name its own."""
-
-
-def version_of(outputs: Mapping[str, str]) -> str:
-    """Return the version of the stack with these outputs."""
-    return outputs.get("Version") or BEFORE
 
 
 def difference(stack: str, client: str = __version__) -> str:
@@ -37,5 +28,5 @@ def _order(version: str) -> tuple[int, int, int, bool] | None:
 
     A development version comes before its release.
     """
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)(\.dev\d+)?(?: or older)?$", version)
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)(\.dev\d+)?$", version)
     return (int(found[1]), int(found[2]), int(found[3]), not found[4]) if found else None
