@@ -36,7 +36,7 @@ Clock = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ScanPage:
     """One read of the table: how many items it had, and what may need the doctor.
 
     `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or their next
@@ -244,7 +244,7 @@ class DoctorStore(Protocol):
 
     def read_segment(
         self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
-    ) -> Iterator[Page]:
+    ) -> Iterator[ScanPage]:
         """Yield the reads of one of `segments` segments of the table, eventually consistent, from its start or `after` a key.
 
         It has the tokens that settled, or were due, at the time `until` or before. The last page has no `last_key`.

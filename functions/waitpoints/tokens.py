@@ -163,7 +163,7 @@ class Tokens:
     ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
-        if seen := self._look(token_id, result, checked, now):
+        if seen := self._read_first(token_id, result, checked, now):
             _check_within(seen, within)
             if seen.outcome_at(now) is not None or (seen.rules and not seen.rules.are_met(checked)):
                 return self._explain(seen, now)
@@ -178,7 +178,7 @@ class Tokens:
         self._resumer.resume_fast(token)
         return Settled()
 
-    def _look(self, token_id: str, result: Result, checked: frozenset[Rule], now: int) -> Token | None:
+    def _read_first(self, token_id: str, result: Result, checked: frozenset[Rule], now: int) -> Token | None:
         """Return the token if the write would fail for all that is known, or stores a large output first. None: just write."""
         known = self._known.find(token_id, now)
         if known and known.outcome is not None and not self.outcome_is_past_retention(known.outcome, now):

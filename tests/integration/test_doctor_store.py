@@ -13,7 +13,7 @@ from waitpoints import ids
 from waitpoints.aws.doctor_store import SEGMENT_BYTES, DoctorStore
 from waitpoints.aws.items import TOKEN, primary_key
 from waitpoints.aws.store import Store
-from waitpoints.ports import Page
+from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
 from waitpoints.token import ALL_CHECKED, Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Waiter
 
@@ -57,7 +57,7 @@ def settled(store: Store) -> Callable[..., Token]:
     return make
 
 
-def read(doctor_store: DoctorStore, until: int = START) -> list[Page]:
+def read(doctor_store: DoctorStore, until: int = START) -> list[ScanPage]:
     return [page for segment in range(PARTS) for page in doctor_store.read_segment(segment, PARTS, None, until)]
 
 

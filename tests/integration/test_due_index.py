@@ -16,7 +16,7 @@ from waitpoints.aws.due_index import INDEX, DueIndex
 from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Cursor, Page, Timer
+from waitpoints.ports import Cursor, ScanPage, Timer
 from waitpoints.token import ALL_CHECKED, Completed, Output, Token
 
 START = FakeClock().now
@@ -139,7 +139,7 @@ class TestOnDynamoDb:
         assert read_all(index, START) == []
         doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
         [page] = doctor_store.read_segment(0, 1, None, START)
-        assert page == Page(1, [], [], [], [], None)
+        assert page == ScanPage(1, [], [], [], [], None)
 
     def test_an_item_without_a_status_keeps_back_no_other(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
         """Its shard's cursor would stop at it, and no timer of the shard be started any more."""

@@ -23,7 +23,7 @@ from waitpoints.aws.items import (
 )
 from waitpoints.aws.store import HAS_NO_TIMEOUT, IS_DUE, IS_WAITING
 from waitpoints.aws.table import Added, Table, Taken
-from waitpoints.ports import Page
+from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DoctorStore:
 
     def read_segment(
         self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
-    ) -> Iterator[Page]:
+    ) -> Iterator[ScanPage]:
         """Yield reads of 1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page.
 
         Once enough of the oldest tokens are known, a read returns only those that are older.
@@ -102,8 +102,8 @@ class DoctorStore:
                 return
             start = {"ExclusiveStartKey": last}
 
-    def _sort(self, count: int, items: Iterable[Item], last_key: Key | None, until: int) -> Page:
-        page = Page(count, [], [], [], [], last_key)
+    def _sort(self, count: int, items: Iterable[Item], last_key: Key | None, until: int) -> ScanPage:
+        page = ScanPage(count, [], [], [], [], last_key)
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
             by_kind = {item["item"]["S"]: item for item in group}
             try:
@@ -162,7 +162,7 @@ class DoctorStore:
         self._table.update(STATE_KEY, {"unrepaired": Taken(frozenset(token_ids))})
 
 
-def _add_waiting(page: Page, token: Mapping[str, Any], until: int) -> None:
+def _add_waiting(page: ScanPage, token: Mapping[str, Any], until: int) -> None:
     if "timeoutAt" not in token:
         page.oldest.append((token["createdAt"], token["id"]))
     if any(token.get(name, until + 1) <= until for name in ("timeoutAt", "dueAt")):

@@ -22,7 +22,7 @@ type HasTime = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ScanJob:
     """What to scan and repair. Nothing more is read once `has_time_to_read` returns False, nor begun once `has_time` does.
 
     `is_continued`: an earlier invocation of the same scan has tried to repair the marked and the remembered tokens.
@@ -90,8 +90,8 @@ class Doctor:
         marks, known = self._store.read_marks(), self._store.still_waiting(state.oldest)
         slices = self._overdue.read(now - GRACE, has_time_to_read)
         overdue = frozenset().union(*(it.waiting for it in slices))
-        scope = Scope(state.cursor, state.choose(now), known, marks, has_time_to_read, has_time, overdue)
-        report, is_remembered = self._scan(scope, state, now)
+        job = ScanJob(state.cursor, state.choose(now), known, marks, has_time_to_read, has_time, overdue)
+        report, is_remembered = self._scan(job, state, now)
         self._overdue.pass_over(slices, report.repairs.remaining)
         state = state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
         self._store.save_state(state)
@@ -103,34 +103,34 @@ class Doctor:
         is_continued, cursor = cursor is not None, cursor or self._new_cursor(now)
         state = self._store.read_state() or DoctorState(cursor, None, now)
         marks = self._store.read_marks()
-        scope = Scope(cursor, cursor.remaining, state.oldest, marks, has_time_to_read, has_time, is_continued=is_continued)
-        return self._scan(scope, state, now)[0]
+        job = ScanJob(cursor, cursor.remaining, state.oldest, marks, has_time_to_read, has_time, is_continued=is_continued)
+        return self._scan(job, state, now)[0]
 
     def _new_cursor(self, now: int) -> ScanCursor:
         return ScanCursor(self._store.count_segments(), now)
 
-    def _scan(self, scope: Scope, state: DoctorState, now: int) -> tuple[Report, bool]:
+    def _scan(self, job: ScanJob, state: DoctorState, now: int) -> tuple[Report, bool]:
         """Returns what was found and done, and whether all that remains is marked or remembered."""
-        found, cursor = self._read(scope, now)
-        if scope.is_continued:
-            seen = state.unrepaired.union(scope.marks)
+        found, cursor = self._read(job, now)
+        if job.is_continued:
+            seen = state.unrepaired.union(job.marks)
             defects, marks = {it: kind for it, kind in found.defects.items() if it not in seen}, []
         else:
-            defects, marks = dict.fromkeys(state.unrepaired, Defect.UNDELIVERED) | found.defects, scope.marks
-        overdue = dict.fromkeys(scope.overdue, Defect.OVERDUE)
-        repairs = self._repair.repair(_ordered(defects | overdue, marks), marks, scope.has_time)
-        self._repair.release(found.old_attachments, scope.has_time)
-        is_remembered = self._remember(repairs, defects, state, scope.marks)
-        return Report(found.items, repairs, cursor, oldest(scope.oldest, found.oldest), error=found.error), is_remembered
+            defects, marks = dict.fromkeys(state.unrepaired, Defect.UNDELIVERED) | found.defects, job.marks
+        overdue = dict.fromkeys(job.overdue, Defect.OVERDUE)
+        repairs = self._repair.repair(_ordered(defects | overdue, marks), marks, job.has_time)
+        self._repair.release(found.old_attachments, job.has_time)
+        is_remembered = self._remember(repairs, defects, state, job.marks)
+        return Report(found.items, repairs, cursor, oldest(job.oldest, found.oldest), error=found.error), is_remembered
 
-    def _read(self, scope: Scope, now: int) -> tuple[Findings, ScanCursor]:
+    def _read(self, job: ScanJob, now: int) -> tuple[Findings, ScanCursor]:
         """Read the segments, several at once."""
 
         def read_segment(segment: int) -> tuple[Findings, SegmentRead]:
-            findings, key = Findings(), scope.cursor.partial.get(segment)
-            pages = self._store.read_segment(segment, scope.cursor.segments, key, now - GRACE - 1, scope.oldest)
+            findings, key = Findings(), job.cursor.partial.get(segment)
+            pages = self._store.read_segment(segment, job.cursor.segments, key, now - GRACE - 1, job.oldest)
             try:
-                while scope.has_time_to_read():
+                while job.has_time_to_read():
                     page = next(pages)
                     findings.items += page.items
                     findings.defects |= dict.fromkeys(page.unresumed, Defect.UNDELIVERED)
@@ -145,10 +145,10 @@ class Doctor:
 
         total, read = Findings(), {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for segment, (findings, how_far) in zip(scope.segments, pool.map(read_segment, scope.segments), strict=True):
+            for segment, (findings, how_far) in zip(job.segments, pool.map(read_segment, job.segments), strict=True):
                 total.add(findings)
                 read[segment] = how_far
-        return total, scope.cursor.after(read)
+        return total, job.cursor.after(read)
 
     def _remember(self, repairs: Repairs, defects: dict[str, Defect], state: DoctorState, marks: list[str]) -> bool:
         """Remember the remaining tokens that no mark names. Returns False if they are too many: then read them again."""

@@ -11,7 +11,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.doctor.scan import GRACE, Doctor
-from waitpoints.ports import Cursor, Page
+from waitpoints.ports import Cursor, ScanPage
 from waitpoints.scan_state import DAY, DoctorState, Key, ScanCursor, Waiting
 from waitpoints.token import Attachment
 
@@ -46,14 +46,14 @@ class LargeTable:
 
     def read_segment(
         self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
-    ) -> Iterator[Page]:
+    ) -> Iterator[ScanPage]:
         assert segments == PARTS, "the number of segments changed within a scan"
         self.known.append(known)
         for page in range(int(after[1]) + 1 if after else 0, self.pages):
             with self.lock:
                 self.read.append((segment, page))
             waiting = self.waiting.get(segment, []) if page == 0 else []
-            yield Page(10, [], [], [], list(waiting), None if page == self.pages - 1 else (str(segment), str(page)))
+            yield ScanPage(10, [], [], [], list(waiting), None if page == self.pages - 1 else (str(segment), str(page)))
 
     def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
         there = {one for some in self.waiting.values() for one in some}
@@ -137,7 +137,7 @@ def test_what_may_be_orphaned_is_released_once_retention_is_over(
 ) -> None:
     retention = doctor._retention
     old, young = (Attachment(name, "key", name, clock() - age) for name, age in (("o", retention), ("y", retention - 1)))
-    monkeypatch.setattr(table, "read_segment", lambda *_: iter([Page(2, [], [], [old, young], [], None)]))
+    monkeypatch.setattr(table, "read_segment", lambda *_: iter([ScanPage(2, [], [], [old, young], [], None)]))
     released: list[Attachment] = []
     monkeypatch.setattr(doctor._repair, "release", lambda found, _: released.extend(found))
     table.segments = 1
@@ -151,7 +151,7 @@ def test_what_was_found_is_repaired_before_what_is_marked(
     """Many marked tokens may fail again, and take all the time. A token that is both counts as marked."""
     marks = [f"marked {number}" for number in range(30)]
     monkeypatch.setattr(table, "read_marks", lambda: marks)
-    page = Page(2, [marks[0], "unresumed"], ["overdue"], [], [], None)
+    page = ScanPage(2, [marks[0], "unresumed"], ["overdue"], [], [], None)
     monkeypatch.setattr(table, "read_segment", lambda *_: iter([page]))
     orders: list[list[str]] = []
 
@@ -196,7 +196,7 @@ def test_what_remains_is_remembered_unless_a_mark_does(
     table.state = DoctorState(ScanCursor(1, clock()), clock(), clock(), frozenset({"repaired"}))
     clock.advance(DAY)
     monkeypatch.setattr(table, "read_marks", lambda: ["marked before"])
-    monkeypatch.setattr(table, "read_segment", lambda *_: iter([Page(3, [*kinds], [], [], [], None)]))
+    monkeypatch.setattr(table, "read_segment", lambda *_: iter([ScanPage(3, [*kinds], [], [], [], None)]))
     monkeypatch.setattr(doctor._repair, "repair", lambda *_: Repairs(remaining=dict(kinds), marked={"marked now"}))
     changed: dict[str, set[str]] = {}
     monkeypatch.setattr(table, "remember", lambda ids: changed.update(remembered={*ids}))
