@@ -354,7 +354,8 @@ def _answer(theme: Theme, field: Field, texts: Sequence[str]) -> str:
         number = from_texts(field, texts, theme.decimal)
         return theme["no_answer"] if number is None else words.number(theme.language, number)
     titles = {choice.text: choice.title for choice in field.choices}
-    return "\n".join(titles.get(text, text) for text in texts).strip() or theme["no_answer"]
+    shown = "\n".join(titles.get(text, text) for text in texts)
+    return shown if shown.strip() else theme["no_answer"]
 
 
 def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:

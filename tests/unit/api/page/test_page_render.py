@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.html_page import HtmlPage
@@ -32,6 +32,7 @@ given_texts = st.sampled_from(
 
 
 @given(st.lists(texts | given_texts, min_size=9, max_size=9, unique=True))
+@example(["a", "b", "c", "d", "e", "f", "g", "0 ", "i"])
 def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[str]) -> None:
     title, text, link, label, name, field, hint, choice, typed = words
     definition = page(
