@@ -51,5 +51,5 @@ def _resume(token_id: str, output: str) -> None:
         ReturnValues="ALL_NEW",
     )
     for waiter in settled["Attributes"]["waiters"]["M"].values():
-        task_token = base64.b64encode(waiter["M"]["taskToken"]["B"]).decode()
+        task_token = base64.b64encode(waiter["M"]["handle"]["B"]).decode()
         step_functions.send_task_success(taskToken=task_token, output=f'{{"ok":true,"output":{output}}}')

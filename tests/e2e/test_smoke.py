@@ -16,7 +16,6 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.parameters import given
-from tests.support.e2e.permissions import denied
 from waitpoints_local.stack import Stack, verify_sender
 
 MAIL_FROM = "smoke@example.com"
@@ -78,25 +77,6 @@ def test_nothing_remains_of_what_a_run_makes_beside_its_tokens(stack: Stack, cal
     assert not [secret["Name"] for secret in secrets if smoke.tag in secret["Name"]]
     for path in ("/api/v1/endpoints", "/api/v1/keys"):
         assert smoke.tag not in str(smoke.call("GET", path))
-
-
-@pytest.mark.thorough  # a failing function also fails a line
-def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
-    stack: Stack, caller: Callable[..., Caller]
-) -> None:
-    smoke = caller()
-    with denied(stack, "states:SendTask", "AcceptCallback", "ResumeWaiters", "Doctor"):  # the doctor resumes what is marked
-        status, lines, shown = proved(smoke)
-    Operator(stack).run("redrive")  # the dead letters about the executions that were stopped
-
-    assert status == 1
-    marked = {"has nothing undone"}  # the doctor's line, if the stream has marked a token by then
-    assert outcomes(lines, "failed") - marked == {"resumes with what is posted", "resumes by the stream alone"}, shown
-    assert outcomes(lines, "skipped") == {"resumes promptly", *CHANNELS}, shown
-    assert "the execution is still waiting" in lines["resumes with what is posted"].figure
-    assert "ResumableStateMachines" in shown
-    assert "2 executions stopped" in shown
-    assert {smoke.wait_for_end(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
 
 
 def test_a_wrong_api_key_fails_the_first_line_and_skips_the_lines_that_depend_on_it(caller: Callable[..., Caller]) -> None:

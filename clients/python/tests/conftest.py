@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-OF_AWS = ["operator", "cli/test_replies.py", "cli/test_secrets.py", "cli/test_versions.py", "test_from_stack.py"]
+OF_AWS = ["ops", "cli/test_secrets.py", "cli/test_versions.py", "test_from_stack.py"]
 collect_ignore = [] if find_spec("boto3") else OF_AWS
