@@ -31,7 +31,7 @@ SLOWEST = (
     "test_testing_doc test_own_machines test_durable_functions test_races test_page test_openapi test_sdk "
     "test_command_line test_decisions test_notices test_first_deployment test_readme test_timeouts test_any_order "
     "test_github_payloads test_emulator_mends test_scope_table test_providers test_patterns test_deployment test_recipes "
-    "test_python_client test_build test_pytest_plugin test_operator test_throttling test_serving test_local_run"
+    "test_python_client test_build test_pytest_plugin test_ops test_throttling test_serving test_local_run"
 )
 
 
