@@ -3,8 +3,6 @@
 import json
 import re
 
-from waitpoints_client.ops.smoke_checks import CHECKS, QUICK
-
 from tests.support.in_process.template import ROOT, STACK_NAME, parse
 from tests.support.processed_template import process, processed
 from tests.support.resource_schemas import services
@@ -37,14 +35,6 @@ def test_the_statement_for_a_key_is_one_and_for_the_roles_of_a_stack() -> None:
 def named(text: str) -> set[str]:
     """The names of services in a text. Those with a slash are resources."""
     return set(re.findall(r"`(\w+)`", text))
-
-
-def test_the_smoke_tests_checks_are_listed() -> None:
-    section = (ROOT / "docs/operation.md").read_text().split("\n## Smoke test\n")[1].split("\n## ")[0]
-    listed = " ".join(section.split())
-    assert [check.name for check in CHECKS if check.name not in listed] == []
-    marked = [check.name for check in CHECKS if f"{check.name}\\*" in listed]
-    assert marked == [check.name for check in CHECKS if check not in QUICK]
 
 
 def test_the_first_hour_has_fifteen_whole_steps() -> None:
