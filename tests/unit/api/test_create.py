@@ -46,10 +46,6 @@ class TestCreate:
         assert token.timeout_at == world.clock() + 3_600_000
         assert token.idempotency_key_expires_at == world.clock() + 86_400_000
 
-    def test_with_a_used_key_returns_the_same_token(self, api: Api) -> None:
-        first, again = api.create(idempotencyKey="k"), api.create(idempotencyKey="k", timeout="1s")
-        assert again == {**first, "isCached": True}
-
     def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
         headers = {"authorization": world.api_key.read_current(), "x-trigger-request-idempotency-key": "call-1"}
         for body in ({}, {"idempotencyKey": "k"}):

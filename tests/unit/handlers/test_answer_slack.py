@@ -20,10 +20,6 @@ def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
 
 
-def test_needs_no_api_key() -> None:
-    assert post(*signed({}, time.time())).status == 200
-
-
 def test_takes_no_other_method() -> None:
     event = http_event("GET", "/api/v1/slack", "", b"", {}, "GET /api/v1/slack", {})
     answer = importlib.import_module("answer_slack").handler(event, Context("AnswerSlack"))

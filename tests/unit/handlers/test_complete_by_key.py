@@ -7,7 +7,7 @@ import pytest
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
-from waitpoints.token import Completed, Document, DocumentKind, IdempotencyKey, NewToken
+from waitpoints.token import Completed, Document, IdempotencyKey, NewToken
 
 COMPLETE = "/api/v1/waitpoints/complete"
 HOUR = 3_600_000
@@ -51,39 +51,6 @@ class TestOverHttp:
         body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
         token = api.post(COMPLETE, body).json["id"]
         assert world.store.get(token).early_until == world.clock() + lifetime
-
-    @pytest.mark.parametrize(
-        ("rule", "fits", "misfits"),
-        [
-            ({"payloadSchema": {"type": "object", "required": ["ok"]}}, {"ok": 1}, {"bad": 1}),
-            ({"payloadSchema": {"uniqueItems": True}}, [1, 2], [10**4299 + at for at in range(320)]),
-            (
-                {"page": {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}},
-                {"action": "approve", "fields": {}},
-                {"action": "other"},
-            ),
-        ],
-        ids=["payloadSchema", "numbers that would take minutes to compare", "page"],
-    )
-    def test_holds_a_kept_completion_to_the_schema_or_page_of_the_create(
-        self, world: InMemory, api: Api, rule: dict[str, Any], fits: Any, misfits: Any
-    ) -> None:
-        kept = api.post(COMPLETE, {"idempotencyKey": "a", "data": fits}).json["id"]
-        assert api.create(idempotencyKey="a", **rule)["id"] == kept
-        api.post(COMPLETE, {"idempotencyKey": "b", "data": misfits})
-        token = api.create(idempotencyKey="b", **rule)
-        assert not token["isCached"]
-        shown = api.retrieve(token["id"])
-        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
-        assert api.post(COMPLETE, {"idempotencyKey": "b", "data": fits}).json["id"] == token["id"]
-        assert api.retrieve(token["id"])["status"] == "COMPLETED"
-
-    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
-        token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}'))
-        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
-        assert world.tokens.retrieve(token).outcome is None
-        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": {}}).status == 200
-        assert world.tokens.retrieve(token).outcome is not None
 
     @pytest.mark.parametrize(
         ("body", "status", "word"),

@@ -44,12 +44,6 @@ class TestComplete:
         assert (answer.status, answer.json) == (200, {"success": True, "settled": False})
         assert api.retrieve(token["id"]) == before
 
-    def test_too_late_succeeds_and_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:
-        token = api.create(timeout="2s")
-        world.clock.advance(2000)
-        assert api.post(complete_url(token), {"data": 1}).status == 200
-        assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
-
     def test_ignores_unknown_fields_only_from_the_sdk(self, api: Api) -> None:
         token = api.create()
         assert api.post(complete_url(token), {"output": 1}, api.from_sdk).status == 400

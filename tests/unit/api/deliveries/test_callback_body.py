@@ -63,11 +63,6 @@ def test_any_body_becomes_json_without_loss(body: bytes) -> None:
     assert as_json or as_text or as_bytes or nothing or body.startswith(b"\xef\xbb\xbf")
 
 
-@pytest.mark.parametrize("blank", [b"", b" ", b"\r\n\t "])
-def test_a_blank_body_is_an_empty_object(blank: bytes) -> None:
-    assert output(blank) == "{}"
-
-
 @pytest.mark.parametrize("text", ["\u3000", "\u00a0", "\u2028\x1c", "\x0b"])
 def test_white_space_that_is_not_of_json_is_kept(text: str) -> None:
     assert json.loads(output(text.encode())) == text

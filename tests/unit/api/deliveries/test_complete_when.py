@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.callbacks import assert_untouched, complete
+from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.deliveries import rules
@@ -71,19 +71,6 @@ class TestCompleteWhen:
         shown = api.retrieve(token["id"])
         assert (shown["status"], shown["output"]) == ("COMPLETED", '{"status":  "succeeded"}')
         assert shown["otherDeliveries"]["count"] == 2
-
-    def test_reads_json_inside_a_form(self, api: Api) -> None:
-        token = api.create(completeWhen="json(body.payload).actions[0].value == 'yes'")
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22no%22%7D%5D%7D", headers)
-        assert_untouched(api, token, 1)
-        api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22yes%22%7D%5D%7D", headers)
-        assert api.retrieve(token["id"])["status"] == "COMPLETED"
-
-    def test_is_not_asked_of_a_request_to_complete(self, api: Api) -> None:
-        token = api.create(completeWhen="body.done")
-        assert complete(api, token, {"data": {"done": False}}).status == 200
-        assert api.retrieve(token["id"])["output"] == '{"done": false}'
 
     @pytest.mark.parametrize("expression", ["", "body.", "map(&a, body)", "[@,@]|[@,@]", "x" * 257])
     def test_that_cannot_be_used_is_refused_at_create(self, api: Api, world: InMemory, expression: str) -> None:

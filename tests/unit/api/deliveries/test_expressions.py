@@ -133,11 +133,6 @@ def test_names_within_a_value_are_free(expression: str) -> None:
     check(expression)
 
 
-def test_the_expression_that_doubled_with_every_six_characters_is_refused() -> None:
-    with pytest.raises(ExpressionRefused):
-        check("|".join(["[@,@]"] * 20) + "|to_string(@)")
-
-
 def result(expression: str, body: str, work: Work | None = None) -> Any:
     check(expression)
     return evaluate(expression, scope(body, {}, ""), work or Work())

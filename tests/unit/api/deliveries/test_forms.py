@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.in_process.api_gateway import Api
 from waitpoints.api.deliveries.callback_body import output
 from waitpoints.api.deliveries.forms import MAX_FIELDS, object_text
 
@@ -180,29 +179,3 @@ def test_forms_are_not_imported_for_other_bodies() -> None:
 
 def _has_surrogates(*texts: Any) -> bool:
     return any("\ud800" <= character <= "\udfff" for text in texts for item in text for character in item)
-
-
-class TestForms:
-    def test_become_fields(self, api: Api) -> None:
-        token = api.create()
-        assert (
-            api.post(token["url"], b"payload=%7B%7D&a=1&a=2", {"content-type": "application/x-www-form-urlencoded"}).status
-            == 200
-        )
-        assert json.loads(api.retrieve(token["id"])["output"]) == {"payload": "{}", "a": ["1", "2"]}
-
-    def test_of_several_parts_become_fields_and_files(self, api: Api) -> None:
-        token = api.create()
-        body = (
-            b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--b\r\n'
-            b'content-disposition: form-data; name="f"; filename="x.png"\r\n'
-            b"content-type: image/png\r\n\r\n\xff\x00\r\n--b--\r\n"
-        )
-        assert api.post(token["url"], body, {"content-type": "multipart/form-data; boundary=b"}).status == 200
-        file = {"filename": "x.png", "contentType": "image/png", "base64": base64.b64encode(b"\xff\x00").decode()}
-        assert json.loads(api.retrieve(token["id"])["output"]) == {"a": "1", "f": file}
-
-    def test_that_cannot_be_read_stay_text(self, api: Api) -> None:
-        token = api.create()
-        assert api.post(token["url"], b"--b\r\nhello", {"content-type": "multipart/form-data; boundary=b"}).status == 200
-        assert json.loads(api.retrieve(token["id"])["output"]) == "--b\r\nhello"

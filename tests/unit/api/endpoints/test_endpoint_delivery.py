@@ -74,12 +74,6 @@ class TestADelivery:
         [kept] = world.store.tokens.values()
         assert kept.early_until == world.clock() + services.retention * 1000
 
-    def test_is_not_kept_where_nothing_is(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, key_ttl="0s")
-        assert deliver(api, endpoint).status == 200
-        assert not world.store.tokens
-        assert counted(world, endpoint) == {"notAwaited": 1}
-
     def test_that_is_repeated_changes_nothing_and_is_counted_at_both(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world), create(world)
         deliver(api, endpoint)
@@ -118,12 +112,6 @@ class TestADelivery:
         deliver(api, endpoint)
         assert counted(world, endpoint) == {"late": 2}
 
-    def test_that_does_not_match_changes_nothing(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world)
-        assert deliver(api, endpoint, BODY.replace("completed", "requested")).status == 200
-        assert world.tokens.retrieve(token).outcome is None
-        assert counted(world, endpoint) == {"notMatching": 1}
-
     def test_that_the_tokens_schema_refuses_does_not_settle_it(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world), create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
         assert deliver(api, endpoint).status == 200
@@ -131,11 +119,6 @@ class TestADelivery:
         last = statistics(world, endpoint).last[DeliveryKind.NOT_MATCHING]
         assert last.key == KEY
         assert "payloadSchema" in str(last.detail)
-
-    def test_ignores_the_rules_of_the_tokens_own_url(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world, complete_when="body.nothing", verify=GITHUB)
-        deliver(api, endpoint)
-        assert world.tokens.retrieve(token).outcome is not None
 
     def test_without_a_key_is_counted_and_its_shape_is_logged(self, world: InMemory, api: Api, log: io.StringIO) -> None:
         endpoint = put(world)
@@ -215,19 +198,6 @@ class TestItsProvider:
         assert (delivery["signature"], delivery["scheme"]) == ("wrong", "github")
         assert not {"signature", "scheme"} & tried.keys()
         assert capsys.readouterr().out.count('"SignaturesRefused":') == 1
-
-    def test_may_test_the_url_first(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, verify=GITHUB)
-        answer = deliver(api, endpoint, '{"type": "url_verification", "challenge": "abc", "token": "t"}')
-        assert (answer.status, answer.text) == (200, "abc")
-        assert counted(world, endpoint) == {}
-
-    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-    def test_must_post(self, world: InMemory, api: Api, method: str) -> None:
-        endpoint, token = put(world), create(world)
-        answer = api.request(method, url_of(endpoint), BODY, {})
-        assert (answer.status, answer.headers["allow"]) == (405, "POST")
-        assert world.tokens.retrieve(token).outcome is None
 
     def test_may_send_three_mebibytes(self, world: InMemory, api: Api) -> None:
         endpoint = put(world)

@@ -71,12 +71,6 @@ class TestATrial:
         }
         assert (trial["key"], trial["token"], trial["output"]) == (KEY, token, '"completed"')
 
-    def test_goes_on_after_a_signature_that_the_test_cannot_have(self, world: InMemory, api: Api) -> None:
-        put(world, verify=GITHUB)
-        trial = self.try_delivery(api, body=BODY)
-        assert self.steps(trial)["signature"] == "refused"
-        assert self.steps(trial)["token"] == "kept"
-
     def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
         endpoint = put(world)
         create(world)
@@ -106,7 +100,3 @@ class TestATrial:
 
     def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
         assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
-
-    def test_needs_the_api_key(self, world: InMemory, api: Api) -> None:
-        put(world)
-        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}, {}).status == 401
