@@ -1,11 +1,14 @@
 """The Python client's fake refuses what the handlers refuse, in the same words."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from waitpoints_client import Token
+from waitpoints_client.cli import show
 from waitpoints_client.testing import FakeWaitpoints
 
 from tests.support.fakes.in_memory import InMemory
@@ -46,7 +49,11 @@ CREATES: list[Any] = [
     {"idempotencyKeyTTL": "1h"},
     {"page": {"title": "Go on?"}, "payloadSchema": {}},
     {"taskToken": "t" * 20, "callbackId": "c" * 20},
+    {"metadata": {"a": "x" * 4096}},
+    {"metadata": ["a"]},
+    {"metadata": "a"},
 ]
+MOVES: list[Any] = [b"", {}, {"timout": "1h"}, {"timeout": "soon"}, {"timeout": "2020-01-01T00:00:00Z"}, {"timeout": 0}]
 PEOPLE = ["ann@example.com", {"id": "bo", "name": "Bo", "email": "bo@example.com", "slack": "U024BE7LH"}, "cy"]
 APPROVERS: list[Any] = [
     PEOPLE,
@@ -264,6 +271,42 @@ ENDPOINTS: list[Any] = [
 PUBLIC_TOKENS: list[Any] = [b"", {"scopes": []}, {"expirationTime": "31d"}, {"expirationTime": "soon"}, {"expirationTime": 1}]
 
 
+@dataclass
+class Both:
+    """The fake and the handlers, which get the same requests."""
+
+    api: Api
+    fake: FakeWaitpoints
+
+    def send(self, method: str, path: str, body: Any) -> tuple[Any, Any] | None:
+        """Return the JSON of both answers, None if they are the same refusal. `ID` in the path is each one's own token."""
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        theirs = self.api.request(method, path.replace("ID", self.api.create()["id"]), content)
+        url = self.fake.url + path.replace("ID", self.fake.client().create().id)
+        headers = {"authorization": f"Bearer {self.fake.api_key}"}
+        ours = self.fake.handle_request(httpx.Request(method, url, content=content, headers=headers))
+
+        assert ours.status_code == theirs.status, (ours.text, theirs.text)
+        if theirs.status == 200:
+            return ours.json(), theirs.json
+        assert ours.json() == theirs.json
+        return None
+
+    def create(self, body: dict[str, Any]) -> tuple[Token, dict[str, Any]] | None:
+        """Return what both show of a new token, None if they refuse it. A page gets a title."""
+        page = {"page": {"title": "Go?", **body["page"]}} if "page" in body else {}
+        made = self.send("POST", TOKENS, {**body, **page})
+        if made is None:
+            return None
+        ours, theirs = made
+        return self.fake.client().get(ours["id"]), self.api.retrieve(theirs["id"])
+
+
+@pytest.fixture
+def both(api: Api) -> Both:
+    return Both(api, FakeWaitpoints())
+
+
 def odd(method: str, path: str, bodies: list[Any]) -> list[Any]:
     return [pytest.param(method, path, body, id=f"{path.rsplit('/', maxsplit=1)[-1]} {str(body)[:60]}") for body in bodies]
 
@@ -272,6 +315,7 @@ def odd(method: str, path: str, bodies: list[Any]) -> list[Any]:
     ("method", "path", "body"),
     [
         *odd("POST", TOKENS, CREATES),
+        *odd("PATCH", f"{TOKENS}/ID", MOVES),
         *odd("POST", f"{TOKENS}/ID/complete", COMPLETES),
         *odd("POST", BY_KEY, KEYS),
         *odd("PUT", ENDPOINT, ENDPOINTS),
@@ -285,79 +329,42 @@ def odd(method: str, path: str, bodies: list[Any]) -> list[Any]:
         *odd("DELETE", TOKENS, [None]),
     ],
 )
-def test_an_odd_request_is_answered_as_the_handlers_do(api: Api, method: str, path: str, body: Any) -> None:
-    fake = FakeWaitpoints()
-    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    theirs = api.request(method, path.replace("ID", api.create()["id"]), content)
-    url = fake.url + path.replace("ID", fake.client().create().id)
-    ours = fake.handle_request(httpx.Request(method, url, content=content, headers={"authorization": f"Bearer {fake.api_key}"}))
-
-    assert ours.status_code == theirs.status, (ours.text, theirs.text)
-    if theirs.status != 200:
-        assert ours.json() == theirs.json
+def test_an_odd_request_is_answered_as_the_handlers_do(both: Both, method: str, path: str, body: Any) -> None:
+    both.send(method, path, body)
 
 
 @pytest.mark.parametrize("members", APPROVALS, ids=lambda it: json.dumps(it)[:60])
-def test_a_page_with_approvers_is_read_as_the_handlers_do(api: Api, members: dict[str, Any]) -> None:
-    fake = FakeWaitpoints()
-    content = json.dumps({"page": {"title": "Go?", **members}}).encode()
-    theirs = api.post(TOKENS, content)
-    request = httpx.Request("POST", fake.url + TOKENS, content=content, headers={"authorization": f"Bearer {fake.api_key}"})
-    ours = fake.handle_request(request)
-
-    assert ours.status_code == theirs.status, (ours.text, theirs.text)
-    if theirs.status != 200:
-        assert ours.json() == theirs.json
-        return
-    shown = ("approvers", "needs", "answers", "requestedBy")
-    ours_shown, theirs_shown = fake.client().get(ours.json()["id"]), api.retrieve(theirs.json["id"])
-    answered = json.loads(ours_shown.model_dump_json(by_alias=True, exclude_none=True))
-    assert {name: answered.get(name) for name in shown} == {name: theirs_shown.get(name) for name in shown}
-    links = [[(it["approver"], it["url"].partition("?")[2]) for it in of["links"]] for of in (ours.json(), theirs.json)]
-    assert links[0] == links[1]
+def test_a_page_with_approvers_is_read_as_the_handlers_do(both: Both, members: dict[str, Any]) -> None:
+    if shown := both.create({"page": members}):
+        ours = show.as_value(shown[0])
+        assert all(ours.get(name) == shown[1].get(name) for name in ("approvers", "needs", "answers", "requestedBy"))
+        links = [[(it["approver"], it["url"].partition("?")[2]) for it in found.get("links", ())] for found in (ours, shown[1])]
+        assert links[0] == links[1]
 
 
 @pytest.mark.parametrize("wanted", NOTIFIES, ids=lambda it: json.dumps(it)[:60])
-def test_notify_is_read_as_the_handlers_do(api: Api, world: InMemory, wanted: dict[str, Any]) -> None:
+def test_notify_is_read_as_the_handlers_do(both: Both, world: InMemory, wanted: dict[str, Any]) -> None:
     """The fake has every channel, and each secret that one names."""
     world.channels.update(("email", "slack", "teams"))
     world.channel_secrets |= dict.fromkeys(("TEAMS", "TEAMSa-b_1"), FakeSecret("https://example.com/workflow"))
     world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
-    fake = FakeWaitpoints()
-    content = json.dumps({**wanted, **({"page": {"title": "Go?", **wanted["page"]}} if "page" in wanted else {})}).encode()
-    theirs = api.post(TOKENS, content)
-    request = httpx.Request("POST", fake.url + TOKENS, content=content, headers={"authorization": f"Bearer {fake.api_key}"})
-    ours = fake.handle_request(request)
-
-    assert ours.status_code == theirs.status, (ours.text, theirs.text)
-    if theirs.status != 200:
-        assert ours.json() == theirs.json
-        return
-    shown = fake.client().get(ours.json()["id"])
-    assert (shown.notices, api.retrieve(theirs.json["id"])["notices"]) == ((), [])
-    assert shown.notify
-    assert json.loads(shown.notify.model_dump_json(exclude_defaults=True)) == wanted["notify"]
+    if shown := both.create(wanted):
+        ours, theirs = shown
+        assert (ours.notices, theirs["notices"]) == ((), [])
+        assert ours.notify
+        assert json.loads(ours.notify.model_dump_json(exclude_defaults=True)) == wanted["notify"]
 
 
 @pytest.mark.parametrize("wanted", REMINDERS, ids=lambda it: json.dumps(it)[:60])
-def test_reminders_are_read_as_the_handlers_do(api: Api, wanted: dict[str, Any]) -> None:
-    fake = FakeWaitpoints()
-    body = {**wanted, "page": {"title": "Go?", **wanted["page"]}}
-    theirs = api.post(TOKENS, json.dumps(body).encode())
-    request = httpx.Request("POST", fake.url + TOKENS, json=body, headers={"authorization": f"Bearer {fake.api_key}"})
-    ours = fake.handle_request(request)
-
-    assert ours.status_code == theirs.status, (ours.text, theirs.text)
-    if theirs.status != 200:
-        assert ours.json() == theirs.json
-        return
-    found, shown = api.retrieve(theirs.json["id"]), fake.client().get(ours.json()["id"])
-    assert shown.reminders
-    assert found["reminders"].keys() == {"count", "nextAt"}
-    assert (shown.reminders.count, shown.reminders.last_at) == (found["reminders"]["count"], None) == (0, None)
-    first = datetime.fromisoformat(found["reminders"]["nextAt"]) - datetime.fromisoformat(found["createdAt"])
-    assert shown.reminders.next_at
-    assert shown.reminders.next_at - shown.created_at == first
+def test_reminders_are_read_as_the_handlers_do(both: Both, wanted: dict[str, Any]) -> None:
+    if shown := both.create(wanted):
+        ours, theirs = shown
+        assert ours.reminders
+        assert theirs["reminders"].keys() == {"count", "nextAt"}
+        assert (ours.reminders.count, ours.reminders.last_at) == (theirs["reminders"]["count"], None) == (0, None)
+        first = datetime.fromisoformat(theirs["reminders"]["nextAt"]) - datetime.fromisoformat(theirs["createdAt"])
+        assert ours.reminders.next_at
+        assert ours.reminders.next_at - ours.created_at == first
 
 
 @pytest.mark.parametrize("timeout", [None, "8h", "30h"])

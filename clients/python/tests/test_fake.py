@@ -144,14 +144,6 @@ def test_an_unknown_url_is_refused_as_a_stack_does() -> None:
         FakeWaitpoints().client().get(token)
 
 
-def test_a_delivery_is_kept_as_a_stack_keeps_it() -> None:
-    fake = FakeWaitpoints()
-    for body, output in ((b"", {}), (b"text", "text"), (b"[1]", [1]), (None, {})):
-        token = fake.client().create()
-        fake.deliver(token.url, body)
-        assert fake.client().get(token).output == output
-
-
 def test_a_form_with_files_is_not_taken_for_text() -> None:
     fake = FakeWaitpoints()
     with pytest.raises(NotImplementedError, match="does not read multipart/form-data"):

@@ -5,76 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints_client.version import __version__
 
-if TYPE_CHECKING:
-    from waitpoints_client.aio import AsyncEndpoints, AsyncKeys, AsyncPages, AsyncWaitpoints
-    from waitpoints_client.client import Endpoints, Keys, Pages, Waitpoints
-    from waitpoints_client.errors import (
-        APIConnectionError,
-        APIError,
-        APITimeoutError,
-        AuthenticationError,
-        BadRequestError,
-        ConfigurationError,
-        ConflictError,
-        InvalidAnswerError,
-        NotFoundError,
-        PermissionDeniedError,
-        RateLimitError,
-        ServerError,
-        TokenFailedError,
-        TokenTimedOutError,
-        UnprocessableEntityError,
-        WaitpointsError,
-        WaitTimeoutError,
-    )
-    from waitpoints_client.models import (
-        Approver,
-        ApproverAnswer,
-        ApproverLink,
-        CompletedBy,
-        Completion,
-        CreatedKey,
-        CreatedToken,
-        Deliveries,
-        Endpoint,
-        EndpointTrial,
-        EndpointWithDeliveries,
-        Escalation,
-        Failed,
-        KeyCompletion,
-        ListedToken,
-        MovedDeadline,
-        NamedKey,
-        Notice,
-        Notify,
-        Ok,
-        OtherDeliveries,
-        Page,
-        PublicTokenClaims,
-        Reminders,
-        Result,
-        Token,
-        TokenError,
-        TrialStep,
-        Verification,
-        Waiter,
-    )
-    from waitpoints_client.options import (
-        Action,
-        ApproverOptions,
-        CreateOptions,
-        EndpointOptions,
-        EscalateOptions,
-        HasId,
-        Link,
-        ListFilters,
-        NotifyOptions,
-        PageOptions,
-        Status,
-        TokenOrId,
-        Verify,
-    )
-    from waitpoints_client.wire import Duration, Timeout
+if TYPE_CHECKING:  # the names below, which `__getattr__` imports
+    from waitpoints_client.aio import *
+    from waitpoints_client.client import *
+    from waitpoints_client.errors import *
+    from waitpoints_client.models import *
+    from waitpoints_client.options import *
+    from waitpoints_client.wire import *
 
 __all__ = [
     "APIConnectionError",

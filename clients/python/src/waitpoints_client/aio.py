@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 import httpx
 from typing_extensions import Self, Unpack
 
 from waitpoints_client import calls, models, settings
-from waitpoints_client.calls import ABSENT, Call
+from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.client import REQUEST_TIMEOUT
 from waitpoints_client.clock import Pause, clock_of
+from waitpoints_client.models import Item
 from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
@@ -18,9 +19,6 @@ from waitpoints_client.wire import Duration, Timeout
 
 if TYPE_CHECKING:
     import boto3
-
-Read = TypeVar("Read")
-Item = TypeVar("Item")
 
 
 class AsyncPages(Generic[Item]):

@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import ValidationError
 
 from waitpoints_client import calls
-from waitpoints_client.calls import ABSENT, Call
+from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.clock import Clock, Pause
 from waitpoints_client.errors import (
     APIConnectionError,
@@ -31,8 +31,6 @@ from waitpoints_client.errors import (
 )
 from waitpoints_client.models import Result, Token
 from waitpoints_client.options import TokenOrId, id_of
-
-Read = TypeVar("Read")
 
 ATTEMPTS: Final = 5
 FIRST_DELAY, DELAY_FACTOR, LONGEST_DELAY = 1.0, 1.6, 30.0  # seconds

@@ -26,11 +26,11 @@ _QUIET = ("started", "left")  # for a person, who sees the next state
 @dataclass(frozen=True)
 class Options:
     file: str
-    input: str
-    values: Sequence[str]
-    answers: Sequence[str]
-    time_outs: Sequence[str]
-    scripts: Sequence[str]
+    given: str
+    values: Sequence[str] | None
+    answers: Sequence[str] | None
+    time_outs: Sequence[str] | None
+    scripts: Sequence[str] | None
     name: str
     timeout: str
     page: str
@@ -42,16 +42,16 @@ class Options:
 def try_machine(options: Options) -> None:
     """Run a state machine, and exit with the status that says how it ended."""
     seconds = None if options.limit is None else durations.seconds(options.limit)
-    named = dict(arguments.parse_named(value, "--set") for value in options.values)
-    scripted = replies.parse_stand_ins(options.scripts)
+    named = dict(arguments.parse_named(value, "--set") for value in options.values or ())
+    scripted = replies.parse_stand_ins(options.scripts or ())
     file = options.file.removeprefix("@")  # as for other arguments
     found = _load(file, {*named, *scripted})
-    value = arguments.read_json_or_file(options.input, "--input")
+    value = arguments.read_json_or_file(options.given, "--input")
     page = arguments.read_json_or_file(options.page, "--page") if options.page else None
     path = stacks.find_named_file(options.local) if options.local else stacks.find_local(LOCAL_ONLY)
     stack = stacks.read_local_stack(path)
     machine = prepare(stack, found, named, scripted)
-    answers = replies.parse_answers(options.answers, options.time_outs, waiting_states(machine.machine))
+    answers = replies.parse_answers(options.answers or (), options.time_outs or (), waiting_states(machine.machine))
     with stacks.read_local_client(path) as waitpoints:
         run = MachineRun(stack, waitpoints, machine, page=page, answers=answers)
         status = _run(run, options, value, scripted, seconds)

@@ -57,23 +57,10 @@ def try_(
     Exit status: 0 if the execution succeeded, 1 if not, if an answer was refused or if one was not used, 2 if the execution
     timed out or still runs after the time of --for, and if it cannot be started, 130 after Ctrl-C.
     """
+    options = locals()  # each of the above, by its name
     end_in_order()
     command = stacks.import_local("machine.command")
-    options = command.Options(
-        file=file,
-        input=given,
-        values=values or (),
-        answers=answers or (),
-        time_outs=time_outs or (),
-        scripts=scripts or (),
-        name=name,
-        timeout=timeout,
-        page=page,
-        limit=limit,
-        local=local,
-        as_json=as_json,
-    )
-    command.try_machine(options)
+    command.try_machine(command.Options(**options))
 
 
 def add_to(program: typer.Typer) -> None:
