@@ -93,14 +93,6 @@ class TestTraceparent:
         assert self.create(api, self.SECOND, idempotencyKey="a") == first
         assert api.retrieve(first)["traceparent"] == self.FIRST
 
-    def test_is_given_to_a_completion_that_came_first(self, api: Api) -> None:
-        kept = api.post(
-            "/api/v1/waitpoints/complete", {"idempotencyKey": "a", "data": 1}, {**api.authorized, "traceparent": self.SECOND}
-        )
-        assert "traceparent" not in api.retrieve(kept.json["id"])
-        assert self.create(api, self.FIRST, idempotencyKey="a") == kept.json["id"]
-        assert api.retrieve(kept.json["id"])["traceparent"] == self.FIRST
-
     def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         token = Template.load().functions()["create_token_in_state"].call({"traceparent": self.FIRST})

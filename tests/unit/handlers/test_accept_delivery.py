@@ -38,10 +38,3 @@ class TestTheUrl:
         world.clock.advance(60_000)
         deliver(api, endpoint, BODY.replace("completed", "requested"))
         assert world.tokens.retrieve(token).outcome is not None
-
-    def test_is_no_callback_url_and_a_callback_url_is_none_of_an_endpoint(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world)
-        hash_of_endpoint = url_of(endpoint).rsplit("/", 1)[1]
-        callback = services.urls.url(token, "")
-        assert api.post(callback.rsplit("/", 1)[0] + "/" + hash_of_endpoint[24:], BODY, {}).status == 401
-        assert api.post(url_of(endpoint)[: -len(hash_of_endpoint)] + callback.rsplit("/", 1)[1], BODY, {}).status == 401

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, get, put, stored
+from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, put
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints import telemetry
-from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +33,6 @@ class TestDelete:
     def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, name: str) -> None:
         answer = self.delete(api, name)
         assert (answer.status, answer.error) == (404, "Endpoint not found")
-
-    def test_then_put_gives_another_url_and_counts_from_zero(self, api: Api, world: InMemory) -> None:
-        old = put(api, SMALLEST)
-        counted = EndpointStatistics({DeliveryKind.KEPT: 1}, {DeliveryKind.KEPT: LastDelivery(at=1)})
-        world.endpoints.count(stored(world).secret_id, counted)
-        self.delete(api)
-        new = put(api, SMALLEST)
-        assert new["url"] != old["url"]
-        assert get(api)["deliveries"] == {}
 
 
 class TestList:

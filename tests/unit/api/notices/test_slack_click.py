@@ -14,7 +14,7 @@ from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
 from waitpoints.notices import NoticeRecord
-from waitpoints.token import Completed, Token
+from waitpoints.token import Completed, CompletedBy, Token
 from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 
@@ -92,6 +92,7 @@ class TestAPageThatAnybodyAnswers:
         assert isinstance(token.outcome, Completed)
         assert token.outcome.completed_by is not None
         by = token.outcome.completed_by.members()
+        assert CompletedBy.of(by) == token.outcome.completed_by
         assert (by["source"], by["slackUser"], by["slackName"]) == ("callback", ADA, "ada")
         assert told(workspace) == []
 

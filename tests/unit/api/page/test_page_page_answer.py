@@ -25,7 +25,7 @@ from tests.support.approval_page import (
 )
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import Api
 from waitpoints.waiter_result import Success
 
 
@@ -209,44 +209,6 @@ class TestAnotherSite:
     def test_is_not_our_own_page(self, api: Api, token: dict[str, Any], site: str) -> None:
         body = urlencode({"action": "approve", **FITTING}).encode()
         assert "You chose Approve it." in page_of(api.post(token["url"], body, {**FORM, "sec-fetch-site": site})).text
-
-
-class TestOtherWaysToComplete:
-    """The page says which outputs a token takes, as a payloadSchema does: also with the API key, by key and by an endpoint."""
-
-    def test_with_the_api_key(self, api: Api, token: dict[str, Any]) -> None:
-        refused = api.post(f"{TOKENS}/{token['id']}/complete", {"data": {"approved": True}})
-        assert (refused.status, 'unknown field "approved"' in refused.error) == (422, True)
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {}).status == 422
-        assert_untouched(api, token)
-        chosen = {"action": "approve", "fields": {"amount": 7}}
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {"data": chosen}).status == 200
-        assert output(api, token) == {"action": "approve", "fields": {"amount": 7, "urgent": False}}
-        assert "Approve it was chosen" in opened(api, token).text
-
-    def test_by_its_key(self, api: Api) -> None:
-        token = api.create(page=APPROVAL, idempotencyKey="deploy-4.2")
-        by_key = "/api/v1/waitpoints/complete"
-        assert api.post(by_key, {"idempotencyKey": "deploy-4.2", "data": 1}).status == 422
-        assert_untouched(api, token)
-        chosen = {"action": "reject", "fields": {"amount": 7}}
-        assert api.post(by_key, {"idempotencyKey": "deploy-4.2", "data": chosen}).json["id"] == token["id"]
-        assert output(api, token)["fields"] == {"amount": 7, "urgent": False}
-
-    def test_by_an_endpoint(self, api: Api) -> None:
-        settings = {"key": "body.id", "verify": "none", "output": "body.choice"}
-        endpoint = api.request("PUT", "/api/v1/endpoints/chat", settings).json
-        token = api.create(page=APPROVAL, idempotencyKey="chat:d1")
-        unfit = {"id": "d1", "choice": {"action": "delete"}}
-        assert api.post(endpoint["url"], unfit, JSON).status == 200
-        tried = api.post("/api/v1/endpoints/chat/test", {"body": unfit}).json
-        assert tried["steps"][-1]["result"] == "does not match"
-        assert_untouched(api, token)
-        assert (
-            api.post(endpoint["url"], {"id": "d1", "choice": {"action": "approve", "fields": {"amount": 7}}}, JSON).status
-            == 200
-        )
-        assert output(api, token)["action"] == "approve"
 
 
 PAIRS = st.lists(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import page_request, render, words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.progress import Progress, ending, written
+from waitpoints.api.page.progress import Progress, written
 from waitpoints.api.page.theme import Theme
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
-from waitpoints.token import Answer, Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints.token import Answer, Completed, CompletedBy, Output, Source, TimedOut, Token
 
 HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "&lt;b&gt;", "{name}", "\u202egnihtyna", "x" * 100]
 AT = 1_795_615_500_000
@@ -89,39 +89,6 @@ def test_says_what_is_needed_and_who_has_answered_what(case: str) -> None:
     assert [f"{said(row.who)}: {said(row.said)}" for row in progress.rows()] == rows
     shown = HtmlPage(render.form(progress.page, Theme(), progress=progress)).text
     assert all(sentence in shown for sentence in needed)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (completed("b"), "Reject was chosen. No further answer is needed."),
-        (completed(None, "other"), "This request has been completed. No further answer is needed."),
-        (Failed(AT, TokenError("why")), "No answer is needed any more."),
-        (TimedOut(AT), "The time to answer is over. No further answer is needed."),
-    ],
-)
-def test_says_how_a_token_ended(outcome: Outcome, expected: str) -> None:
-    assert said(ending(outcome, THREE)) == expected
-
-
-@pytest.mark.parametrize(
-    ("page", "origin", "expected"),
-    [
-        (THREE, CompletedBy(source=Source.CALLBACK, approver="b"), "Decided by Bo."),
-        (THREE, CompletedBy(source=Source.COMPLETE), "It was completed in another way, not by the people who were asked."),
-        (page_request.parse({"title": "T"})[0], CompletedBy(source=Source.CALLBACK, slack_name="Di"), "Decided by Di."),
-    ],
-)
-def test_names_who_completed_a_token(page: Page, origin: CompletedBy, expected: str) -> None:
-    token = Token(id="t", created_at=0, outcome=Completed(AT, Output("{}"), origin))
-    assert said(Progress(page, token).completed_by()) == expected
-
-
-def test_says_what_the_reader_chose_and_that_a_second_choice_changes_nothing() -> None:
-    assert said(progress(THREE, ("a", "approve"), reader="a").own_choice()) == "You chose Approve."
-    assert "already chosen Approve" in said(progress(THREE, ("a", "approve"), reader="a", is_late=True).own_choice())
-    assert progress(THREE, ("a", "approve"), reader="b").own_answer is None
-    assert progress(THREE, ("a", "approve")).own_answer is None
 
 
 def test_the_language_is_the_readers_or_that_of_the_first_approver() -> None:

@@ -13,7 +13,6 @@ from waitpoints.timeouts import Limits
 from waitpoints.token import iso
 
 HOUR = 3_600_000
-DAY = 24 * HOUR
 JSON = {"content-type": "application/json"}
 ESCALATE = {"after": "1d", "to": ["lead"]}
 
@@ -90,24 +89,6 @@ class TestACreate:
         world.install(monkeypatch, Limits(default="2h"))
         assert create(api, {"page": {"title": "Go?", "remind": ["4h"]}}).status == 422
         assert create(api, {"page": {"title": "Go?", "remind": ["1h"]}}).status == 200
-
-    @pytest.mark.parametrize(
-        ("page", "timeout", "wakes_after"),
-        [
-            ({}, None, None),
-            ({"remind": ["4h", "1d"]}, None, 4 * HOUR),
-            ({"remind": ["4h", "1d"]}, "2d", 4 * HOUR),
-            ({"remind": "every 2d", "approvers": ["ann"], "escalate": ESCALATE}, "9d", DAY),
-            ({"approvers": ["ann"], "escalate": {**ESCALATE, "after": "5m"}}, None, 300_000),
-        ],
-    )
-    def test_is_looked_at_first_at_whatever_is_first(
-        self, api: Api, world: InMemory, page: dict[str, Any], timeout: str | None, wakes_after: int | None
-    ) -> None:
-        now = world.clock()
-        created = api.create(page={"title": "Go?", **page}, **({"timeout": timeout} if timeout else {}))
-        token = world.store.get(created["id"])
-        assert token.due_at == (None if wakes_after is None else now + wakes_after)
 
     def test_far_in_the_future_is_still_a_date(self, api: Api, world: InMemory) -> None:
         created = api.create(page={"title": "Go?", "remind": "every 36500d"})

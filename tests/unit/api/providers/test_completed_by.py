@@ -8,8 +8,7 @@ from tests.support.callbacks import complete
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
-from waitpoints.token import CompletedBy, Source, iso
-from waitpoints.waiter_result import Success
+from waitpoints.token import iso
 
 FUNCTIONS = Template.load().functions()
 JSON = {"content-type": "application/json"}
@@ -86,24 +85,6 @@ class TestCompletedBy:
         token = api.create()
         FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "data": 1})
         assert api.retrieve(token["id"])["completedBy"] == {"source": "complete", "at": iso(world.clock())}
-
-    def test_of_a_click_in_slack_says_who_pressed_the_button(self, api: Api, world: InMemory) -> None:
-        """Where the page names no approvers. The source stays `callback`: an earlier version reads no other."""
-        token = api.create(page={"title": "Go?"}, taskToken=world.step_functions.start(), context=True)
-        clicked = CompletedBy(source=Source.CALLBACK, slack_user="U024BE7LH", slack_name="Ann <!here>")
-        world.tokens.complete(token["id"], '{"action": "submit", "fields": {}}', clicked)
-        shown = api.retrieve(token["id"])["completedBy"]
-        assert shown == {
-            "source": "callback",
-            "at": iso(world.clock()),
-            "slackUser": "U024BE7LH",
-            "slackName": "Ann <!here>",
-        }
-        [waiter] = world.store.get(token["id"]).waiters.values()
-        result = world.step_functions.result(waiter.handle)
-        assert isinstance(result, Success)
-        assert json.loads(result.json)["completedBy"] == shown
-        assert CompletedBy.of(clicked.members()) == clicked
 
     def test_is_that_of_the_first(self, api: Api) -> None:
         token = api.create()
