@@ -3,6 +3,7 @@
 import json
 import re
 
+from tests.support.documents import blocks
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
@@ -20,8 +21,7 @@ def test_the_page_stays_short() -> None:
 
 
 def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
-    [example] = re.findall(r"<!-- example: notify -->\n```json\n(.*?)```", PAGE, re.DOTALL)
-    create = json.loads(example)
+    create = json.loads(blocks(PAGE, "example")["notify"])
     world.channels |= {"email", "slack"}
     world.channel_secrets |= {channels.SLACK_BOT_TOKEN: FakeSecret("xoxb-a-token")}
     token = api.create(**create)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.documents import blocks
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import Api
 from tests.support.readme import APPROVALS, SNIPPETS
@@ -16,10 +17,10 @@ from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page.fields import Kind
 
 PAGE = (ROOT / "docs" / "pages.md").read_text()
-STATE = re.search(r"<!-- state: approval -->\n```json\n(.*?)```", PAGE, re.DOTALL)
-_BLOCK = re.compile(r"<!-- (example|output|answer): ([^>]+) -->\n```json\n(.*?)```", re.DOTALL)
-BLOCKS = {(kind, name): json.loads(text) for kind, name, text in _BLOCK.findall(PAGE)}
-EXAMPLES = {name: body for (kind, name), body in BLOCKS.items() if kind == "example"}
+STATE = blocks(PAGE, "state")["approval"]
+EXAMPLES, OUTPUTS, ANSWERS = (
+    {name: json.loads(text) for name, text in blocks(PAGE, kind).items()} for kind in ("example", "output", "answer")
+)
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
@@ -41,7 +42,7 @@ def test_the_run_gets_what_the_page_says(api: Api) -> None:
     shown = HtmlPage(api.get(token["url"], BROWSER).text)
     shown.fields = [(name, "25" if name == "field.share" else text) for name, text in shown.fields]
     assert api.post(token["url"], shown.press("Approve"), BROWSER).status == 200
-    assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+    assert json.loads(api.retrieve(token["id"])["output"]) == OUTPUTS["approval"]
 
 
 def test_several_people_answer_as_the_page_says(api: Api) -> None:
@@ -49,7 +50,7 @@ def test_several_people_answer_as_the_page_says(api: Api) -> None:
     assert [it["approver"] for it in token["links"]] == ["ann", "bo@example.com", "dee", "lead@example.com"]
     urls = {it["approver"]: it["url"] for it in token["links"]}
     assert urls["ann"].endswith("?approver=ann")
-    expected = BLOCKS["output", "approvers"]
+    expected = OUTPUTS["approvers"]
     for answer in expected["answers"]:
         shown = HtmlPage(api.get(urls[answer["approver"]], BROWSER).text)
         assert api.post(urls[answer["approver"]], shown.press("Approve"), BROWSER).status == 200
@@ -60,18 +61,17 @@ def test_several_people_answer_as_the_page_says(api: Api) -> None:
 
 
 def test_the_choice_state_is_that_of_the_readme_and_names_an_action() -> None:
-    assert STATE is not None
-    [(name, state)] = json.loads("{" + STATE[1] + "}").items()
+    [(name, state)] = json.loads("{" + STATE + "}").items()
     assert json.loads(APPROVALS["in JSONPath"])["States"][name] == state
-    [action] = re.findall(r'"StringEquals": "(\w+)"', STATE[1])
+    [action] = re.findall(r'"StringEquals": "(\w+)"', STATE)
     for page in (EXAMPLES["approval"]["page"], json.loads(SNIPPETS["page"])):
         assert action in [one["id"] for one in page["actions"]]
 
 
 def test_a_program_answers_as_the_page_says(api: Api) -> None:
     token = api.create(**EXAMPLES["approval"])
-    assert api.post(token["url"], BLOCKS["answer", "approval"], {}).status == 200
-    assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+    assert api.post(token["url"], ANSWERS["approval"], {}).status == 200
+    assert json.loads(api.retrieve(token["id"])["output"]) == OUTPUTS["approval"]
 
 
 def test_the_shortest_page_is_as_the_page_says(api: Api) -> None:

@@ -1,27 +1,19 @@
 """The snippets of README.md, of the client's and of four pages of docs, by the names above them, and what they print."""
 
 import json
-import re
 from collections.abc import Iterator
 from textwrap import indent
 from typing import Any
 
+from tests.support.documents import blocks
 from tools.stack import ROOT
 
 README = (ROOT / "README.md").read_text()
-_SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
-
-
-def find_snippets(text: str) -> dict[str, str]:
-    return dict(_SNIPPET.findall(text))
-
-
-SNIPPETS = find_snippets(README)
-CLIENT_SNIPPETS = find_snippets((ROOT / "clients" / "python" / "README.md").read_text())
-API_SNIPPETS = find_snippets((ROOT / "docs" / "api.md").read_text())
-DURABLE_SNIPPETS = find_snippets((ROOT / "docs" / "durable.md").read_text())
-EVENTS_SNIPPETS = find_snippets((ROOT / "docs" / "events.md").read_text())
-PATTERNS_SNIPPETS = find_snippets((ROOT / "docs" / "patterns.md").read_text())
+SNIPPETS = blocks(README, "snippet")
+CLIENT_SNIPPETS = blocks((ROOT / "clients" / "python" / "README.md").read_text(), "snippet")
+API_SNIPPETS, DURABLE_SNIPPETS, EVENTS_SNIPPETS, PATTERNS_SNIPPETS = (
+    blocks((ROOT / "docs" / f"{page}.md").read_text(), "snippet") for page in ("api", "durable", "events", "patterns")
+)
 APPROVALS = {
     "in JSONPath": (ROOT / "examples" / "approval.asl.json").read_text(),
     "in JSONata": (ROOT / "examples" / "approval_in_jsonata.asl.json").read_text(),

@@ -119,9 +119,8 @@ class Holders:
         found = self._ask_root("GET", token, None)
         return {"id": found["id"], "key": key, "path": str(found.get("output"))}
 
-    def status_of(self, token: Mapping[str, str]) -> str:
-        status: str = self._ask_root("GET", f"{TOKENS}/{token['id']}", None)["status"]
-        return status
+    def shown(self, token: Mapping[str, str]) -> Any:
+        return self._ask_root("GET", f"{TOKENS}/{token['id']}", None)
 
     def _ask_root(self, method: str, path: str, body: Any) -> Any:
         status, answer = self.ask(method, path, body, self.root)
@@ -131,7 +130,7 @@ class Holders:
     def try_row(self, operation: Operation) -> None:
         """Try every cell of an operation. What is refused changes nothing."""
         unchanged = {tag: self.new_token(tag, operation) for tag in (TAG, OTHER_TAG)}
-        before = [self.status_of(token) for token in unchanged.values()]
+        before = [self.shown(token) for token in unchanged.values()]
         for cell in cells(operation):
             token = unchanged[cell.tag]
             if cell.status == 200:
@@ -141,7 +140,7 @@ class Holders:
             shown = f"{operation.route} with {cell.holder}, of a token with {cell.tag}: {status} {json.dumps(answer)[:300]}"
             assert status == cell.status, shown
             assert status != 403 or cell.says in answer["error"], shown
-        assert [self.status_of(token) for token in unchanged.values()] == before
+        assert [self.shown(token) for token in unchanged.values()] == before
 
     def request(self, operation: Operation) -> tuple[str, str, Any]:
         """A request that is answered 200 as often as it is sent, unless it deletes."""
@@ -185,4 +184,4 @@ class Holders:
             (self.public["expired"], self.new_token(TAG), 401),
         ):
             found, answer = self.ask(*self._request(COMPLETE, token), credential)
-            assert (found, self.status_of(token)) == (status, "COMPLETED" if status == 200 else "WAITING"), answer
+            assert (found, self.shown(token)["status"]) == (status, "COMPLETED" if status == 200 else "WAITING"), answer

@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from tests.support.readme import find_snippets
+from tests.support.documents import blocks
 from tools.stack import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text()
-SNIPPETS = find_snippets(PAGE)
+SNIPPETS = blocks(PAGE, "snippet")
 WORKFLOW: dict[Any, Any] = yaml.safe_load(SNIPPETS["github"])
 ALWAYS = {"event", "at"}
 PLACE = {"state", "items"}

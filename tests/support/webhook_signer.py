@@ -111,25 +111,15 @@ def _standard_v1a(request: Request) -> Signed:
 # HMAC over the body alone
 
 
-@_of("github", "meta")
-def _hub_256(request: Request) -> Signed:
-    return request.signed({"x-hub-signature-256": f"sha256={request.hex(request.body)}"})
-
-
-@_of("bitbucket", "jira")
-def _hub(request: Request) -> Signed:
-    return request.signed({"x-hub-signature": f"sha256={request.hex(request.body)}"})
-
-
-@_of("intercom")
-def _intercom(request: Request) -> Signed:
-    return request.signed({"x-hub-signature": f"sha1={request.hex(request.body, 'sha1')}"})
-
-
 def _bare(scheme: str, header: str, encode: Callable[[Request], str]) -> None:
     _of(scheme)(lambda request: request.signed({header: encode(request)}))
 
 
+_bare("github", "x-hub-signature-256", lambda it: f"sha256={it.hex(it.body)}")
+_bare("meta", "x-hub-signature-256", lambda it: f"sha256={it.hex(it.body)}")
+_bare("bitbucket", "x-hub-signature", lambda it: f"sha256={it.hex(it.body)}")
+_bare("jira", "x-hub-signature", lambda it: f"sha256={it.hex(it.body)}")
+_bare("intercom", "x-hub-signature", lambda it: f"sha1={it.hex(it.body, 'sha1')}")
 _bare("asana", "x-hook-signature", lambda it: it.hex(it.body))
 _bare("docusign", "x-docusign-signature-1", lambda it: it.base64(it.body))
 _bare("dropbox", "x-dropbox-signature", lambda it: it.hex(it.body))

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.documents import blocks
 from tools.stack import ROOT
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
 _PART = re.compile(
     r"^#{2,3} (?P<heading>[^\n]+)$|^<!-- json: (?P<kind>\w+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_STATE = re.compile(r"^<!-- state: (?P<name>[^>]+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_SHELL = re.compile(r"^<!-- shell: (?P<name>[^>]+) -->\n```sh\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,5 +33,5 @@ def _examples() -> Iterator[Example]:
 EXAMPLES = list(_examples())
 CREATES = {example.heading: example.json for example in EXAMPLES if example.kind == "create"}
 ENDPOINTS = {example.heading: example.json for example in EXAMPLES if example.kind == "endpoint"}
-STATES: dict[str, dict[str, Any]] = {found["name"]: json.loads(f"{{{found['text']}}}") for found in _STATE.finditer(PAGE)}
-COMMANDS: dict[str, str] = {found["name"]: found["text"] for found in _SHELL.finditer(PAGE)}
+STATES: dict[str, dict[str, Any]] = {name: json.loads(f"{{{text}}}") for name, text in blocks(PAGE, "state").items()}
+COMMANDS = blocks(PAGE, "shell")

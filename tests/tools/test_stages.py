@@ -97,13 +97,6 @@ def test_a_subtest_that_passed_is_counted_without_a_letter(tmp_path: Path) -> No
     assert "u" not in shown.partition(" of 1 tests")[0]
 
 
-def test_a_failure_is_reported_as_always(tmp_path: Path) -> None:
-    done = run(tmp_path, "def test_fails():\n    assert 1 == 2\n")
-    assert done.returncode == 1
-    assert "assert 1 == 2" in done.stdout
-    assert "1 failed" in done.stdout
-
-
 def test_the_times_of_all_tests_are_written(tmp_path: Path) -> None:
     times = tmp_path / "times.json"
     run(tmp_path, TESTS, "-p", "xdist.plugin", "-n", "2", "--times-to", str(times))

@@ -5,8 +5,14 @@ import pytest
 from tests.support import github_endpoint, webhook_signer
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ def table() -> Table:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def cache(table: Table, clock: FakeClock) -> EndpointCache:
     return EndpointCache(table.get, clock)
 

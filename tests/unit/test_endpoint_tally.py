@@ -44,11 +44,6 @@ def table() -> Table:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def tally(table: Table, clock: FakeClock) -> EndpointTally:
     return EndpointTally(table.count, clock)
 

@@ -57,7 +57,6 @@ from waitpoints.token import (
     DocumentKind,
     Failed,
     IdempotencyKey,
-    KeyHolder,
     NewToken,
     Outcome,
     ReplyKind,
@@ -173,43 +172,41 @@ class Execution:
         return self.waits.result(self.handles[-1])
 
 
+class StreamedTokens(dict[str, Token]):
+    """The tokens of the store in memory, with a stream for each item."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams: dict[str, list[dict[str, Any]]] = {}
+
+    def __setitem__(self, token_id: str, token: Token) -> None:
+        before = self.get(token_id)
+        super().__setitem__(token_id, token)
+        if before is None:
+            self.streams[token_id] = [self._record("INSERT", token)]
+        elif replace(token, replies=before.replies, other_deliveries=before.other_deliveries) != before:  # items of their own
+            self.streams[token_id].append(self._record("MODIFY", token))
+
+    def _record(self, name: str, token: Token) -> dict[str, Any]:
+        status = {"status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING}}
+        image = {**token_item(replace(token, waiters={})), "waiterCount": {"N": str(len(token.waiters))}, **status}
+        keys = {name: image[name] for name in ("id", "item")}
+        number = str(sum(map(len, self.streams.values())) + 1)
+        return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
+
+
 class StreamedStore(MemoryStore):
-    """The store in memory, with a stream for each item; `lose_records` makes the next recording of answers fail.
+    """The store in memory. `lose_records` makes the next recording of answers fail.
 
     `miss_replies` makes the next read of many tokens' answers miss them.
     """
 
     def __init__(self) -> None:
         super().__init__(RETENTION)
-        self.streams: dict[str, list[dict[str, Any]]] = {}
+        self.tokens = streamed = StreamedTokens()
+        self.streams = streamed.streams
         self.lose_records = 0
         self.miss_replies = 0
-
-    def create(
-        self,
-        token: Token,
-        key: IdempotencyKey | None,
-        now: int,
-        *,
-        document: Document | None = None,
-        replaced: KeyHolder | None = None,
-    ) -> KeyHolder | None:
-        holder = super().create(token, key, now, document=document, replaced=replaced)
-        if holder is None:
-            self.streams[token.id] = [self._record("INSERT", token)]
-        return holder
-
-    def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
-        holder = super().put_early(token, key, now, replaced=replaced)
-        if holder is None:
-            self.streams[token.id] = [self._record("INSERT", token)]
-        return holder
-
-    def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
-        claimed = super().claim(holder, token, key, now)
-        if claimed:
-            self.streams[holder.token_id].append(self._record("MODIFY", self.tokens[holder.token_id]))
-        return claimed
 
     def record_replies(self, token_id: str, replies: Any, now: int) -> None:
         if self.lose_records:
@@ -222,17 +219,6 @@ class StreamedStore(MemoryStore):
             self.miss_replies -= 1
             return {}
         return super().count_replies(token_ids)
-
-    def _keep(self, token: Token) -> Token:
-        self.streams[token.id].append(self._record("MODIFY", token))
-        return super()._keep(token)
-
-    def _record(self, name: str, token: Token) -> dict[str, Any]:
-        status = {"status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING}}
-        image = {**token_item(replace(token, waiters={})), "waiterCount": {"N": str(len(token.waiters))}, **status}
-        keys = {name: image[name] for name in ("id", "item")}
-        number = str(sum(map(len, self.streams.values())) + 1)
-        return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
 
 
 class LaggingIndex(MemoryDueIndex):
@@ -294,6 +280,9 @@ class Life(RuleBasedStateMachine):
     def now(self) -> int:
         return self.clock()
 
+    def timeout_at(self, timeout: int | None) -> int | None:
+        return None if timeout is None else self.now + timeout
+
     def existing(self) -> list[str]:
         return [token_id for token_id, model in self.models.items() if model.exists(self.now)]
 
@@ -309,30 +298,24 @@ class Life(RuleBasedStateMachine):
     @initialize(timeouts=st.tuples(TIMEOUTS, TIMEOUTS))
     def there_are_tokens_and_a_round_has_been(self, timeouts: tuple[int, int]) -> None:
         self.start_timers()
-        self.models[self.world.new_token()] = Model(None)
-        self.models[self.world.new_token(timeouts[0])] = Model(self.now + timeouts[0])
-        self.models[self.world.new_token(timeouts[1])] = Model(self.now + timeouts[1])
-
-    @precondition(lambda self: len(self.models) < FEW)
-    @rule()
-    def create(self) -> None:
-        self.models[self.world.new_token()] = Model(None)
+        for timeout in (None, *timeouts):
+            self.create(timeout)
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule(timeout=st.none() | TIMEOUTS, seconds=st.sets(st.integers(1, 4_000), min_size=1, max_size=3).map(sorted))
     def create_with_reminders(self, timeout: int | None, seconds: list[int]) -> None:
         """Of a page that accepts anything, to leave the rules of pages out."""
-        timeout_at = None if timeout is None else self.now + timeout
         asks = tuple(self.now + 1000 * after for after in seconds)
-        token_id = self.world.tokens.create(NewToken(timeout_at=timeout_at, first_ask=asks[0]), self.now).token_id
+        new = NewToken(timeout_at=self.timeout_at(timeout), first_ask=asks[0])
+        token_id = self.world.tokens.create(new, self.now).token_id
         page = {"title": "Go?", "remind": [f"{after}s" for after in seconds]}
         self.store._documents[token_id, DocumentKind.PAGE] = json.dumps(page)
-        self.models[token_id] = Model(timeout_at, asks=asks)
+        self.models[token_id] = Model(new.timeout_at, asks=asks)
 
     @precondition(lambda self: len(self.models) < FEW)
-    @rule(timeout=TIMEOUTS)
-    def create_with_timeout(self, timeout: int) -> None:
-        self.models[self.world.new_token(timeout)] = Model(self.now + timeout)
+    @rule(timeout=st.none() | TIMEOUTS)
+    def create(self, timeout: int | None) -> None:
+        self.models[self.world.new_token(timeout)] = Model(self.timeout_at(timeout))
 
     @rule(data=st.data(), ahead=st.none() | TIMEOUTS, comes_at_once=st.booleans())
     def move_a_deadline(self, data: st.DataObject, ahead: int | None, comes_at_once: bool) -> None:
@@ -466,19 +449,11 @@ class Life(RuleBasedStateMachine):
                 model.removed = True
 
     @precondition(lambda self: len(self.models) < FEW)
-    @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | TIMEOUTS)
+    @rule(rules=st.sampled_from([FILTER, TYPE, DECISION]), timeout=st.none() | TIMEOUTS)
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
-        timeout_at = None if timeout is None else self.now + timeout
-        document = SCHEMA if rules.has_schema else None
-        new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, document=document)
-        self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
-
-    @precondition(lambda self: len(self.models) < FEW)
-    @rule(timeout=st.none() | TIMEOUTS)
-    def create_with_approvers(self, timeout: int | None) -> None:
-        timeout_at = None if timeout is None else self.now + timeout
-        new = NewToken(timeout_at=timeout_at, document=ASKED)
-        self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, DECISION)
+        document = SCHEMA if rules == TYPE else ASKED if rules == DECISION else None
+        new = NewToken(timeout_at=self.timeout_at(timeout), complete_when=rules.complete_when, document=document)
+        self.models[self.world.tokens.create(new, self.now).token_id] = Model(new.timeout_at, rules)
 
     @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
     @rule(data=st.data(), person=st.sampled_from(PAGE["approvers"]), action=st.sampled_from(["approve", "approve", "reject"]))

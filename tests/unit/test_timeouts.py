@@ -71,9 +71,8 @@ def test_a_date_is_that_instant(written: str, instant: int) -> None:
     assert timeout_at(written, NOW) == instant
 
 
-@pytest.mark.parametrize("written", [None])
-def test_without_a_timeout_the_token_never_times_out(written: str | None) -> None:
-    assert timeout_at(written, NOW) is None
+def test_without_a_timeout_the_token_never_times_out() -> None:
+    assert timeout_at(None, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -184,13 +183,6 @@ def test_every_iso_date_is_read_in_its_own_time_zone(when: datetime, minutes: in
 
 
 ALMOST = st.text(alphabet="0123456789wdhrms-:TZ+., GMTJan", max_size=40) | st.text(max_size=40)
-
-
-@given(ALMOST)
-def test_any_text_is_read_as_a_future_instant_or_refused(written: str) -> None:
-    with suppress(InvalidTimeout):
-        instant = timeout_at(written, NOW)
-        assert instant is None if written == "" else instant is not None and NOW < instant <= LATEST
 
 
 @given(ALMOST)

@@ -11,35 +11,20 @@ from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.notices import NoticeRecord
-from waitpoints.token import Document, IdempotencyKey, KeyHolder, Token
+from waitpoints.token import Token
 
 
 class MemoryTokens(MemoryStore):
-    """The tokens in memory, with who is told of each and what was sent."""
+    """The tokens in memory, with what was sent about each."""
 
     def __init__(self, retention_seconds: int) -> None:
         super().__init__(retention_seconds)
-        self.notify: dict[str, str] = {}
         self.notices: dict[str, dict[str, NoticeRecord]] = {}
         self.reads = 0
 
-    def create(
-        self,
-        token: Token,
-        key: IdempotencyKey | None,
-        now: int,
-        *,
-        document: Document | None = None,
-        replaced: KeyHolder | None = None,
-    ) -> KeyHolder | None:
-        if document and document.notify:
-            self.notify[token.id] = document.notify
-        return super().create(token, key, now, document=document, replaced=replaced)
-
     def get(self, token_id: str) -> Token:
         self.reads += 1
-        notices = dict(self.notices.get(token_id, {}))
-        return replace(super().get(token_id), notify=self.notify.get(token_id), notices=notices)
+        return replace(super().get(token_id), notices=dict(self.notices.get(token_id, {})))
 
 
 class MemoryNoticeStore:

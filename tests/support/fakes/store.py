@@ -59,7 +59,8 @@ class MemoryStore:
                 if holder and not self._may_replace(holder, token, replaced) and not holder.is_expired(now):
                     return holder
                 self._keys[key.kind, key.text] = (token, key)
-            self.tokens.setdefault(token.id, replace(token, metadata=None))
+            if token.id not in self.tokens:
+                self.tokens[token.id] = replace(token, metadata=None)
             if document is not None:
                 self._documents[token.id, document.kind] = document.text
                 self._notify |= {token.id: document.notify} if document.notify else {}
@@ -76,7 +77,8 @@ class MemoryStore:
             if holder and not self._may_replace(holder, token, replaced):
                 return holder
             self._keys[key.kind, key.text] = (token, key)
-            self.tokens.setdefault(token.id, token)
+            if token.id not in self.tokens:
+                self.tokens[token.id] = token
         return None
 
     def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:

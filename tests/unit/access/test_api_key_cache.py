@@ -43,11 +43,6 @@ def table() -> Table:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def cache(table: Table, clock: FakeClock) -> ApiKeyCache:
     return ApiKeyCache(table.read, table.note_used, clock)
 

@@ -305,60 +305,15 @@ class TestList:
         assert set(listed(api, holder("read"), "filter%5Bundelivered%5D=true")) == set(made)
         assert listed(api, holder("read:team-a"), "filter%5Bundelivered%5D=true") == made[:1]
 
-    @pytest.mark.parametrize("sort", ["", "&sort=createdAt"])
-    def test_has_cursors_that_skip_and_repeat_nothing(self, api: Api, world: InMemory, holder: With, sort: str) -> None:
-        ours: list[str] = []
-        for number in range(12):
-            world.clock.advance(1)
-            token_id = api.create(tags=["team-a" if number % 3 == 0 else "team-b"])["id"]
-            ours += [token_id] if number % 3 == 0 else []
-        headers, found, cursor = holder("read:team-a"), list[str](), ""
-        for _ in range(20):
-            page = api.get(f"{TOKENS}?page%5Bsize%5D=3{sort}{cursor}", headers).json
-            found += [token["id"] for token in page["data"]]
-            if "next" not in page["pagination"]:
-                break
-            cursor = f"&page%5Bafter%5D={page['pagination']['next']}"
-        assert found == (ours if sort else ours[::-1])
 
-
-class TestOneToken:
-    def requests(self, api: Api, token_id: str) -> Mapping[str, Callable[[Headers], HttpAnswer]]:
-        name = f"{token_id}/{'0' * 16}.json"
-        return {
-            "retrieve": lambda headers: api.get(f"{TOKENS}/{token_id}", headers),
-            "packet": lambda headers: api.get(f"/api/v1/packets/{name}", headers),
-            "move its timeout": lambda headers: api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": "2h"}, headers),
-        }
-
-    NEEDS: Mapping[str, str] = {"retrieve": "read", "packet": "read", "move its timeout": "create"}
-
-    @pytest.mark.parametrize("route", NEEDS)
-    @pytest.mark.parametrize("end", ["waits", "has ended"])
-    def test_is_for_a_key_of_its_tag_and_403_for_others(
-        self, api: Api, world: InMemory, holder: With, route: str, end: str
-    ) -> None:
-        ours, theirs = (api.create(tags=[tag], timeout="1h") for tag in ("team-a", "team-b"))
-        for token in (ours, theirs):
-            world.bucket.objects[f"{token['id']}/{'0' * 16}.json"] = b"1"
-            if end == "has ended":
-                complete(api, token, {"data": 1}, None)
-        before, scope = dict(world.store.tokens), self.NEEDS[route]
-        refused = self.requests(api, theirs["id"])[route](holder(f"{scope}:team-a", "complete"))
-        assert (refused.status, refused.error) == (403, LACKS.format(scope))
-        assert world.store.tokens == before
-        status = 409 if (route, end) == ("move its timeout", "has ended") else 200
-        assert self.requests(api, ours["id"])[route](holder(f"{scope}:team-a")).status == status
-        assert self.requests(api, theirs["id"])[route](holder(scope)).status == status
-
-    def test_is_not_read_for_a_packet_unless_the_key_is_limited(
-        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        token = api.create()
-        world.bucket.objects[f"{token['id']}/{'0' * 16}.json"] = b"1"
-        monkeypatch.setattr(world.store, "get", None)
-        for headers in (api.authorized, holder("read")):
-            assert self.requests(api, token["id"])["packet"](headers).status == 200
+def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(
+    api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{api.create()['id']}/{'0' * 16}.json"
+    world.bucket.objects[name] = b"1"
+    monkeypatch.setattr(world.store, "get", None)
+    for headers in (api.authorized, holder("read")):
+        assert api.get(f"/api/v1/packets/{name}", headers).status == 200
 
 
 class TestWhoeverMayNotCompleteAToken:

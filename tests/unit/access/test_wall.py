@@ -57,7 +57,6 @@ ALLOWED = {(row["name"], limit): row[limit] == "200" for row in rows(NAMES) for 
 UNLIMITED = ("IAM", "no limit")
 PROVIDERS = {row["provider"]: row for row in rows(DELIVERIES)}
 EVENT = "what happened"
-DECISION = {"title": "Pay?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]}
 
 
 class Stack:
@@ -213,56 +212,6 @@ class TestAPair:
         if any(accepted.values()):
             assert stack.create("IAM", pair.name, taskToken=task).json["isCached"]
             assert stack.resumed(task) == ("later" if not accepted["complete"] else EVENT), pair
-
-
-class TestTheOtherTeam:
-    """What a key of team-a does to the names of team-b, or of no team, does nothing."""
-
-    def test_does_not_get_what_was_completed_before_its_token(self, stack: Stack) -> None:
-        for writer, name in (("team-b", "team-b:job"), ("no limit", "job")):
-            assert stack.complete(writer, name).status == 200
-            kept = dict(stack.world.store.tokens)
-            task = stack.world.step_functions.start_task()
-            for tags in ([], ["team-b"], ["team-a", "team-b"]):
-                assert stack.create("team-a", name, tags=tags, taskToken=task).status == 403
-            assert stack.create("team-a", "team-a:job", tags=["team-b"], taskToken=task).status == 403
-            assert (stack.world.store.tokens, stack.resumed(task)) == (kept, None)
-            stack.world.store.tokens.clear()
-
-    @pytest.mark.parametrize("order", [*permutations(("take", "deliver"))])
-    def test_does_not_get_what_comes_to_an_endpoint(self, stack: Stack, order: tuple[str, ...]) -> None:
-        """Nor does it keep the key from those whose endpoint it is."""
-        task, ours = stack.world.step_functions.start_task(), stack.world.step_functions.start_task()
-        for step in order:
-            if step == "take":
-                assert stack.create("team-a", "team-b:orders:1", taskToken=task).status == 403
-            else:
-                assert stack.deliver("orders", "team-b", EVENT).status == 200
-        assert stack.create("team-b", "team-b:orders:1", taskToken=ours).status == 200
-        assert (stack.resumed(task), stack.resumed(ours)) == (None, EVENT)
-
-    @pytest.mark.parametrize("tag", ["", "team-b"])
-    def test_does_not_take_the_place_of_a_delivery(self, stack: Stack, tag: str) -> None:
-        name, creator = ("team-b:orders:1", "team-b") if tag else ("orders:1", "IAM")
-        assert stack.complete("team-a", name, "forged").status == 403
-        assert stack.deliver("orders", tag, EVENT).status == 200
-        task = stack.world.step_functions.start_task()
-        assert stack.create(creator, name, taskToken=task).json["isCached"]
-        assert stack.resumed(task) == EVENT
-        counted = stack.api.get(f"{ENDPOINTS}/orders").json["deliveries"]
-        assert {kind: it["count"] for kind, it in counted.items()} == {"kept": 1}
-
-    def test_does_not_keep_a_team_from_completing(self, stack: Stack) -> None:
-        assert stack.complete("team-a", "team-b:job", "forged").status == 403
-        assert stack.complete("team-b", "team-b:job").json["created"]
-        task = stack.world.step_functions.start_task()
-        assert stack.create("team-b", "team-b:job", taskToken=task).json["isCached"]
-        assert stack.resumed(task) == EVENT
-
-    def test_does_not_get_into_its_list(self, stack: Stack) -> None:
-        for tags in ("team-b", ["team-b"], ["team-a", "team-b"], ["team-a:x", "team-b:x"]):
-            is_refused(stack.post("team-a", TOKENS, {"tags": tags, "page": DECISION}), "create", "team-a", "tags")
-        assert stack.has_nothing()
 
 
 class TestTheKeyOfARequest:

@@ -78,11 +78,6 @@ def table() -> LargeTable:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def doctor(table: LargeTable, clock: FakeClock) -> Doctor:
     world = InMemory()
     repair = Repair(world.tokens, world.timers, world.store, clock)
@@ -120,16 +115,6 @@ def test_a_table_that_shrinks_or_grows_meanwhile_keeps_its_parts_until_the_pass_
     table.segments = 5
     read_to_the_end(doctor, table, clock)
     assert set(table.read) == {(segment, page) for segment in range(PARTS) for page in range(PAGES)}
-
-
-def test_the_last_full_scan_gets_older_as_long_as_runs_have_too_little_time(
-    doctor: Doctor, table: LargeTable, clock: FakeClock
-) -> None:
-    ages = []
-    for _ in range(60):
-        ages.append(run(doctor, table, pages=100))
-        clock.advance(HOUR)
-    assert ages == [hour * HOUR for hour in range(60)]
 
 
 def test_what_may_be_orphaned_is_released_once_retention_is_over(
@@ -205,58 +190,16 @@ def test_what_remains_is_remembered_unless_a_mark_does(
     assert changed == {"remembered": {"left"}, "forgotten": {"repaired"}}
 
 
-class TestTheOldestTokenWithoutATimeout:
-    @pytest.fixture
-    def table(self) -> LargeTable:
-        """A run of an hour reads one or two segments of it, a scan all of them."""
-        return LargeTable(pages=1, waiting={0: [(50, "b")], 20: [(10, "a"), (70, "c")], 31: [(60, "d")]})
-
-    def time_passes(self, doctor: Doctor, table: LargeTable, clock: FakeClock, hours: int) -> list[list[str]]:
-        """Make a run an hour. Returns what each knows."""
-        known = []
-        for _ in range(hours):
-            table.time = 10_000
-            known.append([token_id for _, token_id in doctor.run(table.has_time, lambda: True).oldest])
-            clock.advance(HOUR)
-        return known
-
-    def test_is_known_from_the_first_run_on_that_reads_its_segment(
-        self, doctor: Doctor, table: LargeTable, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(
-            "waitpoints.doctor.scan.AT_ONCE", 1
-        )  # else a segment further on may be read before one that was begun
-        assert run(doctor, table, pages=15) is not None
+def test_the_oldest_token_without_a_timeout_is_looked_for_among_those_older_than_what_is_known(
+    doctor: Doctor, table: LargeTable, clock: FakeClock
+) -> None:
+    table.pages, table.waiting = 1, {0: [(50, "b")], 20: [(10, "a"), (70, "c")], 31: [(60, "d")]}
+    for _ in range(30):
+        run(doctor, table, pages=10_000)
         clock.advance(HOUR)
-        assert table.state is not None
-        assert table.state.oldest == ((50, "b"),)
-        assert self.time_passes(doctor, table, clock, 24)[-1] == ["a", "b", "d", "c"]
-
-    def test_is_forgotten_by_the_next_run_once_it_has_ended_and_the_next_one_is_known(
-        self, doctor: Doctor, table: LargeTable, clock: FakeClock
-    ) -> None:
-        assert self.time_passes(doctor, table, clock, 30)[-1] == ["a", "b", "d", "c"]
-        table.waiting[20] = [(70, "c")]
-        assert self.time_passes(doctor, table, clock, 1) == [["b", "d", "c"]]
-        table.waiting.clear()
-        assert self.time_passes(doctor, table, clock, 1) == [[]]
-
-    def test_that_is_younger_than_a_pass_is_found_within_a_day(
-        self, doctor: Doctor, table: LargeTable, clock: FakeClock
-    ) -> None:
-        table.waiting.clear()
-        assert self.time_passes(doctor, table, clock, 30)[-1] == []
-        for segment in range(PARTS):
-            table.waiting[segment] = [(clock(), f"late {segment}")]
-            found = self.time_passes(doctor, table, clock, DAY // HOUR)
-            assert found[-1] == [f"late {segment}"]
-            table.waiting.clear()
-
-    def test_is_looked_for_among_those_older_than_what_is_known(
-        self, doctor: Doctor, table: LargeTable, clock: FakeClock
-    ) -> None:
-        self.time_passes(doctor, table, clock, 30)
-        assert table.known[-1] == ((10, "a"), (50, "b"), (60, "d"), (70, "c"))
-        ended = table.waiting.pop(20)
-        self.time_passes(doctor, table, clock, 10)
-        assert not set(ended) & set(table.known[-1])
+    assert table.known[-1] == ((10, "a"), (50, "b"), (60, "d"), (70, "c"))
+    ended = table.waiting.pop(20)
+    for _ in range(10):
+        run(doctor, table, pages=10_000)
+        clock.advance(HOUR)
+    assert not set(ended) & set(table.known[-1])

@@ -129,7 +129,7 @@ class TestAMessage:
     @pytest.mark.parametrize(("more", "notify"), [({"kind": "digest"}, NOTIFY), ({}, '{"pager": true, "slack": "#deploys"}')])
     def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], notify: str) -> None:
         token_id = world.create()
-        world.tokens.notify[token_id] = notify
+        world.tokens._notify[token_id] = notify
         assert receive({"waitpointId": token_id, **more}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
 

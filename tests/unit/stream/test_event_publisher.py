@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,71 +11,35 @@ import pytest
 from botocore.exceptions import ClientError
 
 import resume_waiters
+from tests.support import stream_records
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from tests.support.in_process.fakes.waits import THROTTLED
 from tests.support.in_process.template import Context
+from tests.support.stream_records import Letters
 from waitpoints.aws.event_bus import EventBus
-from waitpoints.aws.items import answer_map, token_item, wire
-from waitpoints.json_text import present
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
-from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, TimedOut, Token, Waiter
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, Token, Waiter
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
 
 
 @dataclass
-class DeadLetters:
-    letters: list[tuple[str, str]] = field(default_factory=list)
-    is_broken: bool = False
-
-    def put_event(self, token_id: str, reason: str) -> None:
-        if self.is_broken:
-            raise ConnectionError("no queue")
-        self.letters.append((token_id, reason))
-
-
-@dataclass
 class Consumer:
     world: InMemory
     eventbridge: FakeEventBridge
-    dead_letters: DeadLetters
+    letters: Letters
 
     def settle(self, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
         """A token that was completed, and whose waiter nobody has resumed yet."""
-        token_id = self.world.tokens.create(NewToken(waiter=waiter, metadata=metadata), self.world.clock()).token_id
-        _, token = self.world.store.complete(token_id, Completed(self.world.clock(), Output(output)), ALL_CHECKED)
-        return token
+        return stream_records.settle(self.world, output, waiter, metadata)
 
     def record(self, token: Token, written_at: int | None = None) -> dict[str, Any]:
-        """The stream's record of a token, as Lambda gets it."""
-        item = token_item(token) | {"waiters": {"M": {}}}
-        if token.outcome:
-            item["completedAt"] = {"N": str(token.outcome.at)}
-            if isinstance(token.outcome, Completed) and token.outcome.output.json is not None:
-                item["output"] = {"S": token.outcome.output.json}
-        noted = {
-            "answers": [answer_map(answer) for answer in token.answers] or None,
-            "answerCount": len(token.answers) or None,
-            "remindedCount": token.reminded_count or None,
-            "remindedAt": token.reminded_at,
-            "escalatedAt": token.escalated_at,
-        }
-        item |= {name: wire(value) for name, value in present(noted).items()}
-        change = {
-            "Keys": {name: item[name] for name in ("id", "item")},
-            "NewImage": item,
-            "SequenceNumber": token.id,
-            "ApproximateCreationDateTime": (self.world.clock() if written_at is None else written_at) / 1000,
-        }
-        name = f"event {token.id} {len(token.answers)} {token.reminded_count} {len(token.waiters)}"
-        return {"eventID": name, "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
+        return stream_records.record(token, self.world.clock() if written_at is None else written_at)
 
     def consume(self, *records: dict[str, Any]) -> list[str]:
-        """Invoke the function. Returns the sequence numbers of the failed records, which are the ids of their tokens."""
-        answer = resume_waiters.handler({"Records": list(records)}, CONTEXT)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        return stream_records.consume(resume_waiters, *records)
 
     def told(self) -> list[str]:
         """The ids of the tokens whose events are on the bus, in order."""
@@ -85,12 +49,12 @@ class Consumer:
 @pytest.fixture
 def consumer(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Consumer:
     world.install(monkeypatch)
-    made = Consumer(world, FakeEventBridge(), DeadLetters())
-    dead_letters: Any = made.dead_letters
+    made = Consumer(world, FakeEventBridge(), Letters())
+    letters: Any = made.letters
     bus = EventBus(lambda: made.eventbridge, "orders")
-    event_publisher = EventPublisher(bus, world.store, dead_letters, "outputs", world.clock)
+    event_publisher = EventPublisher(bus, world.store, letters, "outputs", world.clock)
     monkeypatch.setitem(vars(services), "event_publisher", event_publisher)
-    monkeypatch.setitem(vars(services), "dead_letters", dead_letters)
+    monkeypatch.setitem(vars(services), "dead_letters", letters)
     return made
 
 
@@ -106,15 +70,11 @@ def test_each_settled_token_is_put_whether_or_not_it_has_a_waiter(consumer: Cons
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
 
-def test_an_event_is_made_without_reading_the_table(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = consumer.settle()
-    monkeypatch.setattr(consumer.world.store, "get", None)
-    assert consumer.consume(consumer.record(token)) == []
-    assert consumer.told() == [token.id]
-
-
-def test_metadata_is_read_for_the_event_of_a_token_that_has_some(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_is_made_without_reading_the_table_but_for_metadata(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain, described = consumer.settle(), consumer.settle(metadata='{"order":1.50}')
+    monkeypatch.setattr(consumer.world.store, "get", None)
     read = _reads(consumer, monkeypatch)
     assert consumer.consume(*map(consumer.record, (plain, described))) == []
     details = [entry["Detail"] for entry in consumer.eventbridge.entries]
@@ -137,17 +97,6 @@ def test_a_token_whose_metadata_cannot_be_read_comes_again_and_keeps_no_other_ba
 
     assert consumer.consume(*records) == []
     assert sorted(consumer.told()) == sorted([first.id, plain.id, second.id])
-
-
-def test_an_event_whose_metadata_could_not_be_read_for_an_hour_is_a_dead_letter(
-    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = consumer.settle(metadata="{}")
-    record = consumer.record(token)
-    consumer.world.clock.advance(GIVE_UP_AFTER)
-    _reads(consumer, monkeypatch, fails=True)
-    assert consumer.consume(record) == []
-    assert consumer.dead_letters.letters == [(token.id, "ThrottlingException")]
 
 
 def _reads(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> list[str]:
@@ -183,13 +132,18 @@ def test_exactly_the_records_of_failed_entries_come_again(consumer: Consumer) ->
     consumer.eventbridge.fail_no_more()
     assert consumer.consume(*map(consumer.record, tokens[3:])) == []  # Lambda sends again from the lowest failed one
     assert sorted(consumer.told()) == sorted(ids_of(tokens))  # each once
-    assert consumer.dead_letters.letters == []
+    assert consumer.letters.of_events == []
 
 
-def test_a_failed_event_does_not_keep_back_the_waiters(consumer: Consumer) -> None:
+@pytest.mark.parametrize("is_defect", [False, True])
+def test_a_failed_event_does_not_keep_back_the_waiters(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, is_defect: bool
+) -> None:
     waiter = consumer.world.new_waiter()
     token = consumer.settle(waiter=waiter)
     consumer.eventbridge.be_unreachable()
+    if is_defect:
+        monkeypatch.setattr(consumer.eventbridge, "put_events", None)
     assert consumer.consume(consumer.record(token)) == [token.id]
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
@@ -202,52 +156,39 @@ def test_a_failed_waiter_does_not_keep_back_the_event_nor_repeat_it(consumer: Co
     assert consumer.told() == [token.id]
 
 
-def test_an_error_in_putting_events_does_not_keep_back_the_waiters(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiter = consumer.world.new_waiter()
-    token = consumer.settle(waiter=waiter)
-    monkeypatch.setattr(consumer.eventbridge, "put_events", None)
-    assert consumer.consume(consumer.record(token)) == [token.id]
-    assert consumer.world.step_functions.result(waiter.handle) is not None
-
-
-def test_a_record_that_cannot_be_read_keeps_back_no_other(consumer: Consumer) -> None:
-    """Such as one that a newer version wrote, right after a rollback."""
-    waiter = consumer.world.new_waiter()
-    token, other = consumer.settle(waiter=waiter), consumer.settle()
-    record = consumer.record(token)
-    record["dynamodb"]["NewImage"]["completedBy"] = {"M": {"source": {"S": "something new"}}}
-    assert consumer.consume(record, consumer.record(other)) == [token.id]
-    assert consumer.told() == [other.id]
-    assert consumer.world.step_functions.result(waiter.handle) is not None
-
-
 @pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException"])
 def test_what_a_retry_does_not_fix_is_dead_lettered_at_once(consumer: Consumer, code: str) -> None:
     """A retry would keep back the waiters of every later record of the shard."""
     denied, other = consumer.settle('"denied"'), consumer.settle()
     consumer.eventbridge.fail_entries_with('"denied"', code)
     assert consumer.consume(consumer.record(denied), consumer.record(other)) == []
-    assert consumer.dead_letters.letters == [(denied.id, code)]
+    assert consumer.letters.of_events == [(denied.id, code)]
     assert consumer.told() == [other.id]
 
 
 def test_a_dead_letter_that_cannot_be_written_is_tried_again_with_its_record(consumer: Consumer) -> None:
     token = consumer.settle()
     consumer.eventbridge.fail_entries_with("id", "AccessDeniedException")
-    consumer.dead_letters.is_broken = True
+    consumer.letters.is_broken = True
     assert consumer.consume(consumer.record(token)) == [token.id]
-    consumer.dead_letters.is_broken = False
+    consumer.letters.is_broken = False
     assert consumer.consume(consumer.record(token)) == []
-    assert consumer.dead_letters.letters == [(token.id, "AccessDeniedException")]
+    assert consumer.letters.of_events == [(token.id, "AccessDeniedException")]
 
 
-def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(consumer: Consumer) -> None:
-    token, written_at = consumer.settle(), consumer.world.clock()
+@pytest.mark.parametrize(
+    ("metadata", "reason"), [(None, "ConnectionClosedError"), ("{}", "ThrottlingException")], ids=["not put", "not read"]
+)
+def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, metadata: str | None, reason: str
+) -> None:
+    token, written_at = consumer.settle(metadata=metadata), consumer.world.clock()
     consumer.eventbridge.be_unreachable()
+    _reads(consumer, monkeypatch, fails=True)
     for waited, failed in ((GIVE_UP_AFTER - 1, [token.id]), (GIVE_UP_AFTER, [])):
         consumer.world.clock.now = written_at + waited
         assert consumer.consume(consumer.record(token, written_at)) == failed
-    assert consumer.dead_letters.letters == [(token.id, "ConnectionClosedError")]
+    assert consumer.letters.of_events == [(token.id, reason)]
 
 
 @pytest.mark.parametrize("code", ["MalformedDetail", "InvalidArgument"])
@@ -258,14 +199,14 @@ def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, 
     said = {one["id"]: one for one in (json.loads(entry["Detail"]) for entry in consumer.eventbridge.entries)}
     assert said[token.id]["outputRefused"] is True
     assert "output" in said[other.id]
-    assert consumer.dead_letters.letters == []
+    assert consumer.letters.of_events == []
 
 
 def test_what_is_refused_even_without_its_output_is_dead_lettered(consumer: Consumer) -> None:
     token = consumer.settle()
     consumer.eventbridge.fail_entries_with("id", "MalformedDetail")
     assert consumer.consume(consumer.record(token)) == []
-    assert consumer.dead_letters.letters == [(token.id, "MalformedDetail")]
+    assert consumer.letters.of_events == [(token.id, "MalformedDetail")]
 
 
 def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> None:
@@ -286,7 +227,7 @@ def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
     asked = {"command": "publishEvents", "waitpointIds": [token.id, waiting, removed]}
     consumer.eventbridge.fail_entries_with(token.id, "AccessDeniedException")
     assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 1}
-    assert consumer.dead_letters.letters == []  # the operator sees the response
+    assert consumer.letters.of_events == []  # the operator sees the response
     consumer.eventbridge.fail_no_more()
     assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 0}
     assert consumer.told() == [token.id]
@@ -316,13 +257,6 @@ def test_only_the_last_records_are_remembered(consumer: Consumer) -> None:
     assert len(consumer.told()) == REMEMBERED + 1
     consumer.consume(consumer.record(first))
     assert consumer.told()[-1] == first.id
-
-
-def test_a_timeout_has_an_event_as_well(consumer: Consumer) -> None:
-    now = consumer.world.clock()
-    token = Token(id=consumer.settle().id, created_at=now, timeout_at=now, outcome=TimedOut(now))
-    assert consumer.consume(consumer.record(token)) == []
-    assert [entry["DetailType"] for entry in consumer.eventbridge.entries] == ["waitpoint.timed_out"]
 
 
 PAGE = json.dumps({"title": "Go?", "approvers": ["ann", "bo", "cy"], "escalate": {"after": "1d", "to": ["lead"]}})
@@ -442,7 +376,7 @@ class TestAWaitingToken:
             assert consumer.told() == [other.id]
             consumer.world.clock.now = written_at + GIVE_UP_AFTER
             assert consumer.consume(record) == []  # else it would keep back the waiters of later records
-        assert consumer.dead_letters.letters == [(asking.token_id, "not read: TypeError")]
+        assert consumer.letters.of_events == [(asking.token_id, "not read: TypeError")]
 
     def test_whose_event_fails_comes_again_without_the_others(self, consumer: Consumer, asking: Asking) -> None:
         asking.answer("ann")
@@ -457,7 +391,7 @@ class TestAWaitingToken:
         consumer.eventbridge.fail_entries_with('"fields":', "MalformedDetail")
         assert consumer.consume(asking.answer("ann", '{"share":123456789012345678901234567890}')) == []
         assert json.loads(consumer.eventbridge.entries[0]["Detail"])["fieldsRefused"] is True
-        assert consumer.dead_letters.letters == []
+        assert consumer.letters.of_events == []
 
     def test_with_waiters_has_none_of_them_looked_up(
         self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch

@@ -4,7 +4,6 @@
 """
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,36 +13,25 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 import send_notices
+from tests.support import stream_records
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.event_sources import failures, queue_event
 from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from tests.support.in_process.template import Context
+from tests.support.stream_records import Letters, consume, settle
 from waitpoints import ids
 from waitpoints.aws.event_bus import EventBus
-from waitpoints.aws.items import token_item
 from waitpoints.errors import CannotResumeNow, TryAgain
 from waitpoints.stream.event_publisher import EventPublisher
 from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.stream.record import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
 from waitpoints.stream.settled_event import settled_event as event_of
-from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Token
+from waitpoints.token import Token
 from waitpoints.wiring import services
 
 MINUTE = 60_000
 UNKNOWN = {"M": {"source": {"S": "something new"}}}  # as a newer version may write it
-
-
-@dataclass
-class Letters:
-    of_tokens: list[tuple[str, str]] = field(default_factory=list)
-    of_events: list[tuple[str, str]] = field(default_factory=list)
-
-    def put(self, token_id: str, reason: str) -> None:
-        self.of_tokens.append((token_id, reason))
-
-    def put_event(self, token_id: str, reason: str) -> None:
-        self.of_events.append((token_id, reason))
 
 
 @pytest.fixture
@@ -58,29 +46,12 @@ def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
 
 def record(world: InMemory, token: Token, **image: Any) -> dict[str, Any]:
     """The stream's record of a token, written now. `image` replaces attributes."""
-    item = token_item(token) | ({"completedAt": {"N": str(token.outcome.at)}} if token.outcome else {}) | image
-    return {
-        "eventID": token.id,
-        "eventName": "MODIFY" if token.outcome else "INSERT",
-        "eventSource": "aws:dynamodb",
-        "dynamodb": {
-            "Keys": {name: {"S": text} for name, text in (("id", token.id), ("item", "token"))},
-            "NewImage": {name: value for name, value in item.items() if value is not None},
-            "SequenceNumber": token.id,
-            "ApproximateCreationDateTime": world.clock() / 1000,
-        },
-    }
+    return stream_records.record(token, world.clock(), **image)
 
 
-def settled(world: InMemory, *, waiters: int = 1) -> Token:
-    """A token that nobody has resumed."""
-    token_id = world.tokens.create(NewToken(waiter=world.new_waiter() if waiters else None), world.clock()).token_id
-    _, token = world.store.complete(token_id, Completed(world.clock(), Output("1")), ALL_CHECKED)
-    return token
-
-
-def consume(module: Any, *records: dict[str, Any]) -> list[str]:
-    return failures(module.handler({"Records": list(records)}, Context(module.__name__)))
+def settled(world: InMemory) -> Token:
+    """A token whose waiter nobody has resumed."""
+    return settle(world, waiter=world.new_waiter())
 
 
 def is_resumed(world: InMemory, token: Token) -> bool:
@@ -97,12 +68,12 @@ class TestANewToken:
     def test_that_cannot_be_read_is_a_dead_letter_after_minutes(self, world: InMemory, letters: Letters) -> None:
         poison, other = self.make(world)
         world.clock.advance(GIVE_UP_AFTER - 1)
-        assert consume(schedule_timeouts, poison, other) == [poison["eventID"]]
-        assert [sent.token_id for sent in world.queue.sent] == [other["eventID"]]
+        assert consume(schedule_timeouts, poison, other) == [poison["dynamodb"]["SequenceNumber"]]
+        assert [sent.token_id for sent in world.queue.sent] == [other["dynamodb"]["SequenceNumber"]]
         assert letters.of_tokens == []
         world.clock.advance(1)
         assert consume(schedule_timeouts, poison, other) == []
-        assert letters.of_tokens == [(poison["eventID"], "not read: AttributeError")]
+        assert letters.of_tokens == [(poison["dynamodb"]["SequenceNumber"], "not read: AttributeError")]
 
     def test_has_people_told_of_it_anyway(self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
         queue, dead_letters = FakeNoticeQueue(), letters
@@ -111,7 +82,7 @@ class TestANewToken:
         poison["dynamodb"]["NewImage"]["hasNotify"] = {"BOOL": True}
         world.clock.advance(GIVE_UP_AFTER)
         assert consume(schedule_timeouts, poison) == []
-        assert queue.sent == [poison["eventID"]]
+        assert queue.sent == [poison["dynamodb"]["SequenceNumber"]]
 
 
 class TestASettledToken:
@@ -173,7 +144,7 @@ class TestASettledToken:
         bus = EventBus(lambda: eventbridge, "orders")
         event_publisher = EventPublisher(bus, world.store, dead_letters, "outputs", world.clock)  # type: ignore[arg-type]
         monkeypatch.setitem(vars(services), "event_publisher", event_publisher)
-        poison, unmade, other = (settled(world, waiters=0) for _ in range(3))
+        poison, unmade, other = (settled(world) for _ in range(3))
         records = [record(world, poison, completedBy=UNKNOWN), record(world, unmade), record(world, other)]
 
         def settled_event(token: Token, *arguments: Any, **named: Any) -> Any:
@@ -183,6 +154,7 @@ class TestASettledToken:
 
         monkeypatch.setattr("waitpoints.stream.event_publisher.settled_event", settled_event)
         assert consume(resume_waiters, *records) == [poison.id]
+        assert all(is_resumed(world, token) for token in (poison, unmade, other))
         assert [json.loads(entry["Detail"])["id"] for entry in eventbridge.entries] == [other.id]
         world.clock.advance(GIVE_UP_AFTER)
         assert consume(resume_waiters, *records) == []

@@ -19,11 +19,6 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 
 
-@pytest.fixture
-def world() -> InMemory:
-    return InMemory()
-
-
 def due_at(world: InMemory, token_id: str) -> int | None:
     return world.store.get(token_id).due_at
 
