@@ -11,11 +11,13 @@ import pytest
 
 from tests.support.durable_runs import DurableRuns
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
+from tests.support.timer_events import TimerEvents
 from waitpoints.token import WaiterKind
 
 PATIENCE = 10  # seconds
@@ -94,6 +96,16 @@ def waits(strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions], request:
     """What waits, of each kind."""
     [one] = [fake for fake in strict_fakes if fake.kind is request.param]
     return one
+
+
+@pytest.fixture
+def timers(stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions) -> TimerEvents:
+    """What invokes the functions of the timers, in the order of time."""
+    from waitpoints.wiring import services
+
+    events = TimerEvents(Stream(stack), clock, lambda function, event: stack.functions()[function].call(event))
+    vars(services)["sqs_client"] = events.queue
+    return events
 
 
 class Runs:

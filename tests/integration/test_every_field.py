@@ -199,8 +199,8 @@ class Body:
 
 TOKEN, COMPLETE_ONE = f"{TOKENS}/{{id}}", f"{TOKENS}/{{id}}/complete"
 BODIES = {
-    "create": Body(CREATE, "POST", TOKENS),
-    "create with a key": Body(CREATE_WITH_KEY, "POST", TOKENS, {"idempotencyKey": '"k"'}),
+    "create": Body(CREATE, "POST", TOKENS, shows=TOKENS),
+    "create with a key": Body(CREATE_WITH_KEY, "POST", TOKENS, {"idempotencyKey": '"k"'}, shows=TOKENS),
     "a tag": Body(IN_TAGS, "POST", TOKENS, around='{"tags": ["fine", %s]}'),
     "verify": Body(IN_VERIFY, "POST", TOKENS, {"scheme": '"stripe"', "secret": '"stripe"'}, '{"verify": %s}'),
     "notify": Body(IN_NOTIFY, "POST", TOKENS, around='{"page": {"title": "Go?"}, "notify": %s}'),

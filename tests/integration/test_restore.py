@@ -172,15 +172,6 @@ class TestTimers:
     """The clock stands still unless the timers move it."""
 
     @pytest.fixture
-    def events(self, stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions) -> TimerEvents:
-        def call(function: str, event: Any) -> Any:
-            return stack.functions()[function].call(event)
-
-        events = TimerEvents(Stream(stack), clock, call)
-        vars(wiring.services)["sqs_client"] = events.queue
-        return events
-
-    @pytest.fixture
     def create(self, api: Api, step_functions: FakeStepFunctions) -> Callable[[str], tuple[str, str]]:
         """Makes a token for which one execution waits. Returns its id, and the execution's task token."""
 
@@ -191,12 +182,12 @@ class TestTimers:
         return create
 
     @pytest.fixture
-    def new_stack(self, stack: MotoStack, clock: FakeClock, events: TimerEvents) -> Callable[[], None]:
+    def new_stack(self, stack: MotoStack, clock: FakeClock, timers: TimerEvents) -> Callable[[], None]:
         """Begins a stack's life: it has had its first rounds when a table is copied into it."""
 
         def new_stack() -> None:
-            events.follow(Stream(stack))
-            events.run_until(clock.now + 2 * MINUTE)
+            timers.follow(Stream(stack))
+            timers.run_until(clock.now + 2 * MINUTE)
 
         return new_stack
 
@@ -205,7 +196,7 @@ class TestTimers:
         stack: MotoStack,
         clock: FakeClock,
         step_functions: FakeStepFunctions,
-        events: TimerEvents,
+        timers: TimerEvents,
         create: Any,
         restore: Restore,
         new_stack: Callable[[], None],
@@ -217,13 +208,13 @@ class TestTimers:
         restore(before_the_copy=new_stack, now=clock)
 
         copied_at = clock.now
-        events.run_until(copied_at)
+        timers.run_until(copied_at)
         assert [step_functions.result(handle) is not None for handle in (past, near, far)] == [True, False, False]
-        events.run_until(copied_at + MINUTE + LATENESS)
+        timers.run_until(copied_at + MINUTE + LATENESS)
         assert [step_functions.result(handle) is not None for handle in (past, near, far)] == [True, True, False]
-        events.run_until(copied_at + HOUR - 1)
+        timers.run_until(copied_at + HOUR - 1)
         assert step_functions.result(far) is None
-        events.run_until(copied_at + HOUR + LATENESS)
+        timers.run_until(copied_at + HOUR + LATENESS)
         assert step_functions.result(far) is not None
         assert {step_functions.calls[handle] for handle in (past, near, far)} == {1}
 
@@ -232,12 +223,12 @@ class TestTimers:
         stack: MotoStack,
         clock: FakeClock,
         step_functions: FakeStepFunctions,
-        events: TimerEvents,
+        timers: TimerEvents,
         create: Any,
         restore: Restore,
         new_stack: Callable[[], None],
     ) -> None:
-        events.run_until(clock.now + MINUTE)  # the lost stack has cursors, too
+        timers.run_until(clock.now + MINUTE)  # the lost stack has cursors, too
         (_, copied) = create("20m")
         own: list[str] = []
         cursors: list[Any] = []
@@ -245,20 +236,20 @@ class TestTimers:
         def use() -> None:
             new_stack()
             own.extend(create(timeout)[1] for timeout in ("3m", "30m"))
-            events.run_until(clock.now + 2 * MINUTE)
+            timers.run_until(clock.now + 2 * MINUTE)
             cursors.append(cursors_of(stack))
 
         restore(before_the_copy=use, now=clock)
 
         assert [cursors_of(stack)] == cursors
-        events.run_until(clock.now + HOUR)
+        timers.run_until(clock.now + HOUR)
         assert [step_functions.calls[handle] for handle in (*own, copied)] == [1, 1, 1]
 
     def test_are_not_started_for_what_has_ended(
         self,
         api: Api,
         clock: FakeClock,
-        events: TimerEvents,
+        timers: TimerEvents,
         create: Any,
         restore: Restore,
         new_stack: Callable[[], None],
@@ -269,15 +260,15 @@ class TestTimers:
 
         restore(before_the_copy=new_stack, now=clock)
 
-        events.run_until(clock.now + HOUR)
-        assert events.looked_at == []
+        timers.run_until(clock.now + HOUR)
+        assert timers.looked_at == []
         assert api.retrieve(token_id) == before
 
     def test_are_started_from_the_beginning_in_a_new_stack(
-        self, stack: MotoStack, clock: FakeClock, events: TimerEvents, create: Any, restore: Restore
+        self, stack: MotoStack, clock: FakeClock, timers: TimerEvents, create: Any, restore: Restore
     ) -> None:
         create("1h")
-        events.run_until(clock.now + MINUTE)
+        timers.run_until(clock.now + MINUTE)
         assert cursors_of(stack)
         restore(now=clock)
         assert cursors_of(stack) == []

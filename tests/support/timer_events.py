@@ -21,17 +21,23 @@ class Queue:
 
     def __init__(self, events: "TimerEvents") -> None:
         self._events = events
+        self.before_send: Callable[[], object] = lambda: None
 
-    def send_message(self, *, MessageBody: str, DelaySeconds: int, **_: Any) -> dict[str, Any]:
-        assert 0 <= DelaySeconds <= 900
-        self._events.at(self._events.clock.now + DelaySeconds * SECOND, MessageBody)
+    def send_message(self, **message: Any) -> dict[str, Any]:
+        self.before_send()
+        self._send(**message)
         return {}
 
     def send_message_batch(self, *, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:
         assert 1 <= len(Entries) <= 10
+        self.before_send()
         for entry in Entries:
-            self.send_message(MessageBody=entry["MessageBody"], DelaySeconds=entry["DelaySeconds"])
+            self._send(**entry)
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+    def _send(self, *, MessageBody: str, DelaySeconds: int, **_: Any) -> None:
+        assert 0 <= DelaySeconds <= 900
+        self._events.at(self._events.clock.now + DelaySeconds * SECOND, MessageBody)
 
 
 class TimerEvents:
@@ -42,15 +48,21 @@ class TimerEvents:
         self.clock, self.queue = clock, Queue(self)
         self._stream, self._call = stream, call
         self._seen: set[str] = set()
-        self._messages: list[tuple[int, int, str]] = []
+        self._messages: list[tuple[int, int, int, str]] = []
         self._order = count()
-        self._next_round = 0
+        self._minute = self._next_round = 0
+        self.copies = 1
+        """How often each message is received."""
+        self.message_lateness: Callable[[], int] = int
+        self.round_lateness: Callable[[], int] = int
+        """How late the next message and the next round is (ms)."""
         self.looked_at: list[str] = []
         """The token of each message that was received."""
 
     def at(self, instant: int, body: str) -> None:
-        """Have a message received at an instant (epoch milliseconds)."""
-        heapq.heappush(self._messages, (instant, next(self._order), body))
+        """Have a message received that is sent now and due at an instant (epoch milliseconds)."""
+        for _ in range(self.copies):
+            heapq.heappush(self._messages, (instant + self.message_lateness(), next(self._order), self.clock.now, body))
 
     def run_until(self, instant: int) -> None:
         """Move the clock to an instant, and invoke what is invoked until then.
@@ -58,18 +70,27 @@ class TimerEvents:
         Rounds before the last four minutes are missing, which saves the test their time and loses nothing.
         """
         self._read_stream()
-        self._next_round = max(self._next_round, self.clock.now, instant - 4 * MINUTE)
+        if self._next_round < (first := max(self.clock.now, instant - 4 * MINUTE)):
+            self._plan_round(first)
         while (upcoming := min(self._next_round, self._next_message())) <= instant:
             self.clock.now = max(self.clock.now, upcoming)
             if self._next_message() <= self.clock.now:
-                body = heapq.heappop(self._messages)[2]
-                self.looked_at.append(json.loads(body)["waitpointId"])
-                assert failures(self._call("expire_tokens", queue_event([body]))) == []
+                self._receive(*heapq.heappop(self._messages))
             else:
                 self._call("start_timers", {})
-                self._next_round = self.clock.now + MINUTE
+                self._plan_round(self._minute + MINUTE)
             self._read_stream()
         self.clock.now = max(self.clock.now, instant)
+
+    def _plan_round(self, minute: int) -> None:
+        self._minute, self._next_round = minute, minute + self.round_lateness()
+
+    def _receive(self, _at: int, order: int, sent_at: int, body: str) -> None:
+        """A message that fails comes again in a second. Only one that names its instant may fail."""
+        self.looked_at.append(json.loads(body)["waitpointId"])
+        if failures(self._call("expire_tokens", queue_event([body], sent_at))):
+            assert "instant" in body
+            heapq.heappush(self._messages, (self.clock.now + SECOND, order, sent_at, body))
 
     def follow(self, stream: Stream) -> None:
         """Read another stream from now on."""

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -30,19 +30,20 @@ class Stream:
         self._client = _client("dynamodbstreams")
         self._arn = stack.resources["Table"]["StreamArn"]
         [shard] = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
-        self._start = self._client.get_shard_iterator(
-            StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
-        )["ShardIterator"]
+        self._next = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST")[
+            "ShardIterator"
+        ]
+        self._found: list[dict[str, Any]] = []
 
     def records(self, function: str) -> list[dict[str, Any]]:
         """Every record that passes the filter of this function's mapping, as Lambda gets it."""
         patterns = self._stack.template.stream_filter(function)
-        return [record for record in self._read() if passes(patterns, record)]
-
-    def _read(self) -> Iterator[dict[str, Any]]:
-        for record in self._client.get_records(ShardIterator=self._start)["Records"]:
+        answer = self._client.get_records(ShardIterator=self._next)
+        self._next = answer["NextShardIterator"]
+        for record in answer["Records"]:
             shown = {**_with_bytes_as_written(record), "eventSourceARN": self._arn}
-            yield json.loads(json.dumps(shown, default=_as_lambda_has_it))
+            self._found.append(json.loads(json.dumps(shown, default=_as_lambda_has_it)))
+        return [record for record in self._found if passes(patterns, record)]
 
 
 def _with_bytes_as_written(record: Any) -> Any:
