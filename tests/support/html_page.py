@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
-_VOID = {"input", "link", "meta"}
+_VOID = {"br", "input", "link", "meta"}
 Attributes = dict[str, str | None]
 
 

@@ -1,10 +1,9 @@
 """Requests for mails, and mails as a reader's client parses them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,32 +72,3 @@ def body(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
-
-
-@dataclass(frozen=True)
-class Html:
-    """What a document has: its tags, the addresses of its links, and its text."""
-
-    tags: list[str]
-    links: list[str]
-    attributes: set[str]
-    text: str
-
-
-def read_html(document: str) -> Html:
-    found = Html([], [], set(), "")
-    texts: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            found.tags.append(tag)
-            found.attributes.update(name for name, _ in attributes)
-            found.links.extend(value or "" for name, value in attributes if name in ("href", "src", "action", "background"))
-
-        def handle_data(self, data: str) -> None:
-            texts.append(data)
-
-    reader = Reader()
-    reader.feed(document)
-    reader.close()
-    return replace(found, text="".join(texts))

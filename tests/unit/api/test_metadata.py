@@ -58,11 +58,6 @@ class TestMetadata:
             assert api.create(idempotencyKey="a", **other)["id"] == first["id"]
         assert api.retrieve(first["id"])["metadata"] == {"n": 1}
 
-    def test_is_given_to_a_completion_that_came_first(self, api: Api) -> None:
-        kept = api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "a", "data": 1}).json["id"]
-        assert api.create(idempotencyKey="a", metadata={"n": 1})["id"] == kept
-        assert api.retrieve(kept)["metadata"] == {"n": 1}
-
     def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         token = Template.load().functions()["create_token_in_state"].call({"metadata": {"execution": "arn", "n": 1.5}})

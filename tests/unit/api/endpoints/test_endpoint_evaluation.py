@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.expressions import expressions, json_values
 from waitpoints import idempotency_key
-from waitpoints.api.deliveries.expressions import ExpressionRefused, check
 from waitpoints.api.endpoints.evaluation import (
     MAX_NAMES,
     Evaluated,
@@ -182,20 +180,3 @@ class TestTheShape:
         key = Evaluation(endpoint, text.encode(), headers, "").key
         assert isinstance(key, NoKey)
         assert key.shape == '"string"'
-
-
-@given(expressions, expressions, expressions, json_values)
-def test_no_accepted_expression_fails_on_any_body(key: str, when: str, output: str, body: Any) -> None:
-    try:
-        for expression in (key, when, output):
-            check(expression)
-    except ExpressionRefused:
-        return
-    match evaluate({"id": body}, key=key, when=when, output=output):
-        case Evaluated(found, text):
-            assert idempotency_key.check(found).startswith("shop:")
-            json.loads(text)
-        case NoKey(_, shown):
-            json.loads(shown)
-        case NotMatching() | NoOutput():
-            pass

@@ -70,18 +70,6 @@ class TestTheErrors:
         assert raised.value.after == 30
         assert sender.send(notice())
 
-    def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api")
-        sender = SlackChannel("http://127.0.0.1:9/api", FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
-        with pytest.raises(NotSentNow, match="NewConnectionError"):
-            sender.send(notice())
-
-    def test_an_unknown_channel(self, workspace: Workspace) -> None:
-        sender = SlackChannel(workspace.api_url, FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
-        workspace.channels = set()
-        with pytest.raises(NotSent, match="channel_not_found"):
-            sender.send(notice())
-
     def test_an_edit_of_a_message_that_is_gone_is_done(self, workspace: Workspace, sender: SlackChannel) -> None:
         assert sender.send(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
         assert [path for path, _ in workspace.calls] == ["/api/chat.update"]

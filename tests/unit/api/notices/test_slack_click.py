@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
@@ -72,6 +73,12 @@ def token_of(clicked: Message) -> Token:
 def output(token: Token) -> Any:
     assert isinstance(token.outcome, Completed)
     return json.loads(token.outcome.output.json or "")
+
+
+def send(workspace: Workspace, asked: Message, **changed: Any) -> HttpAnswer:
+    """Click "approve", with other members of what Slack sends."""
+    payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), **changed}
+    return post(*signed(payload, time.time()))
 
 
 def told(workspace: Workspace) -> list[str]:
@@ -251,14 +258,12 @@ def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: 
 class TestATokenThatWasNotSentToSlack:
     @pytest.mark.parametrize("value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26])
     def test_does_not_exist(self, workspace: Workspace, asked: Message, value: str) -> None:
-        payload = workspace.click(asked, {**button(asked, "approve"), "value": value}, ADA, "ada")
-        assert post(*signed(payload, time.time())).status == 200
+        assert send(workspace, asked, actions=[{**button(asked, "approve"), "value": value}]).status == 200
         assert told(workspace) == ["This request no longer exists."]
 
     def test_is_not_completed(self, workspace: Workspace, asked: Message) -> None:
         token_id = create(slack=None)
-        payload = workspace.click(asked, {**button(asked, "approve"), "value": token_id}, ADA, "ada")
-        post(*signed(payload, time.time()))
+        send(workspace, asked, actions=[{**button(asked, "approve"), "value": token_id}])
         assert told(workspace) == ["This request no longer exists."]
         assert services.tokens.find(token_id).outcome is None
 
@@ -269,8 +274,7 @@ class TestATokenThatWasNotSentToSlack:
 
     def test_without_a_page_is_not_completed(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
         token_id = world.new_token()
-        payload = workspace.click(asked, {**button(asked, "approve"), "value": token_id}, ADA, "ada")
-        post(*signed(payload, time.time()))
+        send(workspace, asked, actions=[{**button(asked, "approve"), "value": token_id}])
         assert services.tokens.find(token_id).outcome is None
 
 
@@ -291,11 +295,10 @@ class TestThePrivateAnswer:
     def test_is_recognized(
         self, workspace: Workspace, decision: Message, url: str, is_slacks: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        payload = {**workspace.click(decision, button(decision, "approve"), ADA, "ada"), "response_url": url}
         tell = Mock(return_value=posting.ChannelResponse(200, b""))
         monkeypatch.setattr(posting, "post", tell)
         monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:7/api")
-        assert post(*signed(payload, time.time())).status == 200
+        assert send(workspace, decision, response_url=url).status == 200
         assert [call.args[0] for call in tell.call_args_list] == ([url] if is_slacks else [])
 
     def test_that_fails_is_only_logged(self, workspace: Workspace, decision: Message) -> None:
@@ -351,8 +354,7 @@ class TestEverythingElseThatSlackSends:
         ],
     )
     def test_is_answered_and_passed_over(self, workspace: Workspace, asked: Message, change: dict[str, Any]) -> None:
-        payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), **change}
-        answer = post(*signed(payload, time.time()))
+        answer = send(workspace, asked, **change)
         assert (answer.status, answer.text) == (200, "")
         assert token_of(asked).outcome is None
         assert told(workspace) == []
@@ -368,7 +370,6 @@ class TestEverythingElseThatSlackSends:
 
     def test_a_click_without_the_name_of_its_message_counts(self, workspace: Workspace, asked: Message, queue: Queue) -> None:
         for container in ({}, {"channel_id": "C1", "message_ts": "x"}, None):
-            payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), "container": container}
-            assert post(*signed(payload, time.time())).status == 200
+            assert send(workspace, asked, container=container).status == 200
         assert token_of(asked).outcome is not None
         assert queue.unrecorded == []

@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import adaptive_card
-from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.slack import DECISION, PAGE, PEOPLE, CachedSecret
 from tests.support.slack import notice as slack_request
 from waitpoints.api.notices import teams
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.notices.teams import TeamsChannel
-from waitpoints.errors import NotSent
 from waitpoints.notices import Channel
 from waitpoints_local.slack_stand_in import Workspace
 
@@ -115,15 +114,3 @@ class TestTheCall:
         workspace.next_answers.append((404, {}, {}))
         TeamsChannel(lambda _: secret, BRAND).send(notice())
         assert [path for path, _ in workspace.calls] == ["/teams/old", "/teams/new"]
-
-    @pytest.mark.parametrize(
-        ("secret", "reason"),
-        [
-            (FakeSecret("http://example.com/x"), "not an https URL"),
-            (FakeSecret("x y"), "not an https URL"),
-            (MissingSecret(), "secret_missing"),
-        ],
-    )
-    def test_refuses_a_secret_that_it_cannot_use(self, secret: FakeSecret, reason: str) -> None:
-        with pytest.raises(NotSent, match=reason):
-            TeamsChannel(lambda _: secret, BRAND).send(notice())

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
+from tests.support.decision import choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import Api, HttpAnswer
@@ -28,15 +29,6 @@ def token(api: Api) -> dict[str, Any]:
     return created
 
 
-def link(token: dict[str, Any], approver: str) -> str:
-    [url] = [it["url"] for it in token["links"] if it["approver"] == approver]
-    return str(url)
-
-
-def choose(api: Api, token: dict[str, Any], approver: str, action: str, **fields: Any) -> HttpAnswer:
-    return api.post(link(token, approver), json.dumps({"action": action, "fields": fields}), JSON)
-
-
 def press(api: Api, url: str, action: str, note: str = "") -> HttpAnswer:
     return api.post(url, urlencode({"action": action, "field.note": note}), FORM)
 
@@ -48,7 +40,7 @@ def opened(api: Api, token: dict[str, Any], approver: str, language: str = "en")
 
 
 def answers(api: Api, token: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(it["approver"], it["action"]) for it in api.retrieve(token["id"])["answers"]]
+    return given(api.retrieve(token["id"]))
 
 
 class TestLinks:

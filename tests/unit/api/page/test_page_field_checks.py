@@ -5,17 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.unit.api.page.test_page_fields import field
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import page_request
-from waitpoints.api.page.fields import Field
 from waitpoints.errors import InvalidPage
-
-
-def field(required: bool = False, /, **schema: Any) -> Field:
-    fields = {"type": "object", "properties": {"it": schema}, "required": ["it"] if required else []}
-    [parsed] = page_request.parse({"title": "T", "fields": fields})[0].fields
-    return parsed
-
 
 NOT_ANSWERED = [
     ("two\nlines", {"type": "string"}),

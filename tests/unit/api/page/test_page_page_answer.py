@@ -7,8 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.support.approval_page import (
     APPROVAL,
@@ -16,7 +14,6 @@ from tests.support.approval_page import (
     FITTING,
     FORM,
     GIVEN,
-    JSON,
     has_nothing_to_press,
     opened,
     output,
@@ -209,44 +206,3 @@ class TestAnotherSite:
     def test_is_not_our_own_page(self, api: Api, token: dict[str, Any], site: str) -> None:
         body = urlencode({"action": "approve", **FITTING}).encode()
         assert "You chose Approve it." in page_of(api.post(token["url"], body, {**FORM, "sec-fetch-site": site})).text
-
-
-PAIRS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["action", "confirmed", "field.amount", "field.share", "field.note", "field.urgent", "field.regions", "x"]
-        ),
-        st.sampled_from(["approve", "reject", "yes", "no", "7", "-1", "2.5", "eu", "us", ""]) | st.text(max_size=5),
-    ),
-    max_size=8,
-)
-BODIES = st.one_of(
-    st.binary(max_size=50),
-    PAIRS.map(lambda pairs: urlencode(pairs, errors="surrogatepass").encode()),
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.sampled_from(["approve", "eu"]),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(st.sampled_from(["action", "fields", "amount", "note", "regions"]), inner, max_size=3)
-        ),
-    ).map(lambda value: json.dumps(value).encode()),
-)
-
-
-@pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
-@given(BODIES, st.sampled_from([{}, JSON, FORM, BROWSER, {"content-type": FORM["content-type"]}]), st.booleans())
-def test_no_body_is_answered_otherwise_and_only_a_choice_that_fits_settles(
-    api: Api, body: bytes, headers: dict[str, str], confirm: bool
-) -> None:
-    token = api.create(page={**APPROVAL, "confirm": confirm})
-    answer = api.post(token["url"], body, headers)
-    shown = api.retrieve(token["id"])
-    if shown["status"] == "COMPLETED":
-        assert answer.status == 200
-        chosen = json.loads(shown["output"])
-        assert chosen["action"] in ("approve", "reject")
-        assert {"amount", "urgent"} <= chosen["fields"].keys() <= APPROVAL["fields"]["properties"].keys()
-        assert isinstance(chosen["fields"]["amount"], int)
-    else:
-        assert answer.status == 422 or (answer.status == 200 and confirm and headers is FORM)

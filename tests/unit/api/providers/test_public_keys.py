@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -56,13 +54,3 @@ class TestSecrets:
     def test_that_are_not_a_point_of_the_curve_are_unusable(self) -> None:
         with pytest.raises(UnusableSecret):
             check(verification("sendgrid"), [base64.b64encode(P256_SPKI + b"\1" * 64).decode()], fresh("sendgrid"), NOW)
-
-
-class TestWhatIsImported:
-    def imported(self, statement: str) -> set[str]:
-        script = f"import sys; {statement}; print(*sys.modules)"
-        run = subprocess.run([sys.executable, "-c", script], cwd=ROOT / "functions", capture_output=True, text=True, check=True)
-        return set(run.stdout.split())
-
-    def test_is_cryptography_once_a_scheme_needs_it(self) -> None:
-        assert "cryptography" in self.imported("import waitpoints.api.providers.public_keys")

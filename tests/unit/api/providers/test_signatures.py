@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support import webhook_signer as signer
 from tests.support.in_process.template import ROOT
 from tests.support.signed_deliveries import BODY, NOW, URL, delivery, every_scheme, fresh, refusal, verification, with_header
-from waitpoints.api.providers import signatures
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
@@ -74,8 +71,9 @@ class TestADeliverySignedNow:
         received = fresh(scheme)
         assert refusal(scheme, replace(received, url=received.url.replace("step=1", "step=2"))) == "wrong"
 
-    def test_is_refused_with_another_method(self) -> None:
-        assert refusal("hubspot", replace(fresh("hubspot"), method="PUT")) == "wrong"
+    @pytest.mark.parametrize("method", ["PUT", "\ud800"])
+    def test_is_refused_with_another_method(self, method: str) -> None:
+        assert refusal("hubspot", replace(fresh("hubspot"), method=method)) == "wrong"
 
     @timed
     def test_is_refused_when_it_is_older_or_newer_than_the_scheme_allows(self, scheme: str) -> None:
@@ -225,55 +223,24 @@ class TestUrlsOfHubSpot:
         assert refusal("hubspot", replace(received, url=f"{base}?to=/a:b&c=+")) == "wrong"
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=5,
-)
-SIGNATURE = st.fixed_dictionaries({}, optional={"timestamp": JSON, "token": JSON, "signature": JSON})
-SIGNED_MEMBERS = st.fixed_dictionaries({}, optional={"webhookTimestamp": JSON, "signature": SIGNATURE | JSON})
-BODIES = st.binary(max_size=60) | (JSON | SIGNED_MEMBERS).map(lambda value: json.dumps(value).encode()) | st.just(b"[" * 5000)
-HEADER_VALUES = (
-    st.text(max_size=60)
-    | st.text(alphabet="v01at=,;. sha256", max_size=60)
-    | st.sampled_from(["v1,AAAA", f"t={int(NOW)},v1=00", str(int(NOW)), str(int(NOW * 1000)), "2027-01-15T08:00:00Z"])
-)
-HEADER_NAMES = sorted(
-    {name for scheme in SCHEMES for name in fresh(scheme).headers} | {"content-type", "x-docusign-signature-7"}
-)
+ODD_BODIES = [
+    *(b"", b"\xff", b"null", b"[]", b"1e999", b'"text"', b"[" * 5000),
+    *(b'{"signature": 1}', b'{"signature": {"timestamp": [], "token": null, "signature": {}}}'),
+    *(b'{"webhookTimestamp": "soon"}', b'{"webhookTimestamp": [1800000000000]}', b"Body=%FF&Body"),
+]
+ODD_HEADERS = ["v1", "v01at=,;. sha256", "v1,AAAA", f"t={int(NOW)},v1=00", str(int(NOW * 1000)), "2027-01-15T08:00:00Z"]
 
 
 class TestAnythingElse:
-    @given(
-        scheme=st.sampled_from(sorted(SCHEMES)),
-        body=BODIES,
-        headers=st.dictionaries(st.sampled_from(HEADER_NAMES), HEADER_VALUES),
-        url=st.text(max_size=40) | st.just(URL),
-        method=st.sampled_from(["POST", "PUT", "\ud800"]),
-        now=st.floats(allow_nan=False) | st.just(NOW),
-    )
-    def test_is_refused_and_nothing_but_refused(
-        self, scheme: str, body: bytes, headers: dict[str, str], url: str, method: str, now: float
-    ) -> None:
-        secret = signer.secret_of(scheme)
-        with pytest.raises(WrongSignature) as refused:
-            check(verification(scheme), [secret], Delivery(body, headers, url, method), now)
-        assert refused.value.reason in (
-            signatures.MISSING,
-            signatures.MALFORMED,
-            signatures.TOO_OLD,
-            signatures.TOO_NEW,
-            signatures.WRONG,
-        )
-        assert secret not in refused.value.message
-
-    @given(scheme=st.sampled_from(sorted(SCHEMES)), data=st.data())
-    def test_in_one_header_of_a_signed_delivery_is_refused(self, scheme: str, data: st.DataObject) -> None:
+    @pytest.mark.parametrize("scheme", sorted(SCHEMES.keys() - {"token"}))
+    def test_is_refused_and_nothing_but_refused(self, scheme: str) -> None:
         received = fresh(scheme)
-        if names := sorted(received.headers.keys() - {"content-type"}):
-            name = data.draw(st.sampled_from(names))
-            value = data.draw(HEADER_VALUES.filter(lambda value: value != received.headers[name]))
-            refusal(scheme, with_header(received, name, value))
+        for body in ODD_BODIES:
+            refusal(scheme, replace(received, body=body))
+        for name in received.headers.keys() - {"content-type"}:
+            for value in ODD_HEADERS:
+                if value != received.headers[name]:
+                    refusal(scheme, with_header(received, name, value))
 
     def test_a_form_of_too_many_fields_is_refused(self) -> None:
         many = replace(fresh("twilio"), body=b"a=1&" * 2000)
