@@ -6,7 +6,7 @@ import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { keys, newKey } from "./keys.js";
 import { list } from "./list.js";
-import { dialog, finder, form, input, problem } from "./parts.js";
+import { button, dialog, finder, form, heading, input, problem, submitButton } from "./parts.js";
 import { token } from "./token.js";
 
 const ID = "waitpoint_[0-9a-z]{26}";
@@ -79,10 +79,8 @@ const show = async () => {
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
     if (error.status === 401) return;
-    const again = el("button", { type: "button", click: show }, "Try again");
-    const heading = el("h1", { tabindex: "-1" }, error.status === 403 ? "Not with this key" : "This cannot be shown");
-    const tools = el("div", { class: "tools" }, finder(go), again);
-    place("Not shown", [el("div", { class: "heading" }, heading, tools), problem(error)]);
+    const tools = el("div", { class: "tools" }, finder(go), button("Try again", show));
+    place("Not shown", [heading(error.status === 403 ? "Not with this key" : "This cannot be shown", tools), problem(error)]);
   } finally {
     if (!signal.aborted) main.removeAttribute("aria-busy");
   }
@@ -143,8 +141,8 @@ const enter = () => {
     link("#/keys", "Keys"),
     link("#/create", "Create"),
   );
-  const out = el("button", { type: "button", class: "small", click: () => leave() }, "Sign out");
-  const skip = el("button", { type: "button", class: "skip", click: () => main.focus() }, "Skip to the content");
+  const out = button("Sign out", () => leave(), "small");
+  const skip = button("Skip to the content", () => main.focus(), "skip");
   document.body.replaceChildren(skip, el("header", {}, brand(), nav, out), main, status);
   placed = "";
   show();
@@ -152,14 +150,10 @@ const enter = () => {
 
 const VERSION = document.querySelector("meta[name=generator]").content.replace("Waitpoints", "").trim(); // of the stack
 
-const brand = () =>
-  el(
-    "span",
-    { class: "brand" },
-    el("span", { class: "mark", "aria-hidden": "true" }),
-    "Waitpoints",
-    VERSION && el("small", {}, VERSION),
-  );
+const brand = () => {
+  const mark = el("span", { class: "mark", "aria-hidden": "true" });
+  return el("span", { class: "brand" }, mark, "Waitpoints", VERSION && el("small", {}, VERSION));
+};
 
 // Forget the key and everything that is shown.
 const leave = (reason = "") => {
@@ -170,20 +164,13 @@ const leave = (reason = "") => {
   status.replaceChildren();
   document.title = "Sign in · Waitpoints";
   const field = keyField();
-  const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const attempt = async () => {
     await signIn(field);
     enter();
   };
   const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;
-  const card = el(
-    "main",
-    { class: "card" },
-    brand(),
-    el("h1", {}, "Sign in to the console"),
-    told,
-    form(field, button, attempt),
-  );
+  const title = el("h1", {}, "Sign in to the console");
+  const card = el("main", { class: "card" }, brand(), title, told, form(field, submitButton("Sign in"), attempt));
   document.body.replaceChildren(card);
   field.querySelector("input").focus();
 };

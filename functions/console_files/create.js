@@ -1,7 +1,7 @@
 // Create a token, with everything that the API takes.
 import { CREATED, TOKENS } from "./api.js";
 import { el } from "./dom.js";
-import { area, box, form, input, jsonOf, objectOf, textOf, tokenAddress } from "./parts.js";
+import { area, box, button, form, input, jsonOf, note, objectOf, row, submitButton, textOf, tokenAddress } from "./parts.js";
 
 const PAGE = {
   title: "Deploy 4.2 to production?",
@@ -27,27 +27,23 @@ export const create = async ({ call, go, say }) => {
     say(created.isCached ? "A token with this key existed already: this is it" : "The token was created");
     go(tokenAddress(created.id));
   };
-  draft ??= form(fields(), el("button", { type: "submit", class: "primary" }, "Create the token"), submit);
+  draft ??= form(fields(), submitButton("Create the token"), submit);
   return {
     title: "Create a token",
     content: [
       el("h1", { tabindex: "-1" }, "Create a token"),
-      el("p", { class: "hint" }, "Every field is optional. What you typed stays until you sign out."),
+      note("Every field is optional. What you typed stays until you sign out."),
       draft,
     ],
   };
 };
 
 const fields = () => [
-  el(
-    "div",
-    { class: "row" },
+  row(
     input("Timeout", "timeout", { placeholder: "7d", hint: "A duration or a date: 30s, 10m, 1d12h, 2030-01-31T18:00:00Z." }),
     input("Tags", "tags", { placeholder: "order-1, eu", hint: "Up to 10 of at most 128 characters, separated by commas." }),
   ),
-  el(
-    "div",
-    { class: "row" },
+  row(
     input("Key", "idempotencyKey", { hint: "The same key gives the same token. At most 2,048 characters." }),
     input("The token holds the key for", "idempotencyKeyTTL", {
       placeholder: "24h",
@@ -93,7 +89,7 @@ const fields = () => [
 ];
 
 const group = (summary, about, ...children) =>
-  el("details", { class: "group" }, el("summary", {}, summary), el("p", { class: "hint" }, about), children);
+  el("details", { class: "group" }, el("summary", {}, summary), note(about), children);
 
 const sample = (field, value) => {
   const fill = () => {
@@ -101,13 +97,11 @@ const sample = (field, value) => {
     control.value = JSON.stringify(value, null, 2);
     control.focus();
   };
-  return [field, el("button", { type: "button", class: "small", click: fill }, "Insert an example")];
+  return [field, button("Insert an example", fill, "small")];
 };
 
 export const verification = (its = {}) =>
-  el(
-    "div",
-    { class: "row" },
+  row(
     input("Signature scheme", "scheme", {
       placeholder: "github",
       value: its.scheme,

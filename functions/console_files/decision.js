@@ -1,6 +1,6 @@
 // Who may answer a token's page, each by a link of their own, and what they have answered.
 import { el, said } from "./dom.js";
-import { badge, copyButton, fact, facts, json, moment, time } from "./parts.js";
+import { badge, fact, facts, json, moment, note, secret, section, time } from "./parts.js";
 import { visible } from "./text.js";
 
 const everybody = (token) => [...token.approvers, ...(token.escalation?.to ?? [])];
@@ -9,10 +9,9 @@ export const nameOf = (token, id) => everybody(token).find((it) => it.id === id)
 
 export const decision = (token, say) =>
   token.approvers &&
-  el(
-    "section",
-    { "aria-labelledby": "decision" },
-    el("h2", { id: "decision" }, "Who decides"),
+  section(
+    "decision",
+    "Who decides",
     facts(
       fact("Chosen", standing(token)),
       fact("Requested by", token.requestedBy && said(token.requestedBy)),
@@ -22,7 +21,7 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    token.links && el("p", { class: "hint" }, "Whoever has a person's link answers as this person. Send it to nobody else."),
+    token.links && note("Whoever has a person's link answers as this person. Send it to nobody else."),
   );
 
 // "approve: 1 of 2, reject: 0 of 1"
@@ -38,14 +37,8 @@ const person = (token, { id, name, email, slack }, say) => {
     "li",
     {},
     el("p", { class: "what" }, said(name ?? id), " ", whether(token, id)),
-    reached.length > 0 && el("p", { class: "hint" }, said(reached.join(", "))),
-    url &&
-      el(
-        "div",
-        { class: "secret" },
-        el("code", { class: "url" }, said(url)),
-        copyButton(url, `the link of ${visible(name ?? id)}`, say),
-      ),
+    reached.length > 0 && note(said(reached.join(", "))),
+    url && secret(url, `the link of ${visible(name ?? id)}`, say),
   );
 };
 

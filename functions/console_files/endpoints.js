@@ -2,24 +2,8 @@
 import { ENDPOINT, ENDPOINTS, ENDPOINT_PAGE, TRIAL } from "./api.js";
 import { verification, verifyOf } from "./create.js";
 import { el, fill, said } from "./dom.js";
-import {
-  area,
-  badge,
-  copyButton,
-  dialog,
-  fact,
-  facts,
-  folded,
-  form,
-  input,
-  json,
-  moment,
-  objectOf,
-  select,
-  textOf,
-  time,
-  tokenLink,
-} from "./parts.js";
+import { area, back, badge, button, dialog, fact, facts, folded, form, heading, input, json, moment, note } from "./parts.js";
+import { objectOf, pageLink, secret, section, select, submitButton, textOf, time, tokenLink } from "./parts.js";
 
 const SIZE = 20; // each is retrieved for its counts
 const KINDS = {
@@ -51,26 +35,15 @@ export const endpoints = async ({ query, call }) => {
   return {
     title: "Endpoints",
     content: [
-      el(
-        "div",
-        { class: "heading" },
-        el("h1", { tabindex: "-1" }, "Endpoints"),
-        el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint"),
-      ),
-      el(
-        "p",
-        { class: "hint" },
-        "An endpoint is one URL for all deliveries of a provider's account. Each completes the token that has its key.",
-      ),
+      heading("Endpoints", el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint")),
+      note("An endpoint is one URL for all deliveries of a provider's account. Each completes the token that has its key."),
       detailed.length ? el("ul", { class: "cards" }, detailed.map(card)) : el("p", { class: "empty" }, "No endpoint."),
       (after || next) &&
         el(
           "nav",
           { class: "pager", "aria-label": "Pages" },
-          after
-            ? el("a", { href: "#/endpoints", class: "button" }, "First page")
-            : el("span", { class: "button off" }, "First page"),
-          next ? el("a", { href: next, class: "button" }, "Next page") : el("span", { class: "button off" }, "Next page"),
+          pageLink(after && "#/endpoints", "First page"),
+          pageLink(next, "Next page"),
         ),
     ],
   };
@@ -92,24 +65,18 @@ const card = (it) => {
     "li",
     { class: "card" },
     el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
-    el(
-      "p",
-      { class: "hint" },
-      "Key: ",
-      el("code", {}, said(it.key)),
-      " · ",
-      unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`,
-    ),
+    note("Key: ", el("code", {}, said(it.key)), " · ", checked(it)),
     el(
       "p",
       { class: "counts" },
       kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${words(name)}`)),
     ),
-    el("p", { class: "hint" }, last ? ["last delivery ", time(last)] : "no delivery yet"),
+    note(last ? ["last delivery ", time(last)] : "no delivery yet"),
   );
 };
 
 const unverified = (it) => it.verify === "none";
+const checked = (it) => (unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`);
 
 export const endpoint = async ({ name, call, say, go, refresh }) => {
   const it = await call("GET", `${ENDPOINTS}/${name}`, { like: ENDPOINT });
@@ -133,38 +100,18 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
   return {
     title: name,
     content: [
-      el("p", { class: "back" }, el("a", { href: "#/endpoints" }, "Endpoints")),
-      el(
-        "div",
-        { class: "heading" },
-        el("h1", { tabindex: "-1" }, name),
-        el("button", { type: "button", click: refresh }, "Refresh"),
-      ),
-      el(
-        "div",
-        { class: "buttons" },
-        el("button", { type: "button", click: change }, "Change…"),
-        el("button", { type: "button", class: "danger", click: remove }, "Delete…"),
-      ),
-      el("section", { "aria-labelledby": "about" }, el("h2", { id: "about" }, "Settings"), about(it, say)),
-      el(
-        "section",
-        { "aria-labelledby": "deliveries" },
-        el("h2", { id: "deliveries" }, "Deliveries"),
-        deliveries(it.deliveries),
-      ),
+      back("#/endpoints", "Endpoints"),
+      heading(name, button("Refresh", refresh)),
+      el("div", { class: "buttons" }, button("Change…", change), button("Delete…", remove, "danger")),
+      section("about", "Settings", about(it, say)),
+      section("deliveries", "Deliveries", deliveries(it.deliveries)),
       trial(name, call, say),
     ],
   };
 };
 
 const about = (it, say) => [
-  facts(
-    fact(
-      "URL for the provider",
-      el("div", { class: "secret" }, el("code", { class: "url" }, said(it.url)), copyButton(it.url, "the URL", say)),
-    ),
-  ),
+  facts(fact("URL for the provider", secret(it.url, "the URL", say))),
   el(
     "dl",
     { class: "facts wide" },
@@ -231,17 +178,10 @@ const trial = (name, call, say) => {
     area("Headers", "headers", { rows: 3, hint: "One a line: Name: value" }),
     input("Query", "query", { class: "mono" }),
   ];
-  const button = el("button", { type: "submit", class: "primary" }, "Test it");
-  const asked = form(fields, button, attempt);
+  const asked = form(fields, submitButton("Test it"), attempt);
   asked.addEventListener("input", change);
-  return el(
-    "section",
-    { "aria-labelledby": "trial" },
-    el("h2", { id: "trial" }, "Test a delivery"),
-    el("p", { class: "hint" }, "Says what would become of it, step by step. Nothing changes, and nothing is counted."),
-    asked,
-    result,
-  );
+  const about = note("Says what would become of it, step by step. Nothing changes, and nothing is counted.");
+  return section("trial", "Test a delivery", about, asked, result);
 };
 
 const headersOf = (text) => {
@@ -283,9 +223,9 @@ export const newEndpoint = async ({ call, go, say }) => {
   return {
     title: "Create an endpoint",
     content: [
-      el("p", { class: "back" }, el("a", { href: "#/endpoints" }, "Endpoints")),
+      back("#/endpoints", "Endpoints"),
       el("h1", { tabindex: "-1" }, "Create an endpoint"),
-      form([name, settings()], el("button", { type: "submit", class: "primary" }, "Create the endpoint"), submit),
+      form([name, settings()], submitButton("Create the endpoint"), submit),
     ],
   };
 };
@@ -297,20 +237,13 @@ const settings = (it = {}) => {
     for (const control of verify.querySelectorAll("input")) control.disabled = how === "none";
   };
   const chosen = it.verify === undefined ? "" : unverified(it) ? "none" : "signed";
-  const how = select(
-    "Signature",
-    "how",
-    [
-      ["", "Choose…"],
-      ["signed", "Check the provider's signature"],
-      ["none", "Do not check: the URL alone may complete tokens"],
-    ],
-    {
-      value: chosen,
-      required: true,
-      change: (event) => show(event.target.value),
-    },
-  );
+  const ways = [
+    ["", "Choose…"],
+    ["signed", "Check the provider's signature"],
+    ["none", "Do not check: the URL alone may complete tokens"],
+  ];
+  const change = (event) => show(event.target.value);
+  const how = select("Signature", "how", ways, { value: chosen, required: true, change });
   show(chosen || "none");
   return [
     input("Key", "key", {

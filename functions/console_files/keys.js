@@ -1,7 +1,8 @@
 // Named keys: what each may do, when it was last used. A new one is shown once.
 import { CREATED_KEY, KEYS, KEY_LIST } from "./api.js";
-import { el, fill, said } from "./dom.js";
-import { badge, box, copyButton, dialog, fact, facts, form, input, objectOf, tags, textOf, time } from "./parts.js";
+import { el, fill } from "./dom.js";
+import { back, badge, box, dialog, fact, facts, form, heading, input, note, objectOf, row, secret } from "./parts.js";
+import { submitButton, tags, textOf, time } from "./parts.js";
 
 const ACTIONS = [
   ["create", "Create tokens", "And move their timeouts. Who creates a token gets its URLs, and so can answer it."],
@@ -16,13 +17,8 @@ export const keys = async ({ call, say, refresh }) => {
   return {
     title: "Keys",
     content: [
-      el(
-        "div",
-        { class: "heading" },
-        el("h1", { tabindex: "-1" }, "Keys"),
-        el("a", { href: "#/keys/new", class: "button primary" }, "Make a key"),
-      ),
-      el("p", { class: "hint" }, "A key for each program. It may do what its scopes say. Only the root key manages them."),
+      heading("Keys", el("a", { href: "#/keys/new", class: "button primary" }, "Make a key")),
+      note("A key for each program. It may do what its scopes say. Only the root key manages them."),
       data.length
         ? el(
             "ul",
@@ -86,16 +82,9 @@ export const newKey = async ({ call, say }) => {
     hint: "Of the program that gets it, such as nightly-job. Logs and tokens show it.",
   });
   const expiry = input("Expires after", "expiresIn", { placeholder: "90d", hint: "A duration. Default: it never expires." });
-  const made = el("button", { type: "submit", class: "primary" }, "Make the key");
-  const fields = [el("div", { class: "row" }, name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)];
-  fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, made, submit));
-  return {
-    title: "Make a key",
-    content: [
-      el("p", { class: "back" }, el("a", { href: "#/keys" }, "Keys")),
-      place,
-    ],
-  };
+  const fields = [row(name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)];
+  fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, submitButton("Make the key"), submit));
+  return { title: "Make a key", content: [back("#/keys", "Keys"), place] };
 };
 
 // A scope, and the tag that limits it. The tag can be typed once the scope is chosen.
@@ -105,7 +94,7 @@ const limited = ([action, label, hint]) => {
     tag.querySelector("input").disabled = !event.target.checked;
   };
   const chosen = box(label, "scope", { value: action, hint, change });
-  return el("fieldset", {}, el("legend", { class: "hidden" }, label), el("div", { class: "row" }, chosen, tag));
+  return el("fieldset", {}, el("legend", { class: "hidden" }, label), row(chosen, tag));
 };
 
 const unlimited = (action, label, hint) => box(label, "scope", { value: action, hint });
@@ -122,6 +111,6 @@ const request = (data) => {
 const shown = (it, say) => [
   el("h1", { tabindex: "-1" }, `The key ${it.name}`),
   el("p", {}, "Copy it now: it is not stored, and is never shown again."),
-  el("div", { class: "secret" }, el("code", { class: "url" }, said(it.key)), copyButton(it.key, "the key", say)),
+  secret(it.key, "the key", say),
   el("p", {}, el("a", { href: "#/keys", class: "button" }, "Done")),
 ];

@@ -1,7 +1,8 @@
 // The list of tokens. The parameters in its address are the API's own.
 import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
-import { age, box, finder, form, input, problem, select, stateBadge, tags, time, tokenLink } from "./parts.js";
+import { age, box, button, finder, form, heading, input, note, pageLink, problem, row, select, stateBadge } from "./parts.js";
+import { submitButton, tags, time, tokenLink } from "./parts.js";
 import { ZONE } from "./text.js";
 
 const SIZE = 25;
@@ -55,14 +56,12 @@ export const list = async ({ query, call, go, refresh }) => {
   return {
     title: title === "All" ? "Tokens" : title,
     content: [
-      el(
-        "div",
-        { class: "heading" },
-        el("h1", { tabindex: "-1" }, title === "All" ? "Tokens" : title),
-        el("div", { class: "tools" }, finder(go), el("button", { type: "button", click: refresh }, "Refresh")),
+      heading(
+        title === "All" ? "Tokens" : title,
+        el("div", { class: "tools" }, finder(go), button("Refresh", refresh)),
       ),
       quickViews(filter),
-      el("p", { class: "hint" }, about),
+      note(about),
       filters(filter, go, answer instanceof Refusal),
       answer instanceof Refusal ? problem(answer) : found(query, tokens, answer.pagination),
     ],
@@ -111,6 +110,17 @@ const STATUSES = [
   ["TIMED_OUT", "Timed out"],
 ];
 
+const OUTCOMES = [
+  ["", "Any"],
+  ["true", "Failed or timed out"],
+  ["false", "No error"],
+];
+const ORDERS = [
+  ["", "Newest first"],
+  ["createdAt", "Oldest first"],
+];
+const SIZES = ["10", "25", "50", "100"].map((size) => [size === String(SIZE) ? "" : size, size]);
+
 const filters = (query, go, isOpen) => {
   const has = (name) => query.get(name) ?? "";
   const chosen = has("filter[status]").split(",");
@@ -122,30 +132,19 @@ const filters = (query, go, isOpen) => {
       input("To", `${name}[to]`, { type: "datetime-local", step: "1", value: local(has(`${name}[to]`)) }),
     ];
   };
-  const group = (legend, ...children) => el("fieldset", {}, el("legend", {}, legend), el("div", { class: "row" }, children));
+  const group = (legend, ...children) => el("fieldset", {}, el("legend", {}, legend), row(children));
   const others = [
     group(
       "Status",
       STATUSES.map(([value, label]) => box(label, "filter[status]", { value, checked: chosen.includes(value) })),
     ),
-    el(
-      "div",
-      { class: "row" },
+    row(
       input("Tags, any of them", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
       input("Key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
-      select(
-        "Outcome",
-        "filter[outputIsError]",
-        [
-          ["", "Any"],
-          ["true", "Failed or timed out"],
-          ["false", "No error"],
-        ],
-        {
-          value: has("filter[outputIsError]"),
-          hint: "What waits has no error.",
-        },
-      ),
+      select("Outcome", "filter[outputIsError]", OUTCOMES, {
+        value: has("filter[outputIsError]"),
+        hint: "What waits has no error.",
+      }),
     ),
     group(`Ended, in ${ZONE} time`, instants("completedAt")),
   ];
@@ -164,35 +163,12 @@ const filters = (query, go, isOpen) => {
     rest,
     group(`Created, in ${ZONE} time`, instants("createdAt")),
     undelivered,
-    el(
-      "div",
-      { class: "row" },
-      select(
-        "Order",
-        "sort",
-        [
-          ["", "Newest first"],
-          ["createdAt", "Oldest first"],
-        ],
-        { value: has("sort") },
-      ),
-      select(
-        "Tokens on a page",
-        "page[size]",
-        [
-          ["10", "10"],
-          ["", "25"],
-          ["50", "50"],
-          ["100", "100"],
-        ],
-        { value: has("page[size]") },
-      ),
+    row(
+      select("Order", "sort", ORDERS, { value: has("sort") }),
+      select("Tokens on a page", "page[size]", SIZES, { value: has("page[size]") }),
     ),
   ];
-  const buttons = [
-    el("button", { type: "submit", class: "primary" }, "Apply"),
-    el("a", { href: "#/tokens", class: "button" }, "Clear"),
-  ];
+  const buttons = [submitButton("Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
   const apply = async (data) => go(address(parametersOf(data)));
   const set = [...query].map(([name, value]) => el("span", { class: "tag" }, said(`${words(name)}: ${value}`)));
   return el(
@@ -243,10 +219,10 @@ const table = (tokens) =>
         COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
       ),
     ),
-    el("tbody", { role: "rowgroup" }, tokens.map(row)),
+    el("tbody", { role: "rowgroup" }, tokens.map(line)),
   );
 
-const row = (token) => {
+const line = (token) => {
   const cells = [
     stateBadge(token),
     tokenLink(token.id),
@@ -269,10 +245,7 @@ const outcome = (token) => {
 };
 
 const pager = (query, pagination, shown) => {
-  const to = (cursor, value, label) => {
-    if (!value) return el("span", { class: "button off" }, label);
-    return el("a", { href: address([...withoutPage(query), [cursor, value]]), class: "button" }, label);
-  };
+  const to = (cursor, value, label) => pageLink(value && address([...withoutPage(query), [cursor, value]]), label);
   return el(
     "nav",
     { class: "pager", "aria-label": "Pages" },

@@ -1,21 +1,20 @@
 // Who is told of a token's page, and what became of it.
 import { nameOf } from "./decision.js";
 import { el, said } from "./dom.js";
-import { badge, time } from "./parts.js";
+import { badge, note, section, time } from "./parts.js";
 
 export const told = (token) =>
   token.notify &&
-  el(
-    "section",
-    { "aria-labelledby": "told" },
-    el("h2", { id: "told" }, "Who was told"),
+  section(
+    "told",
+    "Who was told",
     token.notices.length
       ? el(
           "ul",
           { class: "people" },
           token.notices.map((it) => notice(token, it)),
         )
-      : el("p", { class: "hint" }, token.status === "WAITING" ? "Nobody yet: it takes some seconds." : "Nobody."),
+      : note(token.status === "WAITING" ? "Nobody yet: it takes some seconds." : "Nobody."),
   );
 
 const HOW = { email: "By mail to ", slack: "In Slack: ", teams: "In Teams, by the secret " };
@@ -33,8 +32,8 @@ const notice = (token, it) => {
       isRefused ? badge("bad", "Refused") : badge("plain", "Sent"),
       el("span", { class: "hint" }, " ", time(it.at)),
     ),
-    el("p", { class: "hint" }, HOW[it.channel] ?? `By ${it.channel}: `, said(it.to)),
-    isRefused && el("p", { class: "hint" }, "The channel says: ", said(it.reason)),
-    isRefused && el("p", { class: "hint" }, "Once that is mended, send it again: ", el("code", {}, "waitpoints redrive")),
+    note(HOW[it.channel] ?? `By ${it.channel}: `, said(it.to)),
+    isRefused && note("The channel says: ", said(it.reason)),
+    isRefused && note("Once that is mended, send it again: ", el("code", {}, "waitpoints redrive")),
   );
 };

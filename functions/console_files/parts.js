@@ -79,9 +79,34 @@ export const json = (text, what, say) => {
   const legible = pretty(text);
   const shown = el("pre", { class: "json", tabindex: "0", role: "group", "aria-label": what }, said(legible.slice(0, MOST)));
   const more =
-    legible.length > MOST && el("p", { class: "hint" }, `The first ${MOST.toLocaleString()} characters. Copy has all.`);
+    legible.length > MOST && note(`The first ${MOST.toLocaleString()} characters. Copy has all.`);
   return el("div", { class: "output" }, copyButton(text, `the ${what.toLowerCase()}`, say), shown, more);
 };
+
+// The head of a view: its title, and what can be done with all of it.
+export const heading = (title, tools, kind) =>
+  el("div", { class: "heading" }, el("h1", { tabindex: "-1", class: kind }, title), tools);
+
+export const back = (address, text) => el("p", { class: "back" }, el("a", { href: address }, text));
+
+export const section = (id, title, ...children) =>
+  el("section", { "aria-labelledby": id }, el("h2", { id }, title), children);
+
+export const note = (...children) => el("p", { class: "hint" }, children);
+
+export const button = (text, click, kind) => el("button", { type: "button", class: kind, click }, text);
+
+export const submitButton = (text) => el("button", { type: "submit", class: "primary" }, text);
+
+// A URL or a key, with a button to copy it.
+export const secret = (text, what, say) =>
+  el("div", { class: "secret" }, el("code", { class: "url" }, said(text)), copyButton(text, what, say));
+
+// A link of a pager, or where there is no such page, its label alone.
+export const pageLink = (address, text) =>
+  address ? el("a", { href: address, class: "button" }, text) : el("span", { class: "button off" }, text);
+
+export const row = (...children) => el("div", { class: "row" }, children);
 
 // What a request was refused with.
 export const problem = (error) =>
@@ -91,29 +116,25 @@ let fields = 0;
 
 // A control with its label and a hint. `control` is made with the attributes that tie them together.
 const labelled = (label, hint, make) => {
-  fields += 1;
-  const id = `f${fields}`;
-  const about = hint ? el("p", { class: "hint", id: `${id}-hint` }, hint) : null;
-  const control = make({ id, "aria-describedby": hint ? `${id}-hint` : null });
-  return el("div", { class: "field" }, el("label", { for: id }, label), about, control);
+  const { about, shared } = described(hint);
+  return el("div", { class: "field" }, el("label", { for: shared.id }, label), about, make(shared));
 };
 
-const TEXT = { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "off" };
+const described = (hint) => {
+  fields += 1;
+  const [id, hintId] = [`f${fields}`, hint ? `f${fields}-hint` : null];
+  return { about: hint && el("p", { class: "hint", id: hintId }, hint), shared: { id, "aria-describedby": hintId } };
+};
+
+const UNCHECKED = { spellcheck: "false", autocapitalize: "off" };
+const TEXT = { type: "text", autocomplete: "off", ...UNCHECKED };
 
 export const input = (label, name, { hint, ...more } = {}) =>
   labelled(label, hint, (shared) => el("input", { ...TEXT, name, ...shared, ...more }));
 
 export const area = (label, name, { hint, value = "", rows = 5, ...more } = {}) =>
   labelled(label, hint, (shared) => {
-    const control = el("textarea", {
-      name,
-      rows,
-      spellcheck: "false",
-      autocapitalize: "off",
-      class: "mono",
-      ...shared,
-      ...more,
-    });
+    const control = el("textarea", { name, rows, ...UNCHECKED, class: "mono", ...shared, ...more });
     control.value = value;
     return control;
   });
@@ -125,11 +146,10 @@ export const select = (label, name, options, { hint, value = "", ...more } = {})
   });
 
 export const box = (label, name, { hint, ...more } = {}) => {
-  fields += 1;
-  const id = `f${fields}`;
-  const about = hint ? el("p", { class: "hint", id: `${id}-hint` }, hint) : null;
-  const control = el("input", { type: "checkbox", id, name, "aria-describedby": hint ? `${id}-hint` : null, ...more });
-  return el("div", { class: "field box" }, el("div", { class: "choice" }, control, el("label", { for: id }, label)), about);
+  const { about, shared } = described(hint);
+  const control = el("input", { type: "checkbox", name, ...shared, ...more });
+  const choice = el("div", { class: "choice" }, control, el("label", { for: shared.id }, label));
+  return el("div", { class: "field box" }, choice, about);
 };
 
 // A form that calls `act` with its FormData. A refusal is shown at its top.

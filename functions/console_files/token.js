@@ -3,28 +3,9 @@ import { LINK, MOVED, TOKEN, TOKENS } from "./api.js";
 import { decision, filledIn, nameOf } from "./decision.js";
 import { el, outward, said } from "./dom.js";
 import { told } from "./notices.js";
-import {
-  age,
-  area,
-  badge,
-  copyButton,
-  dialog,
-  exactMoment,
-  execution,
-  fact,
-  facts,
-  folded,
-  input,
-  json,
-  jsonOf,
-  moment,
-  objectOf,
-  problem,
-  stateBadge,
-  tags,
-  textOf,
-  time,
-} from "./parts.js";
+import { age, area, back, badge, button, dialog, exactMoment, execution, fact, facts, folded, heading } from "./parts.js";
+import { input, json, jsonOf, moment, note, objectOf, problem, secret, section, stateBadge, tags, textOf } from "./parts.js";
+import { time } from "./parts.js";
 import { duration } from "./text.js";
 
 const PACKETS = "api/v1/packets";
@@ -43,20 +24,15 @@ export const token = async ({ name: id, call, say, refresh }) => {
   return {
     title: id,
     content: [
-      el("p", { class: "back" }, el("a", { href: "#/tokens" }, "Tokens")),
-      el(
-        "div",
-        { class: "heading" },
-        el("h1", { tabindex: "-1", class: "mono id" }, id),
-        el("button", { type: "button", click: refresh }, "Refresh"),
-      ),
+      back("#/tokens", "Tokens"),
+      heading(id, button("Refresh", refresh), "mono id"),
       el("p", { class: "lead" }, stateBadge(token), " ", summary(token)),
       el(
         "div",
         { class: "buttons" },
-        waits && el("button", { type: "button", class: "primary", click: () => complete(act, token) }, "Complete…"),
-        waits && el("button", { type: "button", class: "danger", click: () => fail(act, token) }, "Fail…"),
-        waits && el("button", { type: "button", click: () => move(id, call, say, refresh) }, "Timeout…"),
+        waits && button("Complete…", () => complete(act, token), "primary"),
+        waits && button("Fail…", () => fail(act, token), "danger"),
+        waits && button("Timeout…", () => move(id, call, say, refresh)),
         token.pageActions &&
           token.url &&
           outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
@@ -137,7 +113,7 @@ const move = (id, call, say, refresh) =>
         placeholder: "7d",
         hint: "A duration from now, or a date: 30m, 7d, 2030-01-31T18:00:00Z. Or none: it never times out.",
       }),
-      el("p", { class: "hint" }, "A limit of the state itself, such as TimeoutSeconds, stays as it is."),
+      note("A limit of the state itself, such as TimeoutSeconds, stays as it is."),
     ],
     ["Move the timeout", "primary"],
     async (data) => {
@@ -149,21 +125,14 @@ const move = (id, call, say, refresh) =>
   );
 
 const about = (token, say) =>
-  el(
-    "section",
-    { "aria-labelledby": "about" },
-    el("h2", { id: "about" }, "About"),
+  section(
+    "about",
+    "About",
     facts(
       fact(
         "Callback URL",
-        token.url &&
-          el(
-            "div",
-            { class: "secret" },
-            el("code", { class: "url" }, said(token.url)),
-            copyButton(token.url, "the callback URL", say),
-          ),
-        el("p", { class: "hint" }, !token.url ? UNSEEN : token.approvers ? NO_ANSWERS : ANYONE),
+        token.url && secret(token.url, "the callback URL", say),
+        note(!token.url ? UNSEEN : token.approvers ? NO_ANSWERS : ANYONE),
       ),
       fact("Created", moment(token.createdAt)),
       fact("Created with", token.createdBy && ["the named key ", said(token.createdBy)]),
@@ -215,18 +184,8 @@ const life = (token, say) => {
     .map((it) => unresumed(it, name(it), Date.now() - Date.parse(token.completedAt) < RETRIED_FOR));
   const open =
     token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
-  return el(
-    "section",
-    { "aria-labelledby": "life" },
-    el("h2", { id: "life" }, "Its life"),
-    el(
-      "ol",
-      { class: "life" },
-      events.map(({ shown }) => shown),
-      undated,
-      open,
-    ),
-  );
+  const shown = events.map((it) => it.shown);
+  return section("life", "Its life", el("ol", { class: "life" }, shown, undated, open));
 };
 
 const event = (instant, kind, title, ...details) => ({
@@ -239,7 +198,7 @@ const step = (kind, instant, title, ...details) =>
     "li",
     { class: kind },
     el("p", { class: "what" }, title),
-    instant ? el("p", { class: "hint" }, exactMoment(instant)) : null,
+    instant ? note(exactMoment(instant)) : null,
     details.filter(Boolean).map((detail) => el("div", { class: "detail" }, detail)),
   );
 
@@ -283,10 +242,7 @@ const others = (them) => {
     them.count === 1
       ? "1 delivery came that did not settle it"
       : `${them.count.toLocaleString()} deliveries came that did not settle it; the last one`;
-  const more = facts(
-    fact("From", them.lastIp && said(them.lastIp)),
-    fact("Delivery id", folded(them.lastDeliveryId)),
-  );
+  const more = facts(fact("From", them.lastIp && said(them.lastIp)), fact("Delivery id", folded(them.lastDeliveryId)));
   return [event(them.lastAt, "other", [title], more)];
 };
 
@@ -304,11 +260,10 @@ const unresumed = (waiter, name, isRetried) => {
 
 const output = (token, call, say) => {
   if (token.status === "WAITING") return null;
-  const heading = token.outputIsError ? "Error" : "Output";
-  const section = (...children) =>
-    el("section", { "aria-labelledby": "output" }, el("h2", { id: "output" }, heading), children);
-  if (token.output === undefined) return section(el("p", { class: "hint" }, "None: it was completed without an output."));
-  if (token.outputType === "application/json") return section(json(token.output, heading, say));
+  const title = token.outputIsError ? "Error" : "Output";
+  const shown = (...children) => section("output", title, children);
+  if (token.output === undefined) return shown(note("None: it was completed without an output."));
+  if (token.outputType === "application/json") return shown(json(token.output, title, say));
   const told = el("div", {});
   const fetchLink = async () => {
     try {
@@ -320,9 +275,5 @@ const output = (token, call, say) => {
       told.replaceChildren(problem(error));
     }
   };
-  return section(
-    el("p", {}, "It is too large to be shown here."),
-    el("button", { type: "button", click: fetchLink }, "Get a link to it"),
-    told,
-  );
+  return shown(el("p", {}, "It is too large to be shown here."), button("Get a link to it", fetchLink), told);
 };
