@@ -26,6 +26,5 @@ def handler(request: Request) -> Response:
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     by = replace(read_completed_by(request, Source.COMPLETE), key=completer.caller.name)
-    tag = completer.caller.only_tag("complete")
-    settled = callback.complete(token_id, result, by, by_api_key=completer.by_api_key, within=tag)
+    settled = callback.complete(token_id, result, by, completer.caller, by_api_key=completer.by_api_key)
     return Response(completed(settled))

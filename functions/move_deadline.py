@@ -15,6 +15,6 @@ def handler(request: Request) -> Response:
     token_id = ids.parse(request.path["waitpointId"])
     telemetry.note(tokenId=token_id)
     timeout_at = deadline_request.parse(request.read_json(SMALL_LIMIT), services.now(), services.timeout_limits)
-    if not services.timers.move_deadline(token_id, timeout_at, request.caller.only_tag("create")):
+    if not services.timers.move_deadline(token_id, timeout_at, request.caller):
         raise TokenHasEnded
     return Response(deadline_moved(token_id, timeout_at))

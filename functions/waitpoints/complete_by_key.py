@@ -51,10 +51,7 @@ class CompletionsByKey:
     def find_token(self, key: str) -> Token | None:
         """Return the token that holds a key as of now, without its output, even if the key has expired."""
         holder = self._store.find_key_holder(IdempotencyKey(key))
-        try:
-            return self._tokens.find(holder.token_id) if holder else None
-        except TokenNotFound:
-            return None
+        return self._tokens.find_or_none(holder.token_id) if holder else None
 
     def complete(
         self,

@@ -92,6 +92,9 @@ class TokenStore(Protocol):
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
+    def find(self, token_id: str) -> Token | None:
+        """As `get`. None: there is no such token."""
+
     def peek(self, token_id: str) -> Token:
         """The token without its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
@@ -102,9 +105,9 @@ class TokenStore(Protocol):
         """Return a reader for each partition of the index that suits the filter best."""
 
     def complete(
-        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], only_tag: str | None = None
     ) -> tuple[bool, Token]:
-        """Settle a waiting token that has no rule but those `checked`, and the tag `within` if it is given (invariant 1).
+        """Settle a waiting token that has no rule but those `checked`, and has the tag `only_tag` if it is given (invariant 1).
 
         Returns whether it did, and the token as it is now.
         """

@@ -161,15 +161,11 @@ class Verification:
 
 
 class DocumentKind(StrEnum):
-    """What a document of a token is. APPROVAL is a page with approvers. METADATA goes beside one of the others."""
+    """What a document of a token is. METADATA goes beside one of the others."""
 
     SCHEMA = "schema"
     PAGE = "page"
-    APPROVAL = "approval"
     METADATA = "metadata"
-
-
-PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +173,14 @@ class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
     `notify`, the JSON text of a page's `notify`, says who is notified. `title` is the page's, as lists may show it.
+    `has_approvers`: it is a page that names who may answer.
     """
 
     kind: DocumentKind
     text: str
     notify: str | None = None
     title: str | None = None
+    has_approvers: bool = False
 
 
 class Rule(StrEnum):
@@ -214,10 +212,6 @@ class Rules:
     has_schema: bool = False
     has_page: bool = False
     has_approvers: bool = False
-
-    @property
-    def page_kind(self) -> DocumentKind:
-        return DocumentKind.APPROVAL if self.has_approvers else DocumentKind.PAGE
 
     def are_met(self, checked: frozenset[Rule]) -> bool:
         """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
+from waitpoints.access.caller import ROOT, Caller
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooManyWaiters, attempts
+from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock, TokenStore
@@ -14,7 +15,6 @@ from waitpoints.resumer import NotResumed, Resumer
 from waitpoints.token import (
     ALL_CHECKED,
     MAX_WAITERS,
-    PAGES,
     Attachment,
     Completed,
     CompletedBy,
@@ -122,10 +122,14 @@ class Tokens:
 
     def find(self, token_id: str) -> Token:
         """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
-        token, now = self._store.get(token_id), self._clock()
-        if self._is_removed(token, now):
+        found = self.find_or_none(token_id)
+        if found is None:
             raise TokenNotFound
-        return replace(token, outcome=token.outcome_at(now))
+        return found
+
+    def find_or_none(self, token_id: str) -> Token | None:
+        token, now = self._store.find(token_id), self._clock()
+        return replace(token, outcome=token.outcome_at(now)) if token and not self._is_removed(token, now) else None
 
     def list_tokens(self, query: "ListQuery") -> "TokenSlice":
         """Return tokens as of now, without their outputs and waiters."""
@@ -142,7 +146,7 @@ class Tokens:
         result: Result,
         by: CompletedBy,
         checked: frozenset[Rule] = ALL_CHECKED,
-        within: str | None = None,
+        caller: Caller = ROOT,
     ) -> Completion:
         """Settle a waiting token with an output or an error, and resume its waiters.
 
@@ -150,28 +154,28 @@ class Tokens:
         the token has other rules than those `checked`: complete it again once they accept the output. An
         output that does not fit into the item is stored only if neither is so, which takes a read. So does a token that is
         known to have such rules; one that is known to have ended takes no call. Raises TokenNotFound, and OutsideTag if the
-        token, in whatever state, lacks the tag `within`: that changes nothing.
+        token, in whatever state, lacks the tag that limits the caller: that changes nothing.
         """
         for _ in attempts(_MOVED):
-            completion = self._complete(token_id, result, by, checked, within)
+            completion = self._complete(token_id, result, by, checked, caller)
             if completion is not None:
                 return completion
         raise AssertionError("the last attempt raises")
 
     def _complete(
-        self, token_id: str, result: Result, by: CompletedBy, checked: frozenset[Rule], within: str | None
+        self, token_id: str, result: Result, by: CompletedBy, checked: frozenset[Rule], caller: Caller
     ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
         if seen := self._read_first(token_id, result, checked, now):
-            _check_within(seen, within)
+            _check_may_complete(caller, seen)
             if seen.outcome_at(now) is not None or (seen.rules and not seen.rules.are_met(checked)):
                 return self._explain(seen, now)
         outcome = self.make_outcome(token_id, result, by, now)
-        won, token = self._store.complete(token_id, outcome, checked, within)
+        won, token = self._store.complete(token_id, outcome, checked, caller.only_tag("complete"))
         self._known.note(token, now)
         if not won:
-            _check_within(token, within)
+            _check_may_complete(caller, token)
             return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
         telemetry.count(f"TokensSettledBy{by.source.capitalize()}")
@@ -268,11 +272,8 @@ class Tokens:
 
     def resume_waiters(self, token_id: str) -> list[NotResumed]:
         """Resume every waiter of a settled token that has no recorded reply. Returns those that still have none."""
-        try:
-            token = self._store.get(token_id)
-        except TokenNotFound:
-            return []
-        if token.outcome is None or not token.unresumed():
+        token = self._store.find(token_id)
+        if token is None or token.outcome is None or not token.unresumed():
             return []
         left = self._resumer.resume(token)
         telemetry.count("WaitersRepaired", len(token.unresumed()) - len(left))
@@ -325,11 +326,9 @@ class Tokens:
         """Return the outcome of an early completion whose output the create does not accept. Approvers accept none."""
         if not holder.is_early or accepts is None:
             return None
-        try:
-            outcome = self._store.get(holder.token_id).outcome
-        except TokenNotFound:
-            return None
-        if new.document and new.document.kind is DocumentKind.APPROVAL and not isinstance(outcome, TimedOut):
+        found = self._store.find(holder.token_id)
+        outcome = found.outcome if found else None
+        if new.document and new.document.has_approvers and not isinstance(outcome, TimedOut):
             return outcome
         if not isinstance(outcome, Completed):
             return None
@@ -345,10 +344,8 @@ class Tokens:
         return may_be_removed and self._no_longer_exists(holder.token_id, now)
 
     def _no_longer_exists(self, token_id: str, now: int) -> bool:
-        try:
-            return self._is_removed(self._store.get(token_id), now)
-        except TokenNotFound:
-            return True
+        token = self._store.find(token_id)
+        return token is None or self._is_removed(token, now)
 
     def _is_removed(self, token: Token, now: int) -> bool:
         """Whether the retention is over. TTL may delete the token days later, and the bucket its output earlier."""
@@ -382,11 +379,11 @@ class Tokens:
         return token
 
 
-def _check_within(token: Token, within: str | None) -> None:
-    """Raises OutsideTag unless the token has the tag that limits who may complete it."""
-    if within is not None and within not in token.tags:
+def _check_may_complete(caller: Caller, token: Token) -> None:
+    """Raises OutsideTag."""
+    if not caller.may("complete", token.tags):
         telemetry.note(tokenId=token.id, won=False)
-        raise OutsideTag("complete", within)
+    caller.check("complete", token.tags)
 
 
 def _token(new: NewToken, now: int) -> Token:
@@ -416,8 +413,8 @@ def _rules(new: NewToken) -> Rules | None:
         new.verify,
         new.complete_when,
         has_schema=kind is DocumentKind.SCHEMA,
-        has_page=kind in PAGES,
-        has_approvers=kind is DocumentKind.APPROVAL,
+        has_page=kind is DocumentKind.PAGE,
+        has_approvers=new.document is not None and new.document.has_approvers,
     )
     return None if rules == Rules() else rules
 

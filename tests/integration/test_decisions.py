@@ -131,7 +131,9 @@ class TestTheLargestDecision:
             rules=Rules(has_page=True, has_approvers=True),
             traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
         )
-        services.store.create(token, None, services.now(), document=Document(DocumentKind.APPROVAL, parse(page)[1]))
+        services.store.create(
+            token, None, services.now(), document=Document(DocumentKind.PAGE, parse(page)[1], has_approvers=True)
+        )
         return dict(api.retrieve(token.id))
 
     def answer(self, api: Api, token: dict[str, Any], people: int) -> None:

@@ -27,7 +27,6 @@ from waitpoints.token import (
     ALL_CHECKED,
     MAX_WAITERS,
     NOTHING_CHECKED,
-    PAGES,
     Answer,
     Attachment,
     Completed,
@@ -357,7 +356,7 @@ class TestAnswers:
 
     def token(self, store: AnyStore, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, rules=DECIDED, **fields)
-        store.create(token, None, START, document=Document(DocumentKind.APPROVAL, "{}"))
+        store.create(token, None, START, document=Document(DocumentKind.PAGE, "{}", has_approvers=True))
         return token
 
     def test_are_added_in_their_order(self, store: AnyStore) -> None:
@@ -708,10 +707,9 @@ class TestKeepLonger:
         return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
     def create(self, table: Store, kind: DocumentKind | None, key: IdempotencyKey | None, timeout_at: int | None) -> Token:
-        is_page, is_approval = kind in PAGES, kind is DocumentKind.APPROVAL
-        is_metadata = kind is DocumentKind.METADATA
+        is_page, is_metadata = kind is DocumentKind.PAGE, kind is DocumentKind.METADATA
         has_rules = kind is not None and not is_metadata
-        rules = Rules(has_schema=not is_page, has_page=is_page, has_approvers=is_approval) if has_rules else None
+        rules = Rules(has_schema=not is_page, has_page=is_page) if has_rules else None
         text, end = (key.text, key.expires_at) if key else (None, None)
         token = Token(
             id=ids.new_id(START),

@@ -101,9 +101,8 @@ def notice(
 
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:
     """Create a token that people are told of, as a create does, and return its id."""
-    kind = DocumentKind.APPROVAL if "approvers" in page else DocumentKind.PAGE
     notify = json_text.dumps(Notify(email=("x@example.com",), slack=slack).members())
-    document = Document(kind, page_request.parse(dict(page))[1], notify)
+    document = Document(DocumentKind.PAGE, page_request.parse(dict(page))[1], notify, has_approvers="approvers" in page)
     return services.tokens.create(NewToken(timeout_at=timeout_at, document=document), services.now()).token_id
 
 

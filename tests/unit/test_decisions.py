@@ -15,7 +15,7 @@ from waitpoints.decisions import ApproverChoice, Decisions, Recorded, TooLate
 from waitpoints.errors import TryAgain
 from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, TimedOut, Token
 
-PAGE = Document(DocumentKind.APPROVAL, "{}")
+PAGE = Document(DocumentKind.PAGE, "{}", has_approvers=True)
 MINUTE = 60_000
 
 

@@ -11,7 +11,7 @@ from tests.support.callbacks import JSON, complete, signed
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
-from tests.support.settling import COMPLETED_BY
+from tests.support.settling import COMPLETED_BY, limited_to
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
 from waitpoints.token import (
@@ -132,9 +132,9 @@ class TestATokenThatHasEnded:
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
         for _ in range(3):
-            world.tokens.complete(token, "1", COMPLETED_BY, within="a")
+            world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("a"))
             with pytest.raises(OutsideTag):
-                world.tokens.complete(token, "1", COMPLETED_BY, within="b")
+                world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("b"))
 
     def test_is_not_found_once_its_retention_has_removed_it(self, world: InMemory) -> None:
         token = world.new_token()

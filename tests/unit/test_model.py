@@ -31,7 +31,7 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.template import Context, Template
-from tests.support.settling import COMPLETED_BY, complete
+from tests.support.settling import COMPLETED_BY, complete, limited_to
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import answer_members
 from waitpoints.api.deliveries import callback, output_check
@@ -83,7 +83,10 @@ PAGE: dict[str, Any] = {
     "approvers": ["ann", "bo", "cy"],
     "actions": [{"id": name, "label": name, "needs": needs} for name, needs in NEEDS.items()],
 }
-DECISION, ASKED = Rules(has_page=True, has_approvers=True), Document(DocumentKind.APPROVAL, page_request.parse(PAGE)[1])
+DECISION, ASKED = (
+    Rules(has_page=True, has_approvers=True),
+    Document(DocumentKind.PAGE, page_request.parse(PAGE)[1], has_approvers=True),
+)
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
 ROUND = 60_000  # milliseconds between two rounds
@@ -507,10 +510,10 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(self.existing()))
         if self.models[token_id].is_outside(within):
             with pytest.raises(OutsideTag):
-                self.world.tokens.complete(token_id, NO, COMPLETED_BY, within=within)
+                self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
             return
         self.models[token_id].complete(NO, self.now)
-        self.world.tokens.complete(token_id, NO, COMPLETED_BY, within=within)
+        self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
 
     @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
     def time_passes(self, milliseconds: int) -> None:

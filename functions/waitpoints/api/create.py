@@ -9,7 +9,7 @@ from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
 from waitpoints.errors import InvalidNotify, TooManyTags
-from waitpoints.token import Document, DocumentKind, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
+from waitpoints.token import Document, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created
 from waitpoints.wiring import services
 
@@ -93,7 +93,7 @@ def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:
 
 def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:
     """Return the links of those who may answer the token's page. An earlier create may have named other people."""
-    if document.kind is not DocumentKind.APPROVAL:
+    if not document.has_approvers:
         return {}
     from waitpoints.api.page import definition  # noqa: PLC0415 - only for pages with approvers
 

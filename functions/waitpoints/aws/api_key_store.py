@@ -18,7 +18,7 @@ from waitpoints import telemetry
 from waitpoints.access.api_keys import MOST, NamedKey, Scope
 from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.failures import AWS_FAILURES
-from waitpoints.aws.items import Item, plain, primary_key, wire_values
+from waitpoints.aws.items import Item, primary_key
 from waitpoints.aws.table import IfAbsent, Table, Updated
 from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, attempts
 from waitpoints.json_text import present
@@ -99,13 +99,7 @@ class ApiKeyStore:
 
     def read_used(self) -> Mapping[str, int]:
         """Return when each key was last used, by its digest, also of keys that were taken away. TTL removes the oldest."""
-        pages = self._table.client.get_paginator("query").paginate(
-            TableName=self._table.name,
-            KeyConditionExpression="id = :used",
-            ExpressionAttributeValues=wire_values(used=USED),
-            ConsistentRead=True,
-        )
-        return {item["item"]: item["usedAt"] for page in pages for item in map(plain, page["Items"])}
+        return {item["item"]: item["usedAt"] for item in self._table.read_all(USED)}
 
 
 def _replaceable(held: Mapping[str, NamedKey], name: str, now: int) -> str | None:

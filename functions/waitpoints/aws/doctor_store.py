@@ -28,7 +28,6 @@ from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Wai
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
 SEGMENT_BYTES = 100_000_000
 MOST_SEGMENTS = 1_000_000  # Scan's TotalSegments: docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
@@ -60,13 +59,7 @@ class DoctorStore:
         self._table = Table(client, table_name)
 
     def read_marks(self) -> list[str]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table.name,
-            KeyConditionExpression="id = :undelivered",
-            ExpressionAttributeValues=wire_values(undelivered=UNDELIVERED),
-            ConsistentRead=True,
-        )
-        return [item["item"]["S"] for page in pages for item in page["Items"]]
+        return [mark["item"] for mark in self._table.read_all(UNDELIVERED)]
 
     def count_segments(self) -> int:
         """AWS updates the size about every six hours."""
@@ -121,16 +114,10 @@ class DoctorStore:
         """Read them at once, and nothing if there are none. A token that was not read may still wait."""
         if not tokens:
             return ()
-        wanted: KeysAndAttributesTypeDef = {
-            "Keys": [primary_key(token_id, TOKEN) for _, token_id in tokens],
-            "ProjectionExpression": "id, #status, timeoutAt",
-            "ExpressionAttributeNames": {"#status": "status"},
-        }
-        answer = self._client.batch_get_item(RequestItems={self._table.name: wanted})
-        found = map(plain, answer["Responses"].get(self._table.name, []))
+        keys = [primary_key(token_id, TOKEN) for _, token_id in tokens]
+        found, unread = self._table.read_together(keys, "id, #status, timeoutAt")
         waiting = {it["id"] for it in found if it["status"] == StoredStatus.WAITING and "timeoutAt" not in it}
-        unread = answer["UnprocessedKeys"]
-        waiting |= {plain(key)["id"] for key in unread[self._table.name]["Keys"]} if self._table.name in unread else set()
+        waiting |= {plain(key)["id"] for key in unread}
         return tuple(one for one in tokens if one[1] in waiting)
 
     def read_state(self) -> DoctorState | None:

@@ -8,14 +8,13 @@ due in more than 15 minutes, or has a message of its own, and no cursor is more 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, StoredStatus, plain, primary_key, wire
+from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, StoredStatus, primary_key, wire
 from waitpoints.aws.table import Table, Updated
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
 INDEX = "due"
 IS_FIRST = "attribute_not_exists(id)"
@@ -46,19 +45,11 @@ class DueIndex:
         waiting: set[str] = set()
         keys: list[Any] = [primary_key(token_id, TOKEN) for token_id in token_ids]
         while keys:
-            wanted: KeysAndAttributesTypeDef = {
-                "Keys": keys,
-                "ProjectionExpression": "id, #status",
-                "ExpressionAttributeNames": {"#status": "status"},
-            }
-            answer = self._table.client.batch_get_item(RequestItems={self._table.name: wanted})
-            items = map(plain, answer["Responses"].get(self._table.name, []))
-            waiting |= {item["id"] for item in items if item.get("status") == StoredStatus.WAITING}
-            unprocessed = answer["UnprocessedKeys"]  # if the items are large, or throttled
-            left = unprocessed[self._table.name]["Keys"] if self._table.name in unprocessed else []
-            if len(left) == len(keys):
-                raise TimersNotStarted(f"{len(left)} keys were not read")
-            keys = list(left)
+            found, unread = self._table.read_together(keys, "id, #status")
+            waiting |= {item["id"] for item in found if item.get("status") == StoredStatus.WAITING}
+            if len(unread) == len(keys):
+                raise TimersNotStarted(f"{len(unread)} keys were not read")
+            keys = unread
         return waiting
 
     def cursors(self) -> list[Cursor]:

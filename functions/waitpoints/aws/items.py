@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints.json_text import present
 from waitpoints.token import (
-    PAGES,
     Answer,
     Attachment,
     Completed,
@@ -204,7 +203,7 @@ def beside(token: Token) -> list[dict[str, Any]]:
     """Return the primary keys of the items that expire after a token's timeout: what is stored beside it, and its key's."""
     rules, key = token.rules, token.idempotency_key
     kinds: list[str] = [DocumentKind.SCHEMA] if rules and rules.has_schema else []
-    kinds += [rules.page_kind] if rules and rules.has_page else []
+    kinds += [DocumentKind.PAGE] if rules and rules.has_page else []
     kinds += [DocumentKind.METADATA] if token.has_metadata else []
     keys = [key_primary_key(IdempotencyKey(key))] if key and token.idempotency_key_expires_at is not None else []
     return [*(primary_key(token.id, kind) for kind in kinds), *keys]
@@ -280,7 +279,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         early_until=_optional_int(item.get("earlyUntil")),
-        page=_document(siblings, *PAGES),
+        page=_document(siblings, DocumentKind.PAGE),
         metadata=_document(siblings, DocumentKind.METADATA),
         has_metadata=item.get("hasMetadata", False),
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
@@ -290,7 +289,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         reminded_count=int(item.get("remindedCount", 0)),
         reminded_at=_optional_int(item.get("remindedAt")),
         has_notify=item.get("hasNotify", False),
-        notify=_notify(siblings),
+        notify=siblings.get(DocumentKind.PAGE, {}).get("notify"),
         notices=_notices(siblings[NOTICES]) if NOTICES in siblings else {},
         page_title=item.get("pageTitle"),
         is_later=SINCE_VERSION in item or not _are_known(item.get("deliveryRules", {})),
@@ -313,12 +312,8 @@ def _replies(item: Item) -> dict[str, Reply]:
     return {key: Reply(ReplyKind(value["answer"]), int(value["at"])) for key, value in named.items()}
 
 
-def _document(siblings: Mapping[str, Item], *kinds: DocumentKind) -> str | None:
-    return next((siblings[kind][kind] for kind in kinds if kind in siblings), None)
-
-
-def _notify(siblings: Mapping[str, Item]) -> str | None:
-    return next((siblings[kind].get("notify") for kind in PAGES if kind in siblings), None)
+def _document(siblings: Mapping[str, Item], kind: DocumentKind) -> str | None:
+    return siblings[kind][kind] if kind in siblings else None
 
 
 def _notices(item: Item) -> "dict[str, NoticeRecord]":
@@ -348,8 +343,8 @@ def waiter_count(item: Mapping[str, Any]) -> int:
 
 
 def count_replies(item: Mapping[str, Any]) -> int:
-    """How many replies are in a `replies` item, which is in DynamoDB JSON."""
-    return sum("M" in value for value in item.values())
+    """How many replies are in a `replies` item."""
+    return sum(isinstance(value, dict) for value in item.values())
 
 
 def digest(text: str) -> str:

@@ -67,7 +67,7 @@ from waitpoints.token import (
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from waitpoints.listing import Filter, IdRange, ReadRange
 
@@ -93,7 +93,7 @@ IS_ATTACHED = "tokenId = :tokenId"
 EXPIRES_EARLIER = "expiresAt < :expiresAt"  # not true of what does not expire
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_RULE = "attribute_not_exists(deliveryRules.{})"
-HAS_TAG = "contains(tags, :within)"  # of a list an element that equals it, and not true without tags
+HAS_TAG = "contains(tags, :onlyTag)"  # of a list an element that equals it, and not true without tags
 HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
 
 CREATE_MAY_CLAIM_KEY = HELD_BY_REPLACED_EARLY
@@ -198,11 +198,14 @@ class Store:
         return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
 
     def get(self, token_id: str) -> Token:
-        found = self._table.query("id = :id", {"id": token_id}).items
-        items = {item["item"]: item for item in found}
-        if TOKEN not in items:
+        found = self.find(token_id)
+        if found is None:
             raise TokenNotFound
-        return token_from(items[TOKEN], items)
+        return found
+
+    def find(self, token_id: str) -> Token | None:
+        items = {item["item"]: item for item in self._table.query("id = :id", {"id": token_id}).items}
+        return token_from(items[TOKEN], items) if TOKEN in items else None
 
     def peek(self, token_id: str) -> Token:
         found = self._table.get(primary_key(token_id, TOKEN))
@@ -249,21 +252,15 @@ class Store:
             Limit=limit,
         )
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            tokens = list(pool.map(self._get_or_none, [item["item"] for item in found.items]))
+            tokens = list(pool.map(self.find, [item["item"] for item in found.items]))
         unresumed = [token for token in tokens if token and token.outcome and token.unresumed()]
         return [token for token in unresumed if tag is None or tag in token.tags], found.last.get("item")
 
-    def _get_or_none(self, token_id: str) -> Token | None:
-        try:
-            return self.get(token_id)
-        except TokenNotFound:
-            return None
-
     def complete(
-        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], only_tag: str | None = None
     ) -> tuple[bool, Token]:
-        condition = _may_be_completed(checked) + ("" if within is None else f" AND {HAS_TAG}")
-        won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, within=within)
+        condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
+        won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
         return won, replace(token, outcome=outcome) if won else token
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
@@ -351,10 +348,9 @@ class Store:
         self._table.update(primary_key(token_id, REPLIES), changes)
 
     def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
-        """Read eventually consistently, at half the price. DynamoDB may leave keys unprocessed; their tokens are left out."""
-        wanted: KeysAndAttributesTypeDef = {"Keys": [primary_key(token_id, REPLIES) for token_id in token_ids]}
-        answer = self._table.client.batch_get_item(RequestItems={self._table.name: wanted})
-        return {item["id"]["S"]: count_replies(item) for item in answer["Responses"].get(self._table.name, [])}
+        """Tokens whose keys DynamoDB leaves unread are left out."""
+        found, _ = self._table.read_together([primary_key(token_id, REPLIES) for token_id in token_ids])
+        return {item["id"]: count_replies(item) for item in found}
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
         changes: dict[str, Any] = {
@@ -399,7 +395,7 @@ def _may_be_completed(checked: frozenset[Rule]) -> str:
 def _filter(wanted: "Filter", now: int) -> tuple[str, dict[str, Any]]:
     """Return a filter's expression and its values. A due token counts as timed out even before that is stored."""
     parts: list[str] = []
-    values: dict[str, Any] = {"now": now, "within": wanted.only_tag} | {status.lower(): status for status in StoredStatus}
+    values: dict[str, Any] = {"now": now, "onlyTag": wanted.only_tag} | {status.lower(): status for status in StoredStatus}
     if wanted.statuses:
         parts.append(" OR ".join(_has_status(status) for status in sorted(wanted.statuses)))
     if wanted.output_is_error is not None:

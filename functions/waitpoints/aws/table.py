@@ -7,7 +7,7 @@ In a condition, `:name` is one of the write's `values`, of which those that it d
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,27 @@ class Table:
         arguments = {**where, **options, **_placeholders(expressions, {}, values)}
         answer = self.client.query(TableName=self.name, KeyConditionExpression=condition, **arguments)
         return Found([plain(item) for item in answer["Items"]], plain(answer.get("LastEvaluatedKey", {})))
+
+    def read_all(self, partition: str) -> Iterator[dict[str, Any]]:
+        """Yield every item of a partition, read consistently."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="id = :id",
+            ExpressionAttributeValues=wire_values(id=partition),
+            ConsistentRead=True,
+        )
+        return (plain(item) for page in pages for item in page["Items"])
+
+    def read_together(self, keys: list[Any], shown: str = "") -> tuple[list[dict[str, Any]], list[Any]]:
+        """Read up to a hundred items in one call, eventually consistently, at half the price. `shown` names their attributes.
+
+        Returns what was found, and the keys that DynamoDB left unread, since the items are large, or throttled.
+        """
+        attributes = {"ProjectionExpression": shown, **_placeholders(shown, {}, {})} if shown else {}
+        wanted: Any = {self.name: {"Keys": keys, **attributes}}
+        answer = self.client.batch_get_item(RequestItems=wanted)
+        unread = answer["UnprocessedKeys"].get(self.name, {"Keys": []})["Keys"]
+        return [plain(item) for item in answer["Responses"].get(self.name, [])], list(unread)
 
     def put_request(self, item: Mapping[str, Any], condition: str = "", **values: Any) -> Any:
         return {"TableName": self.name, "Item": item, **_conditional(condition), **_placeholders(condition, {}, values)}

@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import partial
 
 from waitpoints import telemetry
-from waitpoints.errors import TokenNotFound
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.timers.due import Timers
 from waitpoints.token import Attachment
@@ -61,10 +60,7 @@ class Repair:
 
     def _repair_one(self, token_id: str, kind: Defect, is_marked: bool, result: Repairs) -> None:
         """A token that has ended by now is left to the function that has ended it, a later version's to that version."""
-        try:
-            token = self._store.get(token_id)
-        except TokenNotFound:
-            token = None
+        token = self._store.find(token_id)
         if token and token.outcome is None and token.is_later:
             telemetry.count("TokensWrittenLater")
         elif token and token.outcome is None:

@@ -18,7 +18,7 @@ from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
-from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused, TokenNotFound
+from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.event import Event
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.stream.record import Record, age_of, is_given_up, may_be_read_later, number_of, token_id_of, token_of
@@ -68,7 +68,7 @@ class EventPublisher:
     def publish_again(self, token_ids: Sequence[str]) -> int:
         """Put the events of these tokens, for a redrive. Returns how many were refused again."""
         with telemetry.canonical_line("publish", tokens=len(token_ids)):
-            tokens = [token for token in map(self._find, token_ids) if token]
+            tokens = [token for token in map(self._store.find, token_ids) if token]
             return sum(reason is not None for reason in self._put([make for it in tokens for make in self._all_events(it)]))
 
     def _publish(self, records: Sequence[Record]) -> list[str]:
@@ -99,7 +99,7 @@ class EventPublisher:
 
         new = [it for it in latest(token) if it.id_of(token) not in self._done and _may_have_made(record, it.at)]
         if any(it.is_request for it in new):
-            now = self._find(token.id)
+            now = self._store.find(token.id)
             token = replace(token, page=now.page if now else None)
             if now is None or now.outcome_at(self._clock()) is not None:
                 new = [it for it in new if not it.is_request]
@@ -152,12 +152,6 @@ class EventPublisher:
                 reasons[number] = reason
         _tell(reasons)
         return reasons
-
-    def _find(self, token_id: str) -> Token | None:
-        try:
-            return self._store.get(token_id)
-        except TokenNotFound:
-            return None
 
     def _remember(self, name: str) -> None:
         self._done[name] = None

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
-from waitpoints.errors import NotMovedYet, OutsideTag, WrittenLater, attempts
+from waitpoints.access.caller import ROOT, Caller
+from waitpoints.errors import NotMovedYet, WrittenLater, attempts
 from waitpoints.ports import Clock, Timer, TimerQueue, TokenStore
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
@@ -65,17 +66,16 @@ class Timers:
             if self._go_on(token, now):
                 return
 
-    def move_deadline(self, token_id: str, timeout_at: int | None, within: str | None = None) -> bool:
+    def move_deadline(self, token_id: str, timeout_at: int | None, caller: Caller = ROOT) -> bool:
         """Give a waiting token another timeout, or none. Returns False if it has ended or is due.
 
-        Raises TokenNotFound, and OutsideTag if it lacks the tag `within`: no tag of a waiting token changes.
+        Raises TokenNotFound, and OutsideTag if it lacks the tag that limits the caller: no tag of a waiting token changes.
         What is stored beside it is first kept longer, so it is never gone while the token waits, wherever this ends. That is
         no transaction: a callback to a token in a transaction would fail.
         """
         for _ in attempts("Other requests change the timeout of this token at the same moment"):
             token = self._tokens.find(token_id)
-            if within is not None and within not in token.tags:
-                raise OutsideTag("create", within)
+            caller.check("create", token.tags)
             token.check_version()
             if token.outcome is not None:
                 return False

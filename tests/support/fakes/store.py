@@ -12,7 +12,6 @@ from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import Cursor, Timer
 from waitpoints.token import (
     MAX_WAITERS,
-    PAGES,
     Answer,
     Attachment,
     Completed,
@@ -128,19 +127,24 @@ class MemoryStore:
 
     def get(self, token_id: str) -> Token:
         with self._lock:
-            pages = (self._documents.get((token_id, kind)) for kind in PAGES)
             metadata = self._documents.get((token_id, DocumentKind.METADATA))
-            page, notify = next(filter(None, pages), None), self._notify.get(token_id)
+            page, notify = self._documents.get((token_id, DocumentKind.PAGE)), self._notify.get(token_id)
             return replace(self._token(token_id), page=page, notify=notify, metadata=metadata)
 
+    def find(self, token_id: str) -> Token | None:
+        try:
+            return self.get(token_id)
+        except TokenNotFound:
+            return None
+
     def complete(
-        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], within: str | None = None
+        self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], only_tag: str | None = None
     ) -> tuple[bool, Token]:
         with self._lock:
             token = self._changeable(token_id)
             if token.outcome_at(outcome.at) is not None or (token.rules and not token.rules.are_met(checked)):
                 return False, token
-            if within is not None and within not in token.tags:
+            if only_tag is not None and only_tag not in token.tags:
                 return False, token
             return True, self._keep(replace(token, outcome=outcome))
 

@@ -129,7 +129,7 @@ class NoticeWorld(World):
     def ask(self, notify: dict[str, Any] = NOTIFY, timeout: int | None = None, **page: Any) -> dict[str, Any]:
         """Create a token of which people are told. Returns what a create answers."""
         shown, now = {**PAGE, **page}, self.clock()
-        document = Document(DocumentKind.APPROVAL, page_request.parse(shown)[1], json.dumps(notify))
+        document = Document(DocumentKind.PAGE, page_request.parse(shown)[1], json.dumps(notify), has_approvers=True)
         first = plan_of(shown)
         new = NewToken(
             document=document,

@@ -59,7 +59,7 @@ class World:
 
     def create(self, timeout: int | None = None) -> str:
         timeout_at = None if timeout is None else self.domain.clock() + timeout
-        new = NewToken(document=Document(DocumentKind.APPROVAL, PAGE, NOTIFY), timeout_at=timeout_at)
+        new = NewToken(document=Document(DocumentKind.PAGE, PAGE, NOTIFY, has_approvers=True), timeout_at=timeout_at)
         return self.domain.tokens.create(new, self.domain.clock()).token_id
 
     def end(self, token_id: str) -> None:

@@ -304,7 +304,7 @@ class Asking:
 
 @pytest.fixture
 def asking(consumer: Consumer) -> Asking:
-    new = NewToken(document=Document(DocumentKind.APPROVAL, PAGE))
+    new = NewToken(document=Document(DocumentKind.PAGE, PAGE, has_approvers=True))
     return Asking(consumer, consumer.world.tokens.create(new, consumer.world.clock()).token_id)
 
 

@@ -54,7 +54,7 @@ class TestReminders:
 
     def create(self, world: InMemory, timeout: int | None = None, **page: Any) -> str:
         timeout_at = None if timeout is None else world.clock() + timeout
-        document = Document(DocumentKind.APPROVAL, json.dumps({**self.PAGE, **page}))
+        document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}), has_approvers=True)
         plan = plan_of({**self.PAGE, **page})
         first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
         return world.tokens.create(NewToken(timeout_at=timeout_at, document=document, first_ask=first), world.clock()).token_id

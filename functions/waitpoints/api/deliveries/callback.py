@@ -15,6 +15,7 @@ needs, so only tokens with that rule pay for it.
 from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
+from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
@@ -65,20 +66,21 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, by: CompletedBy, *, by_api_key: bool = True, within: str | None = None) -> bool:
-    """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, Forbidden without
-    the API key, and OutsideTag unless it has the tag `within`.
+def complete(token_id: str, result: Result, by: CompletedBy, caller: Caller = ROOT, *, by_api_key: bool = True) -> bool:
+    """Settle a token as an authorized caller requests. Returns whether this did.
+
+    Raises PayloadRefused, Forbidden without the API key, and OutsideTag unless it has the tag that limits the caller.
     """
     checked = ALL_CHECKED if by_api_key else ALL_BUT_APPROVERS
     if not isinstance(result, TokenError):
         checked = ALL_BUT_DOCUMENT
-    completion = services.tokens.complete(token_id, result, by, checked, within)
+    completion = services.tokens.complete(token_id, result, by, checked, caller)
     if isinstance(completion, RulesApply):
         if completion.rules.has_approvers and not by_api_key:
             raise Forbidden("Only its approvers and the API key complete this waitpoint")
         assert not isinstance(result, TokenError), "only an output is checked"
         accepted = _check_output(token_id, completion.rules, result)
-        completion = services.tokens.complete(token_id, accepted, by, within=within)
+        completion = services.tokens.complete(token_id, accepted, by, caller=caller)
     return isinstance(completion, Settled)
 
 

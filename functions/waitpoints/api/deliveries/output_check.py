@@ -15,7 +15,7 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     yes or no that was left out is false.
     """
     if rules.has_page:
-        choice = _check_page(token_id, rules.page_kind, output or "null")
+        choice = _check_page(token_id, output or "null")
         if rules.has_approvers:
             from waitpoints import answers  # noqa: PLC0415 - only for pages with approvers
 
@@ -29,7 +29,7 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
 def fits(document: Document, output: str) -> bool:
     """Whether the document of a token that is about to be created accepts an output's JSON text."""
     match document.kind:
-        case DocumentKind.APPROVAL:
+        case DocumentKind.PAGE if document.has_approvers:
             return False
         case DocumentKind.PAGE:
             from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
@@ -44,10 +44,10 @@ def fits(document: Document, output: str) -> bool:
     assert_never(document.kind)
 
 
-def _check_page(token_id: str, kind: DocumentKind, output: str) -> str:
+def _check_page(token_id: str, output: str) -> str:
     from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
 
-    page = definition.load(services.tokens.read_document(token_id, kind), waits=True)
+    page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
     choice = form.of_json(page, output)
     if isinstance(choice, form.Errors):
         raise PayloadRefused(choice.message)

@@ -82,5 +82,5 @@ def _check_page(value: Any) -> Document:
 
     page, text = page_request.parse(value)
     render.check_size(page)
-    kind = DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE
-    return Document(kind, text, title=page.title[:MAX_LISTED_TITLE])
+    title, has_approvers = page.title[:MAX_LISTED_TITLE], page.approval is not None
+    return Document(DocumentKind.PAGE, text, title=title, has_approvers=has_approvers)

@@ -13,10 +13,9 @@ from waitpoints.api.notices import channels, plan
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import definition
 from waitpoints.aws.dead_letters import DeadLetters
-from waitpoints.errors import NotSent, NotSentNow, TokenNotFound
+from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.ports import Clock, NoticeStore
-from waitpoints.token import Token
 from waitpoints.tokens import Tokens
 
 CLAIMED_PAUSE = 5  # seconds until a token is read again that another function has claimed
@@ -64,7 +63,7 @@ class NoticeDispatcher:
 
     def send_again(self, token_id: str) -> int:
         """Send all that is missing, and also what was refused, for a redrive. Returns to how many targets that fails."""
-        token = self._find(token_id)
+        token = self._tokens.find_or_none(token_id)
         if token is None:
             return 0
         self._store.clear_refusals(token)
@@ -80,7 +79,7 @@ class NoticeDispatcher:
 
         `message` is "<channel>/<ts>", as of a click in Slack. Raises NotSentNow.
         """
-        token = self._find(token_id)
+        token = self._tokens.find_or_none(token_id)
         if token is None or token.page is None or token.outcome is None:
             return
         target = Target(Channel.SLACK, Channel.SLACK, message.partition("/")[0])
@@ -116,14 +115,8 @@ class NoticeDispatcher:
         except Exception as error:
             telemetry.note(notFreed=type(error).__name__)
 
-    def _find(self, token_id: str) -> Token | None:
-        try:
-            return self._tokens.find(token_id)
-        except TokenNotFound:
-            return None
-
     def _next(self, token_id: str, run: _Run) -> Notice | None:
-        token = self._find(token_id)
+        token = self._tokens.find_or_none(token_id)
         if token is None or token.notify is None or token.page is None:
             return None
         page = definition.of_token(token)

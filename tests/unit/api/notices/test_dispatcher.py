@@ -58,7 +58,7 @@ class World:
 
     def create(self, notify: dict[str, Any] | None = NOTIFY, timeout: int | None = None) -> str:
         text = None if notify is None else json.dumps(notify)
-        document = Document(DocumentKind.APPROVAL, json.dumps(PAGE), text)
+        document = Document(DocumentKind.PAGE, json.dumps(PAGE), text, has_approvers=True)
         timeout_at = None if timeout is None else self.clock() + timeout
         return self.domain.tokens.create(NewToken(document=document, timeout_at=timeout_at), self.clock()).token_id
 
