@@ -1,6 +1,50 @@
 """The operator's commands and stacks that are found by name need boto3, which comes with the extra `aws`."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
+from threading import Thread
+from typing import Any
+
+import pytest
 
 OF_AWS = ["ops", "cli/test_secrets.py", "cli/test_versions.py", "test_from_stack.py"]
 collect_ignore = [] if find_spec("boto3") else OF_AWS
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ThreadingHTTPServer]]:
+    """Serves HTTP on this machine until the test ends. `answer` returns the status, the headers and the body."""
+    with ExitStack() as ends:
+
+        def serve(answer: Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]) -> ThreadingHTTPServer:
+            class Handler(BaseHTTPRequestHandler):
+                protocol_version = "HTTP/1.1"
+
+                def do_GET(self) -> None:
+                    status, headers, body = answer(self)
+                    self.send_response(status)
+                    for name, value in {**headers, "content-length": str(len(body))}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                do_POST = do_GET
+
+                def log_message(self, *_: Any) -> None:
+                    pass
+
+            server = ends.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            server.block_on_close = False  # a client may keep its connection
+            ends.callback(server.shutdown)
+            Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            return server
+
+        yield serve
+
+
+@pytest.fixture
+def serve_url(serve: Callable[..., ThreadingHTTPServer]) -> Callable[..., str]:
+    """As `serve`. Returns the URL."""
+    return lambda answer: f"http://127.0.0.1:{serve(answer).server_port}"

@@ -60,3 +60,16 @@ def no_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was opened in the browser."""
+    found: list[str] = []
+
+    def browse(url: str) -> bool:
+        found.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
+    return found

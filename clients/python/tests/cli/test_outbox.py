@@ -2,11 +2,10 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -36,53 +35,26 @@ MAILS = [
 ]
 
 
-def serve(folder: Path, mails: list[dict[str, Any]]) -> ThreadingHTTPServer:
-    """Serve what the emulator has kept, as it does, and leave the file of `make run`."""
-
-    class Emulator(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            assert self.path == "/_ministack/ses/messages"
-            assert self.headers["authorization"] == f"Basic {base64.b64encode(b'LOCAL1:secret').decode()}"
-            body = json.dumps({"messages": {"000000000000": mails}}).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    (folder / ".local").mkdir()
-    described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
-    described |= {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
-    (folder / ".local" / "stack.json").write_text(json.dumps(described))
-    return server
-
-
 @pytest.fixture
 def kept() -> list[dict[str, Any]]:
     return MAILS
 
 
 @pytest.fixture
-def emulator(no_stack: Path, kept: list[dict[str, Any]]) -> Iterator[ThreadingHTTPServer]:
-    with serve(no_stack, kept) as server:
-        yield server
-        server.shutdown()
+def emulator(no_stack: Path, kept: list[dict[str, Any]], serve: Callable[..., ThreadingHTTPServer]) -> ThreadingHTTPServer:
+    """What the emulator has kept, as it serves it, and the file of `make run`."""
 
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        assert request.path == "/_ministack/ses/messages"
+        assert request.headers["authorization"] == f"Basic {base64.b64encode(b'LOCAL1:secret').decode()}"
+        return 200, {}, json.dumps({"messages": {"000000000000": kept}}).encode()
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-
-    def browse(url: str) -> bool:
-        found.append(url)
-        return True
-
-    monkeypatch.setattr("webbrowser.open", browse)
-    return found
+    server = serve(answer)
+    (no_stack / ".local").mkdir()
+    described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    described |= {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
+    (no_stack / ".local" / "stack.json").write_text(json.dumps(described))
+    return server
 
 
 def run(*arguments: str) -> Result:
@@ -170,7 +142,6 @@ def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:
 
 
 def test_a_stack_that_has_ended_is_reported(emulator: ThreadingHTTPServer) -> None:
-    emulator.shutdown()
     emulator.server_close()
     done = run()
     assert (done.exit_code, done.stdout) == (1, "")

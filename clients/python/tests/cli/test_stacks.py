@@ -120,4 +120,5 @@ def test_try_uses_the_stack_that_is_named_and_no_other(no_stack: Path) -> None:
     }
     for text, error in said.items():
         file.write_text(text)
-        assert error in CliRunner().invoke(program, ["try", "machine.json", "--local", "other"]).stderr
+        for named in ("other", "other/stack.json"):
+            assert error in CliRunner().invoke(program, ["try", "machine.json", "--local", named]).stderr

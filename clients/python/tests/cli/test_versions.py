@@ -2,11 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -25,32 +23,28 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(program, arguments)
 
 
-class Page(BaseHTTPRequestHandler):
+class Console:
     """A stack's console."""
 
     status, version = 200, __version__
 
-    def do_GET(self) -> None:
-        body = f'<meta name="generator" content="Waitpoints {self.version}">'.encode()
-        self.send_response(self.status if self.path == "/console" else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if self.status == 200 else b" " * len(body))
-
-    def log_message(self, *_: Any) -> None:
-        pass
+    def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        page = f'<meta name="generator" content="Waitpoints {self.version}">'
+        return self.status, {}, page.encode() if (request.path, self.status) == ("/console", 200) else b""
 
 
 @pytest.fixture
-def served(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def served(no_stack: Path, monkeypatch: pytest.MonkeyPatch, console: Console, serve_url: Callable[..., str]) -> str:
     """The URL of a stack that the environment names."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setenv("WAITPOINTS_URL", url)
-        monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
-        yield url
-        server.shutdown()
+    url = serve_url(console.answer)
+    monkeypatch.setenv("WAITPOINTS_URL", url)
+    monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
+    return url
 
 
 Named = Callable[..., list[str | None]]
@@ -116,9 +110,8 @@ def test_the_stack_of_the_environment_says_it_in_its_console(served: str) -> Non
 
 
 @pytest.mark.parametrize(("status", "version"), [(404, __version__), (200, "")])
-def test_a_stack_that_says_nothing_is_reported(served: str, monkeypatch: pytest.MonkeyPatch, status: int, version: str) -> None:
-    monkeypatch.setattr(Page, "status", status)
-    monkeypatch.setattr(Page, "version", version)
+def test_a_stack_that_says_nothing_is_reported(served: str, console: Console, status: int, version: str) -> None:
+    console.status, console.version = status, version
     result = run("--version")
     assert (result.exit_code, result.stdout) == (0, OURS)
     assert result.stderr == f"The stack at {served} does not say its version: its console is off\n"

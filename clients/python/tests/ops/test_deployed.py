@@ -2,10 +2,9 @@
 
 import signal
 import socket
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import boto3
@@ -95,37 +94,24 @@ def test_outputs_are_returned() -> None:
     assert Outputs({"ApiUrl": "https://a"})["ApiUrl"] == "https://a"
 
 
-class Lambda(BaseHTTPRequestHandler):
-    """Lambda's API, with one answer for every invocation."""
-
-    answer, failed = b"null", False
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        if self.failed:
-            self.send_header("X-Amz-Function-Error", "Unhandled")
-        self.send_header("Content-Length", str(len(self.answer)))
-        self.end_headers()
-        self.wfile.write(self.answer)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def stack() -> Iterator[Deployed]:
-    """A stack whose Lambda is on this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Lambda) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        endpoint = {"endpoint_url": f"http://127.0.0.1:{server.server_port}"}
-        yield Deployed("waitpoints", boto3.Session("id", "secret", region_name="eu-west-1"), endpoint)
-        server.shutdown()
+def stack_that_answers(serve_url: Callable[..., str]) -> Callable[..., Deployed]:
+    """Makes a stack whose Lambda is on this machine, and gives each invocation this answer."""
+
+    def stack(headers: dict[str, str], body: bytes) -> Deployed:
+        def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+            request.rfile.read(int(request.headers["Content-Length"]))
+            return 200, headers, body
+
+        session = boto3.Session("id", "secret", region_name="eu-west-1")
+        return Deployed("waitpoints", session, {"endpoint_url": serve_url(answer)})
+
+    return stack
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="macOS gives the option another name")
 def test_an_invocation_sends_a_probe_long_before_a_nat_gateway_forgets_its_connection(
-    stack: Deployed, monkeypatch: pytest.MonkeyPatch
+    stack_that_answers: Callable[..., Deployed], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After 350 seconds: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html."""
     options = (
@@ -142,7 +128,7 @@ def test_an_invocation_sends_a_probe_long_before_a_nat_gateway_forgets_its_conne
 
     monkeypatch.setattr(socket.socket, "connect", note_options)
 
-    assert stack.invoke("doctor", {}) is None
+    assert stack_that_answers({}, b"null").invoke("doctor", {}) is None
 
     [(on, after, pause)] = seen
     assert on == 1
@@ -159,9 +145,9 @@ def test_a_long_invocation_is_awaited_and_not_retried() -> None:
 
 
 @pytest.mark.parametrize("qualifier", ["", ":live"])
-def test_the_error_of_a_function_names_it(stack: Deployed, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
-    monkeypatch.setattr(Lambda, "answer", b'{"errorType": "Bug", "errorMessage": "why"}')
-    monkeypatch.setattr(Lambda, "failed", True)
+def test_the_error_of_a_function_names_it(stack_that_answers: Callable[..., Deployed], qualifier: str) -> None:
+    error = b'{"errorType": "Bug", "errorMessage": "why"}'
+    stack = stack_that_answers({"X-Amz-Function-Error": "Unhandled"}, error)
 
     with pytest.raises(RuntimeError, match=r"^doctor failed: Bug: why$"):
         stack.invoke(f"arn:aws:lambda:eu-west-1:123456789012:function:doctor{qualifier}", {})

@@ -42,7 +42,7 @@ class StuckStack:
     invocations: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        names = ("DeadLetterQueueUrl", "DoctorFunctionName", "ExpireFunctionName", "ResumeFunctionName")
+        names = ("DeadLetterQueueUrl", "DoctorFunctionName", "ExpireFunctionName", "ResumeFunctionName", "NoticesFunctionName")
         self.outputs = {name: name for name in names}
 
     def client(self, service: str) -> Any:
@@ -96,9 +96,7 @@ def run(stack: StuckStack) -> int:
 def test_a_batch_whose_records_have_expired_is_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack([letter(1, 2)], stream_error=code)
 
-    assert run(stack) == 0
-
-    assert stack.letters == []
+    assert (run(stack), stack.letters) == (0, [])
     assert [function for function, _ in stack.invocations] == ["DoctorFunctionName"]
     assert "no longer has its records s, 1 to 2" in capsys.readouterr().out
 
@@ -106,9 +104,7 @@ def test_a_batch_whose_records_have_expired_is_left_to_the_doctor(code: str, cap
 def test_when_the_stream_cannot_be_read_the_message_stays_in_the_queue() -> None:
     stack = StuckStack([letter(1, 2)], stream_error="InternalServerError")
 
-    assert run(stack) == 1
-
-    assert stack.letters == [letter(1, 2)]
+    assert (run(stack), stack.letters) == (1, [letter(1, 2)])
 
 
 def test_only_records_of_the_batch_that_pass_the_filter_are_sent() -> None:
@@ -139,9 +135,7 @@ def test_a_batch_of_a_function_that_reads_the_stream_no_more_stays_while_its_rec
 ) -> None:
     stack = StuckStack([letter(1, 1)], [change(1)], mapped=None)
 
-    assert run(stack) == 1
-
-    assert stack.letters == [letter(1, 1)]
+    assert (run(stack), stack.letters) == (1, [letter(1, 1)])
     assert "no event source mapping leads from the stream to schedule: deploy the stack again" in capsys.readouterr().out
     stack.stream_error = "TrimmedDataAccessException"
     assert run(stack) == 0
@@ -183,95 +177,76 @@ def test_a_binary_attribute_is_sent_as_base64() -> None:
     assert stack.sent()[0][0]["dynamodb"]["NewImage"]["waiters"] == {"M": {"a": {"B": "AP8="}}}
 
 
-def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = StuckStack([letter(1, 1)], [change(1)], answer={"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0})
-
-    assert run(stack) == 1
-
-    assert stack.letters == [letter(1, 1)]
-    assert "1 records of the stream failed again" in capsys.readouterr().out
+EVENT = {"waitpointId": "w1", "reason": "ThrottlingException", "undone": "event"}
+REFUSED = {"waitpointId": "w1", "reason": "slack: channel_not_found", "undone": "notice"}
 
 
-def test_an_event_is_put_without_looking_at_the_waiters_of_its_token() -> None:
-    stack = StuckStack([{"waitpointId": "w1", "reason": "ThrottlingException", "undone": "event"}], answer={"notPut": 0})
+@pytest.mark.parametrize(
+    ("letter", "function", "command", "answer"),
+    [
+        (EVENT, "ResumeFunctionName", "publishEvents", {"notPut": 0}),
+        (REFUSED, "NoticesFunctionName", "sendNotices", {"notSent": 0}),
+        ({"waitpointId": "w1", "undone": "notice"}, "NoticesFunctionName", "sendNotices", {"notSent": 0}),
+    ],
+    ids=["event", "refused notice", "notice of the queue"],
+)
+def test_an_event_or_a_notice_is_sent_without_looking_at_its_token(
+    letter: dict[str, str], function: str, command: str, answer: dict[str, int]
+) -> None:
+    stack = StuckStack([letter], answer=answer)
 
-    assert run(stack) == 0
+    assert (run(stack), stack.letters) == (0, [])
 
-    assert stack.letters == []
     assert stack.invocations == [
-        ("ResumeFunctionName", {"command": "publishEvents", "waitpointIds": ["w1"]}),
+        (function, {"command": command, "waitpointIds": ["w1"]}),
         ("DoctorFunctionName", {"command": "scanAll"}),
     ]
 
 
-def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    letter = {"waitpointId": "w1", "reason": "AccessDeniedException", "undone": "event"}
-    stack = StuckStack([letter], answer={"notPut": 1})
-
-    assert run(stack) == 1
-
-    assert stack.letters == [letter]
-    assert "EventBridge still rejects the event" in capsys.readouterr().out
+UNRECORDED = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}
 
 
-class TestNotices:
-    LETTER = {"waitpointId": "w1", "reason": "slack: channel_not_found", "undone": "notice"}  # noqa: RUF012 - stays as it is
-    UNRECORDED = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}  # noqa: RUF012
+@pytest.mark.parametrize(("failed", "left"), [([], 0), ([{"itemIdentifier": "w1"}], 1)])
+def test_an_edit_of_one_message_in_slack_is_done_as_the_queue_asked_for_it(failed: list[Any], left: int) -> None:
+    stack = StuckStack([UNRECORDED], answer={"batchItemFailures": failed})
 
-    @staticmethod
-    def stack(letter: dict[str, Any], answer: dict[str, Any]) -> StuckStack:
-        stack = StuckStack([letter], answer=answer)
-        stack.outputs["NoticesFunctionName"] = "NoticesFunctionName"
-        return stack
+    assert (run(stack), len(stack.letters)) == (left, left)
 
-    @pytest.mark.parametrize("letter", [LETTER, {"waitpointId": "w1", "undone": "notice"}], ids=["refused", "of the queue"])
-    def test_are_sent_without_a_look_at_the_timer_and_the_waiters_of_their_token(self, letter: dict[str, Any]) -> None:
-        stack = self.stack(letter, {"notSent": 0})
-
-        assert run(stack) == 0
-
-        assert stack.letters == []
-        assert stack.invocations == [
-            ("NoticesFunctionName", {"command": "sendNotices", "waitpointIds": ["w1"]}),
-            ("DoctorFunctionName", {"command": "scanAll"}),
-        ]
-
-    def test_that_are_refused_again_stay_in_the_queue(self, capsys: pytest.CaptureFixture[str]) -> None:
-        stack = self.stack(self.LETTER, {"notSent": 2})
-
-        assert run(stack) == 1
-
-        assert stack.letters == [self.LETTER]
-        assert "failed again: a channel still refuses the notices of w1" in capsys.readouterr().out
-
-    @pytest.mark.parametrize(("failed", "left"), [([], 0), ([{"itemIdentifier": "w1"}], 1)])
-    def test_an_edit_of_one_message_in_slack_is_done_as_the_queue_asked_for_it(self, failed: list[Any], left: int) -> None:
-        stack = self.stack(self.UNRECORDED, {"batchItemFailures": failed})
-
-        assert run(stack) == left
-
-        assert len(stack.letters) == left
-        [record] = stack.invocations[0][1]["Records"]
-        assert stack.invocations[0][0] == "NoticesFunctionName"
-        assert (record["eventSource"], json.loads(record["body"])) == ("aws:sqs", self.UNRECORDED)
-
-    @pytest.mark.parametrize("letter", [LETTER, UNRECORDED])
-    def test_stay_if_the_stack_has_no_channel(self, letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-        stack = StuckStack([letter, {"waitpointId": "w2", "reason": "AccessDenied"}])
-
-        assert run(stack) == 1
-
-        assert stack.letters == [letter]
-        said = " ".join(capsys.readouterr().out.split())
-        assert "no one can be notified of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or" in said
+    function, given = stack.invocations[0]
+    [record] = given["Records"]
+    assert (function, record["eventSource"], json.loads(record["body"])) == ("NoticesFunctionName", "aws:sqs", UNRECORDED)
 
 
-def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
+@pytest.mark.parametrize("letter", [REFUSED, UNRECORDED])
+def test_notices_stay_if_the_stack_has_no_channel(letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    stack = StuckStack([letter, {"waitpointId": "w2", "reason": "AccessDenied"}])
+    del stack.outputs["NoticesFunctionName"]
 
-    assert run(stack) == 1
+    assert (run(stack), stack.letters) == (1, [letter])
 
-    assert "redrive does not support" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no one can be notified of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or" in said
+
+
+FAILED = {"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0}
+
+
+@pytest.mark.parametrize(
+    ("kept", "more", "said"),
+    [
+        (letter(1, 1), {"changes": [change(1)], "answer": FAILED}, "1 records of the stream failed again"),
+        (EVENT, {"answer": {"notPut": 1}}, "EventBridge still rejects the event"),
+        (REFUSED, {"answer": {"notSent": 2}}, "failed again: a channel still refuses the notices of w1"),
+        (letter(1, 1), {"changes": [change(1)], "patterns": [{"eventName": [{"prefix": "IN"}]}]}, "redrive does not support"),
+    ],
+)
+def test_a_message_whose_work_fails_again_stays_in_the_queue(
+    kept: dict[str, Any], more: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = StuckStack([kept], **more)
+    assert (run(stack), stack.letters) == (1, [kept])
+
+    assert said in capsys.readouterr().out
 
 
 def test_tokens_that_the_doctor_finished_are_counted() -> None:

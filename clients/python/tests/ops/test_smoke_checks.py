@@ -2,12 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -417,41 +414,19 @@ class TestTheDoctor:
 
 
 class TestTheCaller:
-    @contextmanager
-    def answering(self, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self.send_response(status)
-                self.send_header("x-port", str(self.client_address[1]))
-                for name, value in {**headers, "content-length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.block_on_close = False  # a client keeps its connection
-            Thread(target=server.serve_forever, daemon=True).start()
-            yield f"http://127.0.0.1:{server.server_port}"
-            server.shutdown()
-
-    def test_keeps_its_connection(self) -> None:
-        with self.answering(200, {}, b"{}") as url:
-            made = caller()
-            ports = {made.request("GET", url).headers["x-port"] for _ in range(3)}
+    def test_keeps_its_connection(self, serve_url: Callable[..., str]) -> None:
+        url = serve_url(lambda request: (200, {"x-port": str(request.client_address[1])}, b"{}"))
+        made = caller()
+        ports = {made.request("GET", url).headers["x-port"] for _ in range(3)}
         assert len(ports) == 1
 
-    def test_does_not_follow_redirects(self) -> None:
-        with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
-            assert caller().request("GET", url) == RawAnswer(307, b"")
+    def test_does_not_follow_redirects(self, serve_url: Callable[..., str]) -> None:
+        url = serve_url(lambda _: (307, {"location": "http://127.0.0.1:9/"}, b""))
+        assert caller().request("GET", url) == RawAnswer(307, b"")
 
-    def test_reports_the_apis_message(self) -> None:
-        with self.answering(401, {}, b'{"error": "Invalid API key"}') as url:
-            assert caller().request("GET", url).reason() == "401 Invalid API key"
+    def test_reports_the_apis_message(self, serve_url: Callable[..., str]) -> None:
+        url = serve_url(lambda _: (401, {}, b'{"error": "Invalid API key"}'))
+        assert caller().request("GET", url).reason() == "401 Invalid API key"
 
     def test_does_not_show_the_hash_of_an_unreachable_callback_url(self) -> None:
         with pytest.raises(Unexpected, match="did not respond") as failure:

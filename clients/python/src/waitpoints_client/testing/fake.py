@@ -190,11 +190,14 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if request.url.host == _OUTPUTS:
             return self._download(request)
         allowed = []
-        for method, pattern, answer in _ROUTES:
+        for method, pattern, check, answer in _ROUTES:
             if match := re.fullmatch(pattern, path):
                 if method == request.method:
                     named = {name: unquote(value) for name, value in match.groupdict().items()}
-                    return answer(self, _Asked(request, named, request.read(), self._now()))
+                    asked = _Asked(request, named, request.read(), self._now())
+                    if check:
+                        check(self, asked)
+                    return answer(self, asked)
                 allowed.append(method)
         if allowed:
             return httpx.Response(405, json={"error": "Method not allowed"}, headers={"allow": ", ".join(sorted(allowed))})
@@ -204,7 +207,6 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return milliseconds(self.clock.now())
 
     def _create(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
         body = asked.json(CREATE, optional=True, expected="Validation error: expected an object")
         parent = asked.request.headers.get("traceparent")
@@ -219,21 +221,18 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return made
 
     def _list(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         alive = [self._tokens.get(token_id, asked.now) for token_id in self._tokens.all]
         tokens, pagination = listing.slice_of(alive, asked.query, asked.now)
         shown = [{**token.shown(self._callback_url(token)), "tags": sorted(token.tags)} for token in tokens]
         return _ok({"data": shown, "pagination": pagination})
 
     def _retrieve(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         return _ok(self._shown(self._tokens.get(asked.path["id"], asked.now), asked.now))
 
     def _shown(self, token: FakeToken, now: int) -> dict[str, Any]:
         return token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver), now)
 
     def _extend(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         token = self._tokens.get(asked.path["id"], asked.now)
         body = asked.json(SMALL, expected='Validation error: expected an object with "timeout"')
         refuse_unknown(body, ("timeout",))
@@ -256,7 +255,6 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _ok({"success": True, "settled": settle(token, outcome)})
 
     def _complete_key(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         body = asked.json(PAYLOAD)
         refuse_unknown(body, ("idempotencyKey", "idempotencyKeyTTL", "data", "error"))
         key, longest = key_text(body.pop("idempotencyKey", None)), asked.now + self._retention
@@ -308,7 +306,6 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _ok({"success": True})
 
     def _packet(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         token_id, _, _ = asked.path["path"].partition("/")
         if token_id not in self._tokens.all or self._tokens.all[token_id].stored_at != asked.path["path"]:
             raise Refusal(404, "Output not found: the path is wrong, or the output was deleted after its retention")
@@ -323,18 +320,15 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         assert token.outcome is not None, "the link is to a token's output"
         return httpx.Response(200, text=token.outcome.output, headers={"content-type": "application/json"})
 
-    def _claims(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
+    def _claims(self, _: _Asked) -> httpx.Response:
         return _ok(_CLAIMS)
 
     def _create_public_token(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         body = asked.json(SMALL)
         refuse_unknown(body, ("claims", "expirationTime"))
         return self._sign(asked, body.get("claims", {}).get("scopes", []), body.get("expirationTime", "1h"))
 
     def _mint_public_token(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         body = asked.json(SMALL)
         refuse_unknown(body, ("scopes", "expirationTime"))
         if not body.get("scopes"):
@@ -349,28 +343,23 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _ok({"token": self._public_token(scopes, asked.now + length)})
 
     def _put_endpoint(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         body = asked.json(SMALL, expected='Validation error: expected an object with "key" and "verify"')
         return _ok(self._endpoints.put(asked.path["name"], body, asked.now).shown(self.url))
 
     def _get_endpoint(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         endpoint = self._endpoints.get(asked.path["name"])
         return _ok({**endpoint.shown(self.url), "deliveries": endpoint.deliveries})
 
     def _list_endpoints(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         refuse_unknown(asked.query, ("page[size]", "page[after]"), "parameter")
         endpoints, pagination = self._endpoints.list_endpoints(listing.size_of(asked.query), asked.query.get("page[after]"))
         return _ok({"data": [endpoint.shown(self.url) for endpoint in endpoints], "pagination": pagination})
 
     def _delete_endpoint(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         del self._endpoints.all[self._endpoints.get(asked.path["name"]).name]
         return _ok({"success": True})
 
     def _try_endpoint(self, asked: _Asked) -> httpx.Response:
-        self._check_key(asked)
         endpoint, body = self._endpoints.get(asked.path["name"]), asked.json(PAYLOAD)
         refuse_unknown(body, ("body", "headers", "query"))
         given = body.get("body", "")
@@ -388,16 +377,13 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return _ok({"success": True})
 
     def _create_key(self, asked: _Asked) -> httpx.Response:
-        self._check_is_root(asked)
         made = self._keys.create(asked.json(SMALL), asked.now)
         return _ok({**made.shown(), "key": made.key})
 
-    def _list_keys(self, asked: _Asked) -> httpx.Response:
-        self._check_is_root(asked)
+    def _list_keys(self, _: _Asked) -> httpx.Response:
         return _ok({"data": [key.shown() for key in self._keys.list_keys()]})
 
     def _revoke_key(self, asked: _Asked) -> httpx.Response:
-        self._check_is_root(asked)
         self._keys.revoke(asked.path["name"])
         return _ok({"success": True})
 
@@ -493,25 +479,28 @@ def _is_of(scope: str, bare_id: str) -> bool:
 
 _CLAIMS = {"sub": "waitpoints", "pub": True}
 _ID, _NAME, _HASH = r"(?P<id>[^/]+)", r"(?P<name>[^/]+)", r"(?P<hash>[^/]+)"
-_ROUTES: tuple[tuple[str, str, Callable[[FakeWaitpoints, _Asked], httpx.Response]], ...] = (
-    ("POST", TOKENS, FakeWaitpoints._create),
-    ("GET", TOKENS, FakeWaitpoints._list),
-    ("GET", f"{TOKENS}/{_ID}", FakeWaitpoints._retrieve),
-    ("PATCH", f"{TOKENS}/{_ID}", FakeWaitpoints._extend),
-    ("POST", f"{TOKENS}/{_ID}/complete", FakeWaitpoints._complete),
-    ("POST", f"{TOKENS}/{_ID}/callback/{_HASH}", FakeWaitpoints._callback),
-    ("POST", "/api/v1/waitpoints/complete", FakeWaitpoints._complete_key),
-    ("GET", "/api/v1/packets/(?P<path>.+)", FakeWaitpoints._packet),
-    ("POST", "/api/v1/auth/jwt/claims", FakeWaitpoints._claims),
-    ("POST", "/api/v1/auth/jwt", FakeWaitpoints._create_public_token),
-    ("POST", "/api/v1/auth/public-tokens", FakeWaitpoints._mint_public_token),
-    ("POST", KEYS, FakeWaitpoints._create_key),
-    ("GET", KEYS, FakeWaitpoints._list_keys),
-    ("DELETE", f"{KEYS}/{_NAME}", FakeWaitpoints._revoke_key),
-    ("GET", ENDPOINTS, FakeWaitpoints._list_endpoints),
-    ("PUT", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._put_endpoint),
-    ("GET", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._get_endpoint),
-    ("DELETE", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._delete_endpoint),
-    ("POST", f"{ENDPOINTS}/{_NAME}/test", FakeWaitpoints._try_endpoint),
-    ("POST", f"{ENDPOINTS}/{_NAME}/{_HASH}", FakeWaitpoints._deliver),
+_Check = Callable[[FakeWaitpoints, _Asked], None]
+_BY_KEY, _BY_ROOT = FakeWaitpoints._check_key, FakeWaitpoints._check_is_root
+_ROUTES: tuple[tuple[str, str, _Check | None, Callable[[FakeWaitpoints, _Asked], httpx.Response]], ...] = (
+    ("POST", TOKENS, _BY_KEY, FakeWaitpoints._create),
+    ("GET", TOKENS, _BY_KEY, FakeWaitpoints._list),
+    ("GET", f"{TOKENS}/{_ID}", _BY_KEY, FakeWaitpoints._retrieve),
+    ("PATCH", f"{TOKENS}/{_ID}", _BY_KEY, FakeWaitpoints._extend),
+    ("POST", f"{TOKENS}/{_ID}/complete", None, FakeWaitpoints._complete),
+    ("POST", f"{TOKENS}/{_ID}/callback/{_HASH}", None, FakeWaitpoints._callback),
+    ("POST", "/api/v1/waitpoints/complete", _BY_KEY, FakeWaitpoints._complete_key),
+    ("GET", "/api/v1/packets/(?P<path>.+)", _BY_KEY, FakeWaitpoints._packet),
+    ("POST", "/api/v1/auth/jwt/claims", _BY_KEY, FakeWaitpoints._claims),
+    ("POST", "/api/v1/auth/jwt", _BY_KEY, FakeWaitpoints._create_public_token),
+    ("POST", "/api/v1/auth/public-tokens", _BY_KEY, FakeWaitpoints._mint_public_token),
+    ("POST", KEYS, _BY_ROOT, FakeWaitpoints._create_key),
+    ("GET", KEYS, _BY_ROOT, FakeWaitpoints._list_keys),
+    ("DELETE", f"{KEYS}/{_NAME}", _BY_ROOT, FakeWaitpoints._revoke_key),
+    ("GET", ENDPOINTS, _BY_KEY, FakeWaitpoints._list_endpoints),
+    ("PUT", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._put_endpoint),
+    ("GET", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._get_endpoint),
+    ("DELETE", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._delete_endpoint),
+    ("POST", f"{ENDPOINTS}/{_NAME}/test", _BY_KEY, FakeWaitpoints._try_endpoint),
+    ("POST", f"{ENDPOINTS}/{_NAME}/{_HASH}", None, FakeWaitpoints._deliver),
 )
+"""What answers each request. It checks the credential itself where nothing else does."""
