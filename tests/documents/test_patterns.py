@@ -15,14 +15,12 @@ from botocore import xform_name
 from statelint.linter import Linter
 
 from tests.support import patterns_doc
-from tests.support.in_process.template import Template, read
+from tests.support.in_process.template import read
 from tests.support.patterns_doc import PAGE
 from tests.support.readme import APPROVALS
 from tools import picture
 from tools.stack import ROOT
 from waitpoints import timeouts
-from waitpoints.api.page import page_request
-from waitpoints_local.machine import definition
 from waitpoints_local.stack import REGION
 
 EXAMPLE = "wait_for_webhook"
@@ -104,28 +102,6 @@ def test_every_wait_has_a_backstop_a_minute_after_its_tokens_timeout(name: str) 
     assert set(waiting) == {timeouts.duration(length) // 1000 + 60}
 
 
-@pytest.mark.parametrize("name", [name for name in PATTERNS if payloads(name, "page")])
-def test_every_page_is_one_that_a_create_takes(name: str) -> None:
-    """With the input of the document where the page has an expression that is more than one of its members."""
-    for payload in payloads(name, "page"):
-        filled = filled_in(payload["page"], patterns_doc.INPUTS[name])
-        assert page_request.parse(filled)[0].title
-
-
-def filled_in(value: Any, given: dict[str, Any]) -> Any:
-    """Replace what is a member of the input by its value, and any other expression by a text."""
-    match value:
-        case dict():
-            return {name: filled_in(member, given) for name, member in value.items()}
-        case list():
-            return [filled_in(member, given) for member in value]
-        case str() if found := re.fullmatch(r"\{% \$states\.input\.(\w+) %\}", value):
-            return given[found[1]]
-        case str() if value.startswith("{%"):
-            return "text"
-    return value
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_task_is_retried_as_published_unless_it_must_not_start_twice(name: str) -> None:
     [published] = next(task["Retry"] for task in tasks(EXAMPLE))
@@ -140,14 +116,6 @@ def test_every_wait_says_which_execution_waits(name: str) -> None:
     for task in tasks(name):
         payload = arguments(task)["Payload"]
         assert picture.waits(task) == ("taskToken" in json.dumps(payload)) == ("execution" in json.dumps(payload))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_waitpoints_try_knows_every_placeholder_but_the_users_functions(name: str) -> None:
-    of_the_user = {placeholder for placeholder in placeholders(name) if placeholder.endswith("Function")}
-    values = dict.fromkeys([*Template.load().body["Resources"], "Partition", *of_the_user], "value")
-    text = (picture.FOLDER / f"{name}.asl.json").read_text()
-    assert "${" not in definition.read(text, name, values).text
 
 
 class TestThePictures:

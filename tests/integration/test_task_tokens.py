@@ -5,12 +5,12 @@ import pytest
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ACCOUNT
-from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens, UnknownTaskTokens
+from tests.support.task_tokens import DeployedTaskTokens, FakeTasks, RealTasks, TaskTokens, UnknownTaskTokens
 
 pytestmark = pytest.mark.slow  # moto's state machines
 
 
-class TestTheFake(StrictTaskTokens, UnknownTaskTokens):
+class TestTheFake(DeployedTaskTokens, UnknownTaskTokens):
     @pytest.fixture
     def tasks(self) -> FakeTasks:
         return FakeTasks()

@@ -1,7 +1,7 @@
 """Step Functions' behaviour with task tokens, as far as a resume relies on it.
 
-`TaskTokens` holds for the fake, the emulator and moto, `DeployedTaskTokens` for the fake and the emulator, and
-`StrictTaskTokens` for the fake, which is as strict as AWS:
+`TaskTokens` holds for the fake, the emulator and moto, `DeployedTaskTokens` for the fake and the emulator.
+`unit/aws/test_step_functions.py` has what holds for the fake alone, which is as strict as AWS:
 
                                     AWS and the fake   moto 5.2.5          MiniStack 1.5.33
     a second answer at once         TaskTimedOut       taken, last wins    taken, last wins
@@ -26,7 +26,7 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.errors import CannotResume, OutputRefused
+from waitpoints.errors import CannotResume
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
@@ -44,9 +44,6 @@ class FakeTasks:
 
     def start(self) -> str:
         return str(self.client.start_task())
-
-    def stop(self, task_token: str) -> None:
-        self.client.stop(task_token)
 
     def result(self, task_token: str) -> Success | Failure | None:
         found = self.client.result(task_token)
@@ -156,35 +153,3 @@ class DeployedTaskTokens(TaskTokens):
         assert len(LARGEST.json.encode()) == RESULT_LIMIT
         assert StepFunctions(lambda: tasks.client).resume(task_token, LARGEST) is ReplyKind.RESUMED
         assert tasks.end(task_token) == as_json(LARGEST.json)
-
-
-class StrictTaskTokens(DeployedTaskTokens):
-    """Behaviour that the emulator does not have either."""
-
-    @pytest.mark.parametrize("second", [Success('"second"'), ERROR], ids=["success", "failure"])
-    def test_a_task_takes_one_answer_however_fast_the_second_comes(self, tasks: Any, second: Success | Failure) -> None:
-        task_token = tasks.start()
-        answers = [StepFunctions(lambda: tasks.client).resume(task_token, result) for result in (OUTPUT, second)]
-        assert answers == [ReplyKind.RESUMED, ReplyKind.GONE]
-        assert tasks.end(task_token) == as_json(OUTPUT.json)
-
-    @pytest.mark.parametrize(
-        "output", ["{", "NaN,", json.dumps("x" * (RESULT_LIMIT - 1))], ids=["no JSON", "nor this", "too long"]
-    )
-    def test_a_task_refuses_what_is_no_output_and_waits_on(self, tasks: Any, output: str) -> None:
-        task_token = tasks.start()
-        with pytest.raises(OutputRefused, match="InvalidOutput"):
-            StepFunctions(lambda: tasks.client).resume(task_token, Success(output))
-        assert tasks.result(task_token) is None
-        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is ReplyKind.RESUMED
-
-    def test_a_task_that_was_stopped_is_gone(self, tasks: Any) -> None:
-        task_token = tasks.start()
-        tasks.stop(task_token)
-        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is ReplyKind.GONE
-        assert tasks.result(task_token) is None
-
-    def test_a_task_token_is_long_and_needs_quoting_in_a_url(self, tasks: Any) -> None:
-        task_token = tasks.start()
-        assert 500 < len(task_token) <= 2048
-        assert set("+/=") <= set(task_token)

@@ -6,7 +6,6 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 
@@ -17,7 +16,6 @@ from waitpoints_local.slack_stand_in import (
     BOT_TOKEN,
     SIGNING_SECRET,
     Workspace,
-    connect,
     main,
     obey,
     problem,
@@ -151,43 +149,6 @@ def test_obeys_a_person(workspace: Workspace) -> None:
     assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"
     assert obey(workspace, "press 9 go as U1", "").startswith("type: list, or press N ACTION as")
     assert obey(workspace, "press 0 go as U1", f"{workspace.url}/response/1") == "answered 400"
-
-
-def test_is_connected_to_a_stack(workspace: Workspace) -> None:
-    calls: list[tuple[str, dict[str, Any]]] = []
-
-    class Exists(Exception):
-        pass
-
-    class Client:
-        exceptions = SimpleNamespace(ResourceExistsException=Exists)
-
-        def __getattr__(self, name: str) -> Any:
-            def called(**arguments: Any) -> Any:
-                calls.append((name, arguments))
-                if name == "create_secret" and arguments["Name"].endswith("TEAMS"):
-                    raise Exists
-                detail = {"PhysicalResourceId": f"the-{arguments.get('LogicalResourceId')}"}
-                return {"StackResourceDetail": detail, "Environment": {"Variables": {"SLACK": "on"}}}
-
-            return called
-
-    class Stack:
-        stack_name = "waitpoints"
-
-        def client(self, _: str) -> Any:
-            return Client()
-
-    connect(Stack(), workspace)  # type: ignore[arg-type]
-    made = {arguments["Name"]: arguments["SecretString"] for name, arguments in calls if name == "create_secret"}
-    assert made["waitpoints/waitpoints/channels/SLACK_BOT_TOKEN"] == BOT_TOKEN
-    assert (
-        "put_secret_value",
-        {"SecretId": "waitpoints/waitpoints/channels/TEAMS", "SecretString": f"{workspace.url}/teams"},
-    ) in calls
-    changed = [arguments for name, arguments in calls if name == "update_function_configuration"]
-    assert [it["FunctionName"] for it in changed] == ["the-SendNotices", "the-AnswerSlack"]
-    assert changed[0]["Environment"]["Variables"] == {"SLACK": "on", "SLACK_API_URL": workspace.api_url}
 
 
 def test_each_message_is_told_as_it_comes_with_what_can_be_pressed() -> None:

@@ -107,21 +107,6 @@ class TestAnAnswer:
         assert isinstance(again, Recorded)
         assert (again.is_this, again.token.outcome) == (True, decision.token.outcome)
 
-    @pytest.mark.parametrize(("action", "fields"), [("no", "{}"), ("yes", '{"note":"x"}')])
-    def test_that_is_another_one_changes_nothing(self, decision: Decision, action: str, fields: str) -> None:
-        decision.answer("ann")
-        again = decision.answer("ann", action, fields)
-        assert isinstance(again, Recorded)
-        assert (again.is_this, again.answer.action, again.answer.fields) == (False, "yes", "{}")
-        assert (decision.recorded(), decision.token.outcome) == (["ann"], None)
-
-    def test_after_the_end_is_too_late_and_told_how_it_ended(self, decision: Decision) -> None:
-        decision.answer("ann", "no")
-        result = decision.answer("bo", "no")
-        assert isinstance(result, TooLate)
-        assert result.token.outcome == decision.token.outcome
-        assert decision.decided_by() == decision.recorded() == ["ann"]
-
     @pytest.mark.parametrize("person", ["ann", "bo"])
     def test_from_the_timeout_on_finds_a_token_that_has_timed_out(self, decision: Decision, person: str) -> None:
         """Even before its timer has stored that."""
@@ -149,11 +134,6 @@ class TestAtTheSameMoment:
         result = decision.answer("bo")
         assert isinstance(result, Recorded)
         assert decision.decided_by() == decision.recorded() == ["ann", "bo"]
-
-    def test_another_persons_answer_decides_and_this_one_is_too_late(self, decision: Decision) -> None:
-        decision.store.before = lambda: decision.answer("ann", "no")
-        assert isinstance(decision.answer("bo", "no"), TooLate)
-        assert decision.decided_by() == decision.recorded() == ["ann"]
 
     def test_the_same_persons_other_answer_comes_first_and_stands(self, decision: Decision) -> None:
         decision.store.before = lambda: decision.answer("ann", "no")

@@ -1,6 +1,5 @@
 """A completion by key and a create with that key meet, in either order."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -9,8 +8,7 @@ import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.settling import COMPLETED_BY
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion, NotAwaited
+from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
@@ -46,24 +44,6 @@ def complete(
 
 
 class TestACreateThatCameFirst:
-    def test_is_completed_and_its_run_goes_on(self, world: InMemory) -> None:
-        waiter = world.new_waiter()
-        created = create(world, waiter=waiter)
-        assert complete(world) == KeyCompletion(Settled(), created.token_id)
-        assert world.step_functions.result(waiter.handle) == RESUMED
-
-    def test_is_completed_even_after_its_key_has_expired(self, world: InMemory) -> None:
-        created = create(world, ttl=HOUR)
-        world.clock.advance(2 * HOUR)
-        assert complete(world) == KeyCompletion(Settled(), created.token_id)
-
-    def test_is_the_newest_of_the_key(self, world: InMemory) -> None:
-        older = create(world, ttl=HOUR)
-        world.clock.advance(HOUR)
-        newer = create(world, ttl=HOUR)
-        assert complete(world).token_id == newer.token_id
-        assert world.tokens.retrieve(older.token_id).outcome is None
-
     def test_stays_as_it_ended_while_the_key_lives(self, world: InMemory) -> None:
         created = create(world, timeout_at=world.clock() + 1)
         world.clock.advance(5)
@@ -105,18 +85,8 @@ class TestACreateThatCameFirst:
         create(world, verify=Verification("github", "GITHUB"), complete_when="`false`")
         assert complete(world).result == Settled()
 
-    def test_with_a_schema_is_failed_without_a_check(self, world: InMemory) -> None:
-        create(world, document=Document(DocumentKind.SCHEMA, "{}"))
-        assert complete(world, TokenError("no")).result == Settled()
-
 
 class TestACompletionThatCameFirst:
-    def test_is_given_to_the_create_and_its_run_goes_on_at_once(self, world: InMemory) -> None:
-        kept, waiter = complete(world), world.new_waiter()
-        assert isinstance(kept.result, EarlyCompletion)
-        assert create(world, waiter=waiter) == Created(str(kept.token_id), is_cached=True)
-        assert world.step_functions.result(waiter.handle) == RESUMED
-
     def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: InMemory) -> None:
         kept = complete(world)
         assert world.tokens.list_tokens(ListQuery()).tokens == []
@@ -148,11 +118,6 @@ class TestACompletionThatCameFirst:
         assert complete(world, checked=created.token_id).result == Settled()
         assert world.step_functions.result(waiter.handle) == RESUMED
 
-    def test_that_fits_the_create_is_claimed(self, world: InMemory) -> None:
-        kept = str(complete(world).token_id)
-        new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
-        assert world.tokens.create(new, world.clock(), accepts=lambda _: True) == Created(kept, is_cached=True)
-
     def test_that_failed_is_claimed_whatever_the_create_accepts(self, world: InMemory) -> None:
         kept = str(complete(world, TokenError("no")).token_id)
         new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
@@ -181,14 +146,6 @@ class TestACompletionThatCameFirst:
         assert token_id != kept
         assert create(world) == Created(token_id, is_cached=True)
 
-    def test_once_claimed_is_kept_like_any_other_token(self, world: InMemory) -> None:
-        created = (complete(world), create(world))[1]
-        world.clock.advance(RETENTION * 1000 - 1)
-        assert world.tokens.retrieve(created.token_id).outcome is not None
-        world.clock.advance(1)
-        with pytest.raises(TokenNotFound):
-            world.tokens.retrieve(created.token_id)
-
     def test_is_claimed_by_a_create_that_found_the_key_with_a_removed_token(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -216,19 +173,6 @@ class TestACompletionThatCameFirst:
         outcome = world.tokens.retrieve(create(world).token_id).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == '"first"'
-
-    def test_is_not_kept_if_it_is_to_be_kept_for_no_time(self, world: InMemory) -> None:
-        assert complete(world, ttl=0) == KeyCompletion(NotAwaited(), None)
-        assert not world.store.tokens
-        created = create(world)
-        assert complete(world, ttl=0) == KeyCompletion(Settled(), created.token_id)
-
-    def test_keeps_a_large_output_in_the_bucket(self, world: InMemory) -> None:
-        large = json.dumps("x" * IN_ITEM_LIMIT)
-        complete(world, large)
-        outcome = world.tokens.retrieve(create(world).token_id).outcome
-        assert isinstance(outcome, Completed)
-        assert outcome.output.json == large
 
 
 def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> None:

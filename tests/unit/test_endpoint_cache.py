@@ -52,13 +52,6 @@ def test_a_changed_endpoint_takes_effect_within_a_minute(cache: EndpointCache, t
     assert cache.find("github", OLD) == replace(GITHUB, key="body.other")
 
 
-def test_a_deleted_endpoint_is_absent_within_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
-    cache.find("github", OLD)
-    del table.endpoints["github"]
-    clock.advance(CACHED_FOR)
-    assert cache.find("github", OLD) is None
-
-
 def test_an_endpoint_that_was_put_again_works_at_once_and_its_old_url_does_not_come_back(
     cache: EndpointCache, table: Table, clock: FakeClock
 ) -> None:
@@ -116,8 +109,3 @@ class TestWithoutVerify:
         table.endpoints["github"] = replace(GITHUB, verify=verify, secret_id=NEW)
         assert cache.find("github", OLD) is None
         assert cache.find("github", NEW) == replace(GITHUB, verify=verify, secret_id=NEW)
-
-    def test_a_deleted_one_is_absent_at_once(self, cache: EndpointCache, table: Table) -> None:
-        cache.find("github", OLD)
-        del table.endpoints["github"]
-        assert cache.find("github", OLD) is None

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.support import github_endpoint
 from tests.support.callbacks import JSON, complete, signed
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.in_process.api_gateway import Api
@@ -98,18 +97,6 @@ def forget(world: InMemory) -> None:
 
 
 class TestATokenThatHasEnded:
-    @pytest.mark.parametrize("end", ["here", "elsewhere"])
-    def test_takes_the_count_alone(self, api: Api, world: InMemory, calls: list[str], end: str) -> None:
-        token = api.create()
-        api.post(token["url"], b"1", JSON)
-        if end == "elsewhere":
-            forget(world)
-            api.post(token["url"], b"1", JSON)
-        calls.clear()
-        assert api.post(token["url"], b"1", JSON).status == 200
-        assert calls == ["count_delivery"]
-        assert api.retrieve(token["id"])["output"] == "1"
-
     def test_takes_no_call_from_who_may_complete_it(self, api: Api, calls: list[str]) -> None:
         token = api.create(idempotencyKey="order-1")
         complete(api, token, {"data": "x" * 200_000})
@@ -117,17 +104,6 @@ class TestATokenThatHasEnded:
         assert complete(api, token, {"data": "x" * 200_000}).status == 200
         assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "order-1", "data": 2}).status == 200
         assert calls == []
-
-    def test_of_an_endpoints_key_takes_the_count_alone(
-        self, api: Api, world: InMemory, github: FakeSecret, calls: list[str]
-    ) -> None:
-        endpoint = github_endpoint.put(world)
-        github_endpoint.create(world)
-        github_endpoint.deliver(api, endpoint)
-        calls.clear()
-        github_endpoint.deliver(api, endpoint)
-        assert calls == ["count_delivery"]
-        assert github_endpoint.counted(world, endpoint) == {"completed": 1, "repeated": 1}
 
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
@@ -160,17 +136,6 @@ class TestATokenThatHasEnded:
 
 
 class TestATokenWithRules:
-    def test_is_read_and_not_written_the_second_time(self, api: Api, calls: list[str]) -> None:
-        token = api.create(completeWhen="body.done")
-        for first in ("complete", "peek", "peek"):
-            calls.clear()
-            assert api.post(token["url"], b"{}", JSON).status == 200
-            assert calls == [first, "count_delivery"]
-        calls.clear()
-        api.post(token["url"], b'{"done": true}', JSON)
-        assert calls == ["peek", "complete"]
-        assert api.retrieve(token["id"])["status"] == "COMPLETED"
-
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: InMemory) -> None:
         token = world.tokens.create(NewToken(complete_when="body.done"), world.clock()).token_id
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)

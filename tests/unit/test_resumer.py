@@ -22,8 +22,6 @@ from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
 from waitpoints.token import (
     MAX_WAITERS,
-    IdempotencyKey,
-    NewToken,
     ReplyKind,
     Waiter,
     WaiterKind,
@@ -41,32 +39,6 @@ def world(request: pytest.FixtureRequest) -> InMemory:
 
 
 class TestAWaiterIsResumed:
-    def test_when_it_came_with_the_create(self, world: InMemory) -> None:
-        waiter = world.new_waiter()
-        token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    @pytest.mark.parametrize("completed_before", [False, True])
-    def test_when_registered_by_a_create_with_a_used_key(self, world: InMemory, completed_before: bool) -> None:
-        key, waiter = IdempotencyKey("order-1", None), world.new_waiter()
-        first = world.tokens.create(NewToken(key=key), world.clock())
-        if completed_before:
-            complete(world.tokens, first.token_id, OUTPUT)
-        again = world.tokens.create(NewToken(key=key, waiter=waiter), world.clock())
-        if not completed_before:
-            complete(world.tokens, first.token_id, OUTPUT)
-        assert again.token_id == first.token_id
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_with_the_bare_output_if_unwrap_is_set(self, world: InMemory) -> None:
-        token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
-        world.tokens.wait(token, bare)
-        world.tokens.wait(token, wrapped)
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(bare.handle) == Success(OUTPUT)
-        assert world.waits.result(wrapped.handle) == COMPLETED
-
     def test_with_the_same_outcome_as_every_other_waiter(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
         for waiter in waiters:
@@ -91,14 +63,6 @@ class TestAWaiterIsResumed:
         complete(world.tokens, token, OUTPUT)
         assert world.waits.result(newer.handle) == COMPLETED
         assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
-
-    def test_once_however_often_it_registered(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        for _ in range(3):
-            world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
-        assert world.waits.calls[waiter.handle] == 1
 
     def test_with_a_reference_if_the_output_is_too_large_for_aws(self, world: InMemory) -> None:
         large = json.dumps("x" * RESULT_LIMIT)
@@ -196,18 +160,6 @@ class TestWhenAwsFailsToResume:
         assert {delivery.kind for delivery in world.tokens.retrieve(token).replies.values()} == {ReplyKind.GONE}
         world.tokens.resume_waiters(token)
         assert set(world.waits.calls.values()) == {1}
-
-    def test_a_waiter_whose_handle_aws_does_not_accept_stays_undelivered(self, world: InMemory) -> None:
-        token, foreign = world.new_token(), Waiter("of another account", world.clock(), kind=world.waits.kind)
-        world.tokens.wait(token, foreign)
-        complete(world.tokens, token, OUTPUT)
-        assert world.tokens.retrieve(token).unresumed() == [foreign]
-        [left] = world.tokens.resume_waiters(token)
-        refusals = {
-            WaiterKind.STEP_FUNCTIONS: "InvalidToken",
-            WaiterKind.DURABLE_FUNCTION: "InvalidParameterValueException",
-        }
-        assert (left.waiter, str(left.reason)) == (foreign, refusals[world.waits.kind])
 
     @pytest.mark.parametrize("late", [False, True])
     def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: InMemory, late: bool) -> None:

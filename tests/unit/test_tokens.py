@@ -1,8 +1,7 @@
 """The life of a token, on a clock that the tests move, with waiters of each kind."""
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -14,16 +13,11 @@ from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.settling import COMPLETED_BY, complete
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
-from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
     MAX_WAITERS,
-    Completed,
     IdempotencyKey,
     NewToken,
-    Output,
-    Status,
-    TimedOut,
     Token,
     Waiter,
     WaiterKind,
@@ -65,48 +59,14 @@ def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
         yield
 
 
-class TestCompleting:
-    @pytest.mark.parametrize("output", [None, "null", '""', "0", '{"__proto__": 1, "__proto__": 12345678901234567890}'])
-    def test_keeps_the_output_exactly_as_it_was_sent(self, world: InMemory, output: str | None) -> None:
-        token = world.new_token()
-        complete(world.tokens, token, output)
-        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output), COMPLETED_BY)
-
-
 class TestATimeout:
-    def test_is_visible_before_it_is_written(self, world: InMemory) -> None:
-        token = world.new_token(timeout=2000)
-        world.clock.advance(5000)
-        settled = world.tokens.retrieve(token).outcome
-        assert settled is not None
-        assert (settled.status, settled.at) == (Status.TIMED_OUT, world.clock() - 3000)
-        assert world.store.get(token).outcome is None
-
-    def test_is_written_by_a_late_completion_if_the_timer_has_not_fired(self, world: InMemory) -> None:
-        token, waiter = world.new_token(timeout=2000), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        timeout_at = world.clock.advance(2000)
-        world.clock.advance(500)
-        complete(world.tokens, token, OUTPUT)
-        assert world.store.get(token).outcome == TimedOut(timeout_at)
-        assert timed_out(world, waiter)
-
-    def test_does_not_change_a_token_completed_a_millisecond_before(self, world: InMemory) -> None:
-        token, waiter = world.new_token(timeout=2000), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        completed_at = world.clock.advance(1999)
-        complete(world.tokens, token, OUTPUT)
-        world.clock.advance(1)
-        assert world.tokens.expire(token) is None
-        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT), COMPLETED_BY)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
+    def test_resumes_every_waiter_once_when_the_timer_comes(self, world: InMemory) -> None:
         token, waiters = world.new_token(timeout=2000), [world.new_waiter(), world.new_waiter(unwrap=True)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
         timeout_at = world.clock.advance(2000)
-        assert world.tokens.expire(token) is None
+        for _ in range(2):  # the timer may fire twice
+            assert world.tokens.expire(token) is None
         message = f"Waitpoint timed out at {iso(timeout_at)}"
         result, bare = (world.waits.result(waiter.handle) for waiter in waiters)
         assert isinstance(result, Success)
@@ -116,37 +76,7 @@ class TestATimeout:
         }
         assert isinstance(bare, Failure)
         assert (bare.error, bare.cause) == ("WaitpointTimeoutError", message)
-
-    def test_resumes_a_late_waiter_at_once(self, world: InMemory) -> None:
-        token, early, late = world.new_token(timeout=2000), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(token, early)
-        world.clock.advance(2000)
-        world.tokens.wait(token, late)
-        assert timed_out(world, late)
-        assert timed_out(world, early)
-
-    def test_tells_an_early_timer_when_to_fire_again(self, world: InMemory) -> None:
-        token = world.new_token(timeout=2000)
-        timeout_at = world.clock() + 2000
-        world.clock.advance(1999)
-        early = world.tokens.expire(token)
-        assert early is not None
-        assert (early.timeout_at, early.due_at) == (timeout_at, timeout_at)
-        assert world.tokens.retrieve(token).outcome is None
-
-    def test_ignores_a_timer_without_a_token(self, world: InMemory) -> None:
-        assert world.tokens.expire(new_id(world.clock())) is None
-        untimed = world.tokens.expire(world.new_token())
-        assert untimed is not None
-        assert (untimed.timeout_at, untimed.due_at) == (None, None)
-
-    def test_resumes_once_when_the_timer_fires_twice(self, world: InMemory) -> None:
-        token, waiter = world.new_token(timeout=2000), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        world.clock.advance(2000)
-        world.tokens.expire(token)
-        world.tokens.expire(token)
-        assert world.waits.calls[waiter.handle] == 1
+        assert set(world.waits.calls.values()) == {1}
 
     @pytest.mark.parametrize("times", [1, 2])
     def test_that_another_function_moves_in_that_moment_lets_a_completion_and_a_waiter_start_again(
@@ -199,18 +129,6 @@ class TestWaiting:
         with pytest.raises(refusal):
             world.tokens.wait(token, world.new_waiter())
 
-    def test_and_completing_at_once_always_resumes(self, world: InMemory) -> None:
-        for _ in range(100):
-            token, waiter = world.new_token(), world.new_waiter()
-            both: list[Callable[[], object]] = [
-                lambda: world.tokens.wait(token, waiter),  # noqa: B023 - they end before the next turn
-                lambda: complete(world.tokens, token, OUTPUT),  # noqa: B023
-            ]
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda act: act(), both))
-            assert world.waits.result(waiter.handle) == COMPLETED
-            assert world.waits.calls[waiter.handle] == 1
-
 
 class TestAnIdempotencyKey:
     def create(self, world: InMemory, lifetime: int | None = None, **fields: Any) -> tuple[str, bool]:
@@ -218,11 +136,6 @@ class TestAnIdempotencyKey:
         key = IdempotencyKey("order-1", expires_at)
         created = world.tokens.create(NewToken(key=key, **fields), world.clock())
         return created.token_id, created.is_cached
-
-    def test_returns_the_same_token_even_if_it_is_settled(self, world: InMemory) -> None:
-        first, _ = self.create(world)
-        complete(world.tokens, first, OUTPUT)
-        assert self.create(world) == (first, True)
 
     def test_never_moves_the_timeout_of_the_token(self, world: InMemory) -> None:
         timeout_at = world.clock() + 1000
@@ -249,14 +162,6 @@ class TestAnIdempotencyKey:
         second, cached = self.create(world)
         assert (second != first, cached) == (True, False)
         assert self.create(world) == (second, True)
-
-    def test_gives_a_retried_call_its_first_answer(self, world: InMemory) -> None:
-        first, retry, other = (
-            world.tokens.create(NewToken(key=IdempotencyKey("order-1", None, request)), world.clock())
-            for request in ("call-1", "call-1", "call-2")
-        )
-        assert (first.is_cached, retry.is_cached, other.is_cached) == (False, False, True)
-        assert first.token_id == retry.token_id == other.token_id
 
 
 class TestAfterRetention:

@@ -4,7 +4,7 @@ import pytest
 
 from waitpoints.access.api_keys import NamedKey, Scope, digest
 from waitpoints.access.caller import ROOT, Action
-from waitpoints.errors import Forbidden, NameOutsideTag
+from waitpoints.errors import Forbidden
 
 
 @pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints"])
@@ -29,15 +29,3 @@ class TestTheHolderOfANamedKey:
         assert not self.CALLER.may("create", [])
         assert self.CALLER.may("read", [])
         assert not self.CALLER.may("complete", ["team-a"])
-
-    @pytest.mark.parametrize("name", ["team-a", "team-a:", "team-a:1", "team-a:b:c"])
-    def test_writes_the_tag_and_what_begins_with_it_and_a_colon(self, name: str) -> None:
-        self.CALLER.check_names("create", "tags", name)
-        self.CALLER.check_names("read", "tags", name)
-
-    @pytest.mark.parametrize("names", [("",), ("team",), ("team-a1",), ("x:team-a",), ("team-a", "team-b")])
-    def test_writes_no_other_name_unless_the_scope_has_no_limit(self, names: tuple[str, ...]) -> None:
-        with pytest.raises(NameOutsideTag, match=r'for this value of tags: .* "team-a" and what begins with "team-a:"$'):
-            self.CALLER.check_names("create", "tags", *names)
-        self.CALLER.check_names("read", "tags", *names)
-        ROOT.check_names("create", "tags", *names)

@@ -148,10 +148,6 @@ class TestNotify:
         world.channels.clear()
         assert api.post(TOKENS, self.EMAIL, holder("create")).error == self.LACKS_IT
 
-    @pytest.mark.parametrize("body", [{"page": DECISION}, {"page": {"title": "Go?", "approvers": ["ann@example.com"]}}])
-    def test_is_not_needed_for_a_page_without_notices(self, api: Api, holder: With, body: dict[str, Any]) -> None:
-        assert api.post(TOKENS, body, holder("create")).status == 200
-
     def test_is_not_needed_by_the_root_key_and_by_a_state(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -117,11 +117,6 @@ def test_a_request_without_a_response_stops_the_rest_for_now(bus: EventBus, even
     assert len(eventbridge.requests) == 1
 
 
-def test_some_throttled_entries_do_not_stop_the_rest(bus: EventBus, eventbridge: FakeEventBridge) -> None:
-    eventbridge.fail_entries_with("w3.", "ThrottlingException")
-    assert [number for number, outcome in enumerate(bus.put(events(30))) if outcome] == [3]
-
-
 def test_an_event_that_gets_its_request_refused_does_not_take_the_others_along(
     bus: EventBus, eventbridge: FakeEventBridge
 ) -> None:

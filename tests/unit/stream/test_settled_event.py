@@ -120,12 +120,6 @@ def test_never_holds_what_completes_or_resumes_a_token() -> None:
     assert all(secret not in said for secret in ("url", "callback", "hash", "taskToken", "waiters", "listShard"))
 
 
-def test_its_size_is_counted_as_eventbridge_counts_it() -> None:
-    """Time is 14 bytes; the source, the detail type and the detail are their UTF-8 (EventBridge User Guide)."""
-    event = settled_event(token(Completed(SETTLED, Output('"Größe"'))), BUCKET)
-    assert event.size == 14 + len("waitpoints") + len("waitpoint.completed") + len(event.detail.encode("utf-8"))
-
-
 def test_the_largest_event_fits_one_request() -> None:
     """And with the envelope of a delivered event, the 262,144 bytes that Step Functions and SQS take."""
     widest = "\u0001"  # six bytes in JSON

@@ -16,7 +16,6 @@ from waitpoints.aws.timer_queue import TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, TimerStarter
-from waitpoints.token import NEAR
 from waitpoints.wiring import CONNECTIONS
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -46,22 +45,18 @@ def sent(world: InMemory) -> list[str]:
 
 class TestARun:
     def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: InMemory) -> None:
-        due = [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
+        now, due = world.clock(), [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
         later = world.new_token(AHEAD + 1)
         world.new_token()
         until = world.clock() + AHEAD
         started = world.timer_starter.start(always)
         assert (started.messages, started.up_to, started.failure) == (3, until + 1, None)
-        assert sorted(sent(world)) == sorted(due)
+        messages = [Sent(token_id, now + ahead, now) for token_id, ahead in zip(due, (1, MINUTE, AHEAD), strict=True)]
+        assert sorted(world.queue.sent, key=lambda it: it.due_at) == messages
         assert world.index.cursor == Cursor(until + 1)
         world.clock.advance(MINUTE)
         world.timer_starter.start(always)
         assert sent(world)[3:] == [later]
-
-    def test_sends_a_message_for_the_instant_in_the_index(self, world: InMemory) -> None:
-        token_id, due_at = world.new_token(MINUTE), world.clock() + MINUTE
-        world.timer_starter.start(always)
-        assert world.queue.sent == [Sent(token_id, due_at, world.clock())]
 
     def test_passes_over_what_has_ended_or_is_gone(self, world: InMemory) -> None:
         ended, gone, waiting = (world.new_token(MINUTE) for _ in range(3))
@@ -78,20 +73,6 @@ class TestARun:
         world.store.tokens[token_id] = replace(world.store.tokens[token_id], timeout_at=world.clock() + 9 * HOUR)
         world.timer_starter.start(always)
         assert sent(world) == [token_id]
-
-    def test_of_a_new_stack_finds_what_fell_due_before_it_was_made(self, world: InMemory) -> None:
-        """So a table that is copied into it times its tokens out by itself."""
-        overdue = world.new_token(MINUTE)
-        world.clock.advance(400 * 24 * HOUR)
-        world.timer_starter.start(always)
-        assert sent(world) == [overdue]
-
-    def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: InMemory) -> None:
-        world.timer_starter.start(always)
-        tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
-        world.clock.advance(HOUR)
-        assert world.timer_starter.start(always).messages == 9
-        assert sorted(sent(world)) == sorted(tokens)
 
     def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: InMemory) -> None:
         assert world.timer_starter.start(always).messages == 0
@@ -145,17 +126,6 @@ class TestTheCursorStays:
         assert world.timer_starter.start(always).failure is None
         assert set(sent(world)) == set(tokens)
 
-    def test_if_the_run_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
-        tokens = [world.new_token(1 + n) for n in range(3)]
-        move = world.index.move_cursor
-        world.index.move_cursor = die  # type: ignore[method-assign, assignment]
-        with pytest.raises(SystemExit):
-            world.timer_starter.start(always)
-        world.index.move_cursor = move  # type: ignore[method-assign]
-        assert world.index.cursor == Cursor()
-        world.timer_starter.start(always)
-        assert sorted(sent(world)) == sorted(2 * tokens)  # once too often, which is harmless
-
     def test_if_another_run_has_moved_it(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
         other = TimerStarter(world.index, world.queue, world.clock, 2)
@@ -171,10 +141,6 @@ class TestTheCursorStays:
         assert started.failure is None
         assert set(sent(world)) == set(tokens)
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
-
-
-def die(*_: Any) -> bool:
-    raise SystemExit("the function was stopped")
 
 
 def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
