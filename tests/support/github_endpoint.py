@@ -43,6 +43,17 @@ def deliver(api: Api, endpoint: Endpoint, body: Any = BODY, headers: Mapping[str
     return api.post(url_of(endpoint), body, {"content-type": "application/json", **(headers or {})})
 
 
+def try_delivery(api: Api, **sent: Any) -> dict[str, Any]:
+    """What a test of the endpoint says would become of a delivery."""
+    answer = api.post("/api/v1/endpoints/github/test", sent)
+    assert answer.status == 200
+    return dict(answer.json)
+
+
+def steps(trial: Mapping[str, Any]) -> dict[str, str]:
+    return {step["step"]: step["result"] for step in trial["steps"]}
+
+
 def create(world: InMemory, **asked: Any) -> str:
     return world.tokens.create(NewToken(key=IdempotencyKey(KEY), **asked), world.clock()).token_id
 

@@ -120,12 +120,6 @@ class TestAMessage:
         assert receive({"waitpointId": token_id}) == []
         assert len(world.channel.sent) == 3
 
-    def test_of_an_unrecorded_message_has_it_edited(self, world: World) -> None:
-        token_id = world.create()
-        world.end(token_id)
-        assert receive({"waitpointId": token_id, "message": "C01/17.4", "undone": "notice"}) == []
-        assert [one.ref for one in world.channel.sent] == ["C01/17.4"]
-
     @pytest.mark.parametrize(("more", "notify"), [({"kind": "digest"}, NOTIFY), ({}, '{"pager": true, "slack": "#deploys"}')])
     def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], notify: str) -> None:
         token_id = world.create()
@@ -147,18 +141,6 @@ class TestAMessage:
         assert '"NoticesRefused":[1.0]' in logged
 
 
-def test_a_redrive_answers_how_many_targets_refuse_again(world: World) -> None:
-    one, other = world.create(), world.create()
-    world.channel.fails["slack"] = [NotSent("channel_not_found")] * 3
-    receive({"waitpointId": one})
-    receive({"waitpointId": other})
-    command = {"command": "sendNotices", "waitpointIds": [one, other]}
-    assert call(send_notices, command) == {"notSent": 1}
-    assert len(world.dead_letters.notices) == 2
-    assert call(send_notices, command) == {"notSent": 0}
-    assert len(world.channel.sent) == 6
-
-
 class TestTheStream:
     def schedule(self, *records: dict[str, Any]) -> list[str]:
         return failures(call(schedule_timeouts, {"Records": list(records)}))
@@ -176,10 +158,6 @@ class TestTheStream:
         token_id = world.create(60_000)
         assert self.schedule(world.record(token_id, "MODIFY", remindedCount={"N": "1"})) == []
         assert (world.queue.sent, world.domain.queue.sent) == ([token_id], [])
-
-    def test_asks_for_nothing_when_a_run_begins_to_wait(self, world: World) -> None:
-        assert self.schedule(world.record(world.create(), "MODIFY", waiterCount={"N": "1"})) == []
-        assert world.queue.sent == []
 
     def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: World) -> None:
         world.queue.fails = ConnectionError()

@@ -1,13 +1,12 @@
 """A trial says what a delivery to an endpoint would come to, and changes nothing."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, url_of
+from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, steps, try_delivery, url_of
 from tests.support.in_process.api_gateway import Api
 from waitpoints.token import (
     Document,
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestATrial:
-    def try_delivery(self, api: Api, **sent: Any) -> dict[str, Any]:
-        answer = api.post("/api/v1/endpoints/github/test", sent)
-        assert answer.status == 200
-        shown: dict[str, Any] = answer.json
-        return shown
-
-    def steps(self, trial: Mapping[str, Any]) -> dict[str, str]:
-        return {step["step"]: step["result"] for step in trial["steps"]}
-
     @pytest.mark.parametrize(
         ("settings", "sent", "outcome"),
         [
@@ -49,7 +39,7 @@ class TestATrial:
         self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
     ) -> None:
         endpoint, token = put(world, **settings), create(world)
-        trial = self.try_delivery(api, **sent)
+        trial = try_delivery(api, **sent)
         assert trial["outcome"] == outcome
         assert world.tokens.retrieve(token).outcome is None
         assert list(world.store.tokens) == [token]
@@ -61,8 +51,8 @@ class TestATrial:
     def test_shows_every_step(self, world: InMemory, api: Api) -> None:
         put(world, output="body.action")
         token = create(world)
-        trial = self.try_delivery(api, body=BODY)
-        assert self.steps(trial) == {
+        trial = try_delivery(api, body=BODY)
+        assert steps(trial) == {
             "signature": "not asked for",
             "completeWhen": "matches",
             "key": KEY,
@@ -75,7 +65,7 @@ class TestATrial:
         endpoint = put(world)
         create(world)
         deliver(api, endpoint)
-        assert self.try_delivery(api, body=BODY)["outcome"] == "repeated"
+        assert try_delivery(api, body=BODY)["outcome"] == "repeated"
 
     @pytest.mark.parametrize("is_stored", [True, False])
     def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
@@ -84,19 +74,19 @@ class TestATrial:
         world.clock.advance(60_000)
         if is_stored:
             world.tokens.expire(token)
-        trial = self.try_delivery(api, body=BODY)
-        assert (trial["outcome"], self.steps(trial)["token"]) == ("late", "late")
+        trial = try_delivery(api, body=BODY)
+        assert (trial["outcome"], steps(trial)["token"]) == ("late", "late")
 
     def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, key_ttl="1h")
         deliver(api, endpoint)
         world.clock.advance(3_600_000)
-        assert self.try_delivery(api, body=BODY)["outcome"] == "kept"
+        assert try_delivery(api, body=BODY)["outcome"] == "kept"
 
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
         put(world)
         create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
-        assert self.try_delivery(api, body=BODY)["outcome"] == "notMatching"
+        assert try_delivery(api, body=BODY)["outcome"] == "notMatching"
 
     def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
         assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
