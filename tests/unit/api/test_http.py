@@ -1,6 +1,5 @@
 """The HTTP API: the answer to every request. No request of any shape is answered 500."""
 
-import base64
 import io
 import json
 import re
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
-from tests.support.in_process.api_gateway import TOKENS, Api, http_event
+from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.template import Context, Template
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, methods
@@ -220,13 +219,3 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
     if answer["statusCode"] != 200:
         assert isinstance(shown["error"], str)
         assert "Traceback" not in shown["error"]
-
-
-def test_a_base64_body_is_treated_like_the_same_text(api: Api, world: InMemory) -> None:
-    body = b'{"tags":["\xc3\xbc"]}'
-    answers = [
-        api.post(TOKENS, body, {"authorization": world.api_key.read_current(), "content-type": kind})
-        for kind in ("text/plain", "x/y")
-    ]
-    assert [api.retrieve(answer.json["id"])["tags"] for answer in answers] == [["ü"], ["ü"]]
-    assert base64.b64encode(body).decode() not in answers[1].text

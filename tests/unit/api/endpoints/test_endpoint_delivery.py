@@ -31,7 +31,6 @@ from waitpoints.token import (
     DocumentKind,
     IdempotencyKey,
     NewToken,
-    Output,
     Source,
     TimedOut,
     Verification,
@@ -132,18 +131,6 @@ class TestADelivery:
         assert deliver(api, endpoint).status == 200
         assert world.tokens.retrieve(token).outcome is None
         assert statistics(world, endpoint).last[DeliveryKind.NO_OUTPUT].key == KEY
-
-    def test_gives_the_run_what_output_chooses(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world, output="body.workflow_run"), create(world)
-        deliver(api, endpoint)
-        outcome = world.tokens.retrieve(token).outcome
-        assert isinstance(outcome, Completed)
-        assert outcome.output == Output('{"id":123456,"seconds":1.5}')
-
-    def test_completes_no_token_of_another_endpoint(self, world: InMemory, api: Api) -> None:
-        token = create(world)
-        deliver(api, put(world, name="gitlab"))
-        assert world.tokens.retrieve(token).outcome is None
 
 
 class TestItsProvider:

@@ -43,13 +43,6 @@ class TestRetrieve:
             },
         }
 
-    @pytest.mark.parametrize("kind", DeliveryKind)
-    def test_shows_every_kind(self, api: Api, world: InMemory, kind: DeliveryKind) -> None:
-        put(api, SMALLEST)
-        last = LastDelivery(at=world.clock())
-        world.endpoints.count(stored(world).secret_id, EndpointStatistics({kind: 3}, {kind: last}))
-        assert get(api)["deliveries"] == {str(kind): {"count": 3, "lastAt": iso(last.at)}}
-
     @pytest.mark.parametrize("name", ["unknown", "GitHub", "x" * 5_000, "%2F", "%ED%A0%80"])
     def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, name: str) -> None:
         put(api, SMALLEST)
