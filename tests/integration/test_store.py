@@ -1,11 +1,11 @@
 """The store's behaviour, the same for DynamoDB (on moto) and for the fake in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
 from itertools import combinations, product
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -61,6 +61,10 @@ RETENTION = 30 * 86_400  # seconds
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
 OUTPUT = Output('{"approved": true}')
 WIDE_OUTPUT = Output(None, "waitpoint_x/0123.json")
+COMPLETED_BY = CompletedBy(
+    source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
+)
+FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
 
 
 @pytest.fixture(params=["DynamoDB", "memory"])
@@ -85,24 +89,12 @@ def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
 
 
 class TestToken:
-    def test_comes_back_as_it_was_written(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        one = replace(waiter(unwrap=True), execution=EXECUTION)
-        written = create(
-            timeout_at=TIMEOUT,
-            due_at=TIMEOUT - 1,
-            tags=("b", "a", "b"),
-            idempotency_key="order-1",
-            idempotency_key_expires_at=TIMEOUT,
-            waiters={one.key: one},
-        )
-        assert store.get(written.id) == written
-
     def test_comes_back_with_each_pair_of_its_parts(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        one = waiter()
+        one = replace(waiter(unwrap=True), execution=EXECUTION)
         parts: dict[str, Any] = {
             "timeout_at": TIMEOUT,
-            "due_at": TIMEOUT,
-            "tags": ("a",),
+            "due_at": TIMEOUT - 1,
+            "tags": ("b", "a", "b"),
             "idempotency_key": "order-1",
             "idempotency_key_expires_at": TIMEOUT,
             "waiters": {one.key: one},
@@ -118,51 +110,12 @@ class TestToken:
             store.create(Token(id=first.id, created_at=START + 1, tags=("second",)), None, START + 1)
         assert store.get(first.id) == first
 
-    @pytest.mark.parametrize("operation", ["get", "complete", "time_out", "add_waiter"])
-    def test_that_is_missing_is_not_found(self, store: AnyStore, operation: str) -> None:
-        arguments = {
-            "get": (),
-            "complete": (Completed(START, OUTPUT), ALL_CHECKED),
-            "time_out": (START,),
-            "add_waiter": (waiter(), START),
-        }
-        with pytest.raises(TokenNotFound):
-            getattr(store, operation)(ids.new_id(START), *arguments[operation])
-
 
 class TestComplete:
-    @pytest.mark.parametrize("output", [OUTPUT, WIDE_OUTPUT, Output()], ids=["in the item", "in the bucket", "absent"])
-    def test_settles_a_waiting_token_with_its_output(
-        self, store: AnyStore, create: Callable[..., Token], output: Output
-    ) -> None:
-        one = waiter()
-        token = create(waiters={one.key: one})
-        won, settled = store.complete(token.id, Completed(START + 5, output), ALL_CHECKED)
-        assert won
-        assert settled.outcome == Completed(START + 5, output)
-        assert settled.waiters == {one.key: one}
-        assert store.get(token.id) == settled
-
     def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
         _, settled = store.complete(create().id, Completed(START, Output('"large"', "somewhere.json")), ALL_CHECKED)
         assert isinstance(settled.outcome, Completed)
         assert settled.outcome.output.json == '"large"'
-
-    def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create()
-        _, first = store.complete(token.id, Completed(START + 5, OUTPUT), ALL_CHECKED)
-        won, was = store.complete(token.id, Completed(START + 6, Output("2")), ALL_CHECKED)
-        assert not won
-        assert was == first == store.get(token.id)
-
-    @pytest.mark.parametrize("late", [0, 86_400_000])
-    def test_is_refused_from_the_timeout_on_and_leaves_the_token_waiting(
-        self, store: AnyStore, create: Callable[..., Token], late: int
-    ) -> None:
-        token = create(timeout_at=TIMEOUT)
-        won, was = store.complete(token.id, Completed(TIMEOUT + late, OUTPUT), ALL_CHECKED)
-        assert not won
-        assert was == token == store.get(token.id)
 
     @pytest.mark.parametrize("tags", [(), ("b",), ("aa",), ("A",)])
     def test_within_a_tag_leaves_a_token_without_it_as_it_was(
@@ -185,42 +138,68 @@ class TestComplete:
         assert store.complete(token.id, outcome, checked, "a") == (True, replace(token, outcome=outcome))
         assert store.get(token.id).outcome == outcome
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("tags", [("b",), ("a", "b")])
-    def test_within_a_tag_and_without_one_at_once_have_one_winner(
-        self, store: AnyStore, create: Callable[..., Token], tags: tuple[str, ...]
-    ) -> None:
-        """A completion that is limited to another tag is never the winner."""
-        for _ in range(5):
-            token = create(tags=tags)
-            limits = [None, "a"] * 5
-            answers = race(
-                [
-                    partial(store.complete, token.id, Completed(START + number, OUTPUT), ALL_CHECKED, within)
-                    for number, within in enumerate(limits)
-                ]
-            )
-            [(limit, winner)] = [(limit, settled) for limit, (won, settled) in zip(limits, answers, strict=True) if won]
-            assert limit is None or limit in tags
-            assert store.get(token.id) == winner
 
-
-CHANGES: dict[str, Callable[[AnyStore, Token], object]] = {
+Change = Callable[[AnyStore, Token, int], bool | tuple[bool, Token]]
+ANSWER = Answer("ann", "yes", "{}", START)
+CHANGES: dict[str, Change] = {
     **{
-        f"complete, {sorted(checked)}": lambda store, token, checked=checked: store.complete(  # type: ignore[misc]
-            token.id, Completed(START, OUTPUT), checked
+        f"complete, {sorted(checked)}": lambda store, token, now, checked=checked: store.complete(  # type: ignore[misc]
+            token.id, Completed(now, OUTPUT), checked
         )
         for checked in CHECKED
     },
-    "fail": lambda store, token: store.complete(token.id, Failed(START, TokenError("no")), ALL_CHECKED),
-    "time out": lambda store, token: store.time_out(token.id, TIMEOUT),
-    "answer": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), None),
-    "decide": lambda store, token: store.answer(token, Answer("ann", "yes", "{}", START), Completed(START, OUTPUT)),
-    "add a waiter": lambda store, token: store.add_waiter(token.id, waiter(), START),
-    "remind": lambda store, token: store.remind(token, replace(token, reminded_count=1, reminded_at=START)),
-    "move its deadline": lambda store, token: store.move_deadline(token, TIMEOUT + 1, TIMEOUT + 1, START),
+    "fail": lambda store, token, now: store.complete(token.id, Failed(now, FAILURE), ALL_CHECKED),
+    "time out": lambda store, token, now: store.time_out(token.id, now),
+    "answer": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), None),
+    "decide": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), Completed(now, OUTPUT)),
+    "add a waiter": lambda store, token, now: store.add_waiter(token.id, waiter(), now),
+    "remind": lambda store, token, now: store.remind(token, replace(token, reminded_count=1, reminded_at=now)),
+    "move its deadline": lambda store, token, now: store.move_deadline(token, TIMEOUT + 1, TIMEOUT + 1, now),
 }
-"""Whatever changes a waiting token."""
+"""Whatever changes a waiting token, at an instant. Returns whether it does, and most also the token as it is then."""
+END: dict[str, Callable[[AnyStore, str], object]] = {
+    "is completed": lambda store, id_: store.complete(id_, Completed(START, OUTPUT), ALL_CHECKED),
+    "has failed": lambda store, id_: store.complete(id_, Failed(START, FAILURE, COMPLETED_BY), ALL_CHECKED),
+    "has timed out": lambda store, id_: store.time_out(id_, TIMEOUT),
+    "waits": lambda *_: None,
+}
+UNTIL_ITS_TIMEOUT, AFTER_IT = CHANGES.keys() - {"time out"}, {"time out", "remind"}
+ENDED: Set[str] = frozenset()
+STATES: dict[str, tuple[str, int | None, int, Set[str]]] = {  # how a token is, its timeout, now, and what changes it
+    "without a timeout": ("waits", None, START, UNTIL_ITS_TIMEOUT),
+    "for years without a timeout": ("waits", None, START + 10**12, UNTIL_ITS_TIMEOUT),
+    "a millisecond before its timeout": ("waits", TIMEOUT, TIMEOUT - 1, UNTIL_ITS_TIMEOUT),
+    "at its timeout": ("waits", TIMEOUT, TIMEOUT, AFTER_IT),
+    "a day after its timeout, which is not written": ("waits", TIMEOUT, TIMEOUT + 86_400_000, AFTER_IT),
+    "completed": ("is completed", TIMEOUT, START, ENDED),
+    "completed before its timeout": ("is completed", TIMEOUT, TIMEOUT, ENDED),
+    "failed": ("has failed", TIMEOUT, START, ENDED),
+    "failed before its timeout": ("has failed", TIMEOUT, TIMEOUT, ENDED),
+    "timed out": ("has timed out", TIMEOUT, TIMEOUT, ENDED),
+    "timed out, by a clock that is behind": ("has timed out", TIMEOUT, START, ENDED),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_token_is_changed_only_while_it_waits(store: AnyStore, create: Callable[..., Token], name: str, state: str) -> None:
+    end, timeout_at, now, changed_by = STATES[state]
+    read = create(timeout_at=timeout_at, due_at=timeout_at)
+    END[end](store, read.id)
+    before, result = store.get(read.id), CHANGES[name](store, read, now)
+    changed, *seen = result if isinstance(result, tuple) else (result,)
+    assert changed is (name in changed_by)
+    assert (store.get(read.id) == before) is not changed
+    assert seen in ([], [store.get(read.id)])
+
+
+def test_a_token_that_is_gone_is_not_brought_back(store: AnyStore, create: Callable[..., Token]) -> None:
+    gone = replace(create(), id=ids.new_id(START))
+    for change in CHANGES.values():
+        with suppress(TokenNotFound):
+            assert change(store, gone, START) is False
+        with pytest.raises(TokenNotFound):
+            store.get(gone.id)
 
 
 def make_later(store: AnyStore, token: Token) -> None:
@@ -237,14 +216,12 @@ def make_later(store: AnyStore, token: Token) -> None:
 
 
 class TestATokenOfALaterVersion:
-    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-    def test_is_changed_by_nothing(
-        self, store: AnyStore, create: Callable[..., Token], change: Callable[[AnyStore, Token], object]
-    ) -> None:
+    @pytest.mark.parametrize("name", CHANGES)
+    def test_is_changed_by_nothing(self, store: AnyStore, create: Callable[..., Token], name: str) -> None:
         token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         make_later(store, token)
         with pytest.raises(WrittenLater):
-            change(store, token)
+            CHANGES[name](store, token, TIMEOUT if name == "time out" else START)
         assert store.get(token.id) == replace(token, is_later=True)
 
     def test_is_answered_as_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -254,22 +231,6 @@ class TestATokenOfALaterVersion:
         later = (False, replace(ended, is_later=True))
         assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == later
         assert store.add_waiter(token.id, waiter(), START) == later
-
-    @pytest.mark.slow
-    def test_is_settled_before_it_is_one_or_not_at_all(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        def make_it_later(token: Token) -> bool:
-            make_later(store, token)
-            return False
-
-        def complete(token: Token) -> bool:
-            with suppress(WrittenLater):
-                return store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)[0]
-            return False
-
-        for _ in range(10):
-            token = create()
-            settled = race([partial(make_it_later, token), *[partial(complete, token)] * 4])
-            assert (store.get(token.id).outcome is not None) is any(settled)
 
 
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
@@ -292,10 +253,6 @@ RULES = {
     "all": ALL_RULES,
 }
 WITH_DOCUMENT = {name for name, rules in RULES.items() if rules.has_schema or rules.has_page}
-COMPLETED_BY = CompletedBy(
-    source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
-)
-FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
 
 
 class TestRules:
@@ -332,20 +289,6 @@ class TestRules:
     def test_do_not_keep_a_token_from_timing_out(self, store: AnyStore, create: Callable[..., Token]) -> None:
         won, settled = store.time_out(create(rules=ALL_RULES, timeout_at=TIMEOUT).id, TIMEOUT)
         assert (won, settled.outcome, settled.rules) == (True, TimedOut(TIMEOUT), ALL_RULES)
-
-    def test_leave_one_winner_of_two_deliveries_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        for _ in range(10):
-            token = create(rules=ALL_RULES)
-            answers = race(
-                [
-                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), COMPLETED_BY), checked)
-                    for n, checked in enumerate((ALL_CHECKED, ALL_CHECKED, NOTHING_CHECKED, ALL_BUT_DOCUMENT))
-                ]
-            )
-            [winner] = [settled for won, settled in answers if won]
-            assert store.get(token.id) == winner
-            assert isinstance(winner.outcome, Completed)
-            assert winner.outcome.output.json in ("0", "1")
 
 
 class TestAnswers:
@@ -385,40 +328,11 @@ class TestAnswers:
         assert store.answer(read, self.BO, outcome) == (False, first)
         assert store.get(read.id) == replace(first, page="{}")
 
-    @pytest.mark.parametrize("outcome", [None, DECISION])
-    def test_are_refused_after_the_end(self, store: AnyStore, outcome: Completed | None) -> None:
-        read = self.token(store)
-        _, settled = store.complete(read.id, Completed(START, OUTPUT, COMPLETED_BY), ALL_CHECKED)
-        assert store.answer(read, self.BO, outcome) == (False, settled)
-
-    @pytest.mark.parametrize("outcome", [None, DECISION])
-    @pytest.mark.parametrize(("early", "added"), [(1, True), (0, False), (-1, False)])
-    def test_are_added_until_the_last_millisecond(
-        self, store: AnyStore, early: int, added: bool, outcome: Completed | None
-    ) -> None:
-        read, at = self.token(store, timeout_at=TIMEOUT), TIMEOUT - early
-        answer, ends = replace(self.BO, at=at), outcome and replace(outcome, at=at)
-        assert store.answer(read, answer, ends)[0] is added
-        assert store.get(read.id).answers == ((answer,) if added else ())
-
-    def test_of_a_token_that_is_gone_are_not_found(self, store: AnyStore) -> None:
-        missing = Token(id=ids.new_id(START), created_at=START)
-        with pytest.raises(TokenNotFound):
-            store.answer(missing, self.ANN, None)
-
     def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: AnyStore) -> None:
         _, one = store.answer(self.token(store), self.ANN, None)
         assert store.complete(one.id, Completed(START, OUTPUT), ALL_CHECKED)[1].answers == (self.ANN,)
         _, other = store.answer(self.token(store, timeout_at=TIMEOUT), self.ANN, None)
         assert store.time_out(other.id, TIMEOUT)[1].answers == (self.ANN,)
-
-    def test_of_two_at_once_leave_one(self, store: AnyStore) -> None:
-        for outcome in (None, self.DECISION):
-            read = self.token(store)
-            results = race([partial(store.answer, read, replace(self.BO, approver=str(n)), outcome) for n in range(5)])
-            [winner] = [now for added, now in results if added]
-            assert store.get(read.id) == replace(winner, page="{}")
-            assert len(winner.answers) == 1
 
 
 class TestOutcome:
@@ -435,22 +349,22 @@ class TestOutcome:
             CompletedBy(source=Source.CALLBACK, content_type=USUAL_CONTENT_TYPE),
         ],
     )
-    @pytest.mark.parametrize("outcome", [partial(Completed, START, OUTPUT), partial(Failed, START, FAILURE)])
-    def test_keeps_who_settled_it(
+    @pytest.mark.parametrize(
+        "outcome",
+        [
+            *(partial(Completed, START + 5, output) for output in (OUTPUT, WIDE_OUTPUT, Output())),
+            partial(Failed, START + 5, FAILURE),
+        ],
+        ids=["in the item", "in the bucket", "absent", "an error"],
+    )
+    def test_comes_back_with_who_settled_it(
         self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], by: CompletedBy | None
     ) -> None:
-        token = create()
+        one = waiter()
+        token = create(waiters={one.key: one})
         won, settled = store.complete(token.id, outcome(by), NOTHING_CHECKED)
-        assert won
-        assert settled.outcome == store.get(token.id).outcome == outcome(by)
-
-    def test_that_is_an_error_is_never_replaced(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(timeout_at=TIMEOUT)
-        _, failed = store.complete(token.id, Failed(START, FAILURE, COMPLETED_BY), ALL_CHECKED)
-        assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == (False, failed)
-        assert store.time_out(token.id, TIMEOUT) == (False, failed)
-        kept, seen = store.add_waiter(token.id, waiter(), START)
-        assert (kept, seen.outcome) == (False, failed.outcome)
+        assert (won, settled) == (True, replace(token, outcome=outcome(by)))
+        assert store.get(token.id) == settled
 
 
 class TestDocument:
@@ -557,36 +471,11 @@ class TestOtherDeliveries:
         assert (read.unresumed(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
 
 
-class TestTimeOut:
-    def test_settles_a_due_token_at_its_timeout(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(timeout_at=TIMEOUT)
-        won, settled = store.time_out(token.id, TIMEOUT + 700)
-        assert won
-        assert settled.outcome == TimedOut(TIMEOUT)
-        assert store.get(token.id) == settled
-
-    def test_is_refused_a_millisecond_early(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(timeout_at=TIMEOUT)
-        won, was = store.time_out(token.id, TIMEOUT - 1)
-        assert not won
-        assert was == token == store.get(token.id)
-
-    def test_never_happens_to_a_token_without_a_timeout(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create()
-        won, was = store.time_out(token.id, START + 10**12)
-        assert not won
-        assert was == token == store.get(token.id)
-
-    def test_and_a_completion_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        for now in (TIMEOUT - 1, TIMEOUT):
-            token = create(timeout_at=TIMEOUT)
-            both = race(
-                [
-                    lambda: store.complete(token.id, Completed(now, OUTPUT), ALL_CHECKED),  # noqa: B023
-                    lambda: store.time_out(token.id, now),  # noqa: B023
-                ]
-            )
-            assert [won for won, _ in both].count(True) == 1
+def test_a_late_timer_settles_a_token_at_its_timeout(store: AnyStore, create: Callable[..., Token]) -> None:
+    token = create(timeout_at=TIMEOUT)
+    won, settled = store.time_out(token.id, TIMEOUT + 700)
+    assert (won, settled) == (True, replace(token, outcome=TimedOut(TIMEOUT)))
+    assert store.get(token.id) == settled
 
 
 class TestInstants:
@@ -619,25 +508,6 @@ class TestInstants:
             changed = self.change(store, change, replace(token, timeout_at=read[0], due_at=read[1]), TIMEOUT + 7)
             assert changed is (stored == read)
             assert (store.get(token.id) == token) is not changed
-
-    @pytest.mark.parametrize("change", CHANGES)
-    def test_of_a_token_that_has_settled_or_is_gone_stay(
-        self, store: AnyStore, create: Callable[..., Token], change: str
-    ) -> None:
-        """Nothing may bring back an item that TTL has deleted."""
-        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
-        store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
-        settled, gone = store.get(token.id), replace(token, id=ids.new_id(START))
-        assert not self.change(store, change, token, TIMEOUT + 7)
-        assert not self.change(store, change, gone, TIMEOUT + 7)
-        assert store.get(token.id) == settled
-        with pytest.raises(TokenNotFound):
-            store.get(gone.id)
-
-    @pytest.mark.parametrize(("late", "moved"), [(-1, True), (0, False), (1, False)])
-    def test_of_a_token_that_is_due_stay(self, store: AnyStore, create: Callable[..., Token], late: int, moved: bool) -> None:
-        token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
-        assert store.move_deadline(token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT + late) is moved
 
     @pytest.mark.parametrize("due_at", [None, TIMEOUT - 5])
     @pytest.mark.parametrize("moved", [None, TIMEOUT + 7])
@@ -676,25 +546,6 @@ class TestInstants:
             assert (reminded, answered, added) == (True, True, True)
             now = store.get(token.id)
             assert (now.answers, now.reminded_count, now.due_at, len(now.waiters)) == ((answer,), 1, TIMEOUT, 1)
-
-    def test_asked_at_once_are_asked_once_and_not_after_the_end(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create(due_at=START)
-        asked = replace(token, reminded_count=1, reminded_at=START, due_at=None)
-        assert sum(race([partial(store.remind, token, asked) for _ in range(8)])) == 1
-        ended = create(due_at=START)
-        store.complete(ended.id, Completed(START, OUTPUT), ALL_CHECKED)
-        assert not store.remind(ended, replace(ended, reminded_count=1, reminded_at=START))
-
-    def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        for _ in range(10):
-            token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
-            racers: list[Callable[[], Any]] = [
-                partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT - 1),
-                partial(store.time_out, token.id, TIMEOUT),
-            ]
-            moved, (timed_out, _) = race(racers)
-            assert moved is not timed_out
-            assert store.get(token.id).timeout_at == (TIMEOUT + 7 if moved else TIMEOUT)
 
 
 class TestKeepLonger:
@@ -809,19 +660,6 @@ class TestAddWaiter:
         store.add_waiter(token.id, one, START)
         assert store.get(token.id).waiters == {one.key: one}
 
-    def test_is_refused_by_a_settled_token_and_returns_the_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        token = create()
-        _, settled = store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
-        kept, was = store.add_waiter(token.id, waiter(), START)
-        assert not kept
-        assert was == settled == store.get(token.id)
-
-    @pytest.mark.parametrize(("late", "kept"), [(-1, True), (0, False)])
-    def test_is_refused_from_the_timeout_on(self, store: AnyStore, create: Callable[..., Token], late: int, kept: bool) -> None:
-        token, one = create(timeout_at=TIMEOUT), waiter()
-        assert store.add_waiter(token.id, one, TIMEOUT + late)[0] is kept
-        assert (one.key in store.get(token.id).waiters) is kept
-
     def test_a_second_time_is_refused_and_keeps_the_first(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token, one = create(), waiter()
         store.add_waiter(token.id, one, START)
@@ -846,21 +684,6 @@ class TestAddWaiter:
             assert not kept
         assert set(was.waiters) == {one.key for one in waiters}
         assert store.get(token.id) == was
-
-    def test_against_a_completion_always_leaves_one_of_them_to_resume_the_waiter(
-        self, store: AnyStore, create: Callable[..., Token]
-    ) -> None:
-        for _ in range(20):
-            token, one = create(), waiter()
-            (kept, seen), (_, settled) = race(
-                [
-                    lambda: store.add_waiter(token.id, one, START),  # noqa: B023
-                    lambda: store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED),  # noqa: B023
-                ]
-            )
-            resumed_by_the_completion = one.key in settled.waiters
-            resumed_at_once = not kept and seen.outcome is not None
-            assert resumed_by_the_completion is not resumed_at_once
 
 
 class TestIdempotencyKey:
@@ -942,6 +765,13 @@ class TestKeeping:
             early_until=early_until,
         )
 
+    def kept(self, store: AnyStore) -> tuple[Token, KeyHolder]:
+        """A completion that is kept, and the holder of its key."""
+        self.name = ids.new_id(START)
+        kept = self.completion()
+        assert store.put_early(kept, self.key(), START) is None
+        return kept, KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
+
     def listed(self, store: AnyStore, token_id: str) -> list[str]:
         """The lists in which a token is: of all, and of its key."""
         whole = IdRange(token_id, token_id, ascending=False)
@@ -949,18 +779,16 @@ class TestKeeping:
         return [name for name, wanted in lists.items() if any(read(whole, 10)[0] for read in store.partitions(wanted, START))]
 
     def test_makes_a_settled_token_that_is_in_no_list(self, store: AnyStore) -> None:
-        kept = self.completion()
-        assert store.put_early(kept, self.key(), START) is None
+        kept, holder = self.kept(store)
+        assert store.find_key_holder(self.key()) == holder
         assert store.get(kept.id) == kept
         assert self.listed(store, kept.id) == []
 
     def test_gives_the_holder_to_a_create_which_claims_it(self, store: AnyStore) -> None:
         traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-        kept = self.completion()
+        kept, holder = self.kept(store)
         token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent, created_by="nightly")
-        store.put_early(kept, self.key(), START)
-        holder = store.create(token, self.key(), START + 1)
-        assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
+        assert store.create(token, self.key(), START + 1) == holder
         assert store.claim(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
         claimed = store.get(kept.id)
         new = {
@@ -978,10 +806,8 @@ class TestKeeping:
     def test_that_is_claimed_holds_its_key_as_long_as_the_create_asks(
         self, store: AnyStore, expires_at: int | None, later: int
     ) -> None:
-        kept, key = self.completion(), IdempotencyKey(self.name, expires_at, "a request")
-        store.put_early(kept, self.key(), START)
-        holder = store.create(self.token(), key, START)
-        assert holder is not None
+        kept, holder = self.kept(store)
+        key = IdempotencyKey(self.name, expires_at, "a request")
         assert store.claim(holder, self.token(), key, START)
         again = KeyHolder(kept.id, START, False, expires_at)  # a retry of the request is told the same as the first try
         assert store.create(self.token(), key, later) == again
@@ -989,70 +815,32 @@ class TestKeeping:
             assert store.create(self.token(), key, later + 1) is None
 
     def test_that_is_claimed_gets_the_metadata_of_the_create_that_claims_it(self, store: AnyStore) -> None:
-        kept = self.completion()
-        store.put_early(kept, self.key(), START)
-        holder = store.find_key_holder(self.key())
-        assert holder is not None
+        kept, holder = self.kept(store)
         for text in ("{}", '{"second": true}'):
             wanted = replace(self.token(), metadata=text, has_metadata=True)
             assert store.claim(holder, wanted, self.key(), START)
         claimed = store.get(kept.id)
         assert (claimed.metadata, claimed.has_metadata) == ("{}", True)
 
-    def test_has_no_tags_until_a_create_claims_it(self, store: AnyStore) -> None:
-        kept = self.completion()
-        assert store.put_early(kept, self.key(), START) is None
-        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
-        assert store.find_key_holder(self.key()) == store.create(self.token(), self.key(), START) == holder
-        assert store.get(kept.id) == kept
+    def test_that_is_claimed_is_no_longer_replaced(self, store: AnyStore) -> None:
+        kept, holder = self.kept(store)
         assert store.claim(holder, self.token(), self.key(), START)
         assert store.find_key_holder(self.key()) == KeyHolder(kept.id, START, False, TIMEOUT)
-        assert store.get(kept.id).tags == ("a", "b")
-
-    def test_that_is_claimed_is_no_longer_replaced(self, store: AnyStore) -> None:
-        store.put_early(kept := self.completion(), self.key(), START)
-        holder = store.find_key_holder(self.key())
-        assert holder is not None
-        assert store.claim(holder, self.token(), self.key(), START)
         for found in (
             store.create(self.token(), self.key(), START, replaced=holder),
             store.put_early(self.completion(), self.key(), START, replaced=holder),
         ):
             assert found == KeyHolder(kept.id, START, False, TIMEOUT)
 
-    def test_is_claimed_or_replaced(self, store: AnyStore) -> None:
-        """One create accepts the early completion, and another one does not: whichever is first, both get its token."""
-        for _ in range(20):
-            self.name = ids.new_id(START)
-            store.put_early(kept := self.completion(), self.key(), START)
-            holder, new = store.find_key_holder(self.key()), self.token()
-            assert holder is not None
-            racers: list[Callable[[], object]] = [
-                partial(store.claim, holder, self.token(), self.key(), START),
-                partial(store.create, new, self.key(), START, replaced=holder),
-            ]
-            assert race(racers) in ([True, KeyHolder(kept.id, START, False, TIMEOUT)], [False, None])
-            now_held = store.find_key_holder(self.key())
-            assert now_held is not None
-            assert (store.get(now_held.token_id).early_until, now_held.is_early) == (None, False)
-
     def test_is_claimed_once(self, store: AnyStore) -> None:
-        store.put_early(self.completion(), self.key(), START)
-        holder = store.find_key_holder(self.key())
-        assert holder is not None
-        other = replace(self.token(), tags=("c",))
-        claimed = race([partial(store.claim, holder, token, self.key(TIMEOUT + 9), START) for token in (self.token(), other)])
-        assert claimed == [True, True]
-        tags = store.get(holder.token_id).tags
-        assert tags in {("a", "b"), ("c",)}
-        assert store.claim(holder, replace(self.token(), tags=("d",)), self.key(), START)
-        assert store.get(holder.token_id).tags == tags
+        kept, holder = self.kept(store)
+        for tags in (("c",), ("d",)):
+            assert store.claim(holder, replace(self.token(), tags=tags), self.key(), START)
+        assert store.get(kept.id).tags == ("c",)
 
     @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
     def test_is_claimed_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
-        store.put_early(self.completion(), self.key(), START)
-        holder = store.find_key_holder(self.key())
-        assert holder is not None
+        _, holder = self.kept(store)
         assert store.claim(holder, self.token(), self.key(), TIMEOUT + late) is exists
 
     def test_is_not_claimed_after_ttl_removed_it(self, store: AnyStore) -> None:
@@ -1077,53 +865,30 @@ class TestKeeping:
     def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
         assert store.find_key_holder(self.key()) is None
 
-    @pytest.mark.slow
-    def test_and_claiming_while_another_completion_comes_leave_one_token(self, store: AnyStore) -> None:
-        """The completion may replace only what it saw: not the kept one that a create claims meanwhile."""
-        for _ in range(20):
-            self.name = ids.new_id(START)
-            store.put_early(kept := self.completion(), self.key(), START)
-            holder = store.find_key_holder(self.key())
-            assert holder is not None
-            second = self.completion()
-            racers: list[Callable[[], object]] = [
-                partial(store.claim, holder, self.token(), self.key(), TIMEOUT - 1),
-                partial(store.put_early, second, self.key(), TIMEOUT - 1),
-            ]
-            claimed, refused = race(racers)
-            assert (claimed, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
-            assert self.listed(store, kept.id) == ["all", "key"]
+    RACES: ClassVar[dict[str, Callable[..., KeyHolder | None]]] = {
+        "a create that does not accept it": lambda store, one, holder: store.create(
+            one.token(), one.key(), START, replaced=holder
+        ),
+        "a create at its end": lambda store, one, _: store.create(one.token(), one.key(TIMEOUT + 9), TIMEOUT),
+        "another completion": lambda store, one, _: store.put_early(one.completion(), one.key(), TIMEOUT - 1),
+    }
 
     @pytest.mark.slow
-    def test_that_ends_while_creates_come_is_claimed_or_replaced(self, store: AnyStore) -> None:
-        """By a clock a millisecond before the end it is claimed, by one at the end it makes room: one of both happens."""
+    @pytest.mark.parametrize("other", RACES.values(), ids=RACES)
+    def test_is_claimed_or_replaced(self, store: AnyStore, other: Callable[..., KeyHolder | None]) -> None:
+        """Whichever is first, both get its token, and no early completion is left."""
         for _ in range(20):
-            self.name = ids.new_id(START)
-            store.put_early(kept := self.completion(), self.key(), START)
-            holder, new = store.find_key_holder(self.key()), self.token()
-            assert holder is not None
+            kept, holder = self.kept(store)
             racers: list[Callable[[], object]] = [
                 partial(store.claim, holder, self.token(), self.key(TIMEOUT + 9), TIMEOUT - 1),
-                partial(store.create, new, self.key(TIMEOUT + 9), TIMEOUT),
+                partial(other, store, self, holder),
             ]
-            claimed, held = race(racers)
-            assert (claimed, held) in ((True, KeyHolder(kept.id, START, False, TIMEOUT + 9)), (False, None))
+            claimed, found = race(racers)
             now_held = store.find_key_holder(self.key())
             assert now_held is not None
-            assert (now_held.token_id, now_held.is_early) == (kept.id if claimed else new.id, False)
-
-    def assert_one_took_the_key(self, store: AnyStore, made: list[Token], found: list[KeyHolder | None]) -> None:
-        """One of the tokens was written and holds the key, each other request was given it, and no other token exists."""
-        [winner] = [one for one, holder in zip(made, found, strict=True) if holder is None]
-        assert {holder.token_id for holder in found if holder} == {winner.id}
-        now_held = store.find_key_holder(self.key())
-        assert now_held is not None
-        assert (now_held.token_id, now_held.is_early) == (winner.id, winner.early_until is not None)
-        assert store.get(winner.id) == winner
-        for one in made:
-            if one is not winner:
-                with pytest.raises(TokenNotFound):
-                    store.get(one.id)
+            assert (store.get(now_held.token_id).early_until, now_held.is_early) == (None, False)
+            assert (now_held.token_id == kept.id) is claimed
+            assert isinstance(found, KeyHolder) is claimed
 
 
 def held_by(token: Token) -> KeyHolder:
@@ -1196,21 +961,6 @@ class TestReleasingAKey:
         holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
         assert holder is not None
         assert holder.token_id == newer.id
-
-    @pytest.mark.slow
-    def test_and_creating_with_it_at_once_leaves_one_holder(self, store: AnyStore) -> None:
-        for _ in range(20):
-            key, token, endless = self.held(store)
-            newer = Token(id=ids.new_id(START), created_at=START)
-            race(
-                [
-                    lambda: store.release(endless),  # noqa: B023
-                    lambda: store.create(newer, key, START, replaced=held_by(token)),  # noqa: B023
-                ]
-            )
-            holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
-            assert holder is not None
-            assert holder.token_id == newer.id
 
 
 class TestPartitions:
