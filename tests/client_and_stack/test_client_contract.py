@@ -1,14 +1,17 @@
-"""What the Python client promises, on the real handlers, in memory."""
+"""What the Python client promises, on the real handlers, in memory, and on its fake, as the API is described."""
 
 import time
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from waitpoints_client.testing import FakeWaitpoints
 
 pytest.register_assert_rewrite("clients.python.tests.test_contract")
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Served  # noqa: E402
+from tests.client_and_stack.described import Described  # noqa: E402
 from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
 from tests.support.in_process.api_gateway import Api  # noqa: E402
 
@@ -34,10 +37,14 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self.handle_request(request)
 
 
-@pytest.fixture  # type: ignore[no-redef] # in place of the fake
-def served(api: Api, world: InMemory) -> Served:
+@pytest.fixture(params=["handlers", "described fake"])  # type: ignore[no-redef] # in place of the fake
+def served(request: pytest.FixtureRequest, api: Api, world: InMemory) -> Served:
+    if request.param == "described fake":
+        fake = FakeWaitpoints()
+        described = Described(fake)
+        return Served(fake.url, fake.api_key, lambda: described, lambda seconds: fake.advance(timedelta(seconds=seconds)))
     world.clock.now = round(time.time() * 1000)
-    transport = Handlers(api, world)
+    handlers = Handlers(api, world)
     return Served(
-        BASE_URL, world.api_key.read_current(), lambda: transport, lambda seconds: world.clock.advance(seconds=seconds)
+        BASE_URL, world.api_key.read_current(), lambda: handlers, lambda seconds: world.clock.advance(seconds=seconds)
     )

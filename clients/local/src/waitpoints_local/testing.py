@@ -8,8 +8,9 @@ def test_it_is_approved(machine: Machine) -> None:
 Everything waits until it is so, or fails with the path that the run took.
 """
 
-from waitpoints_local.machine.live_run import Run, RunError, State, Token
+from waitpoints_local.machine.live_run import Run, RunError, Token
 from waitpoints_local.machine.machines import Machine
 from waitpoints_local.machine.stand_ins import Fails, Returns
+from waitpoints_local.machine.visits import State
 
 __all__ = ["Fails", "Machine", "Returns", "Run", "RunError", "State", "Token"]

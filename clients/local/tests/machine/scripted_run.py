@@ -12,7 +12,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
-from waitpoints_local.machine.visits import Visit, visits
+from waitpoints_local.machine.visits import State, visits
 
 WAITS = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 3660, "End": True}
 MACHINE: dict[str, Any] = {
@@ -53,7 +53,7 @@ class ScriptedRun:
         return self.events[-1] if self.events and self.events[-1].is_the_end else None
 
     @property
-    def states(self) -> list[Visit]:
+    def states(self) -> list[State]:
         return visits(self.events)
 
     def poll(self) -> Iterator[Event]:

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from waitpoints_local.machine.definition import Unusable, read
+from waitpoints_local.machine.definition import Definition, Unusable, fill, parse
 
 VALUES = {"WaitFunctionName": "wait", "CreateFunctionName": "create", "CompleteFunctionName": "complete"}
 VALUES |= {"WaitForToken": "wait", "Partition": "aws"}
+
+
+def read(text: str, source: str, *given: Any) -> Definition:
+    return fill(parse(text, source), source, *given)
 
 
 def machine(**states: Any) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from waitpoints_local.machine.history import Event, Location
-from waitpoints_local.machine.visits import Visit, visits
+from waitpoints_local.machine.visits import State, visits
 
 NOW = datetime.now(UTC)
 
@@ -26,17 +26,19 @@ def test_each_visit_has_its_input_and_its_output() -> None:
         event("failed", charge, error="Busy", cause="no"),
         event("failed", charge, error="Declined", cause="no money"),
     ]
-    assert visits(events) == [
-        Visit(first, {"n": 1}, "a", True),
-        Visit(second, None, "b", True),
-        Visit(charge, [1], None, False, "Declined", "no money", 2),
+    found = visits(events)
+    assert found == [
+        State("Ask", (0,), {"n": 1}, "a"),
+        State("Ask", (1,), None, "b"),
+        State("Charge", (), [1], None, "Declined", "no money", 2),
     ]
+    assert [it.has_left for it in found] == [True, True, False]
 
 
 def test_a_state_that_is_entered_again_is_another_visit() -> None:
     ask = Location("Ask")
     events = [event("entered", ask, input="1"), event("left", ask, output="2"), event("entered", ask, input="3")]
-    assert [(visit.state, visit.input, visit.output, visit.has_left) for visit in visits(events)] == [
+    assert [(visit.name, visit.input, visit.output, visit.has_left) for visit in visits(events)] == [
         ("Ask", 1, 2, True),
         ("Ask", 3, None, False),
     ]

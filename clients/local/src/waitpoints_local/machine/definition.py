@@ -55,17 +55,6 @@ def parse(text: str, source: str) -> Any:
         raise Unusable(f"{source}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
 
 
-def read(
-    text: str,
-    source: str,
-    values: Mapping[str, str],
-    given: Mapping[str, str] | None = None,
-    stand_in: Callable[[str], str] | None = None,
-) -> Definition:
-    """Do what `fill` does, with a definition in JSON. `source` is the file's name. Raises Unusable."""
-    return fill(parse(text, source), source, values, given, stand_in)
-
-
 def fill(
     found: Any,
     source: str,

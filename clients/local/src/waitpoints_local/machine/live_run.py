@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from waitpoints_local.machine.answers import Answers, TimeOut, To
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.rest import Rest
+from waitpoints_local.machine.visits import State
 
 if TYPE_CHECKING:
     from waitpoints_client import models
@@ -36,23 +36,6 @@ class RunError(AssertionError):
     def __init__(self, message: str, run: "Run | None" = None) -> None:
         super().__init__(message)
         self.run = run
-
-
-@dataclass(frozen=True)
-class State:
-    """One time that a run was in a state."""
-
-    name: str
-    items: tuple[int, ...]
-    """The indexes of the Map items that it was a part of, the outermost first."""
-    input: Any
-    output: Any
-    """None for a state that was not left."""
-    error: str | None
-    """The last error of its task, also one that a Retry or a Catch has dealt with."""
-    cause: str | None
-    failures: int
-    """How often its task failed."""
 
 
 class Run:
@@ -123,9 +106,7 @@ class Run:
         """What each state got and gave, in the order in which they were entered, once the run has ended."""
         __tracebackhide__ = True
         self._end()
-        return [
-            State(it.state, it.location.items, it.input, it.output, it.error, it.cause, it.failures) for it in self._run.states
-        ]
+        return self._run.states
 
     def describe(self) -> str:
         """Return the path that it took, with what each state got."""

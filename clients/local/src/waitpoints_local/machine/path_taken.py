@@ -10,7 +10,7 @@ from waitpoints_local.machine.rest import wait_of
 if TYPE_CHECKING:
     from waitpoints_local.machine.history import Location
     from waitpoints_local.machine.run import MachineRun
-    from waitpoints_local.machine.visits import Visit
+    from waitpoints_local.machine.visits import State
 
 LONGEST = 300  # characters of a value
 
@@ -41,7 +41,7 @@ def where_it_is(run: "MachineRun") -> str:
     waits = [f"waits in {named(location)} for {completion.token.id}" for location, completion in run.waiting.items()]
     all_states = dict(states(run.definition.machine))
     for visit in run.states:
-        if not visit.has_left and (seconds := wait_of(all_states.get(visit.location.state or "", {}))):
+        if not visit.has_left and (seconds := wait_of(all_states.get(visit.name, {}))):
             waits.append(f'waits {seconds} s in {named(visit.location)}, which run.skip("{seconds}s") lets pass')
     if waits:
         return " and ".join(waits)
@@ -54,7 +54,7 @@ def named(location: "Location") -> str:
     return f'"{location.state}"{items}'
 
 
-def _lines(run: "MachineRun", number: int, visit: "Visit") -> Iterator[str]:
+def _lines(run: "MachineRun", number: int, visit: "State") -> Iterator[str]:
     yield f"{number:3}. {named(visit.location)}"
     yield f"     got  {_shown(visit.input)}"
     if visit.error:

@@ -20,7 +20,7 @@ from waitpoints_local.machine.definition import Definition, Unusable, fill
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Answered, Event, History, Location, Written
-from waitpoints_local.machine.visits import Visit, visits
+from waitpoints_local.machine.visits import State, visits
 
 POLL_SECONDS = 0.25
 POLLS_PER_CHECK = 8  # of the execution, for each check of its tokens
@@ -104,7 +104,7 @@ class MachineRun:
         return self.events[-1] if self.events and self.events[-1].is_the_end else None
 
     @property
-    def states(self) -> list[Visit]:
+    def states(self) -> list[State]:
         """What each state has got and given so far, in the order in which they were entered."""
         return visits(self.events)
 

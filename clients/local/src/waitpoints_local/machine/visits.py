@@ -2,46 +2,49 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_local.machine.history import Event, Location
 
 
 @dataclass
-class Visit:
-    """One time that the run was in a state."""
+class State:
+    """One time that a run was in a state."""
 
-    location: Location
+    name: str
+    items: tuple[int, ...]
+    """The indexes of the Map items that it was a part of, the outermost first."""
     input: Any = None
     output: Any = None
-    has_left: bool = False
-    """Whether the run has left the state: then it has an output."""
+    """None for a state that was not left."""
     error: str | None = None
     """The last error of its task, also one that a Retry or a Catch has dealt with."""
     cause: str | None = None
     failures: int = 0
+    """How often its task failed."""
+    has_left: bool = field(default=False, repr=False, compare=False)
 
     @property
-    def state(self) -> str:
-        return self.location.state or ""
+    def location(self) -> Location:
+        return Location(self.name, self.items)
 
 
-def visits(events: Iterable[Event]) -> list[Visit]:
-    """Return the visits in the order in which the states were entered."""
-    found: list[Visit] = []
-    inside: dict[Location, Visit] = {}
+def visits(events: Iterable[Event]) -> list[State]:
+    """Return the states in the order in which they were entered."""
+    found: list[State] = []
+    inside: dict[Location, State] = {}
     for event in events:
         if event.kind == "entered":
-            inside[event.location] = Visit(event.location, _value(event.input))
+            inside[event.location] = State(event.location.state or "", event.location.items, _value(event.input))
             found.append(inside[event.location])
         elif event.location in inside:
-            visit = inside[event.location]
+            state = inside[event.location]
             if event.kind == "left":
-                visit.output, visit.has_left = _value(event.output), True
+                state.output, state.has_left = _value(event.output), True
                 del inside[event.location]
             elif event.kind == "failed":
-                visit.error, visit.cause, visit.failures = event.error, event.cause, visit.failures + 1
+                state.error, state.cause, state.failures = event.error, event.cause, state.failures + 1
     return found
 
 

@@ -389,7 +389,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _check_is_root(self, asked: _Asked) -> None:
         if self._keys.is_key(asked.bearer, asked.now):
-            raise Refusal(403, "Only the root key may do this, and this is a named key")
+            raise _forbidden("Only the root key may do this, and this is a named key")
         self._check_key(asked)
 
     def _check_key(self, asked: _Asked) -> None:
