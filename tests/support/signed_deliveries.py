@@ -1,8 +1,13 @@
-"""Deliveries that are signed now, and why a delivery is refused."""
+"""Deliveries that are signed now, those that providers have published, and why a delivery is refused."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from tests.support import webhook_signer as signer
+from tests.support.in_process.template import ROOT
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
@@ -11,6 +16,20 @@ from waitpoints.token import Verification
 URL = "https://hooks.example.com/api/v1/waitpoints/tokens/waitpoint_1/callback/0a1b?step=1"
 NOW = 1_800_000_000.25
 BODY = b'{"status": "succeeded", "text": "{ts} {url} \xc3\xa9"}\n'
+
+
+_VECTORS = json.loads((ROOT / "tests/support/webhook_vectors.json").read_text())
+PUBLISHED: list[Mapping[str, Any]] = _VECTORS["deliveries"]
+"""Each with its scheme, source and secret, and the time (Unix seconds) and URL if they count."""
+ANSWER_TO_X: Mapping[str, Any] = _VECTORS["answer of X to a challenge"]
+
+
+def published(scheme: str) -> list[Mapping[str, Any]]:
+    return [vector for vector in PUBLISHED if vector["scheme"] == scheme]
+
+
+def delivery_of(vector: Mapping[str, Any]) -> Delivery:
+    return Delivery(vector["body"].encode(), vector["headers"], vector.get("url", URL))
 
 
 def verification(scheme: str) -> Verification:
