@@ -178,28 +178,3 @@ def test_a_rule_has_only_functions_that_rules_take() -> None:
     """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html"""
     found = set(re.findall(r'"(Ref|Condition|Fn::\w+)"', json.dumps(processed().body["Rules"])))
     assert found == {"Ref", "Fn::Equals", "Fn::Not"}
-
-
-@pytest.mark.parametrize(
-    ("parameter", "value", "accepted"),
-    [
-        ("DomainName", "", True),
-        ("DomainName", "hooks.example.com", True),
-        ("DomainName", "xn--bcher-kva.example", True),
-        ("DomainName", "https://hooks.example.com", False),
-        ("DomainName", "*.example.com", False),
-        ("DomainName", "Hooks.example.com", False),
-        ("DomainName", "localhost", False),
-        ("CertificateArn", DOMAIN["CertificateArn"], True),
-        ("CertificateArn", "arn:aws-cn:acm:cn-north-1:123456789012:certificate/4711", True),
-        ("CertificateArn", "arn:aws:iam::123456789012:server-certificate/mine", False),
-        ("HostedZoneId", ZONE["HostedZoneId"], True),
-        ("HostedZoneId", "example.com", False),
-        ("TruststoreUri", MUTUAL["TruststoreUri"], True),
-        ("TruststoreUri", "https://certificates.s3.amazonaws.com/authorities.pem", False),
-    ],
-)
-def test_a_parameter_takes_only_what_it_names(parameter: str, value: str, accepted: bool) -> None:
-    """Upper case and wildcards: API Gateway refuses the one, and the other is no base of a URL."""
-    pattern = processed().body["Parameters"][parameter]["AllowedPattern"]
-    assert bool(re.fullmatch(pattern, value)) is accepted

@@ -19,8 +19,8 @@ from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.token import Completed, Output, Token
 
 TEMPLATE = Template.load()
-WITH_BUS = Template.load({"EventBusName": "orders"})
-WITH_NOTICES, WITH_ALL = Template.load(CHANNELS), Template.load({**CHANNELS, "EventBusName": "orders"})
+BUS = {"EventBusName": "orders"}
+WITH_BUS, WITH_NOTICES, WITH_ALL = (Template.load(it) for it in (BUS, CHANNELS, {**CHANNELS, **BUS}))
 FUNCTIONS = WITH_NOTICES.functions()
 NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
@@ -155,12 +155,6 @@ class TestConcurrency:
             scaling = {"ScalingConfig": event["Properties"]["ScalingConfig"]}
             assert Template.load(parameters).resolve(scaling, {}).get("ScalingConfig") == expected
 
-    @pytest.mark.parametrize("parameter", RESERVED)
-    @pytest.mark.parametrize(("value", "accepted"), [("", True), ("20", True), ("1000", True), ("0", False), ("-1", False)])
-    def test_is_a_number(self, parameter: str, value: str, accepted: bool) -> None:
-        """0 would stop the function. An event source takes 2 to 1,000."""
-        assert bool(re.search(TEMPLATE.body["Parameters"][parameter]["AllowedPattern"], value)) is accepted
-
 
 def test_deployment_is_non_interactive() -> None:
     assert all("Default" in parameter for parameter in TEMPLATE.body["Parameters"].values())
@@ -188,49 +182,27 @@ def test_what_a_dead_function_had_to_send_is_sent_as_soon_as_its_claim_has_ended
     assert timeout * 1000 < CLAIMED_FOR <= visibility * 1000 <= CLAIMED_FOR + 30_000
 
 
+@pytest.mark.parametrize("parameters", [{}, BUS, CHANNELS, {**CHANNELS, **BUS}], ids=["plain", "bus", "channels", "both"])
+@pytest.mark.parametrize("told", [False, True], ids=["", "people are told"])
+@pytest.mark.parametrize("waiters", [0, 1])
 @pytest.mark.parametrize("status", StoredStatus)
-def test_the_stream_hands_over_every_settled_token_with_a_waiter(status: StoredStatus) -> None:
-    """A stored status that the filter does not name would lose the guarantee for its tokens."""
-    patterns = TEMPLATE.stream_filter("resume_waiters")
-    assert passes(patterns, record(status, waiters=1)) is (status is not StoredStatus.WAITING)
-    assert not passes(patterns, record(status, waiters=0))
-
-
-@pytest.mark.parametrize("template", [WITH_NOTICES, WITH_ALL], ids=["without an event bus", "with one"])
-@pytest.mark.parametrize("status", StoredStatus)
-class TestATokenWithNotices:
-    """`hasNotify` is true, or there is none."""
-
-    def test_is_handed_over_once_by_one_of_the_two_readers(self, template: Template, status: StoredStatus) -> None:
-        for event in ("INSERT", "MODIFY"):
-            told = record(status, waiters=0, hasNotify={"BOOL": True}) | {"eventName": event}
-            passed = [passes(template.stream_filter(name), told) for name in ("schedule_timeouts", "resume_waiters")]
-            assert passed == [status is StoredStatus.WAITING, status is not StoredStatus.WAITING]
-
-    def test_brings_no_other_token_with_it(self, template: Template, status: StoredStatus) -> None:
-        bus = {"EventBusName": template.parameters["EventBusName"]}
-        for name in ("schedule_timeouts", "resume_waiters"):
-            other, without = record(status, waiters=0), Template.load(bus)
-            assert passes(template.stream_filter(name), other) is passes(without.stream_filter(name), other)
-
-    def test_is_like_any_other_to_a_stack_without_channels(self, template: Template, status: StoredStatus) -> None:
-        without = Template.load({"EventBusName": template.parameters["EventBusName"]})
-        for name in ("schedule_timeouts", "resume_waiters"):
-            told, other = record(status, waiters=0, hasNotify={"BOOL": True}), record(status, waiters=0)
-            assert passes(without.stream_filter(name), told) is passes(without.stream_filter(name), other)
+def test_the_stream_hands_over_each_change_that_a_reader_has_something_to_do_about(
+    status: StoredStatus, waiters: int, told: bool, parameters: dict[str, str]
+) -> None:
+    """A stored status that no filter names would lose the guarantee for its tokens. `hasNotify` is true, or there is none."""
+    template, notifies = Template.load(parameters), told and "Teams" in parameters
+    is_settled = status is not StoredStatus.WAITING
+    for event in ("INSERT", "MODIFY"):
+        change = record(status, waiters, **({"hasNotify": {"BOOL": True}} if told else {})) | {"eventName": event}
+        readers = [passes(template.stream_filter(name), change) for name in ("schedule_timeouts", "resume_waiters")]
+        has_more = bool(waiters) or "EventBusName" in parameters or notifies
+        assert readers == [notifies and not is_settled, is_settled and has_more]
 
 
 @pytest.mark.parametrize("name", ["schedule_timeouts", "resume_waiters"])
 def test_a_mapping_has_no_more_filters_than_lambda_takes(name: str) -> None:
     """Five: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html."""
     assert 1 < len(WITH_ALL.stream_filter(name)) <= 5
-
-
-@pytest.mark.parametrize("status", StoredStatus)
-@pytest.mark.parametrize("waiters", [0, 1])
-def test_with_an_event_bus_the_stream_hands_over_every_settled_token(status: StoredStatus, waiters: int) -> None:
-    patterns = WITH_BUS.stream_filter("resume_waiters")
-    assert passes(patterns, record(status, waiters)) is (status is not StoredStatus.WAITING)
 
 
 @pytest.mark.parametrize("name", ["answerCount", "remindedCount", "escalatedAt"])
@@ -328,21 +300,36 @@ def test_docs_costs_has_the_price_of_the_alarms() -> None:
     assert f"| {len(usual)} alarms on {watched} metrics | {0.10 * watched:.2f} |" in page
 
 
-@pytest.mark.parametrize(
-    ("name", "metric", "dimension"),
-    [
-        ("WaitFailedAlarm", ("AWS/Lambda", "Errors"), {"Name": "FunctionName", "Value": {"Ref": "WaitForToken"}}),
-        ("RepairedByDoctorAlarm", ("Waitpoints", "RepairedByDoctor"), {"Name": "service", "Value": {"Ref": "AWS::StackName"}}),
-    ],
-)
-def test_what_callers_and_executions_notice_raises_an_alarm(
-    name: str, metric: tuple[str, str], dimension: dict[str, Any]
-) -> None:
+OF_STACK = ("service", STACK_NAME)
+READS: dict[str, tuple[str, str, tuple[str, str], str, str]] = {
+    # an alarm: namespace, metric, dimension, statistic, what a minute without data is
+    "WaitFailedAlarm": ("AWS/Lambda", "Errors", ("FunctionName", "WaitForToken"), "Sum", "notBreaching"),
+    "ResumeLateAlarm": ("AWS/Lambda", "IteratorAge", ("FunctionName", "ResumeWaiters"), "Maximum", "notBreaching"),
+    "TimerLateAlarm": ("AWS/Lambda", "IteratorAge", ("FunctionName", "ScheduleTimeouts"), "Maximum", "notBreaching"),
+    "RepairedByDoctorAlarm": ("Waitpoints", "RepairedByDoctor", OF_STACK, "Sum", "notBreaching"),
+    "NoticesRefusedAlarm": ("Waitpoints", "NoticesRefused", OF_STACK, "Sum", "notBreaching"),
+    "OldestWaitingAlarm": ("Waitpoints", "OldestWaiting", OF_STACK, "Maximum", "ignore"),
+    "DoctorFailedAlarm": ("AWS/Lambda", "Errors", ("FunctionName", "Doctor"), "Sum", "notBreaching"),
+    "DoctorMissingAlarm": ("Waitpoints", "Unrepaired", OF_STACK, "SampleCount", "breaching"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_an_alarm_reads_this_metric(name: str) -> None:
     """Throttled functions, too: API Gateway answers 503 then, and what is asynchronous is late."""
-    alarm = ALARMS[name]
-    assert (alarm["Namespace"], alarm["MetricName"]) == metric
-    assert alarm["Dimensions"] == [dimension]
-    assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Sum", "notBreaching")
+    alarm = TEMPLATE.resolve(ALARMS[name], NAMES)
+    [dimension] = [(it["Name"], it["Value"]) for it in alarm["Dimensions"]]
+    assert READS[name] == (
+        *(alarm[it] for it in ("Namespace", "MetricName")),
+        dimension,
+        alarm["Statistic"],
+        alarm["TreatMissingData"],
+    )
+
+
+def test_a_doctor_that_never_runs_raises_an_alarm_after_a_day() -> None:
+    missing = ALARMS["DoctorMissingAlarm"]
+    assert 86_400 < missing["Period"] * missing["EvaluationPeriods"] <= 604_800  # CloudWatch's limit
 
 
 def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it() -> None:
@@ -350,13 +337,6 @@ def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it(
     topic = TEMPLATE.body["Resources"]["AlarmTopic"]
     assert topic["Condition"] == "HasAlarmEmail"
     assert topic["Properties"] == {"Subscription": [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]}
-
-
-@pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])
-def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> None:
-    dimensions = [{"Name": "FunctionName", "Value": {"Ref": FUNCTIONS[name].logical_id}}]
-    [late] = [alarm for alarm in ALARMS.values() if alarm.get("Dimensions") == dimensions]
-    assert (late["MetricName"], late["TreatMissingData"]) == ("IteratorAge", "notBreaching")
 
 
 @pytest.mark.parametrize(
@@ -411,71 +391,42 @@ def test_each_function_whose_errors_no_caller_sees_has_an_alarm_on_them() -> Non
     assert unseen == {*UNSEEN, "SendNotices"}
 
 
-def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:
-    failed, missing = ALARMS["DoctorFailedAlarm"], ALARMS["DoctorMissingAlarm"]
-    assert (failed["MetricName"], failed["Dimensions"][0]["Value"]) == ("Errors", {"Ref": "Doctor"})
-    assert (missing["MetricName"], missing["Statistic"], missing["TreatMissingData"]) == (
-        "Unrepaired",
-        "SampleCount",
-        "breaching",
-    )
-    assert 86_400 < missing["Period"] * missing["EvaluationPeriods"] <= 604_800  # CloudWatch's limit
+DOMAIN, ARN = "hooks.example.com", "arn:aws:acm:us-east-1:123456789012:certificate"
+PATTERNS: dict[str, tuple[list[str], list[str]]] = {  # a parameter: what it accepts, and what not
+    "MailFrom": (
+        ["", "approvals@example.com", "way.points+prod@mail.example.co.uk"],
+        ["Mail <a@example.com>", "a@example.com,b@example.com", "example.com", "a@example.com\r\nBcc: b@example.com"],
+    ),
+    "MailDomains": (
+        ["", "example.com", ".example.com", "example.com,.example.com, xn--bcher-kva.example"],
+        ["com", "*.example.com", "bücher.example", "a@example.com", "a.example b.example", "a.example,", "a.example.", "."],
+    ),
+    "EventBusName": (
+        ["", "default", "orders", "my.bus_1-a"],
+        ["arn:aws:events:us-east-1:123456789012:event-bus/orders", "a b", "aws.partner/x/y"],
+    ),
+    # 0 would stop the function. An event source takes 2 to 1,000
+    "CallbackConcurrency": (["", "20", "1000"], ["0", "-1"]),
+    "ResumeConcurrency": (["", "20", "1000"], ["0", "-1"]),
+    # API Gateway refuses upper case, and a wildcard is no base of a URL
+    "DomainName": (["", DOMAIN, "xn--bcher-kva.example"], [f"https://{DOMAIN}", "*.example.com", "A.example.com", "localhost"]),
+    "CertificateArn": (
+        ["", f"{ARN}/0b5f4a7e-0000-4000-8000-000000000000", "arn:aws-cn:acm:cn-north-1:123456789012:certificate/4711"],
+        ["arn:aws:iam::123456789012:server-certificate/mine"],
+    ),
+    "HostedZoneId": (["", "Z0123456789ABCDEFGHIJ"], ["example.com"]),
+    "TruststoreUri": (
+        ["", "s3://certificates/authorities.pem"],
+        ["https://certificates.s3.amazonaws.com/authorities.pem"],
+    ),
+}
 
 
-@pytest.mark.parametrize(("days", "threshold"), [("0", None), ("1", "1"), ("30", "30")])
-def test_a_token_that_waits_for_too_long_raises_an_alarm_if_asked_for(days: str, threshold: str | None) -> None:
-    template, alarm = Template.load({"LongestWaitDays": days}), ALARMS["OldestWaitingAlarm"]
-    assert TEMPLATE.body["Resources"]["OldestWaitingAlarm"]["Condition"] == "HasLongestWait"
-    assert template.resolve({"Condition": "HasLongestWait"}, {}) is (threshold is not None)
-    if threshold is not None:
-        assert template.resolve(alarm["Threshold"], {}) == threshold
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("Waitpoints", "OldestWaiting")
-    assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
-    assert TEMPLATE.body["Parameters"]["LongestWaitDays"]["MinValue"] == 0
-
-
-def test_a_notice_that_a_channel_refuses_raises_an_alarm() -> None:
-    alarm = ALARMS["NoticesRefusedAlarm"]
-    assert TEMPLATE.body["Resources"]["NoticesRefusedAlarm"]["Condition"] == "HasNotices"
-    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("Waitpoints", "NoticesRefused", "Sum")
-    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (0, "notBreaching")
-
-
-@pytest.mark.parametrize(
-    ("address", "accepted"),
-    [
-        ("", True),
-        ("approvals@example.com", True),
-        ("way.points+prod@mail.example.co.uk", True),
-        ("Approvals <approvals@example.com>", False),
-        ("a@example.com,b@example.com", False),
-        ("example.com", False),
-        ("a@example.com\r\nBcc: b@example.com", False),
-    ],
-)
-def test_the_address_of_mails_is_one_address(address: str, accepted: bool) -> None:
-    assert bool(re.search(TEMPLATE.body["Parameters"]["MailFrom"]["AllowedPattern"], address)) is accepted
-
-
-@pytest.mark.parametrize(
-    ("domains", "accepted"),
-    [
-        ("", True),
-        ("example.com", True),
-        (".example.com", True),
-        ("example.com,.example.com, xn--bcher-kva.example", True),
-        ("com", False),
-        ("*.example.com", False),
-        ("bücher.example", False),
-        ("a@example.com", False),
-        ("example.com example.org", False),
-        ("example.com,", False),
-        ("example.com.", False),
-        (".", False),
-    ],
-)
-def test_the_domains_of_mails_are_written_as_they_are_compared(domains: str, accepted: bool) -> None:
-    assert bool(re.search(TEMPLATE.body["Parameters"]["MailDomains"]["AllowedPattern"], domains)) is accepted
+@pytest.mark.parametrize("parameter", PATTERNS)
+def test_a_parameter_accepts_only_what_it_names(parameter: str) -> None:
+    accepted, refused = PATTERNS[parameter]
+    pattern = TEMPLATE.body["Parameters"][parameter]["AllowedPattern"]
+    assert [value for value in (*accepted, *refused) if re.search(pattern, value)] == accepted
 
 
 def test_the_example_state_machine_runs_in_every_partition_and_retries_transient_errors(stack: MotoStack) -> None:
