@@ -163,13 +163,6 @@ def test_metadata_comes_back_as_it_was_given(waitpoints: Waitpoints, tag: str) -
     assert waitpoints.get(waitpoints.create()).metadata is None
 
 
-def test_metadata_is_given_to_a_completion_that_came_first(waitpoints: Waitpoints, tag: str) -> None:
-    kept = waitpoints.complete_key(tag, 1)
-    assert waitpoints.create(idempotency_key=tag, metadata={"n": 1}).id == kept.id
-
-    assert waitpoints.get(kept).metadata == {"n": 1}
-
-
 def test_a_completion_says_whether_it_settled_the_token(waitpoints: Waitpoints, tag: str) -> None:
     first, second = waitpoints.create(), waitpoints.create(idempotency_key=tag)
 
@@ -437,9 +430,10 @@ def test_filters_choose_what_is_listed(waitpoints: Waitpoints, tag: str) -> None
 
 def test_a_key_can_be_completed_before_its_token_is_created(waitpoints: Waitpoints, tag: str) -> None:
     kept = waitpoints.complete_key(tag, {"paid": True}, ttl=timedelta(hours=1))
-    token = waitpoints.create(idempotency_key=tag, tags=tag)
+    token = waitpoints.create(idempotency_key=tag, tags=tag, metadata={"n": 1})
 
     assert (kept.created, kept.id, token.is_cached) == (True, token.id, True)
+    assert waitpoints.get(token).metadata == {"n": 1}
     assert waitpoints.wait(token) == Ok({"paid": True})
     assert [listed.id for listed in waitpoints.list(tags=tag)] == [token.id]
 

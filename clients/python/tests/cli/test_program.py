@@ -1,4 +1,4 @@
-"""How every command ends, what a start costs, and that its help is complete."""
+"""How every command ends, what a start costs, and that its help and its line in the README are complete."""
 
 import os
 import re
@@ -21,16 +21,22 @@ NEVER = ("boto3", "botocore", "webbrowser")
 NOT_FOR_HELP = ("httpx", "pydantic", "rich", "asyncio")
 
 
-PROGRAM = get_command(program)
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+SECTION = README[README.index("## The command line") :].partition("\n## ")[0]
+OF_ALL = {"--stack", "--json"}
+WITHOUT_A_STACK = {"try", "outbox", "up", "down", "env"}
 
 
-def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Every command with its words."""
-    found: list[tuple[tuple[str, ...], Any]] = []
+def commands(group: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Every command by its words."""
+    found: dict[str, Any] = {}
     for name, command in group.commands.items():
         words = (*path, name)
-        found += commands(command, words) if hasattr(command, "commands") else [(words, command)]
+        found |= commands(command, words) if hasattr(command, "commands") else {" ".join(words): command}
     return found
+
+
+COMMANDS = commands(get_command(program))
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,17 +51,37 @@ def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)
-def test_every_command_and_option_has_help(words: tuple[str, ...]) -> None:
-    command = dict(commands(PROGRAM))[words]
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_and_option_has_help(words: str) -> None:
+    command = COMMANDS[words]
     assert command.help
     assert [parameter.name for parameter in command.params if not getattr(parameter, "help", None)] == []
     assert [parameter.name for parameter in command.params if not (parameter.metavar or parameter.is_flag)] == []
 
 
-@pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)
-def test_every_command_prints_json_on_demand(words: tuple[str, ...]) -> None:
-    assert "--json" in [option for parameter in dict(commands(PROGRAM))[words].params for option in parameter.opts]
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_prints_json_on_demand_and_says_for_which_stack_it_is(words: str) -> None:
+    options = {option for parameter in COMMANDS[words].params for option in parameter.opts}
+    assert options & OF_ALL == ({"--json"} if words in WITHOUT_A_STACK else OF_ALL)
+
+
+def row(words: str, command: Any) -> str:
+    """Its line of the README's reference: its arguments, its own options, and the first sentence of its help."""
+    arguments = [parameter.metavar for parameter in command.params if parameter.param_type_name == "argument"]
+    own = [parameter.opts for parameter in command.params if parameter.param_type_name == "option"]
+    options = ", ".join(" ".join(f"`{name}`" for name in names) for names in own if not OF_ALL & set(names))
+    says = re.split(r"(?<=\.)\s", command.help, maxsplit=1)[0]
+    return f"| `{' '.join([words, *arguments])}` | {options} | {says} |"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_reference_has_every_command_with_its_options(words: str) -> None:
+    assert row(words, COMMANDS[words]) in SECTION.splitlines()
+
+
+def test_the_reference_has_no_other_command() -> None:
+    assert re.findall(r"^\| `([a-z -]+[a-z])[^`]*` \| .* \| .*\|$", SECTION, re.MULTILINE) == list(COMMANDS)
+    assert all(f"`{option}" in SECTION for option in OF_ALL)
 
 
 def test_without_a_command_it_shows_its_help() -> None:
@@ -181,7 +207,7 @@ def test_help_shows_no_python_types(run: Run) -> None:
 @pytest.mark.parametrize("group", [[], ["endpoints"]])
 def test_help_in_a_pipe_has_every_first_paragraph_whole(run: Run, group: list[str]) -> None:
     shown = " ".join(run(*group, "--help").stdout.split())
-    listed = [command for words, command in commands(PROGRAM) if [*words[:-1]] == group]
+    listed = [command for words, command in COMMANDS.items() if words.split()[:-1] == group]
     assert len(listed) > 5
     assert [command.name for command in listed if " ".join(command.help.split("\n")[0].split()) not in shown] == []
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from waitpoints_client.cli import operate, show, stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.ops import logs as stack_logs
-from waitpoints_client.ops import redrive, smoke_checks
+from waitpoints_client.ops import smoke_checks
 from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.ops.restore import Copied
 from waitpoints_client.testing import FakeWaitpoints
@@ -148,15 +148,6 @@ class TestDoctor:
             {"command": "scanAll", "cursor": second},
         ]
         assert found == {**UNDONE, "items": 9, "repaired": 2}
-
-    def test_that_aws_rejects_has_status_2(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-        def rejected(*_: Any) -> None:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke")
-
-        monkeypatch.setattr(OperatedStack, "invoke", rejected)
-        result = run("doctor")
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == "Error: These AWS credentials may not call Invoke (AccessDenied): no\n"
 
 
 HOSTILE = "\x1b[31m\x9b\x7f\u202e\u2066\r"
@@ -448,18 +439,3 @@ class TestLogs:
         assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["a", "late", "b"]
         newest = logged(30, "a")["timestamp"]
         assert stack.asked[1]["startTime"] == newest - stack_logs.LATE
-
-
-def refused(code: str, message: str = "It is.\n") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "Scan")
-
-
-def test_a_dead_letter_that_aws_refuses_is_reported_without_botocores_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise refused("AccessDenied", "no")
-
-    stack, said, letters = OperatedStack(), list[str](), [[{"MessageId": "1", "Body": "{}"}], []]
-    monkeypatch.setattr(OperatedStack, "receive_message", lambda *_, **__: {"Messages": letters.pop(0)})
-    monkeypatch.setattr(redrive, "do_again", refuse)
-    redrive.empty_the_queue(stack, said.append)  # type: ignore[arg-type]  # a fake of the stack
-    assert said == ["  failed again: These AWS credentials may not call Scan (AccessDenied): no"]

@@ -101,12 +101,6 @@ def test_a_batch_whose_records_have_expired_is_left_to_the_doctor(code: str, cap
     assert "no longer has its records s, 1 to 2" in capsys.readouterr().out
 
 
-def test_when_the_stream_cannot_be_read_the_message_stays_in_the_queue() -> None:
-    stack = StuckStack([letter(1, 2)], stream_error="InternalServerError")
-
-    assert (run(stack), stack.letters) == (1, [letter(1, 2)])
-
-
 def test_only_records_of_the_batch_that_pass_the_filter_are_sent() -> None:
     removed = {**change(3), "eventName": "REMOVE"}
     stack = StuckStack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
@@ -234,6 +228,7 @@ FAILED = {"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0}
 @pytest.mark.parametrize(
     ("kept", "more", "said"),
     [
+        (letter(1, 2), {"stream_error": "AccessDenied"}, "failed again: These AWS credentials may not call GetShardIterator"),
         (letter(1, 1), {"changes": [change(1)], "answer": FAILED}, "1 records of the stream failed again"),
         (EVENT, {"answer": {"notPut": 1}}, "EventBridge still rejects the event"),
         (REFUSED, {"answer": {"notSent": 2}}, "failed again: a channel still refuses the notices of w1"),

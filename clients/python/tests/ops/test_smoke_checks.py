@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from waitpoints_client.ops import smoke_checks, smoke_upkeep, smoke_waits
+from waitpoints_client.ops import smoke_checks
+from waitpoints_client.ops import smoke_upkeep as upkeep
+from waitpoints_client.ops import smoke_waits as waits
 from waitpoints_client.ops.caller import Caller, Pace, RawAnswer, Skipped, Unexpected
 from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.ops.smoke import Line, prove
@@ -156,9 +158,9 @@ class TestTheClock:
         self, monkeypatch: pytest.MonkeyPatch, measured: list[list[float]], says: str
     ) -> None:
         """Lambda may begin to read a new stream minutes later."""
-        monkeypatch.setattr(smoke_waits, "time_out_each", lambda _: measured.pop(0))
+        monkeypatch.setattr(waits, "time_out_each", lambda _: measured.pop(0))
         try:
-            said = smoke_waits.times_out(caller())
+            said = waits.times_out(caller())
         except Unexpected as error:
             said = str(error)
         assert said == says
@@ -168,18 +170,14 @@ class TestAResumeByTheStream:
     def test_is_made_by_settling_a_waiting_token_in_the_table(self, long: Callable[..., Caller]) -> None:
         table = Table()
         made = long(table)
-        smoke_waits.resumes_by_the_stream(made)
+        waits.resumes_by_the_stream(made)
 
         [update] = table.updates
         values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
         assert update["UpdateExpression"].startswith("SET #status = :completed, completedAt = :now, #output = :output")
         assert update["ConditionExpression"] == "#status = :waiting"
-        assert (values[":completed"], values[":output"]) == ({"S": "COMPLETED"}, {"S": smoke_waits.PAYLOAD.decode()})
+        assert (values[":completed"], values[":output"]) == ({"S": "COMPLETED"}, {"S": waits.PAYLOAD.decode()})
         assert created <= int(values[":now"]["N"]) < created + 10_000
-
-    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
-        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
-            smoke_waits.resumes_by_the_stream(long(Table("AccessDeniedException")))
 
 
 class TestAPromptResume:
@@ -187,10 +185,10 @@ class TestAPromptResume:
     def test_fails_if_the_stream_made_each(self, long: Callable[..., Caller], fastest: int) -> None:
         made = long(Table(), *({"lagMs": lag} for lag in (1100, fastest, 1400)))
         if fastest == 20:
-            assert "settled to resumed p50 1100 ms" in smoke_waits.resumes_promptly(made)
+            assert "settled to resumed p50 1100 ms" in waits.resumes_promptly(made)
         else:
             with pytest.raises(Unexpected, match="by the stream alone: after 700 ms"):
-                smoke_waits.resumes_promptly(made)
+                waits.resumes_promptly(made)
 
 
 class Table:
@@ -220,7 +218,7 @@ def long(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Caller]:
         monkeypatch.setattr(made, "retrieve", lambda _: {**found, "waiters": waiters or [{"lagMs": 1000}]})
         monkeypatch.setattr(made, "start_waiting", lambda _: "the-execution")
         monkeypatch.setattr(made, "post_callback", lambda *_: None)
-        monkeypatch.setattr(made, "wait_for_end", lambda *_: {"status": "SUCCEEDED", "output": smoke_waits.PAYLOAD.decode()})
+        monkeypatch.setattr(made, "wait_for_end", lambda *_: {"status": "SUCCEEDED", "output": waits.PAYLOAD.decode()})
         return made
 
     return long
@@ -230,7 +228,7 @@ class TestALongTimeout:
     def test_is_moved_only_as_it_was_read_and_beyond_what_a_round_sees(self, long: Callable[..., Caller]) -> None:
         table = Table()
         made = long(table)
-        smoke_waits.begins_a_long_timeout(made)
+        waits.begins_a_long_timeout(made)
 
         [update] = table.updates
         values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
@@ -239,24 +237,20 @@ class TestALongTimeout:
         assert 240_000 <= int(values[":soon"]["N"]) - created < 250_000
         assert made.later == ({"id": "waitpoint_1"}, "the-execution")
 
-    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
-        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
-            smoke_waits.begins_a_long_timeout(long(Table("AccessDeniedException")))
-
     def test_whose_token_has_changed_meanwhile_fails(self, long: Callable[..., Caller]) -> None:
         with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
-            smoke_waits.begins_a_long_timeout(long(Table("ConditionalCheckFailedException")))
+            waits.begins_a_long_timeout(long(Table("ConditionalCheckFailedException")))
 
     @pytest.mark.parametrize("seconds", [0.5, 11])
     def test_fails_only_if_it_is_late(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         made = caller()
         made.later = {"id": "waitpoint_1"}, "the-execution"
-        monkeypatch.setattr(smoke_waits, "measure_lateness", lambda *_: seconds)
-        if seconds < smoke_waits.LATE:
-            assert smoke_waits.times_out_after_long(made) == "late by 0.50 s"
+        monkeypatch.setattr(waits, "measure_lateness", lambda *_: seconds)
+        if seconds < waits.LATE:
+            assert waits.times_out_after_long(made) == "late by 0.50 s"
         else:
             with pytest.raises(Unexpected, match=r"11\.00 s late"):
-                smoke_waits.times_out_after_long(made)
+                waits.times_out_after_long(made)
 
     def test_and_a_revoked_key_are_all_that_the_quick_run_leaves_out(self) -> None:
         left = [check.name for check in smoke_checks.CHECKS if check not in smoke_checks.QUICK]
@@ -300,117 +294,104 @@ class SwitchedStack(FakeDeployed):
             raise self.QueueDoesNotExist
 
 
-class TestWhatIsSwitchedOn:
-    def test_passes_if_all_is(self) -> None:
-        on = SwitchedStack(states={"GetEventSourceMapping": "Updating"})
-        assert smoke_upkeep.is_switched_on(caller(on)) == "mappings, schedules, TTL, dead-letter queue"
-
-    @pytest.mark.parametrize(
-        ("call", "state", "says"),
-        [
-            ("GetEventSourceMapping", "Disabled", "the EventSourceMapping is Disabled"),
-            ("GetEventSourceMapping", "Disabling", "the EventSourceMapping is Disabling"),
-            ("GetSchedule", "DISABLED", "the Schedule is DISABLED"),
-            ("DescribeTimeToLive", "DISABLED", "TTL of the table is off"),
-            ("GetQueueAttributes", "missing", "DeadLetterQueue does not exist"),
-        ],
-    )
-    def test_names_what_is_off(self, call: str, state: str, says: str) -> None:
-        with pytest.raises(Unexpected, match=f"^{says}$"):
-            smoke_upkeep.is_switched_on(caller(SwitchedStack(states={call: state})))
-
-    def test_names_the_permission_without_which_it_cannot_see(self) -> None:
-        with pytest.raises(Skipped, match=r"^your credentials lack scheduler:GetSchedule$"):
-            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule")))
-
-    def test_sees_what_is_off_beside_what_it_cannot_see(self) -> None:
-        with pytest.raises(Unexpected, match="TTL"):
-            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule", states={"DescribeTimeToLive": "DISABLED"})))
+METRICS = '{"_aws": {}, "TokensCreated": [1.0]}'
+TIMED_OUT = of_lambda("platform.report", status="timeout")
+UNREPAIRED = {"items": 9, "repaired": 0, "unrepaired": 1}
+ABOUT_THE_TOKEN = '{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'
 
 
-class TestTheLog:
-    def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
-        stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
-
-        assert smoke_upkeep.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
-
-    @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
-    def test_without_a_line_for_the_token_fails(self, messages: list[str]) -> None:
-        with pytest.raises(Unexpected, match="no log line about waitpoint_1 in the-log-group"):
-            smoke_upkeep.logs_no_error(caller(FakeDeployed(messages)))
-
-    @pytest.mark.parametrize(
-        "message",
-        [
-            '{"level":"INFO","task":"schedule","error":"ClientError"}',
-            "[ERROR] KeyError: 'x'",
-            '{"level":"ERROR"}',
-            "Traceback (most recent call last):",
-            "1 Task timed out after 20 s",
-            of_lambda("platform.runtimeDone", status="timeout"),
-            of_lambda("platform.report", status="error", errorType="Runtime.OutOfMemory"),
-            "REPORT RequestId: 1 Duration: 20000.00 ms Status: timeout",
-        ],
-    )
-    def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
-        as_logged = message.replace(" Duration", "\tDuration").replace(" Status", "\tStatus")  # Lambda writes tabs
-        with pytest.raises(Unexpected, match="1 log lines with an error") as failure:
-            smoke_upkeep.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
-
-        assert message in str(failure.value)
+def off(denied: str = "", **states: str) -> SwitchedStack:
+    return SwitchedStack(denied=denied, states=states)
 
 
-class TestTheLogOfMetrics:
-    METRICS = '{"_aws": {}, "TokensCreated": [1.0]}'
-
-    @pytest.mark.parametrize("failed", ["", of_lambda("platform.report", status="timeout")])
-    def test_without_a_line_for_each_invocation_passes(self, failed: str) -> None:
-        stack = FakeDeployed(["waitpoint_1", self.METRICS, failed])
-
-        assert smoke_upkeep.logs_metrics_but_not_each_invocation(caller(stack)).startswith("1 lines of metrics, none of")
-
-    def test_without_metrics_fails(self) -> None:
-        with pytest.raises(Unexpected, match="no line of the metric TokensCreated"):
-            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed(["waitpoint_1"])))
-
-    @pytest.mark.parametrize(
-        "message",
-        [
-            "START RequestId: 1 Version: $LATEST",
-            "REPORT RequestId: 1 Duration: 2.00 ms",
-            of_lambda("platform.start", version="1"),
-            of_lambda("platform.report", status="success"),
-        ],
-    )
-    def test_with_lambdas_own_line_fails_and_shows_it(self, message: str) -> None:
-        with pytest.raises(Unexpected, match="1 lines of Lambda's own") as failure:
-            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed([self.METRICS, message])))
-
-        assert message in str(failure.value)
+def durable(boto3: str, *, knows: bool) -> FakeDeployed:
+    return FakeDeployed(answer={"boto3": boto3, "resumesDurableFunctions": knows})
 
 
-class TestDurableFunctions:
-    def test_with_a_boto3_that_knows_their_callbacks_passes(self) -> None:
-        stack = FakeDeployed(answer={"boto3": "1.42.1", "resumesDurableFunctions": True})
+@pytest.mark.parametrize(
+    ("check", "stack", "says"),
+    [
+        (upkeep.is_switched_on, off(GetEventSourceMapping="Updating"), "mappings, schedules, TTL, dead-letter queue"),
+        (upkeep.logs_no_error, FakeDeployed([ABOUT_THE_TOKEN]), "1 lines about the newest token, no error"),
+        (upkeep.logs_metrics_but_not_each_invocation, FakeDeployed([METRICS]), "1 lines of metrics, none of"),
+        (upkeep.logs_metrics_but_not_each_invocation, FakeDeployed([METRICS, TIMED_OUT]), "1 lines of metrics, none of"),
+        (upkeep.can_resume_durable_functions, durable("1.42.1", knows=True), "boto3 1.42.1 knows their callbacks"),
+    ],
+)
+def test_what_is_right_passes(check: Callable[[Caller], str], stack: FakeDeployed, says: str) -> None:
+    assert check(caller(stack)).startswith(says)
 
-        assert "1.42.1" in smoke_upkeep.can_resume_durable_functions(caller(stack))
-        assert stack.invoked == [("resume", {"command": "describe"})]
 
-    def test_with_one_that_is_too_old_fails(self) -> None:
-        stack = FakeDeployed(answer={"boto3": "1.40.4", "resumesDurableFunctions": False})
+@pytest.mark.parametrize(
+    ("check", "stack", "says"),
+    [
+        (upkeep.is_switched_on, off(GetEventSourceMapping="Disabled"), "the EventSourceMapping is Disabled"),
+        (upkeep.is_switched_on, off(GetEventSourceMapping="Disabling"), "the EventSourceMapping is Disabling"),
+        (upkeep.is_switched_on, off(GetSchedule="DISABLED"), "the Schedule is DISABLED"),
+        (upkeep.is_switched_on, off(DescribeTimeToLive="DISABLED"), "TTL of the table is off"),
+        (upkeep.is_switched_on, off(GetQueueAttributes="missing"), "DeadLetterQueue does not exist"),
+        (upkeep.is_switched_on, off("GetSchedule", DescribeTimeToLive="DISABLED"), "TTL of the table is off"),
+        (upkeep.logs_no_error, FakeDeployed(), "no log line about waitpoint_1 in the-log-group after"),
+        (upkeep.logs_no_error, FakeDeployed(["START RequestId: 1", "REPORT RequestId: 1"]), "no log line about"),
+        (upkeep.logs_metrics_but_not_each_invocation, FakeDeployed(["a"]), "no line of the metric TokensCreated"),
+        (upkeep.can_resume_durable_functions, durable("1.40.4", knows=False), "the functions' boto3 1.40.4 does not know"),
+        (upkeep.has_nothing_undone, FakeDeployed(answer=UNREPAIRED), "9 items checked: 0 finished, 1 left undone"),
+    ],
+)
+def test_what_is_wrong_is_named(check: Callable[[Caller], str], stack: FakeDeployed, says: str) -> None:
+    with pytest.raises(Unexpected) as failure:
+        check(caller(stack))
+    assert str(failure.value).startswith(says)
 
-        with pytest.raises(Unexpected, match=r"1\.40\.4 does not know"):
-            smoke_upkeep.can_resume_durable_functions(caller(stack))
+
+@pytest.mark.parametrize(
+    ("check", "stack", "says"),
+    [
+        (upkeep.is_switched_on, off("GetSchedule"), "your credentials lack scheduler:GetSchedule"),
+        (upkeep.has_nothing_undone, FakeDeployed(answer=ReadTimeoutError(endpoint_url="x")), "run the doctor by itself"),
+        (waits.resumes_by_the_stream, None, "your credentials lack dynamodb:UpdateItem"),
+        (waits.begins_a_long_timeout, None, "your credentials lack dynamodb:UpdateItem"),
+    ],
+)
+def test_what_cannot_be_seen_is_skipped(
+    long: Callable[..., Caller], check: Callable[[Caller], str], stack: FakeDeployed | None, says: str
+) -> None:
+    with pytest.raises(Skipped) as why:
+        check(caller(stack) if stack else long(Table("AccessDeniedException")))
+    assert str(why.value).endswith(says)
 
 
-class TestTheDoctor:
-    def test_with_findings_fails(self) -> None:
-        with pytest.raises(Unexpected, match="1 left undone"):
-            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "repaired": 0, "unrepaired": 1})))
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"level":"INFO","task":"schedule","error":"ClientError"}',
+        "[ERROR] KeyError: 'x'",
+        '{"level":"ERROR"}',
+        "Traceback (most recent call last):",
+        "1 Task timed out after 20 s",
+        of_lambda("platform.runtimeDone", status="timeout"),
+        of_lambda("platform.report", status="error", errorType="Runtime.OutOfMemory"),
+        "REPORT RequestId: 1 Duration: 20000.00 ms Status: timeout",
+    ],
+)
+def test_an_error_in_the_log_is_shown(message: str) -> None:
+    as_logged = message.replace(" Duration", "\tDuration").replace(" Status", "\tStatus")  # Lambda writes tabs
+    with pytest.raises(Unexpected, match=f"1 log lines with an error, such as {re.escape(message)}"):
+        upkeep.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
 
-    def test_that_runs_too_long_is_skipped(self) -> None:
-        with pytest.raises(Skipped, match="run the doctor"):
-            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer=ReadTimeoutError(endpoint_url="x"))))
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "START RequestId: 1 Version: $LATEST",
+        "REPORT RequestId: 1 Duration: 2.00 ms",
+        of_lambda("platform.start", version="1"),
+        of_lambda("platform.report", status="success"),
+    ],
+)
+def test_a_line_for_each_invocation_is_shown(message: str) -> None:
+    with pytest.raises(Unexpected, match=f"1 lines of Lambda's own about what went well, such as {re.escape(message)}"):
+        upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed([METRICS, message])))
 
 
 class TestTheCaller:
@@ -428,16 +409,13 @@ class TestTheCaller:
         url = serve_url(lambda _: (401, {}, b'{"error": "Invalid API key"}'))
         assert caller().request("GET", url).reason() == "401 Invalid API key"
 
-    def test_does_not_show_the_hash_of_an_unreachable_callback_url(self) -> None:
-        with pytest.raises(Unexpected, match="did not respond") as failure:
-            caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
-
-        assert "secret" not in str(failure.value)
-
-    def test_does_not_show_the_signature_of_an_unreachable_link(self) -> None:
-        with pytest.raises(Unexpected, match="/key did not respond") as failure:
-            caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
-
+    @pytest.mark.parametrize(
+        ("path", "shown"),
+        [("/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", ""), ("/key?X-Amz-Signature=secret", "/key")],
+    )
+    def test_does_not_show_the_secret_in_a_url_that_is_out_of_reach(self, path: str, shown: str) -> None:
+        with pytest.raises(Unexpected, match=f"^http://127.0.0.1:9{shown} did not respond") as failure:
+            caller().request("POST", f"http://127.0.0.1:9{path}", b"")
         assert "secret" not in str(failure.value)
 
     def test_removes_what_a_failed_check_has_made(self) -> None:
