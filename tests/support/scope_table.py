@@ -5,7 +5,6 @@ ROOT_ONLY. The columns are the keys. The same cells are tried in process and ove
 """
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +32,6 @@ CLOSED = [operation for operation in OPERATIONS if "secretKey" in operation.cred
 COMPLETE, PACKET = by_id("complete_waitpoint_token_v1"), by_id("get_packet_v1")
 LARGE = '"' * 800_000  # twice as much in JSON, and four times in the JSON of an answer
 NEW_KEY_WORKS_AFTER = 5.0  # seconds, in an environment that has just read the keys
-ENDS_AFTER = 15  # seconds
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,6 @@ class Holders:
     pass_time: Callable[[float], object]
     names: list[str] = field(default_factory=list)
     """Of the keys that were made, in order."""
-    public: dict[str, str] = field(default_factory=dict)
-    """Public access tokens for every token, by who has made them."""
 
     def __post_init__(self) -> None:
         self.keys = {scope: self.make(scope) for scope in SCOPES}
@@ -90,11 +86,7 @@ class Holders:
         self.keys["expired"] = self.make(*ACTIONS, expiresIn="1s")
         self.keys["revoked"] = self.make(*ACTIONS)
         self.revoke(self.names[-1])
-        makers = {**self.keys, "expired": self.make("complete", expiresIn=f"{ENDS_AFTER}s"), "revoked": self.make("complete")}
-        self.made_at = time.monotonic()
         self.pass_time(NEW_KEY_WORKS_AFTER)
-        self.public = {holder: self.mint(makers[holder], "admin") for holder in ("root", "complete", "expired", "revoked")}
-        self.revoke(self.names[-1])
 
     def make(self, *scopes: str, **options: str) -> str:
         self.names.append(f"table-{uuid.uuid4().hex}")
@@ -168,20 +160,3 @@ class Holders:
         elif operation.id == "create_key_v1":
             body = {"name": uuid.uuid4().hex, "scopes": ["read"]}
         return operation.method, operation.example_path(**places), body
-
-    def try_public_access_tokens(self) -> None:
-        """Try what the tokens of each key complete."""
-        limited = {tag: self.new_token(tag) for tag in (TAG, OTHER_TAG)}
-        scopes = [f"write:waitpoints:{token['id']}" for token in limited.values()]
-        single = self.mint(self.keys[f"complete:{TAG}"], *scopes)
-        for credential, token, status in (
-            (self.public["root"], self.new_token(TAG), 200),
-            (self.public["complete"], self.new_token(OTHER_TAG), 200),
-            (single, limited[TAG], 200),
-            (single, limited[OTHER_TAG], 403),
-            (single, self.new_token(TAG), 403),
-            (self.public["revoked"], self.new_token(TAG), 401),
-            (self.public["expired"], self.new_token(TAG), 401),
-        ):
-            found, answer = self.ask(*self._request(COMPLETE, token), credential)
-            assert (found, self.shown(token)["status"]) == (status, "COMPLETED" if status == 200 else "WAITING"), answer

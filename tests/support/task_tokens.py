@@ -1,7 +1,6 @@
 """Step Functions' behaviour with task tokens, as far as a resume relies on it.
 
-`TaskTokens` holds for the fake, the emulator and moto, `DeployedTaskTokens` for the fake and the emulator.
-`unit/aws/test_step_functions.py` has what holds for the fake alone, which is as strict as AWS:
+`TaskTokens` holds for the emulator and moto, `DeployedTaskTokens` for the emulator. test_step_functions.py has the fake.
 
                                     AWS and the fake   moto 5.2.5          MiniStack 1.5.33
     a second answer at once         TaskTimedOut       taken, last wins    taken, last wins
@@ -34,22 +33,6 @@ PATIENCE = 30  # seconds
 OUTPUT = Success('{"n": 1.5, "text": "Ünïcode"}')
 LARGEST = Success(f'{{"x":"{"x" * (RESULT_LIMIT - 8)}"}}')
 ERROR = Failure("WaitpointTimeoutError", "Waitpoint timed out at 2027-01-15T08:00:00.000Z")
-
-
-class FakeTasks:
-    """Tasks of the fake."""
-
-    def __init__(self) -> None:
-        self.client: Any = FakeStepFunctions()
-
-    def start(self) -> str:
-        return str(self.client.start_task())
-
-    def result(self, task_token: str) -> Success | Failure | None:
-        found = self.client.result(task_token)
-        return as_json(found.json) if isinstance(found, Success) else found
-
-    end = result
 
 
 class RealTasks:

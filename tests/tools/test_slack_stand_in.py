@@ -151,24 +151,13 @@ def test_obeys_a_person(workspace: Workspace) -> None:
     assert obey(workspace, "press 0 go as U1", f"{workspace.url}/response/1") == "answered 400"
 
 
-def test_each_message_is_told_as_it_comes_with_what_can_be_pressed() -> None:
-    with serving() as workspace:
-        heard: list[str] = []
-        workspace.heard = heard.append
-        url = {
-            "type": "button",
-            "action_id": "opens",
-            "url": "https://example.com",
-            "text": {"type": "plain_text", "text": "Open"},
-        }
-        press = {**url, "action_id": "waitpoints:yes", "value": "waitpoint_1"}
-        del press["url"]
-        for elements in ([press], [url]):
-            blocks = [{"type": "actions", "elements": elements}]
-            headers = {"authorization": f"Bearer {BOT_TOKEN}"}
-            answer = workspace.answer("/api/chat.postMessage", headers, {"channel": "#ops", "text": "Go?", "blocks": blocks})
-            assert answer[2]["ok"], answer
-    assert [line.split("[")[1] for line in heard] == ["yes]", "opens the page]"]
+def test_each_message_is_told_as_it_comes_with_what_can_be_pressed(workspace: Workspace) -> None:
+    heard: list[str] = []
+    workspace.heard = heard.append
+    for button in (GO, {**BUTTON, "action_id": "opens", "url": "https://example.com"}):
+        message = {"channel": "#deploys", "text": "Go?", "blocks": [actions(button)]}
+        assert call(workspace, "chat.postMessage", message)["ok"]
+    assert [line.split("[")[1] for line in heard] == ["go]", "opens the page]"]
     assert shown(workspace).splitlines() == heard
 
 

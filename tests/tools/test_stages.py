@@ -1,6 +1,5 @@
 """What the stages of `make test` say while they run, and that no test is left out."""
 
-import json
 import re
 import subprocess
 import sys
@@ -95,15 +94,6 @@ def test_a_subtest_that_passed_is_counted_without_a_letter(tmp_path: Path) -> No
     assert "  1 of 1 tests, 0:00\n" in shown
     assert "1 passed, 3 subtests passed" in shown
     assert "u" not in shown.partition(" of 1 tests")[0]
-
-
-def test_the_times_of_all_tests_are_written(tmp_path: Path) -> None:
-    times = tmp_path / "times.json"
-    run(tmp_path, TESTS, "-p", "xdist.plugin", "-n", "2", "--times-to", str(times))
-    seconds = json.loads(times.read_text())["seconds"]
-    assert len(seconds) == 21
-    assert max(seconds, key=lambda test: seconds[test]).endswith("::test_takes_longer")
-    assert seconds["test_some.py::test_takes_longer"] >= 0.2
 
 
 def test_stages_say_what_they_are_and_how_long_they_took(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

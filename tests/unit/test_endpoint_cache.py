@@ -91,11 +91,6 @@ class TestWithoutVerify:
         table.endpoints["github"] = replace(GITHUB, verify=None)
         return table
 
-    def test_an_endpoint_is_read_for_each_delivery(self, cache: EndpointCache, table: Table) -> None:
-        for _ in range(3):
-            assert cache.find("github", OLD) == replace(GITHUB, verify=None)
-        assert table.reads == 3
-
     def test_the_signature_that_it_is_given_counts_at_once(self, cache: EndpointCache, table: Table) -> None:
         cache.find("github", OLD)
         table.endpoints["github"] = GITHUB

@@ -56,16 +56,6 @@ def count(tally: EndpointTally, clock: FakeClock) -> Any:
     return count
 
 
-def test_a_delivery_is_written_at_once(count: Any, table: Table, clock: FakeClock) -> None:
-    for number in range(1, BURST + 1):
-        count()
-        assert table.counts() == {COMPLETED: number}
-    for number in range(1, 20):
-        clock.advance(PAUSE)
-        count()
-        assert table.counts() == {COMPLETED: BURST + number}
-
-
 def test_above_the_rate_deliveries_wait_for_the_next_write(count: Any, table: Table, clock: FakeClock) -> None:
     count(1000)
     count(500, KEPT)

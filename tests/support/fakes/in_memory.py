@@ -37,6 +37,11 @@ from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
 RETENTION = 30 * 86_400  # seconds
+SERVICES = (
+    *("store", "tokens", "completions_by_key", "decisions", "timers", "timer_starter", "outputs", "endpoints", "urls"),
+    *("credentials", "api_key_store", "api_key_cache", "channels"),
+)
+"""The attributes of `InMemory` that are services by the same name."""
 
 
 class FakeResumers:
@@ -111,27 +116,15 @@ class InMemory:
 
         monkeypatch.setattr(wiring, "now", self.clock)
         for name, built in {
-            "store": self.store,
-            "tokens": self.tokens,
-            "completions_by_key": self.completions_by_key,
-            "decisions": self.decisions,
+            **{name: getattr(self, name) for name in SERVICES},
             "timer_queue": self.queue,
-            "timers": self.timers,
-            "timer_starter": self.timer_starter,
-            "outputs": self.outputs,
             "retention": RETENTION,
-            "endpoints": self.endpoints,
             "endpoint_cache": EndpointCache(self.endpoints.get, self.clock),
             "endpoint_tally": EndpointTally(self.endpoints.count, self.clock),
             "brand": ("Example Ltd", "#2457d6"),
-            "urls": self.urls,
-            "credentials": self.credentials,
-            "api_key_store": self.api_key_store,
-            "api_key_cache": self.api_key_cache,
             "timeout_limits": limits,
             "step_functions": self.resumers.step_functions,
             "durable_functions": self.resumers.durable_functions,
-            "channels": self.channels,
             "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
             "webhook_secret_name": lambda name: f"webhooks/{name}",
             "channel_secret": lambda name: self.channel_secrets.get(name) or MissingSecret(),

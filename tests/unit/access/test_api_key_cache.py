@@ -76,23 +76,6 @@ class TestAKey:
             clock.advance(3)
         assert table.reads == 3
 
-    def test_is_refused_a_minute_after_it_was_revoked(
-        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
-    ) -> None:
-        cache.find(ci.digest)
-        table.keys.clear()
-        clock.advance(CACHED_FOR - 1)
-        assert cache.find(ci.digest) == ci
-        clock.advance(1)
-        assert cache.find(ci.digest) is None
-
-    def test_of_a_new_key_with_the_old_name_does_not_revive_the_old_one(
-        self, cache: ApiKeyCache, table: Table, ci: NamedKey
-    ) -> None:
-        table.keys[:] = [NamedKey("ci", digest("the next key"), READ, 0)]
-        assert cache.find(digest("the next key")) is not None
-        assert cache.find(ci.digest) is None
-
     def test_expires_at_its_millisecond_without_a_read(self, cache: ApiKeyCache, table: Table, clock: FakeClock) -> None:
         short = table.make("short", clock() + 1000)
         clock.advance(999)

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from tests.support.access_tokens import TOKEN, check, signed
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.access.api_keys import digest, new_key
 from waitpoints.access.caller import ROOT
 from waitpoints.access.credentials import AUDIENCE, ISSUER
 from waitpoints.api.public_access_token import check_may_complete
-from waitpoints.errors import TryAgain, Unauthenticated
+from waitpoints.errors import Unauthenticated
 
 
 class TestTheApiKey:
@@ -73,15 +72,6 @@ class TestANamedKey:
         caller = world.credentials.caller(written.format(world.api_key_store.make("ci", "read")))
         assert (caller.name, caller.may("read", []), caller.may("create", [])) == ("ci", True, False)
 
-    def test_is_refused_if_it_is_unknown_or_has_expired(self, world: InMemory) -> None:
-        expired = world.api_key_store.make("old", "read", expires_at=world.clock())
-        for refused in (new_key(), expired):
-            with pytest.raises(Unauthenticated, match="Invalid API key"):
-                world.credentials.caller(refused)
-        world.clock.advance(LOOK_AGAIN_AFTER)
-        with pytest.raises(Unauthenticated):
-            world.credentials.caller(new_key())
-
     def test_does_not_become_another_one_with_a_bearer_or_a_line_around_it(self, world: InMemory) -> None:
         key = world.api_key_store.make("ci", "read")
         for written in (f"{key}x", f"{key} {key}", f"x{key}", key.swapcase(), digest(key), f"tr_prod_sk_{digest(key)[:24]}"):
@@ -94,13 +84,6 @@ class TestANamedKey:
         for secret in (key, digest(key)):
             with pytest.raises(Unauthenticated):
                 check(world, signed(world, secret))
-
-    def test_that_cannot_be_read_is_not_refused(self, world: InMemory) -> None:
-        key, world.api_key_store.failure = world.api_key_store.make("ci", "read"), ConnectionError("no answer")
-        with pytest.raises(ConnectionError):
-            world.credentials.caller(key)
-        with pytest.raises(TryAgain):
-            world.credentials.caller(key)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=()))))

@@ -9,7 +9,6 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
-from tests.support.in_process.fakes.waits import UNAVAILABLE
 from tests.support.in_process.template import Template
 from waitpoints import telemetry
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
@@ -241,13 +240,6 @@ class TestComplete:
             monkeypatch.setattr(world.store, name, None)
         assert complete(api, token, {"data": 1}, headers).status == 403
 
-    def test_in_place_of_approvers_says_so_and_by_which_key(self, api: Api, holder: With) -> None:
-        token = api.create(page=DECISION, tags=["team-a"])
-        done = {"data": {"action": "yes", "fields": {}}}
-        assert complete(api, token, done, holder("complete:team-a")).json["settled"]
-        by = api.retrieve(token["id"])["completedBy"]
-        assert (by["key"], by["override"]) == ("nightly", True)
-
 
 class TestCompleteByKey:
     @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
@@ -284,22 +276,6 @@ class TestList:
         assert listed(api, headers, "filter%5Btags%5D=x,team-b") == [both]
         assert listed(api, headers, "filter%5Bstatus%5D=COMPLETED") == []
         assert set(listed(api, holder("read"))) == {both, only, other, none}
-
-    def test_by_key_has_only_a_token_with_the_tag(self, api: Api, holder: With) -> None:
-        ours, _ = api.create(idempotencyKey="a", tags=["team-a"])["id"], api.create(idempotencyKey="b", tags=["team-b"])
-        headers = holder("read:team-a")
-        assert listed(api, headers, "filter%5BidempotencyKey%5D=a") == [ours]
-        assert listed(api, headers, "filter%5BidempotencyKey%5D=b") == []
-
-    def test_of_the_undelivered_has_only_those_with_the_tag(self, api: Api, world: InMemory, holder: With) -> None:
-        made = [api.create(tags=[tag])["id"] for tag in ("team-a", "team-b")]
-        for token_id in made:
-            world.tokens.wait(token_id, world.new_waiter())
-            world.step_functions.fail_next(UNAVAILABLE)
-            complete(api, {"id": token_id}, {"data": 1}, None)
-            world.tokens.mark_unresumed(token_id)
-        assert set(listed(api, holder("read"), "filter%5Bundelivered%5D=true")) == set(made)
-        assert listed(api, holder("read:team-a"), "filter%5Bundelivered%5D=true") == made[:1]
 
 
 def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(

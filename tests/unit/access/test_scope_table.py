@@ -7,7 +7,6 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.scope_table import CLOSED, KEYS, ROOT_ONLY, Holders, cells
 from tools.openapi.operation import Operation
-from waitpoints.access.api_key_cache import CACHED_FOR
 
 
 @pytest.fixture
@@ -22,11 +21,6 @@ def holders(api: Api, world: InMemory) -> Holders:
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
 def test_each_route_takes_the_keys_with_its_scope_and_no_others(holders: Holders, operation: Operation) -> None:
     holders.try_row(operation)
-
-
-def test_a_public_access_token_completes_what_its_maker_may(holders: Holders, world: InMemory) -> None:
-    world.clock.advance(CACHED_FOR)
-    holders.try_public_access_tokens()
 
 
 def test_every_route_that_takes_the_api_key_has_a_scope_or_is_for_the_root_key_alone() -> None:

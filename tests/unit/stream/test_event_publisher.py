@@ -19,6 +19,8 @@ from tests.support.in_process.template import Context
 from tests.support.stream_records import Letters
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
+from waitpoints.stream.record import GIVE_UP_AFTER as UNREAD_AFTER
+from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, Token, Waiter
 from waitpoints.wiring import services
 
@@ -154,6 +156,28 @@ def test_a_failed_waiter_does_not_keep_back_the_event_nor_repeat_it(consumer: Co
     assert consumer.consume(consumer.record(token)) == [token.id]
     assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == [token.id]
+
+
+def test_a_record_that_cannot_be_read_or_whose_event_cannot_be_made_keeps_back_no_other(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first, which a newer version may have written, is a dead letter after minutes, the second at once."""
+    poison, unmade, other = (consumer.settle(waiter=consumer.world.new_waiter()) for _ in range(3))
+    records = [consumer.record(token) for token in (poison, unmade, other)]
+    records[0]["dynamodb"]["NewImage"]["completedBy"] = {"M": {"source": {"S": "something new"}}}
+
+    def make(token: Token, *arguments: Any, **named: Any) -> Any:
+        if token.id == unmade.id:
+            raise KeyError
+        return settled_event(token, *arguments, **named)
+
+    monkeypatch.setattr("waitpoints.stream.event_publisher.settled_event", make)
+    assert consumer.consume(*records) == [poison.id]
+    assert not any(consumer.world.tokens.retrieve(token.id).unresumed() for token in (poison, unmade, other))
+    assert consumer.told() == [other.id]
+    consumer.world.clock.advance(UNREAD_AFTER)
+    assert consumer.consume(*records) == []
+    assert consumer.letters.of_events == [(unmade.id, "not made: KeyError"), (poison.id, "not read: ValueError")]
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException"])
@@ -331,23 +355,22 @@ class TestAWaitingToken:
         assert consumer.consume(asking.answer("ann"), asking.remind(), asking.wait()) == []
         assert sorted(asking.told()) == ["answered/1", "reminder/1"]
 
-    def test_whose_answer_and_reminder_come_at_the_same_moment_has_both(self, consumer: Consumer, asking: Asking) -> None:
-        """The record of the second write shows both, and neither has the other's number."""
-        asking.answer("ann")
-        assert consumer.consume(asking.remind()) == []
-        assert asking.told() == ["answered/1", "reminder/1"]
-
-    def test_is_read_only_for_what_asks_for_an_answer(
+    def test_is_read_only_for_what_asks_for_an_answer_and_its_waiters_never(
         self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        asking.wait()
         record = asking.answer("ann")
-        monkeypatch.setattr(consumer.world.store, "get", None)
+        for read in ("get", "count_replies"):
+            monkeypatch.setattr(consumer.world.store, read, None)
         assert consumer.consume(record) == []
         assert asking.told() == ["answered/1"]
 
     @pytest.mark.parametrize("later", [0, WRITTEN_WITHIN, WRITTEN_WITHIN + 1])
     def test_repeats_no_event_that_an_earlier_record_has_had(self, consumer: Consumer, asking: Asking, later: int) -> None:
-        """Another environment of the function remembers nothing: its record of a much later change has only that."""
+        """Another environment of the function remembers nothing: its record of a much later change has only that.
+
+        The record of a change at the same moment shows both, and neither has the other's number.
+        """
         asking.answer("ann")
         consumer.world.clock.advance(later)
         consumer.consume(asking.remind())
@@ -392,14 +415,6 @@ class TestAWaitingToken:
         assert consumer.consume(asking.answer("ann", '{"share":123456789012345678901234567890}')) == []
         assert json.loads(consumer.eventbridge.entries[0]["Detail"])["fieldsRefused"] is True
         assert consumer.letters.of_events == []
-
-    def test_with_waiters_has_none_of_them_looked_up(
-        self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        asking.wait()
-        monkeypatch.setattr(consumer.world.store, "count_replies", None)
-        assert consumer.consume(asking.answer("ann")) == []
-        assert asking.told() == ["answered/1"]
 
     def test_has_every_event_that_it_may_lack_put_by_a_redrive(self, consumer: Consumer, asking: Asking) -> None:
         for happens in (partial(asking.answer, "ann"), asking.remind, partial(asking.answer, "cy"), asking.remind):

@@ -17,21 +17,16 @@ from tests.support import stream_records
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.event_sources import failures, queue_event
-from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from tests.support.in_process.template import Context
 from tests.support.stream_records import Letters, consume, settle
 from waitpoints import ids
-from waitpoints.aws.event_bus import EventBus
 from waitpoints.errors import CannotResumeNow, TryAgain
-from waitpoints.stream.event_publisher import EventPublisher
 from waitpoints.stream.notice_filter import NoticeFilter
 from waitpoints.stream.record import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
-from waitpoints.stream.settled_event import settled_event as event_of
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
 MINUTE = 60_000
-UNKNOWN = {"M": {"source": {"S": "something new"}}}  # as a newer version may write it
 
 
 @pytest.fixture
@@ -135,30 +130,6 @@ class TestASettledToken:
         assert consume(resume_waiters, record(world, poison, waiterCount=None), record(world, other)) == []
         assert is_resumed(world, poison)
         assert is_resumed(world, other)
-
-    def test_whose_event_cannot_be_made_keeps_back_no_other(
-        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A record that cannot be read at all is a dead letter after minutes, one with an unreadable part at once."""
-        eventbridge, dead_letters = FakeEventBridge(), letters
-        bus = EventBus(lambda: eventbridge, "orders")
-        event_publisher = EventPublisher(bus, world.store, dead_letters, "outputs", world.clock)  # type: ignore[arg-type]
-        monkeypatch.setitem(vars(services), "event_publisher", event_publisher)
-        poison, unmade, other = (settled(world) for _ in range(3))
-        records = [record(world, poison, completedBy=UNKNOWN), record(world, unmade), record(world, other)]
-
-        def settled_event(token: Token, *arguments: Any, **named: Any) -> Any:
-            if token.id == unmade.id:
-                raise KeyError
-            return event_of(token, *arguments, **named)
-
-        monkeypatch.setattr("waitpoints.stream.event_publisher.settled_event", settled_event)
-        assert consume(resume_waiters, *records) == [poison.id]
-        assert all(is_resumed(world, token) for token in (poison, unmade, other))
-        assert [json.loads(entry["Detail"])["id"] for entry in eventbridge.entries] == [other.id]
-        world.clock.advance(GIVE_UP_AFTER)
-        assert consume(resume_waiters, *records) == []
-        assert letters.of_events == [(unmade.id, "not made: KeyError"), (poison.id, "not read: ValueError")]
 
 
 class TestAMessage:

@@ -126,22 +126,6 @@ class TestTheCursorStays:
         assert world.timer_starter.start(always).failure is None
         assert set(sent(world)) == set(tokens)
 
-    def test_if_another_run_has_moved_it(self, world: InMemory) -> None:
-        tokens = [world.new_token(1 + n) for n in range(6)]
-        other = TimerStarter(world.index, world.queue, world.clock, 2)
-        find = world.index.find_waiting
-
-        def meanwhile(token_ids: Sequence[str]) -> set[str]:
-            world.index.find_waiting = find  # type: ignore[method-assign]
-            assert other.start(always).failure is None
-            return find(token_ids)
-
-        world.index.find_waiting = meanwhile  # type: ignore[method-assign]
-        started = world.timer_starter.start(always)
-        assert started.failure is None
-        assert set(sent(world)) == set(tokens)
-        assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
-
 
 def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
     """The call, which fails from so many calls on."""
