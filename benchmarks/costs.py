@@ -51,7 +51,7 @@ def figures(counted: Bench) -> dict[str, str]:
         report_waits(months, waits),
         "What each step of a wait for a webhook asks of AWS, and others:",
         report_steps(steps(counted, waits[WEBHOOK]) | by_key),
-        "Dollars a month for deliveries to one endpoint:",
+        "Dollars a month for deliveries to one endpoint, with `verify` and `completeWhen`, without storage:",
         report_deliveries(deliveries),
     ]
     unawaited = {"the same, no run waited": counted.publish(200, waits=False)}
