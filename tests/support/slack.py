@@ -12,6 +12,7 @@ from tests.support.in_process.api_gateway import HttpAnswer, http_event
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Context
 from waitpoints import json_text
+from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord, Notify
@@ -108,12 +109,11 @@ def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", ti
 
 def message(page: Mapping[str, Any], token_id: str, workspace: Workspace) -> Message:
     """The channel's message about a token, in the stand-in."""
-    from waitpoints.api.notices import slack_message
-
     asked = notice(page)
     content = slack_message.message(replace(asked, token=replace(asked.token, id=token_id)), "", lambda: True)
     ref = workspace.answer("/api/chat.postMessage", BEARER, {"channel": "#deploys", **content})[2]
-    return workspace.messages[-1] if ref["ok"] else _failed(ref)
+    assert ref["ok"], ref
+    return workspace.messages[-1]
 
 
 BEARER = {"authorization": f"Bearer {slack_stand_in.BOT_TOKEN}"}
@@ -136,7 +136,3 @@ def button(pressed: Message, action: str) -> dict[str, Any]:
     """A button of a message, also one that was edited away meanwhile."""
     usual = {"type": "button", "action_id": f"waitpoints:{action}", "text": {"type": "plain_text", "text": action}}
     return pressed.buttons().get(action) or {**usual, "value": pressed.content["token"]}
-
-
-def _failed(answer: Mapping[str, Any]) -> Message:
-    raise AssertionError(answer)

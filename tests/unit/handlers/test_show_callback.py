@@ -66,13 +66,22 @@ class TestGet:
         assert has_nothing_to_press(page)
 
     @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_of_a_token_that_was_failed_says_that_it_was_cancelled_and_no_more(self, api: Api, asked: Any) -> None:
-        failed = api.create(**({"page": asked} if asked else {}))
-        api.post(f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "secret-reason"}})
-        page = opened(api, failed)
-        assert "This request was cancelled" in page.text
+    @pytest.mark.parametrize(
+        ("end", "said", "icon"),
+        [("failed", "This request was cancelled", "alert"), ("timed out", "The time to answer is over", "clock")],
+    )
+    def test_of_a_token_that_failed_or_timed_out_says_that_and_no_more(
+        self, api: Api, world: InMemory, asked: Any, end: str, said: str, icon: str
+    ) -> None:
+        token = api.create(timeout="1m", **({"page": asked} if asked else {}))
+        if end == "failed":
+            api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "secret-reason"}})
+        else:
+            world.clock.advance(60_000)
+        page = opened(api, token)
+        assert said in page.text
         assert "ompleted" not in page.text
-        assert [icon["class"] for tag, icon in page.tags if tag == "svg"] == ["icon alert"]
+        assert [shown["class"] for tag, shown in page.tags if tag == "svg"] == [f"icon {icon}"]
         assert "secret-reason" not in page.html
         assert has_nothing_to_press(page)
 
@@ -82,14 +91,6 @@ class TestGet:
         page = opened(api, token)
         assert "This request has been completed" in page.text
         assert "of the provider" not in page.html
-        assert has_nothing_to_press(page)
-
-    @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_after_the_timeout_says_that_it_has_ended(self, api: Api, world: InMemory, asked: Any) -> None:
-        token = api.create(timeout="1m", **({"page": asked} if asked else {}))
-        world.clock.advance(60_000)
-        page = opened(api, token)
-        assert "The time to answer is over" in page.text
         assert has_nothing_to_press(page)
 
     def test_with_a_wrong_hash_is_a_page_with_401(self, api: Api, token: dict[str, Any]) -> None:

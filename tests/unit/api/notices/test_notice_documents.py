@@ -40,7 +40,7 @@ STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
     "approver": ({**TWO, "fields": REQUIRED}, [SLACK, EMAIL], {"person": "ann"}),
     "approver answered": (TWO, [SLACK], {"person": "ann", "answers": ANSWERS[:1]}),
     "approver last": (TWO, [SLACK, EMAIL], {"person": "ann", **LAST, "answers": ANSWERS[1:]}),
-    "approver alone": ({"title": "Pay?", "approvers": PEOPLE[:1]}, [SLACK, EMAIL], {"person": "ann"}),
+    "approver alone": ({"title": "Pay?", "approvers": PEOPLE[:1]}, [SLACK], {"person": "ann"}),
 }
 CASES = [(name, channel) for name, (_, channels, _) in STATES.items() for channel in channels]
 

@@ -127,14 +127,6 @@ class TestAPageThatAnybodyAnswers:
         press(workspace, clicked, "reject", ADA)
         assert output(token_of(clicked))["fields"] == {}
 
-    def test_a_replayed_click_changes_nothing(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
-        delivery = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
-        assert [post(*delivery).status, post(*delivery).status] == [200, 200]
-        token = token_of(asked)
-        assert output(token)["slackUser"]["id"] == ADA
-        assert told(workspace) == [DECIDED.format(choice="Approve it", name="ada")]
-        assert counted(world, token) == 1
-
     def test_a_click_after_the_end_reads_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
         before = output(token_of(asked))

@@ -4,9 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
+from waitpoints.api.notices import notice_words
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import words as page_words
@@ -15,13 +17,18 @@ from waitpoints.api.page.fields import Problem
 AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)
 
 
+def fields_of(sentence: str) -> set[str | None]:
+    return {it[1] for it in Formatter().parse(sentence) if it[1]}
+
+
 class TestWords:
+    @pytest.mark.parametrize("words", [page_words.WORDS, notice_words.WORDS], ids=["pages", "notices"])
     @pytest.mark.parametrize("language", page_words.WORDS)
-    def test_every_language_has_every_sentence_with_the_same_fields(self, language: str) -> None:
-        own, english = page_words.WORDS[language], page_words.WORDS["en"]
+    def test_every_language_has_every_sentence_with_the_same_fields(self, words: Any, language: str) -> None:
+        own, english = words[language], words["en"]
         assert own.keys() == english.keys()
         for name, sentence in own.items():
-            assert {it[1] for it in Formatter().parse(sentence)} == {it[1] for it in Formatter().parse(english[name])}, name
+            assert fields_of(sentence) == fields_of(english[name]), name
             assert sentence.strip() == sentence != ""
 
     def test_a_limit_has_the_languages_decimal_mark(self) -> None:

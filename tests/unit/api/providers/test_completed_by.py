@@ -85,9 +85,3 @@ class TestCompletedBy:
         token = api.create()
         FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "data": 1})
         assert api.retrieve(token["id"])["completedBy"] == {"source": "complete", "at": iso(world.clock())}
-
-    def test_is_that_of_the_first(self, api: Api) -> None:
-        token = api.create()
-        for delivery in ("first", "second"):
-            api.post(token["url"], b"1", {"webhook-id": delivery})
-        assert api.retrieve(token["id"])["completedBy"]["deliveryId"] == "first"
