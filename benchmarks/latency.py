@@ -59,11 +59,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The callbacks of one variant in one round, and the processor time in seconds of each function and of the emulator."""
+    """The callbacks of one variant in one round, and the processor time of each function in seconds."""
 
     times: list[Times]
     processor: dict[str, float]
-    emulator: float
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,6 @@ class Processors:
     """The processor time of the functions' processes."""
 
     def __init__(self, stack: Stack) -> None:
-        self._emulator = emulator_process(urlsplit(stack.endpoint_url).port)
         self._names = {
             fork_server.short(resource["PhysicalResourceId"]): resource["LogicalResourceId"]
             for name in (stack.stack_name, "bare")
@@ -179,10 +177,6 @@ class Processors:
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == "AWS::Lambda::Function"
         }
-
-    def of_emulator(self) -> float:
-        """Return the seconds that the emulator itself has used."""
-        return processor_seconds((self._emulator / "stat").read_text())
 
     def used(self) -> dict[str, float]:
         """Return the seconds that each function has used, by its logical id."""
@@ -203,9 +197,8 @@ class Processors:
 
 def measure(made: Deployed, processors: Processors, variant: Variant, connections: int, count: int) -> Run:
     waits = variant.prepare(count)
-    before, emulator_before = processors.at_rest(QUIET), processors.of_emulator()
+    before = processors.at_rest(QUIET)
     seen = drive(made.host, waits, connections)
-    emulator = processors.of_emulator() - emulator_before
     after = processors.at_rest(QUIET + (WINDOW if len(variant.functions) > 1 else 0))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = pool.map(made.ended, waits)
@@ -213,17 +206,7 @@ def measure(made: Deployed, processors: Processors, variant: Variant, connection
             Times(*(1000 * (at - seen[wait.execution][0]) for at in (seen[wait.execution][1], end)))
             for wait, end in zip(waits, ends, strict=True)
         ]
-    return Run(times, {name: used - before.get(name, 0) for name, used in after.items()}, emulator)
-
-
-def emulator_process(port: int | None) -> Path:
-    """Return the folder in /proc of the emulator that serves this port."""
-    command = ["-P", "-m", "waitpoints_local.emulator", str(port)]
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (process / "cmdline").read_text().split("\0")[1:5] == command:
-                return process
-    raise SystemExit("The emulator has no process")
+    return Run(times, {name: used - before.get(name, 0) for name, used in after.items()})
 
 
 def used_by(names: Mapping[str, str]) -> dict[str, float]:
@@ -298,10 +281,6 @@ class Compared:
         used = sum(run.processor.get(name, 0) for run in self.runs for name in names)
         return 1000 * max(used, 0) / sum(len(run.times) for run in self.runs)  # the processes that end take theirs along
 
-    def emulator(self) -> float:
-        """The processor time of a callback in the emulator, in milliseconds."""
-        return 1000 * sum(run.emulator for run in self.runs) / sum(len(run.times) for run in self.runs)
-
 
 def ratio(one: Compared, other: Compared, what: str) -> float:
     """Return the median, over the rounds, of the ratios of the medians."""
@@ -319,7 +298,7 @@ def cells(levels: Sequence[Compared], base: Sequence[Compared]) -> list[str]:
     middle = levels[len(levels) // 2]
     first, *stream = middle.variant.functions
     processor = f"{middle.processor([first]):.1f}" + (f" + {middle.processor(stream):.1f}" if stream else "")
-    return [middle.variant.name, *of("answered"), *of("succeeded"), processor, f"{middle.emulator():.1f}"]
+    return [middle.variant.name, *of("answered"), *of("succeeded"), processor]
 
 
 def missed(own: Compared, base: Compared) -> list[str]:
@@ -344,6 +323,6 @@ def run() -> Figures:
     compared = {variant.name: [found[variant.name, level] for level in LEVELS] for variant in variants}
     rows = [cells(levels, compared[base]) for levels in compared.values()]
     times = [f"{what} over {level}" for what in ("answered", "SUCCEEDED") for level in LEVELS]
-    head = ["ms (**to the bare handlers**)", *times, "CPU", "emulator"]
+    head = ["ms (**to the bare handlers**)", *times, "CPU"]
     over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
     return Figures(table(head, rows), tuple(over))

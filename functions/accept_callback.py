@@ -14,7 +14,7 @@ services.build_at_start(lambda s: (s.tokens, s.urls, s.step_functions_client))
 
 
 def _show_refusal(request: Request, refusal: Response) -> Response:
-    from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for a person whose choice could not be received
+    from waitpoints.api.page import page_answer
 
     return page_answer.show_refusal(request, refusal)
 

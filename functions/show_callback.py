@@ -21,7 +21,7 @@ def handler(request: Request) -> Response:
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
     if approver is not None:
-        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for the links of approvers
+        from waitpoints.api.page import approver_answer
 
         return approver_answer.show(request, token_id, approver)
     return page_answer.show(request, token_id)

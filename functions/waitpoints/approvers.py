@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from waitpoints import json_text
-from waitpoints.json_text import present
+from waitpoints.json_text import Stored
 from waitpoints.token import Token
 
 MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
@@ -16,7 +16,7 @@ _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"
 
 
 @dataclass(frozen=True, slots=True)
-class Approver:
+class Approver(Stored):
     """`email` and `slack` (a member id such as U024BE7LH) are where they are reached, `language` is that of their messages."""
 
     id: str
@@ -35,11 +35,6 @@ class Approver:
     @property
     def shown(self) -> str:
         return self.name or self.id
-
-    def members(self) -> dict[str, str]:
-        """Return it as answers of the API have it."""
-        shown = {"id": self.id, "name": self.name, "email": self.email, "slack": self.slack, "language": self.language}
-        return present(shown)
 
     def identities(self) -> set[str]:
         """What names this person and nobody else, without case."""

@@ -6,12 +6,12 @@ All times are epoch milliseconds, UTC.
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import present
+from waitpoints.json_text import Stored
 from waitpoints.token import Verification, cut
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
@@ -78,7 +78,7 @@ class DeliveryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastDelivery:
+class LastDelivery(Stored):
     """The last delivery of one kind. Texts are cut as in an CompletedBy when it is counted."""
 
     at: int
@@ -87,20 +87,10 @@ class LastDelivery:
     delivery_id: str | None = None
     key: str | None = None
     detail: str | None = None
-    _MEMBERS: ClassVar = {"ip": "ip", "user_agent": "userAgent", "delivery_id": "deliveryId", "key": "key", "detail": "detail"}
 
     def cut(self) -> Self:
-        texts: dict[str, Any] = {name: cut(getattr(self, name)) for name in self._MEMBERS}
+        texts: dict[str, Any] = {field.name: cut(getattr(self, field.name)) for field in fields(self) if field.name != "at"}
         return replace(self, **texts)
-
-    def members(self) -> dict[str, Any]:
-        """Return it as items have it."""
-        return {"at": self.at, **present({shown: getattr(self, name) for name, shown in self._MEMBERS.items()})}
-
-    @classmethod
-    def of(cls, members: Mapping[str, Any]) -> Self:
-        """Read what `members` wrote."""
-        return cls(at=int(members["at"]), **{name: members.get(shown) for name, shown in cls._MEMBERS.items()})
 
 
 @dataclass(frozen=True, slots=True)

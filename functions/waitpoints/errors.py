@@ -239,7 +239,7 @@ def attempts(reason: str) -> Iterator[int]:
 
 
 class TimersNotStarted(Exception):
-    """AWS did not do all that it was asked for. The next round starts these timers."""
+    """AWS did not do all that it was asked for. The next run starts these timers."""
 
 
 class NotMovedYet(Exception):

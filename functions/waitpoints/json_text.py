@@ -8,9 +8,10 @@ import gc
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
-from typing import Any, Never
+from typing import Any, Never, Self, cast
 
 MAX_DEPTH = 500  # a parser with the usual limit of 1,000 levels can still read it inside an envelope
 
@@ -23,7 +24,7 @@ class RepeatedName(NotJson):
     """An object has two members of one name: readers differ in which of them counts. The message has the name."""
 
     def __init__(self, name: str) -> None:
-        from waitpoints.unknown_names import shown  # noqa: PLC0415 - only errors need it
+        from waitpoints.unknown_names import shown
 
         super().__init__(f'"{shown(name)}" comes twice')
 
@@ -74,6 +75,27 @@ def dumps(value: Any) -> str:
 def present(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that have a value. Items and answers leave out the others."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+class Stored:
+    """A dataclass that is stored and shown by the names of its fields in camel case, without those that have their defaults."""
+
+    __slots__ = ()
+
+    def members(self) -> dict[str, Any]:
+        values = ((field, getattr(self, field.name)) for field in fields(cast(Any, self)))
+        return {_camel(field.name): value for field, value in values if value != field.default}
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> Self:
+        """Read what `members` wrote."""
+        names = {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
+        return cls(**{name: members[shown] for name, shown in names.items() if shown in members})
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def object_of(members: Mapping[str, str]) -> str:

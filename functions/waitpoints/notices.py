@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from waitpoints import json_text
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import present
+from waitpoints.json_text import Stored, present
 
 
 class Channel(StrEnum):
@@ -55,7 +55,7 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeRecord:
+class NoticeRecord(Stored):
     """The last message to one target, as it is stored beside the token.
 
     `at` is when something was last sent there, or refused. `ref` is how the channel names the first message: the id of a mail,
@@ -70,21 +70,3 @@ class NoticeRecord:
     notified_last: bool = False
     shows: str | None = None
     refused: str | None = None
-
-    def members(self) -> dict[str, Any]:
-        """Return it as the table has it."""
-        reminded, notified_last = self.reminded or None, self.notified_last or None
-        named = {"at": self.at, "ref": self.ref, "reminded": reminded, "notifiedLast": notified_last}
-        return present({**named, "shows": self.shows, "refused": self.refused})
-
-    @classmethod
-    def of(cls, members: Mapping[str, Any]) -> Self:
-        """Read what `members` wrote."""
-        return cls(
-            int(members["at"]),
-            members.get("ref"),
-            int(members.get("reminded", 0)),
-            members.get("notifiedLast", False),
-            members.get("shows"),
-            members.get("refused"),
-        )

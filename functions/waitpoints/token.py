@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import present
+from waitpoints.json_text import Stored
 
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
@@ -56,7 +56,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompletedBy:
+class CompletedBy(Stored):
     """Where a delivery or a completion came from, as far as known. Texts are cut to COMPLETER_TEXT characters.
 
     `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
@@ -73,28 +73,6 @@ class CompletedBy:
     slack_user: str | None = None
     slack_name: str | None = None
     key: str | None = None
-    _MEMBERS: ClassVar = {
-        "ip": "ip",
-        "user_agent": "userAgent",
-        "content_type": "contentType",
-        "query": "query",
-        "delivery_id": "deliveryId",
-        "approver": "approver",
-        "slack_user": "slackUser",
-        "slack_name": "slackName",
-        "key": "key",
-    }
-
-    def members(self) -> dict[str, str]:
-        """Return it as items and answers have it."""
-        texts = {shown: getattr(self, name) for name, shown in self._MEMBERS.items()}
-        return {"source": self.source, **present(texts)}
-
-    @classmethod
-    def of(cls, members: Mapping[str, Any]) -> Self:
-        """Read what `members` wrote."""
-        texts = {name: members.get(shown) for name, shown in cls._MEMBERS.items()}
-        return cls(source=Source(members["source"]), **texts)
 
 
 def cut(text: str | None) -> str | None:
@@ -148,16 +126,12 @@ Outcome = Completed | Failed | TimedOut
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Stored):
     """How a token's deliveries are verified. `secret` is the name of the secret, not its value."""
 
     scheme: str
     secret: str
     header: str | None = None  # in lower case; only for the scheme `token`
-
-    def members(self) -> dict[str, str]:
-        """Return it as items and answers have it. `Verification(**members)` reads it."""
-        return present({"scheme": self.scheme, "secret": self.secret, "header": self.header})
 
 
 class DocumentKind(StrEnum):
@@ -424,7 +398,7 @@ class Token:
         return self.outcome_at(now) is not None or (self.due_at is not None and self.due_at <= now)
 
     def is_due_soon(self) -> bool:
-        """Whether the stream has to send the new token's message, because the round of the timers may come too late."""
+        """Whether the stream has to send the new token's message, because the run of the timers may come too late."""
         return self.due_at is not None and self.due_at - self.created_at <= NEAR
 
     def answer_of(self, approver: str) -> Answer | None:

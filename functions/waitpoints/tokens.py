@@ -133,7 +133,7 @@ class Tokens:
 
     def list_tokens(self, query: "ListQuery") -> "TokenSlice":
         """Return tokens as of now, without their outputs and waiters."""
-        from waitpoints.listing import read_slice  # noqa: PLC0415 - only for lists
+        from waitpoints.listing import read_slice
 
         now = self._clock()
         found = read_slice(self._store.partitions(query.filter, now), query)

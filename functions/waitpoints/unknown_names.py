@@ -20,7 +20,7 @@ def refuse_unknown(names: Iterable[str], known: Collection[str], kind: str = "fi
 
 def unknown(name: str, known: Collection[str], kind: str = "field") -> str:
     """Return an error message with the nearest known name, or all known names if none is near."""
-    import difflib  # noqa: PLC0415 - only errors need it
+    import difflib
 
     by_spelling = {spelling: one for one in known for spelling in (_inner(one), one.lower())}
     for spelling in (name.lower(), _inner(name)) if len(name) <= _COMPARED else ():

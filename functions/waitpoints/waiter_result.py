@@ -58,7 +58,7 @@ def _answers(token: Token) -> dict[str, str]:
     """Return what the approvers of a page had answered before it ended without a decision."""
     if token.rules is None or not token.rules.has_approvers:
         return {}
-    from waitpoints.answers import answers_text  # noqa: PLC0415 - only for pages with approvers
+    from waitpoints.answers import answers_text
 
     return {"answers": answers_text(token.answers)}
 
@@ -106,7 +106,7 @@ def _outcome(token: Token) -> Outcome:
 def _output_result(output: Output, waiter: Waiter, bucket: str, context: Mapping[str, str]) -> Success:
     text = "null" if output.json is None else output.json
     result = Success(text) if waiter.unwrap else _result("true", {"output": text, **context})
-    if output.stored_at is None or _fits(result):
+    if output.stored_at is None or len(result.json.encode()) <= RESULT_LIMIT:
         return result
     reference = {"outputReference": json.dumps({"bucket": bucket, "key": output.stored_at})}
     return Success(object_of(reference)) if waiter.unwrap else _result("true", {**reference, **context})
@@ -122,7 +122,3 @@ def _context(token: Token) -> dict[str, str]:
 
 def _result(ok: str, members: Mapping[str, str]) -> Success:
     return Success(object_of({"ok": ok, **members}))
-
-
-def _fits(result: Success) -> bool:
-    return len(result.json.encode()) <= RESULT_LIMIT

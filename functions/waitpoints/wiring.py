@@ -57,6 +57,8 @@ _CONFIG = Config(
 _S3_CONFIG = _CONFIG.merge(
     Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 )
+# A mail whose answer was lost may be on its way: no call is repeated.
+_SES_CONFIG = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
 def now() -> int:
@@ -318,42 +320,14 @@ class Services:
 
         return Limits(os.environ["DEFAULT_TIMEOUT"], os.environ["MAX_TIMEOUT"])
 
-    @cached_property
-    def dynamodb_client(self) -> Any:
-        return _client("dynamodb")
-
-    @cached_property
-    def lambda_client(self) -> Any:
-        from waitpoints.aws import throttling
-
-        return throttling.fails_fast(_client("lambda"))
-
-    @cached_property
-    def events_client(self) -> Any:
-        return _client("events")
-
-    @cached_property
-    def s3_client(self) -> Any:
-        return session().client("s3", config=_S3_CONFIG)
-
-    @cached_property
-    def secrets_client(self) -> Any:
-        return _client("secretsmanager")
-
-    @cached_property
-    def ses_client(self) -> Any:
-        """It repeats no call: a mail whose answer was lost may be on its way."""
-        return session().client("sesv2", config=_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})))
-
-    @cached_property
-    def sqs_client(self) -> Any:
-        return _client("sqs")
-
-    @cached_property
-    def step_functions_client(self) -> Any:
-        from waitpoints.aws import throttling
-
-        return throttling.fails_fast(_client("stepfunctions"))
+    dynamodb_client = cached_property(lambda _: _client("dynamodb"))
+    events_client = cached_property(lambda _: _client("events"))
+    lambda_client = cached_property(lambda _: _failing_fast("lambda"))
+    s3_client = cached_property(lambda _: _client("s3", _S3_CONFIG))
+    secrets_client = cached_property(lambda _: _client("secretsmanager"))
+    ses_client = cached_property(lambda _: _client("sesv2", _SES_CONFIG))
+    sqs_client = cached_property(lambda _: _client("sqs"))
+    step_functions_client = cached_property(lambda _: _failing_fast("stepfunctions"))
 
     def build_at_start(self, build: "Callable[[Services], object]") -> None:
         """Build services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
@@ -404,8 +378,15 @@ def session() -> boto3.Session:
     return boto3.Session(botocore_session=core)
 
 
-def _client(service: str) -> Any:
-    return session().client(service, config=_CONFIG)
+def _client(service: str, config: Config = _CONFIG) -> Any:
+    make: Any = session().client
+    return make(service, config=config)
+
+
+def _failing_fast(service: str) -> Any:
+    from waitpoints.aws import throttling
+
+    return throttling.fails_fast(_client(service))
 
 
 services = Services()

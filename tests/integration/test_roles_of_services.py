@@ -78,7 +78,7 @@ def missing(permissions: list[Permission]) -> list[Permission]:
 
 
 def test_the_roles_permit_what_the_services_do() -> None:
-    assert {need.role for need in needed()} == {"RoundsRole", "WaitForWebhookRole"}
+    assert {need.role for need in needed()} == {"SchedulerRole", "WaitForWebhookRole"}
     assert missing(granted()) == []
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from tools.openapi import answers
 from waitpoints.access.caller import Action
+from waitpoints.api.http import SMALL_LIMIT
 
 Json = dict[str, Any]
 Credential = Literal["secretKey", "publicAccessToken"]
@@ -46,6 +47,8 @@ class RequestBody:
     example: Any
     model: type[BaseModel] | None = None
     required: bool = False
+    limit: int = SMALL_LIMIT
+    """Bytes."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ class Operation:
     summary: str
     description: str
     result: type[BaseModel]
-    refusals: Mapping[int, Answer] = field(default_factory=dict)
+    own_refusals: Mapping[int, Answer] = field(default_factory=dict)
     body: RequestBody | None = None
     parameters: tuple[Parameter, ...] = ()
     headers: Mapping[str, Json] = field(default_factory=dict)
@@ -108,6 +111,13 @@ class Operation:
     @property
     def route(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def refusals(self) -> dict[int, Answer]:
+        """With those of every operation that takes the API key, or a body that a model describes."""
+        of_key = {401: UNAUTHENTICATED} if "secretKey" in self.credentials else {}
+        of_body = {400: BAD_REQUEST, 413: too_large(self.body.limit)} if self.body and self.body.model else {}
+        return {**of_key, **of_body, **self.own_refusals}
 
     def names(self, place: Literal["path", "query", "header"]) -> tuple[str, ...]:
         """The names of the parameters in one place."""

@@ -21,7 +21,6 @@ from tools.openapi.operation import (
     NO_ENDPOINT,
     NO_KEY,
     NOT_FOUND,
-    UNAUTHENTICATED,
     UNPROCESSABLE,
     Answer,
     Operation,
@@ -39,7 +38,7 @@ from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
-from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, SMALL_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
@@ -123,8 +122,8 @@ OPERATIONS = (
         "Creates a token that executions can wait for, and a `url` that completes it. If a token already holds the "
         "`idempotencyKey`, returns that token.",
         answers.CreateWaitpointTokenResponse,
-        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 409: FULL, 413: too_large(CREATE_LIMIT), 422: UNPROCESSABLE},
-        body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest),
+        {409: FULL, 422: UNPROCESSABLE},
+        body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest, limit=CREATE_LIMIT),
         parameters=(
             Parameter(
                 "header",
@@ -147,7 +146,7 @@ OPERATIONS = (
         "counts. Unknown parameters are refused, except from the SDK. A list costs a bounded number of reads: "
         "with a filter the answer can be short and still have a next cursor.",
         answers.ListWaitpointTokensResult,
-        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        {400: BAD_REQUEST},
         parameters=(
             page_size("tokens"),
             query("page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
@@ -211,7 +210,7 @@ OPERATIONS = (
         "Retrieve a token, its output, and when each waiter was resumed",
         "Returns one token with its output, if it has one, and with the executions that wait for it.",
         answers.WaitpointTokenObject,
-        {401: UNAUTHENTICATED, 404: NOT_FOUND},
+        {404: NOT_FOUND},
         parameters=(WAITPOINT_ID,),
         scope="read",
     ),
@@ -224,11 +223,8 @@ OPERATIONS = (
         "such as `TimeoutSeconds`, does not move with it.",
         answers.MoveDeadlineResponse,
         {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
             404: NOT_FOUND,
             409: ENDED,
-            413: too_large(SMALL_LIMIT),
             422: Answer("A timeout that names no future instant, or is over the stack's MaxTimeout; `error` says why."),
         },
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
@@ -247,14 +243,11 @@ OPERATIONS = (
         "can call it (CORS).",
         answers.CompleteWaitpointTokenResponse,
         {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
             403: FORBIDDEN,
             404: NOT_FOUND,
-            413: too_large(PAYLOAD_LIMIT),
             422: Answer("`data` does not match the token's payloadSchema; `error` names the keyword and its place."),
         },
-        body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
+        body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True, limit=PAYLOAD_LIMIT),
         parameters=(WAITPOINT_ID,),
         credentials=("secretKey", "publicAccessToken"),
         scope="complete",
@@ -268,14 +261,12 @@ OPERATIONS = (
         "expired. If the token has ended and the key has not expired, nothing changes and `settled` is false. If no token "
         "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",
         answers.CompleteWaitpointKeyResponse,
-        {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
-            413: too_large(PAYLOAD_LIMIT),
-            422: Answer("A TTL that names no future instant, or `data` that does not match the token's payloadSchema."),
-        },
+        {422: Answer("A TTL that names no future instant, or `data` that does not match the token's payloadSchema.")},
         body=RequestBody(
-            {"idempotencyKey": "order-1234567", "data": {"status": "approved"}}, CompleteWaitpointKeyRequest, required=True
+            {"idempotencyKey": "order-1234567", "data": {"status": "approved"}},
+            CompleteWaitpointKeyRequest,
+            required=True,
+            limit=PAYLOAD_LIMIT,
         ),
         is_ours=True,
         scope="complete",
@@ -350,7 +341,7 @@ OPERATIONS = (
         "Get a link to a large output (`outputType` is `application/store`)",
         "Returns a link, valid for five minutes, to an output whose `outputType` is application/store.",
         answers.PacketLink,
-        {401: UNAUTHENTICATED, 404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
+        {404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
         parameters=(
             Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", {"minLength": 1}),
         ),
@@ -363,7 +354,6 @@ OPERATIONS = (
         "Get the claims with which the SDK signs public access tokens itself",
         "Returns what the SDK's `auth.createPublicToken` needs to sign a public access token itself.",
         answers.PublicTokenClaims,
-        {401: UNAUTHENTICATED},
     ),
     Operation(
         "POST",
@@ -372,12 +362,7 @@ OPERATIONS = (
         "Create a public access token",
         "Returns a public access token, for callers that cannot sign one.",
         answers.PublicToken,
-        {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
-            413: too_large(SMALL_LIMIT),
-            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
-        },
+        {422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away.")},
         body=RequestBody(
             {"claims": {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"]}, "expirationTime": "15m"},
             CreatePublicTokenRequest,
@@ -394,12 +379,9 @@ OPERATIONS = (
         "which are completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
         answers.PublicToken,
         {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
             403: Answer(
                 "A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal
             ),
-            413: too_large(SMALL_LIMIT),
             422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
         },
         body=RequestBody(
@@ -416,12 +398,7 @@ OPERATIONS = (
         "created with its key. An existing endpoint of this name gets all settings anew and keeps its URL. A change takes "
         "effect within a minute. To end a URL that leaked, delete the endpoint and put it again.",
         answers.EndpointObject,
-        {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
-            413: too_large(SMALL_LIMIT),
-            422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why."),
-        },
+        {422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why.")},
         body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
@@ -434,7 +411,7 @@ OPERATIONS = (
         "Retrieve an endpoint, and what became of its deliveries",
         "Returns an endpoint with the number of its deliveries and the last one, by what became of them.",
         answers.EndpointWithDeliveries,
-        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        {404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
         scope="endpoints",
@@ -446,7 +423,7 @@ OPERATIONS = (
         "Delete an endpoint",
         "Deletes an endpoint. Its URL is refused within a minute and never becomes valid again. Its tokens stay.",
         answers.DeleteEndpointResponse,
-        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        {404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
         scope="endpoints",
@@ -458,7 +435,7 @@ OPERATIONS = (
         "List endpoints",
         "Lists endpoints, by name, without their deliveries. Unknown parameters are refused.",
         answers.ListEndpointsResult,
-        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        {400: BAD_REQUEST},
         parameters=(
             page_size("endpoints"),
             query(
@@ -479,11 +456,12 @@ OPERATIONS = (
         "Takes every step of a delivery, with the same code, and changes nothing: signature, `completeWhen`, key, output, and "
         "the token that has the key.",
         answers.EndpointTrial,
-        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 404: NO_ENDPOINT, 413: too_large(PAYLOAD_LIMIT)},
+        {404: NO_ENDPOINT},
         body=RequestBody(
             {"body": {"action": "completed", "workflow_run": {"id": 123456}}, "headers": {"x-github-event": "workflow_run"}},
             TryEndpointRequest,
             required=True,
+            limit=PAYLOAD_LIMIT,
         ),
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
@@ -520,10 +498,7 @@ OPERATIONS = (
         "is not stored.",
         answers.CreatedKey,
         {
-            400: BAD_REQUEST,
-            401: UNAUTHENTICATED,
             409: KEY_CONFLICT,
-            413: too_large(SMALL_LIMIT),
             422: Answer("A name, a scope or an `expiresIn` that no key can have; `error` says what is accepted."),
         },
         body=RequestBody(
@@ -540,7 +515,6 @@ OPERATIONS = (
         "List named keys",
         "Lists named keys, by name, without the keys themselves.",
         answers.ListKeysResult,
-        {401: UNAUTHENTICATED},
         is_ours=True,
     ),
     Operation(
@@ -550,7 +524,7 @@ OPERATIONS = (
         "Revoke a named key",
         "Revokes a named key. It is refused everywhere within a minute, also if a key of its name is made again.",
         answers.RevokeKeyResponse,
-        {401: UNAUTHENTICATED, 404: NO_KEY},
+        {404: NO_KEY},
         parameters=(Parameter("path", "name", "The key's name.", "retired-job", {"pattern": f"^{NAME_PATTERN}$"}),),
         is_ours=True,
     ),

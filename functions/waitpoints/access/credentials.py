@@ -58,7 +58,7 @@ class Credentials:
             self._check_is_root(credential)
         except Unauthenticated:
             if credential.startswith(NAMED_KEY):
-                from waitpoints.access import api_keys  # noqa: PLC0415 - only for named keys
+                from waitpoints.access import api_keys
 
                 if api_keys.has_form(credential):
                     raise Forbidden("Only the root key may do this, and this is a named key") from None
@@ -70,7 +70,7 @@ class Credentials:
             raise Unauthenticated("Invalid API key")
 
     def _named_caller(self, credential: str) -> Caller | None:
-        from waitpoints.access import api_keys  # noqa: PLC0415 - only for named keys
+        from waitpoints.access import api_keys
 
         return self._find(api_keys.digest(credential)) if api_keys.has_form(credential) else None
 

@@ -1,6 +1,6 @@
 """Create a token from a request, which comes over HTTP or from a state machine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ from waitpoints import timeouts
 from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
-from waitpoints.errors import InvalidNotify, TooManyTags
+from waitpoints.errors import TooManyTags
 from waitpoints.token import Document, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created
 from waitpoints.wiring import services
@@ -39,8 +39,7 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     """
     now, caller = services.now(), sent.caller
     tags = _tags(wanted, caller)
-    rules.check_together(wanted)
-    document = _document(wanted)
+    document = rules.check_document(wanted)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
         timeout_at=timeout_at,
@@ -79,23 +78,11 @@ def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...
     return tags
 
 
-def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:
-    """Return the token's schema or page, with its `notify`. Raises InvalidNotify and what `rules` raise."""
-    if wanted.notify is not None and wanted.page is None:
-        raise InvalidNotify("notify", "it needs a page: people are notified that it waits for their answer")
-    document = rules.check_document(wanted)
-    if document is None or wanted.notify is None:
-        return document
-    from waitpoints.api.notices import notify_request  # noqa: PLC0415 - only for tokens with `notify`
-
-    return replace(document, notify=notify_request.check(wanted.notify, document.text))
-
-
 def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:
     """Return the links of those who may answer the token's page. An earlier create may have named other people."""
     if not document.has_approvers:
         return {}
-    from waitpoints.api.page import definition  # noqa: PLC0415 - only for pages with approvers
+    from waitpoints.api.page import definition
 
     text = document.text if created.is_new else services.tokens.read_document(created.token_id, document.kind)
     approval = definition.load(text, waits=False).approval if text else None
@@ -107,7 +94,7 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
 def _metadata(wanted: CreateWaitpointTokenRequest, sent: Sent) -> str | None:
     if wanted.metadata is None:
         return None
-    from waitpoints.api import metadata  # noqa: PLC0415 - only for tokens with `metadata`
+    from waitpoints.api import metadata
 
     return metadata.check(wanted.metadata, sent.metadata)
 
@@ -122,7 +109,7 @@ def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
 def _traceparent(*sent: str | None) -> str | None:
     if not any(sent):
         return None
-    from waitpoints.traceparent import first_valid  # noqa: PLC0415 - only for callers that trace
+    from waitpoints.traceparent import first_valid
 
     return first_valid(*sent)
 

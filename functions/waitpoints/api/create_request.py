@@ -36,7 +36,7 @@ def _check_tags(value: Any) -> tuple[str, ...]:
     if value is not None and not isinstance(value, (str, list)):
         raise InvalidRequest("Tags must be a string or a list of strings")
     tags = (value,) if isinstance(value, str) else tuple(value or ())
-    if wrong := [place for place, tag in enumerate(tags) if not isinstance(tag, str)]:
+    if wrong := [number for number, tag in enumerate(tags) if not isinstance(tag, str)]:
         raise InvalidRequest(f"Tag {wrong[0] + 1} must be a string")
     if any(utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
         raise InvalidRequest(f"Tags must be {MAX_TAG_LENGTH} characters or less")

@@ -45,11 +45,11 @@ class Violation:
     """The keyword that rejected a body, and its JSON Pointer in the schema. Contains nothing from the body."""
 
     keyword: str
-    place: str
+    path: str
 
     @property
     def message(self) -> str:
-        return f"The body does not match the token's payloadSchema: {json_text.dumps(self.keyword)} at {self.place}"
+        return f"The body does not match the token's payloadSchema: {json_text.dumps(self.keyword)} at {self.path}"
 
 
 TOO_LARGE = Violation("(the body is too large to check)", "#")

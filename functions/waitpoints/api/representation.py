@@ -54,7 +54,7 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
-    from waitpoints.api import page_representation  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api import page_representation
 
     return page_representation.members(token, page, link_of)
 

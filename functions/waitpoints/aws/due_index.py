@@ -33,7 +33,8 @@ class DueIndex:
 
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
         """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
-        begin: dict[str, Any] = {"ExclusiveStartKey": _index_key(shard, start)} if start.after else {}
+        key = {**primary_key(start.after, TOKEN), "listShard": wire(str(shard)), "dueAt": wire(start.due_at)}
+        begin: dict[str, Any] = {"ExclusiveStartKey": key} if start.after else {}
         condition = "listShard = :shard AND dueAt BETWEEN :first AND :until"
         values = {"shard": str(shard), "first": start.due_at, "until": until}
         found = self._table.query(condition, values, INDEX, Limit=limit, **begin)
@@ -65,7 +66,3 @@ class DueIndex:
         key = primary_key(self._cursors, str(shard))
         result = self._table.update(key, moved, condition, dueAtAsRead=start.due_at, afterAsRead=start.after)
         return isinstance(result, Updated) or moved.items() <= result.item.items()
-
-
-def _index_key(shard: int, cursor: Cursor) -> dict[str, Any]:
-    return {**primary_key(cursor.after, TOKEN), "listShard": wire(str(shard)), "dueAt": wire(cursor.due_at)}

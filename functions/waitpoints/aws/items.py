@@ -29,6 +29,7 @@ from waitpoints.token import (
     Reply,
     ReplyKind,
     Rules,
+    Source,
     TimedOut,
     Token,
     TokenError,
@@ -257,7 +258,8 @@ def _completed_by_map(by: CompletedBy) -> dict[str, str]:
 
 
 def _completed_by(stored: Item) -> CompletedBy:
-    return CompletedBy.of({**stored, "contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else stored)
+    usual = {"contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else {}
+    return CompletedBy.of({**stored, **usual, "source": Source(stored["source"])})
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
@@ -317,7 +319,7 @@ def _document(siblings: Mapping[str, Item], kind: DocumentKind) -> str | None:
 
 
 def _notices(item: Item) -> "dict[str, NoticeRecord]":
-    from waitpoints.notices import NoticeRecord  # noqa: PLC0415 - only for tokens of which people were told
+    from waitpoints.notices import NoticeRecord
 
     return {target: NoticeRecord.of(value) for target, value in item.items() if isinstance(value, dict)}
 

@@ -95,7 +95,7 @@ class EventPublisher:
             yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
         if token.outcome is not None:
             return
-        from waitpoints.stream.waiting_event import latest, waiting_event  # noqa: PLC0415 - only for pages with approvers or reminders
+        from waitpoints.stream.waiting_event import latest, waiting_event
 
         new = [it for it in latest(token) if it.id_of(token) not in self._done and _may_have_made(record, it.at)]
         if any(it.is_request for it in new):
@@ -113,7 +113,7 @@ class EventPublisher:
 
     def _all_events(self, token: Token) -> Iterator[MakeEvent]:
         """Yield every event that a token may lack."""
-        from waitpoints.stream.waiting_event import all_answers, latest, waiting_event  # noqa: PLC0415 - as above
+        from waitpoints.stream.waiting_event import all_answers, latest, waiting_event
 
         waits = token.outcome_at(self._clock()) is None
         for it in [*all_answers(token), *(it for it in latest(token) if it.is_request and waits)]:
@@ -150,7 +150,7 @@ class EventPublisher:
             bare = [makers[number](with_output=False) for number in refused]
             for number, reason in zip(refused, self._bus.put(bare), strict=True):
                 reasons[number] = reason
-        _tell(reasons)
+        _log(reasons)
         return reasons
 
     def _remember(self, name: str) -> None:
@@ -186,7 +186,7 @@ def _may_have_made(record: Record, at: int) -> bool:
     return age is None or -age <= WRITTEN_WITHIN
 
 
-def _tell(reasons: Sequence[NotPut | None]) -> None:
+def _log(reasons: Sequence[NotPut | None]) -> None:
     """Log and count what became of some events."""
     failed = [reason for reason in reasons if reason is not None]
     telemetry.count("EventsPut", len(reasons) - len(failed))

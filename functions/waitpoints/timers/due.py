@@ -106,7 +106,7 @@ def next_due_at(token: Token) -> int | None:
     """When the next timer of a waiting token, read with its page, fires. None: never."""
     if token.page is None:
         return token.timeout_at
-    from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
+    from waitpoints.timers import reminders
 
     return reminders.next_due_at(token)
 
@@ -114,6 +114,6 @@ def next_due_at(token: Token) -> int | None:
 def _remind(token: Token, now: int) -> Token | None:
     if token.page is None:
         return None
-    from waitpoints.timers import reminders  # noqa: PLC0415 - only for tokens with a page
+    from waitpoints.timers import reminders
 
     return reminders.remind(token, now)

@@ -53,7 +53,7 @@ def broken(schema: Any, body: Any) -> Violation | None:
 def test_a_violation_names_the_keyword_and_its_place(schema: Any, body: Any, keyword: str, place: str) -> None:
     found = broken(schema, body)
     assert found is not None
-    assert found.place == place
+    assert found.path == place
     assert found.keyword == keyword
 
 

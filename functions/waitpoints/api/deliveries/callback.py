@@ -30,7 +30,6 @@ from waitpoints.token import (
     Rules,
     Source,
     TokenError,
-    Verification,
 )
 from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
@@ -46,7 +45,7 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
     """
     by = read_completed_by(request, Source.CALLBACK)
     if approver is not None:
-        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for the links of approvers
+        from waitpoints.api.page import approver_answer
 
         return approver_answer.receive(request, token_id, approver, body, by)
     output = callback_body.output(body, request.headers.get("content-type", ""))
@@ -55,7 +54,11 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
             return RECEIVED
         case Ended(outcome, rules):
             services.tokens.count_delivery(token_id, outcome, by)
-            return _answer_after_end(request) if rules and rules.has_page else RECEIVED
+            if not (rules and rules.has_page):
+                return RECEIVED
+            from waitpoints.api.page import page_answer
+
+            return page_answer.answer_after_end(request)
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, by)
@@ -101,19 +104,26 @@ def _receive_by_rules(
     rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, by: CompletedBy
 ) -> Response:
     if rules.has_approvers:
-        from waitpoints.api.page import approver_answer  # noqa: PLC0415 - only for tokens with approvers
+        from waitpoints.api.page import approver_answer
 
         return approver_answer.refuse_plain(request, token_id, by)
     if rules.has_page:
-        from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for tokens with `page`
+        from waitpoints.api.page import page_answer
 
         return page_answer.receive(request, token_id, body, by)
-    if rules.verify and (answer := _check_signature(rules.verify, request, token_id, body)):
-        return answer
-    if rules.complete_when and not _matches(rules.complete_when, request, output):
-        telemetry.count("DeliveriesPassedOver")
-        services.tokens.count_delivery(token_id, None, by)
-        return RECEIVED
+    if rules.verify:
+        from waitpoints.api.providers import verification
+
+        if answer := verification.check(rules.verify, request, services.urls.url(token_id, request.api_url), body):
+            return answer
+    if rules.complete_when:
+        from waitpoints.api.deliveries import expressions
+
+        scope = expressions.scope(output or "null", request.headers, request.raw_query)
+        if not expressions.matches(rules.complete_when, scope):
+            telemetry.count("DeliveriesPassedOver")
+            services.tokens.count_delivery(token_id, None, by)
+            return RECEIVED
     _check_output(token_id, rules, output)
     match services.tokens.complete(token_id, output, by):
         case Ended(outcome, _):
@@ -123,27 +133,9 @@ def _receive_by_rules(
     return RECEIVED
 
 
-def _check_signature(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
-    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for tokens with `verify`
-
-    return verification.check(verify, request, services.urls.url(token_id, request.api_url), body)
-
-
-def _answer_after_end(request: Request) -> Response:
-    from waitpoints.api.page import page_answer  # noqa: PLC0415 - only for tokens with `page`
-
-    return page_answer.answer_after_end(request)
-
-
-def _matches(expression: str, request: Request, output: str | None) -> bool:
-    from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
-
-    return expressions.matches(expression, expressions.scope(output or "null", request.headers, request.raw_query))
-
-
 def _check_output(token_id: str, rules: Rules, output: str | None) -> str | None:
     """Return the output that the run gets. Raises PayloadRefused unless it fits the token's payloadSchema or page."""
-    from waitpoints.api.deliveries import output_check  # noqa: PLC0415 - only for tokens with rules
+    from waitpoints.api.deliveries import output_check
 
     try:
         return output_check.accept(token_id, rules, output)

@@ -42,7 +42,7 @@ def _urlencoded(body: bytes, options: dict[str, str]) -> list[Field]:
 
 
 def _multipart(body: bytes, options: dict[str, str]) -> list[Field]:
-    from multipart import MultipartSegment, PushMultipartParser  # noqa: PLC0415 - few callbacks need it
+    from multipart import MultipartSegment, PushMultipartParser
 
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY or not _BOUNDARY_ALPHABET.issuperset(boundary):

@@ -17,7 +17,7 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     if rules.has_page:
         choice = _check_page(token_id, output or "null")
         if rules.has_approvers:
-            from waitpoints import answers  # noqa: PLC0415 - only for pages with approvers
+            from waitpoints import answers
 
             answers.check_size(choice)
         return choice
@@ -32,11 +32,11 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.PAGE if document.has_approvers:
             return False
         case DocumentKind.PAGE:
-            from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
+            from waitpoints.api.page import definition, form
 
             return isinstance(form.of_json(definition.load(document.text, waits=True), output), form.Submission)
         case DocumentKind.SCHEMA:
-            from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+            from waitpoints.api import payload_schema
 
             return payload_schema.find_violation(document.text, output) is None
         case DocumentKind.METADATA:
@@ -45,7 +45,7 @@ def fits(document: Document, output: str) -> bool:
 
 
 def _check_page(token_id: str, output: str) -> str:
-    from waitpoints.api.page import definition, form  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition, form
 
     page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
     choice = form.of_json(page, output)
@@ -55,7 +55,7 @@ def _check_page(token_id: str, output: str) -> str:
 
 
 def _check_schema(token_id: str, output: str) -> None:
-    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+    from waitpoints.api import payload_schema
 
     schema = services.tokens.read_document(token_id, DocumentKind.SCHEMA)
     if schema and (violation := payload_schema.find_violation(schema, output)):

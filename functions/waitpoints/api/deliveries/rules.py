@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text
 from waitpoints.aws.secrets import read_usable
-from waitpoints.errors import InvalidCompleteWhen, InvalidPage, InvalidVerification
+from waitpoints.errors import InvalidCompleteWhen, InvalidNotify, InvalidPage, InvalidVerification
 from waitpoints.token import MAX_LISTED_TITLE, Document, DocumentKind, Verification
 from waitpoints.wiring import services
 
@@ -16,7 +16,7 @@ def check_verify(value: Any) -> Verification | None:
     """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
-    from waitpoints.api.providers import signatures, verify_request  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.providers import signatures, verify_request
 
     verify = verify_request.parse_verify(value)
     secret = read_usable(services.webhook_secret(verify.secret))
@@ -32,7 +32,7 @@ def check_complete_when(expression: str | None) -> str | None:
     """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
-    from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api.deliveries import expressions
 
     try:
         expressions.check(expression)
@@ -42,45 +42,51 @@ def check_complete_when(expression: str | None) -> str | None:
 
 
 def check_document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
-    """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
+    """Return the payloadSchema or the page of a request, with its `notify`; call it before any other rule is checked.
+
+    Raises InvalidPayloadSchema, InvalidPage or InvalidNotify.
+    """
     if wanted.page is not None:
-        return _check_page(wanted.page)
-    if wanted.payload_schema is not None:
-        return Document(DocumentKind.SCHEMA, _check_schema(wanted.payload_schema))
-    return None
+        _check_alone(wanted)
+        return _check_page(wanted.page, wanted.notify)
+    if wanted.notify is not None:
+        raise InvalidNotify("notify", "it needs a page: people are notified that it waits for their answer")
+    return None if wanted.payload_schema is None else _check_schema(wanted.payload_schema)
 
 
 def check_plan(page: Any, now: int, timeout_at: int | None) -> int | None:
     """Return when a valid page is asked again, or escalated, for the first time. Raises InvalidPage if that is too late."""
     if page is None or page.keys().isdisjoint(("remind", "escalate")):
         return None
-    from waitpoints.api.page import reminder_checks  # noqa: PLC0415 - only for pages that are asked again
+    from waitpoints.api.page import reminder_checks
 
     return now + reminder_checks.check_in_time(page, None if timeout_at is None else timeout_at - now)
 
 
-def _check_schema(value: Any) -> str:
-    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+def _check_schema(value: Any) -> Document:
+    from waitpoints.api import payload_schema
 
     text = json_text.dumps(value)
     payload_schema.check(text)
-    return text
+    return Document(DocumentKind.SCHEMA, text)
 
 
-def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
-    """Check that a page comes without other rules; call it before any rule is checked. Raises InvalidPage."""
-    if wanted.page is None:
-        return
+def _check_alone(wanted: "CreateWaitpointTokenRequest") -> None:
+    """Check that a page comes without other rules. Raises InvalidPage."""
     others = {"verify": wanted.verify, "completeWhen": wanted.complete_when, "payloadSchema": wanted.payload_schema}
     for name, value in others.items():
         if value is not None:
             raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
 
 
-def _check_page(value: Any) -> Document:
-    from waitpoints.api.page import page_request, render  # noqa: PLC0415 - only for tokens with `page`
+def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
+    from waitpoints.api.page import page_request, render
 
     page, text = page_request.parse(value)
     render.check_size(page)
-    title, has_approvers = page.title[:MAX_LISTED_TITLE], page.approval is not None
-    return Document(DocumentKind.PAGE, text, title=title, has_approvers=has_approvers)
+    notify = None
+    if wanted_notify is not None:
+        from waitpoints.api.notices import notify_request
+
+        notify = notify_request.check(wanted_notify, page.approval)
+    return Document(DocumentKind.PAGE, text, notify, page.title[:MAX_LISTED_TITLE], has_approvers=page.approval is not None)

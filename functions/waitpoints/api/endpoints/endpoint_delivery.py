@@ -55,7 +55,7 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, by: Comp
     """Check a delivery, or count it as refused and raise the reason. Returns what `verification.check` returns."""
     if endpoint.verify is None:
         return None
-    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for endpoints with `verify`
+    from waitpoints.api.providers import verification
 
     url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:

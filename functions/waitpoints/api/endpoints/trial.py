@@ -40,7 +40,7 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
     if token:
         token.check_version()
     steps = [
-        *_try_handshake(request, body),
+        *([_answered(answer)] if (answer := maybe_handshake.answer(request, body)) else []),
         _try_signature(endpoint, request, body),
         _try_match(endpoint, evaluation),
         Step("key", "none", key.reason, DeliveryKind.NO_KEY) if isinstance(key, NoKey) else Step("key", key),
@@ -62,11 +62,6 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
     return found
 
 
-def _try_handshake(request: Request, body: bytes) -> list[Step]:
-    answer = maybe_handshake.answer(request, body)
-    return [_answered(answer)] if answer else []
-
-
 def _answered(answer: Response) -> Step:
     return Step(HANDSHAKE, "answered", f"with status {answer.status}", HANDSHAKE)
 
@@ -74,7 +69,7 @@ def _answered(answer: Response) -> Step:
 def _try_signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     if endpoint.verify is None:
         return Step("signature", "not asked for")
-    from waitpoints.api.providers import verification  # noqa: PLC0415 - only for endpoints with `verify`
+    from waitpoints.api.providers import verification
 
     url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
@@ -99,7 +94,8 @@ def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     """What would become of the key's token."""
     now = services.now()
     outcome = token.outcome_at(now) if token else None
-    if token is None or (outcome is not None and _key_has_expired(token, now)):
+    expires_at = token.idempotency_key_expires_at if token else None
+    if token is None or (outcome is not None and expires_at is not None and expires_at <= now):
         if endpoint_delivery.early_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
@@ -118,7 +114,3 @@ def _try_output(token: Token, output: str) -> Step:
     except PayloadRefused as refusal:
         return Step("token", "does not match", refusal.message, DeliveryKind.NOT_MATCHING)
     return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)
-
-
-def _key_has_expired(token: Token, now: int) -> bool:
-    return token.idempotency_key_expires_at is not None and token.idempotency_key_expires_at <= now

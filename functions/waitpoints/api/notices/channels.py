@@ -23,16 +23,16 @@ def channel_of(channel: Channel) -> NoticeChannel:
         raise NotSent(f"the stack has no {_VARIABLES[channel]}")
     match channel:
         case Channel.EMAIL:
-            from waitpoints.api.notices.mail import MailChannel  # noqa: PLC0415 - only for stacks that send mails
+            from waitpoints.api.notices.mail import MailChannel
 
             return MailChannel(lambda: services.ses_client, services.mail_from, services.brand, services.mail_domains)
         case Channel.SLACK:
-            from waitpoints.api.notices.slack import SlackChannel  # noqa: PLC0415 - only for stacks with Slack
+            from waitpoints.api.notices.slack import SlackChannel
 
             token = services.channel_secret(SLACK_BOT_TOKEN)
             return SlackChannel(services.slack_api_url, token, services.brand, _clicks_are_signed)
         case Channel.TEAMS:
-            from waitpoints.api.notices.teams import TeamsChannel  # noqa: PLC0415 - only for stacks with Teams
+            from waitpoints.api.notices.teams import TeamsChannel
 
             return TeamsChannel(services.channel_secret, services.brand)
     assert_never(channel)

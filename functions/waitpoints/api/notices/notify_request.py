@@ -13,7 +13,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
-from waitpoints.api.page import definition, submitted
+from waitpoints.api.page import submitted
 from waitpoints.api.page.approver_checks import EMAIL_EXPECTED
 from waitpoints.api.request_model import SECRET_NAME
 from waitpoints.approvers import Approval, Approver, is_email
@@ -33,13 +33,12 @@ _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
 _NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
-def check(value: dict[str, Any], page: str) -> str:
-    """Return the JSON text of a `notify` for a page, which is a text of `definition.parse`. Raises InvalidNotify.
+def check(value: dict[str, Any], approval: Approval | None) -> str:
+    """Return the JSON text of a `notify` for a page with these people. Raises InvalidNotify.
 
     Checks once in five minutes whether each channel's secret exists, without reading it. Raises ClientError if that fails.
     """
     notify = _parse(value)
-    approval = definition.load(page, waits=True).approval
     _check_audience(notify, approval)
     for channel in map(Channel, value):
         if channel not in services.channels:

@@ -27,7 +27,10 @@ type Block = dict[str, Any]
 def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
     """The message of a target as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
     page, summary = notice.page, Summary.of(notice)
-    blocks, said = [_header(page.title), *_text(page), *_links(summary), *_state(summary)], summary["asked"]
+    blocks, said = (
+        [{"type": "header", "text": _plain(line(page.title), MAX_HEADER)}, *_text(page), *_links(summary), *_state(summary)],
+        summary["asked"],
+    )
     if notice.token.outcome is not None:
         said = "\n".join(summary.ending())
     elif summary.progress.own_answer:
@@ -64,10 +67,6 @@ def choice_of(page: Page, action_id: str) -> Submission | None:
         return None
     choice = form.of_json(page, json_text.dumps({"action": action_id}))
     return choice if isinstance(choice, Submission) else None
-
-
-def _header(title: str) -> Block:
-    return {"type": "header", "text": _plain(line(title), MAX_HEADER)}
 
 
 def _title(page: Page) -> str:

@@ -104,13 +104,13 @@ def _check_choices(schema: Mapping[str, Any], path: str) -> None:
         raise InvalidPage(path, "the same choice twice")
 
 
-def check_answerable(schema: Any, loaded: tuple[Field, ...], place: str) -> None:
+def check_answerable(schema: Any, loaded: tuple[Field, ...], path: str) -> None:
     """Raises InvalidPage unless `payload_schema` can also check the schema, and a form can send an answer to each field.
 
     A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
     """
     for field in loaded:
-        at = submitted.of_name(f"{place}.properties", field.name)
+        at = submitted.of_name(f"{path}.properties", field.name)
         if "pattern" in field.schema:
             _check_pattern(field.schema["pattern"], f"{at}.pattern")
         if payload_schema.has_number_beyond_double(field.schema):
@@ -118,29 +118,29 @@ def check_answerable(schema: Any, loaded: tuple[Field, ...], place: str) -> None
     try:
         payload_schema.check(json_text.dumps(schema))
     except InvalidPayloadSchema as error:
-        raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
+        raise InvalidPage(path, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
     for field in loaded:
-        _check_field(field, submitted.of_name(f"{place}.properties", field.name))
+        _check_field(field, submitted.of_name(f"{path}.properties", field.name))
 
 
-def _check_field(field: Field, place: str) -> None:
-    _check_line_breaks(f"{place} (its name)", field.name)
+def _check_field(field: Field, path: str) -> None:
+    _check_line_breaks(f"{path} (its name)", field.name)
     for choice in field.choices:
-        _check_line_breaks(f"{place} (a choice)", choice.text)
+        _check_line_breaks(f"{path} (a choice)", choice.text)
     if not _choices_fit(field):
-        raise InvalidPage(place, "a choice does not fit its own schema")
+        raise InvalidPage(path, "a choice does not fit its own schema")
     if not _has_answers(field):
-        raise InvalidPage(place, "nothing that a person can enter is within its limits")
+        raise InvalidPage(path, "nothing that a person can enter is within its limits")
     if "default" in field.schema:
-        _check_default(field, f"{place}.default")
+        _check_default(field, f"{path}.default")
 
 
-def _check_pattern(pattern: Any, place: str) -> None:
+def _check_pattern(pattern: Any, path: str) -> None:
     try:
         payload_schema.check(json_text.dumps({"pattern": pattern}))
     except InvalidPayloadSchema:
         raise InvalidPage(
-            place,
+            path,
             "expected a regular expression without look-around and back-references, of limited size; "
             r"a Unicode class such as \p{L} is too large",
         ) from None
@@ -154,22 +154,22 @@ def _choices_fit(field: Field) -> bool:
     return payload_schema.find_violation(json_text.dumps({"items": each}), values) is None
 
 
-def _check_line_breaks(place: str, text: str) -> None:
+def _check_line_breaks(path: str, text: str) -> None:
     if "\n" in text or "\r" in text:
-        raise InvalidPage(place, "line breaks are not accepted")
+        raise InvalidPage(path, "line breaks are not accepted")
 
 
-def _check_default(field: Field, place: str) -> None:
+def _check_default(field: Field, path: str) -> None:
     default = field.schema["default"]
     if problem(field, default):
-        raise InvalidPage(place, "it does not fit the field")
+        raise InvalidPage(path, "it does not fit the field")
     if is_empty(field, default):
         return
     if field.kind is not Kind.LONG_TEXT and isinstance(default, str):
-        _check_line_breaks(place, default)
+        _check_line_breaks(path, default)
     sent = from_texts(field, field.default_texts())
     if sent != (default.replace("\r\n", "\n").replace("\r", "\n") if isinstance(default, str) else default):
-        raise InvalidPage(place, "a form cannot send it as it is")
+        raise InvalidPage(path, "a form cannot send it as it is")
 
 
 def _has_answers(field: Field) -> bool:

@@ -191,7 +191,7 @@ def from_json(field: Field, values: Mapping[str, Any]) -> Any:
 
 def problem(field: Field, value: Any) -> Problem | None:
     """Return why a JSON value does not fit its field, or None."""
-    from waitpoints.api import payload_schema  # noqa: PLC0415 - a page can be shown without it
+    from waitpoints.api import payload_schema
 
     if isinstance(value, float) and not isfinite(value):
         return Problem("invalid")
@@ -264,7 +264,7 @@ def _read(field: Field, texts: Sequence[str], decimal: str | None) -> Any:
         return None
     match field.kind:
         case Kind.ONE_OF:
-            return _chosen(field, text)
+            return next((choice.value for choice in field.choices if choice.text == text), Problem("not_a_choice"))
         case Kind.NUMBER | Kind.INTEGER:
             return _number(field, unicodedata.normalize("NFKC", text).strip(), decimal)
         case Kind.DATE | Kind.EMAIL:
@@ -279,10 +279,6 @@ def read_box(texts: Sequence[str]) -> bool | Problem:
     if not texts:
         return False
     return _YES_OR_NO.get(texts[0], Problem("invalid")) if len(texts) == 1 else Problem("invalid")
-
-
-def _chosen(field: Field, text: str) -> Any:
-    return next((choice.value for choice in field.choices if choice.text == text), Problem("not_a_choice"))
 
 
 def _number(field: Field, text: str, decimal: str | None) -> int | float | Problem:

@@ -76,11 +76,11 @@ def parse(value: Any) -> tuple[Page, str]:
     approver_checks.check(value)
     _check_actions(value.get("actions", ()), len(value.get("approvers", ())))
     if "remind" in value:
-        from waitpoints.api.page import reminder_checks  # noqa: PLC0415 - only for pages with reminders
+        from waitpoints.api.page import reminder_checks
 
         reminder_checks.check(value["remind"])
     if "fields" in value:
-        from waitpoints.api.page import field_checks  # noqa: PLC0415 - only for pages with fields
+        from waitpoints.api.page import field_checks
 
         field_checks.check(value["fields"], "page.fields")
     page, text = definition.of(value), json_text.dumps(value)

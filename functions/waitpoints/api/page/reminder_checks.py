@@ -15,22 +15,22 @@ from waitpoints.errors import InvalidPage
 from waitpoints.timers import reminders
 from waitpoints.timers.reminders import EVERY
 
-PLACE = "page.remind"
+PATH = "page.remind"
 MAX_REMINDERS = 5
-LEAST = 3_600_000  # milliseconds between two reminders: the round of the timers finds each in the due index
+LEAST = 3_600_000  # milliseconds between two reminders: the run of the timers finds each in the due index
 
 
 def check(value: Any) -> None:
     """Raises InvalidPage."""
     if isinstance(value, str) and value.startswith(EVERY):
-        instants = [(submitted.duration(value.removeprefix(EVERY), PLACE), PLACE)]
+        instants = [(submitted.duration(value.removeprefix(EVERY), PATH), PATH)]
     elif isinstance(value, list) and 1 <= len(value) <= MAX_REMINDERS:
         instants = list(_instants(value))
     else:
-        raise InvalidPage(PLACE, 'expected 1 to 5 durations from the create, such as ["4h", "1d"], or "every 1d"')
-    for (before, _), (instant, place) in pairwise([(0, PLACE), *instants]):
+        raise InvalidPage(PATH, 'expected 1 to 5 durations from the create, such as ["4h", "1d"], or "every 1d"')
+    for (before, _), (instant, path) in pairwise([(0, PATH), *instants]):
         if instant - before < LEAST:
-            raise InvalidPage(place, "reminders come in ascending order, at least an hour apart, the first after an hour")
+            raise InvalidPage(path, "reminders come in ascending order, at least an hour apart, the first after an hour")
 
 
 def check_in_time(page: Mapping[str, Any], lasts: int | None) -> int:
@@ -39,15 +39,15 @@ def check_in_time(page: Mapping[str, Any], lasts: int | None) -> int:
     Raises InvalidPage if one of them begins only when the token has timed out, after `lasts` milliseconds.
     """
     plan = reminders.plan_of(page)
-    planned = {PLACE: plan.reminders[0] if plan.reminders else None, "page.escalate.after": plan.escalation}
-    begins = {place: after for place, after in planned.items() if after is not None}
-    for place, after in begins.items():
+    planned = {PATH: plan.reminders[0] if plan.reminders else None, "page.escalate.after": plan.escalation}
+    begins = {path: after for path, after in planned.items() if after is not None}
+    for path, after in begins.items():
         if lasts is not None and after >= lasts:
-            raise InvalidPage(place, "the token times out before that, by its own timeout or by the stack's DefaultTimeout")
+            raise InvalidPage(path, "the token times out before that, by its own timeout or by the stack's DefaultTimeout")
     return min(begins.values())
 
 
 def _instants(durations: list[Any]) -> Iterator[tuple[int, str]]:
     for index, text in enumerate(durations):
-        place = f"{PLACE}[{index}]"
-        yield submitted.duration(text, place), place
+        path = f"{PATH}[{index}]"
+        yield submitted.duration(text, path), path

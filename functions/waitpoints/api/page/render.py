@@ -239,10 +239,11 @@ def _icon(color: str) -> str:
 
 def _question(theme: Theme, page: Page) -> Markup:
     """What a page asks, above its form."""
+    links = [Element("li", _link(theme, link)) for link in page.links]
     return Fragment(
         Element("h1", page.title, dir="auto"),
         Element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
-        _links(theme, page.links) if page.links else None,
+        Element("ul", links, class_="links", aria_label=theme["links"]) if links else None,
     )
 
 
@@ -278,10 +279,6 @@ def _until(theme: Theme, until: int | None) -> Markup | None:
 
 def _when(theme: Theme, at: int) -> Markup:
     return Element("p", theme.time(_instant(at)), class_="muted")
-
-
-def _links(theme: Theme, links: Sequence[Link]) -> Markup:
-    return Element("ul", [Element("li", _link(theme, link)) for link in links], class_="links", aria_label=theme["links"])
 
 
 def _link(theme: Theme, link: Link) -> Markup:

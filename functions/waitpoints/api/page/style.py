@@ -4,7 +4,7 @@ from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha256
 
-_CARDS = ("#ffffff", "#181b21")  # light, dark: what a button stands on
+_CARDS = {"#ffffff": "#767e8c", "#181b21": "#858d9b"}  # light, dark: what a button stands on, and its usual edge there
 _VISIBLE = 3.0  # the contrast that WCAG asks of a control's edge
 
 _SHEET = """
@@ -119,7 +119,7 @@ def on_brand(color: str) -> str:
 
 def edges(color: str) -> tuple[str, str]:
     """Return the colours of the edge of a button in a brand's colour: on a light card, and on a dark one."""
-    light, dark = (color if contrast(color, card) >= _VISIBLE else _edge(card) for card in _CARDS)
+    light, dark = (color if contrast(color, card) >= _VISIBLE else edge for card, edge in _CARDS.items())
     return light, dark
 
 
@@ -138,7 +138,3 @@ def _luminance(color: str) -> float:
     channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
     return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def _edge(card: str) -> str:
-    return "#767e8c" if card == _CARDS[0] else "#858d9b"

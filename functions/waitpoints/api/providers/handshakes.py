@@ -177,16 +177,18 @@ def _subscription(asked: Asked) -> Any:
     return asked.query.get("hub.challenge") if asked.is_subscription() else None
 
 
-def _validation_token(asked: Asked) -> Any:
-    return asked.query.get("validationToken") if asked.is_empty else None
-
-
 _BLIND = (
     Handshake("Okta", "GET", _header("x-okta-verification-challenge"), _as_json("verification")),
     Handshake("Meta", "GET", _subscription, _answered, _DIGITS),
     Handshake("Strava", "GET", _subscription, _as_json("hub.challenge")),
     Handshake("Dropbox, Adobe", "GET", lambda asked: asked.query.get("challenge"), _answered),
-    Handshake("Microsoft Graph", "POST", _validation_token, _answered, _SPOKEN),
+    Handshake(
+        "Microsoft Graph",
+        "POST",
+        lambda asked: asked.query.get("validationToken") if asked.is_empty else None,
+        _answered,
+        _SPOKEN,
+    ),
     Handshake("Asana", "POST", _header("x-hook-secret"), _as_header("x-hook-secret")),
     Handshake(
         "Smartsheet",

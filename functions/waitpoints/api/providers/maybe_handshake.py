@@ -13,7 +13,7 @@ def answer(request: Request, body: bytes) -> Response | None:
     """Answer a handshake that needs no key. Returns None if the request is not one."""
     if not may_be_handshake(request.method, request.headers, request.raw_query, body):
         return None
-    from waitpoints.api.providers import handshakes  # noqa: PLC0415 - only handshakes need it
+    from waitpoints.api.providers import handshakes
 
     return handshakes.answer(handshakes.Asked.of(request.method, request.headers, request.raw_query, body))
 

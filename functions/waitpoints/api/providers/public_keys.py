@@ -21,8 +21,8 @@ def verify_ecdsa_p256(key: bytes, signature: bytes, content: bytes) -> bool:
 
     Raises ValueError if the key is not a point on the curve.
     """
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - twice as slow to import as Ed25519
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     public = serialization.load_der_public_key(key)
     if not isinstance(public, ec.EllipticCurvePublicKey):

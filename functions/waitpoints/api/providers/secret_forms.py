@@ -31,18 +31,6 @@ def _whsec(secret: str) -> tuple[bytes, ...]:
     return (key,)
 
 
-def _whsec_or_text(secret: str) -> tuple[bytes, ...]:
-    return _whsec(secret) if secret.startswith("whsec_") else _text(secret)
-
-
-def _hex(secret: str) -> tuple[bytes, ...]:
-    return (_ed25519(bytes.fromhex(secret)),)
-
-
-def _whpk(secret: str) -> tuple[bytes, ...]:
-    return (_ed25519(_base64(secret.removeprefix("whpk_"))),)
-
-
 def _jwks(secret: str) -> tuple[bytes, ...]:
     """Return the Ed25519 keys (RFC 8037) in a JSON Web Key Set (RFC 7517). Skips other keys."""
     document = json_text.parse(secret)
@@ -81,9 +69,9 @@ def _base64(text: str) -> bytes:
 _READERS: Mapping[str, Callable[[str], tuple[bytes, ...]]] = {
     "text": _text,
     "whsec": _whsec,
-    "whsec or text": _whsec_or_text,
-    "hex": _hex,
-    "whpk": _whpk,
+    "whsec or text": lambda secret: _whsec(secret) if secret.startswith("whsec_") else _text(secret),
+    "hex": lambda secret: (_ed25519(bytes.fromhex(secret)),),
+    "whpk": lambda secret: (_ed25519(_base64(secret.removeprefix("whpk_"))),),
     "jwks": _jwks,
     "spki": _spki,
 }

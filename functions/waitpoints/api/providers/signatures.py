@@ -158,7 +158,7 @@ def _seconds(scheme: Scheme, text: str) -> float:
     if scheme.unit != "iso" and _WHOLE_NUMBER.fullmatch(text):
         return int(text) if scheme.unit == "s" else int(text) / 1000
     if scheme.unit == "iso":
-        from datetime import datetime  # noqa: PLC0415 - only Box sends ISO 8601 times
+        from datetime import datetime
 
         try:
             written = datetime.fromisoformat(text)
@@ -254,7 +254,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 
 
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
-    from waitpoints.api.providers import public_keys  # noqa: PLC0415 - cryptography is slow to import
+    from waitpoints.api.providers import public_keys
 
     verify = public_keys.verify_ed25519 if scheme.primitive == "ed25519" else public_keys.verify_ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))

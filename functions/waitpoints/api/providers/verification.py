@@ -41,7 +41,7 @@ def check(
         raise
     if verify.scheme not in maybe_handshake.KEYED:
         return None
-    from waitpoints.api.providers import handshakes  # noqa: PLC0415 - only for these schemes
+    from waitpoints.api.providers import handshakes
 
     asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
     return handshakes.keyed_answer(verify.scheme, asked, key.encode())
