@@ -44,6 +44,14 @@ def complete(
 
 
 class TestACreateThatCameFirst:
+    def test_is_completed_if_it_is_the_newest_even_after_its_key_has_expired(self, world: InMemory) -> None:
+        older = create(world, ttl=HOUR)
+        world.clock.advance(HOUR)
+        newer = create(world, ttl=HOUR)
+        world.clock.advance(HOUR)
+        assert complete(world) == KeyCompletion(Settled(), newer.token_id)
+        assert world.tokens.retrieve(older.token_id).outcome is None
+
     def test_stays_as_it_ended_while_the_key_lives(self, world: InMemory) -> None:
         created = create(world, timeout_at=world.clock() + 1)
         world.clock.advance(5)

@@ -55,11 +55,6 @@ def test_a_days_runs_read_about_the_same_each() -> None:
     assert sum(later) >= 2 * 3000
 
 
-def test_the_first_run_reads_all_that_it_has_time_for() -> None:
-    """So a new version of the doctor begins with a whole scan, and one run a day is enough."""
-    assert next(iter(runs(QUARTER, 5, 1)))[1] == [0, 1, 2, 3, 4]
-
-
 def test_a_pass_that_is_behind_takes_all_the_time_there_is() -> None:
     late = ScanCursor(segments=100, begun=0, next=3, partial={1: KEY})
     assert late.choose(DAY, HOUR) == [1, *range(3, 100)]

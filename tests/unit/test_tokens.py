@@ -18,6 +18,7 @@ from waitpoints.token import (
     MAX_WAITERS,
     IdempotencyKey,
     NewToken,
+    Status,
     Token,
     Waiter,
     WaiterKind,
@@ -60,6 +61,14 @@ def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
 
 
 class TestATimeout:
+    def test_is_visible_before_it_is_written(self, world: InMemory) -> None:
+        token = world.new_token(timeout=2000)
+        world.clock.advance(5000)
+        settled = world.tokens.retrieve(token).outcome
+        assert settled is not None
+        assert (settled.status, settled.at) == (Status.TIMED_OUT, world.clock() - 3000)
+        assert world.store.get(token).outcome is None
+
     def test_resumes_every_waiter_once_when_the_timer_comes(self, world: InMemory) -> None:
         token, waiters = world.new_token(timeout=2000), [world.new_waiter(), world.new_waiter(unwrap=True)]
         for waiter in waiters:
@@ -136,12 +145,6 @@ class TestAnIdempotencyKey:
         key = IdempotencyKey("order-1", expires_at)
         created = world.tokens.create(NewToken(key=key, **fields), world.clock())
         return created.token_id, created.is_cached
-
-    def test_never_moves_the_timeout_of_the_token(self, world: InMemory) -> None:
-        timeout_at = world.clock() + 1000
-        first, _ = self.create(world, timeout_at=timeout_at)
-        self.create(world, timeout_at=timeout_at + 1)
-        assert world.tokens.retrieve(first).timeout_at == timeout_at
 
     def test_expires_at_its_exact_millisecond_and_the_old_token_stays_valid(self, world: InMemory) -> None:
         first, _ = self.create(world, lifetime=2000)

@@ -184,36 +184,19 @@ class TestACachedCreate:
 
 
 RESULTS = {"data": {"data": {"ok": 1}}, "error": {"error": {"message": "no"}}, "large": {"data": LARGE}, "nothing": {}}
-STATES: Mapping[str, Callable[[Api, InMemory], Any]] = {
-    "waits": lambda api, _: api.create(tags=["team-b"]),
-    "has no tag": lambda api, _: api.create(),
-    "has its rules": lambda api, _: api.create(tags=["team-b"], payloadSchema={"required": ["no such member"]}),
-    "has approvers": lambda api, _: api.create(tags=["team-b"], page=DECISION),
-}
-
-
-def due(api: Api, world: InMemory) -> Any:
-    token = api.create(tags=["team-b"], timeout="1m")
-    world.clock.advance(MINUTE)
-    return token
-
-
-def ended(api: Api) -> Any:
-    token = api.create(tags=["team-b"])
-    complete(api, token, {"data": 1}, None)
-    return token
-
-
-STATES = {**STATES, "is due": due, "has ended": lambda api, _: ended(api)}
 
 
 class TestComplete:
-    @pytest.mark.parametrize("state", STATES)
+    @pytest.mark.parametrize("state", ["waits", "is due", "has ended"])
     @pytest.mark.parametrize("result", RESULTS)
     def test_outside_the_tag_is_403_and_changes_and_stores_nothing(
         self, api: Api, world: InMemory, holder: With, state: str, result: str
     ) -> None:
-        token = STATES[state](api, world)
+        token = api.create(tags=["team-b"], timeout="1m")
+        if state == "is due":
+            world.clock.advance(MINUTE)
+        if state == "has ended":
+            complete(api, token, {"data": 1}, None)
         before = dict(world.store.tokens)
         answer = complete(api, token, RESULTS[result], holder("complete:team-a", "create", "read"))
         assert (answer.status, answer.error) == (403, LACKS.format("complete"))

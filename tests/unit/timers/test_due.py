@@ -91,6 +91,13 @@ class TestReminders:
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count, token.reminded_at) == (Status.TIMED_OUT, 0, None)
 
+    def test_that_has_ended_is_not_reminded(self, world: InMemory) -> None:
+        token_id = self.create(world)
+        complete(world.tokens, token_id, "1")
+        world.clock.advance(DAY)
+        world.timers.fire(token_id)
+        assert world.store.get(token_id).reminded_count == 0
+
     def test_has_the_message_of_what_is_near_before_that_is_written(self, world: InMemory) -> None:
         """The cursor has passed it. A look that comes in between asks by itself."""
         token_id = self.create(world, 4 * HOUR + 60_000)

@@ -16,6 +16,7 @@ from waitpoints.aws.timer_queue import TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, TimerStarter
+from waitpoints.token import NEAR
 from waitpoints.wiring import CONNECTIONS
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -73,6 +74,13 @@ class TestARun:
         world.store.tokens[token_id] = replace(world.store.tokens[token_id], timeout_at=world.clock() + 9 * HOUR)
         world.timer_starter.start(always)
         assert sent(world) == [token_id]
+
+    def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: InMemory) -> None:
+        world.timer_starter.start(always)
+        tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
+        world.clock.advance(HOUR)
+        assert world.timer_starter.start(always).messages == 9
+        assert sorted(sent(world)) == sorted(tokens)
 
     def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: InMemory) -> None:
         assert world.timer_starter.start(always).messages == 0
