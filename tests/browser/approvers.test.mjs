@@ -2,13 +2,13 @@
 // it the links of three people on a token for which an execution waits: two of them must approve.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { APPROVE, fetched, openTab, press, text } from "./page.mjs";
+import { openTab } from "./browser.mjs";
+import { APPROVE, YES, press, text } from "./page.mjs";
 
 const { URL_ANN, URL_BO, URL_DEE, URL_NOBODY } = process.env;
-const YES = 'button[value="yes"]';
 
 test("two of three people approve, with and without JavaScript, and one rejects late by the keyboard", async () => {
-  const [ann, bo, dee, nobody] = [await openTab(), await openTab({ javaScript: false }), await openTab(), await openTab()];
+  const [ann, bo, dee, nobody] = [await openTab(), await openTab({ javaScriptEnabled: false }), await openTab(), await openTab()];
   await Promise.all([ann.goto(URL_ANN), bo.goto(URL_BO), dee.goto(URL_DEE), nobody.goto(URL_NOBODY)]);
   assert.match(await text(ann), /You answer as Ann Lee\. This link is personal/);
   assert.match(await text(ann), /2 of 3 must choose Approve\. So far: 0\..*One person is enough for Reject\./s);
@@ -41,6 +41,6 @@ test("two of three people approve, with and without JavaScript, and one rejects 
   assert.doesNotMatch(await text(nobody), /Ann|bo@example/);
   for (const [tab, url] of [[ann, URL_ANN], [bo, URL_BO], [dee, URL_DEE], [nobody, URL_NOBODY]]) {
     assert.deepEqual([tab.refusals, tab.messages], [[], []]);
-    assert.deepEqual([...new Set(fetched(tab))], [url]);
+    assert.deepEqual([...new Set(tab.sent)], [url]);
   }
 });

@@ -1,59 +1,59 @@
-// Chromium for the tests: pages in contexts of their own, and what each of them did.
+// Chromium for a file's tests: pages in contexts of their own, and what each of them did.
+import { after, afterEach, before } from "node:test";
 import axe from "axe-core";
-import puppeteer from "puppeteer-core";
+import { chromium } from "playwright-core";
 
-// A part of Chromium's windows is web pages, each with a process. No test looks at a window.
-const PARTS = "WebUIReloadButton,InitialWebUI,WebUIToolbar,WebUIOmniboxPopup,PreloadTopChromeWebUI,SpareRendererForSitePerProcess";
-export const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-dev-shm-usage",
-  "--disable-background-networking",
-  "--no-proxy-server",
-  `--disable-features=${PARTS}`,
-];
+const { API_URL, API_KEY, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 
-const executablePath = process.env.CHROMIUM;
-const headless = executablePath?.endsWith("headless-shell") ? "shell" : true;
-
-export const launch = (options = {}) =>
-  puppeteer.launch({ executablePath, headless, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
-
-// `use` gets a browser, which is closed afterwards.
-export const withBrowser = async (use) => {
-  const browser = await launch();
-  try {
-    return await use(browser);
-  } finally {
-    await browser.close();
-  }
+export const LAUNCH = {
+  executablePath: CHROMIUM,
+  args: ["--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"],
 };
 
-// A page in a context of its own. `page.requests` lists the URLs that it asked for, `page.refusals` what a content security
-// policy refused (by Chromium's own report, which also works without JavaScript), `page.messages` what the console said.
-export const open = async (browser, { dark = false, width = 1280, height = 900, javaScript = true } = {}) => {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  Object.assign(page, { requests: [], refusals: [], messages: [] });
-  page.on("request", (request) => page.requests.push(request.url()));
-  page.on("console", (message) => page.messages.push(message.text()));
-  page.on("pageerror", (error) => page.messages.push(String(error)));
-  const session = await page.createCDPSession();
+let browser;
+before(async () => {
+  browser = await chromium.launch(LAUNCH);
+});
+after(() => browser.close());
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+
+// A page in a context of its own, which is closed when the test ends. `tab.sent` lists the URLs that it asked for, `tab.refusals`
+// what a content security policy refused (by Chromium's own report, which also works without JavaScript), `tab.messages` what
+// the console said. `options` are those of Playwright's contexts.
+export const openTab = async ({ dark = false, width = 1280, height = 900, ...options } = {}) => {
+  const looks = { viewport: { width, height }, colorScheme: dark ? "dark" : "light" };
+  const context = await browser.newContext({ ...looks, ...options });
+  const tab = Object.assign(await context.newPage(), { sent: [], refusals: [], messages: [] });
+  tab.on("request", (request) => tab.sent.push(request.url()));
+  tab.on("console", (message) => tab.messages.push(message.text()));
+  tab.on("pageerror", (error) => tab.messages.push(String(error)));
+  const session = await context.newCDPSession(tab);
   session.on("Audits.issueAdded", ({ issue }) => {
     const found = issue.details.contentSecurityPolicyIssueDetails;
-    if (found) page.refusals.push(`${found.violatedDirective} ${found.blockedURL ?? ""}`.trim());
+    if (found) tab.refusals.push(`${found.violatedDirective} ${found.blockedURL ?? ""}`.trim());
   });
   await session.send("Audits.enable");
-  await page.setJavaScriptEnabled(javaScript);
-  await page.setViewport({ width, height });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
-  return page;
+  return tab;
 };
+
+export const api = async (method, url, body) => {
+  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  return { status: answer.status, body: await answer.json() };
+};
+export const create = async (body = {}) => (await api("POST", TOKENS, body)).body;
+export const retrieve = async (id) => (await api("GET", `${TOKENS}/${id}`)).body;
 
 // The violations of WCAG 2.2 A and AA and of axe-core's best practices, one line for each element. The
 // page must have been opened with JavaScript: axe-core waits for a timer of the page.
-export const violations = async (page) => {
-  await page.evaluate(axe.source);
+export const violations = async (tab) => {
+  await tab.evaluate(axe.source);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: values }), tags);
+  const { violations } = await tab.evaluate((values) => globalThis.axe.run({ runOnly: values }), tags);
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+};
+
+export const picture = async (tab, name, options = {}) => {
+  if (WAITPOINTS_SCREENSHOTS) await tab.screenshot({ path: `${WAITPOINTS_SCREENSHOTS}/${name.replaceAll(" ", "-")}.png`, ...options });
 };

@@ -1,38 +1,23 @@
 // The console, as the tests use it. The Python tests that run them say where the stack is.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { open } from "./browser.mjs";
+import { openTab } from "./browser.mjs";
 
-const { API_URL, API_KEY, WAITPOINTS_SCREENSHOTS } = process.env;
+const { API_URL, API_KEY } = process.env;
 export const CONSOLE = `${API_URL}/console`;
-export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 export const WAITING_LONGEST = "#/tokens?filter%5Bstatus%5D=WAITING&sort=createdAt";
 
-export const api = async (method, path, body) => {
-  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
-  const answer = await fetch(`${API_URL}${path}`, { method, headers, body: body && JSON.stringify(body) });
-  return { status: answer.status, body: await answer.json() };
-};
-export const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
-
-export const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
-// The URLs that a tab asked for, without the icons of Chromium's own controls; and those of the API.
-export const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:"));
-export const calls = (tab) => sent(tab).filter((url) => url.includes("/api/"));
+export const text = (tab, selector = "body") => tab.innerText(selector);
+export const calls = (tab) => tab.sent.filter((url) => url.includes("/api/"));
 
 export const submitKey = async (tab, key) => {
-  await tab.waitForSelector("input[type=password]");
-  await tab.$eval("input[type=password]", (input) => {
-    input.value = "";
-  });
+  await tab.fill("input[type=password]", "");
   await tab.type("input[type=password]", key);
   await tab.keyboard.press("Enter");
 };
 
 // A tab in which the team is signed in, at a view.
-export const signedIn = async (browser, view = "#/tokens", options = {}) => {
-  const tab = await open(browser, options);
+export const signedIn = async (view = "#/tokens", options = {}) => {
+  const tab = await openTab(options);
   await tab.goto(`${CONSOLE}${view}`);
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("header");
@@ -55,16 +40,11 @@ export const visit = async (tab, view) => {
 // Answer the tab's calls of the API: `answer` gets a request and returns what to respond with, or null to let it through.
 // Returns what ends that.
 export const intercept = async (tab, answer) => {
-  await tab.setRequestInterception(true);
-  const handle = async (request) => {
-    const made = request.url().includes("/api/") ? await answer(request) : null;
-    await (made ? request.respond(made) : request.continue());
-  };
-  tab.on("request", handle);
-  return async () => {
-    tab.off("request", handle);
-    await tab.setRequestInterception(false);
-  };
+  await tab.route("**/api/**", async (route) => {
+    const made = await answer(route.request());
+    await (made ? route.fulfill(made) : route.continue());
+  });
+  return () => tab.unrouteAll({ behavior: "wait" });
 };
 
 // A view that is being drawn anew moves what is below a message: a click would miss it. So wait until it is drawn. A locator
@@ -72,25 +52,29 @@ export const intercept = async (tab, answer) => {
 export const press = async (tab, label) => {
   await tab.waitForSelector("body:not(:has(main[aria-busy]))");
   await tab
-    .locator(
-      `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,
-    )
+    .locator(`//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")]`)
+    .first()
     .click();
 };
 
-export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
+export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), words);
 
-export const untroubled = (tab) => {
-  assert.deepEqual(tab.refusals, []);
-  assert.deepEqual(tab.messages, []);
-  assert.deepEqual(
-    sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin),
-    [],
-  );
+export const openDetails = (tab) => tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
+
+export const fitsItsWidth = async (tab, name) => {
+  const [wide, narrow] = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= narrow, `${name} has ${wide} px`);
 };
 
-export const picture = async (tab, name) => {
-  if (!WAITPOINTS_SCREENSHOTS) return;
-  mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
-  await tab.screenshot({ path: join(WAITPOINTS_SCREENSHOTS, `console-${name}.png`) });
+// No message but those that `expected` matches, nothing that the policy refused, and no request to another origin.
+export const untroubled = (tab, expected = /^$/) => {
+  assert.deepEqual(tab.refusals, []);
+  assert.deepEqual(
+    tab.messages.filter((it) => !expected.test(it)),
+    [],
+  );
+  assert.deepEqual(
+    tab.sent.filter((url) => new URL(url).origin !== new URL(API_URL).origin),
+    [],
+  );
 };

@@ -8,7 +8,7 @@ const { DOCUMENTS, WIDTH } = process.env;
 
 const show = ({ html, shows }) => async (tab) => {
   await tab.setContent(html);
-  assert.deepEqual(tab.requests.filter((url) => !/^(about|data):/.test(url)), [], "it loads nothing");
+  assert.deepEqual(tab.sent, [], "it loads nothing");
   assert.ok((await text(tab, "body")).includes(shows), `it does not show ${shows}`);
   const active = await tab.evaluate(() => ({
     scripts: document.scripts.length,

@@ -1,10 +1,10 @@
 // The links of two mails. The Python test that runs this says which: each is one approver's, and both must approve.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { APPROVE, openTab, press, text } from "./page.mjs";
+import { openTab } from "./browser.mjs";
+import { APPROVE, YES, press, text } from "./page.mjs";
 
 const { FIRST, SECOND } = process.env;
-const YES = 'button[value="yes"]';
 
 test("two people open the links of their mails, and approve", async () => {
   const [ann, bo] = [await openTab(), await openTab()];

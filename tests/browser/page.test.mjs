@@ -2,8 +2,8 @@
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { violations } from "./browser.mjs";
-import { APPROVE, REJECT, create, fetched, openTab, press, retrieve, text } from "./page.mjs";
+import { create, openTab, retrieve, violations } from "./browser.mjs";
+import { APPROVE, REJECT, YES, press, text } from "./page.mjs";
 
 const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE } = process.env;
 const page = JSON.parse(PAGE);
@@ -19,17 +19,17 @@ const fillIn = async (tab) => {
   await tab.type('[name="field.contact"]', "ann@example.com");
   await tab.click('[name="field.read"]');
   await tab.click('[name="field.risk"][value="low"]');
-  await tab.select('[name="field.window"]', "2");
+  await tab.selectOption('[name="field.window"]', "2");
   await tab.click('[name="field.regions"][value="eu"]');
   await tab.click('[name="field.regions"][value="us"]');
 };
 
-for (const [name, url, javaScript] of [
+for (const [name, url, javaScriptEnabled] of [
   ["a person fills in every kind of field and approves", URL_JAVASCRIPT, true],
   ["a person does the same without JavaScript", URL_PLAIN, false],
 ]) {
   test(name, async () => {
-    const tab = await openTab({ javaScript });
+    const tab = await openTab({ javaScriptEnabled });
     await tab.goto(url);
     await fillIn(tab);
     await press(tab, APPROVE);
@@ -38,7 +38,7 @@ for (const [name, url, javaScript] of [
     assert.match(await text(tab), /Decided.*Approve was chosen/s);
     assert.equal((await tab.$$("button, input, form, a")).length, 0);
     assert.deepEqual([tab.refusals, tab.messages], [[], []]);
-    assert.deepEqual(fetched(tab), [url, url, url]);
+    assert.deepEqual(tab.sent, [url, url, url]);
   });
 }
 
@@ -97,10 +97,10 @@ test("what does not fit is shown again, with the focus on a summary that leads t
   await tab.click(".summary a");
   assert.equal(await tab.evaluate(() => document.querySelector(":target").name), "field.contact");
   assert.equal(await tab.$eval('[name="field.notes"]', (input) => input.value), "First line\nSecond <b>line</b>");
-  assert.equal((await retrieve(token)).status, "WAITING");
-  await tab.$eval('[name="field.contact"]', (input) => (input.value = "ann@example.com"));
+  assert.equal((await retrieve(token.id)).status, "WAITING");
+  await tab.fill('[name="field.contact"]', "ann@example.com");
   await press(tab, REJECT);
-  assert.equal(JSON.parse((await retrieve(token)).output).action, "reject");
+  assert.equal(JSON.parse((await retrieve(token.id)).output).action, "reject");
   assert.deepEqual([tab.refusals, tab.messages.filter((it) => !it.includes("422"))], [[], []]);
 });
 
@@ -110,7 +110,7 @@ test("a browser does not send what HTML can tell does not fit", async () => {
   await tab.goto(token.url);
   await tab.click(APPROVE);
   assert.equal(await tab.evaluate(() => document.activeElement.name), "field.reason");
-  assert.deepEqual(fetched(tab), [token.url]);
+  assert.deepEqual(tab.sent, [token.url]);
 });
 
 // What each text means to everybody, or undefined if people of several languages would read it differently.
@@ -119,16 +119,15 @@ const TYPED = {
   "1.240": undefined, "1,240": undefined, "1.240,50": undefined, "1,240.50": undefined, "1 240": undefined,
 }; // prettier-ignore
 const DECIMAL = { en: ".", de: "," };
-for (const [locale, language] of [["en_US", "de"], ["de_DE", "en"]]) {
+for (const [locale, language] of [["en-US", "de"], ["de-DE", "en"]]) {
   test(`a typed number is what was meant or refused: a browser in ${locale}, a page in ${language}`, async () => {
     const texts = Object.keys(TYPED);
     const properties = Object.fromEntries(texts.map((typed, at) => [`n${at}`, { type: "number", title: typed }]));
     const preset = { type: "number", default: 2.125 };
     const fields = { properties: { ...properties, preset } };
     const token = await create({ page: { title: "Pay?", actions: page.actions, fields, confirm: true } });
-    const tab = await openTab();
-    await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale });
-    await tab.setExtraHTTPHeaders({ "accept-language": language });
+    const tab = await openTab({ extraHTTPHeaders: { "accept-language": language } });
+    await (await tab.context().newCDPSession(tab)).send("Emulation.setLocaleOverride", { locale });
     await tab.goto(token.url);
     for (const [at, typed] of texts.entries()) await tab.type(`[name="field.n${at}"]`, typed);
     await press(tab, APPROVE);
@@ -139,24 +138,23 @@ for (const [locale, language] of [["en_US", "de"], ["de_DE", "en"]]) {
       if (TYPED[typed] === undefined) assert.ok(refused.includes(typed), `${typed} may mean two numbers`);
       if (isNative) assert.ok(!refused.includes(typed), `${typed} is a number in ${language}`);
     }
-    for (const typed of refused) await tab.$eval(`[name="field.n${texts.indexOf(typed)}"]`, (input) => (input.value = ""));
+    for (const typed of refused) await tab.fill(`[name="field.n${texts.indexOf(typed)}"]`, "");
     await press(tab, APPROVE);
     const rows = () => tab.$$eval("dl > div", (found) => found.map((it) => [it.children[0].textContent, it.children[1].textContent]));
     const meant = (typed) => String(TYPED[typed]).replace(".", DECIMAL[language]);
     const understood = Object.fromEntries(await rows());
     for (const typed of texts.filter((it) => !refused.includes(it))) assert.equal(understood[typed], meant(typed));
     assert.equal(understood.preset, `2${DECIMAL[language]}125`);
-    await press(tab, 'button[value="yes"]');
+    await press(tab, YES);
     assert.deepEqual(Object.fromEntries(await rows()), understood);
-    const { fields: got } = JSON.parse((await retrieve(token)).output);
+    const { fields: got } = JSON.parse((await retrieve(token.id)).output);
     const expected = texts.filter((it) => !refused.includes(it)).map((typed) => [`n${texts.indexOf(typed)}`, TYPED[typed]]);
     assert.deepEqual(got, { ...Object.fromEntries(expected), preset: 2.125 });
   });
 }
 
 test("the browser's language would change a number input", async () => {
-  const tab = await openTab();
-  await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale: "en_US" });
+  const tab = await openTab({ locale: "en-US" });
   await tab.goto("data:text/html,<input type=number step=any>");
   await tab.type("input", "1,24");
   assert.equal(await tab.$eval("input", (input) => input.value), "124");
@@ -175,19 +173,19 @@ test("a form on another site makes the page ask, and settles nothing", async () 
     await tab.goto(`data:text/html,${encodeURIComponent(site)}`);
     await press(tab, "button");
     assert.match(await text(tab), asked);
-    assert.equal((await retrieve(token)).status, "WAITING");
+    assert.equal((await retrieve(token.id)).status, "WAITING");
     await press(tab, answer);
-    assert.equal((await retrieve(token)).status, status);
+    assert.equal((await retrieve(token.id)).status, status);
   }
-  assert.equal(JSON.parse((await retrieve(token)).output).action, "reject");
+  assert.equal(JSON.parse((await retrieve(token.id)).output).action, "reject");
 });
 
 test("robots with a browser settle nothing: they load, wait, prefetch, prerender and frame", async () => {
   const token = await create({ page: { ...page, fields: undefined } });
   const tab = await openTab();
-  await tab.goto(token.url, { waitUntil: "networkidle0" });
+  await tab.goto(token.url, { waitUntil: "networkidle" });
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  assert.equal((await retrieve(token)).status, "WAITING");
+  assert.equal((await retrieve(token.id)).status, "WAITING");
 
   const rules = JSON.stringify({ prefetch: [{ urls: [token.url] }], prerender: [{ urls: [token.url] }] });
   const reader = await openTab();
@@ -199,25 +197,25 @@ test("robots with a browser settle nothing: they load, wait, prefetch, prerender
     `${links.join("")}<script type="speculationrules">${rules}</script><iframe src="${token.url}"></iframe><a href="${token.url}" ping="${token.url}">it</a>`,
   );
   await reader.hover("a");
-  await reader.waitForNetworkIdle();
+  await reader.waitForLoadState("networkidle");
   await new Promise((resolve) => setTimeout(resolve, 500));
   assert.ok(purposes.some((it) => it?.startsWith("prefetch")), JSON.stringify(purposes));
   assert.ok(reader.refusals.concat(reader.messages).some((it) => it.includes("frame-ancestors") || it.includes("frame")));
-  assert.equal((await retrieve(token)).status, "WAITING");
-  assert.equal((await retrieve(token)).otherDeliveries, undefined);
+  assert.equal((await retrieve(token.id)).status, "WAITING");
+  assert.equal((await retrieve(token.id)).otherDeliveries, undefined);
 });
 
 test("the page is one request, small, and painted at once", async (t) => {
   const token = await create({ page });
   const tab = await openTab();
   const answer = await tab.goto(token.url);
-  const bytes = (await answer.buffer()).length;
+  const bytes = (await answer.body()).length;
   await tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
   const paint = await tab.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
   const [{ responseEnd }] = await tab.evaluate(() => performance.getEntriesByType("navigation").map((it) => it.toJSON()));
   t.diagnostic(`${bytes} bytes, first paint ${Math.round(paint)} ms, of which ${Math.round(responseEnd)} ms for the answer`);
   assert.ok(bytes < LARGEST, `${bytes} bytes`);
-  assert.deepEqual(fetched(tab), [token.url]);
+  assert.deepEqual(tab.sent, [token.url]);
 });
 
 test("Chromium reports what the page's policy refuses, and axe-core an image without a text", async () => {
@@ -228,7 +226,7 @@ test("Chromium reports what the page's policy refuses, and axe-core an image wit
     document.body.insertAdjacentHTML("beforeend", `<p style="color:red">x</p><img src="https://evil.example/a">`);
     document.body.append(Object.assign(document.createElement("script"), { textContent: "window.attacked = 1" }));
   });
-  await tab.waitForNetworkIdle();
+  await tab.waitForLoadState("networkidle");
   for (const directive of ["style-src", "img-src", "script-src"]) {
     assert.ok(tab.refusals.some((it) => it.startsWith(directive)), `${directive}: ${tab.refusals}`);
   }

@@ -48,12 +48,12 @@ def current_build() -> Built:
 
 
 @pytest.fixture(scope="session")
-def stack(current_build: Built) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     if path := os.environ.get("WAITPOINTS_STACK"):
         yield Stack(**json.loads(Path(path).read_text()))
         return
     with emulating(free_port(), FOLDER) as emulator:
-        current_build.deploy(emulator)
+        request.getfixturevalue("current_build").deploy(emulator)
         with described(emulator, FOLDER) as stack:
             yield stack
             afterwards.check(stack, FOLDER)
