@@ -1,7 +1,6 @@
 """What executions see of a token with rules and of one that failed. What each request is answered is in `tests/unit`."""
 
 import json
-import uuid
 from typing import Any
 
 from tests.support.e2e.api import Api, DeployedAnswer
@@ -15,16 +14,6 @@ DECLINED = {"name": "PaymentDeclined", "code": "card_declined", "message": "The 
 
 def complete(api: Api, token: dict[str, Any], body: Any, key: str | None = "") -> DeployedAnswer:
     return api.request("POST", f"{TOKENS}/{token['id']}/complete", body, key=key)
-
-
-def run(api: Api, states: dict[str, Any]) -> str:
-    """Start an execution of a new state machine with these states; its ARN."""
-    step_functions = api.stack.client("stepfunctions")
-    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
-    machine = step_functions.create_state_machine(
-        name=f"test-{uuid.uuid4().hex}", roleArn=role, definition=json.dumps({"StartAt": next(iter(states)), "States": states})
-    )
-    return str(step_functions.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")["executionArn"])
 
 
 def waiting(api: Api, token: dict[str, Any], options: dict[str, Any] | None = None, **state: Any) -> dict[str, Any]:
@@ -73,7 +62,7 @@ class TestCompleteWhen:
 class TestContext:
     def test_a_run_that_asks_for_it_sees_who_completed_the_token(self, api: Api) -> None:
         token = api.create()
-        execution = run(api, {"Wait": waiting(api, token, {"context": True})})
+        execution = api.run({"Wait": waiting(api, token, {"context": True})})
         api.wait_until_registered(token)
         headers = {"User-Agent": "GitHub-Hookshot/044aadd", "X-GitHub-Delivery": "d-1", "Content-Type": "application/json"}
         api.deliver(token["url"] + "?step=2", b'{"n": 1}', {**headers, "Authorization": "Bearer x", "Cookie": "c=1"})
@@ -94,7 +83,7 @@ class TestContext:
 
     def test_a_run_that_does_not_ask_sees_only_the_output(self, api: Api) -> None:
         token = api.create()
-        execution = run(api, {"Wait": waiting(api, token)})
+        execution = api.run({"Wait": waiting(api, token)})
         api.deliver(token["url"], b"1")
         assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": 1})
 
@@ -102,7 +91,7 @@ class TestContext:
 class TestAFailedToken:
     def test_gives_its_error_to_the_execution(self, api: Api) -> None:
         token = api.create()
-        execution = run(api, {"Wait": waiting(api, token)})
+        execution = api.run({"Wait": waiting(api, token)})
         api.wait_until_registered(token)
         complete(api, token, {"error": DECLINED})
         assert api.result(execution) == ("SUCCEEDED", {"ok": False, "error": DECLINED})
@@ -111,7 +100,7 @@ class TestAFailedToken:
         token = api.create()
         caught = [{"ErrorEquals": ["PaymentDeclined"], "Next": "Caught"}]
         states = {"Wait": waiting(api, token, {"unwrap": True}, Catch=caught), "Caught": {"Type": "Pass", "End": True}}
-        execution, uncaught = run(api, states), run(api, {"Wait": waiting(api, token, {"unwrap": True})})
+        execution, uncaught = api.run(states), api.run({"Wait": waiting(api, token, {"unwrap": True})})
         api.wait_until_registered(token, waiters=2)
         complete(api, token, {"error": DECLINED})
         assert api.result(execution) == ("SUCCEEDED", {"Error": "PaymentDeclined", "Cause": "The bank said no"})
@@ -121,19 +110,19 @@ class TestAFailedToken:
 class TestAStateMachine:
     def test_completes_a_token_that_another_execution_waits_for(self, api: Api) -> None:
         token = api.create()
-        waits = run(api, {"Wait": waiting(api, token)})
-        assert api.result(run(api, {"Complete": completing(api, token, data={"by": "a state"})}))[0] == "SUCCEEDED"
+        waits = api.run({"Wait": waiting(api, token)})
+        assert api.result(api.run({"Complete": completing(api, token, data={"by": "a state"})}))[0] == "SUCCEEDED"
         assert api.result(waits) == ("SUCCEEDED", {"ok": True, "output": {"by": "a state"}})
 
     def test_fails_a_token_that_another_execution_waits_for(self, api: Api) -> None:
         token = api.create()
-        waits = run(api, {"Wait": waiting(api, token, {"unwrap": True})})
+        waits = api.run({"Wait": waiting(api, token, {"unwrap": True})})
         api.wait_until_registered(token)
-        run(api, {"Fail": completing(api, token, error=DECLINED)})
+        api.run({"Fail": completing(api, token, error=DECLINED)})
         assert api.result(waits) == ("FAILED", "PaymentDeclined")
 
     def test_is_told_why_it_may_not_complete(self, api: Api) -> None:
         token = api.create(payloadSchema=APPROVED)
-        assert api.result(run(api, {"Complete": completing(api, token, data=1)})) == ("FAILED", "PayloadRefused")
-        assert api.result(run(api, {"Complete": completing(api, token, output=1)})) == ("FAILED", "InvalidRequest")
+        assert api.result(api.run({"Complete": completing(api, token, data=1)})) == ("FAILED", "PayloadRefused")
+        assert api.result(api.run({"Complete": completing(api, token, output=1)})) == ("FAILED", "InvalidRequest")
         assert api.retrieve(token)["status"] == "WAITING"

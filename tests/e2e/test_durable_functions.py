@@ -293,7 +293,7 @@ def test_without_the_fast_path_the_stream_resumes_it(api: Api, durable: Durable)
 
 class DurableRace(Race):
     def __init__(self, api: Api, pool: ThreadPoolExecutor, durable: Durable) -> None:
-        super().__init__(api, pool, lambda given: durable.wait(given["token"]))
+        super().__init__(api, pool, durable.wait)
         self._durable = durable
 
     def result(self, execution: str) -> Any:

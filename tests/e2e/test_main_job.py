@@ -33,24 +33,12 @@ def test_a_wait_for_a_completed_token_continues_at_once(api: Api) -> None:
     assert api.result(api.start_waiting(token)) == ("SUCCEEDED", json.loads(WEBHOOK))
 
 
-def test_a_token_completed_while_the_wait_registers_resumes_it(api: Api) -> None:
-    tokens = [api.create() for _ in range(20)]
-    with ThreadPoolExecutor(8) as pool:
-        executions = pool.map(api.start_waiting, tokens)
-        answers = list(pool.map(lambda token: api.callback(token, WEBHOOK).status, tokens))
-        results = list(pool.map(api.result, executions))
-
-    assert answers == [200] * len(tokens)
-    assert results == [("SUCCEEDED", json.loads(WEBHOOK))] * len(tokens)
-
-
 @pytest.mark.parametrize("is_waited_for", [True, False])
-@pytest.mark.parametrize("output", [b"1e400", b"9" * 5000], ids=["beyond a double", "5,000 digits"])
 def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(
-    api: Api, output: bytes, is_waited_for: bool
+    api: Api, is_waited_for: bool
 ) -> None:
-    """Which numbers AWS refuses is not documented; the emulator refuses these."""
-    token = api.create()
+    """Which numbers AWS refuses is not documented; the emulator refuses one beyond a double."""
+    token, output = api.create(), b"1e400"
     execution = api.start_waiting(token) if is_waited_for else ""
     if is_waited_for:
         api.wait_until_registered(token)
@@ -78,46 +66,14 @@ def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_succe
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 
 
-def test_many_simultaneous_creates_with_one_key_make_one_token(api: Api) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        created = list(pool.map(lambda _: api.create(idempotencyKey="raced on the emulator"), range(AT_ONCE)))
-
-    assert len({token["id"] for token in created}) == 1
-    assert Counter(token["isCached"] for token in created) == {True: AT_ONCE - 1, False: 1}
-
-
-def test_a_second_callback_is_counted_and_changes_nothing_else(api: Api) -> None:
-    token = api.create()
-    api.callback(token, {"first": True})
-    settled = api.retrieve(token)
-
-    assert api.callback(token, {"first": False}).body == {"success": True}
-    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"data": "late"}).body == {
-        "success": True,
-        "settled": False,
-    }
-
-    after = api.retrieve(token)
-    assert after.pop("otherDeliveries")["count"] == 1  # the callback: who holds the API key is no sender
-    assert after == settled
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "key", "status"),
     [
         pytest.param("POST", TOKENS, b'{"timeout": ', "", 400, id="malformed JSON"),
-        pytest.param("POST", TOKENS, {"idempotencyKey": 5}, "", 400, id="a wrong type"),
         pytest.param("POST", TOKENS, {"idempotencyKey": "k" * 65_536}, "", 413, id="a body over the limit"),
-        pytest.param("POST", TOKENS, {"timeout": "soon"}, "", 422, id="an unreadable timeout"),
         pytest.param("POST", TOKENS, {}, "wrong", 401, id="a wrong API key"),
-        pytest.param("POST", TOKENS, {}, None, 401, id="no API key"),
         pytest.param("PUT", TOKENS, {}, "", 405, id="a wrong method"),
         pytest.param("GET", f"{TOKENS}/waitpoint_01arz3ndektsv4rrffq69g5fav", None, "", 404, id="an unknown token"),
-        pytest.param("POST", f"{TOKENS}/{{id}}/complete", {"output": 1}, "", 400, id="an unknown field"),
-        pytest.param("POST", f"{TOKENS}/{{id}}/complete", {"data": 1}, "wrong", 401, id="completing with a wrong key"),
-        pytest.param("POST", f"{TOKENS}/{{id}}/callback/{'0' * 64}", {}, None, 401, id="a wrong callback hash"),
-        pytest.param("POST", f"{TOKENS}/{{id}}/callback/short", {}, None, 401, id="a callback hash of a wrong length"),
-        pytest.param("GET", "{url}", None, None, 405, id="a link preview of the callback URL"),
         pytest.param("POST", "{url}", b"x" * 3_145_729, None, 413, id="a callback over the limit"),
     ],
 )
@@ -137,23 +93,18 @@ def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
 
 def test_a_state_with_a_missing_function_or_invalid_input_fails_with_the_reason(api: Api) -> None:
     """The emulator behaves as AWS does: a typo in a state machine must not look like a wait."""
-    step_functions = api.stack.client("stepfunctions")
-    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
     create = physical_name(api.stack, "CreateTokenInState")
 
-    def error_of(name: str, resource: str, function: str, payload: dict[str, str]) -> Any:
+    def error_of(resource: str, function: str, payload: dict[str, str]) -> Any:
         task = {
             "Type": "Task",
             "Resource": f"arn:aws:states:::lambda:invoke{resource}",
             "Parameters": {"FunctionName": function, "Payload": payload},
             "End": True,
         }
-        machine = step_functions.create_state_machine(
-            name=name, roleArn=role, definition=json.dumps({"StartAt": "Task", "States": {"Task": task}})
-        )["stateMachineArn"]
-        return api.result(step_functions.start_execution(stateMachineArn=machine, input="{}")["executionArn"])
+        return api.result(api.run({"Task": task}))
 
-    assert error_of("no-function", ".waitForTaskToken", "nope", {})[0] == "FAILED"
+    assert error_of(".waitForTaskToken", "nope", {})[0] == "FAILED"
     task_token = {"timeout": "soon", "taskToken.$": "$$.Task.Token"}
-    assert error_of("waits-wrongly", ".waitForTaskToken", create, task_token) == ("FAILED", "InvalidTimeout")
-    assert error_of("asks-wrongly", "", create, {"timeout": "soon"}) == ("FAILED", "InvalidTimeout")
+    assert error_of(".waitForTaskToken", create, task_token) == ("FAILED", "InvalidTimeout")
+    assert error_of("", create, {"timeout": "soon"}) == ("FAILED", "InvalidTimeout")

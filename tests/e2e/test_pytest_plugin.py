@@ -1,4 +1,7 @@
-"""The fixture `machine` in a project of its own, on a deployed stack. test_own_machines.py runs all of its tests."""
+"""The fixture `machine` in a project of its own, on a deployed stack: every path of the patterns of docs/patterns.md.
+
+test_own_machines.py does so with the wheel alone, and with faults in the patterns.
+"""
 
 import os
 import shutil
@@ -24,8 +27,8 @@ def run_tests(folder: Path, stack_folder: Path, chosen: str) -> subprocess.Compl
 def test_a_projects_tests_run_on_the_stack_that_is_there(stack_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     shutil.copytree(ROOT / "examples" / "statemachines", tmp_path / "statemachines")
-    done = run_tests(tmp_path, stack_folder, "second_person or map_of_five or duplicate")
-    assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    done = run_tests(tmp_path, stack_folder, "")
+    assert (done.returncode, "passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
     machine = tmp_path / "statemachines" / "create_and_wait.asl.json"
     machine.write_text(machine.read_text().replace('["WaitpointTimeoutError"]', '["States.Timeout"]'))

@@ -5,92 +5,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from threading import Barrier
 from typing import Any
 
 import pytest
 
-from tests.support import api_key_races, figures
+from tests.support import figures
 from tests.support.e2e.api import Api
-from tests.support.e2e.permissions import denied, physical_name
+from tests.support.e2e.permissions import denied
 from tests.support.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.aws.api_key_store import ApiKeyStore
-from waitpoints_local.stack import Stack
-
-AT_ONCE = 5
-
-
-class Machines:
-    """State machines whose states wait for the token in `$.token.id`."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._iam, self._step_functions = stack.client("iam"), stack.client("stepfunctions")
-        self._functions = stack.client("lambda")
-        self._function = self._functions.get_function(FunctionName=stack.wait_function_name)["Configuration"]["FunctionArn"]
-        self._role = f"waits-{uuid.uuid4().hex[:12]}"
-        self._made: list[str] = []
-        trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        may_invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": self._function}
-        role = self._iam.create_role(RoleName=self._role, AssumeRolePolicyDocument=_policy(trust))
-        self._role_arn = role["Role"]["Arn"]
-        self._iam.put_role_policy(RoleName=self._role, PolicyName="wait", PolicyDocument=_policy(may_invoke))
-
-    def wait_state(self, **more: Any) -> dict[str, Any]:
-        payload = {"waitpointId.$": "$.token.id", "taskToken.$": "$$.Task.Token", "unwrap": True}
-        resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-        arguments = {"FunctionName": self._function, "Payload": payload}
-        return {"Type": "Task", "Resource": resource, "Parameters": arguments, "End": True, **more}
-
-    def start_with(self, state: dict[str, Any]) -> Start:
-        """Create a state machine with one state. Returns a function that starts an execution and returns its ARN."""
-        return self.start_with_states({"State": state})
-
-    def start_with_states(self, states: dict[str, Any]) -> Start:
-        """The same for several states. The first one is named "State"."""
-        machine = self._step_functions.create_state_machine(
-            name=f"waits-{uuid.uuid4().hex[:12]}",
-            definition=json.dumps({"StartAt": "State", "States": states}),
-            roleArn=self._role_arn,
-        )["stateMachineArn"]
-        self._made.append(machine)
-
-        def start(given: Any) -> str:
-            started = self._step_functions.start_execution(stateMachineArn=machine, input=json.dumps(given))
-            return str(started["executionArn"])
-
-        return start
-
-    def remove(self) -> None:
-        for machine in self._made:
-            self._step_functions.delete_state_machine(stateMachineArn=machine)
-        self._iam.delete_role_policy(RoleName=self._role, PolicyName="wait")
-        self._iam.delete_role(RoleName=self._role)
-
-
-def _policy(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-@pytest.fixture(scope="module")
-def machines(stack: Stack) -> Iterator[Machines]:
-    machines = Machines(stack)
-    yield machines
-    machines.remove()
-
-
-@pytest.fixture(scope="module")
-def wait(machines: Machines) -> Start:
-    return machines.start_with(machines.wait_state())
-
-
-@pytest.fixture(scope="module")
-def wait_twice(machines: Machines) -> Start:
-    branch = {"StartAt": "Wait", "States": {"Wait": machines.wait_state()}}
-    return machines.start_with({"Type": "Parallel", "Branches": [branch, branch], "End": True})
 
 
 @pytest.fixture
@@ -106,33 +31,22 @@ def tokens(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def warm(api: Api, wait: Start) -> None:
+def warm(api: Api) -> None:
     """Start the functions' processes before anything is measured."""
     with ThreadPoolExecutor(CLIENTS) as pool:
-        race = Race(api, pool, wait)
+        race = Race(api, pool, api.start_waiting)
         race.run(4 * CLIENTS)
 
 
-def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(
-    api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int
-) -> None:
-    race = Race(api, pool, wait)
+def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
+    race = Race(api, pool, api.start_waiting)
     race.run(tokens)
     assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
     assert race.was_close("One waiter")
 
 
-def test_two_waiters_and_a_callback_at_the_same_moment_always_resume(
-    api: Api, pool: ThreadPoolExecutor, wait_twice: Start, tokens: int
-) -> None:
-    race = Race(api, pool, wait_twice)
-    race.run(tokens, waiters=2)
-    assert race.results() == {number: [{"number": number}] * 2 for number in range(len(race.tokens))}
-    assert race.was_close("Two waiters")
-
-
-def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int) -> None:
-    race = Race(api, pool, wait)
+def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
+    race = Race(api, pool, api.start_waiting)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
         race.run(tokens)
         assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
@@ -193,7 +107,7 @@ class KeyRace:
         time.sleep(pause)
         self.created[number] = self.api.create(idempotencyKey=self.key(number), tags=[self.name])
         if number % 4 == 0:
-            self.executions[number] = self.start({"token": {"id": self.created[number]["id"]}})
+            self.executions[number] = self.start(self.created[number])
 
     def complete(self, number: int) -> None:
         body = {"id": number}
@@ -220,10 +134,8 @@ class KeyRace:
         return [token["id"] for token in listed["data"]]
 
 
-def test_creates_and_completions_by_key_at_the_same_moment_meet(
-    api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int
-) -> None:
-    race = KeyRace(api, pool, wait)
+def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
+    race = KeyRace(api, pool, api.start_waiting)
     tokens = race.run(tokens)
     numbers = range(tokens)
     ids = {number: race.created[number]["id"] for number in numbers}
@@ -250,108 +162,9 @@ def test_creates_and_completions_by_key_at_the_same_moment_meet(
     assert race.is_close
 
 
-def test_without_the_fast_path_the_stream_resumes(api: Api, wait: Start) -> None:
+def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api) -> None:
     token = api.create()
-    execution = wait({"token": token})
-    api.wait_until_registered(token)
-    step_functions = api.stack.client("stepfunctions")
-    with denied(api.stack, "states:SendTask", "AcceptCallback"):
-        with without_stream(api.stack, "ResumeWaiters"):
-            assert api.callback(token, {"n": 1}).status == 200
-            time.sleep(2)
-            assert step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
-        assert api.result(execution) == ("SUCCEEDED", {"n": 1})
-
-
-def test_a_failed_token_is_resumed_by_the_stream_too(api: Api, machines: Machines) -> None:
-    start = machines.start_with(machines.wait_state())
-    token = api.create()
-    execution = start({"token": token})
-    api.wait_until_registered(token)
-    with denied(api.stack, "states:SendTask", "CompleteToken"):
-        path = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
-        answer = api.request("POST", path, {"error": {"message": "It is out of stock", "name": "OutOfStock"}})
-        assert answer.status == 200
-        assert api.result(execution) == ("FAILED", "OutOfStock")
-    listed = api.request("GET", "/api/v1/waitpoints/tokens?filter[outputIsError]=true&filter[completedAt][period]=5m").body
-    assert [token["id"]] == [found["id"] for found in listed["data"] if found["id"] == token["id"] and found["outputIsError"]]
-
-
-class TestNamedKeys:
-    """In a table of their own, in which nobody has made a key yet."""
-
-    @pytest.fixture
-    def api_key_store(self, stack: Stack) -> Iterator[ApiKeyStore]:
-        client, name = stack.client("dynamodb"), f"keys-{uuid.uuid4().hex[:12]}"
-        parts = {"id": "HASH", "item": "RANGE"}
-        client.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": part, "KeyType": kind} for part, kind in parts.items()],
-            AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in parts],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield ApiKeyStore(client, name)
-        client.delete_table(TableName=name)
-
-    def test_that_are_the_first_are_all_kept(self, api_key_store: ApiKeyStore) -> None:
-        api_key_races.first_keys_are_all_kept(api_key_store)
-
-    def test_with_one_name_are_one(self, api_key_store: ApiKeyStore) -> None:
-        api_key_races.one_key_gets_a_name(api_key_store)
-
-    @pytest.mark.parametrize("expired", [0, 3])
-    def test_are_no_more_than_fit(self, api_key_store: ApiKeyStore, expired: int) -> None:
-        api_key_races.no_more_than_fit_are_made(api_key_store, expired)
-
-    def test_are_revoked_once_and_no_other(self, api_key_store: ApiKeyStore) -> None:
-        api_key_races.a_key_is_revoked_once_and_no_other(api_key_store)
-
-
-@contextmanager
-def without_stream(stack: Stack, function: str) -> Iterator[None]:
-    """Within this, a function gets no records of the table's stream. Afterwards it gets all of them."""
-    functions, name = stack.client("lambda"), physical_name(stack, function)
-    [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-
-
-@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.thorough)])
-def test_five_tokens_completed_at_once_resume_five_executions_over_and_over(
-    api: Api, pool: ThreadPoolExecutor, wait: Start, rounds: int
-) -> None:
-    for _ in range(rounds):
-        tokens = [api.create() for _ in range(AT_ONCE)]
-        executions = [wait({"token": token}) for token in tokens]
-        for token in tokens:
-            api.wait_until_registered(token)
-        start = Barrier(AT_ONCE)
-
-        def complete(number: int, tokens: list[Any] = tokens, start: Barrier = start) -> int:
-            start.wait()
-            path = f"/api/v1/waitpoints/tokens/{tokens[number]['id']}/complete"
-            return api.request("POST", path, {"data": number}).status
-
-        assert list(pool.map(complete, range(AT_ONCE))) == [200] * AT_ONCE
-        assert [api.result(execution) for execution in executions] == [("SUCCEEDED", number) for number in range(AT_ONCE)]
-
-
-def test_every_branch_of_a_map_that_waits_for_the_same_token_is_resumed(api: Api, machines: Machines) -> None:
-    iterator = {"StartAt": "Wait", "States": {"Wait": machines.wait_state()}}
-    start = machines.start_with({"Type": "Map", "ItemsPath": "$.items", "Iterator": iterator, "End": True})
-    token = api.create()
-    execution = start({"items": [{"token": {"id": token["id"]}}] * 10})
-    api.wait_until_registered(token, waiters=10)
-    api.callback(token, {"n": 1})
-    assert api.result(execution) == ("SUCCEEDED", [{"n": 1}] * 10)
-
-
-def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, wait: Start) -> None:
-    token = api.create()
-    stopped, other = wait({"token": token}), wait({"token": token})
+    stopped, other = api.start_waiting(token), api.start_waiting(token)
     api.wait_until_registered(token, waiters=2)
     api.stack.client("stepfunctions").stop_execution(executionArn=stopped)
     api.callback(token, {"n": 1})
@@ -360,13 +173,11 @@ def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, w
     assert {waiter["status"] for waiter in api.retrieve(token)["waiters"]} <= {"RESUMED", "GONE"}
 
 
-def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(
-    api: Api, pool: ThreadPoolExecutor, wait: Start
-) -> None:
+def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(api: Api, pool: ThreadPoolExecutor) -> None:
     token = api.create()
-    executions = list(pool.map(wait, [{"token": token}] * 100))
+    executions = list(pool.map(api.start_waiting, [token] * 100))
     api.wait_until_registered(token, waiters=100)
-    one_too_many = wait({"token": token})
+    one_too_many = api.start_waiting(token)
     assert api.result(one_too_many) == ("FAILED", "TooManyWaiters")
     described = api.stack.client("stepfunctions").describe_execution(executionArn=one_too_many)
     assert "100" in described["cause"]
@@ -375,11 +186,19 @@ def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"] * 100
 
 
-def test_a_retried_state_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
+def test_a_retried_state_waits_with_its_new_task_token(api: Api) -> None:
     retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
-    start = machines.start_with_states({"State": machines.wait_state(TimeoutSeconds=5, Retry=retry)})
     token = api.create()
-    execution = start({"token": token})
+    payload = {"waitpointId": token["id"], "taskToken.$": "$$.Task.Token", "unwrap": True}
+    waits = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": api.stack.wait_function_name, "Payload": payload},
+        "TimeoutSeconds": 5,
+        "Retry": retry,
+        "End": True,
+    }
+    execution = api.run({"Wait": waits})
     api.wait_until_registered(token, waiters=2)
     api.callback(token, {"n": 1})
     assert api.result(execution) == ("SUCCEEDED", {"n": 1})

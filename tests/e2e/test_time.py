@@ -1,9 +1,6 @@
 """Hours pass in moments on the deployed stack, for one execution: its waits, its retries, and the tokens that it waits for."""
 
-import json
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -17,32 +14,10 @@ from waitpoints_local.stack import Stack
 HOUR, DAY = 3600, 86_400
 PAGE = {"title": "Refund?", "approvers": ["ada"], "remind": ["4h"], "escalate": {"after": "1d", "to": ["lead"]}}
 
-Start = Callable[..., str]
-
 
 @pytest.fixture(scope="module")
 def deployed(stack: Stack) -> Deployed:
     return Deployed.local(asdict(stack))
-
-
-@pytest.fixture(scope="module")
-def start(stack: Stack) -> Iterator[Start]:
-    """Start an execution of these states, one after the other. Returns its ARN."""
-    step_functions = stack.client("stepfunctions")
-    role = step_functions.describe_state_machine(stateMachineArn=stack.state_machine_arn)["roleArn"]
-    with ExitStack() as deletions:
-
-        def start(states: dict[str, Any], given: Any = None) -> str:
-            name = f"time-{uuid.uuid4().hex[:12]}"
-            definition = json.dumps({"StartAt": next(iter(states)), "States": states})
-            made = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)
-            deletions.callback(step_functions.delete_state_machine, **{"stateMachineArn": made["stateMachineArn"]})
-            started = step_functions.start_execution(
-                stateMachineArn=made["stateMachineArn"], input=json.dumps({} if given is None else given)
-            )
-            return str(started["executionArn"])
-
-        yield start
 
 
 @pytest.fixture
@@ -69,13 +44,13 @@ def rounded(skipped: list[Skipped]) -> list[tuple[str, str, int]]:
 
 
 def test_a_token_is_asked_and_times_out_between_waits(
-    stack: Stack, deployed: Deployed, start: Start, described: Callable[[str], Any]
+    api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]
 ) -> None:
     """Of two executions, one is skipped."""
     caught = {"Catch": [{"ErrorEquals": ["WaitpointTimeoutError"], "Next": "Late"}], "TimeoutSeconds": 3 * DAY}
     ask = create_and_wait(stack, {"timeout": "2d", "page": PAGE}, **caught, Next="Never")
     states = {"Night": wait(4, Next="Ask"), "Ask": ask, "Late": wait(5, End=True), "Never": {"Type": "Fail"}}
-    one, other = start(states), start(states)
+    one, other = api.run(states), api.run(states)
     passed = rounded(skip(deployed, one, 3 * DAY))
     assert passed == [
         ("Night", "Wait", 4),
@@ -91,10 +66,10 @@ def test_a_token_is_asked_and_times_out_between_waits(
     stack.client("stepfunctions").stop_execution(executionArn=other)
 
 
-def test_a_state_retries_for_hours(stack: Stack, deployed: Deployed, start: Start, described: Callable[[str], Any]) -> None:
+def test_a_state_retries_for_hours(api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]) -> None:
     retry = [{"ErrorEquals": ["WaitpointTimeoutError"], "IntervalSeconds": 2 * HOUR, "MaxAttempts": 2}]
     ask = create_and_wait(stack, {"timeout": "1h"}, Retry=retry, End=True)
-    execution = start({"Ask": ask})
+    execution = api.run({"Ask": ask})
     first = [("Ask", "timeout", 1), ("Ask", "Retry", 2)]
     assert rounded(skip(deployed, execution, DAY)) == [
         *first,
@@ -105,17 +80,16 @@ def test_a_state_retries_for_hours(stack: Stack, deployed: Deployed, start: Star
     assert (described(execution)["status"], described(execution)["error"]) == ("FAILED", "WaitpointTimeoutError")
 
 
-def test_items_wait_for_different_times(deployed: Deployed, start: Start, described: Callable[[str], Any]) -> None:
+def test_items_wait_for_different_times(api: Api, deployed: Deployed, described: Callable[[str], Any]) -> None:
     item = {"StartAt": "Item", "States": {"Item": {"Type": "Wait", "SecondsPath": "$", "End": True}}}
-    execution = start({"Each": {"Type": "Map", "ItemProcessor": item, "End": True}}, [n * HOUR for n in (5, 1, 4, 2, 3)])
+    machine = api.make_machine({"Each": {"Type": "Map", "ItemProcessor": item, "End": True}})
+    execution = api.start(machine, [n * HOUR for n in (5, 1, 4, 2, 3)])
     assert rounded(skip(deployed, execution, 3.25 * HOUR))[:3] == [("Item", "Wait", n) for n in (1, 2, 3)]
     assert rounded(skip(deployed, execution, 2 * HOUR)) == [("Item", "Wait", 1), ("Item", "Wait", 2)]
     assert described(execution)["status"] == "SUCCEEDED"
 
 
-def test_a_token_times_out_at_once(
-    api: Api, stack: Stack, deployed: Deployed, start: Start, described: Callable[[str], Any]
-) -> None:
+def test_a_token_times_out_at_once(api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]) -> None:
     token = api.create(timeout="30d")
     time_out(deployed, token["id"])
     assert api.retrieve(token)["status"] == "TIMED_OUT"

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS
@@ -85,11 +86,24 @@ class Api:
 
     def start_waiting(self, token: dict[str, Any]) -> str:
         """Start the example state machine with a token. Returns the execution's ARN."""
+        return self.start(self.stack.state_machine_arn, {"token": {"id": token["id"]}})
+
+    def start(self, machine: str, given: Any) -> str:
+        """Start an execution of a state machine. Returns its ARN."""
         step_functions = self.stack.client("stepfunctions")
-        started = step_functions.start_execution(
-            stateMachineArn=self.stack.state_machine_arn, input=json.dumps({"token": {"id": token["id"]}})
-        )
-        return str(started["executionArn"])
+        return str(step_functions.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+
+    def make_machine(self, states: dict[str, Any]) -> str:
+        """Create a state machine that begins with the first of these states, with the example's role. Returns its ARN."""
+        step_functions = self.stack.client("stepfunctions")
+        role = step_functions.describe_state_machine(stateMachineArn=self.stack.state_machine_arn)["roleArn"]
+        definition = json.dumps({"StartAt": next(iter(states)), "States": states})
+        made = step_functions.create_state_machine(name=f"test-{uuid4().hex}", roleArn=role, definition=definition)
+        return str(made["stateMachineArn"])
+
+    def run(self, states: dict[str, Any]) -> str:
+        """Start an execution of a new state machine with these states. Returns its ARN."""
+        return self.start(self.make_machine(states), {})
 
     def wait_until_registered(self, token: dict[str, Any], waiters: int = 1) -> None:
         until = time.monotonic() + PATIENCE

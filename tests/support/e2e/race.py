@@ -19,7 +19,8 @@ PATIENCE = 120  # seconds
 SHUFFLED = random.Random(4)  # noqa: S311
 RUNNING = object()
 
-Start = Callable[[Any], str]
+Start = Callable[[dict[str, Any]], str]
+"""Starts an execution that waits for a token. Returns its ARN."""
 
 
 class Race:
@@ -34,13 +35,11 @@ class Race:
         self.executions: dict[int, str] = {}
         self.tokens: list[dict[str, Any]] = []
         self.head_start = 0.0  # seconds at most
-        self.waiters = 1  # of each token
         self.before = 0
         self._step_functions = api.stack.client("stepfunctions")
 
-    def run(self, tokens: int, waiters: int = 1) -> None:
+    def run(self, tokens: int) -> None:
         """Race, and go on while the race was not close, because a busy machine needs longer tuning."""
-        self.waiters = waiters
         for _ in ("the functions start", "they have started"):
             self.head_start = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(CLIENTS)))
         started_at = time.monotonic()
@@ -59,14 +58,14 @@ class Race:
             done.result()
         self.results(batch)
         before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
-        self.head_start *= 1.5 if before < self.waiters * len(batch) / 2 else 0.7
+        self.head_start *= 1.5 if before < len(batch) / 2 else 0.7
         self.before += before
 
     def time_to_register(self) -> float:
         """Let an execution wait for a token, beside others. Returns how long that took (s)."""
         token, started_at = self.api.create(), time.monotonic()
-        self.start({"token": {"id": token["id"]}})
-        self.api.wait_until_registered(token, self.waiters)
+        self.start(token)
+        self.api.wait_until_registered(token)
         seconds = time.monotonic() - started_at
         assert self.api.callback(token, {}).status == 200
         return seconds
@@ -75,7 +74,7 @@ class Race:
         return SHUFFLED.uniform(0, self.head_start)
 
     def register(self, number: int) -> None:
-        self.executions[number] = self.start({"token": {"id": self.tokens[number]["id"]}})
+        self.executions[number] = self.start(self.tokens[number])
 
     def callback(self, number: int, pause: float) -> None:
         time.sleep(pause)
@@ -108,7 +107,7 @@ class Race:
 
     @property
     def after(self) -> int:
-        return self.waiters * len(self.tokens) - self.before
+        return len(self.tokens) - self.before
 
     def was_close(self, name: str) -> bool:
         """Show how the race went. Returns whether it was close."""

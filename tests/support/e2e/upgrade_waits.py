@@ -45,31 +45,23 @@ class Machines:
     """State machines of a user, which no update of the stack touches."""
 
     def __init__(self, api: Api) -> None:
-        self._client = api.stack.client("stepfunctions")
-        example = self._client.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)
-        self._role, definition = example["roleArn"], json.loads(example["definition"])
-        [wait, *_] = definition["States"].values()
+        self._api = api
+        example = api.stack.client("stepfunctions").describe_state_machine(stateMachineArn=api.stack.state_machine_arn)
+        states = json.loads(example["definition"])["States"]
+        [wait, *_] = states.values()
         create = {"taskToken.$": "$$.Task.Token", "idempotencyKey.$": "$.key", "timeout": "1d", "unwrap": True}
         arguments = {"FunctionName": api.stack.create_function_name, "Payload": create}
         state = {"Type": "Task", "Resource": wait["Resource"], "Parameters": arguments, "Retry": wait["Retry"], "End": True}
-        self._waits = self._made(definition)
-        self._creates = self._made({"StartAt": "Create", "States": {"Create": state}})
-
-    def _made(self, definition: Any) -> str:
-        name = f"users-{uuid.uuid4().hex}"
-        made = self._client.create_state_machine(name=name, roleArn=self._role, definition=json.dumps(definition))
-        return str(made["stateMachineArn"])
+        self._waits = api.make_machine(states)
+        self._creates = api.make_machine({"Create": state})
 
     def wait(self, token: Token) -> str:
         """Start an execution that waits for a token. Returns its ARN."""
-        return self._start(self._waits, {"token": {"id": token["id"]}})
+        return self._api.start(self._waits, {"token": {"id": token["id"]}})
 
     def create(self, key: str) -> str:
         """Start an execution that creates its token itself."""
-        return self._start(self._creates, {"key": key})
-
-    def _start(self, machine: str, given: Any) -> str:
-        return str(self._client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+        return self._api.start(self._creates, {"key": key})
 
 
 class Waits:

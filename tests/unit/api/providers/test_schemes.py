@@ -1,13 +1,19 @@
-"""Each scheme, against published vectors. e2e/test_providers.py has the providers' own libraries."""
+"""Each scheme, against published vectors and the providers' own libraries."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+import stripe
+from discord_interactions import verify_key
+from slack_sdk.signature import SignatureVerifier
+from standardwebhooks import Webhook
 
-from tests.support.signed_deliveries import NOW, PUBLISHED, delivery_of, published, refusal, verification
+from tests.support import webhook_signer as signer
+from tests.support.signed_deliveries import BODY, NOW, PUBLISHED, URL, delivery_of, fresh, published, refusal, verification
 from waitpoints.api.providers.schemes import PUBLIC_KEY, SCHEMES
 from waitpoints.api.providers.signatures import Delivery, check
 
@@ -62,3 +68,29 @@ class TestPublishedVectors:
         assert refusal("twilio", replace(received, body=b"{}"), secret=JSON["secret"]) == "wrong"
         unbound = replace(received, url=JSON["url"].split("&bodySHA256")[0])
         assert refusal("twilio", unbound, secret=JSON["secret"]) == "missing"
+
+
+class TestOfficialLibraries:
+    AT = str(int(NOW))
+
+    def test_standard_webhooks_signs_what_is_accepted(self) -> None:
+        signature = Webhook(signer.WHSEC).sign("msg_1", datetime.fromtimestamp(int(NOW), UTC), BODY.decode())
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": self.AT, "webhook-signature": signature}
+        check(verification("standard-webhooks"), [signer.WHSEC], Delivery(BODY, headers, URL), NOW)
+
+    def test_slack_signs_what_is_accepted(self) -> None:
+        signature = str(SignatureVerifier(signer.PLAIN).generate_signature(timestamp=self.AT, body=BODY))
+        headers = {"x-slack-signature": signature, "x-slack-request-timestamp": self.AT}
+        check(verification("slack"), [signer.PLAIN], Delivery(BODY, headers, URL), NOW)
+
+    def test_stripe_signs_what_is_accepted(self) -> None:
+        signature = stripe.WebhookSignature._compute_signature(f"{self.AT}.{BODY.decode()}", signer.WHSEC)
+        headers = {"stripe-signature": f"t={self.AT},v1={signature}"}
+        check(verification("stripe"), [signer.WHSEC], Delivery(BODY, headers, URL), NOW)
+
+    def test_discord_accepts_what_is_accepted(self) -> None:
+        received, key = fresh("discord"), signer.secret_of("discord")
+        check(verification("discord"), [key], received, NOW)
+        assert verify_key(
+            received.body, received.headers["x-signature-ed25519"], received.headers["x-signature-timestamp"], key
+        )
