@@ -93,6 +93,8 @@ class FakeNoticeQueue:
         return self.refused.intersection(token_ids)
 
     def send_unrecorded(self, token_id: str, message: str) -> None:
+        if self.fails:
+            raise self.fails
         self.unrecorded.append((token_id, message))
 
 

@@ -33,7 +33,7 @@ STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
     "completed": (SHORT, [SLACK], {"outcome": Completed(CREATED, Output(None, "key"))}),
     "failed": (SHORT, [SLACK], {"outcome": Failed(CREATED, TokenError("no"))}),
     "timed out": (SHORT, [SLACK], {"outcome": TimedOut(CREATED)}),
-    "approvers": (FIRST_DECIDES, [SLACK, TEAMS], {}),
+    "approvers": (FIRST_DECIDES, [SLACK], {}),
     "approvers one answered": (THREE, [SLACK, TEAMS], {"answers": ANSWERS[:1]}),
     "approvers reminder": (THREE, [SLACK], {**REMINDER, "answers": ANSWERS[:1]}),
     "approvers decided": (THREE, [SLACK], {"answers": ANSWERS, "outcome": decided("bo")}),

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.notices import FakeNoticeQueue as Queue
 from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
@@ -21,17 +22,6 @@ from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, 
 
 ADA = "U0ADA"
 DECIDED = "Decided\n{choice} was chosen. No further answer is needed.\nDecided by {name}."
-
-
-class Queue:
-    def __init__(self) -> None:
-        self.unrecorded: list[tuple[str, str]] = []
-        self.fails = False
-
-    def send_unrecorded(self, token_id: str, message: str) -> None:
-        if self.fails:
-            raise ConnectionError
-        self.unrecorded.append((token_id, message))
 
 
 @pytest.fixture
@@ -92,7 +82,8 @@ def counted(world: InMemory, token: Token) -> int:
 
 class TestAPageThatAnybodyAnswers:
     def test_is_completed_by_whoever_clicks_and_says_who_that_was(self, workspace: Workspace, asked: Message) -> None:
-        answer = press(workspace, asked, "approve", ADA, "ada")
+        delivery = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
+        answer = post(*delivery, "team=T024BE91L")
         assert (answer.status, answer.text) == (200, "")
         token = token_of(asked)
         assert output(token) == {"action": "approve", "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
@@ -101,15 +92,8 @@ class TestAPageThatAnybodyAnswers:
         by = token.outcome.completed_by.members()
         assert CompletedBy.of(by) == token.outcome.completed_by
         assert (by["source"], by["slackUser"], by["slackName"]) == ("callback", ADA, "ada")
+        assert "query" not in by
         assert told(workspace) == []
-
-    def test_keeps_no_query_of_the_request(self, workspace: Workspace, asked: Message) -> None:
-        delivery = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
-        assert post(*delivery, "team=T024BE91L").status == 200
-        outcome = token_of(asked).outcome
-        assert isinstance(outcome, Completed)
-        assert outcome.completed_by
-        assert outcome.completed_by.query is None
 
     @pytest.mark.parametrize(
         ("name", "shown"),
@@ -219,7 +203,8 @@ class TestAMessageThatStillHasButtons:
         assert queue.unrecorded == [(token_of(decision).id, decision.ref)] * 4
 
     def test_but_not_where_it_is_recorded(self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message) -> None:
-        world.store.tokens[token_of(asked).id] = _with_notice(token_of(asked), asked.ref)
+        token = replace(token_of(asked), notices={"slack": NoticeRecord(1, ref=asked.ref)})
+        world.store.tokens[token.id] = token
         press(workspace, asked, "approve", ADA)
         press(workspace, asked, "approve", "U0BOB")
         assert queue.unrecorded == []
@@ -231,13 +216,9 @@ class TestAMessageThatStillHasButtons:
 
     def test_a_queue_that_fails_changes_nothing_else(self, workspace: Workspace, queue: Queue, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
-        queue.fails = True
+        queue.fails = ConnectionError()
         assert press(workspace, asked, "approve", "U0BOB").status == 200
         assert len(told(workspace)) == 1
-
-
-def _with_notice(token: Token, ref: str) -> Token:
-    return replace(token, notices={"slack": NoticeRecord(1, ref=ref)})
 
 
 def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: InMemory, asked: Message) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.page import reminder_checks
 from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage
@@ -57,10 +57,6 @@ def test_what_is_refused_is_named(remind: Any, place: str, says: str) -> None:
     assert refused.value.message.startswith(f"Invalid {place}: ")
 
 
-def create(api: Api, body: dict[str, Any]) -> HttpAnswer:
-    return api.post(TOKENS, body)
-
-
 class TestACreate:
     @pytest.mark.parametrize(
         ("page", "timeout", "refused"),
@@ -79,7 +75,7 @@ class TestACreate:
     ) -> None:
         """A typo must not be silent. A later reminder that does not come is what a moved deadline may need."""
         body = {"page": {"title": "Go?", **page}} | ({"timeout": timeout} if timeout else {})
-        answer = create(api, body)
+        answer = api.post(TOKENS, body)
         if refused is None:
             assert answer.status == 200, answer.text
         else:
@@ -87,8 +83,8 @@ class TestACreate:
 
     def test_knows_the_default_timeout_of_the_stack(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
         world.install(monkeypatch, Limits(default="2h"))
-        assert create(api, {"page": {"title": "Go?", "remind": ["4h"]}}).status == 422
-        assert create(api, {"page": {"title": "Go?", "remind": ["1h"]}}).status == 200
+        assert api.post(TOKENS, {"page": {"title": "Go?", "remind": ["4h"]}}).status == 422
+        assert api.post(TOKENS, {"page": {"title": "Go?", "remind": ["1h"]}}).status == 200
 
     def test_far_in_the_future_is_still_a_date(self, api: Api, world: InMemory) -> None:
         created = api.create(page={"title": "Go?", "remind": "every 36500d"})

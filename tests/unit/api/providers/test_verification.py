@@ -36,15 +36,6 @@ class TestVerify:
         assert api.post(token["url"], FITTING, signed(token, FITTING)).status == 503
         assert_untouched(api, token)
 
-    def test_answers_503_while_the_secret_is_of_another_form(self, api: Api, world: InMemory) -> None:
-        world.webhook_secrets["svix"] = FakeSecret(webhook_signer.secret_of("svix"))
-        token = api.create(verify={"scheme": "svix", "secret": "svix"})
-        world.webhook_secrets["svix"] = FakeSecret("whsec_hidden and no base64")
-        answer = api.post(token["url"], FITTING, signed(token, FITTING, "svix"))
-        assert answer.status == 503
-        assert "hidden" not in answer.text
-        assert_untouched(api, token)
-
     def test_takes_a_shared_value_in_a_header(self, api: Api, world: InMemory) -> None:
         world.webhook_secrets["gitlab"] = FakeSecret("the shared value")
         token = api.create(verify={"scheme": "token", "header": "X-Gitlab-Token", "secret": "gitlab"})
