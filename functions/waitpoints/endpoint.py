@@ -32,7 +32,7 @@ def new_secret_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Stored):
     """The configuration of an endpoint.
 
     `key`, `complete_when` and `output` are JMESPath expressions over the delivery's body, headers and query. `verify` is None

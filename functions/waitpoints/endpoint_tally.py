@@ -37,11 +37,8 @@ class EndpointTally:
         waiting.deliveries += EndpointStatistics({kind: 1}, {kind: delivery.cut()})
         if not _may_write(waiting, now):
             return
-        try:
+        with telemetry.only_logging("Deliveries to an endpoint not counted yet"):
             self._write(secret_id, waiting.deliveries)
-        except Exception as error:
-            telemetry.logger.warning("Deliveries to an endpoint not counted yet", error=type(error).__name__)
-        else:
             waiting.deliveries = EndpointStatistics()
 
 

@@ -78,7 +78,7 @@ def present(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Stored:
-    """A dataclass that is stored and shown by the names of its fields in camel case, without those that have their defaults."""
+    """A dataclass whose fields are stored and shown by their names in camel case, without those that have their defaults."""
 
     __slots__ = ()
 
@@ -88,7 +88,7 @@ class Stored:
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
-        """Read what `members` wrote."""
+        """Read what `members` wrote, and pass over what else there is."""
         names = {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
         return cls(**{name: members[shown] for name, shown in names.items() if shown in members})
 

@@ -49,6 +49,15 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
             tracing.end(_line.get("tokenId"), failed="error" in _line)
 
 
+@contextmanager
+def only_logging(failure: str, **fields: Any) -> Iterator[None]:
+    """Log an exception of the block as this failure, and go on."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning(failure, **fields, error=type(error).__name__)
+
+
 def note(**fields: Any) -> None:
     """Add facts to the canonical line."""
     _line.update(fields)

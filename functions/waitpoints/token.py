@@ -210,7 +210,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherDeliveries:
+class OtherDeliveries(Stored):
     """The deliveries that did not settle their token: late, repeated, not matching or rejected."""
 
     count: int
@@ -227,7 +227,7 @@ class WaiterKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiter:
+class Waiter(Stored):
     """One paused execution.
 
     `handle` is the secret that resumes it: Step Functions' task token, or Lambda's callback id. With `unwrap`, its result is
@@ -336,7 +336,7 @@ class NewToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Stored):
     """A token. With `early_until`, a completion by key made it, and it is removed then unless a create claims it.
 
     Its timer fires next at `due_at`. None: never.

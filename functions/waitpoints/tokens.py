@@ -208,10 +208,8 @@ class Tokens:
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy) -> None:
         """Count a delivery that did not settle its token. Failures are only logged: they must not fail the delivery."""
-        try:
+        with telemetry.only_logging("Delivery not counted", tokenId=token_id):
             self._store.count_delivery(token_id, outcome, by, self._clock())
-        except Exception as error:
-            telemetry.logger.warning("Delivery not counted", tokenId=token_id, error=type(error).__name__)
 
     def wait(self, token_id: str, waiter: Waiter) -> None:
         """Store a waiter on a waiting token, or resume it at once if the token has settled.
@@ -264,10 +262,8 @@ class Tokens:
         look at each with `resume_waiters`.
         """
         replies: Mapping[str, int] = {}
-        try:
+        with telemetry.only_logging("Replies not read", tokens=len(waiters)):
             replies = self._store.count_replies(waiters)
-        except Exception as error:
-            telemetry.logger.warning("Replies not read", tokens=len(waiters), error=type(error).__name__)
         return {token_id for token_id, count in waiters.items() if replies.get(token_id, 0) < count}
 
     def resume_waiters(self, token_id: str) -> list[NotResumed]:
@@ -302,19 +298,15 @@ class Tokens:
 
         Returns whether it is listed now.
         """
-        try:
+        with telemetry.only_logging("Not marked as undelivered", tokenId=token_id):
             self._store.mark_unresumed(token_id, self._clock())
-        except Exception as error:
-            telemetry.logger.warning("Not marked as undelivered", tokenId=token_id, error=type(error).__name__)
-            return False
-        return True
+            return True
+        return False
 
     def unmark_unresumed(self, token_id: str) -> None:
         """List it there no longer. Failures are only logged: lists read each token, and the doctor repeats it."""
-        try:
+        with telemetry.only_logging("Still marked as undelivered", tokenId=token_id):
             self._store.unmark_unresumed(token_id)
-        except Exception as error:
-            telemetry.logger.warning("Still marked as undelivered", tokenId=token_id, error=type(error).__name__)
 
     def release_if_orphaned(self, attachment: Attachment) -> bool:
         """Delete an attachment if retention has removed its token. Always returns True: nothing is left to do."""

@@ -62,8 +62,7 @@ def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
 def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
     if others is None:
         return None
-    shown = {"lastIp": others.last_ip, "lastDeliveryId": others.last_delivery_id}
-    return {"count": others.count, "lastAt": iso(others.last_at), **present(shown)}
+    return {**others.members(), "lastAt": iso(others.last_at)}
 
 
 def _bytes_in_an_answer(output: str) -> int:

@@ -98,19 +98,8 @@ def _attributes(endpoint: Endpoint) -> dict[str, Any]:
 def _endpoint(item: Mapping[str, Any]) -> Endpoint:
     verify = item["verify"] if isinstance(item["verify"], dict) else {}
     is_known = item.keys() <= {"id", *MEMBERS} and verify.keys() <= VERIFY_MEMBERS and (verify or item["verify"] == UNVERIFIED)
-    return Endpoint(
-        name=item["item"],
-        secret_id=item["secretId"],
-        key=item["key"],
-        verify=Verification(verify["scheme"], verify["secret"], verify.get("header")) if verify else None,
-        complete_when=item.get("completeWhen"),
-        output=item["output"],
-        key_ttl=item["keyTtl"],
-        tag=item.get("tag"),
-        created_at=int(item["createdAt"]),
-        updated_at=int(item["updatedAt"]),
-        is_later=not is_known,
-    )
+    own = {"name": item["item"], "verify": Verification.of(verify) if verify else None, "isLater": not is_known}
+    return Endpoint.of({**item, **own})
 
 
 def _statistics(item: Mapping[str, Any]) -> EndpointStatistics:

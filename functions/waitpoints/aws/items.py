@@ -177,8 +177,7 @@ def _end_of_key_item(key: IdempotencyKey, token: Token, retention: int) -> int |
 def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
-    expires_at = _optional_int(item.get("keyExpiresAt"))
-    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("early", False))
+    return KeyHolder(item["tokenId"], item["createdAt"], same_request, item.get("keyExpiresAt"), item.get("early", False))
 
 
 def document_item(token: Token, document: Document, retention: int) -> dict[str, Any]:
@@ -267,46 +266,29 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
 
     `siblings` are the other items with its id, by kind.
     """
-    return Token(
-        id=item["id"],
-        created_at=int(item["createdAt"]),
-        timeout_at=_optional_int(item.get("timeoutAt")),
-        due_at=_optional_int(item.get("dueAt")),
-        tags=tuple(item.get("tags", ())),
-        idempotency_key=item.get("idempotencyKey"),
-        idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),
-        outcome=_outcome(item),
-        waiters={key: _waiter(stored) for key, stored in item.get("waiters", {}).items()},
-        replies=_replies(siblings[REPLIES]) if REPLIES in siblings else {},
-        rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
-        other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
-        early_until=_optional_int(item.get("earlyUntil")),
-        page=_document(siblings, DocumentKind.PAGE),
-        metadata=_document(siblings, DocumentKind.METADATA),
-        has_metadata=item.get("hasMetadata", False),
-        traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
-        created_by=item.get("createdBy"),
-        answers=tuple(_answer(answer) for answer in item.get("answers", ())),
-        escalated_at=_optional_int(item.get("escalatedAt")),
-        reminded_count=int(item.get("remindedCount", 0)),
-        reminded_at=_optional_int(item.get("remindedAt")),
-        has_notify=item.get("hasNotify", False),
-        notify=siblings.get(DocumentKind.PAGE, {}).get("notify"),
-        notices=_notices(siblings[NOTICES]) if NOTICES in siblings else {},
-        page_title=item.get("pageTitle"),
-        is_later=SINCE_VERSION in item or not _are_known(item.get("deliveryRules", {})),
+    return Token.of(
+        {
+            **item,
+            "tags": tuple(item.get("tags", ())),
+            "outcome": _outcome(item),
+            "waiters": {key: _waiter(stored) for key, stored in item.get("waiters", {}).items()},
+            "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
+            "rules": _rules(item["deliveryRules"]) if "deliveryRules" in item else None,
+            "otherDeliveries": OtherDeliveries.of(siblings[OTHERS]) if OTHERS in siblings else None,
+            "page": _document(siblings, DocumentKind.PAGE),
+            "metadata": _document(siblings, DocumentKind.METADATA),
+            "traceparent": _traceparent(item["traceparent"]) if "traceparent" in item else None,
+            "answers": tuple(_answer(answer) for answer in item.get("answers", ())),
+            "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
+            "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
+            "isLater": SINCE_VERSION in item or not _are_known(item.get("deliveryRules", {})),
+        }
     )
 
 
 def _waiter(stored: Item) -> Waiter:
-    return Waiter(
-        _unpacked(stored["handle"]),
-        int(stored["registeredAt"]),
-        stored["unwrap"],
-        stored.get("context", False),
-        stored.get("execution"),
-        WaiterKind(stored.get("kind", WaiterKind.STEP_FUNCTIONS)),
-    )
+    kind = WaiterKind(stored.get("kind", WaiterKind.STEP_FUNCTIONS))
+    return Waiter.of({**stored, "handle": _unpacked(stored["handle"]), "kind": kind})
 
 
 def _replies(item: Item) -> dict[str, Reply]:
@@ -430,16 +412,12 @@ def _are_known(rules: Item) -> bool:
 def _rules(stored: Item) -> Rules:
     verify = stored.get("verify")
     return Rules(
-        verify=Verification(verify["scheme"], verify["secret"], verify.get("header")) if verify else None,
+        verify=Verification.of(verify) if verify else None,
         complete_when=stored.get("completeWhen"),
         has_schema=stored.get("payloadSchema", False),
         has_page=stored.get("page", False),
         has_approvers=stored.get("approvers", False),
     )
-
-
-def _other_deliveries(item: Item) -> OtherDeliveries:
-    return OtherDeliveries(int(item["count"]), int(item["lastAt"]), item.get("lastIp"), item.get("lastDeliveryId"))
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -468,7 +446,3 @@ def _traceparent(packed: bytes | str) -> str:
     """Read what `_packed_traceparent` returned. It is base64 in an event from the table's stream."""
     digits = (base64.b64decode(packed) if isinstance(packed, str) else packed).hex()
     return "-".join((digits[:2], digits[2:34], digits[34:50], digits[50:]))
-
-
-def _optional_int(number: Any) -> int | None:
-    return None if number is None else int(number)

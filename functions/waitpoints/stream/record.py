@@ -68,9 +68,7 @@ def keep(record: Record, error: Exception, now: int, put: Callable[[str, str], N
     """Put a dead letter about a record that cannot be read. Returns False if it must come again."""
     if may_be_read_later(error) or not is_given_up(record, now):
         return False
-    try:
+    with telemetry.only_logging("Dead letter not put"):
         put(token_id_of(record), f"not read: {type(error).__name__}")
-    except Exception as failure:
-        telemetry.logger.warning("Dead letter not put", error=type(failure).__name__)
-        return False
-    return True
+        return True
+    return False

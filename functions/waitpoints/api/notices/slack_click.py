@@ -188,10 +188,8 @@ def _edit_unrecorded(click: Click, token: Token, *, has_ended: bool) -> None:
     known = {notice.ref for notice in token.notices.values()}
     if not has_ended or click.message is None or click.message in known or services.notice_queue is None:
         return
-    try:
+    with telemetry.only_logging("Message in Slack not edited", tokenId=token.id):  # its next click tries again
         services.notice_queue.send_unrecorded(token.id, click.message)
-    except Exception as error:  # its next click tries again
-        telemetry.logger.warning("Message in Slack not edited", tokenId=token.id, error=type(error).__name__)
 
 
 def _answer_privately(click: Click, said: str) -> None:
