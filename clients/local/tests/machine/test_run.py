@@ -309,15 +309,6 @@ def test_a_token_is_found_if_its_wait_does_not_name_the_execution(stack: TriedSt
     assert [it["token"]["id"] for it in told(machine) if it["event"] == "token"] == [token.id]
 
 
-def test_a_token_is_found_if_one_state_creates_and_waits_without_a_name(stack: TriedStack) -> None:
-    both = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
-    both |= {"Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token"}}}
-    token = stack.waitpoints.create(task_token="b" * 100)
-    waiting = scheduled("stack-Create-1", taskToken="b" * 100)
-    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
-    assert f"To complete {token.id}, paste this" in run({"StartAt": "Both", "States": {"Both": both}}).stdout
-
-
 def test_a_token_with_a_key_is_found_that_was_created_before(stack: TriedStack) -> None:
     token = stack.waitpoints.create(task_token="b" * 100, idempotency_key="k")
     waiting = scheduled("arn:aws:lambda:us-east-1:1:function:stack-Create-1:live", taskToken="b" * 100, idempotencyKey="k")

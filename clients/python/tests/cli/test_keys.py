@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from typer.testing import Result
 
 from waitpoints_client import Waitpoints
@@ -52,18 +51,3 @@ def test_a_key_is_revoked_once_somebody_agrees(run: Run, printed: Printed, waitp
     assert waitpoints.keys.list() == ()
     gone = run("keys", "revoke", "nightly", "--yes")
     assert (gone.exit_code, gone.stderr) == (1, "Error: 404: Key not found\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (("keys", "create", "nightly"), 2, "Missing option '--scope' / '-s'"),
-        (("keys", "create", "nightly", "--scope", "write"), 1, "Invalid scopes: expected"),
-        (("keys", "create", "no name", "--scope", "read"), 1, "Invalid name: expected"),
-        ((*CREATE, "--expires", "soon"), 1, "Invalid expiresIn: expected a duration"),
-    ],
-)
-def test_what_is_refused_says_what_is_accepted(run: Run, arguments: tuple[str, ...], status: int, said: str) -> None:
-    result = run(*arguments)
-    assert (result.exit_code, result.stdout) == (status, "")
-    assert said in result.stderr

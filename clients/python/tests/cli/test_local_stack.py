@@ -106,13 +106,6 @@ def test_up_takes_a_port_and_parameters(serving: Serving) -> None:
     assert list(serving.running) == [9001]
 
 
-@pytest.mark.parametrize("wrong", ["-1", "65536", "http"])
-def test_what_is_no_port_is_refused(serving: Serving, wrong: str) -> None:
-    result = run("up", "--port", wrong)
-    assert (result.exit_code, "--port" in result.stderr) == (2, True)
-    assert serving.running == {}
-
-
 @pytest.mark.parametrize("wrong", ["BrandName", "=Acme"])
 def test_a_parameter_of_another_form_is_refused(serving: Serving, wrong: str) -> None:
     result = run("up", "--parameters", wrong)

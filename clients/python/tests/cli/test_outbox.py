@@ -107,11 +107,6 @@ class TestTheLink:
         assert run("--open").output == ""
         assert opened == [LINK]
 
-    def test_is_printed_where_there_is_no_browser(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("webbrowser.open", lambda _: False)
-        done = run("1", "--open")
-        assert (done.exit_code, done.stderr) == (1, f"Error: No browser could be started, so open it yourself: {LINK}\n")
-
     def test_is_none_of_another_site(self, opened: list[str]) -> None:
         done = run("2", "--open")
         assert (done.exit_code, done.stderr, opened) == (1, "Error: Mail 2 has no link of a token\n", [])
@@ -125,13 +120,6 @@ def test_without_mails_it_is_said_how_to_get_some() -> None:
     assert "make run PARAMETERS=MailFrom=waitpoints@example.com" in done.stderr
     assert json.loads(run("--json").stdout) == []
     assert run("--open").exit_code == 1
-
-
-@pytest.mark.usefixtures("emulator")
-def test_a_stack_in_aws_cannot_be_named() -> None:
-    done = run("--stack", "waitpoints")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "Error: No such option: --stack (see `waitpoints outbox --help`)\n"
 
 
 def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:

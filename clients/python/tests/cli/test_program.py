@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from waitpoints_client import Waitpoints
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
 
@@ -90,25 +92,80 @@ def test_without_a_command_it_shows_its_help() -> None:
     assert "Usage:" in result.stdout
 
 
+FORMS = "email, email:ADDRESS, slack:CHANNEL or teams:SECRET"
+DURATION = "is no duration: write 30s, 10m, 2h, 1d or 1h30m"
+ENDPOINT = "endpoints put orders --key body.order"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("line", "said"),
     [
-        (["lst"], "No such command 'lst'. Did you mean 'list'? (see `waitpoints --help`)"),
-        (
-            ["list", "--status", "x"],
-            "Invalid value for '--status': 'x' is not one of 'waiting', 'completed', 'timed_out'"
-            " (see `waitpoints list --help`)",
+        ("lst", "No such command 'lst'. Did you mean 'list'? (see `waitpoints --help`)"),
+        ("get", "Missing argument 'TOKEN' (see `waitpoints get --help`)"),
+        ("list --status x", "Invalid value for '--status': 'x' is not one of 'waiting', 'completed', 'timed_out' (see `"),
+        ("list -n 0", "Invalid value for '--limit' / '-n': Input should be greater than or equal to 1 (see `waitpoints list"),
+        ("list --since 5", f"'5' {DURATION}"),
+        ("wait $TOKEN --for soon", f"'soon' {DURATION}"),
+        ("outbox --stack a", "No such option: --stack (see `waitpoints outbox --help`)"),
+        ("create --page \"{'title': 1}\"", "--page is not JSON (Expecting property name"),
+        ("create --page @nowhere.json", "nowhere.json cannot be read: No such file or directory"),
+        ("create --page nowhere.json", "--page nowhere.json is neither JSON nor a file: No such file or directory"),
+        ("create --verify github", "--verify github has another form than SCHEME:SECRET"),
+        ("""create --verify '{"scheme": "github"'""", "--verify is not JSON"),
+        ("create --verify @nowhere.json", "nowhere.json cannot be read: No such file or directory"),
+        ("create --tag a,b", "--tag 'a,b' has a comma, and no filter finds such a tag: repeat --tag for several"),
+        *(
+            (f"create --notify {notify}", f"--notify {notify.split()[-1]} has another form than {FORMS}, or contradicts one")
+            for notify in (
+                *("sms:1", "slack", "slack:", "ann@example.com", "email --notify email", "email --notify email:a@b.cd"),
+                *("email:a@b.cd --notify email", "slack:#a --notify slack:#b", "teams:A --notify teams:B"),
+            )
         ),
-        (["get"], "Missing argument 'TOKEN' (see `waitpoints get --help`)"),
+        ("complete ''", "'' does not name a token"),
+        ("complete $TOKEN approved", "DATA is not JSON (Expecting value, line 1, column 1): write '\"approved\"' for a text"),
         (
-            ["list", "-n", "0"],
-            "Invalid value for '--limit' / '-n': Input should be greater than or equal to 1 (see `waitpoints list --help`)",
+            "complete $TOKEN data.json",
+            "DATA is not JSON (Expecting value, line 1, column 1): write @data.json to read the file",
         ),
+        ("complete $TOKEN NaN", "DATA has NaN, which is not JSON"),
+        ("complete $TOKEN [-Infinity]", "DATA has -Infinity, which is not JSON"),
+        ("""complete $TOKEN '{"a": {"b": 1, "b": 2}}'""", 'DATA has "b" twice in one object: write it once'),
+        (f"complete $TOKEN {'[' * 100_000}{']' * 100_000}", "DATA is nested too deep"),
+        (f"complete $TOKEN {'9' * 5000}", "DATA has a whole number of more than 4,300 digits"),
+        ("url $TOKEN --as ann", "$TOKEN names no approvers, so --as ann is nobody's link"),
+        (ENDPOINT, "Missing option '--verify' (see `waitpoints endpoints put --help`)"),
+        ("endpoints test orders {} -H wrong", "--header 'wrong' has another form than 'Name: value'"),
+        ("keys create nightly", "Missing option '--scope' / '-s' (see `waitpoints keys create --help`)"),
+        *((f"up --port {port}", "Invalid value for '--port': ") for port in ("-1", "65536", "http")),
+    ],
+    ids=lambda it: it[:60],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(
+    run: Run, waitpoints: Waitpoints, no_stack: Path, line: str, said: str
+) -> None:
+    (no_stack / "data.json").write_text("1")
+    token = waitpoints.create().id
+    result = run(*shlex.split(line.replace("$TOKEN", token)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"Error: {said.replace('$TOKEN', token)}")
+    assert len(result.stderr.splitlines()) == 1
+    assert [it.status for it in waitpoints.list()] == ["WAITING"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("create --timeout soon", '422: Invalid timeout "soon": expected a duration'),
+        ("keys create nightly --scope write", "422: Invalid scopes: expected"),
+        ("keys create 'no name' --scope read", "422: Invalid name: expected"),
+        ("keys create nightly --scope read --expires soon", "422: Invalid expiresIn: expected a duration"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_status_2(run: Run, arguments: list[str], said: str) -> None:
-    result = run(*arguments)
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {said}\n")
+def test_what_the_api_refuses_is_its_sentence_and_status_1(run: Run, line: str, said: str) -> None:
+    result = run(*shlex.split(line))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {said}")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_mistake_of_the_program_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,12 +109,6 @@ def test_a_dumb_terminal_gets_what_a_pipe_gets() -> None:
     assert "\x1b" not in shown("list", TERM="dumb")
 
 
-def test_a_tag_is_neither_markup_nor_a_command_to_the_terminal() -> None:
-    assert "[red]a" in shown("list")
-    assert "\x1b[31mred" not in shown("list")
-    assert r"[red]a,tab and\u001b[31mred" in piped("list")
-
-
 def test_a_narrow_terminal_shortens_free_text_and_no_id() -> None:
     table = shown("list", columns=90)
     assert len(re.findall(r"waitpoint_\w{26}\b", table)) == 2

@@ -22,11 +22,11 @@ def deliver(waitpoints: Waitpoints, completion: "Completion", value: Any, approv
     token = completion.token
     try:
         if approver is not None:
-            _post(waitpoints, _link(token, approver), value)
+            waitpoints.send(calls.deliver(_link(token, approver), value))
         elif completion.is_signed:
             waitpoints.complete(token, value)
         else:
-            _post(waitpoints, token.url, value)
+            waitpoints.send(calls.deliver(token.url, value))
             if waitpoints.get(token).status == "WAITING":
                 raise Refused(NOT_MATCHING)
     except APIError as error:
@@ -48,7 +48,3 @@ def _link(token: "Token", approver: str) -> str:
     if approver not in links:
         raise Refused(describe_unknown(approver, links))
     return links[approver]
-
-
-def _post(waitpoints: Waitpoints, url: str, value: Any) -> None:
-    waitpoints.send(calls.deliver(url, value))

@@ -11,7 +11,7 @@ import typer
 from waitpoints_client import local_stacks
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.options import Json, add, argument, option
-from waitpoints_client.cli.problems import USAGE, CommandProblem
+from waitpoints_client.cli.problems import USAGE, CommandProblem, browse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,10 +115,7 @@ def _find(mails: list[Mail], number: int | None) -> Mail:
 def _open(mail: Mail) -> None:
     if mail.link is None:
         raise CommandProblem(f"Mail {mail.number} has no link of a token")
-    import webbrowser
-
-    if not webbrowser.open(mail.link):
-        raise CommandProblem(f"No browser could be started, so open it yourself: {mail.link}")
+    browse(mail.link)
 
 
 def add_to(program: typer.Typer) -> None:

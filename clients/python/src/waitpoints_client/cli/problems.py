@@ -44,6 +44,14 @@ def confirm(question: str) -> None:
     raise CommandProblem("Not confirmed, so nothing was changed: answer y, or use --yes")
 
 
+def browse(url: str) -> None:
+    """Open a URL in the browser. Raises CommandProblem if there is none."""
+    import webbrowser
+
+    if not webbrowser.open(url):
+        raise CommandProblem(f"No browser could be started, so open it yourself: {url}")
+
+
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if has_ended(error):

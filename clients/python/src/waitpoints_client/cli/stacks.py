@@ -89,15 +89,12 @@ def read_environment() -> tuple[str, str] | None:
     return (url, key) if url else None
 
 
-FILE = "stack.json"
-
-
 def find_named_file(named: str) -> Path:
     """Return the file of a local stack that --local names, itself or by its folder. Raises CommandProblem if there is none."""
     path = Path(named)
-    file = path / FILE if path.is_dir() else path
+    file = path / local_stacks.NAME if path.is_dir() else path
     if not file.is_file():
-        raise CommandProblem(f"--local {named} is neither the file of a local stack nor a folder with a {FILE}", 2)
+        raise CommandProblem(f"--local {named} is neither the file of a local stack nor a folder with a {local_stacks.NAME}", 2)
     return file
 
 

@@ -24,7 +24,7 @@ from waitpoints_client.cli.options import (
     argument,
     option,
 )
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli.problems import CommandProblem, browse
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
@@ -263,10 +263,7 @@ def open_(token: Token, approver: As = None, stack: Stack = None, as_json: Json 
     """Open a token's page in the browser."""
     with stacks.find_client(stack) as waitpoints:
         found = url_of(waitpoints.get(token), approver)
-    import webbrowser
-
-    if not webbrowser.open(found):
-        raise CommandProblem(f"No browser could be started, so open it yourself: {found}")
+    browse(found)
     if as_json:
         show.value({"url": found})
 

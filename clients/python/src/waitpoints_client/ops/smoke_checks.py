@@ -30,76 +30,70 @@ _RESUMES = "resumes with what is posted"
 _BEGINS_LONG = "begins a long timeout"
 _LIMITS_KEY = "limits a named key"
 _REVOKED = "refuses a revoked key"
+
+
+def _with_token(name: str, run: Callable[[Caller], str], advice: str) -> Check:
+    """Return a check that needs a token."""
+    return Check(name, run, advice, _CREATES)
+
+
 CHECKS = (
     Check("is switched on", upkeep.is_switched_on, "switch on what it names, or deploy the template again"),
     Check(_CREATES, waits.creates, f"check CreateToken, RetrieveToken, ApiUrl, ApiKeySecret and PublicBaseUrl; {_LOGS}"),
-    Check(_BEGINS_LONG, waits.begins_a_long_timeout, "wait until the index `due` is ACTIVE, then run it again", _CREATES),
+    _with_token(_BEGINS_LONG, waits.begins_a_long_timeout, "wait until the index `due` is ACTIVE, then run it again"),
     Check(
         "refuses a wrong API key",
         requests.refuses_a_wrong_key,
         "check any proxy in front of ApiUrl: the API itself answers 401",
     ),
-    Check(
-        _RESUMES,
-        waits.resumes,
-        f"check WaitForToken, AcceptCallback and its secret SigningKey; {_MAY_RESUME}",
-        _CREATES,
-    ),
-    Check("resumes at once if completed before", waits.resumes_at_once, f"check WaitForToken; {_MAY_RESUME}", _CREATES),
-    Check(
+    _with_token(_RESUMES, waits.resumes, f"check WaitForToken, AcceptCallback and its secret SigningKey; {_MAY_RESUME}"),
+    _with_token("resumes at once if completed before", waits.resumes_at_once, f"check WaitForToken; {_MAY_RESUME}"),
+    _with_token(
         "resumes by the stream alone",
         waits.resumes_by_the_stream,
         "after a first deployment wait, and run it again; check ResumeWaiters, its role, its mapping of the table's stream and "
         "the mapping's filter; see ResumeStoppedAlarm",
-        _CREATES,
     ),
-    Check(
+    _with_token(
         "moves a timeout",
         waits.moves_a_timeout,
         "check MoveDeadline, TimerQueue and its policy, ExpireTokens and its mapping of the queue",
-        _CREATES,
     ),
-    Check(
+    _with_token(
         "times out",
         waits.times_out,
         "if \"moves a timeout\" passed, check ScheduleTimeouts, its mapping of the table's stream and the mapping's filter; "
         "see TimersStoppedAlarm",
-        _CREATES,
     ),
-    Check("refuses a wrong callback hash", requests.refuses_a_wrong_hash, "do not use the stack: check SigningKey", _CREATES),
-    Check("takes a form", requests.takes_a_form, "check AcceptCallback, and any proxy that changes bodies", _CREATES),
-    Check(
+    _with_token("refuses a wrong callback hash", requests.refuses_a_wrong_hash, "do not use the stack: check SigningKey"),
+    _with_token("takes a form", requests.takes_a_form, "check AcceptCallback, and any proxy that changes bodies"),
+    _with_token(
         "accepts a signature",
         requests.accepts_a_signature,
         "check that CreateToken and AcceptCallback have WebhookSecretPolicy, and any proxy that changes bodies",
-        _CREATES,
     ),
-    Check(
+    _with_token(
         "completes by an endpoint",
         requests.completes_by_an_endpoint,
         "check PutEndpoint, AcceptDelivery, DeleteEndpoint and their routes",
-        _CREATES,
     ),
-    Check(
+    _with_token(
         _LIMITS_KEY,
         requests.limits_a_named_key,
         "check CreateApiKey, ListApiKeys, RevokeApiKey, and the policy NamedKeyPolicy of the API's functions",
-        _CREATES,
     ),
-    Check("answers browsers", requests.answers_browsers, "check ShowCallback, CompleteToken and the API's routes", _CREATES),
+    _with_token("answers browsers", requests.answers_browsers, "check ShowCallback, CompleteToken and the API's routes"),
     Check("shows the console", requests.shows_the_console, "check ShowConsole, its concurrency and its routes"),
-    Check(
+    _with_token(
         "gives a link to a large output",
         requests.downloads_a_large_output,
         "check GetPacket, and the bucket's policy and region",
-        _CREATES,
     ),
-    Check("answers a key with its token", requests.answers_a_key_with_its_token, f"check CreateToken; {_LOGS}", _CREATES),
-    Check(
+    _with_token("answers a key with its token", requests.answers_a_key_with_its_token, f"check CreateToken; {_LOGS}"),
+    _with_token(
         "lists by tag",
         requests.finds_the_tag,
         "check ListTokens, and wait until the table's indexes `list` and `idempotencyKey` are ACTIVE",
-        _CREATES,
     ),
     Check(
         "resumes promptly",
@@ -107,25 +101,20 @@ CHECKS = (
         "check that AcceptCallback has ResumePolicy; see `reason` in the log",
         _RESUMES,
     ),
-    Check(
+    _with_token(
         "puts events",
         upkeep.puts_events,
         "check that the bus exists, and that ResumeWaiters may put events on it: see `reason` in the log",
-        _CREATES,
     ),
-    Check("sends a mail", requests.sends_a_mail, "check SendNotices, its queue, and MailFrom's identity in SES", _CREATES),
+    _with_token("sends a mail", requests.sends_a_mail, "check SendNotices, its queue, and MailFrom's identity in SES"),
     Check("has nothing undone", upkeep.has_nothing_undone, "check the Doctor and the index `due`, fix the cause, then redrive"),
-    Check(
-        "logs no error",
-        upkeep.logs_no_error,
-        "read the log group; if it is empty, check the functions' LoggingConfig",
-        _CREATES,
+    _with_token(
+        "logs no error", upkeep.logs_no_error, "read the log group; if it is empty, check the functions' LoggingConfig"
     ),
-    Check(
+    _with_token(
         "logs metrics, not each invocation",
         upkeep.logs_metrics_but_not_each_invocation,
         "check the functions' LoggingConfig: LogFormat must be JSON, SystemLogLevel WARN, ApplicationLogLevel INFO",
-        _CREATES,
     ),
     Check(
         "can resume durable functions",

@@ -1,6 +1,6 @@
 """The smoke test's checks of what a stack does by itself: its switches, events, logs, and the doctor."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
 from botocore.exceptions import ReadTimeoutError
@@ -34,21 +34,19 @@ def is_switched_on(caller: Caller) -> str:
 def mappings_off(caller: Caller) -> list[str]:
     functions = caller.stack.client("lambda")
     with permitted("lambda:GetEventSourceMapping"):
-        states = {
-            name: functions.get_event_source_mapping(UUID=physical)["State"]
-            for name, physical in caller.stack.list_physical_ids(MAPPING).items()
-        }
-    return [f"{name} is {state}" for name, state in states.items() if is_off(state)]
+        return off(caller, MAPPING, lambda physical: functions.get_event_source_mapping(UUID=physical)["State"])
 
 
 def schedules_off(caller: Caller) -> list[str]:
     scheduler = caller.stack.client("scheduler")
     [group] = caller.stack.list_physical_ids(GROUP).values()
     with permitted("scheduler:GetSchedule"):
-        states = {
-            name: scheduler.get_schedule(Name=physical, GroupName=group)["State"]
-            for name, physical in caller.stack.list_physical_ids(SCHEDULE).items()
-        }
+        return off(caller, SCHEDULE, lambda physical: scheduler.get_schedule(Name=physical, GroupName=group)["State"])
+
+
+def off(caller: Caller, kind: str, state_of: Callable[[str], str]) -> list[str]:
+    """Say which resources of a type are off, by the states of their physical ids."""
+    states = {name: state_of(physical) for name, physical in caller.stack.list_physical_ids(kind).items()}
     return [f"{name} is {state}" for name, state in states.items() if is_off(state)]
 
 

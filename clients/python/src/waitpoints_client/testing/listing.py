@@ -6,10 +6,9 @@ from typing import NoReturn
 
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, refuse_unknown
-from waitpoints_client.testing.tokens import FakeToken
+from waitpoints_client.testing.tokens import ID, FakeToken
 
 STATUSES = ("WAITING", "COMPLETED", "TIMED_OUT")
-_CURSOR = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
 _BESIDE_UNDELIVERED = ("sort", "page[", "filter[createdAt]")
 PARAMETERS = (
     "page[size]", "page[after]", "page[before]", "sort", "filter[status]", "filter[idempotencyKey]", "filter[tags]",
@@ -122,7 +121,7 @@ def _oldest(query: Mapping[str, str]) -> bool:
 def _cursor(query: Mapping[str, str], name: str) -> str:
     if not (value := query.get(name)):
         return ""
-    match = _CURSOR.fullmatch(value)
+    match = ID.fullmatch(value)
     if not match:
         _refuse(name, "must be a cursor from pagination.next or pagination.previous")
     return match[1]

@@ -21,7 +21,7 @@ RULES = ("verify", "completeWhen", "payloadSchema", "page")
 REQUEST_KEY_LIFETIME = 3_600_000
 INLINE_LIMIT = 6_000_000  # bytes of an output, escaped twice
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
+ID = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
 _TRACEPARENT = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 
@@ -189,7 +189,7 @@ class Tokens:
 
     def get(self, written_id: str, now: int) -> FakeToken:
         """Return a token as of now. Raises Refusal."""
-        match = _ID.fullmatch(written_id)
+        match = ID.fullmatch(written_id)
         token = self.all.get(f"waitpoint_{match[1]}") if match else None
         if token is None:
             raise Refusal(404, "Waitpoint not found")
