@@ -10,7 +10,8 @@ MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not 
 
 UV_VERSION := 0.13.9
 UV := .local/uv/bin/uv
-LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group
+# Without the machines that `environments` names: Lambda's are among them
+LAYER = $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group $(1) | sed 's/ ;.*//'
 WAITPOINTS := .local/local/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
@@ -59,9 +60,9 @@ client: setup ## Install the Python client into a clean environment of PYTHON=3.
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, workflows, and that pinned requirements are up to date
 	@{ $(LINT_TEMPLATES) && $(LINT_CLIENT); } & beside=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$beside
-	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
-	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
-	@$(LAYER) tracing --prune typing-extensions | diff - layers/dependencies/tracing.txt
+	@$(UV) lock --check -q && $(call LAYER,layer) | diff - layers/dependencies/requirements.txt
+	@$(call LAYER,public-keys) | diff - layers/public_keys/requirements.txt
+	@$(call LAYER,tracing --prune typing-extensions) | diff - layers/dependencies/tracing.txt
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m tools.openapi.document
@@ -73,9 +74,9 @@ pictures: .venv/ready ## Draw the state machines of docs/patterns.md
 	@.venv/bin/python -m tools.picture
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
-	@$(LAYER) layer > layers/dependencies/requirements.txt
-	@$(LAYER) public-keys > layers/public_keys/requirements.txt
-	@$(LAYER) tracing --prune typing-extensions > layers/dependencies/tracing.txt
+	@$(call LAYER,layer) > layers/dependencies/requirements.txt
+	@$(call LAYER,public-keys) > layers/public_keys/requirements.txt
+	@$(call LAYER,tracing --prune typing-extensions) > layers/dependencies/tracing.txt
 
 update: .venv/ready ## Move every Python dependency to its newest version: pyproject.toml, uv.lock and the layers
 	@.venv/bin/python -m tools.pins
