@@ -7,24 +7,19 @@ import pytest
 from typer.main import get_command
 from waitpoints_client.cli.program import program
 
-from tests.support.documents import markdown
+from tests.support.documents import shell_code
 from tools.run import how_to_go_on
 from waitpoints_local.stack import Stack
 
-PAGES = markdown()
-_SHELL = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_SPAN = re.compile(r"(?<!`)`(waitpoints [^`]+)`(?!`)")
 _COMMAND = re.compile(r"(?:^|[\s(/\"])waitpoints ((?:-|[a-z])[^|)\n]*)")
 PRINTED = how_to_go_on(Stack(*["x"] * len(Stack.__dataclass_fields__)), has_aws=True)
 
 
 def lines() -> list[tuple[str, str]]:
     """Each command line after the word `waitpoints`, with the name of its page."""
-    texts = [(path.name, path.read_text()) for path in PAGES]
-    code = [(name, code) for name, text in texts for code in [*_SHELL.findall(text), *_SPAN.findall(text)]]
-    code.append(("make run", PRINTED))
-    found = [(name, line) for name, text in code for line in _COMMAND.findall(text.replace("\\\n", " "))]
-    return sorted({(name, line) for name, line in found if not line.startswith("--stack-name")})
+    code = [*shell_code("waitpoints"), ("make run", PRINTED.replace("\\\n", " "))]
+    found = {(name, line) for name, text in code for line in _COMMAND.findall(text)}
+    return sorted((name, line) for name, line in found if not line.startswith("--stack-name"))
 
 
 @pytest.mark.parametrize(("page", "line"), lines())

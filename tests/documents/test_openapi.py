@@ -1,19 +1,14 @@
 """openapi.yaml says what the code does, and what Trigger.dev's published specification says of the same operations."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.template import ROOT, Template
 from tools.openapi import answers
 from tools.openapi import document as openapi
 from tools.openapi.operations import TOKENS
-from waitpoints.api.request_model import RequestModel
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -132,31 +127,3 @@ def test_the_callback_route_takes_the_name_of_an_approver(method: str) -> None:
     assert (parameter["name"], parameter["required"]) == ("approver", False)
     assert {"401", "403", "404"} <= operation["responses"].keys()
     assert ("413" in operation["responses"]) is (method == "post")
-
-
-TEMPLATE = Template.load()
-VALIDATING = {"create_token_in_state"} | {
-    route_of(operation, TEMPLATE).function.name
-    for operation in WITH_JSON_BODY
-    if operation.body and operation.body.model and issubclass(operation.body.model, RequestModel)
-}
-
-
-IMPORT_EACH = """
-import importlib, sys
-for handler in sys.argv[1:]:
-    importlib.import_module(handler)
-    if "pydantic" in sys.modules:
-        sys.exit(handler)
-"""
-
-
-@pytest.mark.slow
-def test_only_functions_that_validate_a_body_import_pydantic() -> None:
-    handlers = sorted(TEMPLATE.functions().keys() - VALIDATING)
-    program = [sys.executable, "-c", IMPORT_EACH, *handlers]
-    started = subprocess.run(program, cwd=ROOT / "functions", env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert (started.returncode, started.stderr) == (0, "")
-
-
-ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "PATH": ""}

@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 import botocore.session
 from botocore import xform_name
 
-from tests.support.documents import markdown
+from tests.support.documents import shell_code
 from tools.stack import ROOT
 
 OWN = {("s3", "sync"), ("logs", "tail")}
 """Commands of the CLI that are no operation of a service."""
 EVERYWHERE = {"--query", "--output", "--region", "--cli-binary-format"}
-_SHELL = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_SPAN = re.compile(r"(?<!`)`(aws [^`]+)`(?!`)")
 _COMMAND = re.compile(r"(?:^|[\s(])aws ([a-z][a-z0-9-]* [a-z].*?)(?= && |$)", re.MULTILINE)
 _OPTION = re.compile(r"(?<=\s)--[a-z-]+")
 
@@ -26,9 +24,7 @@ class Options(NamedTuple):
 
 def lines() -> list[tuple[str, str]]:
     """Each command line after the word `aws`, with the name of its file."""
-    texts = [(path.name, path.read_text()) for path in markdown()]
-    code = [(name, code) for name, text in texts for code in [*_SHELL.findall(text), *_SPAN.findall(text)]]
-    code.append(("first_hour.sh", (ROOT / "examples" / "first_hour.sh").read_text()))
+    code = [*shell_code("aws"), ("first_hour.sh", (ROOT / "examples" / "first_hour.sh").read_text())]
     return sorted({(name, line) for name, text in code for line in _COMMAND.findall(re.sub(r"\\\n\s*", " ", text))})
 
 

@@ -4,11 +4,8 @@ import io
 import json
 import os
 import re
-import threading
 import zipfile
-from collections.abc import Iterator
 from dataclasses import fields
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -125,31 +122,15 @@ def test_the_output_of_the_demonstration_is_five_lines() -> None:
     assert shortened("1\n2\n3\n4\n5") == ["1", "2", "3", "4", "5"]
 
 
-@pytest.fixture
-def serving() -> Iterator[str]:
-    class Healthy(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    server = HTTPServer(("127.0.0.1", 0), Healthy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def test_when_one_stops_the_file_describes_the_one_still_running(tmp_path: Path, serving: str) -> None:
-    dead = f"http://127.0.0.1:{free_port()}"
-    for name, endpoint_url in (("stack.json", dead), ("stack.1.json", dead), ("stack.2.json", serving)):
+def test_when_one_stops_the_file_describes_the_one_still_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, alive = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    monkeypatch.setattr("waitpoints_local.stack.is_serving", lambda url: url == alive)
+    for name, endpoint_url in (("stack.json", dead), ("stack.1.json", dead), ("stack.2.json", alive)):
         (tmp_path / name).write_text(json.dumps({"endpoint_url": endpoint_url}))
 
     hand_over(tmp_path)
 
-    assert json.loads((tmp_path / "stack.json").read_text()) == {"endpoint_url": serving}
+    assert json.loads((tmp_path / "stack.json").read_text()) == {"endpoint_url": alive}
 
 
 def test_when_the_last_one_stops_the_file_is_removed(tmp_path: Path) -> None:

@@ -188,10 +188,6 @@ def test_the_package_needs_the_emulator_and_what_the_layers_hold() -> None:
     assert ours.keys() >= OF_THE_EMULATOR
 
 
-def test_it_needs_the_client_of_its_own_version() -> None:
-    assert f"waitpoints-client[aws]=={PROJECT['version']}" in PROJECT["dependencies"]
-
-
 def test_it_runs_where_the_functions_do() -> None:
     runtime = parse(TEMPLATE)["Globals"]["Function"]["Runtime"]
     assert PROJECT["requires-python"] == f"=={runtime.removeprefix('python')}.*"

@@ -55,16 +55,6 @@ def test_a_changed_endpoint_takes_effect_within_a_minute(
     assert cache.find("github", OLD) == changed
 
 
-def test_an_endpoint_that_was_put_again_works_at_once_and_its_old_url_does_not_come_back(
-    cache: EndpointCache, table: Table, clock: FakeClock
-) -> None:
-    cache.find("github", OLD)
-    table.endpoints["github"] = replace(GITHUB, secret_id=NEW)
-    assert cache.find("github", NEW) == replace(GITHUB, secret_id=NEW)
-    clock.advance(CACHED_FOR)
-    assert cache.find("github", OLD) is None
-
-
 def test_a_read_of_the_new_endpoint_ends_the_old_url_at_once(cache: EndpointCache, table: Table) -> None:
     stripe = table.endpoints["stripe"] = replace(GITHUB, name="stripe")
     cache.find("stripe", OLD)

@@ -68,23 +68,6 @@ def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> No
     assert world.bucket.objects == {}
 
 
-def test_a_repeated_delivery_leaves_the_object_of_the_first(api: Api, world: InMemory) -> None:
-    token = api.create()
-    for text in ("first", "second"):
-        assert send(api, token, json.dumps(text * IN_ITEM_LIMIT)).status == 200
-    [stored] = world.bucket.objects.values()
-    assert stored == json.dumps("first" * IN_ITEM_LIMIT).encode()
-    assert api.retrieve(token["id"])["output"] == json.dumps("first" * IN_ITEM_LIMIT)
-
-
-def test_a_delivery_that_is_kept_and_repeated_leaves_one_object(api: Api, world: InMemory) -> None:
-    made = api.request("PUT", "/api/v1/endpoints/orders", {"key": "body.id", "verify": "none"}).json
-    body = json.dumps({"id": 1, "text": "x" * IN_ITEM_LIMIT}).encode()
-    for _ in range(3):
-        assert api.post(made["url"], body, JSON).status == 200
-    assert len(world.bucket.objects) == 1
-
-
 def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
     world: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

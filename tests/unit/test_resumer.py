@@ -21,7 +21,6 @@ from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
 from waitpoints.token import (
-    MAX_WAITERS,
     ReplyKind,
     Waiter,
     WaiterKind,
@@ -39,15 +38,6 @@ def world(request: pytest.FixtureRequest) -> InMemory:
 
 
 class TestAWaiterIsResumed:
-    def test_with_the_same_outcome_as_every_other_waiter(self, world: InMemory) -> None:
-        token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
-        for waiter in waiters:
-            world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
-        assert set(world.waits.calls.values()) == {1}
-        assert world.tokens.retrieve(token).unresumed() == []
-
     def test_and_recorded_only_after_aws_confirmed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)

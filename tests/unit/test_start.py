@@ -9,18 +9,20 @@ from typing import Any
 
 import pytest
 
+from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.in_process.template import CHANNELS, ROOT, Template
+from waitpoints.api.request_model import RequestModel
 
 pytestmark = pytest.mark.slow  # each starts a process
 
 IMPORT_ALL = """
 import gc, importlib, json, sys
-on = {}
+found = {}
 for name in json.loads(sys.argv[1]):
     gc.disable()
     importlib.import_module(name)
-    on[name] = gc.isenabled()
-print(json.dumps(on))
+    found[name] = [gc.isenabled(), "pydantic" in sys.modules]
+print(json.dumps(found))
 """
 
 
@@ -91,10 +93,18 @@ def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
     assert run(START_WITHOUT_SEARCH, ["pydantic"]) == ["pydantic"]
 
 
-def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
+def test_every_function_starts_with_garbage_collection_and_only_those_that_validate_a_body_with_pydantic() -> None:
     template = Template.load(CHANNELS)
+    validating = {
+        route_of(operation, template).function.name
+        for operation in WITH_JSON_BODY
+        if operation.body and operation.body.model and issubclass(operation.body.model, RequestModel)
+    }
     names = [name for name in template.functions() if name != "show_console"]  # it imports nothing that disables collection
-    assert run(IMPORT_ALL, names) == dict.fromkeys(names, True)
+    names.sort(key=lambda name: name in {*validating, "create_token_in_state"})
+    found = run(IMPORT_ALL, names)
+    assert [name for name, (collects, _) in found.items() if not collects] == []
+    assert {name for name, (_, has_pydantic) in found.items() if has_pydantic} == {*validating, "create_token_in_state"}
 
 
 def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:

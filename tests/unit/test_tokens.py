@@ -118,6 +118,9 @@ class TestWaiting:
             world.tokens.wait(token, world.new_waiter())
         world.tokens.wait(token, waiters[0])  # registered already
         assert set(world.tokens.retrieve(token).waiters) == {waiter.key for waiter in waiters}
+        complete(world.tokens, token, OUTPUT)
+        assert [world.waits.result(waiter.handle) for waiter in waiters] == [COMPLETED] * MAX_WAITERS
+        assert set(world.waits.calls.values()) == {1}
 
     def test_for_a_settled_token_is_possible_even_with_one_hundred_waiters(self, world: InMemory) -> None:
         token = world.new_token()

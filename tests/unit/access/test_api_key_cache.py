@@ -130,21 +130,6 @@ class TestAnUnknownKey:
         clock.advance(LOOK_AGAIN_AFTER)
         assert cache.find(UNKNOWN[0]) is None
 
-    def test_is_unknown_again_once_another_has_been_read_for(
-        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
-    ) -> None:
-        """A failure is over as soon as anything has read the keys."""
-        cache.find(ci.digest)
-        clock.advance(CACHED_FOR)
-        table.is_down = True
-        with pytest.raises(Unreadable):
-            cache.find(UNKNOWN[0])
-        table.is_down = False
-        clock.advance(1)
-        assert cache.find(ci.digest) == ci
-        assert cache.find(UNKNOWN[0]) is None
-        assert table.reads == 3
-
 
 class TestKeysThatCannotBeRead:
     def test_are_valid_for_the_rest_of_the_minute_and_then_read_for_each_request(
@@ -161,19 +146,6 @@ class TestKeysThatCannotBeRead:
         assert table.reads == 4
         table.is_down = False
         assert cache.find(ci.digest) == ci
-
-    def test_before_the_first_read_are_read_once_in_five_seconds(
-        self, cache: ApiKeyCache, table: Table, clock: FakeClock, ci: NamedKey
-    ) -> None:
-        table.is_down = True
-        with pytest.raises(Unreadable):
-            cache.find(ci.digest)
-        with pytest.raises(TryAgain):
-            cache.find(ci.digest)
-        table.is_down = False
-        clock.advance(LOOK_AGAIN_AFTER)
-        assert cache.find(ci.digest) == ci
-        assert table.reads == 2
 
 
 class TestLastUsed:

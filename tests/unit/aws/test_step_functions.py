@@ -194,15 +194,6 @@ class TestTheFakes:
         assert all(character in handle for character in "+/=")
         assert start(length) != handle
 
-    def test_accept_one_answer_for_each(self, fake: Any, waits: Any) -> None:
-        handle = fake.start()
-        assert [waits.resume(handle, result) for result in (Success("1"), Success("2"), ERROR)] == [
-            ReplyKind.RESUMED,
-            ReplyKind.GONE,
-            ReplyKind.GONE,
-        ]
-        assert (fake.result(handle), fake.calls[handle]) == (Success("1"), 3)
-
     @pytest.mark.parametrize(("size", "accepted"), [(OUTPUT_LIMIT, True), (OUTPUT_LIMIT + 1, False)])
     def test_count_the_bytes_of_a_result(self, fake: Any, waits: Any, size: int, accepted: bool) -> None:
         output = '"' + "ü" * (size // 2 - 1) + "x" * (size % 2) + '"'
@@ -224,11 +215,3 @@ class TestTheFakes:
         with pytest.raises(ClientError, match="ValidationException"):
             fake.send_task_success(taskToken="t" * 2049, output="1")
         assert fake.result(task_token) is None
-
-    def test_fail_only_for_the_chosen_one(self, fake: Any, waits: Any) -> None:
-        one, other = fake.start(), fake.start()
-        fake.fail_next(THROTTLED, handle=other)
-        assert waits.resume(one, DONE) is ReplyKind.RESUMED
-        with pytest.raises(CannotResumeNow):
-            waits.resume(other, DONE)
-        assert fake.result(other) is None
