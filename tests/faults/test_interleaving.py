@@ -10,113 +10,108 @@ import pytest
 
 from tests.support.faults.figures import Figures
 from tests.support.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
+from tests.support.faults.matrix import Matrix, Moment
 from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 
 OTHERS: dict[str, Callable[[World], None]] = {}
-OTHERS_OF_AWS: list[str] = []
-OTHERS_WITH_THE_KEY: list[str] = []
-OTHERS_IN_A_DECISION: list[str] = []
+OF_AWS: list[str] = []
+WITH_THE_KEY: list[str] = []
+IN_A_DECISION: list[str] = []
 
 
-def other(action: Callable[[World], None]) -> Callable[[World], None]:
-    OTHERS[action.__name__.replace("_", " ")] = action
-    return action
+def other(*groups: list[str]) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
+    """An action of another caller, in these groups."""
+
+    def add(action: Callable[[World], None]) -> Callable[[World], None]:
+        name = action.__name__.replace("_", " ")
+        OTHERS[name] = action
+        for group in groups:
+            group.append(name)
+        return action
+
+    return add
 
 
-def other_of_aws(action: Callable[[World], None]) -> Callable[[World], None]:
-    OTHERS_OF_AWS.append(action.__name__.replace("_", " "))
-    return other(action)
-
-
-def other_with_the_key(action: Callable[[World], None]) -> Callable[[World], None]:
-    OTHERS_WITH_THE_KEY.append(action.__name__.replace("_", " "))
-    return other(action)
-
-
-def other_in_a_decision(action: Callable[[World], None]) -> Callable[[World], None]:
-    OTHERS_IN_A_DECISION.append(action.__name__.replace("_", " "))
-    return other(action)
-
-
-@other_of_aws
+@other(OF_AWS)
 def the_stream_and_the_timers_come(world: World) -> None:
     world.come_to_rest()
 
 
-@other
+@other()
 def another_callback_comes(world: World) -> None:
     for token in world.tokens:
         world.callback(token, '"another"', status=None)  # a token with rules may refuse it
 
 
-@other
+@other()
 def a_callback_comes_by_a_clock_that_is_behind(world: World) -> None:
     world.clock.advance(seconds=-2)
     another_callback_comes(world)
     world.clock.advance(seconds=2)
 
 
-@other
+@other()
 def another_execution_waits(world: World) -> None:
     for token in world.tokens:
         world.expect(world.wait(token), token, Timeout())
 
 
-@other_of_aws
+@other(OF_AWS)
 def the_timeout_passes(world: World) -> None:
     world.come_to_rest()
     world.pass_time(world.clock() + HOUR)
 
 
-@other_with_the_key
+@other(WITH_THE_KEY)
 def another_completion_by_key_comes(world: World) -> None:
     for key in world.keys:
         world.complete_by_key(key, '"another"', status=None)  # a token with a schema refuses it
 
 
-@other_with_the_key
+@other(WITH_THE_KEY)
 def another_create_with_the_key_comes(world: World) -> None:
     for key in world.keys:
         token = world.create(idempotencyKey=key, tags=["another"])
         world.expect(world.wait(token), token, Timeout())
 
 
-@other_in_a_decision
+@other(IN_A_DECISION)
 def another_person_answers(world: World) -> None:
     for token in world.tokens:
         world.answer(token, "dee", CHOSEN)
 
 
-@other_in_a_decision
+@other(IN_A_DECISION)
 def another_person_decides(world: World) -> None:
     for token in world.tokens:
         world.answer(token, "bo", REJECTED)
 
 
-@other_in_a_decision
+@other(IN_A_DECISION)
 def the_api_key_completes_it(world: World) -> None:
     for token in world.tokens:
         world.complete(token, REJECTED)
 
 
 def may_come(action: str, flow: str) -> bool:
-    if action in OTHERS_WITH_THE_KEY:
+    if action in WITH_THE_KEY:
         return flow in KEYED
-    return action not in OTHERS_IN_A_DECISION or flow in DECISIONS
+    return action not in IN_A_DECISION or flow in DECISIONS
 
 
 def pair(flow: str, action: str) -> Any:
     """What concerns no decision in particular is left to the other flows, but in `make thorough`."""
-    is_left = flow in DECISIONS and action not in (*OTHERS_IN_A_DECISION, "the timeout passes")
+    is_left = flow in DECISIONS and action not in (*IN_A_DECISION, "the timeout passes")
     return pytest.param(flow, action, marks=[pytest.mark.thorough] if is_left else [])
 
 
-Places = Callable[[str, str], list[tuple[int, str]]]
-
-
 @pytest.fixture(scope="module")
-def places(stack: MotoStack) -> Places:
+def matrix(stack: MotoStack, figures: Figures) -> Matrix[World]:
+    return Matrix(FLOWS, lambda: World(stack), figures)
+
+
+def places_of(matrix: Matrix[World], flow: str, action: str) -> list[Moment]:
     """Where an action finds what it is about, in a run without it.
 
     After one call is before the next, so a flow of n calls has at most n + 1 places.
@@ -124,49 +119,28 @@ def places(stack: MotoStack) -> Places:
     AWS acts on what is in the table, so anywhere. A caller acts on tokens and keys that were given out: before, the flow goes
     on as if nobody had come. The last place is always one.
     """
+    found: list[Moment] = []
 
-    def places_in(flow: str, action: str) -> list[tuple[int, str]]:
-        world, found = World(stack), []
-
+    def prepare(world: World) -> None:
         def look(number: int, when: str) -> None:
-            known = world.keys if action in OTHERS_WITH_THE_KEY else world.tokens
-            if known or action in OTHERS_OF_AWS:
+            if action in OF_AWS or (world.keys if action in WITH_THE_KEY else world.tokens):
                 found.append((number, when))
 
         world.meanwhile = look
-        with world.alive():
-            FLOWS[flow](world)
-        last = len(world.wire.calls) - 1
-        return [place for place in found if place[1] == "before"] + [(last, "after")]
 
-    return places_in
+    calls, _ = matrix.run(flow, prepare)
+    return [place for place in found if place[1] == "before"] + [(len(calls) - 1, "after")]
+
+
+def come_to_an_end(world: World) -> None:
+    for token in world.tokens:  # so that no execution keeps waiting
+        world.callback(token, '"in the end"')
+    world.come_to_rest()
 
 
 @pytest.mark.parametrize(
     ("flow", "action"), [pair(flow, action) for flow in FLOWS for action in OTHERS if may_come(action, flow)]
 )
-def test_nothing_is_lost_when_another_caller_acts_between_calls(
-    stack: MotoStack, figures: Figures, places: Places, flow: str, action: str
-) -> None:
-    lost: dict[str, list[str]] = {}
-    for place in places(flow, action):
-        world = World(stack)
-        world.outcomes_are_open = True
-
-        def act(*now: object, world: World = world, place: object = place) -> None:
-            if now == place:
-                with world.lambdas.unwatched():
-                    OTHERS[action](world)
-
-        world.meanwhile = act
-        with world.alive():
-            FLOWS[flow](world)
-            for token in world.tokens:  # so that no execution keeps waiting
-                world.callback(token, '"in the end"')
-            world.come_to_rest()
-            problems = world.lost()
-        figures.interleaved += 1
-        if problems:
-            lost[" ".join(map(str, place))] = problems
-    figures.lost += len(lost)
-    assert lost == {}
+def test_nothing_is_lost_when_another_caller_acts_between_calls(matrix: Matrix[World], flow: str, action: str) -> None:
+    places = places_of(matrix, flow, action)
+    assert matrix.lost_between_calls(flow, OTHERS[action], places, come_to_an_end) == {}

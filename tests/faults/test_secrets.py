@@ -1,5 +1,7 @@
 """`World.lost` finds a secret that was told. Every run with a fault asks it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.faults.flows import LARGE, SECRET, SMALL
@@ -53,28 +55,33 @@ def test_nothing_is_found_where_nothing_was_told(stack: MotoStack) -> None:
         assert world.lost() == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_secret_in_the_log_is_found(stack: MotoStack, kind: str) -> None:
+def log(_: World, secret: str) -> None:
+    telemetry.logger.warning("told", secret=secret)
+
+
+def answer(world: World, secret: str) -> None:
+    world.answers.append(f'{{"error": "{secret}"}}')
+
+
+def resume(world: World, secret: str) -> None:
+    waits = world.waits[WaiterKind.STEP_FUNCTIONS]
+    waits._answer("SendTaskFailure", waits.start(), Failure("Error", secret))
+
+
+IN_ANSWERS = ("API key", "signing key", "webhook secret", "task token", "callback id")
+
+
+@pytest.mark.parametrize(
+    ("tell", "kind", "found"),
+    [
+        *((log, kind, "the log has") for kind in KINDS),
+        *((answer, kind, "an answer has") for kind in IN_ANSWERS),
+        (resume, "API key", "an answer has"),
+        (resume, "callback hash", "an execution was given"),
+    ],
+)
+def test_a_secret_that_is_told_is_found(stack: MotoStack, tell: Callable[[World, str], None], kind: str, found: str) -> None:
     world = World(stack)
     with world.alive():
-        telemetry.logger.warning("told", secret=secrets_of(world)[kind])
-        assert [problem for problem in world.lost() if problem.startswith("the log has")] != []
-
-
-@pytest.mark.parametrize("kind", ["API key", "signing key", "webhook secret", "task token", "callback id"])
-def test_a_secret_in_an_answer_is_found(stack: MotoStack, kind: str) -> None:
-    world = World(stack)
-    with world.alive():
-        world.answers.append(f'{{"error": "{secrets_of(world)[kind]}"}}')
-        assert [problem for problem in world.lost() if problem.startswith("an answer has")] != []
-
-
-@pytest.mark.parametrize("kind", ["API key", "callback hash"])
-def test_a_secret_in_a_result_is_found(stack: MotoStack, kind: str) -> None:
-    world = World(stack)
-    with world.alive():
-        told = secrets_of(world)[kind]
-        waits = world.waits[WaiterKind.STEP_FUNCTIONS]
-        task_token = waits.start()
-        waits._answer("SendTaskFailure", task_token, Failure("Error", told))
-        assert world.lost() != []
+        tell(world, secrets_of(world)[kind])
+        assert [problem for problem in world.lost() if problem.startswith(found)] != []

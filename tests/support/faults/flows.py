@@ -128,11 +128,43 @@ def goes_on_with_a_callback(world: World, token: dict[str, str], *executions: Ex
         world.expect(execution, token, SMALL)
 
 
-@flow
-def create(world: World) -> None:
-    with world.faulty():
-        token = world.create()
-    goes_on_with_a_callback(world, token)
+SCHEMA: dict[str, Any] = {"payloadSchema": {"type": "object", "required": ["approved"]}}
+METADATA: dict[str, Any] = {"metadata": {"order": "ord_4711"}}
+
+
+def creates(name: str, is_once: bool = False, scopes: tuple[str, ...] = (), **asked: Any) -> None:
+    """Add a flow: a token is created during faults, and can be completed and waited for.
+
+    If it `is_once`, the request has a key of its own. A named key with the `scopes` sends it, if there are some.
+    """
+
+    def created(world: World) -> None:
+        if scopes:
+            world.take_key(*scopes)
+        with world.faulty():
+            token = world.create(request_key=unique("call") if is_once else None, **asked)
+        if is_once:
+            assert not token["isCached"]
+            assert world.token_ids() == [token["id"]]
+        if "idempotencyKey" in asked:
+            assert world.create(idempotencyKey=KEY, metadata={"another": 1}) == {**token, "isCached": True}
+        if "payloadSchema" in asked:
+            world.callback(token, "{}", status=422)
+        with waiting(world, token, SMALL, WITH_CONTEXT if "metadata" in asked else PLAIN):
+            world.callback(token, SMALL)
+
+    add(name, created)
+
+
+creates("create")
+creates("create with idempotency key", idempotencyKey=KEY)
+creates("create with request key", is_once=True)
+creates("create with both keys", is_once=True, idempotencyKey=KEY)
+creates("create with schema", **SCHEMA)
+creates("create with schema and key", idempotencyKey=KEY, **SCHEMA)
+creates("create with metadata", **METADATA)
+creates("create with metadata schema and key", idempotencyKey=KEY, **METADATA, **SCHEMA)
+creates("create with a named key", is_once=True, scopes=("create", "complete"))
 
 
 @flow
@@ -142,14 +174,6 @@ def create_with_timeout(world: World) -> None:
     with waiting(world, token, Timeout()):
         world.come_to_rest()
         world.pass_time(world.clock() + 600_000)
-
-
-@flow
-def create_with_idempotency_key(world: World) -> None:
-    with world.faulty():
-        token = world.create(idempotencyKey=KEY)
-    assert world.create(idempotencyKey=KEY) == {**token, "isCached": True}
-    goes_on_with_a_callback(world, token)
 
 
 @flow
@@ -168,24 +192,6 @@ def create_with_expired_idempotency_key(world: World) -> None:
     with world.faulty():
         token = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
     assert token["id"] != first["id"]
-    goes_on_with_a_callback(world, token)
-
-
-@flow
-def create_with_request_key(world: World) -> None:
-    with world.faulty():
-        token = world.create(request_key=unique("call"))
-    assert not token["isCached"]
-    assert world.token_ids() == [token["id"]]
-    goes_on_with_a_callback(world, token)
-
-
-@flow
-def create_with_both_keys(world: World) -> None:
-    with world.faulty():
-        token = world.create(request_key=unique("call"), idempotencyKey=KEY)
-    assert not token["isCached"]
-    assert world.token_ids() == [token["id"]]
     goes_on_with_a_callback(world, token)
 
 
@@ -260,7 +266,6 @@ waits_late("wait for a failed token", NO, World.fail, PLAIN, UNWRAPPED, WITH_CON
 # Rules
 
 APPROVED: dict[str, Any] = {"completeWhen": "body.approved"}
-SCHEMA: dict[str, Any] = {"payloadSchema": {"type": "object", "required": ["approved"]}}
 LARGE_AND_APPROVED = f'{{"approved": true, "text": {LARGE}}}'
 
 
@@ -324,33 +329,7 @@ def create_with_rules(world: World) -> None:
         world.callback(token, SMALL, signed_with=SECRET)
 
 
-@flow
-def create_with_schema(world: World) -> None:
-    with world.faulty():
-        token = world.create(**SCHEMA)
-    world.callback(token, "{}", status=422)
-    goes_on_with_a_callback(world, token)
-
-
-@flow
-def create_with_schema_and_key(world: World) -> None:
-    with world.faulty():
-        token = world.create(idempotencyKey=KEY, **SCHEMA)
-    assert world.create(idempotencyKey=KEY, **SCHEMA) == {**token, "isCached": True}
-    world.callback(token, "{}", status=422)
-    goes_on_with_a_callback(world, token)
-
-
 # Named keys
-
-
-@flow
-def create_with_a_named_key(world: World) -> None:
-    world.take_key("create", "complete")
-    with world.faulty():
-        token = world.create(request_key=unique("call"))
-    assert world.token_ids() == [token["id"]]
-    goes_on_with_a_callback(world, token)
 
 
 def complete_with_a_named_key(world: World, token: dict[str, Any], data: str) -> None:
@@ -379,27 +358,7 @@ def keep_a_completion_with_a_limited_key_and_find_it_with_another_one(world: Wor
 
 # Metadata
 
-METADATA: dict[str, Any] = {"metadata": {"order": "ord_4711"}}
-
 settles("callback for a run that gets metadata", SMALL, World.callback, SMALL, ways=(WITH_CONTEXT, PLAIN), **METADATA)
-
-
-@flow
-def create_with_metadata(world: World) -> None:
-    with world.faulty():
-        token = world.create(**METADATA)
-    with waiting(world, token, SMALL, WITH_CONTEXT):
-        world.callback(token, SMALL)
-
-
-@flow
-def create_with_metadata_schema_and_key(world: World) -> None:
-    with world.faulty():
-        token = world.create(idempotencyKey=KEY, **METADATA, **SCHEMA)
-    assert world.create(idempotencyKey=KEY, metadata={"another": 1}) == {**token, "isCached": True}
-    assert world.token(token["id"]).metadata == '{"order": "ord_4711"}'
-    world.callback(token, "{}", status=422)
-    goes_on_with_a_callback(world, token)
 
 
 @flow
@@ -934,18 +893,19 @@ def settled_without_a_resume(world: World, *payloads: str) -> None:
             world.expect(execution, token, payload)
 
 
-@flow
-def resume(world: World) -> None:
-    settled_without_a_resume(world, SMALL, "null")
-    with world.faulty():
-        world.come_to_rest()
+def resumes(name: str, *payloads: str) -> None:
+    """Add a flow: tokens are settled, and their runs go on by what is done during faults."""
+
+    def resume(world: World) -> None:
+        settled_without_a_resume(world, *payloads)
+        with world.faulty():
+            world.come_to_rest()
+
+    add(name, resume)
 
 
-@flow
-def resume_with_a_large_payload(world: World) -> None:
-    settled_without_a_resume(world, LARGE)
-    with world.faulty():
-        world.come_to_rest()
+resumes("resume", SMALL, "null")
+resumes("resume with a large payload", LARGE)
 
 
 @flow

@@ -10,6 +10,8 @@ from tests.support.faults.world import World
 
 Run = tuple[list[str], list[str]]
 """The calls of a flow, and the lost promises."""
+Moment = tuple[int, str]
+""""before" or "after" the call of this number."""
 Plan = Callable[[int, str], Fault | None]
 """Which fault the call of this number and name meets."""
 
@@ -29,11 +31,12 @@ class Matrix[W: World]:
     _clean: dict[str, Run] = field(default_factory=dict)
     _choices: dict[tuple[str, ...], dict[Place, list[Fault]]] = field(default_factory=dict)
 
-    def run(self, flow: str, prepare: Callable[[W], object] = id) -> Run:
+    def run(self, flow: str, prepare: Callable[[W], object] = id, finish: Callable[[W], object] = id) -> Run:
         world = self.new_world()
         prepare(world)
         with world.alive():
             self.flows[flow](world)
+            finish(world)
             return world.wire.calls, world.lost()
 
     def clean(self, flow: str) -> Run:
@@ -83,20 +86,26 @@ class Matrix[W: World]:
         self.figures.lost += bool(problems)
         return {f"{where}, {fault.name}": problems} if problems else {}
 
-    def lost_between_calls(self, flow: str, act: Callable[[W], object]) -> dict[int, list[str]]:
-        """Let something else happen before each call."""
+    def lost_between_calls(
+        self,
+        flow: str,
+        act: Callable[[W], object],
+        moments: Iterable[Moment] | None = None,
+        finish: Callable[[W], object] | None = None,
+    ) -> dict[Moment, list[str]]:
+        """Let something else happen, by default before each call. With `finish`, it may also decide how tokens end."""
         lost = {}
-        for place in range(len(self.clean(flow)[0])):
+        for place in moments or [(number, "before") for number in range(len(self.clean(flow)[0]))]:
 
-            def prepare(world: W, place: int = place) -> None:
-                def meanwhile(number: int, when: str) -> None:
-                    if (number, when) == (place, "before"):
+            def prepare(world: W, place: Moment = place) -> None:
+                def meanwhile(*now: object) -> None:
+                    if now == place:
                         with world.lambdas.unwatched():
                             act(world)
 
-                world.meanwhile = meanwhile
+                world.meanwhile, world.outcomes_are_open = meanwhile, finish is not None
 
-            if problems := self.run(flow, prepare)[1]:
+            if problems := self.run(flow, prepare, finish or id)[1]:
                 lost[place] = problems
             self.figures.interleaved += 1
         self.figures.lost += len(lost)

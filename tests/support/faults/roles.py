@@ -94,7 +94,6 @@ def enforced(world: World, without: int | None = None) -> Iterator[None]:
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if running:
-            id_ = parameters.get("Key", {}).get("id", {}).get("S") if operation in ("GetItem", "UpdateItem") else None
             id_ = _id_of_items(operation, parameters)
             for action, arn in _needed(client.meta.service_model.service_name, operation, parameters):
                 if not any(it.function == running[-1] and it.allows(action, arn, id_) for it in allowed):
