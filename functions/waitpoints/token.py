@@ -318,7 +318,7 @@ class Attachment:
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
-    `document` is a payloadSchema or a page: a token has at most one of them. `metadata` is the JSON text of an object.
+    `document` is a payloadSchema or a page, which are not in `rules`: a token has at most one. `metadata` is an object's JSON.
     `first_ask` is when a page is asked again, or escalated, for the first time. `created_by` is the name of a named key.
     """
 
@@ -326,8 +326,7 @@ class NewToken:
     tags: tuple[str, ...] = ()
     key: IdempotencyKey | None = None
     waiter: Waiter | None = None
-    verify: Verification | None = None
-    complete_when: str | None = None
+    rules: Rules = Rules()
     document: Document | None = None
     metadata: str | None = None
     traceparent: str | None = None

@@ -401,9 +401,8 @@ def _token(new: NewToken, now: int) -> Token:
 
 def _rules(new: NewToken) -> Rules | None:
     kind = new.document.kind if new.document else None
-    rules = Rules(
-        new.verify,
-        new.complete_when,
+    rules = replace(
+        new.rules,
         has_schema=kind is DocumentKind.SCHEMA,
         has_page=kind is DocumentKind.PAGE,
         has_approvers=new.document is not None and new.document.has_approvers,

@@ -18,6 +18,7 @@ from waitpoints.token import (
     IdempotencyKey,
     NewToken,
     Output,
+    Rules,
     TimedOut,
     Token,
     TokenError,
@@ -90,7 +91,7 @@ class TestACreateThatCameFirst:
 
     def test_with_rules_for_its_own_deliveries_is_completed(self, world: InMemory) -> None:
         """`verify` and `completeWhen` are for the callback URL. A completion by key has a credential of its own."""
-        create(world, verify=Verification("github", "GITHUB"), complete_when="`false`")
+        create(world, rules=Rules(Verification("github", "GITHUB"), "`false`"))
         assert complete(world).result == Settled()
 
 

@@ -124,7 +124,7 @@ class TestATokenThatHasEnded:
 
 class TestATokenWithRules:
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: InMemory) -> None:
-        token = world.tokens.create(NewToken(complete_when="body.done"), world.clock()).token_id
+        token = world.tokens.create(NewToken(rules=Rules(complete_when="body.done")), world.clock()).token_id
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)
         world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), ALL_CHECKED)
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), Ended)

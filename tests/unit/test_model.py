@@ -455,7 +455,7 @@ class Life(RuleBasedStateMachine):
     @rule(rules=st.sampled_from([FILTER, TYPE, DECISION]), timeout=st.none() | TIMEOUTS)
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
         document = SCHEMA if rules == TYPE else ASKED if rules == DECISION else None
-        new = NewToken(timeout_at=self.timeout_at(timeout), complete_when=rules.complete_when, document=document)
+        new = NewToken(timeout_at=self.timeout_at(timeout), rules=Rules(complete_when=rules.complete_when), document=document)
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(new.timeout_at, rules)
 
     @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))

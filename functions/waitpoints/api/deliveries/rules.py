@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Any
 from waitpoints import json_text
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidNotify, InvalidPage, InvalidVerification
-from waitpoints.token import MAX_LISTED_TITLE, Document, DocumentKind, Verification
+from waitpoints.token import MAX_LISTED_TITLE, Document, DocumentKind, Rules, Verification
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
     from waitpoints.api.create_request import CreateWaitpointTokenRequest
+
+
+def check(wanted: "CreateWaitpointTokenRequest") -> Rules:
+    """Return the rules of a request but for its document. Raises what the check of each raises."""
+    return Rules(check_verify(wanted.verify), check_complete_when(wanted.complete_when))
 
 
 def check_verify(value: Any) -> Verification | None:
