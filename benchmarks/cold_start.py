@@ -21,7 +21,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -74,27 +74,43 @@ BARE = """
 """
 
 
-@dataclass
-class Measured:
-    """A function's cold starts so far, in milliseconds of CPU time, paired with the bare module's."""
+@dataclass(kw_only=True)
+class Paired:
+    """What a function took each time, paired with what its bare counterpart took."""
 
-    function: Function
-    environment: dict[str, str]
-    services: list[str] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
-
-    @property
-    def budget(self) -> float:
-        return BUDGETS.get(self.function.name, BUDGET)
 
     @property
     def quartiles(self) -> list[float]:
         return statistics.quantiles([own / bare for own, bare in zip(self.own, self.bare, strict=True)], n=4)
 
     @property
+    def ratio(self) -> float:
+        return self.quartiles[1]
+
+    def take_turns(self, own: Callable[[], float], bare: Callable[[], float]) -> None:
+        """Measure both once. They alternate in which comes first."""
+        turns = [(self.own, own), (self.bare, bare)]
+        for took, measure in turns[:: -1 if len(self.own) % 2 else 1]:
+            took.append(measure())
+
+
+@dataclass
+class Measured(Paired):
+    """A function's cold starts so far, in milliseconds of CPU time, paired with the bare module's."""
+
+    function: Function
+    environment: dict[str, str]
+    services: list[str] = field(default_factory=list)
+
+    @property
+    def budget(self) -> float:
+        return BUDGETS.get(self.function.name, BUDGET)
+
+    @property
     def missed(self) -> bool:
-        return self.quartiles[1] > self.budget
+        return self.ratio > self.budget
 
     @property
     def borderline(self) -> bool:
@@ -119,15 +135,10 @@ class Measured:
         depth = len(self.own) * DEPTH % STACK_BLOCK
         own = FROM_A_DEPTH.format(body=OWN.format(module=self.function.name), depth=depth)
         bare = FROM_A_DEPTH.format(body=BARE.format(services=self.services), depth=depth)
-        if len(self.own) % 2:  # alternate which comes first
-            self.bare.append(self.run(bare)[0])
-            self.own.append(self.run(own)[0])
-        else:
-            self.own.append(self.run(own)[0])
-            self.bare.append(self.run(bare)[0])
+        self.take_turns(lambda: self.run(own)[0], lambda: self.run(bare)[0])
 
     def cells(self) -> list[str]:
-        return [f"`{self.function.name}`", f"**{self.quartiles[1]:.2f}**", f"{statistics.median(self.own):.0f}"]
+        return [f"`{self.function.name}`", f"**{self.ratio:.2f}**", f"{statistics.median(self.own):.0f}"]
 
 
 @cache
@@ -206,15 +217,15 @@ def run(wanted: Sequence[str] = ()) -> Figures:
     while borderline := [function for function in measured if function.borderline]:
         for function in borderline:
             function.measure()
-    missed = [f"{function.function.name} starts in {function.quartiles[1]:.2f}" for function in measured if function.missed]
+    missed = [f"{function.function.name} starts in {function.ratio:.2f}" for function in measured if function.missed]
     return Figures(markdown(measured), tuple(missed))
 
 
 def markdown(measured: Sequence[Measured]) -> str:
     """List the functions that start slowest, and those with a budget of their own."""
     head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_callback` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
-    listed = [function for function in measured if function.quartiles[1] > LISTED or function.function.name in BUDGETS]
-    others = [function.quartiles[1] for function in measured if function not in listed]
+    listed = [function for function in measured if function.ratio > LISTED or function.function.name in BUDGETS]
+    others = [function.ratio for function in measured if function not in listed]
     rest = f"\n\nThe {len(others)} others: at most {max(others):.2f}." if others else ""
     return table(head, [function.cells() for function in listed]) + rest
 

@@ -1,8 +1,8 @@
 """Measure a function's first invocation under Lambda's own runtime interface client, against a bare handler.
 
 `awslambdaric` imports the handler of a plain `sam build`, asks a server on this machine for an event and sends it the
-answer, as it does in Lambda. The same server is AWS. The figure is what the process takes from its start until it asks for
-a second event. The bare handler makes the same clients and the same calls; function and bare handler take turns.
+answer, as it does in Lambda. The same server is AWS. The figure is the processor time of the process from its start until it
+asks for a second event. The bare handler makes the same clients and the same calls; function and bare handler take turns.
 """
 
 import os
@@ -13,13 +13,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benchmarks import aws_stub, measured_requests
+from benchmarks.cold_start import Paired
 from benchmarks.figures import Figures, table
-from benchmarks.measured_requests import Case, environment, quartiles
+from benchmarks.measured_requests import Case, environment
 
 ROUNDS = 25
 BUDGET = 1.25
@@ -47,7 +49,6 @@ class Server(ThreadingHTTPServer):
 
     def begin(self, event: str) -> None:
         self.event: str | None = event
-        self.answered_at: float | None = None
         self.outcome = b""
         self.failed = False
         self.is_done = threading.Event()
@@ -74,7 +75,7 @@ class _Requests(BaseHTTPRequestHandler):
         if not self.path.startswith(RUNTIME_API):
             self.wfile.write(aws_stub.answer(f"x-amz-target: {self.headers['x-amz-target']}\r\n".encode() + body))
             return
-        self.server.answered_at, self.server.outcome = time.perf_counter(), body
+        self.server.outcome = body
         self.server.failed = self.path.endswith("/error")
         self._answer(202, b"{}", {})
 
@@ -101,53 +102,30 @@ def serving() -> Iterator[Server]:
         server.server_close()
 
 
-@dataclass(frozen=True)
-class Took:
-    """In milliseconds."""
-
-    processor: float
-    elapsed: float
-
-
-def invoke(server: Server, case: Case, handler: str) -> Took:
-    """Start the runtime with this handler and give it the case's event."""
+def invoke(server: Server, case: Case, handler: str) -> float:
+    """Start the runtime with this handler, give it the case's event, and return the processor time in milliseconds."""
     server.begin(case.event)
     variables = {**environment(case, f"http://{server.address}"), "AWS_LAMBDA_RUNTIME_API": server.address}
-    started = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-S", "-m", "awslambdaric", handler], env=variables, stdout=subprocess.DEVNULL)
     in_time = server.is_done.wait(PATIENCE)
     process.kill()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if not in_time or server.failed or server.answered_at is None or b'"statusCode": 200' not in server.outcome:
+    if not in_time or server.failed or b'"statusCode": 200' not in server.outcome:
         raise SystemExit(f"{handler} failed: {server.outcome.decode()}")
-    return Took((used.ru_utime + used.ru_stime) * 1000, (server.answered_at - started) * 1000)
+    return (used.ru_utime + used.ru_stime) * 1000
 
 
 @dataclass
-class FirstInvocations:
+class FirstInvocations(Paired):
     case: Case
-    own: list[Took] = field(default_factory=list)
-    bare: list[Took] = field(default_factory=list)
 
     def measure(self, server: Server) -> None:
-        turns = [(self.own, f"{self.case.function}.handler"), (self.bare, f"{self.case.bare}.same_calls")]
-        if len(self.own) % 2:  # alternate which comes first
-            turns.reverse()
-        for results, handler in turns:
-            results.append(invoke(server, self.case, handler))
-
-    @property
-    def processor(self) -> list[float]:
-        return quartiles([took.processor for took in self.own], [took.processor for took in self.bare])
-
-    @property
-    def elapsed(self) -> float:
-        return quartiles([took.elapsed for took in self.own], [took.elapsed for took in self.bare])[1]
+        own, bare = f"{self.case.function}.handler", f"{self.case.bare}.same_calls"
+        self.take_turns(partial(invoke, server, self.case, own), partial(invoke, server, self.case, bare))
 
     def cells(self) -> list[str]:
-        own = statistics.median(took.processor for took in self.own)
-        return [self.case.title, f"**{self.processor[1]:.2f}**", f"{own:.0f}", f"{self.elapsed:.2f}"]
+        return [self.case.title, f"**{self.ratio:.2f}**", f"{statistics.median(self.own):.0f}"]
 
 
 def run() -> Figures:
@@ -157,8 +135,6 @@ def run() -> Figures:
         for _ in range(ROUNDS):
             for first in measured:
                 first.measure(server)
-    head = ["request", f"ratio (budget {BUDGET:.2f})", "CPU, ms", "time until the answer"]
-    missed = [
-        f"{first.case.title} takes {first.processor[1]:.2f} at first" for first in measured if first.processor[1] > BUDGET
-    ]
+    head = ["request", f"ratio (budget {BUDGET:.2f})", "CPU, ms"]
+    missed = [f"{first.case.title} takes {first.ratio:.2f} at first" for first in measured if first.ratio > BUDGET]
     return Figures(table(head, [first.cells() for first in measured]), tuple(missed))

@@ -9,10 +9,8 @@ import hmac
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +91,3 @@ def in_process_of_its_own(case: Case, module: str, *arguments: str, event: str) 
         raise SystemExit(f"{' '.join((module, *arguments))} failed: {process.stderr}")
     figures: dict[str, Any] = json.loads(process.stderr)
     return figures
-
-
-def quartiles(own: Sequence[float], bare: Sequence[float]) -> list[float]:
-    """Return the quartiles of the paired ratios."""
-    return statistics.quantiles([ours / theirs for ours, theirs in zip(own, bare, strict=True)], n=4)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import measured_requests
+from benchmarks.cold_start import Paired
 from benchmarks.figures import Figures, table
-from benchmarks.measured_requests import Case, in_process_of_its_own, quartiles
+from benchmarks.measured_requests import Case, in_process_of_its_own
 
 ROUNDS, REQUESTS = 9, 2000
 BUDGETS = {"accept_callback": 0.15, "create_token": 0.30}
@@ -17,13 +18,11 @@ BUDGETS = {"accept_callback": 0.15, "create_token": 0.30}
 
 
 @dataclass
-class Warm:
+class Warm(Paired):
     """What a request took in each round, in microseconds."""
 
     case: Case
-    own: list[float] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
-    bare: list[float] = field(default_factory=list)
 
     def measure(self) -> None:
         own = serve(self.case, f"{self.case.function}.handler", REQUESTS)
@@ -43,9 +42,8 @@ class Warm:
         return [f"{self.case.title} spends {self.share:.0%} outside boto3's calls"] if self.share > budget else []
 
     def cells(self) -> list[str]:
-        own, ratio = statistics.median(self.own), quartiles(self.own, self.bare)[1]
         share = [f"**{self.share:.1%}**", f"{BUDGETS[self.case.function]:.0%}"]
-        return [self.case.title, *share, f"{own:.0f}", f"{ratio:.2f}"]
+        return [self.case.title, *share, f"{statistics.median(self.own):.0f}", f"{self.ratio:.2f}"]
 
 
 def serve(case: Case, handler: str, requests: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Read the token or URL that a channel is called with. It may be replaced while functions run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
@@ -8,6 +8,19 @@ from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.secrets import is_unusable
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ports import Secret
+
+
+def call_with[Found](secret: Secret, call: Callable[[str], Found], replaced: Collection[str]) -> Found:
+    """Call with the text that is known. If it is refused for one of the reasons `replaced`, then with what is there now."""
+    refused = NotSent("secret_missing")
+    for text in versions(secret):
+        try:
+            return call(text)
+        except NotSent as error:
+            refused = error
+            if str(error) not in replaced:
+                break
+    raise refused
 
 
 def versions(secret: Secret) -> Iterator[str]:

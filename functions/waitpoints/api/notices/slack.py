@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waitpoints.api.notices import posting, slack_message
-from waitpoints.api.notices.credential import versions
+from waitpoints.api.notices.credential import call_with
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ports import Secret
@@ -70,16 +70,7 @@ class SlackChannel:
         return notice.ref
 
     def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Call a method. A refused token may be one that has been replaced meanwhile: then with the one that is there now."""
-        refused = NotSent("not_authed")
-        for token in versions(self._token):
-            try:
-                return self._call_with(token, method, arguments)
-            except NotSent as error:
-                refused = error
-                if str(error) not in OTHER_TOKEN:
-                    break
-        raise refused
+        return call_with(self._token, lambda token: self._call_with(token, method, arguments), OTHER_TOKEN)
 
     def _call_with(self, token: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         body = {**arguments, "parse": "none", "link_names": False}

@@ -10,7 +10,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, cut, line
+from waitpoints.api.notices.summary import Summary, cut, fitting, line
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Submission
@@ -166,18 +166,7 @@ def _mrkdwn(text: str) -> Block:
 
 def _cut(text: str, most: int) -> str:
     """Return a text escaped, at most `most` characters of it. No escape is cut in two."""
-    escaped = _escaped(text)
-    if len(escaped) <= most:
-        return escaped
-    return f"{''.join(_fitting(map(_escaped, text), most - 1))}…"
-
-
-def _fitting(pieces: Iterable[str], room: int) -> Iterator[str]:
-    for piece in pieces:
-        room -= len(piece)
-        if room < 0:
-            return
-        yield piece
+    return _escaped(fitting(text, most, lambda character: len(_escaped(character))))
 
 
 def _escaped(text: str) -> str:

@@ -3,6 +3,7 @@
 What callers wrote stands on one line, and each person's answer on a line with nothing of others.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,6 +65,19 @@ def line(text: str) -> str:
 def block(text: str) -> str:
     """Return a caller's text without controls, also those of the direction of writing."""
     return "\n".join(without_bidi_controls(printable(text)).splitlines()).strip()
+
+
+def fitting(text: str, room: int, size: Callable[[str], int]) -> str:
+    """Return what fits of a text, by the size of its characters, with "…" if something is cut off. Empty if nothing fits."""
+    if sum(map(size, text)) <= room:
+        return text
+    kept, left = "", room - size("…")
+    for character in text:
+        left -= size(character)
+        if left < 0:
+            break
+        kept += character
+    return f"{kept}…" if kept else ""
 
 
 def cut(text: str, most: int) -> str:

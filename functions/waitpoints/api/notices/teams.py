@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from waitpoints import json_text
 from waitpoints.api.notices import posting
-from waitpoints.api.notices.credential import versions
+from waitpoints.api.notices.credential import call_with
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, line
-from waitpoints.errors import NotSent
+from waitpoints.api.notices.summary import Summary, fitting, line
 from waitpoints.ports import Secret
 from waitpoints.token import iso
 
@@ -39,15 +38,8 @@ class TeamsChannel:
             "contentUrl": None,
             "content": card(notice, self._name),
         }
-        message, refused = {"type": "message", "attachments": [attachment]}, NotSent("no URL")
-        for url in versions(self._secret_of(notice.target.to)):
-            try:
-                return posting.post(url, message, {}).check()
-            except NotSent as error:
-                refused = error
-                if str(error) not in OTHER_URL:
-                    break
-        raise refused
+        message, secret = {"type": "message", "attachments": [attachment]}, self._secret_of(notice.target.to)
+        call_with(secret, lambda url: posting.post(url, message, {}).check(), OTHER_URL)
 
 
 def card(notice: Notice, name: str) -> Element:
@@ -90,7 +82,7 @@ def _links(notice: Notice) -> Iterator[Element]:
 def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
     """A block for each line that is not empty, as long as there is room. What follows is on the page."""
     for text in filter(None, map(line, lines)):
-        shown = _fitting(text, room - _AROUND)
+        shown = fitting(text, room - _AROUND - len('""'), _size)
         if shown:
             yield _rich(_run(shown, **style))
         if shown != text:
@@ -98,17 +90,9 @@ def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
         room -= len(json_text.dumps(text).encode()) + _AROUND
 
 
-def _fitting(text: str, room: int) -> str:
-    """Return what fits into so many bytes of JSON, with "…" if something is cut off. Empty if nothing fits."""
-    if len(json_text.dumps(text).encode()) <= room:
-        return text
-    kept, left = "", room - 5  # the quotes and the sign
-    for character in text:
-        left -= len(json_text.dumps(character).encode()) - 2
-        if left < 0:
-            break
-        kept += character
-    return f"{kept}…" if kept else ""
+def _size(character: str) -> int:
+    """Return its bytes in a text of JSON."""
+    return len(json_text.dumps(character).encode()) - len('""')
 
 
 def _rich(run: Element) -> Element:
