@@ -1,6 +1,10 @@
 """Commands run against a stack in memory, as from a pipe."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -73,3 +77,49 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("webbrowser.open", browse)
     return found
+
+
+class Terminal:
+    """A command that runs on a pseudo-terminal."""
+
+    def __init__(self, code: str, *arguments: str, columns: int = 120, **environment: str) -> None:
+        """`code` is the program's."""
+        self._terminal, writer = pty.openpty()
+        attach = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # Ctrl-C is for who has this terminal
+        clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", attach + code, *arguments],
+            stdin=writer,
+            stdout=writer,
+            stderr=writer,
+            env={**clean, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24", **environment},
+            start_new_session=True,
+        )
+        os.close(writer)
+
+    def read_until(self, text: str) -> str:
+        """Return what is shown until this text is, or until the command ends if it never is."""
+        shown = b""
+        while not text or text.encode() not in shown:
+            try:
+                found = os.read(self._terminal, 65_536)
+            except OSError:  # Linux's way to say that the other side is closed
+                found = b""
+            if not found:
+                break
+            shown += found
+        return shown.decode()
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def end(self) -> tuple[int, str]:
+        """Return the exit status, and what is shown until the end."""
+        shown = self.read_until("")
+        os.close(self._terminal)
+        return self.process.wait(20), shown
+
+
+@pytest.fixture(scope="session")
+def open_terminal() -> type[Terminal]:
+    return Terminal

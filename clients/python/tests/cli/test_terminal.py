@@ -1,13 +1,14 @@
 """What a person sees on a terminal, and a program in a pipe: the same command, through a pseudo-terminal and without one."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -32,48 +33,14 @@ fake.deliver(orders.url, {"other": 1})
 stacks.find_client = lambda _: fake.client()
 program(sys.argv[1:], prog_name="waitpoints")
 """
+Shown = Callable[..., str]
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")
 
 
-class Terminal:
-    """A command that runs on a pseudo-terminal."""
-
-    def __init__(self, *arguments: str, columns: int = 120, **environment: str) -> None:
-        self._reader, writer = pty.openpty()
-        clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *arguments],
-            stdin=writer,
-            stdout=writer,
-            stderr=writer,
-            env={**clean, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24", **environment},
-            start_new_session=True,
-        )
-        os.close(writer)
-
-    def read_until(self, text: str) -> str:
-        """Return what is shown until this text is, or until the command ends if it never is."""
-        shown = b""
-        while not text or text.encode() not in shown:
-            try:
-                found = os.read(self._reader, 65_536)
-            except OSError:  # Linux's way to say that the other side is closed
-                found = b""
-            if not found:
-                break
-            shown += found
-        return shown.decode()
-
-    def end(self) -> tuple[int, str]:
-        """Return the exit status, and what is shown until the end."""
-        shown = self.read_until("")
-        os.close(self._reader)
-        return self.process.wait(20), shown
-
-
-@cache
-def shown(*arguments: str, columns: int = 120, **environment: str) -> str:
-    return Terminal(*arguments, columns=columns, **environment).end()[1]
+@pytest.fixture(scope="module")
+def shown(open_terminal: Callable[..., Any]) -> Shown:
+    """What a terminal shows of a command until its end."""
+    return cache(lambda *arguments, **options: open_terminal(PROGRAM, *arguments, **options).end()[1])
 
 
 @cache
@@ -86,7 +53,7 @@ def piped(*arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_terminal_gets_a_table_with_colours() -> None:
+def test_a_terminal_gets_a_table_with_colours(shown: Shown) -> None:
     table = shown("list")
     assert re.search(r"ID +STATUS +CREATED +TIMES OUT +TAGS +KEY", re.sub(r"\x1b\[\d*m", "", table))
     assert "\x1b[33mWAITING" in table
@@ -100,49 +67,49 @@ def test_a_pipe_gets_lines_without_colours_and_heading() -> None:
     assert not re.search(r"\x1b|ID +STATUS", "".join(lines))
 
 
-def test_no_color_is_obeyed() -> None:
+def test_no_color_is_obeyed(shown: Shown) -> None:
     assert COLOUR.search(shown("list")) is not None
     assert COLOUR.search(shown("list", NO_COLOR="1")) is None
 
 
-def test_a_dumb_terminal_gets_what_a_pipe_gets() -> None:
+def test_a_dumb_terminal_gets_what_a_pipe_gets(shown: Shown) -> None:
     assert "\x1b" not in shown("list", TERM="dumb")
 
 
-def test_a_narrow_terminal_shortens_free_text_and_no_id() -> None:
+def test_a_narrow_terminal_shortens_free_text_and_no_id(shown: Shown) -> None:
     table = shown("list", columns=90)
     assert len(re.findall(r"waitpoint_\w{26}\b", table)) == 2
     assert re.search(r"a-long\S*…", table)
 
 
-def test_a_table_leaves_out_columns_without_a_value() -> None:
+def test_a_table_leaves_out_columns_without_a_value(shown: Shown) -> None:
     table = re.sub(r"\x1b\[\d*m", "", shown("list", "--tag", "[red]a"))
     assert re.match(r"ID +STATUS +CREATED +TIMES OUT +TAGS *\r\n", table)
 
 
-def test_a_reason_is_wrapped_and_never_cut() -> None:
+def test_a_reason_is_wrapped_and_never_cut(shown: Shown) -> None:
     table = shown("endpoints", "get", "orders", columns=60)
     [reason] = [line.split("\t")[4] for line in piped("endpoints", "get", "orders").splitlines() if line.startswith("noKey")]
     assert "…" not in table
     assert set(reason.split()) <= set(table.split())
 
 
-def test_an_error_is_red_on_a_terminal_only() -> None:
+def test_an_error_is_red_on_a_terminal_only(shown: Shown) -> None:
     assert shown("get", "nothing").startswith("\x1b[31mError:\x1b[0m 404")
     assert piped("get", "nothing").startswith("Error: 404")
 
 
-def test_help_has_frames_on_a_terminal_only() -> None:
+def test_help_has_frames_on_a_terminal_only(shown: Shown) -> None:
     assert "╭─" in shown("--help")
     assert not re.search(r"[\x1b╭│]", piped("--help"))
 
 
-def test_json_has_no_colours_on_a_terminal() -> None:
+def test_json_has_no_colours_on_a_terminal(shown: Shown) -> None:
     assert "\x1b" not in shown("list", "--json")
 
 
-def test_watch_leaves_the_screen_as_it_was() -> None:
-    terminal = Terminal("list", "--watch")
+def test_watch_leaves_the_screen_as_it_was(open_terminal: Callable[..., Any]) -> None:
+    terminal = open_terminal(PROGRAM, "list", "--watch")
     assert "2 tokens at" in terminal.read_until("Ctrl-C ends.")
     time.sleep(0.1)
     terminal.process.send_signal(signal.SIGINT)

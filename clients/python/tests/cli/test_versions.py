@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -54,17 +55,12 @@ Named = Callable[..., list[str | None]]
 def named(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Named:
     """Let a stack with these outputs be found. Returns the names by which it is looked for."""
 
-    class Found:
-        name = "prod"
-
     def named(**outputs: str) -> list[str | None]:
         asked: list[str | None] = []
 
-        def find(name: str | None) -> Found:
+        def find(name: str | None) -> SimpleNamespace:
             asked.append(name)
-            found = Found()
-            vars(found)["outputs"] = Outputs(ApiUrl="https://a", **outputs)
-            return found
+            return SimpleNamespace(name="prod", outputs=Outputs(ApiUrl="https://a", **outputs))
 
         monkeypatch.setattr(stacks, "find_stack", find)
         return asked
