@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,8 @@ from botocore.exceptions import ClientError
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.command_line import CommandLine
-from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.permissions import outputs
+from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import ARCHITECTURE, Stack
 
@@ -30,17 +30,12 @@ CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/0b5f4a7e-0000-4000
 def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
     deploy_second(stack, current_build)
-    yield outputs_of_second(stack)
+    yield outputs(stack, SECOND)
     stack.client("cloudformation").delete_stack(StackName=SECOND)
 
 
 def deploy_second(stack: Stack, build: Built, *parameters: str) -> None:
     build.deploy(stack.endpoint, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *OPTIONS, *parameters])
-
-
-def outputs_of_second(stack: Stack) -> dict[str, str]:
-    described = stack.client("cloudformation").describe_stacks(StackName=SECOND)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def resources(stack: Stack, name: str) -> dict[str, str]:
@@ -54,14 +49,6 @@ def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str,
     assert mine.keys() == other.keys() - {"AlarmTopic", "OldestWaitingAlarm", "OperatorDashboard", tracing}
     shared = set(mine.values()) & set(other.values())
     assert shared <= {"$default"}, shared  # a stage is named within its API
-
-
-def test_a_stack_that_asks_for_it_has_the_alarm_of_forgotten_tokens(stack: Stack, second: dict[str, str]) -> None:
-    other, cloudwatch = resources(stack, SECOND), stack.client("cloudwatch")
-    [alarm] = cloudwatch.describe_alarms(AlarmNames=[other["OldestWaitingAlarm"]])["MetricAlarms"]
-    assert (alarm["MetricName"], alarm["Threshold"], alarm["Statistic"]) == ("OldestWaiting", 7, "Maximum")
-    shown = json.loads(cloudwatch.get_dashboard(DashboardName=other["OperatorDashboard"])["DashboardBody"])
-    assert alarm["AlarmArn"] in shown["widgets"][0]["properties"]["alarms"]
 
 
 def test_without_a_public_base_url_a_callback_url_has_the_domain_of_the_request(
@@ -136,60 +123,12 @@ def test_a_new_stack_takes_over_the_waits_of_a_lost_one(
 
 def times_out_in(stack: Stack, table: str, token: dict[str, Any]) -> None:
     """A table's token is settled without anybody doing anything."""
-    key, until = {"id": {"S": token["id"]}, "item": {"S": "token"}}, time.monotonic() + PATIENCE
-    dynamodb = stack.client("dynamodb")
-    while dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]["status"]["S"] != "TIMED_OUT":
-        assert time.monotonic() < until, "no timer has looked at the token"
-        time.sleep(0.1)
+    key, dynamodb = {"id": {"S": token["id"]}, "item": {"S": "token"}}, stack.client("dynamodb")
 
+    def status() -> Any:
+        return dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]["status"]["S"]
 
-@contextmanager
-def detached(stack: Stack, policy: str, *functions: str) -> Iterator[None]:
-    """Within this, the roles of these functions lack a managed policy of the stack."""
-    iam, arn = stack.client("iam"), physical_name(stack, policy)
-    roles = [physical_name(stack, f"{function}Role") for function in functions]
-    for role in roles:
-        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
-    try:
-        yield
-    finally:
-        for role in roles:
-            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
-
-
-def test_only_the_managed_policy_lets_a_function_resume_an_execution(stack: Stack, api: Api) -> None:
-    token = api.create()
-    execution = api.start_waiting(token)
-    api.wait_until_registered(token)
-    with detached(stack, "ResumePolicy", "AcceptCallback", "ResumeWaiters"):
-        assert api.callback(token, {"paid": True}).status == 200
-        assert resume(stack, token) == {"undelivered": 1}
-        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
-    time.sleep(1)
-    assert resume(stack, token) == {"undelivered": 0}
-    assert api.result(execution) == ("SUCCEEDED", {"paid": True})
-
-
-def resume(stack: Stack, token: dict[str, Any]) -> Any:
-    payload = json.dumps({"command": "resume", "waitpointIds": [token["id"]]})
-    answer = stack.client("lambda").invoke(FunctionName=physical_name(stack, "ResumeWaiters"), Payload=payload)
-    return json.load(answer["Payload"])
-
-
-def test_the_functions_write_their_canonical_lines_into_the_stacks_log_group(stack: Stack, api: Api) -> None:
-    token = api.create()
-    api.callback(token, {"secret": "of the provider"})
-    logs, group = stack.client("logs"), physical_name(stack, "LogGroup")
-    until = time.monotonic() + PATIENCE
-    while not (
-        found := [it["message"] for it in logs.filter_log_events(logGroupName=group, filterPattern=token["id"])["events"]]
-    ):
-        assert time.monotonic() < until, "no line about the token"
-        time.sleep(0.2)
-    lines = [json.loads(line) for line in found if line.startswith("{")]
-    assert "request" in {line["message"] for line in lines}
-    assert {line["service"] for line in lines} == {stack.stack_name}
-    assert "of the provider" not in "".join(found)
+    until(lambda: status() == "TIMED_OUT", "no timer has looked at the token")
 
 
 def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second: dict[str, str]) -> None:
@@ -205,7 +144,7 @@ def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second:
             cloudformation.update_stack(
                 StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=CAPABILITIES
             )
-    assert outputs_of_second(stack) == second
+    assert outputs(stack, SECOND) == second
 
 
 def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[str, str], current_build: Built) -> None:
@@ -226,10 +165,10 @@ def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[
     zone = made["Id"].rpartition("/")[2]
     parameters = [f"DomainName={DOMAIN}", f"CertificateArn={CERTIFICATE}", f"HostedZoneId={zone}"]
     deploy_second(stack, current_build, *parameters)
-    assert (outputs_of_second(stack)["ApiUrl"], outputs_of_second(stack)["ApiId"]) == (f"https://{DOMAIN}", second["ApiId"])
+    assert (outputs(stack, SECOND)["ApiUrl"], outputs(stack, SECOND)["ApiId"]) == (f"https://{DOMAIN}", second["ApiId"])
     records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     targets = {it["Type"]: it["AliasTarget"]["DNSName"] for it in records if it["Name"] == f"{DOMAIN}."}
-    assert targets == dict.fromkeys(("A", "AAAA"), outputs_of_second(stack)["DomainTarget"] + ".")
+    assert targets == dict.fromkeys(("A", "AAAA"), outputs(stack, SECOND)["DomainTarget"] + ".")
     first, later = create(stack.endpoint_url, host=DOMAIN), create(own)
     assert first["url"].startswith(f"https://{DOMAIN}{TOKENS}/{first['id']}/callback/")
     assert later["url"].startswith(f"https://{DOMAIN}{TOKENS}/{later['id']}/callback/")

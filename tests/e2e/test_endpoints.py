@@ -78,20 +78,3 @@ def test_one_that_took_everything_takes_nothing_unsigned_from_the_moment_it_is_s
     api.request("DELETE", url)
     put(api, url, signed)
     assert deliver() == 401
-
-
-@pytest.mark.parametrize(
-    ("path", "method", "allowed"),
-    [("/e2e", "POST", "DELETE, GET, PUT"), ("/e2e", "PATCH", "DELETE, GET, PUT"), ("", "POST", "GET"), ("", "PUT", "GET")],
-)
-def test_another_method_is_405_and_names_the_allowed_ones(api: Api, path: str, method: str, allowed: str) -> None:
-    answer = api.request(method, ENDPOINTS + path, {})
-    assert (answer.status, answer.headers["allow"], answer.body) == (405, allowed, {"error": "Method not allowed"})
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_only_the_api_key_manages_endpoints(api: Api, url: str, method: str) -> None:
-    put(api, url)
-    for key in (None, "wrong"):
-        assert api.request(method, url, SETTINGS if method == "PUT" else None, key=key).status == 401
-    assert api.request("GET", url).status == 200

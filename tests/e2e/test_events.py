@@ -17,6 +17,7 @@ import pytest
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.parameters import given
+from tests.support.e2e.permissions import outputs
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
@@ -98,9 +99,8 @@ def example(stack: Stack, name: str, bus: str) -> Iterator[dict[str, str]]:
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
-    [described] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     try:
-        yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        yield outputs(stack, stack_name)
     finally:
         cloudformation.delete_stack(StackName=stack_name)
 
@@ -140,7 +140,7 @@ def queued(stack: Stack, url: str) -> list[Any]:
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
-@pytest.fixture(scope="module", params=[40, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=[24, pytest.param(100, marks=pytest.mark.thorough)])
 def count(request: pytest.FixtureRequest) -> int:
     """How many tokens are settled."""
     return int(request.param)

@@ -8,9 +8,10 @@ from urllib.request import urlopen
 import pytest
 from waitpoints_client.ops.deployed import Deployed
 
-from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.waiting import PATIENCE
 from tools import deploy, version
 from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import Endpoint, Stack, describe, free_port

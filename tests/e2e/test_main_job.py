@@ -91,6 +91,22 @@ def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
     assert api.retrieve(token) == before
 
 
+@pytest.mark.parametrize(
+    ("content_type", "sent", "output"),
+    [
+        pytest.param("application/json", '{"a": 1.50}'.encode("utf-8-sig"), '{"a": 1.50}', id="JSON with a byte order mark"),
+        pytest.param("application/x-www-form-urlencoded", b"a=1&b=%C3%A9", '{"a":"1","b":"é"}', id="a form"),
+        pytest.param("application/octet-stream", b"\xff\x00", '{"base64":"/wA="}', id="bytes"),
+        pytest.param("text/plain", b"\xff", '"\ufffd"', id="bytes that are called text"),
+        pytest.param("", b"", "{}", id="nothing"),
+    ],
+)
+def test_a_body_is_kept_as_api_gateway_hands_it_on(api: Api, content_type: str, sent: bytes, output: str) -> None:
+    token = api.create()
+    answer = api.deliver(token["url"], sent, {"content-type": content_type} if content_type else {})
+    assert (answer.status, api.retrieve(token)["output"]) == (200, output)
+
+
 def test_a_state_with_a_missing_function_or_invalid_input_fails_with_the_reason(api: Api) -> None:
     """The emulator behaves as AWS does: a typo in a state machine must not look like a wait."""
     create = physical_name(api.stack, "CreateTokenInState")

@@ -7,7 +7,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
@@ -19,8 +19,10 @@ from waitpoints_client import local_stacks
 
 from tests.browser import runner
 from tests.support.e2e import afterwards, folders
-from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
+from tests.support.e2e.permissions import outputs
+from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import emulating
 from waitpoints_local import slack_stand_in
@@ -35,15 +37,6 @@ ANN = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U0A
 BO = {"id": "bo", "name": "Bo Berg", "email": "bo@example.com", "slack": "U0BO"}
 TOGETHER = {"title": "Deploy 4.2 to production?", "approvers": [ANN, BO], "actions": ACTIONS}
 ANYBODY = {"title": "Restart the cache?", "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]}
-
-
-def until[Value](look: Callable[[], Value], what: str) -> Value:
-    """Return what `look` returns once that is something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return found
 
 
 @dataclass
@@ -124,7 +117,7 @@ def test_no_mail_goes_to_another_domain(office: Office) -> None:
     )
 
 
-def test_two_people_answer_by_the_links_in_their_mails(office: Office) -> None:
+def test_two_people_answer_by_the_links_in_their_mails(office: Office, subtests: pytest.Subtests) -> None:
     token, execution = office.ask(TOGETHER, email=True)
     office.sent(token, 2)
     first, second = office.mails(token)
@@ -136,8 +129,7 @@ def test_two_people_answer_by_the_links_in_their_mails(office: Office) -> None:
     links = {str(mail["To"]).split()[0].lower(): link_in(mail) for mail in (first, second)}
     assert links == {one["approver"]: one["url"] for one in token["links"]}
 
-    results = runner.run("notices.test.mjs", FIRST=links["ann"], SECOND=links["bo"])
-    assert [result.error for result in results if not result.passed] == []
+    runner.run(subtests, "notices.test.mjs", FIRST=links["ann"], SECOND=links["bo"])
 
     status, output = office.api.result(execution)
     assert (status, [answer["approver"] for answer in output["answers"]]) == ("SUCCEEDED", ["ann", "bo"])
@@ -193,10 +185,8 @@ def test_a_channel_that_refuses_is_named_in_retrieve_and_a_redrive_sends_again(o
     assert (notice["status"], notice["reason"]) == ("refused", "channel_not_found")
     office.slack.channels = None
     functions = office.stack.client("lambda")
-    described = office.stack.client("cloudformation").describe_stacks(StackName=office.stack.stack_name)["Stacks"][0]
-    outputs = {it["OutputKey"]: it["OutputValue"] for it in described["Outputs"]}
     answer = functions.invoke(
-        FunctionName=outputs["NoticesFunctionName"],
+        FunctionName=outputs(office.stack)["NoticesFunctionName"],
         Payload=json.dumps({"command": "sendNotices", "waitpointIds": [token["id"]]}).encode(),
     )
     assert json.loads(answer["Payload"].read()) == {"notSent": 0}

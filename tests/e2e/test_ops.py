@@ -8,6 +8,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.permissions import denied, physical_name
+from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
@@ -34,10 +35,8 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
     resuming = ("AcceptCallback", "ResumeWaiters", "Doctor")
     with denied(api.stack, "states:SendTask", *resuming), denied(api.stack, "lambda:SendDurable", *resuming):
         assert api.callback(token, {"paid": True}).status == 200  # settled: the provider has done its part
-        until = time.monotonic() + PATIENCE
-        while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
-            assert time.monotonic() < until, "no dead letter"
-            time.sleep(0.2)
+        letter = {"waitpointId": token["id"], "reason": "AccessDeniedException"}
+        until(lambda: letter in operator.dead_letters(), "no dead letter")
         assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
         assert token["id"] in undelivered(api)
         operator.set_back(token["id"], "completedAt", 61_000)
@@ -78,43 +77,18 @@ def test_a_batch_that_the_stream_gave_up_on_is_read_again_by_one_command(api: Ap
     mapping = mappings.list_event_source_mappings(FunctionName=schedule_timeouts)["EventSourceMappings"][0]["UUID"]
     # The emulator gives up by age alone, and accepts an age under AWS's least of a minute.
     mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=2)
-    until = time.monotonic() + PATIENCE
 
     with denied(api.stack, "sqs:", "ScheduleTimeouts"):
         key = {"id": {"S": api.create(timeout="10s")["id"]}, "item": {"S": "token"}}
-        while not any("DDBStreamBatchInfo" in letter for letter in operator.dead_letters()):
-            assert time.monotonic() < until, "no dead letter"
-            time.sleep(0.2)
+        until(lambda: any("DDBStreamBatchInfo" in letter for letter in operator.dead_letters()), "no dead letter")
 
     time.sleep(1)
     status, output = operator.run("redrive")
     assert status == 0, output
-    while table.get_item(TableName=api.stack.table_name, Key=key, ConsistentRead=True)["Item"]["status"]["S"] == "WAITING":
-        assert time.monotonic() < until, "its timer was never started"
-        time.sleep(0.2)
+
+    def has_timed_out() -> bool:
+        item = table.get_item(TableName=api.stack.table_name, Key=key, ConsistentRead=True)["Item"]
+        return bool(item["status"]["S"] != "WAITING")
+
+    until(has_timed_out, "its timer was never started")
     mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=43_200)
-
-
-def test_a_key_makes_a_new_token_once_retention_has_removed_the_old_one(api: Api) -> None:
-    table = api.stack.client("dynamodb")
-    removed = api.create(idempotencyKey="older than retention")
-    table.delete_item(TableName=api.stack.table_name, Key={"id": {"S": removed["id"]}, "item": {"S": "token"}})
-    items = table.scan(
-        TableName=api.stack.table_name,
-        FilterExpression="tokenId = :id",
-        ExpressionAttributeValues={":id": {"S": removed["id"]}},
-        ProjectionExpression="id, #item",
-        ExpressionAttributeNames={"#item": "item"},
-    )["Items"]
-    table.update_item(
-        TableName=api.stack.table_name,
-        Key=items[0],
-        UpdateExpression="SET createdAt = createdAt - :retention",
-        ExpressionAttributeValues={":retention": {"N": str(30 * 86_400_000)}},
-    )
-
-    made = api.create(idempotencyKey="older than retention")
-
-    assert made["isCached"] is False
-    assert api.retrieve(made)["status"] == "WAITING"
-    assert api.create(idempotencyKey="older than retention") == {**made, "isCached": True}

@@ -95,9 +95,7 @@ def test_every_state_in_chromium(thorough: str, tmp_path: Path, subtests: pytest
             shown[f"hostile {name} {at}"] = {"html": pages[name], "shows": attack[:90]}
     documents = tmp_path / "documents.json"
     documents.write_text(json.dumps(shown))
-    for result in runner.run("documents.test.mjs", DOCUMENTS=str(documents), WIDTH="1280", THOROUGH=thorough):
-        with subtests.test(result.name):
-            assert result.passed, result.error
+    runner.run(subtests, "documents.test.mjs", DOCUMENTS=str(documents), WIDTH="1280", THOROUGH=thorough)
 
 
 def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
@@ -108,10 +106,7 @@ def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -
         api.wait_until_registered(token)
 
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "PAGE": json.dumps(PAGE), **urls}
-    results = runner.run("page.test.mjs", **variables)
-    for result in results:
-        with subtests.test(result.name):
-            assert result.passed, result.error
+    runner.run(subtests, "page.test.mjs", **variables)
     for token, execution in zip(tokens, executions, strict=True):
         assert api.result(execution) == ("SUCCEEDED", CHOSEN)
         shown = api.retrieve(token)
@@ -127,9 +122,7 @@ def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, subtest
     api.wait_until_registered(token)
     links = {f"URL_{it['approver'].partition('@')[0].upper()}": it["url"] for it in token["links"]}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "URL_NOBODY": token["url"]}
-    for result in runner.run("approvers.test.mjs", **variables, **links):
-        with subtests.test(result.name):
-            assert result.passed, result.error
+    runner.run(subtests, "approvers.test.mjs", **variables, **links)
     succeeded, given = api.result(execution)
     assert (succeeded, given["action"], given["approver"]) == ("SUCCEEDED", "approve", "bo@example.com")
     said = [(it["approver"], it["action"], it["fields"]) for it in given["answers"]]

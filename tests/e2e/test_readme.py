@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 from tests.support import node
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
-from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
@@ -44,19 +42,8 @@ def with_names(stack: Stack, text: str) -> str:
 def start(api: Api, definition: str, given: str) -> str:
     """Create a state machine with the role that `make run` prints, and start it. Returns the execution's ARN."""
     step_functions, role = api.stack.client("stepfunctions"), api.stack.machine_role_arn
-    name = f"readme-{uuid.uuid4().hex[:12]}"
-    machine = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
-    return str(step_functions.start_execution(stateMachineArn=machine, input=given)["executionArn"])
-
-
-def wait_for_one(api: Api, tag: str) -> dict[str, Any]:
-    """Wait until a token with this tag is listed, and return it."""
-    until = time.monotonic() + PATIENCE
-    while not (listed := api.request("GET", f"{TOKENS}?filter[tags]={tag}").body["data"]):
-        assert time.monotonic() < until, "the token was never created"
-        time.sleep(0.1)
-    token: dict[str, Any] = listed[0]
-    return token
+    made = step_functions.create_state_machine(name=f"readme-{uuid.uuid4().hex}", definition=definition, roleArn=role)
+    return api.start(made["stateMachineArn"], json.loads(given))
 
 
 @pytest.mark.parametrize("name", APPROVALS)
@@ -65,9 +52,7 @@ class TestTheApproval:
         ("answer", "end"),
         [
             ({"action": "approve"}, ("SUCCEEDED", {"ok": True, "output": {"action": "approve"}})),
-            ({"action": "reject"}, ("FAILED", "Rejected")),
             ({"text": "What is this?"}, ("FAILED", "Rejected")),
-            (b"approve", ("FAILED", "Rejected")),
         ],
     )
     def test_ends_as_the_posted_answer_decides(self, api: Api, name: str, answer: Any, end: Any) -> None:
@@ -119,7 +104,7 @@ def test_a_state_machine_creates_its_own_token(api: Api) -> None:
     definition["States"]["Create token"]["Parameters"]["Payload"]["tags"] = [tag := uuid.uuid4().hex]
     definition["StartAt"] = "Create token"
     execution = start(api, json.dumps(definition), "{}")
-    token = wait_for_one(api, tag)
+    token = api.find("tags", tag)
     api.wait_until_registered(token)
 
     api.press(token["url"], "Approve")

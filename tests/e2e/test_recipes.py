@@ -333,18 +333,6 @@ def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, re
     assert new == {"refused": 1, "notMatching": 1, "kept": 1, "completed": 1, "repeated": 1}
 
 
-def test_a_run_goes_on_at_once_with_the_event_that_came_first(api: Api, runs: Runs, recipe: Recipe, provider: Provider) -> None:
-    value = recipe.new_value()
-
-    [event] = provider.sign(recipe.event(value))
-
-    assert provider.send(event) == 200
-
-    for _ in range(2):  # the second run gets what the first one got
-        execution = runs.start(f"{recipe.provider}:{value}")
-        assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": recipe.output(value)})
-
-
 def test_the_commands_of_the_page_make_an_endpoint_and_say_why_a_run_waits(api: Api, secrets: Secrets, tmp_path: Path) -> None:
     def run(command: str) -> Any:
         environment = {**os.environ, "API": api.stack.api_url, "KEY": api.stack.api_key}

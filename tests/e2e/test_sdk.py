@@ -1,7 +1,6 @@
 """Trigger.dev's own SDK, unchanged, against the deployed stack: every test of tests/sdk is a subtest here."""
 
 import json
-import subprocess
 
 import pytest
 
@@ -31,19 +30,4 @@ def test_the_sdk_works_unchanged_with_a_named_key(
 
 def run(suite: str, stack: Stack, holders: Holders, holder: str, subtests: pytest.Subtests) -> None:
     keys = {"TRIGGER_SECRET_KEY": holders.keys[holder], "NAMED_KEYS": json.dumps(holders.keys)}
-    done = subprocess.run(
-        [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
-        cwd=node.SDK,
-        env=node.environment(TRIGGER_API_URL=stack.api_url, **keys),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    for result in results:
-        with subtests.test(result["name"]):
-            assert result["passed"], result.get("error")
-    assert results, done.stdout + done.stderr
-    assert done.returncode == 0 or not all(result["passed"] for result in results), done.stdout + done.stderr
+    node.run_suite(subtests, node.SDK / suite, TRIGGER_API_URL=stack.api_url, **keys)

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
@@ -13,7 +13,6 @@ from waitpoints_client.ops.smoke import Line, prove
 from waitpoints_client.ops.smoke_checks import CHECKS, QUICK, Check
 
 from tests.support import figures
-from tests.support.e2e.api import Api
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.parameters import given
 from waitpoints_local.stack import Stack, verify_sender
@@ -23,22 +22,8 @@ CHANNELS = {"puts events", "sends a mail"}
 
 
 @pytest.fixture
-def caller(stack: Stack) -> Callable[..., Caller]:
-    def caller(api_key: str = stack.api_key) -> Caller:
-        return Caller(Deployed.local(asdict(stack)), api_key, Pace(patience=20, stream=20, total=120))
-
-    return caller
-
-
-def proved(caller: Caller) -> tuple[int, dict[str, Line], str]:
-    """The exit status, the lines by name, and the whole output."""
-    shown: list[object] = []
-    status = prove(caller, QUICK, shown.append)
-    return status, {line.name: line for line in shown if isinstance(line, Line)}, "\n".join(map(str, shown))
-
-
-def outcomes(lines: dict[str, Line], outcome: str) -> set[str]:
-    return {name for name, line in lines.items() if line.outcome == outcome}
+def caller(stack: Stack) -> Caller:
+    return Caller(Deployed.local(asdict(stack)), stack.api_key, Pace(patience=20, stream=20, total=120))
 
 
 @contextmanager
@@ -66,36 +51,19 @@ def test_a_healthy_stack_passes_every_line(stack: Stack, quick: str, checks: tup
     assert "could not be checked" not in output
 
 
-def test_nothing_remains_of_what_a_run_makes_beside_its_tokens(stack: Stack, caller: Callable[..., Caller]) -> None:
-    smoke = caller()
+def test_nothing_remains_of_what_a_run_makes_beside_its_tokens(stack: Stack, caller: Caller) -> None:
     made = [
         check for check in CHECKS if check.name in ("accepts a signature", "completes by an endpoint", "limits a named key")
     ]
-    assert prove(smoke, [CHECKS[1], *made], show=str) == 0
+    assert prove(caller, [CHECKS[1], *made], show=str) == 0
 
     secrets = stack.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"]
-    assert not [secret["Name"] for secret in secrets if smoke.tag in secret["Name"]]
+    assert not [secret["Name"] for secret in secrets if caller.tag in secret["Name"]]
     for path in ("/api/v1/endpoints", "/api/v1/keys"):
-        assert smoke.tag not in str(smoke.call("GET", path))
+        assert caller.tag not in str(caller.call("GET", path))
 
 
-def test_a_wrong_api_key_fails_the_first_line_and_skips_the_lines_that_depend_on_it(caller: Callable[..., Caller]) -> None:
-    status, lines, shown = proved(caller("wrong"))
-
-    assert status == 1
-    assert outcomes(lines, "failed") == {"creates a token"}, shown
-    assert "401" in lines["creates a token"].figure
-    without_a_token = {
-        "is switched on",
-        "refuses a wrong API key",
-        "shows the console",
-        "has nothing undone",
-        "can resume durable functions",
-    }
-    assert outcomes(lines, "ok") == without_a_token, shown
-
-
-def test_a_failing_function_fails_the_line_of_the_log(stack: Stack, caller: Callable[..., Caller]) -> None:
+def test_a_failing_function_fails_the_line_of_the_log(stack: Stack, caller: Caller) -> None:
     def invoke_wrongly(caller: Caller) -> str:
         with pytest.raises(RuntimeError):
             caller.stack.invoke(stack.wait_function_name, {"waitpointId": 1})
@@ -104,22 +72,9 @@ def test_a_failing_function_fails_the_line_of_the_log(stack: Stack, caller: Call
     creates, logs = (check for check in CHECKS if check.name in ("creates a token", "logs no error"))
     shown: list[object] = []
 
-    assert prove(caller(), [creates, Check("fails", invoke_wrongly, ""), logs], shown.append) == 1
+    assert prove(caller, [creates, Check("fails", invoke_wrongly, ""), logs], shown.append) == 1
     [line] = (line for line in shown if isinstance(line, Line) and line.outcome == "failed")
     assert (line.name, "lines with an error" in line.figure) == ("logs no error", True)
-
-
-def test_ctrl_c_stops_the_execution_and_completes_the_token(caller: Callable[..., Caller], api: Api) -> None:
-    smoke = caller()
-
-    def interrupted(caller: Caller) -> str:
-        caller.start_waiting(caller.create())
-        raise KeyboardInterrupt
-
-    assert prove(smoke, [Check("waits", interrupted, "")], show=str) == 130
-
-    assert smoke.wait_for_end(smoke.executions[0])["status"] == "ABORTED"
-    assert api.retrieve({"id": smoke.tokens[0]})["status"] == "COMPLETED"
 
 
 def test_ctrl_c_ends_the_command_cleanly(stack: Stack) -> None:
@@ -134,12 +89,3 @@ def test_ctrl_c_ends_the_command_cleanly(stack: Stack) -> None:
     assert "Interrupted: cleaning up" in rest
     assert "executions stopped" in rest
     assert "Traceback" not in rest
-
-
-@pytest.mark.parametrize("command", ["smoke", "doctor", "redrive"])
-def test_an_unknown_stack_is_refused_with_what_to_check(stack: Stack, command: str) -> None:
-    status, output = Operator(stack).run(command, STACK="nope")
-
-    assert status != 0
-    assert "No stack nope in us-east-1 of this account: check its name, AWS_REGION and AWS_PROFILE" in output
-    assert "Traceback" not in output

@@ -1,6 +1,5 @@
 """A burst of callbacks while Step Functions throttles: every execution goes on, as soon as the quota lets it."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import Api
+from tests.support.e2e.waiting import until
 from waitpoints_local.stack import Stack
 from waitpoints_local.throttle import file_of, throttled_resumes
 
@@ -48,10 +48,8 @@ def waiters(api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json
 
 def replied(api: Api, token: Json) -> tuple[Json, Json]:
     """Return the token and its waiter once the reply is recorded, which is shortly after the execution has gone on."""
-    until = time.monotonic() + PATIENCE
-    while (found := api.retrieve(token))["waiters"][0]["status"] == "UNDELIVERED":
-        assert time.monotonic() < until, "no reply was recorded"
-        time.sleep(0.05)
+    until(lambda: api.retrieve(token)["waiters"][0]["status"] != "UNDELIVERED", "no reply was recorded")
+    found = api.retrieve(token)
     return found, found["waiters"][0]
 
 

@@ -21,7 +21,7 @@ from waitpoints_client.ops.doctor import scan
 from waitpoints_client.ops.versions import difference
 
 from tests.support import figures, previous
-from tests.support.e2e.api import PATIENCE, Api, DeployedAnswer
+from tests.support.e2e.api import Api, DeployedAnswer
 from tests.support.e2e.built import Built
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.folders import BUILDS
@@ -37,6 +37,7 @@ from tests.support.e2e.upgrade_waits import (
     by_failing,
     by_the_doctor,
 )
+from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import Emulator, describe, free_port

@@ -9,7 +9,6 @@ import os
 import queue
 import re
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +26,7 @@ from botocore.exceptions import ClientError
 from tests.browser.runner import chromium
 from tests.e2e.test_browser import PATIENCE, Quiet, Seen, browsing, carrier, serving
 from tests.support.e2e.api import Api
+from tests.support.e2e.waiting import until
 from tools.stack import emulating
 from waitpoints_local import admission, slack_stand_in
 from waitpoints_local.stack import Emulator, Endpoint, Stack, free_port
@@ -107,13 +107,6 @@ def site(job: Mapping[str, str], reports: "queue.Queue[Any]") -> type[BaseHTTPRe
     return Site
 
 
-def until(has_happened: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not has_happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_page_that_is_opened_does_and_reads_nothing(emulator: Emulator, tmp_path: Path) -> None:
     seen: list[Seen] = []
     reports: queue.Queue[Any] = queue.Queue()
@@ -123,7 +116,7 @@ def test_a_page_that_is_opened_does_and_reads_nothing(emulator: Emulator, tmp_pa
             page = f"{EVIL}:{urlsplit(url).port}/"
             with browsing(chromium(), tmp_path / "profile", page, RESOLVED):
                 report = reports.get(timeout=PATIENCE)
-                until(lambda: "by=form" in "".join(one.path for one in seen))
+                until(lambda: "by=form" in "".join(one.path for one in seen), "the form was not sent")
 
     assert report["read"] == "TypeError"
     asked = {(one.method, re.sub(r"&X-Amz.*", "", one.path)) for one in seen}
@@ -145,7 +138,7 @@ def test_a_name_that_leads_here_reads_nothing(emulator: Emulator, tmp_path: Path
     with serving(carrier(emulator.url, seen)) as at:
         rebound = f"{EVIL}:{urlsplit(at).port}/_ministack/ses/messages"
         with browsing(chromium(), tmp_path, rebound, RESOLVED):
-            until(lambda: seen)
+            until(lambda: seen, "nothing was sent")
     assert (seen[0].headers["host"], seen[0].status) == (urlsplit(rebound).netloc, 403)
 
 

@@ -12,7 +12,7 @@ import {
   wait,
 } from "@trigger.dev/sdk";
 
-import { apiKey, claimsOf, isNamedKey, request, requestsOf, sleep, unique } from "./stack.mjs";
+import { apiKey, claimsOf, isNamedKey, request, requestsOf, sleep } from "./stack.mjs";
 
 const UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a";
 
@@ -42,11 +42,6 @@ test("publicAccessToken cannot complete another token", async () => {
   assert.equal((await wait.retrieveToken(other)).status, "WAITING");
 });
 
-test("publicAccessToken does not reveal whether another token exists", async () => {
-  const token = await wait.createToken();
-  await refusal(() => complete(token.publicAccessToken, UNKNOWN, {}), PermissionDeniedError, 403);
-});
-
 test("publicAccessToken opens nothing but the completion", async () => {
   const token = await wait.createToken();
   const as = (call) => () => auth.withAuth({ accessToken: token.publicAccessToken }, call);
@@ -58,12 +53,8 @@ test("publicAccessToken opens nothing but the completion", async () => {
 
 for (const [name, scopes, allowed] of [
   ["write of this waitpoint", (id) => ({ write: { waitpoints: id } }), true],
-  ["write of several waitpoints, this among them", (id) => ({ write: { waitpoints: [UNKNOWN, id] } }), true],
   ["write of every waitpoint", () => ({ write: { waitpoints: true } }), true],
-  ["admin", () => ({ admin: true }), true],
-  ["write of another waitpoint", () => ({ write: { waitpoints: UNKNOWN } }), false],
   ["read of this waitpoint", (id) => ({ read: { waitpoints: id } }), false],
-  ["write of tags", (id) => ({ write: { tags: id } }), false],
   ...(isNamedKey ? [] : [["nothing", () => undefined, false]]),
 ]) {
   test(`auth.createPublicToken with ${name} is ${allowed ? "" : "not "}good for completing`, async () => {
@@ -126,12 +117,7 @@ test("an unknown token is a NotFoundError, to retrieve and to complete", async (
 
 for (const [name, options, kind, status, message] of [
   ["an idempotency key of 2,049 characters", { idempotencyKey: "k".repeat(2_049) }, BadRequestError, 400, /2048 characters/],
-  ["a tag of 129 characters", { tags: ["t".repeat(129)] }, BadRequestError, 400, /128 characters.*"tags"/],
-  ["a number as tag", { tags: [7] }, BadRequestError, 400, /Tag 1 must be a string/],
-  ["eleven tags", { tags: Array.from("abcdefghijk") }, UnprocessableEntityError, 422, /10 tags, you're trying to set 11/],
   ["an unreadable timeout", { timeout: "soon" }, UnprocessableEntityError, 422, /Invalid timeout "soon": expected a duration/],
-  ["a timeout in the past", { timeout: new Date(0) }, UnprocessableEntityError, 422, /must be in the future/],
-  ["an unreadable TTL", { idempotencyKey: "k", idempotencyKeyTTL: "soon" }, UnprocessableEntityError, 422, /idempotencyKeyTTL/],
   ["more than 64 KiB", { idempotencyKey: "é".repeat(2_000), tags: "t", x: "x".repeat(65_536) }, ApiError, 413, /too large/],
 ]) {
   test(`createToken with ${name} is refused with ${status} and says why`, async () => {
@@ -140,24 +126,10 @@ for (const [name, options, kind, status, message] of [
   });
 }
 
-test("createToken takes a key of 2,048 characters and ten tags of 128", async () => {
-  const tags = Array.from("abcdefghij", (letter) => letter.repeat(128));
-  const idempotencyKey = unique("").padEnd(2_048, "k");
-  const retrieved = await wait.retrieveToken(await wait.createToken({ tags, idempotencyKey }));
-  assert.deepEqual([retrieved.tags, retrieved.idempotencyKey], [tags, idempotencyKey]);
+test("listTokens with an unknown status is a BadRequestError that says why", async () => {
+  const error = await refusal(async () => wait.listTokens({ status: "PENDING" }), BadRequestError, 400);
+  assert.match(error.message, /Invalid status values: PENDING/);
 });
-
-for (const [name, parameters, message] of [
-  ["an unknown status", { status: "PENDING" }, /Invalid status values: PENDING/],
-  ["a limit of 101", { limit: 101 }, /from 1 to 100/],
-  ["an invalid cursor", { after: "nonsense" }, /page\[after\]/],
-  ["an invalid date", { from: "yesterday" }, /Invalid date/],
-]) {
-  test(`listTokens with ${name} is a BadRequestError that says why`, async () => {
-    const error = await refusal(async () => wait.listTokens(parameters), BadRequestError, 400);
-    assert.match(error.message, message);
-  });
-}
 
 test("completeToken with more than 3 MiB is refused with 413 and leaves the token waiting", async () => {
   const token = await wait.createToken();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { wait } from "@trigger.dev/sdk";
 
-import { apiUrl, claimsOf, request, sleep, unique } from "./stack.mjs";
+import { claimsOf, request, sleep, unique } from "./stack.mjs";
 
 const HOUR = 3_600_000;
 
@@ -52,11 +52,6 @@ test("a timeout given as a Date is kept to the millisecond", async () => {
   assert.equal(timeoutAt.toISOString(), timeout.toISOString());
 });
 
-test("a timeout given as an ISO 8601 text is kept", async () => {
-  const { timeoutAt } = await wait.retrieveToken(await wait.createToken({ timeout: "2035-01-31T18:00:00+02:00" }));
-  assert.equal(timeoutAt.toISOString(), "2035-01-31T16:00:00.000Z");
-});
-
 test("a single tag becomes a list of one", async () => {
   const tag = unique("tag");
   assert.deepEqual((await wait.retrieveToken(await wait.createToken({ tags: tag }))).tags, [tag]);
@@ -74,33 +69,6 @@ test("an idempotency key returns the same token", async () => {
   isSoonAfter(retrieved.timeoutAt, retrieved.createdAt.getTime() + HOUR);
 });
 
-test("an idempotency key returns a completed token too", async () => {
-  const idempotencyKey = unique("key");
-  const first = await wait.createToken({ idempotencyKey });
-  await wait.completeToken(first, "done");
-  const again = await wait.createToken({ idempotencyKey });
-  assert.deepEqual([again.id, again.isCached], [first.id, true]);
-});
-
-test("five creates at once with one key make one token, and four of them say isCached", async () => {
-  const idempotencyKey = unique("key");
-  const created = await Promise.all(Array.from({ length: 5 }, () => wait.createToken({ idempotencyKey })));
-  assert.equal(new Set(created.map((token) => token.id)).size, 1);
-  assert.equal(created.filter((token) => !token.isCached).length, 1);
-});
-
-test("a key makes a new token after its idempotencyKeyTTL, and the old one can still be completed", async () => {
-  const options = { idempotencyKey: unique("key"), idempotencyKeyTTL: "1s" };
-  const old = await wait.createToken(options);
-  await sleep(1_100);
-  const fresh = await wait.createToken(options);
-  assert.notEqual(fresh.id, old.id);
-  assert.equal(fresh.isCached, false);
-  await wait.completeToken(old, "old");
-  assert.equal((await wait.retrieveToken(old)).output, "old");
-  assert.equal((await wait.retrieveToken(fresh)).status, "WAITING");
-});
-
 test("publicAccessToken comes from the server and is valid for this token for one day", async () => {
   const { data: token, response } = await wait.createToken().withResponse();
   assert.equal(token.publicAccessToken, response.headers.get("x-trigger-jwt"));
@@ -113,13 +81,9 @@ test("publicAccessToken comes from the server and is valid for this token for on
 
 for (const [name, output] of Object.entries({
   "an object": { approved: true, by: { name: "Žofie 🎈" }, list: [1, 2.5, null] },
-  "an array": [1, "two", { three: 3 }],
   "a text": "approved",
-  "an empty text": "",
   "a number": 0,
-  "false": false,
   "null": null,
-  "keys that other servers refuse": JSON.parse('{"constructor": 1, "prototype": 2, "a": {"__proto__": 3}}'),
 })) {
   test(`completeToken with ${name} is what retrieveToken returns`, async () => {
     const token = await wait.createToken();
@@ -155,29 +119,6 @@ test("the SDK downloads an output that is too large for an answer", async () => 
   assert.deepEqual((await wait.retrieveToken(token)).output, output);
 });
 
-test("the first of two completions counts, and both succeed", async () => {
-  const token = await wait.createToken();
-  await wait.completeToken(token, "first");
-  assert.deepEqual(await wait.completeToken(token, "second"), { success: true });
-  assert.equal((await wait.retrieveToken(token)).output, "first");
-});
-
-test("one of five completions at once counts", async () => {
-  const token = await wait.createToken();
-  await Promise.all(Array.from({ length: 5 }, (_, n) => wait.completeToken(token, { n })));
-  const { n } = (await wait.retrieveToken(token)).output;
-  assert.ok(n >= 0 && n < 5);
-  assert.equal((await wait.retrieveToken(token)).output.n, n);
-});
-
-test("a POST to the token's url completes it with the whole body", async () => {
-  const token = await wait.createToken();
-  assert.ok(token.url.startsWith(`${apiUrl}/api/v1/waitpoints/tokens/${token.id}/callback/`));
-  const answer = await fetch(token.url, { method: "POST", body: JSON.stringify({ data: { status: "succeeded" } }) });
-  assert.deepEqual([answer.status, await answer.json()], [200, { success: true }]);
-  assert.deepEqual((await wait.retrieveToken(token)).output, { data: { status: "succeeded" } });
-});
-
 test("a token past its timeout stays TIMED_OUT, with an error that says when", async () => {
   const token = await wait.createToken({ timeout: "1s" });
   await sleep(1_100);
@@ -188,23 +129,4 @@ test("a token past its timeout stays TIMED_OUT, with an error that says when", a
   assert.equal(retrieved.error.name, "WaitpointTimeoutError");
   assert.equal(retrieved.error.message, `Waitpoint timed out at ${retrieved.timeoutAt.toISOString()}`);
   assert.equal(retrieved.completedAt.toISOString(), retrieved.timeoutAt.toISOString());
-});
-
-test("every path accepts an id without its prefix", async () => {
-  const token = await wait.createToken();
-  const bare = token.id.replace("waitpoint_", "");
-  assert.equal((await wait.retrieveToken(bare)).id, token.id);
-  await wait.completeToken(bare, "bare");
-  assert.equal((await wait.retrieveToken(token)).output, "bare");
-});
-
-test("an answer leaves absent fields out, and its dates have milliseconds and Z", async () => {
-  const token = await wait.createToken({ timeout: "1h" });
-  const answer = await request(`/api/v1/waitpoints/tokens/${token.id}`);
-  assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
-  const body = await answer.json();
-  assert.ok(!Object.values(body).includes(null));
-  assert.deepEqual([body.type, body.outputType, body.outputIsError], ["MANUAL", "application/json", false]);
-  assert.equal(body.completedAfter, body.timeoutAt);
-  for (const date of [body.createdAt, body.timeoutAt]) assert.match(date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });

@@ -23,12 +23,6 @@ test("wait.retrieveToken reads the error of a failed token", async () => {
   assert.equal(failed.error.message, "The bank said no");
 });
 
-test("wait.retrieveToken reads an error that has only a message", async () => {
-  const token = await wait.createToken();
-  await complete(token, { error: { message: "no" } });
-  assert.equal((await wait.retrieveToken(token)).error.message, "no");
-});
-
 test("wait.retrieveToken ignores completedBy and otherDeliveries", async () => {
   const token = await wait.createToken();
   await fetch(token.url, { method: "POST", body: '{"first": true}' });

@@ -70,13 +70,6 @@ describe("When the network loses an answer", () => {
     assert.equal((await wait.retrieveToken(token)).output, "mine");
   });
 
-  test("of a create twice in a row, only one token is made", async () => {
-    const tags = unique("lost");
-    const token = await losing(2, () => wait.createToken({ tags, timeout: "1h" }, QUICKLY));
-    assert.equal(token.isCached, false);
-    assert.deepEqual(await made(tags), [token.id]);
-  });
-
   test("of a create with an idempotency key, the retry does not count as a second call", async () => {
     const [tags, idempotencyKey] = [unique("lost"), unique("key")];
     const token = await losing(1, () => wait.createToken({ tags, idempotencyKey }, QUICKLY));
@@ -91,12 +84,6 @@ describe("When the network loses an answer", () => {
     const older = await wait.createToken({ idempotencyKey });
     const token = await losing(1, () => wait.createToken({ idempotencyKey }, QUICKLY));
     assert.deepEqual([token.id, token.isCached], [older.id, true]);
-  });
-
-  test("two equal calls make two tokens", async () => {
-    const tags = unique("alike");
-    const [one, two] = [await wait.createToken({ tags }), await wait.createToken({ tags })];
-    assert.deepEqual(await made(tags), [two.id, one.id]);
   });
 
   test("of a completion, its output is kept", async () => {

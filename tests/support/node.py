@@ -3,6 +3,7 @@
 Without Node.js they are skipped, and fail in CI.
 """
 
+import json
 import os
 import re
 import shutil
@@ -37,6 +38,26 @@ def node() -> str:
 def esbuild() -> list[str]:
     """The command of esbuild in WebAssembly."""
     return [node(), str(FOLDER / "node_modules" / "esbuild-wasm" / "bin" / "esbuild")]
+
+
+def run_suite(subtests: pytest.Subtests, suite: Path, **variables: str) -> None:
+    """Run a suite of tests, a `*.test.mjs`, each as a subtest. It finds `variables` in its environment."""
+    done = subprocess.run(
+        [node(), "--test", f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
+        cwd=suite.parent,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    for result in results:
+        with subtests.test(result["name"]):
+            assert result["passed"], result.get("error")
+    assert results, done.stdout + done.stderr
+    assert done.returncode == 0 or not all(result["passed"] for result in results), done.stdout + done.stderr
 
 
 def missing(what: str) -> None:

@@ -1,4 +1,4 @@
-"""What the client promises. The same tests run against the fake, here, and against a deployed stack, in `tests/e2e`.
+"""What the client promises. The same tests run against the fake, here, and against the handlers, in `tests/client_and_stack`.
 
 Each runs with the sync client and with the async one.
 """

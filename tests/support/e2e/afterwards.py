@@ -29,7 +29,7 @@ BORROWED = "test"  # the session of a role that test_providers.py takes, to ask 
 NAMED_KEY = re.compile(r"tr_prod_sk_[0-9A-Za-z]{24}")
 JWT = re.compile(r"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.")
 DETACHED = {"AcceptCallbackRole", "CompleteTokenRole", "ResumeWaitersRole", "DoctorRole"}
-"""Roles that may not resume for a while, in test_deployment.py and test_first_hour.py."""
+"""Roles that may not resume for a while, in test_first_hour.py."""
 
 
 class Key:

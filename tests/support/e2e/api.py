@@ -2,20 +2,19 @@
 
 import http.client
 import json
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+from tests.support.e2e.waiting import PATIENCE, until
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
-PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
@@ -106,18 +105,23 @@ class Api:
         return self.start(self.make_machine(states), {})
 
     def wait_until_registered(self, token: dict[str, Any], waiters: int = 1) -> None:
-        until = time.monotonic() + PATIENCE
-        while len(self.retrieve(token)["waiters"]) < waiters:
-            assert time.monotonic() < until, "the waiter was never registered"
-            time.sleep(0.05)
+        until(lambda: len(self.retrieve(token)["waiters"]) >= waiters, "the waiter was never registered")
+
+    def find(self, name: str, value: str) -> dict[str, Any]:
+        """Return the newest token that the list's filter of this name finds, once there is one."""
+        path = f"{TOKENS}?{urlencode({f'filter[{name}]': value})}"
+        found: list[dict[str, Any]] = until(lambda: self.request("GET", path).body["data"], "the token was never created")
+        return found[0]
 
     def result(self, execution: str) -> tuple[str, Any]:
         """The status of an execution once it has ended, and its output or, when it failed, its error."""
         step_functions = self.stack.client("stepfunctions")
-        until = time.monotonic() + PATIENCE
-        while (described := step_functions.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            assert time.monotonic() < until, "the execution hangs"
-            time.sleep(0.05)
+
+        def ended() -> Any:
+            found = step_functions.describe_execution(executionArn=execution)
+            return found if found["status"] != "RUNNING" else None
+
+        described = until(ended, "the execution hangs")
         if described["status"] == "SUCCEEDED":
             return described["status"], json.loads(described["output"])
         return described["status"], described.get("error")

@@ -2,15 +2,15 @@
 
 import io
 import json
-import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.support.e2e.api import PATIENCE
 from tests.support.e2e.built import Built
 from tests.support.e2e.folders import BUILDS
+from tests.support.e2e.permissions import outputs
+from tests.support.e2e.waiting import until
 from tools.durable_run import EXAMPLE
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
@@ -28,8 +28,7 @@ class Durable:
         names = {"CreateFunctionName": stack.create_function_name, "WaitFunctionName": stack.wait_function_name}
         parameters = [f"{parameter}={name}" for parameter, name in names.items()]
         self._built.deploy(stack.endpoint, name=NAME, parameters=parameters)
-        [described] = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-        self.outputs: dict[str, str] = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        self.outputs = outputs(stack, NAME)
         self.approval = self.outputs["Approval"]
         self.create(WAITER, code_of("durable_waiter.py"))
 
@@ -45,10 +44,8 @@ class Durable:
 
     def result(self, execution: str) -> tuple[str, Any]:
         """The status of an execution once it has ended, and its result or its error."""
-        until = time.monotonic() + PATIENCE
-        while (found := self.describe(execution))["Status"] == "RUNNING":
-            assert time.monotonic() < until, "the execution hangs"
-            time.sleep(0.05)
+        until(lambda: self.describe(execution)["Status"] != "RUNNING", "the execution hangs")
+        found = self.describe(execution)
         return found["Status"], json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found.get("Error")
 
     def describe(self, execution: str) -> Any:

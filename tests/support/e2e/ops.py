@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+from tests.support.e2e.permissions import outputs
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
@@ -38,8 +39,7 @@ class Operator:
 
     def dead_letters(self) -> list[dict[str, str]]:
         """The messages in the dead-letter queue. They stay there."""
-        outputs = self.stack.client("cloudformation").describe_stacks(StackName=self.stack.stack_name)["Stacks"][0]["Outputs"]
-        url = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "DeadLetterQueueUrl")
+        url = outputs(self.stack)["DeadLetterQueueUrl"]
         answer = self.stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 

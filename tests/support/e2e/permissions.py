@@ -1,4 +1,4 @@
-"""Remove a permission from a deployed function for a while. The emulator enforces IAM as AWS does."""
+"""What a stack has deployed, and functions without a permission for a while: the emulator enforces IAM as AWS does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,12 @@ from waitpoints_local.stack import Stack
 def physical_name(stack: Stack, logical_id: str) -> str:
     described = stack.client("cloudformation").describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=logical_id)
     return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def outputs(stack: Stack, name: str = "") -> dict[str, str]:
+    """The outputs of the stack, or of another one of this name."""
+    [described] = stack.client("cloudformation").describe_stacks(StackName=name or stack.stack_name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
 
-from tests.support.e2e.api import PATIENCE, Api, DeployedAnswer
+from tests.support.e2e.api import Api, DeployedAnswer
+from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 4

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, cycle
 from typing import Any
-from urllib.parse import urlencode
 
-from tests.support.e2e.api import PATIENCE, Api
+from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8
@@ -114,12 +114,7 @@ class Waits:
     def _wait_in_create(self) -> Wait:
         key = uuid.uuid4().hex
         execution = self._machines.create(key)
-        path = f"{TOKENS}?{urlencode({'filter[idempotencyKey]': key})}"
-        until = time.monotonic() + PATIENCE
-        while not (found := self._api.request("GET", path).body["data"]):
-            assert time.monotonic() < until, "the token was never created"
-            time.sleep(0.1)
-        return Wait("created by its state", found[0], [execution], self._api.result)
+        return Wait("created by its state", self._api.find("idempotencyKey", key), [execution], self._api.result)
 
     def _wait_in_durable_function(self) -> Wait:
         token = self._api.create(timeout="1h")

@@ -1,4 +1,4 @@
-"""Which key may use which route, in process: every cell (contract Q3). `e2e/test_scope_table.py` tries them over HTTP."""
+"""Which key may use which route, every cell (contract Q3)."""
 
 import pytest
 
