@@ -3,6 +3,7 @@
 import json
 import re
 
+from tests.support import slack_example
 from tests.support.documents import blocks
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
@@ -27,6 +28,10 @@ def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
     token = api.create(**create)
     assert [link["approver"] for link in token["links"]] == ["ann", "bo@example.com"]
     assert api.retrieve(token["id"])["notify"] == create["notify"]
+
+
+def test_the_slack_message_is_the_one_that_is_sent() -> None:
+    assert slack_example.FILE.read_text() == slack_example.text()
 
 
 def test_slack_is_set_up_in_eight_steps_with_the_secrets_and_the_route_that_the_stack_reads() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.access.api_keys import SHOWN_DIGITS, NamedKey, Scope, digest, has_form, new_key
+from waitpoints.access.api_keys import SHOWN_DIGITS, Scope, digest, has_form, new_key
 
 OF_SDK = re.compile(r"^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$")  # apiKeys.js of @trigger.dev/core 4.8.3
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -64,8 +64,3 @@ def test_a_digest_is_sha_256_and_longer_than_what_public_access_tokens_carry() -
 )
 def test_a_scope_is_read_as_it_is_written(text: str, scope: Scope) -> None:
     assert (Scope.of(text), str(scope)) == (scope, text)
-
-
-@pytest.mark.parametrize(("expires_at", "now", "expired"), [(None, 1 << 60, False), (5, 4, False), (5, 5, True)])
-def test_a_key_expires_in_its_millisecond(expires_at: int | None, now: int, expired: bool) -> None:
-    assert NamedKey("ci", "", (), 0, expires_at).has_expired(now) is expired
