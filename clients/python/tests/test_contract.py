@@ -568,14 +568,6 @@ def test_a_token_says_who_may_answer_and_how_many_must(waitpoints: Waitpoints, a
     assert (plain.approvers, plain.links, plain.needs, plain.answers, plain.escalation) == ((), (), {}, (), None)
 
 
-def test_a_token_says_when_those_who_have_not_answered_are_asked_again(waitpoints: Waitpoints) -> None:
-    token = waitpoints.get(waitpoints.create(page={"title": "Go?", "remind": ["4h", "1d"]}))
-    assert token.reminders
-    assert (token.reminders.count, token.reminders.last_at) == (0, None)
-    assert token.reminders.next_at == token.created_at + timedelta(hours=4)
-    assert waitpoints.get(waitpoints.create(page={"title": "Go?"})).reminders is None
-
-
 def test_enough_people_decide_and_each_answers_once(waitpoints: Waitpoints, approval: CreatedToken, choose: Choose) -> None:
     assert choose("ann", {"action": "approve"}) == 200
     assert choose("ann", {"action": "approve", "fields": {}}) == choose("ann", {"action": "reject"}) == 200

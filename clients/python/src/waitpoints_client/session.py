@@ -4,7 +4,6 @@ A flow yields each request and each pause, and is sent the answer, so that the s
 for retries are those of Trigger.dev's SDK.
 """
 
-import json
 import math
 import re
 import time
@@ -31,6 +30,7 @@ from waitpoints_client.errors import (
 )
 from waitpoints_client.models import Result, Token
 from waitpoints_client.options import TokenOrId, id_of
+from waitpoints_client.wire import write_json
 
 ATTEMPTS: Final = 5
 FIRST_DELAY, DELAY_FACTOR, LONGEST_DELAY = 1.0, 1.6, 30.0  # seconds
@@ -123,7 +123,7 @@ class Session:
             headers["idempotency-key"] = call.delivery_id
         content = None
         if call.body is not ABSENT:
-            content = _encoded(call.body)
+            content = write_json(call.body, allow_nan=False).encode()
             headers["content-type"] = "application/json"
         return Request(call.method, self.url + call.path if is_ours else call.path, call.query or None, headers, content)
 
@@ -188,14 +188,6 @@ def _read_delay(headers: httpx.Headers) -> float:
         return float(headers["x-ratelimit-reset"]) / 1000 - time.time()
     except (KeyError, ValueError):
         return 0.0
-
-
-def _encoded(body: Any) -> bytes:
-    """Return a body as JSON. Half of a surrogate pair, which UTF-8 does not have, is escaped. Raises ValueError for NaN."""
-    try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _seconds(name: str, value: float | timedelta) -> float:

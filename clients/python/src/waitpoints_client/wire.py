@@ -71,6 +71,16 @@ def timeout(value: Timeout) -> str:
     return instant(value) if isinstance(value, datetime) else duration(value)
 
 
+def write_json(value: Any, *, allow_nan: bool = True) -> str:
+    """Return the JSON text of a value. Half of a surrogate pair, which UTF-8 does not have, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=allow_nan, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
 def read_json(text: str) -> Any:
     """Return the value of a JSON text. A whole number with so many digits that Python refuses to read it becomes infinite."""
     return json.loads(text, parse_int=_whole)

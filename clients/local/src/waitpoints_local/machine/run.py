@@ -160,7 +160,7 @@ class MachineRun:
         from waitpoints_local.machine import clock  # noqa: PLC0415 - only for runs that need it
 
         clock.time_out(self.stack, completion.token.id)
-        return self._note(Event("expired", _now(), location, token=completion.token))
+        return self._note(Event("expired", datetime.now(UTC), location, token=completion.token))
 
     def stop(self) -> None:
         self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
@@ -233,7 +233,7 @@ class MachineRun:
                 return
             self._answered.add(token.id)
             answered = Answered(reply.value, approver)
-            yield self._note(Event("answered", _now(), location, token=completion.token, answer=answered))
+            yield self._note(Event("answered", datetime.now(UTC), location, token=completion.token, answer=answered))
             token = self.waitpoints.get(token) if approver else token
             if token.status != "WAITING":
                 return
@@ -245,7 +245,7 @@ class MachineRun:
                 yield from self._answer(location, completion)
 
     def _refused(self, location: Location, token: Token, cause: str) -> Event:
-        return self._note(Event("refused", _now(), location, token=token, cause=cause))
+        return self._note(Event("refused", datetime.now(UTC), location, token=token, cause=cause))
 
     def _note(self, event: Event) -> Event:
         self.events.append(event)
@@ -289,7 +289,3 @@ def _answering(token: Token) -> list[str | None]:
     if token.status != "WAITING":
         return [*(person.id for person in token.approvers), None]
     return [person.id for person in token.still_asked] if token.approvers else [None]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

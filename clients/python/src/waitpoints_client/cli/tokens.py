@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, durations, show, stacks, token_views
-from waitpoints_client.cli.answering import url_of
 from waitpoints_client.cli.options import (
     As,
     Data,
@@ -24,11 +23,12 @@ from waitpoints_client.cli.options import (
     argument,
     option,
 )
-from waitpoints_client.cli.problems import CommandProblem, browse
+from waitpoints_client.cli.problems import USAGE, CommandProblem, browse
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Completion
+    from waitpoints_client.models import Token as FoundToken
     from waitpoints_client.options import ListFilters
 
 NOT_IN_TIME = 2
@@ -266,6 +266,27 @@ def open_(token: Token, approver: As = None, stack: Stack = None, as_json: Json 
     browse(found)
     if as_json:
         show.value({"url": found})
+
+
+def url_of(token: "FoundToken", approver: str | None) -> str:
+    """Return a token's callback URL, or the link of an approver. Raises CommandProblem unless it is clear whose."""
+    if not token.approvers:
+        if approver is not None:
+            raise CommandProblem(f"{token.id} names no approvers, so --as {approver} is nobody's link", USAGE)
+        return token.url
+    if approver is None and len(token.approvers) == 1:
+        approver = token.approvers[0].id
+    links = {link.approver: link.url for link in token.links}
+    if approver is None:
+        raise CommandProblem(f"Each approver has a link of their own, so say whose: --as {_one_of(links)}", USAGE)
+    if approver not in links:
+        raise CommandProblem(f"{approver} is no approver of {token.id}: say --as {_one_of(links)}", USAGE)
+    return links[approver]
+
+
+def _one_of(links: dict[str, str]) -> str:
+    *others, last = links
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def read_data(data: str | None, *, text: bool) -> Any:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from waitpoints_client.testing.tokens import text_of
+from waitpoints_client.wire import write_json
 
 _FORM, _FORM_WITH_FILES = "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -15,10 +15,10 @@ def output_of(body: bytes, content_type: str = "") -> str:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return text_of({"base64": base64.b64encode(body).decode()})
+        return write_json({"base64": base64.b64encode(body).decode()})
     if not text.strip():
         return "{}"
-    return text if _is_json(text) else text_of(_fields(text, content_type) or text)
+    return text if _is_json(text) else write_json(_fields(text, content_type) or text)
 
 
 def _is_json(text: str) -> bool:

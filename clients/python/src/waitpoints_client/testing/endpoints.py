@@ -9,8 +9,8 @@ from typing import Any
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.bodies import output_of
-from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
-from waitpoints_client.wire import read_json
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of
+from waitpoints_client.wire import read_json, write_json
 
 FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL", "tag")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
@@ -71,7 +71,7 @@ class Endpoints:
         kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
         if key is not None and kind in ("completed", "kept"):
             token, *_ = self._tokens.complete_key(
-                key, Outcome(now, "endpoint", text_of(output)), self._kept_until(endpoint, now)
+                key, Outcome(now, "endpoint", write_json(output)), self._kept_until(endpoint, now)
             )
         elif token is not None and kind != "notMatching":
             token.count_delivery(now)
@@ -87,7 +87,7 @@ class Endpoints:
             {"step": "key", "result": key or "none"},
             {"step": "output", "result": "found"},
         ]
-        found: dict[str, Any] = {"steps": steps, "key": key, "output": text_of(output)}
+        found: dict[str, Any] = {"steps": steps, "key": key, "output": write_json(output)}
         if key is None:
             return without_none({**found, "outcome": "noKey"})
         kind, token = self._becomes(endpoint, key, now)

@@ -23,8 +23,8 @@ from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.clock import FakeClock
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
 from waitpoints_client.testing.keys import Keys
-from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
-from waitpoints_client.wire import Duration
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle
+from waitpoints_client.wire import Duration, write_json
 
 TOKENS, ENDPOINTS, KEYS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints", "/api/v1/keys"
 SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
@@ -151,7 +151,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def deliver(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Post to the URL of a token or an endpoint, as a webhook provider does: bytes and texts as they are, else JSON."""
-        content = body if isinstance(body, (bytes, str)) else text_of(body)
+        content = body if isinstance(body, (bytes, str)) else write_json(body)
         request = httpx.Request("POST", url, headers=headers, content=b"" if body is None else content)
         answer = self.handle_request(request)
         answer.request = request
@@ -212,7 +212,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         parent = asked.request.headers.get("traceparent")
         token, is_cached, is_new = self._tokens.create(body, request_key, asked.now, parent)
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
-        headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
+        headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": write_json(_CLAIMS)}
         answer = {"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}
         if token.approval and "approvers" in (body.get("page") or {}):
             answer["links"] = token.approval.links(lambda approver: self._link(token.id, approver))
@@ -293,13 +293,13 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if approval is None or not approval.may_answer(approver):
             raise Refusal(403, "This person is not, or not yet, among those who may answer")
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
-        if len(text_of(choice).encode()) > LONGEST_ANSWER:
+        if len(write_json(choice).encode()) > LONGEST_ANSWER:
             raise Refusal(413, f"An answer to a page with approvers can have at most {LONGEST_ANSWER:,} bytes of JSON")
         earlier = approval.answer_of(approver)
         if earlier is None and token.outcome is None:
             output = approval.record(approver, choice, asked.now)
             if output is not None:
-                by = Outcome(asked.now, "callback", text_of(output), delivery_id=asked.delivery_id, approver=approver)
+                by = Outcome(asked.now, "callback", write_json(output), delivery_id=asked.delivery_id, approver=approver)
                 settle(token, by)
         elif earlier is None or {name: earlier[name] for name in choice} != choice:
             token.count_delivery(asked.now)
@@ -363,7 +363,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         endpoint, body = self._endpoints.get(asked.path["name"]), asked.json(PAYLOAD)
         refuse_unknown(body, ("body", "headers", "query"))
         given = body.get("body", "")
-        content = given.encode() if isinstance(given, str) else text_of(given).encode()
+        content = given.encode() if isinstance(given, str) else write_json(given).encode()
         query = dict(parse_qsl(body.get("query", "").removeprefix("?")))
         return _ok(self._endpoints.try_delivery(endpoint, delivery_of(content, body.get("headers", {}), query), asked.now))
 
@@ -426,7 +426,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self._check_rules(token, ("payloadSchema", "page"))
             return outcome
         choice = read_choice(token.approval, outcome.output or "null", ignore_fields=self.ignore_rules)
-        return replace(outcome, output=text_of(choice))
+        return replace(outcome, output=write_json(choice))
 
     def _check_rules(self, token: FakeToken, which: tuple[str, ...]) -> None:
         if (unchecked := [rule for rule in token.rules if rule in which]) and not self.ignore_rules:

@@ -12,6 +12,7 @@ from waitpoints_client.testing import approval as page_approval
 from waitpoints_client.testing import notices, reminders, times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import Approval
+from waitpoints_client.wire import write_json
 
 FIELDS = (
     "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
@@ -212,7 +213,7 @@ def as_of(token: FakeToken, now: int) -> FakeToken:
         token.approval.escalate(token.created_at, now if token.timeout_at is None else min(now, token.timeout_at - 1))
     if token.outcome is None and token.timeout_at is not None and token.timeout_at <= now:
         error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {iso(token.timeout_at)}"}
-        token.outcome = Outcome(token.timeout_at, "timeout", text_of(error), True, "TIMED_OUT")
+        token.outcome = Outcome(token.timeout_at, "timeout", write_json(error), True, "TIMED_OUT")
     return token
 
 
@@ -228,10 +229,10 @@ def requested(body: Mapping[str, Any], now: int, delivery_id: str | None = None)
     """Return the outcome that a request to complete asks for. Raises Refusal."""
     refuse_unknown(body, ("data", "error"))
     if "error" not in body:
-        return Outcome(now, "complete", text_of(body["data"]) if "data" in body else None, delivery_id=delivery_id)
+        return Outcome(now, "complete", write_json(body["data"]) if "data" in body else None, delivery_id=delivery_id)
     if "data" in body:
         raise Refusal(400, 'Validation error: expected "data" or "error", not both')
-    return Outcome(now, "complete", text_of(_error(body["error"])), is_error=True, delivery_id=delivery_id)
+    return Outcome(now, "complete", write_json(_error(body["error"])), is_error=True, delivery_id=delivery_id)
 
 
 def _error(error: Any) -> dict[str, str]:
@@ -258,16 +259,6 @@ def key_text(key: Any) -> str:
     if len(key) > 2048:
         raise Refusal(400, 'Validation error: idempotencyKey must be 2048 characters or less at "idempotencyKey"')
     return key
-
-
-def text_of(value: Any) -> str:
-    """Return the JSON text of a value. Half of a surrogate pair, which UTF-8 does not have, is escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"))
-    return text
 
 
 def new_id(now: int) -> str:
@@ -320,7 +311,7 @@ def _traceparent(body: Mapping[str, Any], parent: str | None) -> str | None:
 def _metadata(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refusal(400, 'Validation error: expected an object at "metadata"')
-    if len(text_of(value).encode()) > 4096:
+    if len(write_json(value).encode()) > 4096:
         raise Refusal(400, 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"')
     return value
 
