@@ -18,7 +18,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
-from waitpoints.token import WaiterKind
+from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
 
 PATIENCE = 10  # seconds
 KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to make one takes longer than most tests
@@ -106,6 +106,20 @@ def timers(stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions
     events = TimerEvents(Stream(stack), clock, lambda function, event: stack.functions()[function].call(event))
     vars(services)["sqs_client"] = events.queue
     return events
+
+
+@pytest.fixture
+def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, Waiter]]:
+    from waitpoints.wiring import services
+
+    def make() -> tuple[str, Waiter]:
+        """A settled token whose waiter was never resumed."""
+        waiter = Waiter(waits.start(), clock(), kind=waits.kind)
+        token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
+        return token_id, waiter
+
+    return make
 
 
 class Runs:

@@ -9,9 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
-from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.counting.notices import count_notices
 from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_options
 from tests.support.in_process.counting.waits import Added, Bench, Wait, bench
@@ -61,6 +60,14 @@ NOTICES = {  # the same, that `notify` adds to a page that everyone answers
 def counted(stack: MotoStack) -> Iterator[Bench]:
     with bench(stack) as counted:
         yield counted
+
+
+@pytest.fixture
+def warm(counted: Bench) -> Bench:
+    """With functions that have read what they read once, such as the signing key."""
+    counted.wait()
+    counted.meter.take()
+    return counted
 
 
 @pytest.fixture(scope="module")
@@ -198,19 +205,6 @@ class TestCallback:
     COUNTED = "DynamoDB:UpdateItem"
     SCHEMA = "DynamoDB:GetItem"
 
-    @pytest.fixture
-    def meter(self, counted: Bench) -> Meter:
-        counted.wait()  # what a function reads once, such as its signing key, has been read
-        counted.meter.take()
-        return counted.meter
-
-    @pytest.fixture
-    def api(self, counted: Bench) -> Api:
-        return counted.api
-
-    def operations(self, meter: Meter) -> list[str]:
-        return [call.operation for call in meter.take()]
-
     @pytest.mark.parametrize(
         ("wanted", "body", "expected"),
         [
@@ -224,28 +218,28 @@ class TestCallback:
         ids=["no rules", "matches", "is passed over", "fits", "does not fit", "is passed over before its schema is read"],
     )
     def test_takes_a_second_look_only_at_a_token_with_rules(
-        self, api: Api, meter: Meter, wanted: dict[str, Any], body: Any, expected: list[str]
+        self, warm: Bench, wanted: dict[str, Any], body: Any, expected: list[str]
     ) -> None:
-        token = api.create(**wanted)
-        meter.take()
-        api.post(token["url"], body, {"content-type": "application/json"})
-        assert self.operations(meter) == expected
+        token = warm.api.create(**wanted)
+        warm.meter.take()
+        warm.api.post(token["url"], body, {"content-type": "application/json"})
+        assert warm.meter.operations() == expected
 
-    def test_that_is_late_takes_one_small_write_more(self, counted: Bench, api: Api, meter: Meter) -> None:
-        token = api.create()
-        api.post(token["url"], "1", {})
-        counted.forget_tokens()
-        meter.take()
-        api.post(token["url"], "1", {})
-        refused, count = meter.take()
+    def test_that_is_late_takes_one_small_write_more(self, warm: Bench) -> None:
+        token = warm.api.create()
+        warm.api.post(token["url"], "1", {})
+        warm.forget_tokens()
+        warm.meter.take()
+        warm.api.post(token["url"], "1", {})
+        refused, count = warm.meter.take()
         assert (refused.operation, count.operation) == (self.REFUSED, self.COUNTED)
         assert (count.write_units, count.item_bytes < 300) == (1, True)
 
-    def test_of_an_error_takes_one_call(self, api: Api, meter: Meter) -> None:
-        token = api.create()
-        meter.take()
-        api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}})
-        assert self.operations(meter) == [self.SETTLED]
+    def test_of_an_error_takes_one_call(self, warm: Bench) -> None:
+        token = warm.api.create()
+        warm.meter.take()
+        warm.api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}})
+        assert warm.meter.operations() == [self.SETTLED]
 
     @pytest.mark.parametrize(
         ("method", "query", "body", "headers"),
@@ -261,29 +255,25 @@ class TestCallback:
     )
     @pytest.mark.parametrize("wanted", [{}, {"completeWhen": "body.n"}], ids=["no rules", "rules"])
     def test_that_is_a_blind_handshake_takes_no_call(
-        self, api: Api, meter: Meter, wanted: dict[str, Any], method: str, query: str, body: bytes, headers: dict[str, str]
+        self, warm: Bench, wanted: dict[str, Any], method: str, query: str, body: bytes, headers: dict[str, str]
     ) -> None:
-        token = api.create(**wanted)
-        meter.take()
-        assert api.request(method, f"{token['url']}?{query}", body, headers).status == 200
-        assert self.operations(meter) == []
+        token = warm.api.create(**wanted)
+        warm.meter.take()
+        assert warm.api.request(method, f"{token['url']}?{query}", body, headers).status == 200
+        assert warm.meter.operations() == []
 
-    def test_by_another_method_or_with_a_wrong_hash_takes_no_call_but_for_the_key(self, api: Api, meter: Meter) -> None:
-        token = api.create()
-        meter.take()
-        assert api.get(token["url"], {}).status == 405
-        assert self.operations(meter) == []
-        api.post(token["url"][:-1] + "x", "1", {})
-        assert {name.partition(":")[0] for name in self.operations(meter)} <= {"SecretsManager"}
+    def test_by_another_method_or_with_a_wrong_hash_takes_no_call_but_for_the_key(self, warm: Bench) -> None:
+        token = warm.api.create()
+        warm.meter.take()
+        assert warm.api.get(token["url"], {}).status == 405
+        assert warm.meter.operations() == []
+        warm.api.post(token["url"][:-1] + "x", "1", {})
+        assert {name.partition(":")[0] for name in warm.meter.operations()} <= {"SecretsManager"}
 
 
+@pytest.mark.usefixtures("warm")
 class TestAKnownUrl:
     """What anybody who has it can make the stack pay for: docs/security.md, "A leaked callback URL"."""
-
-    @pytest.fixture(autouse=True)
-    def quiet(self, counted: Bench) -> None:
-        counted.wait()
-        counted.meter.take()
 
     def posts(self, counted: Bench, url: str, body: str, status: int) -> list[tuple[int, float]]:
         """The write and read units of three posts to a function that has not met the token."""
@@ -343,11 +333,9 @@ class TestAKnownUrl:
         ({"payloadSchema": {}, "idempotencyKey": "typed"}, "DynamoDB:TransactWriteItems"),
     ],
 )
-def test_creating_with_rules_takes_one_call(counted: Bench, wanted: dict[str, Any], expected: str) -> None:
-    counted.wait()
-    counted.meter.take()
-    counted.api.create(**wanted)
-    assert [call.operation for call in counted.meter.take()] == [expected]
+def test_creating_with_rules_takes_one_call(warm: Bench, wanted: dict[str, Any], expected: str) -> None:
+    warm.api.create(**wanted)
+    assert warm.meter.operations() == [expected]
 
 
 ADDRESSES = {"email": ["ann@example.com"]}
@@ -357,10 +345,8 @@ class TestNotify:
     """Who is told rides in the item of the page, so a create takes what it takes with a page alone."""
 
     @pytest.fixture(autouse=True)
-    def with_channels(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        counted.wait()
+    def with_channels(self, warm: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         self.have(monkeypatch, "email", "slack")
-        counted.meter.take()
 
     def have(self, monkeypatch: pytest.MonkeyPatch, *channels: str) -> None:
         monkeypatch.setitem(vars(services), "channels", frozenset(channels))
@@ -380,8 +366,7 @@ class TestNotify:
         counted.meter.take()
         for _ in range(3):
             counted.api.create(page={"title": "Go?"}, notify={"slack": "#deploys"})
-        calls = [call.operation for call in counted.meter.take()]
-        assert calls == ["SecretsManager:DescribeSecret", *["DynamoDB:TransactWriteItems"] * 3]
+        assert counted.meter.operations() == ["SecretsManager:DescribeSecret", *["DynamoDB:TransactWriteItems"] * 3]
 
     def test_takes_no_call_on_a_stack_without_the_channel(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         self.have(monkeypatch)
@@ -390,6 +375,7 @@ class TestNotify:
         assert counted.meter.take() == []
 
 
+@pytest.mark.usefixtures("warm")
 class TestACompletionByKey:
     def test_takes_one_read_more_than_one_by_id(self, counted: Bench) -> None:
         counted.api.create(idempotencyKey="order-1")
@@ -398,15 +384,12 @@ class TestACompletionByKey:
     def test_is_kept_with_one_transaction_and_claimed_with_another(self, counted: Bench) -> None:
         assert self.calls(counted, "order-2") == ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems"]
         counted.api.create(idempotencyKey="order-2")
-        operations = [call.operation for call in counted.meter.take()]
-        assert operations == ["DynamoDB:TransactWriteItems", "DynamoDB:TransactWriteItems"]
+        assert counted.meter.operations() == ["DynamoDB:TransactWriteItems", "DynamoDB:TransactWriteItems"]
 
     def calls(self, counted: Bench, key: str) -> list[str]:
-        """The calls of a completion by key in a function that has read its secrets."""
-        counted.api.post(COMPLETE_BY_KEY, {"idempotencyKey": "first"})
         counted.meter.take()
         assert counted.api.post(COMPLETE_BY_KEY, {"idempotencyKey": key, "data": 1}).status == 200
-        return [call.operation for call in counted.meter.take()]
+        return counted.meter.operations()
 
 
 class TestANamedKey:
@@ -430,7 +413,7 @@ class TestANamedKey:
 
     def calls(self, counted: Bench, key: str, status: int = 200) -> list[str]:
         assert counted.api.post(TOKENS, {}, {"authorization": f"Bearer {key}"}).status == status
-        return [call.operation for call in counted.meter.take()]
+        return counted.meter.operations()
 
     def test_is_read_once_a_minute_and_noted_once_an_hour(self, counted: Bench, key: str) -> None:
         assert self.calls(counted, key) == ["DynamoDB:GetItem", self.NOTED, self.CREATED]
@@ -448,7 +431,7 @@ class TestANamedKey:
 
     def test_takes_no_call_of_the_root_key(self, counted: Bench, key: str) -> None:
         counted.api.create()
-        assert [call.operation for call in counted.meter.take()] == [self.CREATED]
+        assert counted.meter.operations() == [self.CREATED]
 
     def test_that_is_unknown_takes_one_read_in_five_seconds(self, counted: Bench, key: str) -> None:
         calls = [self.calls(counted, made_up, 401) for made_up in (new_key() for _ in range(20))]
@@ -460,10 +443,10 @@ class TestANamedKey:
             assert not [call for call in self.calls(counted, wrong, 401) if not call.startswith("SecretsManager")]
 
 
+@pytest.mark.usefixtures("warm")
 class TestEndpoint:
     def url(self, counted: Bench, **settings: Any) -> str:
-        """Make an endpoint. Returns its URL, for a function that has read its signing key."""
-        counted.wait()
+        """Make an endpoint. Returns its URL."""
         counted.api.request("DELETE", f"{ENDPOINTS}/github")
         put = counted.api.request("PUT", f"{ENDPOINTS}/github", {"key": "body.id", **SIGNED, **settings})
         counted.meter.take()
@@ -471,7 +454,7 @@ class TestEndpoint:
 
     def calls(self, counted: Bench, url: str, body: Any) -> list[str]:
         assert counted.api.post(url, *signed(body)).status == 200
-        return [call.operation for call in counted.meter.take()]
+        return counted.meter.operations()
 
     @pytest.mark.parametrize(
         ("method", "path", "expected"),
@@ -485,12 +468,11 @@ class TestEndpoint:
     )
     def test_is_managed_with_few_calls(self, counted: Bench, method: str, path: str, expected: list[str]) -> None:
         settings = {"key": "body.id", "verify": "none"}
-        counted.wait()  # what a function reads once, such as its secrets, has been read
         counted.api.request("PUT", f"{ENDPOINTS}/github", settings)
         counted.meter.take()
         answer = counted.api.request(method, ENDPOINTS + path, settings if method == "PUT" else None)
         assert answer.status == 200
-        assert [call.operation for call in counted.meter.take()] == expected
+        assert counted.meter.operations() == expected
 
     def test_takes_no_call_for_a_delivery_that_matches_nothing_but_its_count(self, counted: Bench) -> None:
         """A thousand at one moment: one read of the configuration, and as many counts as the bucket holds."""

@@ -9,22 +9,22 @@ import pytest
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.aws.dead_letters import DeadLetters
 
+DENIED = "AccessDenied: größer"
 
-@pytest.mark.parametrize(("put", "more"), [(DeadLetters.put, {}), (DeadLetters.put_event, {"undone": "event"})])
+
+@pytest.mark.parametrize(
+    ("put", "given", "expected"),
+    [
+        (DeadLetters.put, [DENIED], {"reason": DENIED}),
+        (DeadLetters.put_event, [DENIED], {"reason": DENIED, "undone": "event"}),
+        (DeadLetters.put_notice, ["slack.0", "gone"], {"reason": "slack.0: gone", "undone": "notice"}),
+    ],
+)
 def test_a_letter_names_its_token_the_reason_and_what_is_undone(
-    stack: MotoStack, put: Callable[[DeadLetters, str, str], None], more: dict[str, str]
+    stack: MotoStack, put: Callable[..., None], given: list[str], expected: dict[str, str]
 ) -> None:
     client, url = boto3.client("sqs"), stack.resources["DeadLetterQueue"]["Ref"]
-    put(DeadLetters(client, url), "waitpoint_1", "AccessDenied: größer")
+    put(DeadLetters(client, url), "waitpoint_1", *given)
     [letter] = client.receive_message(QueueUrl=url)["Messages"]
     client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
-    assert json.loads(letter["Body"]) == {"waitpointId": "waitpoint_1", "reason": "AccessDenied: größer", **more}
-
-
-def test_a_letter_about_a_notice_names_its_place_too(stack: MotoStack) -> None:
-    client, url = boto3.client("sqs"), stack.resources["DeadLetterQueue"]["Ref"]
-    DeadLetters(client, url).put_notice("waitpoint_1", "slack.0", "channel_not_found")
-    [letter] = client.receive_message(QueueUrl=url)["Messages"]
-    client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
-    expected = {"waitpointId": "waitpoint_1", "reason": "slack.0: channel_not_found", "undone": "notice"}
-    assert json.loads(letter["Body"]) == expected
+    assert json.loads(letter["Body"]) == {"waitpointId": "waitpoint_1", **expected}

@@ -29,18 +29,6 @@ Invoke = Callable[..., Any]
 
 
 @pytest.fixture
-def undelivered(clock: FakeClock, waits: FakeWaits) -> Undelivered:
-    def make() -> tuple[str, Waiter]:
-        """A settled token whose waiter was never resumed."""
-        waiter = Waiter(waits.start(), clock(), kind=waits.kind)
-        token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
-        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
-        return token_id, waiter
-
-    return make
-
-
-@pytest.fixture
 def doctor(stack: MotoStack) -> Invoke:
     return stack.functions()["doctor"].call
 

@@ -9,12 +9,10 @@ import boto3
 import pytest
 from waitpoints_client.ops.stream_filter import passes
 
-from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.invoke import filled_in
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ROOT, Template
-from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Status, Waiter
-from waitpoints.waiter_result import Failure, Success
+from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Waiter
 from waitpoints.wiring import services
 
 EVENTS = {path.stem: path for path in sorted((ROOT / "events").glob("*.json")) if not path.stem.startswith("github_")}
@@ -87,19 +85,6 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     assert [types(one["M"]) for one in waiters[0]] == [types(one["M"]) for one in waiters[1]]
 
 
-def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(stack: MotoStack, waits: FakeWaits) -> None:
-    now, waiter = services.now(), Waiter(waits.start(), services.now(), kind=waits.kind)
-    token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
-    services.store.complete(
-        token_id, Completed(now, Output("1")), ALL_CHECKED
-    )  # the function that did this stopped before it resumed the waiter
-    event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
-    for _ in range(3):
-        assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
-    assert waits.result(waiter.handle) == Success('{"ok":true,"output":1}')
-    assert waits.calls[waiter.handle] == 1
-
-
 def test_the_record_of_a_new_token_starts_its_timer(stack: MotoStack) -> None:
     stack.empty_queues()
     [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
@@ -113,18 +98,6 @@ def test_the_record_of_a_new_token_starts_its_timer(stack: MotoStack) -> None:
 def test_the_record_of_a_new_token_passes_its_functions_filter() -> None:
     [record] = json.loads(EVENTS["schedule_timeouts"].read_text())["Records"]
     assert passes(Template.load().stream_filter("schedule_timeouts"), record)
-
-
-def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, waits: FakeWaits, clock: Any) -> None:
-    waiter = Waiter(waits.start(), clock(), unwrap=True, kind=waits.kind)
-    token_id = services.tokens.create(NewToken(timeout_at=clock() + 2000, waiter=waiter), clock()).token_id
-    event = json.loads(EVENTS["expire_tokens"].read_text().replace("WAITPOINT_ID", token_id))
-    clock.advance(2000)
-    assert FUNCTIONS["expire_tokens"].call(event) == {"batchItemFailures": []}
-    settled = services.tokens.retrieve(token_id).outcome
-    assert settled is not None
-    assert settled.status is Status.TIMED_OUT
-    assert isinstance(waits.result(waiter.handle), Failure)
 
 
 def test_the_sample_webhook_is_real_and_names_its_source() -> None:

@@ -76,6 +76,8 @@ TEXTS = ("an empty text", "a text of 5,000 characters", *ODD_TEXTS)
 OBJECTS = ("an object", "an object with __proto__", "an object with constructor")
 NOT_TEXTS = tuple(name for name in VALUES if name not in TEXTS)
 
+UNKNOWN_FIELDS = dict.fromkeys(["fromTheFuture", "__proto__"], every(400))
+
 CREATE = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
     "timeout": every(422, but_200=["null"]),
@@ -92,8 +94,7 @@ CREATE = {
     "notify": every(400, but_422=OBJECTS),
     "traceparent": every(400, but_200=TEXTS),
     "metadata": every(400, but_200=OBJECTS),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
     "constructor": every(400),
 }
 CREATE_WITH_KEY = {"idempotencyKeyTTL": every(422, but_200=["null"])}
@@ -118,15 +119,13 @@ ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for 
 COMPLETE = {"data": ANY_JSON}
 MOVE_DEADLINE = {
     "timeout": every(422, but_200=["null"]),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
 COMPLETE_KEY = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
     "idempotencyKeyTTL": every(422, but_200=["null"]),
     "data": ANY_JSON,
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
 PUT_ENDPOINT = {
     "key": every(422, but_400=NOT_TEXTS),
@@ -135,15 +134,13 @@ PUT_ENDPOINT = {
     "output": every(422, but_400=NOT_TEXTS),
     "keyTTL": every(422, but_400=NOT_TEXTS),
     "tag": every(400, but_200=PLAIN_TEXTS, but_422=["an empty text", "a text of 5,000 characters"]),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
 CREATE_KEY = {
     "name": every(422, but_400=NOT_TEXTS),
     "scopes": every(400, but_422=["an empty list"]),
     "expiresIn": every(422, but_400=NOT_TEXTS),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
 IN_SCOPES = {ELEMENT: every(422, but_400=NOT_TEXTS)}
 IN_TAGS = {ELEMENT: every(400, but_200=[*PLAIN_TEXTS, "an empty text"])}
@@ -156,26 +153,16 @@ TRY_ENDPOINT = {
     "body": every(200),
     "headers": every(400, but_200=["an object"]),
     "query": every(400, but_200=TEXTS),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
 IN_ERROR = {
     "message": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     "name": every(400),
     "code": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
-    "fromTheFuture": every(400),
-    "__proto__": every(400),
+    **UNKNOWN_FIELDS,
 }
-IN_NOTIFY = {
-    "email": every(422, but_400=NOT_JSON),
-    "slack": every(422, but_400=NOT_JSON),
-    "teams": every(422, but_400=NOT_JSON),
-}
-IN_VERIFY = {
-    "scheme": every(422, but_400=NOT_JSON),
-    "secret": every(422, but_400=NOT_JSON),
-    "header": every(422, but_400=NOT_JSON),
-}
+IN_NOTIFY = dict.fromkeys(["email", "slack", "teams"], every(422, but_400=NOT_JSON))
+IN_VERIFY = dict.fromkeys(["scheme", "secret", "header"], every(422, but_400=NOT_JSON))
 
 
 @dataclass(frozen=True)
@@ -364,33 +351,24 @@ def rubbish(status: int, **but: Any) -> dict[str, int]:
 
 LIST = {
     "page[size]": rubbish(400),
-    "page[after]": rubbish(400, but_200=["nothing"]),
-    "page[before]": rubbish(400, but_200=["nothing"]),
-    "filter[status]": rubbish(400, but_200=["nothing"]),
-    "filter[idempotencyKey]": rubbish(200),
-    "filter[tags]": rubbish(200),
-    "filter[createdAt][period]": rubbish(400, but_200=["nothing"]),
-    "filter[createdAt][from]": rubbish(400, but_200=["nothing"]),
-    "filter[createdAt][to]": rubbish(400, but_200=["nothing"]),
-    "filter[completedAt][period]": rubbish(400, but_200=["nothing"]),
-    "filter[completedAt][from]": rubbish(400, but_200=["nothing"]),
-    "filter[completedAt][to]": rubbish(400, but_200=["nothing"]),
-    "filter[outputIsError]": rubbish(400, but_200=["nothing"]),
-    "filter[undelivered]": rubbish(400, but_200=["nothing"]),
-    "sort": rubbish(400, but_200=["nothing"]),
-    "fromTheFuture": rubbish(400),
-    "__proto__": rubbish(400),
+    **dict.fromkeys(["filter[idempotencyKey]", "filter[tags]"], rubbish(200)),
+    **dict.fromkeys(
+        [
+            *("page[after]", "page[before]", "sort", "filter[status]", "filter[outputIsError]", "filter[undelivered]"),
+            *(f"filter[{when}][{bound}]" for when in ("createdAt", "completedAt") for bound in ("period", "from", "to")),
+        ],
+        rubbish(400, but_200=["nothing"]),
+    ),
+    **dict.fromkeys(["fromTheFuture", "__proto__"], rubbish(400)),
 }
 
 
-NAMES = [name for name, value in RUBBISH.items() if is_name(unquote(value))]
 LIST_ENDPOINTS = {
     "page[size]": rubbish(400),
     "page[after]": rubbish(
         400, but_200=["nothing", "a text", "a negative number", "an exponent", "a number beyond 2^53", "constructor"]
     ),
-    "page[before]": rubbish(400),
-    "fromTheFuture": rubbish(400),
+    **dict.fromkeys(["page[before]", "fromTheFuture"], rubbish(400)),
 }
 
 

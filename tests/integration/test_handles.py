@@ -5,7 +5,6 @@ import base64
 import pytest
 
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits, Fault, refusal
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.errors import InvalidRequest
@@ -16,19 +15,39 @@ INVALID = "InvalidParameterValueException"
 UNKNOWN = "waitpoint_" + "0" * 26
 
 
+NO_HANDLES = {  # a member: what is refused, and what the refusal says
+    "callbackId": (
+        ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19],
+        "wait_for_callback gives its submitter",
+    ),
+    "taskToken": (
+        [
+            "$$.Task.Token",
+            "$states.context.Task.Token",
+            "{% $states.context.Task.Token %}",
+            "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
+            UNKNOWN,
+            f"https://hooks.example.com/api/v1/waitpoints/tokens/{UNKNOWN}/callback/0",
+        ],
+        "JSONPath.*JSONata",
+    ),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
 @pytest.mark.parametrize(
-    "written", ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19]
+    ("member", "written", "said"), [(it, written, said) for it, (each, said) in NO_HANDLES.items() for written in each]
 )
-def test_what_is_no_callback_id_fails_the_invocation(
-    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, written: str
+def test_what_is_no_handle_fails_the_invocation(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, member: str, written: str, said: str
 ) -> None:
+    """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
     token = api.create()
     before = stack.items(token["id"])
     payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
-    with pytest.raises(InvalidRequest, match="wait_for_callback gives its submitter"):
-        stack.functions()[function].call({**payload, "callbackId": written})
+    with pytest.raises(InvalidRequest, match=said):
+        stack.functions()[function].call({**payload, member: written})
     assert stack.items(token["id"]) == before
     assert sum(waits.calls.total() for waits in strict_fakes) == 0
 
@@ -48,29 +67,3 @@ def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
     assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
     assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]
     assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
-@pytest.mark.parametrize(
-    "written",
-    [
-        "$$.Task.Token",
-        "$states.context.Task.Token",
-        "{% $states.context.Task.Token %}",
-        "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
-        UNKNOWN,
-        f"https://hooks.example.com/api/v1/waitpoints/tokens/{UNKNOWN}/callback/0",
-    ],
-)
-def test_what_is_no_task_token_fails_the_invocation(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
-) -> None:
-    """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
-    token = api.create()
-    before = stack.items(token["id"])
-    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
-    with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
-        stack.functions()[function].call({**payload, "taskToken": written})
-    assert stack.items(token["id"]) == before
-    assert step_functions.calls.total() == 0

@@ -162,28 +162,19 @@ class TestCreatesAndCompletionsOfOneKey:
     def test_make_one_completed_token(self, meet: Callable[[], str]) -> None:
         meet()
 
-    def test_make_one_completed_token_after_the_key_of_an_earlier_one_has_expired(
-        self, api: Api, clock: FakeClock, meet: Callable[[], str]
+    @pytest.mark.parametrize(
+        ("is_created", "ttl"),
+        [(True, "60s"), (False, "60s"), (True, None)],
+        ids=["its key has expired", "it was kept in vain", "retention has removed it"],
+    )
+    def test_make_one_completed_token_after_an_earlier_one(
+        self, api: Api, clock: FakeClock, meet: Callable[[], str], is_created: bool, ttl: str | None
     ) -> None:
-        earlier = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s")
-        api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
-        clock.advance(60_000)
-        assert meet() != earlier["id"]
-
-    def test_make_one_completed_token_after_an_earlier_completion_was_kept_in_vain(
-        self, api: Api, clock: FakeClock, meet: Callable[[], str]
-    ) -> None:
-        earlier = api.post(COMPLETE, {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "60s", "data": "earlier"}).json
-        assert earlier["created"]
-        clock.advance(60_000)
-        assert meet() != earlier["id"]
-
-    def test_make_one_completed_token_after_retention_has_removed_an_earlier_one(
-        self, api: Api, clock: FakeClock, meet: Callable[[], str]
-    ) -> None:
-        earlier = api.create(idempotencyKey="crowd:1")
-        api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
-        clock.advance(services.retention * 1000)
+        key = {"idempotencyKey": "crowd:1", **({"idempotencyKeyTTL": ttl} if ttl else {})}
+        created = api.create(**key) if is_created else None
+        earlier = api.post(COMPLETE, {**({"idempotencyKey": "crowd:1"} if created else key), "data": "earlier"}).json
+        assert earlier["created"] is not is_created
+        clock.advance(60_000 if ttl else services.retention * 1000)
         assert meet() != earlier["id"]
 
     def test_settle_a_token_that_waits_past_its_key_and_keep_the_next(

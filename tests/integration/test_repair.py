@@ -13,7 +13,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.doctor.repair import Defect
-from waitpoints.token import ALL_CHECKED, Attachment, Completed, NewToken, Waiter
+from waitpoints.token import NewToken, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -23,18 +23,6 @@ MINUTE = 60_000
 @pytest.fixture
 def doctor(stack: MotoStack) -> Callable[[], Any]:
     return lambda: stack.functions()["doctor"].call({"command": "scanAll"})
-
-
-@pytest.fixture
-def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, Waiter]]:
-    def make() -> tuple[str, Waiter]:
-        """A settled token whose waiter was never resumed."""
-        waiter = Waiter(waits.start(), clock(), kind=waits.kind)
-        token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
-        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), ALL_CHECKED)
-        return token_id, waiter
-
-    return make
 
 
 def test_finishes_undelivered_and_overdue_tokens(
@@ -86,65 +74,32 @@ def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple
     assert (report.repairs.remaining, report.repairs.repaired) == ({token_id: Defect.UNDELIVERED}, set())
 
 
-def test_removes_a_key_without_expiry_once_its_token_is_gone(
+def test_removes_what_is_beside_a_token_once_that_is_gone(
     stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any]
 ) -> None:
-    retention = services.store.retention * 1000
-    gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
-    complete(services.tokens, gone["id"], "1")
-    clock.advance(retention - 1)
-    doctor()
-    assert keys() == {gone["id"], waiting["id"]}
-    clock.advance(1)
-    doctor()
-    assert keys() == {waiting["id"]}
-    assert api.create(idempotencyKey="waiting") == {**waiting, "isCached": True}
-    assert not api.create(idempotencyKey="gone")["isCached"]
-
-
-def test_removes_a_schema_and_a_count_once_their_token_is_gone(api: Api, clock: FakeClock, doctor: Callable[[], Any]) -> None:
+    """None of it expires by itself, as the token's timeout may be moved: a key, a schema, a count and a record of notices."""
     wanted = {"payloadSchema": {"type": "object"}, "completeWhen": "body.done"}
-    gone, waiting = api.create(**wanted), api.create(**wanted)
+    gone, waiting = (api.create(idempotencyKey=key, **wanted) for key in ("gone", "waiting"))
     for token in (gone, waiting):
         assert api.post(token["url"], {"done": False}).status == 200
+        told = {"tokenId": token["id"], "createdAt": clock(), "claimedUntil": clock(), "slack": {"at": 1, "ref": "C1/1.2"}}
+        item = {**primary_key(token["id"], NOTICES), **wire(told)["M"]}
+        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
     complete(services.tokens, gone["id"], "{}")
-    before = {(token["id"], item) for token in (gone, waiting) for item in ("schema", "others")}
+    before = {(token["id"], item) for token in (gone, waiting) for item in ("key", "schema", "others", "notices")}
     clock.advance(services.store.retention * 1000 - 1)
     doctor()
     assert attachments() == before
     clock.advance(1)
     doctor()
-    assert attachments() == {(waiting["id"], "schema"), (waiting["id"], "others")}
+    assert attachments() == {(token_id, item) for token_id, item in before if token_id == waiting["id"]}
+    assert api.create(idempotencyKey="waiting") == {**waiting, "isCached": True}
+    assert not api.create(idempotencyKey="gone")["isCached"]
     assert api.post(waiting["url"], {"done": True}).status == 200
     assert api.retrieve(waiting["id"])["otherDeliveries"]["count"] == 1
-
-
-def test_removes_the_notices_of_a_token_that_is_gone(
-    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any]
-) -> None:
-    """It has no expiry, as the token's timeout may be moved."""
-    gone, waiting = api.create(), api.create()
-    for token in (gone, waiting):
-        told = {"tokenId": token["id"], "createdAt": clock(), "claimedUntil": clock(), "slack": {"at": 1, "ref": "C1/1.2"}}
-        item = {**primary_key(token["id"], NOTICES), **wire(told)["M"]}
-        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
-    complete(services.tokens, gone["id"], "{}")
-    clock.advance(services.store.retention * 1000 - 1)
-    doctor()
-    assert attachments() == {(gone["id"], "notices"), (waiting["id"], "notices")}
-    clock.advance(1)
-    doctor()
-    assert attachments() == {(waiting["id"], "notices")}
     assert services.tokens.find(waiting["id"]).notices["slack"].ref == "C1/1.2"
 
 
 def attachments() -> set[tuple[str, str]]:
-    return {(one.token_id, one.item) for one in endless()}
-
-
-def keys() -> set[str]:
-    return {one.token_id for one in endless()}
-
-
-def endless() -> list[Attachment]:
-    return [one for page in services.doctor._store.read_segment(0, 1, None, 0) for one in page.attachments]
+    pages = services.doctor._store.read_segment(0, 1, None, 0)
+    return {(one.token_id, one.item) for page in pages for one in page.attachments}

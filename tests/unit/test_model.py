@@ -118,6 +118,8 @@ class Model:
     answers: list[dict[str, Any]] = field(default_factory=list)
     asks: tuple[int, ...] = ()
     """When its page reminds."""
+    is_later: bool = False
+    """Whether a later version wrote it, and may alone settle it."""
 
     def exists(self, now: int) -> bool:
         """An early completion ends with its key, unless a create claims it."""
@@ -287,7 +289,8 @@ class Life(RuleBasedStateMachine):
         return None if timeout is None else self.now + timeout
 
     def existing(self) -> list[str]:
-        return [token_id for token_id, model in self.models.items() if model.exists(self.now)]
+        """The tokens that a caller may act on."""
+        return [token_id for token_id, model in self.models.items() if model.exists(self.now) and not model.is_later]
 
     def resumable(self) -> list[Execution]:
         """The executions whose token exists, so that their states can be entered again."""
@@ -319,6 +322,22 @@ class Life(RuleBasedStateMachine):
     @rule(timeout=st.none() | TIMEOUTS)
     def create(self, timeout: int | None) -> None:
         self.models[self.world.new_token(timeout)] = Model(self.timeout_at(timeout))
+
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(timeout=TIMEOUTS)
+    def a_later_version_creates(self, timeout: int) -> None:
+        token_id = self.world.new_token(timeout)
+        self.store.tokens[token_id] = replace(self.store.tokens[token_id], is_later=True)
+        self.models[token_id] = Model(self.now + timeout, is_later=True)
+
+    @precondition(lambda self: any(model.is_later for model in self.models.values()))
+    @rule(data=st.data(), body=st.sampled_from([{"data": 1}, {"error": {"message": "no"}}]))
+    def what_a_later_version_created_is_503(self, data: st.DataObject, body: dict[str, Any]) -> None:
+        token_id = data.draw(st.sampled_from([token_id for token_id, model in self.models.items() if model.is_later]))
+        assert self.api.post(f"{TOKENS}/{token_id}/complete", body).status == 503
+        assert self.api.post(self.world.urls.url(token_id, ""), body).status == 503
+        moved = self.api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": "1h"})
+        assert moved.status == (503 if self.models[token_id].outcome(self.now) is None else 409)
 
     @rule(data=st.data(), ahead=st.none() | TIMEOUTS, comes_at_once=st.booleans())
     def move_a_deadline(self, data: st.DataObject, ahead: int | None, comes_at_once: bool) -> None:
@@ -662,7 +681,8 @@ class Life(RuleBasedStateMachine):
             if self.models[execution.token_id].outcome(self.now) is not None:
                 assert any(execution.waits.result(handle) for handle in execution.handles), "it hangs"
         for token in self.store.tokens.values():
-            assert (token.outcome is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
+            model = self.models[token.id]
+            assert (token.outcome is None) == (model.is_later or model.outcome(self.now) is None), "it has no timer"
             assert token.outcome is None or token.unresumed() == []
             asks = self.models[token.id].asks
             assert token.outcome or not asks or (token.reminded_at or 0) >= asks[-1], "it has not reminded"

@@ -57,6 +57,10 @@ class Meter:
         taken, self.calls = self.calls, []
         return taken
 
+    def operations(self) -> list[str]:
+        """Return the operations of the calls since the last `take`."""
+        return [call.operation for call in self.take()]
+
     def count(self, operation: str) -> None:
         """Count a call that was made without a boto3 client."""
         self.calls.append(Call(operation))
