@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
@@ -115,6 +116,14 @@ class TestATokenEndsWithItsKey:
         for _ in range(3):
             world.clock.advance(seconds=DAY)
             assert complete(api, minted, api.create()["id"]).status == 200
+
+    def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: InMemory) -> None:
+        key = world.api_key_store.make("nightly", "complete")
+        minted, token_id = mint(api, key, "write:waitpoints"), api.create()["id"]
+        world.api_key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
+        assert complete(api, minted, token_id).status == 200
+        world.clock.advance(seconds=60)
+        assert complete(api, minted, token_id).status == 503
 
     def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: InMemory) -> None:
         created = api.post(TOKENS, {})
