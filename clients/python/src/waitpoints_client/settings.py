@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 URL, API_KEY = "WAITPOINTS_URL", "WAITPOINTS_API_KEY"
 
 
-def resolve(url: str | None, api_key: str | None, stack: str | None, session: "boto3.Session | None" = None) -> tuple[str, str]:
+def resolve(url: str | None, api_key: str | None, stack: str | None) -> tuple[str, str]:
     """Return the URL and the key: as given, else those of `stack`, else those of the environment. Raises ConfigurationError."""
     if stack is not None:
         if url is not None or api_key is not None:
             raise ConfigurationError("Give a stack, or a url and an api_key, not both")
-        url, api_key = read_stack(stack, session)
+        url, api_key = read_stack(stack)
     return _check_url(url or os.environ.get(URL)), _check_key(api_key or os.environ.get(API_KEY))
 
 

@@ -1,4 +1,4 @@
-"""Documents with state machines: JSON or YAML."""
+"""Documents with state machines: JSON, or YAML as SAM reads it, with intrinsic functions' short forms and dates as texts."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from waitpoints_local.machine.definition import Unusable, parse
-from waitpoints_local.machine.yaml_loader import Loader
 
 _YAML = (".yaml", ".yml", ".template")
+_WITHOUT_PREFIX = ("Ref", "Condition")
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,37 @@ def parse_yaml(text: str, source: str) -> Any:
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise Unusable(f"{source}: not what JSON can hold ({error})") from None
     return found
+
+
+class Loader(yaml.SafeLoader):
+    """A SafeLoader whose mappings are what a JSON object can be."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, str) and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the name {key.value} is no text: put it in quotes", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _construct_intrinsic(loader: Loader, function: str, node: Any) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        value = value.split(".", 1) if function == "GetAtt" else value
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {function if function in _WITHOUT_PREFIX else f"Fn::{function}": value}
+
+
+Loader.add_multi_constructor("!", _construct_intrinsic)
