@@ -9,7 +9,6 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Template
-from waitpoints import telemetry
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
@@ -316,16 +315,6 @@ class TestWhoItWas:
         event = json.loads(settled_event(world.store.get(made["id"]), "bucket").detail)
         for found in (shown, event, result):
             assert (found["createdBy"], found["completedBy"]["key"]) == ("maker", "finisher")
-
-    def test_is_in_the_log_line_of_each_request(self, api: Api, holder: With, monkeypatch: pytest.MonkeyPatch) -> None:
-        lines: list[dict[str, Any]] = []
-        monkeypatch.setattr(telemetry.logger, "info", lambda _, **fields: lines.append(fields))
-        made = api.post(TOKENS, {}, holder("create", name="maker")).json
-        complete(api, made, {"data": 1}, holder("complete:team-a", name="other"))
-        complete(api, made, {"data": 1}, holder("complete", name="finisher"))
-        complete(api, made, {"data": 1}, None)
-        assert [line.get("apiKey") for line in lines] == ["maker", "other", "finisher", None]
-        assert [line.get("refused") for line in lines] == [None, "OutsideTag", None, None]
 
     def test_is_said_of_no_request_with_the_root_key(self, api: Api, world: InMemory) -> None:
         made = api.create()

@@ -65,15 +65,6 @@ def test_any_other_text_is_refused(written: str) -> None:
         urls.check_token(TOKEN, written)
 
 
-@pytest.mark.parametrize("place", [0, 31, 63])
-def test_a_hash_with_one_wrong_digit_is_refused(urls: Urls, place: int) -> None:
-    right = hash_of(urls.url(TOKEN, API_URL))
-    wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
-    for written in (wrong, right[:-1], right + "0"):
-        with pytest.raises(WrongCallbackHash):
-            urls.check_token(TOKEN, written)
-
-
 KINDS: dict[str, tuple[Callable[[Urls], str], Callable[[Urls, str], object]]] = {
     "a token": (lambda urls: urls.url(TOKEN, API_URL), lambda urls, it: urls.check_token(TOKEN, it)),
     "an approver": (
@@ -85,6 +76,17 @@ KINDS: dict[str, tuple[Callable[[Urls], str], Callable[[Urls, str], object]]] = 
         lambda urls, it: urls.check_endpoint("github", it),
     ),
 }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", [0, 31, 63])
+def test_a_hash_with_one_wrong_digit_is_refused(urls: Urls, kind: str, place: int) -> None:
+    make, check = KINDS[kind]
+    right = hash_of(make(urls))
+    wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
+    for written in (wrong, right[:-1], right + "0", right[24:]):
+        with pytest.raises(WrongCallbackHash):
+            check(urls, written)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -150,14 +152,6 @@ class TestEndpoint:
         last_part = hash_of(self.url(urls))
         assert urls.check_endpoint(self.NAME, last_part) == self.SECRET_ID
         assert urls.check_endpoint(self.NAME, last_part.upper()) == self.SECRET_ID
-
-    @pytest.mark.parametrize("place", range(0, 88, 8))
-    def test_one_wrong_digit_is_refused(self, urls: Urls, place: int) -> None:
-        right = hash_of(self.url(urls))
-        wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
-        for written in (wrong, right[:-1], right + "0", right[24:]):
-            with pytest.raises(WrongCallbackHash):
-                urls.check_endpoint(self.NAME, written)
 
     @pytest.mark.parametrize("name", ["gitlab", "", "GITHUB", "github/", "\ud800", "github/0123456789abcdef01234567"])
     def test_another_name_is_refused(self, urls: Urls, name: str) -> None:

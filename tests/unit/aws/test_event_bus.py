@@ -45,12 +45,6 @@ def test_a_request_has_at_most_ten_entries(bus: EventBus, eventbridge: FakeEvent
     assert [len(request) for request in eventbridge.requests] == sizes
 
 
-def test_a_request_has_at_most_the_bytes_that_eventbridge_takes() -> None:
-    many = events(9, 100_000)
-    assert [len(batch) for batch in batches(many)] == [2, 2, 2, 2, 1]
-    assert [event for batch in batches(many) for event in batch] == many
-
-
 def test_a_request_is_filled_to_the_last_byte() -> None:
     first = events(1)[0]
     room = REQUEST_LIMIT - first.size

@@ -64,14 +64,6 @@ def ids_of(tokens: Sequence[Token]) -> list[str]:
     return [token.id for token in tokens]
 
 
-def test_each_settled_token_is_put_whether_or_not_it_has_a_waiter(consumer: Consumer) -> None:
-    waiter = consumer.world.new_waiter()
-    tokens = [consumer.settle(), consumer.settle(waiter=waiter), consumer.settle(None)]
-    assert consumer.consume(*map(consumer.record, tokens)) == []
-    assert consumer.told() == ids_of(tokens)
-    assert consumer.world.step_functions.result(waiter.handle) is not None
-
-
 def test_an_event_is_made_without_reading_the_table_but_for_metadata(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,13 +172,13 @@ def test_a_record_that_cannot_be_read_or_whose_event_cannot_be_made_keeps_back_n
     assert consumer.letters.of_events == [(unmade.id, "not made: KeyError"), (poison.id, "not read: ValueError")]
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException"])
+@pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException", "MalformedDetail"])
 def test_what_a_retry_does_not_fix_is_dead_lettered_at_once(consumer: Consumer, code: str) -> None:
-    """A retry would keep back the waiters of every later record of the shard."""
-    denied, other = consumer.settle('"denied"'), consumer.settle()
-    consumer.eventbridge.fail_entries_with('"denied"', code)
-    assert consumer.consume(consumer.record(denied), consumer.record(other)) == []
-    assert consumer.letters.of_events == [(denied.id, code)]
+    """A retry would keep back the waiters of every later record of the shard. The last is refused without its output, too."""
+    refused, other = consumer.settle(), consumer.settle()
+    consumer.eventbridge.fail_entries_with(refused.id, code)
+    assert consumer.consume(consumer.record(refused), consumer.record(other)) == []
+    assert consumer.letters.of_events == [(refused.id, code)]
     assert consumer.told() == [other.id]
 
 
@@ -224,13 +216,6 @@ def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, 
     assert said[token.id]["outputRefused"] is True
     assert "output" in said[other.id]
     assert consumer.letters.of_events == []
-
-
-def test_what_is_refused_even_without_its_output_is_dead_lettered(consumer: Consumer) -> None:
-    token = consumer.settle()
-    consumer.eventbridge.fail_entries_with("id", "MalformedDetail")
-    assert consumer.consume(consumer.record(token)) == []
-    assert consumer.letters.of_events == [(token.id, "MalformedDetail")]
 
 
 def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> None:
@@ -351,10 +336,6 @@ class TestAWaitingToken:
         ]
         assert json.loads(consumer.eventbridge.entries[-1]["Detail"])["unanswered"] == ["bo", "lead"]
 
-    def test_in_one_batch_has_each_event_once(self, consumer: Consumer, asking: Asking) -> None:
-        assert consumer.consume(asking.answer("ann"), asking.remind(), asking.wait()) == []
-        assert sorted(asking.told()) == ["answered/1", "reminder/1"]
-
     def test_is_read_only_for_what_asks_for_an_answer_and_its_waiters_never(
         self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -400,15 +381,6 @@ class TestAWaitingToken:
             consumer.world.clock.now = written_at + GIVE_UP_AFTER
             assert consumer.consume(record) == []  # else it would keep back the waiters of later records
         assert consumer.letters.of_events == [(asking.token_id, "not read: TypeError")]
-
-    def test_whose_event_fails_comes_again_without_the_others(self, consumer: Consumer, asking: Asking) -> None:
-        asking.answer("ann")
-        record = asking.remind()
-        consumer.eventbridge.fail_entries_with("/reminder/", "ThrottlingException")
-        assert consumer.consume(record) == [asking.token_id]
-        consumer.eventbridge.fail_no_more()
-        assert consumer.consume(record) == []
-        assert asking.told() == ["answered/1", "reminder/1"]
 
     def test_has_the_fields_of_an_answer_only_if_eventbridge_takes_them(self, consumer: Consumer, asking: Asking) -> None:
         consumer.eventbridge.fail_entries_with('"fields":', "MalformedDetail")

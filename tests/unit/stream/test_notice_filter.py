@@ -30,10 +30,9 @@ class World:
         self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeDeadLetters(), FakeClock()
         self.notice_filter = NoticeFilter(self.queue, self.letters, self.clock)
 
-    def ask(self, *records: dict[str, Any], age: int | None = 0) -> list[str]:
+    def ask(self, *records: dict[str, Any], age: int = 0) -> list[str]:
         for it in records:
-            if age is not None:
-                it["dynamodb"]["ApproximateCreationDateTime"] = (self.clock() - age) / 1000
+            it["dynamodb"]["ApproximateCreationDateTime"] = (self.clock() - age) / 1000
         return self.notice_filter.enqueue(records)
 
 
@@ -81,11 +80,6 @@ def test_the_records_of_a_message_that_is_refused_come_again(world: World) -> No
     assert (world.queue.sent, world.letters.notices) == (["waitpoint_2"], [])
 
 
-def test_all_come_again_when_sqs_fails_and_nothing_is_raised(world: World) -> None:
-    world.queue.fails = ConnectionError()
-    assert world.ask(record(name="INSERT", number="7"), record("waitpoint_2", "INSERT", number="8")) == ["7", "8"]
-
-
 class TestAnOldRecord:
     """It has kept back the waiters and timers of later records for long enough."""
 
@@ -120,8 +114,3 @@ class TestAnOldRecord:
             it["dynamodb"]["ApproximateCreationDateTime"] = (world.clock() - age) / 1000
         assert world.notice_filter.enqueue(records) == ["1", "2"]
         assert world.letters.notices == []
-
-    def test_of_a_redrive_comes_again(self, world: World) -> None:
-        """The operator sees that it failed."""
-        world.queue.fails = ConnectionError()
-        assert world.ask(record(name="INSERT"), age=None) == ["1"]
