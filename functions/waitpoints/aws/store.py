@@ -369,15 +369,13 @@ class Store:
         """When TTL may remove a token settled at `now`, in epoch seconds."""
         return now // 1000 + self.retention
 
-    def _update(
-        self, token_id: str, changes: Changes, condition: str, *, names: Mapping[str, str] = {}, **values: Any
-    ) -> tuple[bool, Token]:
+    def _update(self, token_id: str, changes: Changes, condition: str, **values: Any) -> tuple[bool, Token]:
         """Change a token. Returns whether the condition held, and the token as it is now.
 
         Raises TokenNotFound, and WrittenLater.
         """
         values |= {"waiting": StoredStatus.WAITING}
-        result = self._table.update(primary_key(token_id, TOKEN), changes, condition, names=names, returns=True, **values)
+        result = self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=True, **values)
         if not result.item:
             raise TokenNotFound
         found = token_from(result.item)

@@ -135,40 +135,19 @@ class Table:
         return {"TableName": self.name, "Key": key, "UpdateExpression": update, **arguments}
 
     def update(
-        self,
-        key: Mapping[str, Any],
-        changes: Changes,
-        condition: str = "",
-        *,
-        returns: bool = False,
-        names: Mapping[str, str] = {},
-        **values: Any,
+        self, key: Mapping[str, Any], changes: Changes, condition: str = "", *, returns: bool = False, **values: Any
     ) -> Updated | Refused:
         """Change an item in one call; without a condition, also make it. `returns`: with the new item."""
-        request = self.update_request(key, changes, condition, names=names, **values)
-        try:
-            answer = self.client.update_item(**request, ReturnValues="ALL_NEW" if returns else "NONE")
-        except ClientError as error:
-            return _refused(error)
-        return Updated(plain(answer.get("Attributes", {})))
+        request = self.update_request(key, changes, condition, **values)
+        return _written(self.client.update_item, {**request, "ReturnValues": "ALL_NEW" if returns else "NONE"})
 
     def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Updated | Refused:
-        try:
-            self.client.put_item(**self.put_request(item, condition, **values))
-        except ClientError as error:
-            return _refused(error)
-        return Updated({})
+        return _written(self.client.put_item, self.put_request(item, condition, **values))
 
     def delete(self, key: Mapping[str, Any], condition: str, **values: Any) -> bool:
         """Delete an item. Returns whether the condition held."""
-        try:
-            self.client.delete_item(
-                TableName=self.name, Key=key, ConditionExpression=condition, **_placeholders(condition, {}, values)
-            )
-        except ClientError as error:
-            _refused(error)
-            return False
-        return True
+        request = {"TableName": self.name, "Key": key, "ConditionExpression": condition}
+        return isinstance(_written(self.client.delete_item, request | _placeholders(condition, {}, values)), Updated)
 
     def write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> Refused | None:
         """Write all items or none. Refused if the condition on `first` does not hold.
@@ -227,8 +206,12 @@ def _placeholders(expression: str, names: Mapping[str, str], values: Mapping[str
     )
 
 
-def _refused(error: ClientError) -> Refused:
-    if error_code(error) != "ConditionalCheckFailedException":
-        raise error
-    response: Any = error.response
-    return Refused(plain(response.get("Item", {})))
+def _written(write: Callable[..., Any], request: Mapping[str, Any]) -> Updated | Refused:
+    try:
+        answer = write(**request)
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        response: Any = error.response
+        return Refused(plain(response.get("Item", {})))
+    return Updated(plain(answer.get("Attributes", {})))
