@@ -18,7 +18,7 @@ from waitpoints_client import (
 )
 from waitpoints_client.testing import FakeWaitpoints
 
-from tests.client_and_stack.described import Described, operation_of
+from tests.client_and_stack.described import Described
 from tools.openapi import answers
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
@@ -56,12 +56,6 @@ def every_call(token: str, stored: str) -> list[calls.Call[Any]]:
         calls.list_keys(),
         calls.revoke_key("name"),
     ]
-
-
-def test_every_operation_is_called() -> None:
-    called = {operation_of(call.method, call.path).id for call in every_call("id", "id/1.json")}
-
-    assert called == {operation.id for operation in OPERATIONS} - NOT_FOR_IT
 
 
 def sent(**options: Any) -> set[str]:

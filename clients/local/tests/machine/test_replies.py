@@ -51,7 +51,6 @@ def test_time_outs_come_first_and_answers_in_their_order() -> None:
     ("answers", "time_outs", "said"),
     [
         (["ask={}"], [], "--answer ask={}: no state ask waits for a token (did you mean Ask?): the states that wait are"),
-        (["Ask[1]={}"], [], "--answer Ask[1]={}: Ask[1] has another form than the items of Ask, which is in no Map"),
         ([], ["Charge"], "--time-out Charge: no state Charge waits for a token"),
         (["Ask={"], [], "--answer Ask=… is not JSON"),
         (["Ask=@nofile"], [], "nofile cannot be read: No such file or directory"),

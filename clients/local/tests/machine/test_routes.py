@@ -30,12 +30,6 @@ def test_a_token_is_answered_by_its_url(waitpoints: Waitpoints, is_signed: bool,
     assert (ended.output, ended.completed_by and ended.completed_by.source) == ({"n": 1}, source)
 
 
-def test_an_approver_answers_by_their_own_link(waitpoints: Waitpoints) -> None:
-    completion = completion_of(waitpoints, page=PAGE)
-    deliver(waitpoints, completion, {"action": "yes"}, "bo")
-    assert [it.approver for it in waitpoints.get(completion.token).answers] == ["bo"]
-
-
 @pytest.mark.parametrize(
     ("value", "approver", "reason"),
     [
