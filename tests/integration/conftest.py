@@ -19,6 +19,7 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
+from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 
 PATIENCE = 10  # seconds
 KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to make one takes longer than most tests
@@ -120,6 +121,22 @@ def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, W
         return token_id, waiter
 
     return make
+
+
+@pytest.fixture
+def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace of Slack, whose signing secret the functions have."""
+    from waitpoints.wiring import services
+
+    with serving() as workspace:
+        monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+        services.reset()
+        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
+        secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
+        yield workspace
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        services.reset()
 
 
 class Runs:

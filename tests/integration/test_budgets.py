@@ -81,10 +81,6 @@ def test_creating_and_registering_take_one_call_each(wait: Wait, step: str) -> N
     assert len(wait[step].calls) == 1
 
 
-def test_creating_with_a_key_takes_one_call(counted: Bench) -> None:
-    assert counted.wait(key="budget")["create"].operations() == ["DynamoDB:TransactWriteItems"]
-
-
 def test_retrieving_takes_one_call(counted: Bench) -> None:
     assert counted.retrieve().operations() == ["DynamoDB:Query"]
 
@@ -134,41 +130,12 @@ def test_the_bytes_of_a_payload_are_written_once_and_billed_once(counted: Bench,
     assert len(with_payload) == 1
 
 
-def test_a_timeout_takes_one_unit_of_the_create_and_none_of_the_settle(counted: Bench, wait: Wait) -> None:
-    for timeout in ("10m", "24h"):
-        timed = counted.wait(timeout=timeout)
-        for step, more in (("create", 1), ("wait", 0), ("settle and resume", 0)):
-            assert timed[step].write_units == wait[step].write_units + more
-            assert timed[step].operations() == wait[step].operations()
-
-
-def test_starting_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
-    for timeout, ends, calls in (
-        ("10m", True, ["SQS:SendMessageBatch"]),
-        ("24h", True, ["DynamoDB:BatchGetItem"]),  # it has ended by then: no message
-        ("24h", False, ["DynamoDB:BatchGetItem", "SQS:SendMessageBatch"]),
-    ):
-        started = counted.wait(timeout=timeout, ends=ends)["start the timer"]
-        assert (started.operations(), started.write_units) == (calls, 0)
-
-
 @pytest.mark.parametrize(("function", "writes", "reads"), [("start_timers", 4, 3), ("doctor", 5, 5)])
 def test_a_round_that_finds_nothing_takes_few_units(counted: Bench, function: str, writes: int, reads: float) -> None:
     """They are what a stack costs that nobody uses: the cursor or cursors, and a query for each shard of the due index."""
     found = counted.round(function)
     assert 0 < found.write_units <= writes
     assert 0 < found.read_units <= reads
-
-
-def test_a_small_wait_takes_six_write_units(wait: Wait) -> None:
-    assert wait.write_units == 6
-
-
-def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Bench, wait: Wait) -> None:
-    named = counted.wait(execution=EXECUTION)
-    assert [len(step.calls) for step in named.steps] == [len(step.calls) for step in wait.steps]
-    assert named["wait"].calls[0].item_bytes - wait["wait"].calls[0].item_bytes < len(EXECUTION) + 20
-    assert named.write_units <= wait.write_units + 1
 
 
 @pytest.mark.slow
@@ -323,19 +290,6 @@ class TestAKnownUrl:
         (first, _), second, third = self.posts(counted, url, body, 200)
         assert first > 50
         assert second == third == (2, 2)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ({"completeWhen": "body.n"}, "DynamoDB:PutItem"),
-        ({"payloadSchema": {}}, "DynamoDB:TransactWriteItems"),
-        ({"payloadSchema": {}, "idempotencyKey": "typed"}, "DynamoDB:TransactWriteItems"),
-    ],
-)
-def test_creating_with_rules_takes_one_call(warm: Bench, wanted: dict[str, Any], expected: str) -> None:
-    warm.api.create(**wanted)
-    assert warm.meter.operations() == [expected]
 
 
 ADDRESSES = {"email": ["ann@example.com"]}

@@ -67,19 +67,6 @@ def resumed(waits: FakeWaits, waiters: list[Waiter]) -> int:
 
 
 class TestARun:
-    def test_goes_on_where_the_last_one_had_no_more_time(
-        self, doctor: Invoke, in_segments: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
-    ) -> None:
-        waiters = [undelivered()[1] for _ in range(60)]  # so that each quarter of the table has some
-        clock.advance(2 * MINUTE)
-        in_segments(PARTS // 4)
-        told = []
-        for _ in range(4):
-            doctor({})
-            told.append(resumed(waits, waiters))
-            clock.advance(24 * 60 * MINUTE)
-        assert 0 < told[0] < told[1] < told[3] == len(waiters)
-
     def test_says_how_old_the_last_full_scan_is(
         self, doctor: Invoke, in_segments: Callable[[int], None], clock: FakeClock, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -236,24 +223,6 @@ class TestTheOldestTokenWithoutATimeout:
         for token_id in others:
             self.end(token_id, clock)
         assert measured() == (0, [])
-
-    def test_is_found_by_the_next_scan_wherever_it_lies(
-        self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
-    ) -> None:
-        between = 3 * self.HOUR
-        for _ in range(16):  # the first scan is one run, so the next one reads some segments later than after a day
-            assert measured() == (0, [])
-            clock.advance(between)
-        for _ in range(4):
-            token_id, created = self.create(clock), clock()
-            clock.advance(between)
-            while (found := measured())[1] != [token_id]:
-                assert found == (0, [])
-                clock.advance(between)
-            assert clock() - created <= self.DAY + between
-            self.end(token_id, clock)
-            clock.advance(between)
-            assert measured() == (0, [])
 
     def test_whose_timeout_came_later_is_reported_no_more(
         self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock

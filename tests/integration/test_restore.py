@@ -264,15 +264,6 @@ class TestTimers:
         assert timers.looked_at == []
         assert api.retrieve(token_id) == before
 
-    def test_are_started_from_the_beginning_in_a_new_stack(
-        self, stack: MotoStack, clock: FakeClock, timers: TimerEvents, create: Any, restore: Restore
-    ) -> None:
-        create("1h")
-        timers.run_until(clock.now + MINUTE)
-        assert cursors_of(stack)
-        restore(now=clock)
-        assert cursors_of(stack) == []
-
 
 @pytest.mark.parametrize("id_", ["timers", "overdue", "doctor"])
 def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str, restore: Restore) -> None:

@@ -6,22 +6,19 @@ start is not throttled.
 """
 
 import re
-from collections.abc import Iterator
 from types import SimpleNamespace
 
-import boto3
 import pytest
 
 from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, ROOT, Template
 from tests.support.slack import ANN, BO, DECISION, create, message, press
 from waitpoints import wiring
 from waitpoints.api.notices import slack_click
 from waitpoints.token import Waiter
 from waitpoints.wiring import services
-from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
+from waitpoints_local.slack_stand_in import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -35,19 +32,6 @@ def seconds(row: str) -> float:
     """The processor time in a row of the figures."""
     [milliseconds] = re.findall(rf"^\| {row} \| \*\*[\d.]+\*\* \| (\d+)\b", FIGURES, re.MULTILINE)
     return int(milliseconds) / 1000
-
-
-@pytest.fixture
-def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    with serving() as workspace:
-        monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-        services.reset()
-        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
-        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
-        secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
-        yield workspace
-        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-        services.reset()
 
 
 @pytest.mark.usefixtures("without_metrics")

@@ -1,47 +1,30 @@
 """Twenty people who click in Slack at the same moment. On moto's DynamoDB."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import HttpAnswer
-from tests.support.in_process.moto_stack import MotoStack
 from tests.support.slack import PATIENT, button, create, message, press
 from waitpoints.answers import answer_members
 from waitpoints.api.notices import slack_click
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
-from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
+from waitpoints_local.slack_stand_in import Workspace
 
 PEOPLE = 20
 USERS = [f"U{number:08}" for number in range(PEOPLE)]
 PAGE: dict[str, Any] = {"title": "Go?", "actions": [{"id": name, "label": name} for name in ("yes", "no")]}
 
 
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[Workspace]:
-    with serving() as workspace:
-        yield workspace
-
-
 @pytest.fixture(autouse=True)
-def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+def patient(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slack_click, "PRIVATELY", PATIENT)
-    services.reset()
     monkeypatch.setitem(vars(services), "notice_queue", None)
-    secrets = boto3.client("secretsmanager")
-    name = services.channel_secret_name("SLACK_SIGNING_SECRET")
-    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
-    secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
-    yield
-    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-    services.reset()
 
 
 @pytest.mark.slow

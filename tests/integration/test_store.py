@@ -69,9 +69,17 @@ FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK"
 
 @pytest.fixture(params=["DynamoDB", "memory"])
 def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
-    if request.param == "memory":
-        return MemoryStore(RETENTION)
+    return MemoryStore(RETENTION) if request.param == "memory" else in_dynamodb(stack)
+
+
+def in_dynamodb(stack: MotoStack) -> Store:
     return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+
+def expiries(stack: MotoStack, id_: str) -> dict[str, int | None]:
+    """When the items with an id expire (epoch seconds)."""
+    items = stack.items(id_)
+    return {it["item"]["S"]: int(it["expiresAt"]["N"]) if "expiresAt" in it else None for it in items}
 
 
 @pytest.fixture
@@ -555,7 +563,7 @@ class TestKeepLonger:
 
     @pytest.fixture
     def table(self, stack: MotoStack) -> Store:
-        return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+        return in_dynamodb(stack)
 
     def create(self, table: Store, kind: DocumentKind | None, key: IdempotencyKey | None, timeout_at: int | None) -> Token:
         is_page, is_metadata = kind is DocumentKind.PAGE, kind is DocumentKind.METADATA
@@ -578,64 +586,54 @@ class TestKeepLonger:
     def new_key(self, lifetime: int | None = 1_000) -> IdempotencyKey:
         return IdempotencyKey(ids.new_id(START), None if lifetime is None else START + lifetime)
 
-    def expiries(self, table: Store, token: Token, key: IdempotencyKey | None = None) -> dict[str, int | None]:
+    def expiries(self, stack: MotoStack, token: Token, key: IdempotencyKey | None = None) -> dict[str, int | None]:
         """When each item beside a token expires, and that of its key, in seconds after the retention of START."""
-        client, name = boto3.client("dynamodb"), table._table.name
-        asked = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": token.id}}}
-        found = client.query(TableName=name, **asked)["Items"]
-        if key:
-            found.append(client.get_item(TableName=name, Key=key_primary_key(key))["Item"])
-        first = START // 1000 + RETENTION
-        ends = {item["item"]["S"]: item.get("expiresAt", {}).get("N") for item in found}
+        ends = expiries(stack, token.id) | (expiries(stack, key_primary_key(key)["id"]["S"]) if key else {})
         assert ends.pop("token") is None
-        return {item: None if end is None else int(end) - first for item, end in ends.items()}
+        return {item: None if end is None else end - START // 1000 - RETENTION for item, end in ends.items()}
 
     @pytest.mark.parametrize(("kind", "items"), KINDS)
     @pytest.mark.parametrize("has_key", [False, True])
     def test_widens_and_never_narrows_when_they_expire(
-        self, table: Store, kind: DocumentKind | None, items: tuple[str, ...], has_key: bool
+        self, stack: MotoStack, table: Store, kind: DocumentKind | None, items: tuple[str, ...], has_key: bool
     ) -> None:
         key = self.new_key() if has_key else None
         token = self.create(table, kind, key, START + 60_000)
         items = (*items, "key") if has_key else items
         for until, ends in ((120, 120), (90, 120), (120, 120), (121, 121), (None, None), (500, None)):
             table.keep_longer(token, None if until is None else START + until * 1000)
-            assert self.expiries(table, token, key) == dict.fromkeys(items, ends)
+            assert self.expiries(stack, token, key) == dict.fromkeys(items, ends)
 
-    def test_gives_no_expiry_to_what_has_none(self, table: Store) -> None:
+    def test_gives_no_expiry_to_what_has_none(self, stack: MotoStack, table: Store) -> None:
         key = self.new_key(lifetime=None)
         token = self.create(table, DocumentKind.PAGE, key, START + 60_000)
         unending = self.create(table, DocumentKind.PAGE, None, None)
         for one in (token, unending):
             table.keep_longer(one, START + 120_000)
-        assert self.expiries(table, token, key) == {"page": 120, "key": None}
-        assert self.expiries(table, unending) == {"page": None}
+        assert self.expiries(stack, token, key) == {"page": 120, "key": None}
+        assert self.expiries(stack, unending) == {"page": None}
 
     @pytest.mark.parametrize("until", [None, START + 10**9])
-    def test_leaves_a_key_that_names_another_token(self, table: Store, until: int | None) -> None:
+    def test_leaves_a_key_that_names_another_token(self, stack: MotoStack, table: Store, until: int | None) -> None:
         key = self.new_key()
         token = self.create(table, None, key, START + 60_000)
         later = replace(token, id=ids.new_id(START), timeout_at=START + 70_000)
         assert table.create(later, key, START + 1_000) is None
         table.keep_longer(token, until)
-        assert self.expiries(table, later, key) == {"key": 70}
+        assert self.expiries(stack, later, key) == {"key": 70}
 
-    def test_brings_nothing_back(self, table: Store) -> None:
+    def test_brings_nothing_back(self, stack: MotoStack, table: Store) -> None:
         """An item that TTL has deleted stays away: it would have neither its text nor an end."""
         token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
         boto3.client("dynamodb").delete_item(TableName=table._table.name, Key=primary_key(token.id, "page"))
         for until in (None, START + 120_000):
             table.keep_longer(token, until)
-        assert self.expiries(table, token) == {}
+        assert self.expiries(stack, token) == {}
 
-    def test_leaves_to_the_doctor_what_expires_no_more(self, table: Store) -> None:
+    def test_leaves_to_the_doctor_what_expires_no_more(self, stack: MotoStack, table: Store) -> None:
         token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
         table.keep_longer(token, None)
-        items = boto3.client("dynamodb").query(
-            TableName=table._table.name,
-            KeyConditionExpression="id = :id",
-            ExpressionAttributeValues={":id": {"S": token.id}},
-        )["Items"]
+        items = stack.items(token.id)
         assert [is_endless_attachment(item) for item in items] == [True, False]  # the page, the token
 
 
@@ -1080,40 +1078,29 @@ class TestPartitions:
 
 
 def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack: MotoStack) -> None:
-    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    store = Store(client, table, RETENTION)
+    store = in_dynamodb(stack)
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=TIMEOUT)
     store.create(token, None, START)
-
-    def expires_at(item: str) -> str | None:
-        found: Any = client.get_item(TableName=table, Key={"id": {"S": token.id}, "item": {"S": item}}).get("Item", {})
-        number: str | None = found.get("expiresAt", {}).get("N")
-        return number
-
     [attribute] = stack.template.resources("AWS::DynamoDB::Table").values()
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
-    assert expires_at("token") is None
+    assert expiries(stack, token.id) == {"token": None}
     store.complete(token.id, Completed(START + 1000, OUTPUT), ALL_CHECKED)
     store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START + 1000)
-    assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
+    assert expiries(stack, token.id) == dict.fromkeys(["replies", "token"], START // 1000 + 1 + RETENTION)
 
 
 def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_claims_it(stack: MotoStack) -> None:
-    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    store, key = Store(client, table, RETENTION), IdempotencyKey(ids.new_id(START), TIMEOUT)
+    store, key = in_dynamodb(stack), IdempotencyKey(ids.new_id(START), TIMEOUT)
     kept = Token(id=ids.new_id(START), created_at=START, outcome=Completed(START, OUTPUT), early_until=TIMEOUT)
     store.put_early(kept, key, START)
-
-    def expires_at(id_: str, item: str) -> int:
-        found = client.get_item(TableName=table, Key={"id": {"S": id_}, "item": {"S": item}})["Item"]
-        return int(found["expiresAt"]["N"])
-
     key_id = f"idempotency#{digest(key.text)}"
-    assert expires_at(kept.id, "token") == expires_at(key_id, "key") == TIMEOUT // 1000 + 1
+    ends = TIMEOUT // 1000 + 1
+    assert (expiries(stack, kept.id), expiries(stack, key_id)) == ({"token": ends}, {"key": ends})
     holder = store.find_key_holder(key)
     assert holder is not None
     assert store.claim(holder, Token(id=ids.new_id(START), created_at=START), replace(key, expires_at=None), TIMEOUT - 1)
-    assert expires_at(kept.id, "token") == expires_at(key_id, "key") == START // 1000 + RETENTION
+    ends = START // 1000 + RETENTION
+    assert (expiries(stack, kept.id), expiries(stack, key_id)) == ({"token": ends}, {"key": ends})
 
 
 @pytest.mark.parametrize(
@@ -1128,10 +1115,8 @@ def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_claims_it(st
 def test_ttl_removes_a_key_only_after_its_expiry_and_after_its_token(
     stack: MotoStack, kind: KeyKind, timeout_at: int | None, expires_at: int | None
 ) -> None:
-    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
     text, until = ids.new_id(START), TIMEOUT + RETENTION * 1000
     key = IdempotencyKey(text, TIMEOUT if timeout_at == TIMEOUT else until, kind=kind)
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at)
-    Store(client, table, RETENTION).create(token, key, START)
-    item = client.get_item(TableName=table, Key={"id": {"S": f"{kind}#{digest(text)}"}, "item": {"S": "key"}})["Item"]
-    assert (int(item["expiresAt"]["N"]) if "expiresAt" in item else None) == expires_at
+    in_dynamodb(stack).create(token, key, START)
+    assert expiries(stack, f"{kind}#{digest(text)}") == {"key": expires_at}
