@@ -1,17 +1,26 @@
 """The bodies on which `make bench` measures callbacks, and how it measures them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks import measured_requests
-from benchmarks.large_bodies import BRACKETS, BYTES, FORM, JSON, LIMIT, MOST_MEMORY, MOST_TIME, NESTED, TEXT, Body, bodies
+from benchmarks.large_bodies import (
+    BRACKETS,
+    BYTES,
+    FORM,
+    JSON,
+    LIMIT,
+    MOST_MEMORY,
+    MOST_TIME,
+    NESTED,
+    TEXT,
+    Body,
+    bodies,
+    handled,
+)
 from benchmarks.large_body_process import PARSER, peak_of
-from tests.support.in_process.template import ROOT
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import PAYLOAD_LIMIT
 
@@ -52,17 +61,12 @@ def test_the_peak_counts_what_was_freed_again() -> None:
 
 @LINUX
 @pytest.mark.thorough  # starts four processes
+@pytest.mark.usefixtures("checkout")
 @pytest.mark.parametrize("handler", ["accept_callback.handler", PARSER])
 def test_a_request_is_measured_in_a_process_of_its_own(handler: str) -> None:
-    case = measured_requests.callback()
-    environment = measured_requests.environment(case, "http://aws.invalid") | {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
-    figures: Any = {}
+    case, figures = measured_requests.callback(), {}
     for size in (200_000, 2_000_000):
-        event = Body("", JSON, json.dumps("x" * size).encode()).event(case)
-        command = [sys.executable, "-m", "benchmarks.large_body_process", handler]
-        process = subprocess.run(command, env=environment, input=event, capture_output=True, text=True, check=False)
-        assert process.returncode == 0, process.stderr
-        figures[size] = json.loads(process.stderr)
+        figures[size] = handled(case, handler, Body("", JSON, json.dumps("x" * size).encode()).event(case))
     assert all(figures[size]["milliseconds"][0] > 0 for size in figures)
     assert figures[2_000_000]["peak"] > figures[200_000]["peak"]
 

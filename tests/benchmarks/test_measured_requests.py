@@ -1,17 +1,12 @@
 """The requests on which `make bench` measures functions do what they are meant to do."""
 
-import json
-import subprocess
-import sys
-from typing import Any
-
 import pytest
 
 from benchmarks import measured_requests
 from benchmarks.measured_requests import Case
-from tests.support.in_process.template import ROOT
+from benchmarks.warm import serve
 
-pytestmark = pytest.mark.thorough  # each test starts a process
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("checkout")]  # each test starts a process
 SETTLE_AND_RESUME = ["UpdateItem", "SendTaskSuccess"]
 
 
@@ -31,22 +26,10 @@ SETTLE_AND_RESUME = ["UpdateItem", "SendTaskSuccess"]
     ],
 )
 def test_a_warm_handler_makes_these_calls(case: Case, handler: str, calls: list[str]) -> None:
-    assert serve(case, handler)["operations"] == calls
+    assert serve(case, handler, 10)["operations"] == calls
 
 
 def test_the_time_of_calls_is_a_part_of_the_time_of_a_request() -> None:
-    figures = serve(measured_requests.create(), "create_token.handler")
+    figures = serve(measured_requests.create(), "create_token.handler", 10)
     assert 0 < figures["calls"] < figures["request"]
     assert len(figures["memory"]) == 10
-
-
-def serve(case: Case, handler: str) -> Any:
-    """Serve a few requests with the modules of this checkout in place of a build."""
-    environment = {
-        **measured_requests.environment(case, "http://aws.invalid"),
-        "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}",
-    }
-    command = [sys.executable, "-m", "benchmarks.warm_process", handler, "10"]
-    process = subprocess.run(command, env=environment, input=case.event, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stderr)

@@ -146,15 +146,6 @@ class TestACompletionThatCameFirst:
         assert created.token_id != kept
         assert not created.is_cached
 
-    @pytest.mark.parametrize("comes", [create, complete])
-    def test_is_followed_by_a_new_token_if_ttl_has_removed_it_before_its_key_expires(self, world: InMemory, comes: Any) -> None:
-        """The function's clock may be behind DynamoDB's."""
-        kept = str(complete(world).token_id)
-        world.store.remove(kept)
-        token_id = comes(world).token_id
-        assert token_id != kept
-        assert create(world) == Created(token_id, is_cached=True)
-
     def test_is_claimed_by_a_create_that_found_the_key_with_a_removed_token(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -104,13 +104,6 @@ class TestARun:
         world.timer_starter.start(always)
         assert sorted(sent(world)) == sorted(tokens)
 
-    def test_goes_on_within_one_instant(self, world: InMemory) -> None:
-        """More tokens than one round can start may be due at midnight. The next round must not begin at the same ones."""
-        tokens = sorted(world.new_token(MINUTE) for _ in range(11))
-        for left in (7, 3, 0):
-            world.timer_starter.start(times(1))
-            assert sorted(sent(world)) == tokens[: 11 - left]
-
 
 class TestTheCursorStays:
     def test_before_a_slice_with_a_message_that_was_not_sent(self, world: InMemory) -> None:
