@@ -211,10 +211,7 @@ def _described(result: Any) -> str:
 
 def _json(result: Any) -> str:
     """Return the JSON text of an expression's result. Raises EvaluationFailed if it is over PAYLOAD_LIMIT, or is not JSON."""
-    if _is_longer(result, PAYLOAD_LIMIT):
-        raise EvaluationFailed(f"its result is over {PAYLOAD_LIMIT} bytes")
-    text = json_text.dumps(result)
-    if len(text.encode()) > PAYLOAD_LIMIT:
+    if _is_longer(result, PAYLOAD_LIMIT) or len((text := json_text.dumps(result)).encode()) > PAYLOAD_LIMIT:
         raise EvaluationFailed(f"its result is over {PAYLOAD_LIMIT} bytes")
     try:
         json_text.check(text)  # a multi-select adds a level, and a number may be infinite
