@@ -473,6 +473,7 @@ def test_a_public_access_token_is_created_for_a_token_or_for_scopes(waitpoints: 
         )
     connect(key).complete(token, by)
 
+    assert waitpoints.public_token_claims().pub is True
     assert waitpoints.get(token).output == by
     with pytest.raises(UnprocessableEntityError, match="30 days"):
         waitpoints.create_public_token(token, expires=timedelta(days=31))

@@ -122,13 +122,6 @@ def test_without_mails_it_is_said_how_to_get_some() -> None:
     assert run("--open").exit_code == 1
 
 
-def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:
-    done = run()
-    assert done.exit_code == 1
-    assert "start one with `waitpoints up`" in done.stderr
-    assert str(no_stack) in done.stderr
-
-
 def test_a_stack_that_has_ended_is_reported(emulator: ThreadingHTTPServer) -> None:
     emulator.server_close()
     done = run()
