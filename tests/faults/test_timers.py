@@ -123,10 +123,7 @@ ASKING: dict[str, Any] = {
 }
 
 
-def answer(world: World, token: dict[str, Any], approver: str) -> None:
-    [url] = [link["url"] for link in token["links"] if link["approver"] == approver]
-    body = b'{"action": "go", "fields": {}}'
-    assert world.http("POST", url, body, {"content-type": "application/json"}).status == 200
+GO = '{"action": "go", "fields": {}}'
 
 
 def expect_asked(world: World, token: dict[str, Any], *expected: object) -> None:
@@ -144,7 +141,7 @@ def reminders_and_an_escalation(world: World) -> None:
     with world.faulty():
         world.come_to_rest()
         world.clock.now = start + 2 * HOUR + 1_000
-        answer(world, token, "ann")
+        world.answer(token, "ann", GO)
         world.come_to_rest()
     world.pass_time(start + 2 * HOUR + 9 * MINUTE)
     expect_asked(world, token, 1, True, ["ann"])

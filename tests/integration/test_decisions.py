@@ -17,10 +17,9 @@ from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
-from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
+from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.page.page_request import parse
-from waitpoints.decisions import ApproverChoice, Recorded, TooLate
-from waitpoints.token import MAX_WAITERS, Completed, CompletedBy, Document, DocumentKind, NewToken, Rules, Source, Token, Waiter
+from waitpoints.token import MAX_WAITERS, Document, DocumentKind, Rules, Token, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -43,35 +42,6 @@ class TestTwentyPeopleAtTheSameMoment:
     ) -> None:
         for _, needs in zip(range(rounds), cycle(range(1, 6)), strict=False):
             self.decide(api, step_functions, pool, needs)
-
-    @pytest.mark.thorough
-    @pytest.mark.usefixtures("api")
-    @pytest.mark.parametrize("turn", range(4))
-    def test_decide_once_at_the_store(self, pool: ThreadPoolExecutor, turn: int) -> None:
-        """Four times 250 rounds: everybody has read the same token before anybody answers."""
-        for number in range(250):
-            self.decide_at_the_store(pool, 1 + (turn + number) % 5)
-
-    def decide_at_the_store(self, pool: ThreadPoolExecutor, needs: int) -> None:
-        token_id = services.tokens.create(NewToken(), services.now()).token_id
-        read, start = services.store.get(token_id), Barrier(PEOPLE)
-
-        def answer(number: int) -> Recorded | TooLate:
-            choice = ApproverChoice(f"person {number}", ("yes", "no")[number % 2], "{}", needs)
-            start.wait()
-            return services.decisions.answer(read, choice, CompletedBy(source=Source.CALLBACK), decided_text)
-
-        results = list(pool.map(answer, range(PEOPLE)))
-        token = services.store.get(token_id)
-        assert isinstance(token.outcome, Completed)
-        given = json.loads(token.outcome.output.json or "")
-        assert given["answers"] == answer_members(token.answers)
-        assert [one.approver for one in token.answers].count(given["approver"]) == 1
-        assert len({one.approver for one in token.answers}) == len(token.answers)
-        assert sum(isinstance(one, Recorded) for one in results) == len(token.answers)
-        chosen = [one.action for one in token.answers]
-        assert (chosen.count(given["action"]), chosen[-1]) == (needs, given["action"])
-        assert chosen.count("no" if chosen[-1] == "yes" else "yes") < needs
 
     def decide(self, api: Api, step_functions: FakeStepFunctions, pool: ThreadPoolExecutor, needs: int) -> None:
         task_token, start = step_functions.start_task(), Barrier(PEOPLE)

@@ -10,7 +10,6 @@ from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoti
 from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.template import CHANNELS, Template
 from tests.support.races import race
 from waitpoints import ids, wiring
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
@@ -79,10 +78,6 @@ class TestAClaim:
         assert store.claim(token, START)
         assert store.claim(token, START + CLAIMED_FOR - 1) is None
         assert store.claim(token, START + CLAIMED_FOR)
-
-    def test_outlives_the_function_that_has_it(self) -> None:
-        seconds = Template.load(CHANNELS).functions()["send_notices"].properties["Timeout"]
-        assert seconds * 1000 < CLAIMED_FOR
 
     def test_is_freed_only_by_who_has_it(self, store: NoticeStore, token: Token) -> None:
         old = store.claim(token, START)

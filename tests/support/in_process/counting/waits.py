@@ -275,7 +275,7 @@ class Bench:
         """Give the functions an event bus. Yields the entries that are put on it."""
         from waitpoints.wiring import services
 
-        eventbridge = CountedEventBridge(self.meter)
+        eventbridge = counted(FakeEventBridge(), self.meter, "put_events", "EventBridge:PutEvents")
         with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": "orders"}), mock.patch.dict(vars(services)):
             vars(services).pop("event_publisher", None)
             vars(services)["events_client"] = eventbridge
@@ -411,11 +411,7 @@ def _length(answer: Any) -> int:
     return len((answer.text if isinstance(answer, HttpAnswer) else json.dumps(answer, separators=(",", ":"))).encode())
 
 
-class CountedStepFunctions(FakeStepFunctions):
-    def __init__(self, meter: Meter) -> None:
-        super().__init__()
-        self._meter = meter
-
+class CanonicalStepFunctions(FakeStepFunctions):
     def start_task(self, length: int = 700) -> str:
         """Start a task whose task token is canonical base64, as AWS's are."""
         while True:
@@ -423,40 +419,36 @@ class CountedStepFunctions(FakeStepFunctions):
             if base64.b64encode(base64.b64decode(task_token)).decode() == task_token:
                 return task_token
 
-    def send_task_success(self, **arguments: Any) -> dict[str, Any]:
-        self._meter.count("SFN:SendTaskSuccess")
-        return super().send_task_success(**arguments)
 
+def counted[Fake](fake: Fake, meter: Meter, method: str, operation: str) -> Fake:
+    """Return the fake of a client, with the calls of one method counted as those of an operation."""
+    call = getattr(fake, method)
 
-class CountedDurableFunctions(FakeDurableFunctions):
-    def __init__(self, meter: Meter) -> None:
-        super().__init__()
-        self._meter = meter
+    def count(**arguments: Any) -> Any:
+        meter.count(operation)
+        return call(**arguments)
 
-    def send_durable_execution_callback_success(self, **arguments: Any) -> dict[str, Any]:
-        self._meter.count("Lambda:SendDurableExecutionCallbackSuccess")
-        return super().send_durable_execution_callback_success(**arguments)
+    setattr(fake, method, count)
+    return fake
 
 
 @dataclass(frozen=True)
 class Fakes:
     """What waits."""
 
-    step_functions: CountedStepFunctions
-    durable_functions: CountedDurableFunctions
+    step_functions: FakeStepFunctions
+    durable_functions: FakeDurableFunctions
+
+    @classmethod
+    def counted_by(cls, meter: Meter) -> "Fakes":
+        success = "send_durable_execution_callback_success"
+        return cls(
+            counted(CanonicalStepFunctions(), meter, "send_task_success", "SFN:SendTaskSuccess"),
+            counted(FakeDurableFunctions(), meter, success, "Lambda:SendDurableExecutionCallbackSuccess"),
+        )
 
     def of(self, durable: bool) -> FakeWaits:
         return self.durable_functions if durable else self.step_functions
-
-
-class CountedEventBridge(FakeEventBridge):
-    def __init__(self, meter: Meter) -> None:
-        super().__init__()
-        self._meter = meter
-
-    def put_events(self, **arguments: Any) -> dict[str, Any]:
-        self._meter.count("EventBridge:PutEvents")
-        return super().put_events(**arguments)
 
 
 @contextmanager
@@ -473,7 +465,7 @@ def bench(stack: MotoStack) -> Iterator[Bench]:
     from waitpoints import wiring
 
     meter = Meter()
-    fakes, clock = Fakes(CountedStepFunctions(meter), CountedDurableFunctions(meter)), FakeClock(START)
+    fakes, clock = Fakes.counted_by(meter), FakeClock(START)
     _count_services(meter, fakes)
     with mock.patch.object(wiring, "now", clock):
         yield Bench(stack, meter, clock, fakes)
