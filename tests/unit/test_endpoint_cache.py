@@ -91,7 +91,11 @@ class TestWithoutVerify:
             assert cache.find("github", OLD) == GITHUB
         assert table.reads == 2
 
-    @pytest.mark.parametrize("now", [None, replace(GITHUB, verify=None, secret_id=NEW), replace(GITHUB, secret_id=NEW)])
+    @pytest.mark.parametrize(
+        "now",
+        [None, replace(GITHUB, verify=None, secret_id=NEW), replace(GITHUB, secret_id=NEW)],
+        ids=["deleted", "another one", "another one, which verifies"],
+    )
     def test_its_old_url_ends_at_once(self, cache: EndpointCache, table: Table, now: Endpoint | None) -> None:
         cache.find("github", OLD)
         table.endpoints["github"] = now
