@@ -66,6 +66,7 @@ class TestCreate:
             ({"unwrap": "yes"}, "unwrap"),
             ({"unwrap": True}, "unwrap needs a taskToken"),
             ({"context": True}, "context needs a taskToken"),
+            ({"taskToken": "t" * 700, "unwrap": True, "context": True}, "unwrap and context exclude each other"),
         ],
         ids=lambda value: repr(value)[:40],
     )
