@@ -1,6 +1,6 @@
 """The recipes of docs/webhooks.md, as they stand there: each resumes the run that waits for the key that the page names.
 
-The deliveries have the providers' shapes, and signatures that their official libraries make or accept.
+The deliveries have the providers' shapes. `unit/api/providers/test_schemes.py` has what the providers themselves sign.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.providers.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_doc
 from tests.support.e2e.api import Api
 from tests.support.e2e.command_line import CommandLine
@@ -26,6 +25,15 @@ from tests.support.webhooks_doc import COMMANDS
 from tools.openapi.operations import ENDPOINTS
 
 JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a provider posts, without its signature."""
+
+    provider: str
+    body: str
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -250,32 +258,23 @@ RECIPES = [
 ]
 
 
-@dataclass(frozen=True)
-class Signed:
-    body: str
-    headers: dict[str, str]
-
-
 class Provider:
-    """The provider of a recipe, which posts to the endpoint's URL what its official library signed."""
+    """The provider of a recipe, which posts what it signed to the endpoint's URL."""
 
-    def __init__(self, api: Api, path: str, url: str, secret: str) -> None:
-        self._api = api
-        self._path = path
-        self._url = url
-        self._secret = secret
+    def __init__(self, api: Api, path: str, url: str) -> None:
+        self._api, self._path, self._url = api, path, url
 
-    def sign(self, *deliveries: Delivery) -> list[Signed]:
-        headers = signed(deliveries, self._secret)
-        return [Signed(delivery.body, of_it) for delivery, of_it in zip(deliveries, headers, strict=True)]
+    def sign(self, delivery: Delivery) -> Delivery:
+        signed = webhook_signer.sign(delivery.provider, delivery.body.encode(), self._url, time.time())
+        return replace(delivery, headers={**delivery.headers, **signed.headers})
 
-    def send(self, delivery: Signed) -> int:
+    def send(self, delivery: Delivery) -> int:
         """Post a delivery. Returns the status."""
-        return self._api.deliver(self._url, delivery.body.encode(), delivery.headers).status
+        return self._api.deliver(self._url, delivery.body.encode(), dict(delivery.headers)).status
 
-    def trial(self, delivery: Signed) -> str:
+    def trial(self, delivery: Delivery) -> str:
         """What the endpoint's test says would become of a delivery."""
-        answer = self._api.request("POST", f"{self._path}/test", {"body": delivery.body, "headers": delivery.headers})
+        answer = self._api.request("POST", f"{self._path}/test", {"body": delivery.body, "headers": dict(delivery.headers)})
         assert answer.status == 200, answer
         return str(answer.body["outcome"])
 
@@ -289,12 +288,11 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
 @pytest.fixture(scope="module")
 def provider(api: Api, secrets: Secrets, recipe: Recipe) -> Iterator[Provider]:
     """The provider of a recipe whose JSON was put as it stands on the page."""
-    secret = webhook_signer.secret_of(recipe.provider)
-    secrets.make(recipe.settings["verify"]["secret"], secret)
+    secrets.make(recipe.settings["verify"]["secret"], webhook_signer.secret_of(recipe.provider))
     url = f"{ENDPOINTS}/{recipe.provider}"
     answer = api.request("PUT", url, recipe.settings)
     assert answer.status == 200, answer
-    yield Provider(api, url, answer.body["url"], secret)
+    yield Provider(api, url, answer.body["url"])
     assert api.request("DELETE", url).status == 200
 
 
@@ -314,7 +312,8 @@ def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, re
     token = runs.wait_until_registered(key)
     before = counted(api, recipe)
 
-    event, other, strangers = provider.sign(recipe.event(value), recipe.other(value), recipe.event(stranger))
+    deliveries = (recipe.event(value), recipe.other(value), recipe.event(stranger))
+    event, other, strangers = map(provider.sign, deliveries)
 
     forged = provider.send(replace(event, body=event.body.replace("e", "f", 1)))
     assert forged == 401, api.request("GET", f"{ENDPOINTS}/{recipe.provider}").body

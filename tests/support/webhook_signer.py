@@ -139,7 +139,8 @@ _bare("trello", "x-trello-webhook", lambda it: it.base64(it.body + it.url.encode
 
 @_of("linear")
 def _linear(request: Request) -> Signed:
-    body = json.dumps({"action": "create", "webhookTimestamp": int(request.now * 1000)}).encode()
+    of_its_own = json.dumps({"action": "create", "webhookTimestamp": int(request.now * 1000)}).encode()
+    body = request.body if b"webhookTimestamp" in request.body else of_its_own
     return request.signed({"linear-signature": request.hex(body)}, body)
 
 

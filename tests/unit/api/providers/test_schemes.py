@@ -1,5 +1,7 @@
 """Each scheme, against published vectors and the providers' own libraries."""
 
+import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from discord_interactions import verify_key
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
+from tests.support import node
 from tests.support import webhook_signer as signer
 from tests.support.signed_deliveries import BODY, NOW, PUBLISHED, URL, delivery_of, fresh, published, refusal, verification
 from waitpoints.api.providers.schemes import PUBLIC_KEY, SCHEMES
@@ -55,6 +58,13 @@ class TestPublishedVectors:
         assert refusal("twilio", unbound, secret=JSON["secret"]) == "missing"
 
 
+LINEAR = """
+import { LinearWebhookClient } from "@linear/sdk/webhooks";
+const [secret, body, signature] = process.argv.slice(1);
+new LinearWebhookClient(secret).parseData(Buffer.from(body), signature, JSON.parse(body).webhookTimestamp);
+"""  # nobody has published a signed delivery
+
+
 class TestOfficialLibraries:
     AT = str(int(NOW))
 
@@ -79,3 +89,11 @@ class TestOfficialLibraries:
         assert verify_key(
             received.body, received.headers["x-signature-ed25519"], received.headers["x-signature-timestamp"], key
         )
+
+    def test_linear_accepts_what_is_accepted(self) -> None:
+        now = time.time()
+        received, key = fresh("linear", now), signer.secret_of("linear")
+        check(verification("linear"), [key], received, now)
+        arguments = [key, received.body.decode(), received.headers["linear-signature"]]
+        done = subprocess.run([node.node(), "--input-type=module", "-e", LINEAR, *arguments], cwd=node.FOLDER, check=False)
+        assert done.returncode == 0
