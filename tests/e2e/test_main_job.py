@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.states import task
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 
@@ -112,13 +113,7 @@ def test_a_state_with_a_missing_function_or_invalid_input_fails_with_the_reason(
     create = physical_name(api.stack, "CreateTokenInState")
 
     def error_of(resource: str, function: str, payload: dict[str, str]) -> Any:
-        task = {
-            "Type": "Task",
-            "Resource": f"arn:aws:states:::lambda:invoke{resource}",
-            "Parameters": {"FunctionName": function, "Payload": payload},
-            "End": True,
-        }
-        return api.result(api.run({"Task": task}))
+        return api.result(api.run({"Task": task(f"lambda:invoke{resource}", function, payload)}))
 
     assert error_of(".waitForTaskToken", "nope", {})[0] == "FAILED"
     task_token = {"timeout": "soon", "taskToken.$": "$$.Task.Token"}

@@ -14,6 +14,7 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import denied
 from tests.support.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
+from tests.support.e2e.states import waiting
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
 
@@ -189,15 +190,7 @@ def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(ap
 def test_a_retried_state_waits_with_its_new_task_token(api: Api) -> None:
     retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     token = api.create()
-    payload = {"waitpointId": token["id"], "taskToken.$": "$$.Task.Token", "unwrap": True}
-    waits = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-        "Parameters": {"FunctionName": api.stack.wait_function_name, "Payload": payload},
-        "TimeoutSeconds": 5,
-        "Retry": retry,
-        "End": True,
-    }
+    waits = waiting(api.stack, token, {"unwrap": True}, TimeoutSeconds=5, Retry=retry)
     execution = api.run({"Wait": waits})
     api.wait_until_registered(token, waiters=2)
     api.callback(token, {"n": 1})

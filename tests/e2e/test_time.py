@@ -8,6 +8,7 @@ import pytest
 from waitpoints_client.ops.deployed import Deployed
 
 from tests.support.e2e.api import Api
+from tests.support.e2e.states import task
 from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
 from waitpoints_local.stack import Stack
 
@@ -27,12 +28,7 @@ def described(stack: Stack) -> Callable[[str], Any]:
 
 def create_and_wait(stack: Stack, options: dict[str, Any], **fields: Any) -> dict[str, Any]:
     payload = {**options, "unwrap": True, "taskToken.$": "$$.Task.Token"}
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-        "Parameters": {"FunctionName": stack.create_function_name, "Payload": payload},
-        **fields,
-    }
+    return task("lambda:invoke.waitForTaskToken", stack.create_function_name, payload, **fields)
 
 
 def wait(hours: int, **fields: Any) -> dict[str, Any]:
@@ -68,7 +64,7 @@ def test_a_token_is_asked_and_times_out_between_waits(
 
 def test_a_state_retries_for_hours(api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]) -> None:
     retry = [{"ErrorEquals": ["WaitpointTimeoutError"], "IntervalSeconds": 2 * HOUR, "MaxAttempts": 2}]
-    ask = create_and_wait(stack, {"timeout": "1h"}, Retry=retry, End=True)
+    ask = create_and_wait(stack, {"timeout": "1h"}, Retry=retry)
     execution = api.run({"Ask": ask})
     first = [("Ask", "timeout", 1), ("Ask", "Retry", 2)]
     assert rounded(skip(deployed, execution, DAY)) == [
