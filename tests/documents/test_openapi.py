@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tools.openapi import answers
 from tools.openapi import document as openapi
 from tools.openapi.operations import TOKENS
+from waitpoints import ids
+from waitpoints.token import Waiter, WaiterKind
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -82,6 +85,27 @@ def test_create_accepts_every_example_of_trigger_devs_specification(api: Api) ->
     assert api.create(**shown, tags="user:1234567")["isCached"] is True
     for duration in ("30s", "1m", "2h", "3d", "4w"):
         api.create(timeout=duration)
+
+
+def test_answers_match_their_schemas(api: Api, world: InMemory) -> None:
+    plain, full = api.create(), api.create(timeout="1h", idempotencyKey="k", idempotencyKeyTTL="1h", tags=["b", "a"])
+    for created in (plain, full):
+        answers.CreateWaitpointTokenResponse.model_validate(created)
+    for kind in WaiterKind:
+        world.tokens.wait(full["id"], Waiter(kind, world.clock(), kind=kind))
+    for token in (plain, full):
+        answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
+        completed = api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})
+        answers.CompleteWaitpointTokenResponse.model_validate(completed.json)
+        answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
+    timed = api.create(timeout="1s")
+    world.clock.advance(1000)
+    answers.WaitpointTokenObject.model_validate(api.retrieve(timed["id"]))
+    for query in ("?page[size]=1", f"?page[after]={timed['id']}", ""):
+        answers.ListWaitpointTokensResult.model_validate(api.get(TOKENS + query).json)
+    answers.PublicTokenClaims.model_validate(api.post("/api/v1/auth/jwt/claims").json)
+    answers.PublicToken.model_validate(api.post("/api/v1/auth/jwt", {}).json)
+    answers.Refusal.model_validate(api.get(f"{TOKENS}/{ids.new_id(0)}").json)
 
 
 APPROVAL: dict[str, Any] = {

@@ -203,3 +203,16 @@ def test_the_oldest_token_without_a_timeout_is_looked_for_among_those_older_than
         run(doctor, table, pages=10_000)
         clock.advance(HOUR)
     assert not set(ended) & set(table.known[-1])
+
+
+def test_a_token_without_a_timeout_that_is_younger_than_a_scan_is_found_within_a_day(
+    doctor: Doctor, table: LargeTable, clock: FakeClock
+) -> None:
+    table.pages = 1
+    for segment in range(PARTS):
+        table.waiting = {segment: [(clock(), f"late {segment}")]}
+        for _ in range(DAY // HOUR):
+            run(doctor, table, pages=10_000)
+            clock.advance(HOUR)
+        assert table.state is not None
+        assert [token_id for _, token_id in table.state.oldest] == [f"late {segment}"]
