@@ -173,12 +173,6 @@ def test_a_completion_says_whether_it_settled_the_token(waitpoints: Waitpoints, 
     assert waitpoints.get(second).output == 1
 
 
-def test_a_datetime_is_when_a_token_times_out(waitpoints: Waitpoints) -> None:
-    end = datetime(2040, 1, 31, 18, tzinfo=timezone(timedelta(hours=5)))
-
-    assert waitpoints.get(waitpoints.create(timeout=end)).timeout_at == end
-
-
 @pytest.mark.parametrize("data", [{"approved": True, "by": "Zoë"}, [1, 2.5, None], "text", "", 0, 2**70, None, "half: \ud800"])
 def test_a_completed_token_has_its_output(waitpoints: Waitpoints, data: Any) -> None:
     token = waitpoints.create()

@@ -16,7 +16,6 @@ ASKED: PageOptions = {
     "approvers": ["ann"],
     "actions": [{"id": "approve", "label": "Approve"}],
     "escalate": {"after": "1d", "to": ["lead"]},
-    "remind": "every 4h",
 }
 
 
@@ -111,8 +110,6 @@ def test_a_hook_lets_a_day_pass_and_answers_as_the_lead() -> None:
     found = client.get(token)
     assert found.escalation is not None
     assert (found.escalation.asked_at, found.completed_at) == (NOON + timedelta(days=1), NOON + timedelta(hours=25))
-    assert found.reminders is not None
-    assert (found.reminders.count, found.reminders.last_at) == (6, NOON + timedelta(days=1))
 
 
 @pytest.mark.parametrize("act", ["advance", "answer"])
