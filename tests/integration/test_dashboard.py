@@ -193,21 +193,6 @@ def test_docs_costs_has_the_price_of_every_metric() -> None:
     assert f"| Each further metric, once it is used | $0.30 a month, all together ${0.30 * more:.2f};" in page
 
 
-def test_short_forms_are_spelled_out() -> None:
-    short: list[list[Any]] = [
-        ["N", "A", "x", "1", "y", "2"],
-        [".", "B", ".", "3"],
-        ["...", "4", {"stat": "p50"}],
-        ["...", {"stat": "p99"}],
-    ]
-    assert [(it.name, it.dimensions) for it in spelled_out(short)] == [
-        ("A", (("x", "1"), ("y", "2"))),
-        ("B", (("x", "3"),)),
-        ("B", (("x", "4"),)),
-        ("B", (("x", "4"),)),
-    ]
-
-
 def test_the_names_of_a_stacks_resources_are_filled_in(stack: MotoStack) -> None:
     widgets = json.loads(stack.resolve(PROPERTIES["DashboardBody"]))["widgets"]
     metrics = [metric for widget in widgets for metric in spelled_out(widget["properties"].get("metrics", []))]
