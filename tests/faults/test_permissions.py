@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
-from tests.support.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
+from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
 from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
 from tests.support.faults.world import World
 from tests.support.in_process.event_sources import receive_all
@@ -122,10 +122,6 @@ def create_by(world: World, function: str, **body: Any) -> Any:
 for creates in ("create_token", "create_token_in_state"):
 
     @of(creates)
-    def ask_for_a_token(world: World, creates: str = creates) -> None:
-        create_by(world, creates)
-
-    @of(creates)
     def ask_for_a_token_whose_provider_signs(world: World, creates: str = creates) -> None:
         create_by(world, creates, verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
 
@@ -135,13 +131,6 @@ for creates in ("create_token", "create_token_in_state"):
             key = unique("order")
             world.complete_by_key(key, output)
             create_by(world, creates, idempotencyKey=key, payloadSchema={"type": "number"})
-
-
-@of("create_token")
-def ask_for_a_token_that_was_completed_before(world: World) -> None:
-    key = unique("order")
-    world.complete_by_key(key, SMALL)
-    assert world.create(idempotencyKey=key)["isCached"]
 
 
 # Complete
@@ -194,22 +183,6 @@ def choose_on_a_page(world: World) -> None:
     assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
     assert "Approve" in world.look(token).text
     world.choose(world.create(page=PAGE), CHOICE[0], status=422)
-
-
-@of("accept_callback")
-@of("show_callback")
-@of("create_token")
-@of("retrieve_token")
-def decide_on_a_page(world: World) -> None:
-    token = world.create(page=DECISION)
-    executions = four_waits(world, token)
-    world.answer(token, "ann", CHOSEN)
-    world.answer(token, "bo", CHOSEN)
-    check_told(executions)
-    assert api(world, "GET", f"{TOKENS}/{token['id']}")["links"] == token["links"]
-    [url, *_] = [one["url"] for one in token["links"]]
-    assert world.http("GET", url, b"", {"accept": "text/html"}).status == 200
-    assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
 
 
 @of("move_deadline")
