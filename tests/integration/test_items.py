@@ -60,9 +60,7 @@ class TestItems:
         return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
     def item(self, stack: MotoStack, token_id: str, kind: str = "token") -> dict[str, Any]:
-        key = {"id": {"S": token_id}, "item": {"S": kind}}
-        found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key).get("Item", {})
-        return dict(found)
+        return next((dict(it) for it in stack.items(token_id) if it["item"]["S"] == kind), {})
 
     def make(self, store: Store, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, **fields)

@@ -287,8 +287,7 @@ def forget_named_keys() -> None:
 
 
 def cursors_of(stack: MotoStack) -> list[Any]:
-    found = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    return [item for item in found if item["id"] == {"S": "timers"}]
+    return list(stack.items("timers"))
 
 
 def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, restore: Restore) -> None:

@@ -53,6 +53,10 @@ def resume(stack: MotoStack, stream: Stream) -> Callable[[], Any]:
     return lambda: function.call({"Records": stream.records("resume_waiters")})
 
 
+def command(stack: MotoStack, name: str, *token_ids: str) -> Any:
+    return stack.functions()["resume_waiters"].call({"command": name, "waitpointIds": [*token_ids]})
+
+
 def listed(api: Api, query: str = "") -> list[str]:
     answer = api.get(UNDELIVERED + query)
     assert answer.status == 200, answer.text
@@ -68,11 +72,10 @@ def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(
     assert listed(api) == [token_id]
     [shown] = api.get(UNDELIVERED).json["data"]
     assert (shown["status"], shown["outputIsError"]) == ("COMPLETED", False)
-    redrive = stack.functions()["resume_waiters"]
-    assert redrive.call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 1}
+    assert command(stack, "resume", token_id) == {"undelivered": 1}
     assert listed(api) == [token_id]
     waits.fail_no_more()
-    assert redrive.call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert command(stack, "resume", token_id) == {"undelivered": 0}
     assert waits.result(handle) == Success('{"ok":true,"output":{"n": 1}}')
     assert listed(api) == []
     assert marks() == []
@@ -160,17 +163,15 @@ def test_what_nothing_can_resume_is_reported_no_longer_once_it_is_given_up(
     token_id, _ = settle()
     resume()
     clock.advance(2 * MINUTE)
-    functions = stack.functions()
-    assert (functions["doctor"].call({})["unrepaired"], listed(api)) == (1, [token_id])
+    doctor = stack.functions()["doctor"]
+    assert (doctor.call({})["unrepaired"], listed(api)) == (1, [token_id])
 
-    assert functions["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id, "waitpoint_" + "0" * 26]}) == {
-        "givenUp": 1
-    }
+    assert command(stack, "giveUp", token_id, "waitpoint_" + "0" * 26) == {"givenUp": 1}
     assert marks() == []
 
-    assert (functions["doctor"].call({})["unrepaired"], listed(api), marks()) == (0, [], [])
+    assert (doctor.call({})["unrepaired"], listed(api), marks()) == (0, [], [])
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["GONE"]
-    assert functions["resume_waiters"].call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert command(stack, "resume", token_id) == {"undelivered": 0}
 
 
 def test_what_can_be_resumed_is_resumed_and_not_given_up(
@@ -179,7 +180,7 @@ def test_what_can_be_resumed_is_resumed_and_not_given_up(
     token_id, handle = settle()
     resume()
     waits.fail_no_more()
-    assert stack.functions()["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id]}) == {"givenUp": 0}
+    assert command(stack, "giveUp", token_id) == {"givenUp": 0}
     assert waits.result(handle) is not None
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["RESUMED"]
 
@@ -187,7 +188,7 @@ def test_what_can_be_resumed_is_resumed_and_not_given_up(
 def test_what_a_retry_may_resume_cannot_be_given_up(api: Api, stack: MotoStack, settle: Settle) -> None:
     token_id, _ = settle(THROTTLED)
     with pytest.raises(CannotResumeNow):
-        stack.functions()["resume_waiters"].call({"command": "giveUp", "waitpointIds": [token_id]})
+        command(stack, "giveUp", token_id)
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["UNDELIVERED"]
 
 
@@ -242,17 +243,17 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
         clock.advance(2 * MINUTE)
         assert stack.functions()["doctor"].call({})["undelivered"] == [token_id]
         waits.fail_no_more()
-        assert stack.functions()["resume_waiters"].call({"command": "resume", "waitpointIds": [token_id]}) == {"undelivered": 0}
+        assert command(stack, "resume", token_id) == {"undelivered": 0}
     assert waits.result(handle) is not None
 
 
 def test_a_mark_expires_after_its_token_and_is_never_renewed(stack: MotoStack, clock: FakeClock, settle: Settle) -> None:
     token_id, _ = settle()
     services.store.mark_unresumed(token_id, clock())
-    [written] = items(stack)
+    [written] = stack.items("undelivered")
     clock.advance(MINUTE)
     services.store.mark_unresumed(token_id, clock())
-    assert items(stack) == [written]
+    assert stack.items("undelivered") == [written]
     assert written["item"] == {"S": token_id}
     ended = services.store.get(token_id).outcome
     assert ended is not None
@@ -313,16 +314,6 @@ def marks() -> list[str]:
 
 def resume_without_marks(token_id: str) -> None:
     assert services.resumer.resume(services.store.get(token_id)) == []
-
-
-def items(stack: MotoStack) -> list[Any]:
-    answer = services.dynamodb_client.query(
-        TableName=stack.resources["Table"]["Ref"],
-        KeyConditionExpression="id = :id",
-        ExpressionAttributeValues={":id": {"S": "undelivered"}},
-    )
-    found: list[Any] = answer["Items"]
-    return found
 
 
 def _throttled(*_: Any) -> None:
