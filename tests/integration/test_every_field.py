@@ -401,14 +401,15 @@ def test_a_personal_link_with_another_name_is_a_wrong_one(api: Api, field: str, 
     assert api.retrieve(token["id"])["answers"] == []
 
 
-@pytest.mark.parametrize("query", ["", "&&&", "#", "&" * 3000])
-def test_list_ignores_an_empty_query(api: Api, query: str) -> None:
-    is_documented(api.get(f"{TOKENS}?{query}"), 200)
+ODD_QUERIES = {
+    **dict.fromkeys(["", "&&&", "#", "&" * 3000], 200),
+    **dict.fromkeys(["%", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "+", "%ff=%ff"], 400),
+}
 
 
-@pytest.mark.parametrize("query", ["%", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "+", "%ff=%ff"])
-def test_list_refuses_an_unknown_parameter(api: Api, query: str) -> None:
-    is_documented(api.get(f"{TOKENS}?{query}"), 400)
+@pytest.mark.parametrize(("query", "status"), ODD_QUERIES.items(), ids=lambda it: str(it)[:20])
+def test_list_ignores_an_empty_query_and_refuses_an_unknown_parameter(api: Api, query: str, status: int) -> None:
+    is_documented(api.get(f"{TOKENS}?{query}"), status)
     is_documented(api.get(f"{TOKENS}?{query}", api.from_sdk), 200)
 
 

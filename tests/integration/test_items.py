@@ -145,12 +145,6 @@ class TestItems:
         assert int(self.item(stack, token.id, "others")["expiresAt"]["N"]) == (START + 9000) // 1000 + RETENTION
         assert self.attachments(written) == []
 
-    def test_of_other_deliveries_drop_what_the_last_one_did_not_say(self, stack: MotoStack, written: Store) -> None:
-        token = self.make(written)
-        written.count_delivery(token.id, None, COMPLETED_BY, START)
-        written.count_delivery(token.id, None, CompletedBy(source=Source.CALLBACK), START)
-        assert self.item(stack, token.id, "others").keys() == {"id", "item", "count", "lastAt", "tokenId", "createdAt"}
-
     def test_of_an_attachment_are_released_only_by_its_own_token(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written, rules=TYPED)
         written.count_delivery(token.id, None, COMPLETED_BY, START)
@@ -162,12 +156,6 @@ class TestItems:
             assert not written.release(one)
         assert written.get(token.id) == token
         assert written.read_document(token.id, DocumentKind.SCHEMA) is None
-
-    def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
-        token = self.make(written)
-        before = self.item(stack, token.id)
-        written.count_delivery(token.id, None, COMPLETED_BY, START)
-        assert self.item(stack, token.id) == before
 
     def attachments(self, store: Store) -> list[Attachment]:
         pages = DoctorStore(boto3.client("dynamodb"), store._table.name).read_segment(0, 1, None, START)

@@ -7,11 +7,10 @@ import boto3
 import pytest
 
 from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens, use
-from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
-from waitpoints import ids, wiring
+from waitpoints import ids
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
 from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
@@ -155,25 +154,6 @@ class TestOnDynamoDB:
         assert is_endless_attachment(item)
         found = attachment(plain(item))
         assert (found.token_id, found.since) == (token.id, START)
-
-    def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-        """And so are their units: a record of three targets is under 1 KB."""
-        services.reset()
-        meter = Meter()
-        meter.watch(wiring.session())
-        token = create(services.store)
-        dispatcher = NoticeDispatcher(services.tokens, services.notice_store, FakeDeadLetters(), clock, lambda: True)
-        use(FakeChannel(), monkeypatch)
-        meter.take()
-        dispatcher.send(token.id)
-        calls = meter.take()
-        look, write = "DynamoDB:Query", "DynamoDB:UpdateItem"
-        assert [call.operation for call in calls] == [look, write, look, write, look, write, look, write, look, write]
-        assert sum(call.write_units for call in calls) == 5
-        assert sum(call.read_units for call in calls) == 5
-        dispatcher.send(token.id)
-        assert [call.operation for call in meter.take()] == [look]
-        services.reset()
 
 
 @pytest.mark.slow
