@@ -63,8 +63,8 @@ def test_docs_scaling_has_the_limits_of_the_stack() -> None:
     deliveries = int(template.parameters["DeliveriesPerSecond"])
     assert f"`DeliveriesPerSecond`, {deliveries:,} by default, with bursts of {bursts:,}" in text
     assert (endpoint_tally.WRITES_PER_SECOND, endpoint_cache.CACHED_FOR) == (2, 60_000)
-    assert f"at most two writes a second in each environment, spread over {endpoint_store.SHARDS} items" in text
-    assert "one read a minute in each environment" in text
+    assert f"at most two writes a second in each Lambda environment, spread over {endpoint_store.SHARDS} items" in text
+    assert "one read a minute in each Lambda environment" in text
 
 
 def test_the_architecture_names_every_package() -> None:
