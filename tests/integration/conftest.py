@@ -100,12 +100,14 @@ def waits(strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions], request:
 
 
 @pytest.fixture
-def timers(stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions) -> TimerEvents:
+def timers(
+    stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> TimerEvents:
     """What invokes the functions of the timers, in the order of time."""
     from waitpoints.wiring import services
 
     events = TimerEvents(Stream(stack), clock, lambda function, event: stack.functions()[function].call(event))
-    vars(services)["sqs_client"] = events.queue
+    monkeypatch.setitem(vars(services), "sqs_client", events.queue)
     return events
 
 

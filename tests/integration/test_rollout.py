@@ -140,7 +140,14 @@ class Rollout:
 
 
 @pytest.fixture
-def rollout(stack: MotoStack, previous: PreviousFunctions, clock: FakeClock, step_functions: FakeStepFunctions) -> Rollout:
+def rollout(
+    stack: MotoStack,
+    previous: PreviousFunctions,
+    clock: FakeClock,
+    step_functions: FakeStepFunctions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Rollout:
+    monkeypatch.setitem(vars(services), "sqs_client", None)  # until a rollout begins
     return Rollout(stack, previous, step_functions, clock)
 
 
