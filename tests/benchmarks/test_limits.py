@@ -71,5 +71,5 @@ def test_the_page_takes_an_invocation_to_be_as_long_as_the_prices_do() -> None:
 
 def test_resumes_of_a_burst_take_what_is_left_of_the_bucket_at_the_quotas_rate() -> None:
     number, [(large, bucket), (small, little)] = 100_000, [(limits.RESUMES.has, 3_000), (limits.RESUMES.elsewhere or 0, 1_500)]
-    seconds = f"{(number - bucket) / large:.0f} s ({(number - little) / small:.0f} s)"
-    assert f"100,000 at once take {seconds}, with its bucket of {bucket:,} ({little:,})" in PAGE
+    first, last = f"{(number - bucket) / large:.0f} s", f"{(number - little) / small:.0f} s"
+    assert f"100,000 at once take {first}, after a burst of {bucket:,} (elsewhere {last} and {little:,})" in PAGE

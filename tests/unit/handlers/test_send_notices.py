@@ -106,6 +106,17 @@ class TestAMessage:
         assert receive({"waitpointId": world.create()}) == ["0"]
         assert world.queue.again == [("handle-0", 1, after)]
 
+    def test_of_a_later_version_comes_again(self, world: World) -> None:
+        assert receive({"waitpointId": world.create(), "later": "yes"}) == ["0"]
+        assert world.channel.sent == []
+
+    def test_of_a_redrive_is_sent_again_and_what_fails_is_counted(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["slack"] = [NotSent("no_such_channel")] * 2
+        assert receive({"waitpointId": token_id}) == []
+        redrive = {"command": "sendNotices", "waitpointIds": [token_id]}
+        assert [call(send_notices, redrive) for _ in range(2)] == [{"notSent": 1}, {"notSent": 0}]
+
     def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: World) -> None:
         world.queue.does_not_answer = True
         world.channel.fails["slack"] = [NotSentNow("internal_error")]

@@ -7,6 +7,8 @@ import pytest
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from waitpoints.api.deliveries.output_check import fits
+from waitpoints.token import Document, DocumentKind
 
 JSON = {"content-type": "application/json"}
 SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
@@ -30,3 +32,21 @@ class TestPayloadSchema:
         assert answer.status == 422
         assert "payloadSchema" in answer.error
         assert world.store.tokens == {}
+
+
+PAGE = '{"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}]}'
+ASKED = Document(DocumentKind.PAGE, PAGE.replace("}]", '}], "approvers": ["ann"]'), has_approvers=True)
+
+
+@pytest.mark.parametrize(
+    ("document", "output", "accepted"),
+    [
+        (Document(DocumentKind.SCHEMA, '{"type": "boolean"}'), "true", True),
+        (Document(DocumentKind.SCHEMA, '{"type": "boolean"}'), "1", False),
+        (Document(DocumentKind.PAGE, PAGE), '{"action": "yes", "fields": {}}', True),
+        (Document(DocumentKind.PAGE, PAGE), '{"action": "no", "fields": {}}', False),
+        (ASKED, '{"action": "yes", "fields": {}}', False),
+    ],
+)
+def test_an_early_completion_fits_the_document_of_the_create(document: Document, output: str, accepted: bool) -> None:
+    assert fits(document, output) is accepted
