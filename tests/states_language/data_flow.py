@@ -79,7 +79,6 @@ PATHS = [
         case("missing error path", {"Type": "Fail", "ErrorPath": "$.no"}, fails(RUNTIME), GIVEN),
         case("missing cause path", {"Type": "Fail", "Error": "E", "CausePath": "$.no"}, fails(RUNTIME), GIVEN),
         case("missing timeout path", task("echo", TimeoutSecondsPath="$.no"), fails(RUNTIME), GIVEN),
-        case("missing heartbeat path", task("echo", HeartbeatSecondsPath="$.no"), fails(RUNTIME), GIVEN),
         case("missing items path", map_of({}, ItemsPath="$.no"), fails(RUNTIME), GIVEN),
         case("missing path under a null", {"InputPath": "$.null.x"}, fails(RUNTIME), GIVEN),
         case("missing path under a number", {"InputPath": "$.n.x"}, fails(RUNTIME), GIVEN),
@@ -165,7 +164,6 @@ CONTEXT = [
                 "Execution.RedriveCount": 0,
                 "Execution.StartTime": "2026-01-01T00:00:00Z",
                 "State.Name": "First",
-                "State.RetryCount": 0,
                 "StateMachine.Name": "m",
             }.items()
         ),

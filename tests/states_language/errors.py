@@ -32,6 +32,10 @@ MISSING: State = {"Parameters": {"x.$": "$.no"}}
 LARGE = 200_000
 
 
+PAYLOAD = '{"errorType":"Mine","errorMessage":"because"}'
+"""The cause of an error of a function is the payload."""
+
+
 def failing(*errors: str, key: str = "", **fields: Any) -> State:
     return task("fail", Parameters={"errors": list(errors), "key": key, "then": "done"}, **fields)
 
@@ -76,13 +80,13 @@ CATCHES = [
         case(
             "what a catch passes on",
             failing("Mine", Catch=[catch("Mine")]),
-            gives({"Error": "Mine", "Cause": "because"}),
+            gives({"Error": "Mine", "Cause": PAYLOAD}),
             Caught={},
         ),
         case(
             "the result path of a catch",
             failing("Mine", Catch=[catch("Mine", ResultPath="$.e")]),
-            gives({"n": 1, "e": {"Error": "Mine", "Cause": "because"}}),
+            gives({"n": 1, "e": {"Error": "Mine", "Cause": PAYLOAD}}),
             {"n": 1},
             Caught={},
         ),
@@ -96,7 +100,7 @@ CATCHES = [
         case(
             "a catch has the raw input",
             failing("Mine", InputPath="$.n", Catch=[catch("Mine", ResultPath="$.e")], OutputPath="$.no"),
-            gives({"n": 1, "e": {"Error": "Mine", "Cause": "because"}}),
+            gives({"n": 1, "e": {"Error": "Mine", "Cause": PAYLOAD}}),
             {"n": 1},
             Caught={},
         ),
@@ -137,8 +141,8 @@ CATCHES = [
         ),
     ),
     *resting_on(
-        f"{GUIDE}/concepts-error-handling.html",
-        "States.DataLimitExceeded is not caught by States.ALL, but by its own name.",
+        f"{RECORDED}/error_handling/test_states_errors.py",
+        "States.DataLimitExceeded is caught by its own name, and by States.ALL.",
         case(
             "too much data by name",
             task("letters", Parameters={"n": 2 * LARGE}, Catch=[catch(TOO_LARGE)]),
@@ -148,7 +152,7 @@ CATCHES = [
         case(
             "too much data by all",
             task("letters", Parameters={"n": 2 * LARGE}, Catch=[catch("States.ALL")]),
-            fails(TOO_LARGE),
+            gives("caught"),
             Caught=CAUGHT,
         ),
     ),
@@ -278,7 +282,7 @@ TIME = [
         retries("a bound", "A A A", gives("done", slept=(3, 5, 5)), retry("A", IntervalSeconds=3, MaxDelaySeconds=5)),
     ),
 ]
-"""These need `time_mends.py`."""
+"""These need the clock of the engine."""
 FAILURES = [
     *resting_on(
         f"{SPEC}#fail-state",

@@ -85,7 +85,7 @@ EXPRESSIONS = [
         of("the context has no more", "$sort($keys($states.context))", ["Execution", "State", "StateMachine"]),
         of("a bare name", "n", WRONG),
         case("$states.result of a task", jsonata(**task("echo", Output="{% $states.result.n %}")), gives(3), GIVEN),
-        case("the input of a task", jsonata(**task("echo", Arguments=1, Output="{% $states.input.n %}")), gives(3), GIVEN),
+        case("the input of a task", jsonata(**task("echo", Arguments={}, Output="{% $states.input.n %}")), gives(3), GIVEN),
     ),
     *resting_on(
         f"{RECORDED}/assign/test_assign_reference_variables.py, test_undefined_reference",

@@ -9,36 +9,22 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import ContextVar
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
-
-os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true")
-
-from ministack.services import stepfunctions
 
 from tests.states_language.case import Case
 from tests.states_language.table import GROUPS
-from waitpoints_local import emulator, history_mends, states_language_mends, time_mends
+from tests.support.e2e.engine import ROLE, FunctionError, functions, send, start, stepfunctions
+from waitpoints_local.interpreter import waits
 
 SLOW, TURN, PATIENCE = 1.6, 0.05, 20  # seconds
-ROLE = "arn:aws:iam::000000000000:role/machine"
 THREADS = 24
 _slept: ContextVar[list[float]] = ContextVar("slept")
 _calls: Counter[str] = Counter()
 _running: Counter[str] = Counter()
 _most: Counter[str] = Counter()
 _counting = threading.Condition()
-
-
-def answer(function: str, event: Any) -> Any:
-    """The functions that a case can call."""
-    name = function.rpartition(":")[2]
-    return {"echo": lambda it: it, **_FUNCTIONS}[name](event)
 
 
 def fail(event: Any) -> Any:
@@ -49,7 +35,7 @@ def fail(event: Any) -> Any:
         number = _calls[key] if key else 0
         _calls[key] += 1
     if number < len(errors):
-        raise stepfunctions._ExecutionError(errors[number], event.get("cause", "because"))
+        raise FunctionError(errors[number], event.get("cause", "because"))
     return event.get("then", number)
 
 
@@ -73,26 +59,27 @@ def count_who_runs(event: Any) -> int:
 
 
 def complete(event: Any) -> None:
-    stepfunctions._send_task_success({"taskToken": event["token"], "output": json.dumps(event["input"])})
+    send("success", taskToken=event["token"], output=json.dumps(event["input"]))
 
 
 def refuse(event: Any) -> None:
-    stepfunctions._send_task_failure({"taskToken": event["token"], "error": "Refused", "cause": "because"})
+    send("failure", taskToken=event["token"], error="Refused", cause="because")
 
 
 def beat(event: Any) -> None:
     """Send heartbeats for two seconds, and then complete."""
 
-    def send() -> None:
+    def send_later() -> None:
         for _ in range(8):
             time.sleep(0.25)
-            stepfunctions._send_task_heartbeat({"taskToken": event["token"]})
+            send("heartbeat", taskToken=event["token"])
         complete(event)
 
-    threading.Thread(target=send, daemon=True).start()
+    threading.Thread(target=send_later, daemon=True).start()
 
 
 _FUNCTIONS: dict[str, Any] = {
+    "echo": lambda it: it,
     "fail": fail,
     "slow": be_slow,
     "count": count_who_runs,
@@ -104,34 +91,10 @@ _FUNCTIONS: dict[str, Any] = {
 }
 
 
-def apply_mends() -> None:
-    """Mend the engine as `emulator.py` does."""
-    emulator.give_branches_their_own_context(stepfunctions)
-    for mend in (*states_language_mends.MENDS, *time_mends.MENDS):
-        mend(stepfunctions)
-    history_mends.write_whole_history(stepfunctions)
-
-
-def note_sleep(seconds: float) -> None:
-    """Note how long the engine was to wait: for a retry, what `time_mends.py` has found out."""
-    interval: Any = time_mends._interval.get()
-    if interval is not None:
-        time_mends._interval.set(None)
-        seconds = interval
+def note_rest(what: str, seconds: float) -> None:
+    """Note how long a state was to wait, and let no time pass."""
     if seconds > 0:
         _slept.get().append(round(seconds, 3))
-
-
-@contextmanager
-def stand_ins() -> Iterator[None]:
-    """Let functions be those above, and let no wait take time: it is noted."""
-    with (
-        patch.object(stepfunctions, "_call_lambda", answer),
-        patch.object(stepfunctions, "_scaled_sleep", note_sleep),
-        patch.object(stepfunctions, "_emit_execution_status_event", lambda _: None),
-        patch.object(stepfunctions, "time", SimpleNamespace(**{**vars(time), "sleep": lambda _: None})),
-    ):
-        yield
 
 
 def run(case: Case) -> dict[str, Any]:
@@ -162,13 +125,15 @@ def differs(case: Case, seen: dict[str, Any]) -> str:
 
 def run_all() -> dict[str, dict[str, str]]:
     """Return what each case of each group differs in, or an empty text."""
-    with stand_ins(), ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         found = {group: list(pool.map(lambda case: differs(case, run(case)), cases)) for group, cases in GROUPS.items()}
     return {group: {case.name: it for case, it in zip(GROUPS[group], found[group], strict=True)} for group in GROUPS}
 
 
 def main() -> None:
-    apply_mends()
+    start()
+    functions.update(_FUNCTIONS)
+    waits._rest = note_rest
     found = run_all()
     if "--json" in sys.argv:
         print(json.dumps(found), flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_local.clocks import HEARTBEAT, RETRY, TIMEOUT, WAIT, Clock, Group, Pause, Skipped
+from waitpoints_local.clocks import HEARTBEAT, RETRY, TIMEOUT, WAIT, Clock, Pause, Skipped
 
 HOUR = 3600.0
 LEASE = 1000.0
@@ -20,16 +20,15 @@ class Strands:
         self.clock = Clock(lambda: self.real)
         self.ended: list[str] = []
 
-    def begin(self, name: str, *pauses: Pause, group: Group | None = None) -> threading.Thread:
+    def begin(self, name: str, *pauses: Pause) -> threading.Thread:
         """Begin a strand that makes these pauses, one after the other, and wait until it rests or has ended."""
-        if group is None:
-            self.clock.begin_strand()
+        self.clock.begin_strand()
 
         def run() -> None:
             for pause in pauses:
                 self.clock.pause(pause)
                 self.ended.append(pause.state)
-            group.end_one() if group else self.clock.end_strand()
+            self.clock.end_strand()
 
         thread = threading.Thread(target=run, daemon=True, name=name)
         thread.start()
@@ -75,7 +74,7 @@ class Flag(threading.Event):
 
     def set(self) -> None:
         super().set()
-        self.clock.end_pause_for(self)
+        self.clock.end_pauses(lambda pause: pause.event is self)
 
 
 def wait(state: str, hours: float, what: str = WAIT, **more: Any) -> Pause:
@@ -161,29 +160,16 @@ def test_a_heartbeat_begins_its_time_anew(strands: Strands) -> None:
     assert pause.ran_out_of == HEARTBEAT
 
 
-def test_whoever_joins_strands_is_at_work_once_the_last_has_ended(strands: Strands) -> None:
-    clock, group = strands.clock, Group(strands.clock, 2)
-    clock.begin_strand()
-    group.add()
-    group.add()
-    group.join()
-    assert not clock.rests
-    group.end_one()
-    assert not clock.rests
-    group.end_one()
-    assert not clock.rests, "the one that joined is at work"
-    clock.end_strand()
-    assert clock.rests
-    group.join()  # there is nothing to wait for
-    assert clock.rests
+def test_a_pause_ends_with_what_it_belongs_to(strands: Strands) -> None:
+    stopped: list[str] = []
+    strands.begin("one", wait("a", 9, is_stopped=lambda: bool(stopped)), wait("b", 9, is_stopped=lambda: bool(stopped)))
+    stopped.append("a")
+    strands.clock.end_pauses(lambda pause: pause.is_stopped is not None and pause.is_stopped())
+    until(lambda: strands.ended == ["a", "b"])
 
 
-def test_those_that_wait_for_their_turn_are_not_at_work(strands: Strands) -> None:
-    clock, group = strands.clock, Group(strands.clock, 1)
-    for _ in range(3):
-        group.add()
-    clock.end_strand()  # the first one rests
-    assert clock.rests
-    clock.begin_strand()
-    group.end_one()
-    assert not clock.rests, "the next one has begun"
+def test_what_ends_by_itself_is_told_alone(strands: Strands) -> None:
+    strands.begin("one", Pause("joins", TIMEOUT, float("inf"), Flag(strands.clock)))
+    assert strands.clock.next() is None
+    strands.begin("other", wait("a", 1))
+    assert strands.clock.next() == HOUR

@@ -4,7 +4,6 @@ A script stands in for the code of the durable function: it answers each invocat
 """
 
 import asyncio
-import json
 import threading
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ministack.core import iam_actions
-from ministack.services import lambda_durable, lambda_svc, stepfunctions
+from ministack.services import lambda_durable, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from waitpoints_local import durable_mends
@@ -191,24 +190,6 @@ def a_callback_needs_permission_for_its_execution() -> bool:
     return (action, resource) == ("lambda:SendDurableExecutionCallbackSuccess", execution["DurableExecutionArn"])
 
 
-def a_callback_id_is_no_task_token() -> bool:
-    task_token = open_callback(new_execution())["CallbackDetails"]["CallbackId"]
-    ends = {"SendTaskSuccess": {"output": "1"}, "SendTaskFailure": {}}
-    answers = [
-        asyncio.run(
-            stepfunctions.handle_request(
-                "POST",
-                "/",
-                {"x-amz-target": f"AWSStepFunctions.{end}"},
-                json.dumps({"taskToken": task_token, **more}).encode(),
-                {},
-            )
-        )
-        for end, more in ends.items()
-    ]
-    return all(json.loads(body)["__type"].endswith("InvalidToken") for _, _, body in answers)
-
-
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "make_durable_functions": (
         [a_template_makes_a_function_durable, the_api_makes_a_function_durable],
@@ -238,9 +219,5 @@ PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "authorize_callbacks": (
         [a_callback_needs_permission_for_its_execution],
         lambda: durable_mends.authorize_callbacks(iam_actions, lambda_durable),
-    ),
-    "refuse_callback_ids_as_task_tokens": (
-        [a_callback_id_is_no_task_token],
-        lambda: durable_mends.refuse_callback_ids_as_task_tokens(stepfunctions, lambda_durable),
     ),
 }

@@ -22,21 +22,20 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 from ministack import app as app_module
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
-from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
+from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc
 from ministack.services.cloudformation import provisioners, stacks
 
 from tests.support.e2e import (
     database_probes,
+    definition_probes,
     durable_probes,
     event_probes,
-    history_probes,
     log_probes,
     mail_probes,
     process_probes,
-    states_language_probes,
-    time_probes,
 )
 from waitpoints_local import emulator
+from waitpoints_local.interpreter import tokens
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -106,17 +105,30 @@ def reports_a_failure(*_: Any) -> dict[str, Any]:
     return {"body": {"batchItemFailures": [{"itemIdentifier": "1"}]}}
 
 
-def a_state_fails_with_its_function() -> bool:
-    arguments = {"FunctionName": "nothing", "Payload": {}}
-    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-    return (
-        error_of(stepfunctions._invoke_with_callback, resource, arguments, "token", {"TimeoutSeconds": 0.2}) != "States.Timeout"
-    )
+def answer_of(name: str) -> Any:
+    """Invoke a function by the API. Returns what it answers."""
+    path = f"/2015-03-31/functions/{name}/invocations"
+    return json.loads(asyncio.run(lambda_svc.handle_request("POST", path, {}, b"{}", {}))[2])
 
 
 def an_error_has_the_name_of_its_class() -> bool:
     make_function("refuses", "class Refused(Exception): pass\ndef handler(event, context): raise Refused('no')\n")
-    return error_of(stepfunctions._call_lambda, "refuses", {}) == "Refused"
+    return bool(answer_of("refuses").get("errorType") == "Refused")
+
+
+def a_function_returns_bytes() -> bool:
+    make_function("bytes", "def handler(event, context): return b'[1]'\n")
+    make_function("decimal", "import decimal\ndef handler(event, context): return decimal.Decimal('1.5')\n")
+    for name in ("bytes", "decimal"):
+        lambda_runtime.invalidate_worker(name)
+    return [answer_of("bytes"), answer_of("decimal")] == [[1], 1.5]
+
+
+def a_token_is_of_its_machine() -> bool:
+    tokens._machines["token"] = "arn:machine"
+    body = json.dumps({"taskToken": "token", "output": "1"}).encode()
+    asked: Any = ("states", "POST", "/", {"x-amz-target": "AWSStepFunctions.SendTaskSuccess"}, body, {}, REGION, ACCOUNT)
+    return bool(iam_actions.extract_resource_arn(*asked) == "arn:machine")
 
 
 def make_function(name: str, code: str) -> None:
@@ -136,45 +148,6 @@ def zipped(code: str) -> str:
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("f.py", code)
     return base64.b64encode(package.getvalue()).decode()
-
-
-def error_of(call: Callable[..., Any], *arguments: Any) -> str:
-    try:
-        call(*arguments)
-    except stepfunctions._ExecutionError as error:
-        return str(error.error)
-    return ""
-
-
-def branches_that_wait_have_task_tokens_of_their_own() -> bool:
-    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
-    parallel = {"Type": "Parallel", "End": True, "Branches": [{"StartAt": "Wait", "States": {"Wait": state}}] * 2}
-    task_tokens: list[str] = []
-    evaluate, both = stepfunctions._apply_parameters, threading.Barrier(2)
-
-    def evaluate_when_both_have_begun(of_state: Any, *rest: Any) -> Any:
-        if of_state is state:
-            both.wait(10)
-        return evaluate(of_state, *rest)
-
-    with (
-        patch.object(stepfunctions, "_apply_parameters", evaluate_when_both_have_begun),
-        patch.object(stepfunctions, "_invoke_with_callback", lambda *given: task_tokens.append(given[2])),
-    ):
-        stepfunctions._execute_parallel(parallel, {}, {"events": []}, {"State": {}})
-    return len(set(task_tokens)) == 2
-
-
-def a_function_without_a_payload_gets_an_empty_object() -> bool:
-    given: list[Any] = []
-    resource = "arn:aws:states:::lambda:invoke"
-    with patch.object(stepfunctions, "_call_lambda", lambda _, event: given.append(event)):
-        for arguments in ({"FunctionName": "f"}, {"FunctionName": "f", "Payload": "abc"}):
-            stepfunctions._invoke_resource(resource, arguments)
-            error_of(
-                stepfunctions._invoke_with_callback, f"{resource}.waitForTaskToken", arguments, "token", {"TimeoutSeconds": 0.1}
-            )
-    return given == [{}, {}, "abc", "abc"]
 
 
 def a_schedule_is_in_its_group() -> bool:
@@ -326,17 +299,17 @@ def queues_are_polled_all_the_time() -> bool:
 
 PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "lead_options_to_their_route": ([options_reach_the_route], lambda: emulator.lead_options_to_their_route(apigateway)),
-    "fail_states_whose_function_fails": (
-        [a_state_fails_with_its_function, an_error_has_the_name_of_its_class],
-        lambda: emulator.fail_states_whose_function_fails(stepfunctions, lambda_svc),
+    "name_errors_of_functions": (
+        [an_error_has_the_name_of_its_class],
+        lambda: emulator.name_errors_of_functions(lambda_svc),
     ),
-    "invoke_without_a_payload": (
-        [a_function_without_a_payload_gets_an_empty_object],
-        lambda: emulator.invoke_without_a_payload(stepfunctions),
+    "take_bytes_from_functions": (
+        [a_function_returns_bytes],
+        lambda: emulator.take_bytes_from_functions(lambda_runtime),
     ),
-    "give_branches_their_own_context": (
-        [branches_that_wait_have_task_tokens_of_their_own],
-        lambda: emulator.give_branches_their_own_context(stepfunctions),
+    "authorize_tasks_by_their_machine": (
+        [a_token_is_of_its_machine],
+        lambda: emulator.authorize_tasks_by_their_machine(iam_actions),
     ),
     "authorize_schedules_in_their_group": (
         [a_schedule_is_in_its_group],
@@ -380,9 +353,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     **mail_probes.PROBES,
     **event_probes.PROBES,
     **durable_probes.PROBES,
-    **states_language_probes.PROBES,
-    **history_probes.PROBES,
-    **time_probes.PROBES,
+    **definition_probes.PROBES,
 }
 
 

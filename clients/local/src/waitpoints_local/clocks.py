@@ -40,6 +40,8 @@ class Pause:
     skipped: float = 0
     is_over: bool = False
     ran_out_of: str = ""
+    is_stopped: Callable[[], bool] | None = None
+    """Whether what the strand belongs to has ended, so that the pause does, too."""
 
     @property
     def end(self) -> float:
@@ -76,7 +78,7 @@ class Clock:
     def pause(self, pause: Pause) -> None:
         """Let the calling strand rest until the pause is over."""
         with self.changed:
-            if pause.event is not None and pause.event.is_set():
+            if (pause.event is not None and pause.event.is_set()) or (pause.is_stopped and pause.is_stopped()):
                 return
             self._beat(pause)
             self._pauses.append(pause)
@@ -86,10 +88,10 @@ class Clock:
                 if not pause.is_over:
                     self.changed.wait(self._real_seconds(pause))
 
-    def end_pause_for(self, event: Any) -> None:
-        """Wake the strand that waits for this event. It is at work from now on, though its thread runs later."""
+    def end_pauses(self, which: Callable[[Pause], bool]) -> None:
+        """Wake the strands of these pauses. They are at work from now on, though their threads run later."""
         with self.changed:
-            for pause in [pause for pause in self._pauses if pause.event is event]:
+            for pause in list(filter(which, self._pauses)):
                 self._end(pause)
 
     def note_heartbeat(self, event: Any) -> None:
@@ -118,7 +120,8 @@ class Clock:
     def next(self) -> float | None:
         """In how many seconds a pause ends. None: none ends by itself."""
         with self.changed:
-            return min((max(0, pause.end - self.now()) for pause in self._pauses), default=None)
+            ends = [pause.end for pause in self._pauses if pause.end < float("inf")]
+            return max(0, min(ends) - self.now()) if ends else None
 
     def move(self, seconds: float, lease: float) -> float:
         """Move by at most `seconds`, to the next instant at which a pause ends. Returns by how much.
@@ -179,43 +182,3 @@ def _skipped_of(pause: Pause) -> list[Skipped]:
     """Tell of a timeout only if it has run out."""
     what = pause.ran_out_of or ("" if pause.event is not None else pause.what)
     return [Skipped(pause.state, what, pause.skipped)] if what and pause.skipped else []
-
-
-@dataclass(eq=False)
-class Group:
-    """Strands that another one begins, of which so many run at once, and joins: it rests until the last one has ended.
-
-    Whoever ends one strand begins another in the same step, so the clock never finds all of them at rest between the two.
-    """
-
-    clock: Clock
-    workers: int
-    _unfinished: int = 0
-    _queued: int = 0
-    _is_joined: bool = False
-
-    def add(self) -> None:
-        with self.clock.changed:
-            self._unfinished += 1
-            if self._unfinished - self._queued > self.workers:
-                self._queued += 1
-            else:
-                self.clock.begin_strand()
-
-    def end_one(self) -> None:
-        with self.clock.changed:
-            self._unfinished -= 1
-            if self._queued:
-                self._queued -= 1
-            else:
-                self.clock.end_strand()
-            if self._is_joined and not self._unfinished:
-                self._is_joined = False
-                self.clock.begin_strand()
-
-    def join(self) -> None:
-        """Let the calling strand rest. It is at work again once the last strand ends, though its thread runs later."""
-        with self.clock.changed:
-            if self._unfinished:
-                self._is_joined = True
-                self.clock.end_strand()

@@ -10,8 +10,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from waitpoints_local.interpreter.runs import parsed
+
 _AWS_TAKES_IT = re.compile(
-    r'is "(\{%|\$|States\.).* but should be'  # an expression in the place of a number, or a path such as `$.a-b`
+    r"Condition is (true|false) but|MaxItems is 0 but"
+    r'|is "(\{%|\$|States\.).* but should be'  # an expression in the place of a number, or a path such as `$.a-b`
     r'|"(Assign|Label|WriterConfig)" not allowed|not allowed in .*\.(ReaderConfig|Iterator)$|ToleratedFailurePercentage is'
     r'|ResultWriter does not have required field "Resource"'
 )
@@ -33,7 +36,9 @@ def find_what_is_wrong(stepfunctions: Any) -> None:
     """
 
     def validate(request: dict[str, Any]) -> Any:
-        problems = _problems(request.get("definition", ""), stepfunctions._validate_definition_jsonata)
+        problems = [*_problems(request.get("definition", ""), stepfunctions._validate_definition_jsonata)]
+        if request.get("type") == "EXPRESS" and '.waitForTaskToken"' in request["definition"]:
+            problems.append("Express state machine does not support '.waitForTaskToken' service integration")
         found = [{"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": text} for text in problems]
         return stepfunctions.json_response({"result": "FAIL" if found else "OK", "diagnostics": found, "truncated": False})
 
@@ -60,8 +65,19 @@ def _problems(definition: str, find_wrong_jsonata: Callable[[str], str | None]) 
             yield text.replace("State Machine.", "")
     if wrong := find_wrong_jsonata(definition):
         yield " ".join(wrong.split())
+    elif wrong := _unreadable(definition):
+        yield wrong
     if isinstance(machine.get("States"), dict):
         yield from _overlooked(machine)
+
+
+def _unreadable(definition: str) -> str:
+    """Say what the interpreter cannot read, in its own words."""
+    try:
+        parsed(definition)
+    except Exception as error:  # of many kinds
+        return str(error)
+    return ""
 
 
 def _overlooked(machine: dict[str, Any]) -> Iterator[str]:
@@ -115,9 +131,7 @@ def _overlooked_in_jsonata(state: dict[str, Any]) -> Iterator[str]:
     own = {field: value for field, value in state.items() if field not in (*_INNER, "Comment", "Catch")}
     for field, value in own.items():
         for text in _texts(value):
-            if text != text.strip() and _EXPRESSION.fullmatch(text.strip()):
-                yield f"an expression in {field} has a space before {{% or after %}}"
-            elif _EXPRESSION.fullmatch(text) and "$states.errorOutput" in text:
+            if _EXPRESSION.fullmatch(text) and "$states.errorOutput" in text:
                 yield f"$states.errorOutput in {field}: it is there in a Catch alone"
             elif _EXPRESSION.fullmatch(text) and "$states.result" in text and field not in _AFTER_A_RESULT:
                 yield f"$states.result in {field}: it is there in {' and '.join(_AFTER_A_RESULT)} alone"

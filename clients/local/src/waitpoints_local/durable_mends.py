@@ -5,7 +5,6 @@
 
 import contextvars
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -156,21 +155,3 @@ def authorize_callbacks(iam_actions: Any, lambda_durable: Any) -> None:
         return resource_of(service, method, path, *rest, **named)
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource
-
-
-def refuse_callback_ids_as_task_tokens(stepfunctions: Any, lambda_durable: Any) -> None:
-    """Answer a callback id in place of a task token with InvalidToken: Step Functions has not issued it.
-
-    The error is in the service model of SendTaskSuccess. MiniStack 1.5.33 answers TaskDoesNotExist, as if the task were gone.
-    """
-
-    def refusing(send: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def send_task(data: Any) -> Any:
-            if data.get("taskToken") in lambda_durable._callback_index:
-                return lambda_durable.error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
-            return send(data)
-
-        return send_task
-
-    for name in ("_send_task_success", "_send_task_failure"):
-        setattr(stepfunctions, name, refusing(getattr(stepfunctions, name)))

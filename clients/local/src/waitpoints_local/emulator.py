@@ -16,7 +16,6 @@ and may have WAITPOINTS_HOST, one more name at which the API answers.
 """
 
 import asyncio
-import copy
 import json
 import os
 import re
@@ -37,20 +36,21 @@ from typing import Any
 
 from waitpoints_local import (
     admission,
+    clock_route,
     database_mends,
     definition_mends,
     durable_mends,
     event_mends,
-    history_mends,
     log_mends,
     mail_mends,
     process_mends,
-    states_language_mends,
     throttle,
-    time_mends,
 )
 from waitpoints_local.admission import API_BY_PATH, API_PATHS, ONE_MORE_HOST, App, Hosts, LeadsToApi, Scope
 from waitpoints_local.callers import FindFailure, KeyPair, known_only
+from waitpoints_local.interpreter import engine
+from waitpoints_local.interpreter.services import Services
+from waitpoints_local.interpreter.tokens import machine_of
 from waitpoints_local.turns import hold
 
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
@@ -217,14 +217,9 @@ def retry_failed_records(lambda_svc: Any) -> None:
     lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function = poll_streams, execute_function
 
 
-def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> None:
-    """Fail a state with its function's error, named after the exception, also if the state waits for a task token.
-
-    AWS does both. MiniStack 1.5.33 leaves a `waitForTaskToken` state waiting if its function fails or does not exist, so
-    `Retry` never sees the error. It also names every error of a function `Runtime.HandlerError`.
-    """
-    execute, call_lambda = lambda_svc._execute_function_with_config_scope, stepfunctions._call_lambda
-    invoke_with_callback, waiting = stepfunctions._invoke_with_callback, threading.local()
+def name_errors_of_functions(lambda_svc: Any) -> None:
+    """Name a function's error after the exception, as AWS does. MiniStack 1.5.33 names every one `Runtime.HandlerError`."""
+    execute = lambda_svc._execute_function_with_config_scope
 
     def execute_with_named_error(*args: Any, **named: Any) -> Any:
         result = execute(*args, **named)
@@ -234,56 +229,46 @@ def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> Non
             return {**result, "body": {**body, "errorType": raised[1] if raised else "Lambda.Unknown"}}
         return result
 
-    def call_lambda_for_state(function: str, event: Any) -> Any:
-        try:
-            return call_lambda(function, event)
-        except stepfunctions._ExecutionError as error:
-            if task := stepfunctions._task_tokens.get(getattr(waiting, "task_token", None)):
-                task["error"] = {"Error": error.error, "Cause": error.cause}
-                task["event"].set()
-            raise
-
-    def invoke_and_wait(resource: str, payload: Any, task_token: str, state: Any) -> Any:
-        waiting.task_token = task_token
-        try:
-            return invoke_with_callback(resource, payload, task_token, state)
-        finally:
-            waiting.task_token = None
-
     lambda_svc._execute_function_with_config_scope = execute_with_named_error
-    stepfunctions._call_lambda, stepfunctions._invoke_with_callback = call_lambda_for_state, invoke_and_wait
 
 
-def invoke_without_a_payload(stepfunctions: Any) -> None:
-    """Give the function of a `lambda:invoke` without Payload an empty object.
+_AS_PAYLOAD = """
+def _as_payload(result):
+    if not isinstance(result, bytes):
+        return result
+    try:
+        return __import__("json").loads(result)
+    except ValueError:
+        return result.decode()
 
-    Without a payload the runtime gives a function `{}`. MiniStack 1.5.33 gives it all of the state's Parameters.
+"""
+
+
+def take_bytes_from_functions(lambda_runtime: Any) -> None:
+    """Take bytes for the result's JSON or text, and decimals, as AWS's runtime does (recorded: services/test_lambda_task.py).
+
+    MiniStack 1.5.33 fails with a TypeError.
     """
-
-    def with_payload(invoke: Callable[..., Any]) -> Callable[..., Any]:
-        def invoke_with_payload(resource: str, arguments: Any, *rest: Any) -> Any:
-            if "states:::lambda:invoke" in resource and isinstance(arguments, dict):
-                arguments = {"Payload": {}, **arguments}
-            return invoke(resource, arguments, *rest)
-
-        return invoke_with_payload
-
-    for name in ("_invoke_resource", "_invoke_with_callback"):
-        setattr(stepfunctions, name, with_payload(getattr(stepfunctions, name)))
+    written = 'json.dumps({"status": "ok", "result": result}'
+    plain = 'json.dumps({"status": "ok", "result": _as_payload(result)}, default=float'
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(written, plain)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _AS_PAYLOAD + script
 
 
-def give_branches_their_own_context(stepfunctions: Any) -> None:
-    """Give each branch of a Parallel state its own context object, as AWS does.
+def authorize_tasks_by_their_machine(iam_actions: Any) -> None:
+    """Authorize SendTaskSuccess and its kind against the ARN of the token's state machine, as AWS does.
 
-    MiniStack 1.5.33 lets them share one. Two branches that start to wait at the same moment then pass on the same task token,
-    and one of them waits forever.
+    CDK's `grantTaskResponse` and SAM's StepFunctionsCallbackPolicy allow no more. MiniStack 1.5.33 asks about `*`.
     """
-    run = stepfunctions._run_sub_machine
+    resource_arn = iam_actions.extract_resource_arn
 
-    def run_in_a_copy(states: Any, start_at: str, given: Any, execution: Any, context: Any) -> Any:
-        return run(states, start_at, given, execution, copy.deepcopy(context))
+    def resource_arn_of_task(service: str, method: str, path: str, *rest: Any, **named: Any) -> str:
+        body = next((part for part in (*rest, *named.values()) if isinstance(part, bytes)), b"")
+        if service == "states" and b'"taskToken"' in body and (machine := machine_of(json.loads(body).get("taskToken"))):
+            return machine
+        return str(resource_arn(service, method, path, *rest, **named))
 
-    stepfunctions._run_sub_machine = run_in_a_copy
+    iam_actions.extract_resource_arn = resource_arn_of_task
 
 
 def authorize_schedules_in_their_group(iam_actions: Any) -> None:
@@ -583,9 +568,9 @@ def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
         gather_batches,
         match_what_is_absent,
         retry_failed_records,
-        fail_states_whose_function_fails,
-        invoke_without_a_payload,
-        give_branches_their_own_context,
+        name_errors_of_functions,
+        take_bytes_from_functions,
+        authorize_tasks_by_their_machine,
         authorize_schedules_in_their_group,
         authorize_batches_as_messages,
         exclude_punctuation,
@@ -612,7 +597,6 @@ def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
         mail_mends.keep_raw_mails,
         mail_mends.authorize_by_the_sender,
         event_mends.refuse_malformed_entries,
-        event_mends.fail_states_with_failed_entries,
         poll_without_rest,
         durable_mends.make_durable_functions,
         durable_mends.name_started_executions,
@@ -621,10 +605,7 @@ def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
         partial(durable_mends.run_executions_side_by_side, at_once=WORKERS),
         durable_mends.close_callbacks_with_their_execution,
         durable_mends.authorize_callbacks,
-        durable_mends.refuse_callback_ids_as_task_tokens,
-        *states_language_mends.MENDS,
         definition_mends.find_what_is_wrong,
-        history_mends.write_whole_history,  # of all that the mends before it do
     )
 
 
@@ -637,7 +618,9 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:
     for mend in _mends(decisions):
         mend(**{name: found[name] for name in signature(mend).parameters if name in found})
     app_module = found["app_module"]
-    clocked: App = time_mends.with_clocks(app_module.app, found["stepfunctions"])  # the last: all others wait by its clocks
+    services = Services()
+    engine.run_executions(found["stepfunctions"], services)
+    clocked = clock_route.with_clocks(services.through(app_module.app), found["stepfunctions"])
 
     def leads_to_api(host: str, path: str) -> Any:
         return app_module._parse_execute_api_url(host, path) or app_module._resolve_custom_domain_request(host, path)

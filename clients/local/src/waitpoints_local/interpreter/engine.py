@@ -1,0 +1,17 @@
+"""Put moto's interpreter into the emulator."""
+
+from typing import Any
+
+from waitpoints_local.interpreter import expressions, mends, runs, services, tokens, waits
+
+
+def run_executions(stepfunctions: Any, of: services.Services) -> None:
+    """Let moto's interpreter run the executions of MiniStack 1.5.33, whose own one evaluates otherwise than AWS."""
+    waits.wait_by_the_clock()
+    runs.run_with_moto(stepfunctions)
+    runs.follow_programs()
+    tokens.answer_tokens(stepfunctions)
+    expressions.evaluate_with_values(stepfunctions)
+    services.call_services(of)
+    for mend in mends.MENDS:
+        mend()

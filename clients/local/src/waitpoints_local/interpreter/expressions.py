@@ -1,0 +1,125 @@
+"""JSONata: moto's interpreter leaves it to a JVM. Here jsonata-python evaluates it, with the variables as values.
+
+moto pastes the variables' values into the expression, where a quote or a backslash ends a text, and the rest runs as code.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import jsonata
+
+from waitpoints_local.interpreter.bare import failure, part
+from waitpoints_local.interpreter.paths import value_at, variables
+from waitpoints_local.interpreter.strands import clock_here
+
+QUERY = "States.QueryEvaluationError"
+TIMEOUT = 1000  # milliseconds
+
+
+def evaluate_with_values(stepfunctions: Any) -> None:
+    strings = part("asl.component.common.string.string_expression")
+    evaluator = _Evaluator(stepfunctions)
+
+    def evaluate_jsonata(self: Any, env: Any) -> None:
+        env.stack.append(evaluator.evaluate(env, self.expression, {"states": _states(env), **variables(env)}))
+
+    def evaluate_variable(self: Any, env: Any) -> None:
+        if self.query_language_mode.name == "JSONata":
+            evaluate_jsonata(self, env)
+        else:
+            env.stack.append(copy.deepcopy(value_at(self.expression, env)))
+
+    strings.StringJSONata._eval_body, strings.StringVariableSample._eval_body = evaluate_jsonata, evaluate_variable
+
+
+def _states(env: Any) -> dict[str, Any]:
+    data = env.states._states_data
+    return {name: data[name] for name in ("input", "context", "result", "errorOutput") if name in data}
+
+
+class _Evaluator:
+    def __init__(self, stepfunctions: Any) -> None:
+        self._register, self._engine = stepfunctions._register_sfn_jsonata_functions, stepfunctions
+
+    def evaluate(self, env: Any, expression: str, bindings: dict[str, Any]) -> Any:
+        bound = {name: jsonata.utils.Utils.NULL_VALUE if value is None else value for name, value in bindings.items()}
+        try:
+            value = self._run(expression, bound)
+            if value is None and not self._run(f"$exists(({expression}))", bound):
+                raise _Undefined(f"The JSONata expression '{expression}' returned nothing (undefined).")
+            return _plain(value, expression)
+        except _Undefined as error:
+            cause = str(error)
+        except Exception as error:
+            code = getattr(error, "error", None)
+            cause = f"The JSONata expression '{expression}' threw an error: {f'{code}: ' if code else ''}{error}"
+        raise _failure(env, cause)
+
+    def _run(self, expression: str, bindings: dict[str, Any]) -> Any:
+        parsed = jsonata.Jsonata.jsonata(expression, timeout=TIMEOUT)
+        self._register(parsed)
+        parsed.register_lambda("eval", _no_function)
+        parsed.register_lambda("partition", _partition)
+        parsed.register_lambda("range", _one_or_more(self._engine._sfn_jsonata_range))
+        _tell_the_time(parsed)
+        return parsed.evaluate(None, bindings)
+
+
+class _Undefined(Exception):
+    pass
+
+
+def _failure(env: Any, cause: str) -> Exception:
+    """Write EvaluationFailed, and return the failure."""
+    error = failure(env, QUERY, cause, "EvaluationFailed")
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type="EvaluationFailed",
+        event_details={"evaluationFailedEventDetails": error.get_evaluation_failed_event_details()},
+    )
+    return error  # type: ignore[no-any-return]
+
+
+def _tell_the_time(expression: Any) -> None:
+    """Let $now and $millis say the time of the execution."""
+    clock = clock_here.get()
+    if clock and clock.ahead:
+        millis, functions = int(clock.now() * 1000), jsonata.functions.Functions
+        expression.register_lambda("millis", lambda: millis)
+        expression.register_lambda("now", lambda *rest: functions.datetime_from_millis(millis, *(*rest, None, None)[:2]))
+
+
+def _plain(value: Any, expression: str) -> Any:
+    """Return a value as JSON has it, with whole numbers as such."""
+    if isinstance(value, dict):
+        return {name: _plain(member, expression) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member, expression) for member in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise _Undefined(f"The JSONata expression '{expression}' returned an unsupported result type.")
+
+
+def _partition(array: Any, size: Any) -> list[Any]:
+    if not isinstance(array, list):
+        raise TypeError("T0410: The argument is no array")
+    if (size := int(size // 1)) < 1:
+        raise ValueError("The chunk size must be positive")
+    return [array[start : start + size] for start in range(0, len(array), size)]
+
+
+def _one_or_more(make: Callable[..., list[Any]]) -> Callable[..., Any]:
+    """A range of one item is that item (recorded: intrinsic_functions/test_array_jsonata.py)."""
+
+    def make_one_or_more(first: Any, last: Any, step: Any) -> Any:
+        made = make(first, last, step)
+        return made[0] if len(made) == 1 else made
+
+    return make_one_or_more
+
+
+def _no_function(*_: Any) -> None:
+    raise ValueError("T1006: Attempted to invoke a non-function")

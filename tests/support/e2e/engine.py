@@ -1,0 +1,133 @@
+"""The local run's engine in this process, with functions that are Python: for probes and cases.
+
+Run by the emulator's own Python. Other services than Lambda are MiniStack's own, through the engine's clients.
+"""
+
+import asyncio
+import io
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+KEYS = {"AWS_ACCESS_KEY_ID": "LOCALENGINE", "AWS_SECRET_ACCESS_KEY": "secret"}
+os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true", GATEWAY_PORT="4566", **KEYS)
+
+from ministack import app as app_module  # noqa: E402 - it reads its environment on import
+from ministack.services import stepfunctions  # noqa: E402 - as above
+
+from waitpoints_local import clock_route  # noqa: E402 - as above
+from waitpoints_local.interpreter import engine, services  # noqa: E402 - as above
+
+__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "functions", "make", "send", "start", "stepfunctions"]
+
+ROLE = "arn:aws:iam::000000000000:role/machine"
+HOUR = 3600
+PATIENCE = 20.0  # seconds
+functions: dict[str, Callable[[Any], Any]] = {}
+
+
+class FunctionError(Exception):
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error)
+        self.error, self.cause = error, cause
+
+
+class _Lambda:
+    def __init__(self, client: Any) -> None:
+        self.meta = client.meta
+
+    def invoke(self, FunctionName: str, Payload: bytes = b"{}", **_: Any) -> Any:
+        try:
+            answer, failed = functions[FunctionName.rpartition(":")[2]](json.loads(Payload)), {}
+        except FunctionError as error:
+            answer, failed = {"errorType": error.error, "errorMessage": error.cause}, {"FunctionError": "Unhandled"}
+        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+
+class _Services(services.Services):
+    def client_for(self, region: str, service: str, state_credentials: Any = None) -> Any:
+        client = super().client_for(region, service, state_credentials)
+        return _Lambda(client) if service == "lambda" else client
+
+
+def start() -> None:
+    """Put the engine into MiniStack, and serve its services in a loop of their own."""
+    of = _Services()
+    engine.run_executions(stepfunctions, of)
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    of._app, of._loop = app_module.app, loop
+    stepfunctions._emit_execution_status_event = lambda _: None
+
+
+class Run:
+    """An execution in this process."""
+
+    def __init__(self, machine: Any, given: Any = None, **more: Any) -> None:
+        self.machine = make(machine, **more)
+        started = stepfunctions._start_execution({"stateMachineArn": self.machine, "input": json.dumps(given or {})})
+        self.arn = json.loads(started[2])["executionArn"]
+        self.execution = stepfunctions._executions[self.arn]
+
+    def ended(self) -> "Run":
+        until = time.monotonic() + PATIENCE
+        while self.execution["status"] == "RUNNING" and time.monotonic() < until:
+            time.sleep(0.002)
+        return self
+
+    def ask(self, **asked: Any) -> Any:
+        body = json.dumps({"execution": self.arn, **asked}).encode()
+        status, seen = asyncio.run(clock_route._answer({"method": "POST", "client": ("127.0.0.1", 1)}, body, stepfunctions))
+        assert status == 200, seen
+        return seen
+
+    def skip(self, seconds: float) -> list[tuple[str, str, int]]:
+        """Do as the client does."""
+        skipped: list[Any] = []
+        left = seconds
+        while self.ask()["status"] == "RUNNING" and left > 0.001:
+            moved = self.ask(move=left)
+            skipped, left = skipped + moved["skipped"], left - moved["moved"]
+        skipped += self.ask(release=True)["skipped"]
+        return [(it["state"], it["what"], round(it["seconds"] / HOUR)) for it in skipped]
+
+    def stop(self) -> Any:
+        return json.loads(stepfunctions._stop_execution({"executionArn": self.arn, "error": "E", "cause": "C"})[2])
+
+    @property
+    def status(self) -> str:
+        return str(self.execution["status"])
+
+    @property
+    def output(self) -> Any:
+        return json.loads(self.execution["output"] or "null")
+
+    @property
+    def kinds(self) -> list[str]:
+        return [str(event["type"]) for event in self.execution["events"]]
+
+    @property
+    def hours(self) -> int:
+        stamps = [datetime.fromisoformat(event["timestamp"]).timestamp() for event in self.execution["events"]]
+        assert stamps == sorted(stamps)
+        return round((stamps[-1] - stamps[0]) / HOUR)
+
+
+def make(machine: Any, name: str = "", **more: Any) -> str:
+    """Create a state machine. Returns its ARN."""
+    name = name or uuid.uuid4().hex
+    arn = f"arn:aws:states:us-east-1:000000000000:stateMachine:{name}"
+    definition = {"name": name, "stateMachineArn": arn, "roleArn": ROLE, "type": "STANDARD", "definition": json.dumps(machine)}
+    stepfunctions._state_machines[arn] = definition | more
+    return arn
+
+
+def send(action: str, **data: Any) -> str:
+    """Answer a task token. Returns the error's code, or an empty text."""
+    status, _, body = getattr(stepfunctions, f"_send_task_{action}")(data)
+    return "" if status == 200 else str(json.loads(body)["__type"]).rpartition("#")[2]
