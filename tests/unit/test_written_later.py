@@ -14,9 +14,8 @@ import pytest
 import schedule_timeouts
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from waitpoints import json_text, telemetry
+from waitpoints import telemetry
 from waitpoints.access.api_keys import NamedKey, Scope
-from waitpoints.api.page import definition
 from waitpoints.aws.items import is_endless_attachment
 from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.errors import WrittenLater
@@ -109,20 +108,6 @@ class TestWhatActsByItself:
 
 
 class TestAnUnknownMember:
-    @pytest.mark.parametrize(
-        "page",
-        [
-            {"later": 1},
-            {"links": [{"url": "https://a.example", "later": 1}]},
-            {"actions": [{"id": "a", "label": "A", "later": 1}]},
-        ],
-    )
-    def test_of_a_page_is_refused_while_its_token_waits(self, page: dict[str, Any]) -> None:
-        text = json_text.dumps({"title": "Deploy?", **page})
-        assert definition.load(text, waits=False).title == "Deploy?"
-        with pytest.raises(WrittenLater):
-            definition.load(text, waits=True)
-
     def test_of_notify_is_refused_while_its_token_waits(self) -> None:
         text = json.dumps({"slack": "#deploys", "later": True})
         assert Notify.load(text, waits=False) == Notify(slack="#deploys")
