@@ -11,8 +11,7 @@ yes or no     {"type": "boolean"}; "const": true must be ticked           true o
 one of        {"enum": [...]}, or {"oneOf": [{"const", "title"}, ...]}    the string or number of the choice
 several of    {"type": "array", "items": a one of}                        a list of them, each once
 
-A typed number is accepted only if JSON carries it exactly: integers up to 2**53, and fractions that a double represents
-exactly.
+A typed number is accepted only if JSON carries it: integers up to 2**53, and fractions that a double gives back unchanged.
 """
 
 import re
