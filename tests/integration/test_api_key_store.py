@@ -191,6 +191,21 @@ class TestAtOnce:
         assert names(store) == sorted(["shop", *(f"new-{number}" for number in range(RACERS))])
 
 
+def test_the_first_key_of_another_program_is_kept(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made after this program has seen that there is none, and before it makes the item."""
+    store, other = in_dynamodb(stack), in_dynamodb(stack)
+    update = store._table.update
+
+    def update_later(place: Any, changes: Any, *arguments: Any, **named: Any) -> Any:
+        if api_key_store.KEYS in changes:
+            other.add(key("first"), NOW)
+        return update(place, changes, *arguments, **named)
+
+    monkeypatch.setattr(store._table, "update", update_later)
+    store.add(key("second"), NOW)
+    assert names(store) == ["first", "second"]
+
+
 def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ApiKeyStore, "_try_to_add", lambda *_: {})
     with pytest.raises(TryAgain):
