@@ -1,13 +1,11 @@
 """Each mend in waitpoints_local works, and the installed MiniStack still needs it."""
 
 import ast
-import json
-import subprocess
 
 import pytest
 
-from tools.stack import PACKAGE, ROOT, on_path, program
-from waitpoints_local.stack import emulator_environment
+from tests.support.e2e.in_emulator import answer_of
+from tools.stack import PACKAGE
 
 # needed by the local run with any emulator
 NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "count_as_tls", "record_decisions", "end_with_parent", "lock"}
@@ -16,18 +14,8 @@ NO_MENDS |= {"with_clocks", "main"}
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
-    done = subprocess.run(
-        [program("emulator", "python"), "-m", "tests.support.e2e.mends"],
-        cwd=ROOT,
-        env=emulator_environment(tmp_path_factory.mktemp("mends")) | on_path(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers: dict[str, list[bool]] = json.loads(done.stdout.splitlines()[-1])
-    return answers
+    found: dict[str, list[bool]] = answer_of(tmp_path_factory.mktemp("mends"), "tests.support.e2e.mends")
+    return found
 
 
 def test_every_mend_is_still_needed(seen: dict[str, list[bool]]) -> None:

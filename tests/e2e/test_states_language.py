@@ -1,30 +1,16 @@
 """The local engine ends every case of the table as AWS does. tests/states_language/ has the cases, and what they rest on."""
 
-import json
-import subprocess
-
 import pytest
 
 from tests.states_language.table import GROUPS
-from tools.stack import ROOT, on_path, program
-from waitpoints_local.stack import emulator_environment
+from tests.support.e2e.in_emulator import answer_of
 
 CASES = [case for cases in GROUPS.values() for case in cases]
 
 
 @pytest.fixture(scope="module")
 def differences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    done = subprocess.run(
-        [program("emulator", "python"), "-m", "tests.states_language.run", "--json"],
-        cwd=ROOT,
-        env=emulator_environment(tmp_path_factory.mktemp("table")) | on_path(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, dict[str, str]] = answer_of(tmp_path_factory.mktemp("table"), "tests.states_language.run", "--json")
     return found
 
 

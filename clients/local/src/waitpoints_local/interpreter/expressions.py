@@ -78,7 +78,7 @@ def _failure(env: Any, cause: str) -> Exception:
         event_type="EvaluationFailed",
         event_details={"evaluationFailedEventDetails": error.get_evaluation_failed_event_details()},
     )
-    return error  # type: ignore[no-any-return]
+    return error  # type: ignore[no-any-return]  # moto has no types
 
 
 def _tell_the_time(expression: Any) -> None:
