@@ -28,6 +28,7 @@ from waitpoints.token import (
     Output,
     Reply,
     ReplyKind,
+    Rule,
     Rules,
     Source,
     TimedOut,
@@ -46,7 +47,6 @@ UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, STATE = "doctor", "state"
 ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
 SINCE_VERSION = "sinceVersion"  # a later version writes it on a token that only that version may settle
-RULE_MEMBERS = {"verify", "completeWhen", "payloadSchema", "page", "approvers"}
 VERIFY_MEMBERS = {"scheme", "secret", "header"}
 USUAL_CONTENT_TYPE, NO_FIELDS = "application/json", "{}"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
@@ -406,7 +406,7 @@ def _rules_map(rules: Rules) -> dict[str, Any]:
 
 def _are_known(rules: Item) -> bool:
     """Whether this version knows every member of a token's rules."""
-    return rules.keys() <= RULE_MEMBERS and rules.get("verify", {}).keys() <= VERIFY_MEMBERS
+    return rules.keys() <= frozenset(Rule) and rules.get("verify", {}).keys() <= VERIFY_MEMBERS
 
 
 def _rules(stored: Item) -> Rules:
