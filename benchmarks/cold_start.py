@@ -226,7 +226,7 @@ def markdown(measured: Sequence[Measured]) -> str:
     head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_callback` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
     listed = [function for function in measured if function.ratio > LISTED or function.function.name in BUDGETS]
     others = [function.ratio for function in measured if function not in listed]
-    rest = f"\n\nThe {len(others)} others: at most {max(others):.2f}." if others else ""
+    rest = f"\n\nThe ratio of the {len(others)} other functions is at most {max(others):.2f}." if others else ""
     return table(head, [function.cells() for function in listed]) + rest
 
 
