@@ -27,7 +27,7 @@ def handler(payload: dict[str, Any]) -> None:
     unwrap, context = is_set(payload, "unwrap"), is_set(payload, "context")
     if unwrap and context:
         raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')
-    arn = execution.check(payload["execution"]) if "execution" in payload else None
+    arn = execution.check_arn(payload["execution"]) if "execution" in payload else None
     kind, handle = read_waiter(payload)
     services.tokens.wait(read_waitpoint_id(payload), Waiter(handle, services.now(), unwrap, context, arn, kind))
 

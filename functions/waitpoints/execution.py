@@ -11,7 +11,7 @@ _DURABLE = r"lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+:[0-9$A-Z.]+/dur
 PATTERN = f"^arn:[a-z0-9-]+:({_STATES}|{_DURABLE})$"
 
 
-def check(text: object) -> str:
+def check_arn(text: object) -> str:
     """Return `text` if it is an execution's ARN. Raises InvalidRequest, which says what to write instead."""
     if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text) and not handles.NOT_STORED.search(text):
         return text

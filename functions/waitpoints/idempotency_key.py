@@ -5,7 +5,7 @@ from waitpoints.errors import InvalidRequest
 MAX_LENGTH = 2048
 
 
-def check(key: str) -> str:
+def check_key(key: str) -> str:
     """Return the key. Raises InvalidRequest if it is empty, too long, or no valid Unicode."""
     if not key:
         raise InvalidRequest("idempotencyKey must not be empty")

@@ -116,7 +116,7 @@ def test_every_answer_has_the_fields_of_the_api(field: str, model: type[BaseMode
 
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_every_expression_is_accepted(expression: str) -> None:
-    expressions.check(expression)
+    expressions.check_expression(expression)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_key_of_two_parts_needs_both(run: str, key: str | None) -> None:
     found = re.search(r"to the key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
     assert found is not None
     endpoint = Endpoint(name="github", secret_id="0" * 24, key=found[1], verify=None, created_at=1, updated_at=1)
-    expressions.check(endpoint.key)
+    expressions.check_expression(endpoint.key)
     evaluated = Evaluation(endpoint, f'{{"workflow_run": {run}}}'.encode(), {}, "").key
     assert evaluated == key if key else isinstance(evaluated, NoKey)
 

@@ -25,13 +25,13 @@ from waitpoints.errors import InvalidRequest
     ],
 )
 def test_the_arn_of_an_execution_is_accepted(arn: str) -> None:
-    assert execution.check(arn) == arn
+    assert execution.check_arn(arn) == arn
 
 
 @pytest.mark.parametrize("expression", ["$$.Execution.Id", "{% $states.context.Execution.Id %}"])
 def test_an_unevaluated_expression_is_explained(expression: str) -> None:
     with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
-        execution.check(expression)
+        execution.check_arn(expression)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_an_unevaluated_expression_is_explained(expression: str) -> None:
 )
 def test_anything_else_is_refused_with_an_example(text: object) -> None:
     with pytest.raises(InvalidRequest, match="such as arn:aws:states:"):
-        execution.check(text)
+        execution.check_arn(text)
 
 
 @given(st.text())
 def test_what_is_accepted_can_be_stored(name: str) -> None:
     with suppress(InvalidRequest):
-        execution.check(f"arn:aws:states:us-east-1:123456789012:execution:orders:{name}").encode()
+        execution.check_arn(f"arn:aws:states:us-east-1:123456789012:execution:orders:{name}").encode()

@@ -46,7 +46,7 @@ def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[
     if not isinstance(text, str):
         raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
     early_until = timeouts.early_until(_parse_json(members.get("idempotencyKeyTTL", "null")), now, retention)
-    key = IdempotencyKey(idempotency_key.check(text), early_until)
+    key = IdempotencyKey(idempotency_key.check_key(text), early_until)
     return key, parse({name: value for name, value in members.items() if name in FIELDS})
 
 

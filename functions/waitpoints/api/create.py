@@ -39,18 +39,20 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     """
     now, caller = services.now(), sent.caller
     tags = _tags(wanted, caller)
-    document = rules.check_document(wanted)
+    waiter, key = _waiter(wanted, now), _idempotency_key(wanted, sent, now)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
+    checked, document, first_ask = rules.check_rules(wanted, now, timeout_at)
+    metadata, traceparent = _correlation(wanted, sent)
     new = NewToken(
         timeout_at=timeout_at,
         tags=tags,
-        key=_idempotency_key(wanted, sent, now),
-        waiter=_waiter(wanted, now),
-        rules=rules.check(wanted),
+        key=key,
+        waiter=waiter,
+        rules=checked,
         document=document,
-        metadata=_metadata(wanted, sent),
-        traceparent=_traceparent(wanted.traceparent, sent.traceparent),
-        first_ask=rules.check_plan(wanted.page, now, timeout_at),
+        metadata=metadata,
+        traceparent=traceparent,
+        first_ask=first_ask,
         created_by=caller.name,
     )
     created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None)
@@ -90,14 +92,6 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
     return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}
 
 
-def _metadata(wanted: CreateWaitpointTokenRequest, sent: Sent) -> str | None:
-    if wanted.metadata is None:
-        return None
-    from waitpoints.api import metadata
-
-    return metadata.check(wanted.metadata, sent.metadata)
-
-
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
     if wanted.handle is None:
         return None
@@ -105,12 +99,18 @@ def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
     return Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
 
 
-def _traceparent(*sent: str | None) -> str | None:
-    if not any(sent):
-        return None
-    from waitpoints.traceparent import first_valid
+def _correlation(wanted: CreateWaitpointTokenRequest, sent: Sent) -> tuple[str | None, str | None]:
+    """Return the token's metadata and its traceparent, by which the caller knows it."""
+    text = span = None
+    if wanted.metadata is not None:
+        from waitpoints.api import metadata
 
-    return first_valid(*sent)
+        text = metadata.check_metadata(wanted.metadata, sent.metadata)
+    if wanted.traceparent or sent.traceparent:
+        from waitpoints import traceparent
+
+        span = traceparent.first_valid(wanted.traceparent, sent.traceparent)
+    return text, span
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, sent: Sent, now: int) -> IdempotencyKey | None:

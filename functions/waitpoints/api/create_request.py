@@ -9,8 +9,7 @@ from waitpoints import execution, handles
 from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel
 from waitpoints.errors import InvalidRequest, TooManyTags
 from waitpoints.idempotency_key import MAX_LENGTH as MAX_KEY_LENGTH
-from waitpoints.idempotency_key import check as check_key
-from waitpoints.idempotency_key import utf16_units
+from waitpoints.idempotency_key import check_key, utf16_units
 from waitpoints.token import MAX_TAG_LENGTH
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ IdempotencyKeyText = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH}),
 ]
 
-ExecutionArn = Annotated[str, AfterValidator(_validator(execution.check))]
+ExecutionArn = Annotated[str, AfterValidator(_validator(execution.check_arn))]
 TaskTokenText = Annotated[str, AfterValidator(_validator(handles.check_task_token))]
 CallbackIdText = Annotated[str, AfterValidator(_validator(handles.check_callback_id))]
 

@@ -10,7 +10,7 @@ from waitpoints.errors import InvalidRequest
 MAX_BYTES = 4096  # of JSON text, in UTF-8
 
 
-def check(value: Mapping[str, Any], sent: str | None = None) -> str:
+def check_metadata(value: Mapping[str, Any], sent: str | None = None) -> str:
     """Return the JSON text for the table: `sent`, which has every digit, or else one of the value. Raises InvalidRequest.
 
     Refuses what Step Functions or EventBridge may refuse: it would keep a result from its run, or an event from the bus.

@@ -1,14 +1,14 @@
 """`payloadSchema`: a JSON Schema 2020-12 that a token's output must match.
 
-The cost of a check is limited twice. `check` limits the schema when a token is created: its size, no references, at most
+The cost of a check is limited twice. `check_schema` limits the schema when a token is created: its size, no references, at most
 one `unevaluatedProperties` and one `unevaluatedItems` (each further one doubles the work), and patterns of limited size in
 an engine without backtracking. `find_violation` limits the work for each body: schema values times body values, comparisons of
 numbers by their size, and patterns times body characters. It rejects a body over either limit without checking it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import frexp, isinf
+from math import frexp, isfinite
 from typing import Any
 
 import jsonschema_rs
@@ -60,28 +60,26 @@ BEYOND_DOUBLE = "a number is beyond the range of a double"
 UNNAMED = Violation("(the body is too large to name the keyword)", "#")
 
 
-def check(schema: str) -> None:
-    """Raises InvalidPayloadSchema unless this JSON text is a schema that can be checked in limited time."""
-    if len(schema.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+def check_schema(schema: Any) -> str:
+    """Return the JSON text of a schema. Raises InvalidPayloadSchema unless it can be checked in limited time."""
+    text = json_text.dumps(schema)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPayloadSchema(f"Invalid payloadSchema: at most {MAX_BYTES} bytes are accepted")
-    try:
-        value = json_text.parse(schema)
-    except json_text.NotJson:
-        raise InvalidPayloadSchema("Invalid payloadSchema: expected JSON") from None
-    if not isinstance(value, dict):
+    if not isinstance(schema, dict):
         raise InvalidPayloadSchema("Invalid payloadSchema: expected an object")
-    _check_names([name for node in _objects(value) for name in node])
-    if any(node.get("$schema", DIALECT) != DIALECT for node in _objects(value)):
+    _check_names([name for node in _objects(schema) for name in node])
+    if any(node.get("$schema", DIALECT) != DIALECT for node in _objects(schema)):
         raise InvalidPayloadSchema(f"Invalid payloadSchema: $schema must be {DIALECT}")
-    if has_number_beyond_double(value):
+    if has_number_beyond_double(schema):
         raise InvalidPayloadSchema(f"Invalid payloadSchema: {BEYOND_DOUBLE}")
     try:
-        _validator(value)
+        _validator(schema)
     except jsonschema_rs.ValidationError as error:
         why = f"{_pointer(error.instance_path)}: {error.message[:MAX_REASON]}"
         raise InvalidPayloadSchema(f"Invalid payloadSchema at {why}") from None
     except ValueError:
         raise InvalidPayloadSchema("Invalid payloadSchema: nested too deeply, or invalid Unicode") from None
+    return text
 
 
 def has_number_beyond_double(value: Any) -> bool:
@@ -89,24 +87,23 @@ def has_number_beyond_double(value: Any) -> bool:
     return any(_is_beyond_double(one) for one in _numbers(value))
 
 
-def find_violation(schema: str, body: str) -> Violation | None:
-    """Return the violation of a schema that `check` accepted, or None if the JSON text `body` matches it."""
-    rules = json_text.parse(schema)
+def find_violation(schema: Mapping[str, Any], body: str) -> Violation | None:
+    """Return the violation of a schema that `check_schema` accepted, or None if the JSON text `body` matches it."""
     values = 1 + body.count(",") + body.count("[") + body.count("{")
-    if _weight(rules) * values > MAX_STEPS or _patterns(rules) * len(body) > MAX_PATTERN_STEPS:
+    if _weight(schema) * values > MAX_STEPS or _patterns(schema) * len(body) > MAX_PATTERN_STEPS:
         return TOO_LARGE
-    if values > MAX_UNIQUE_VALUES and _lists(rules):
+    if values > MAX_UNIQUE_VALUES and _lists(schema):
         return TOO_LARGE
     try:
         value = json_text.parse_unambiguous(body)
         if "\\u" in body:  # the one way to write half of a surrogate pair, which takes ten times as long to compare
             "".join(_texts(value)).encode()
         numbers = list(_numbers(value))
-        if any(_is_beyond_double(one) for one in (*numbers, *_numbers(rules))):  # `check` has not always refused one
+        if any(_is_beyond_double(one) for one in (*numbers, *_numbers(schema))):  # `check_schema` has not always refused one
             return UNREADABLE
-        if _steps(rules, values, numbers) > MAX_STEPS:
+        if _steps(schema, values, numbers) > MAX_STEPS:
             return TOO_LARGE
-        return _validate(rules, value, values + len(body))
+        return _validate(schema, value, values + len(body))
     except json_text.RepeatedName:
         return REPEATED
     except ValueError:
@@ -193,7 +190,7 @@ def _cost(number: int | float) -> int:
 
 
 def _is_beyond_double(number: int | float) -> bool:
-    return number.bit_length() > _MAX_BITS if isinstance(number, int) else isinf(number)
+    return number.bit_length() > _MAX_BITS if isinstance(number, int) else not isfinite(number)
 
 
 def _lists(schema: Any) -> int:

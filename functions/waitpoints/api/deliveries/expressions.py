@@ -78,7 +78,7 @@ class Work:
             raise EvaluationFailed("it converts too much text")
 
 
-def check(expression: str) -> None:
+def check_expression(expression: str) -> None:
     """Raises ExpressionRefused."""
     if len(expression) > MAX_LENGTH:
         raise ExpressionRefused(f"at most {MAX_LENGTH} characters are accepted")

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from waitpoints import json_text
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import Document, DocumentKind, Rules
 from waitpoints.wiring import services
@@ -38,7 +39,7 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.SCHEMA:
             from waitpoints.api import payload_schema
 
-            return payload_schema.find_violation(document.text, output) is None
+            return payload_schema.find_violation(json_text.parse(document.text), output) is None
         case DocumentKind.METADATA:
             return True
     assert_never(document.kind)
@@ -58,5 +59,5 @@ def _check_schema(token_id: str, output: str) -> None:
     from waitpoints.api import payload_schema
 
     schema = services.tokens.read_document(token_id, DocumentKind.SCHEMA)
-    if schema and (violation := payload_schema.find_violation(schema, output)):
+    if schema and (violation := payload_schema.find_violation(json_text.parse(schema), output)):
         raise PayloadRefused(violation.message)

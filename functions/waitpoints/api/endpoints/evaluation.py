@@ -120,7 +120,7 @@ class Evaluation:
         if text is None:
             raise EvaluationFailed(f"key gives {_described(result)}; a text that is not empty, or a number, is needed")
         try:
-            idempotency_key.check(self._endpoint.key_of(text))
+            idempotency_key.check_key(self._endpoint.key_of(text))
         except InvalidRequest as error:
             raise EvaluationFailed(f"key gives a text that is not accepted: {error}") from None
         return text

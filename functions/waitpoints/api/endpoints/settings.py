@@ -101,7 +101,7 @@ def parse(value: Any, retention: int) -> PutEndpointRequest:
 
 def _check(field: str, expression: str) -> None:
     try:
-        expressions.check(expression)
+        expressions.check_expression(expression)
     except expressions.ExpressionRefused as refusal:
         raise InvalidEndpoint(f"Invalid {field}: {refusal}") from None
 

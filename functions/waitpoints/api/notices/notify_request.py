@@ -33,7 +33,7 @@ _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
 _NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
-def check(value: dict[str, Any], approval: Approval | None) -> str:
+def check_notify(value: dict[str, Any], approval: Approval | None) -> str:
     """Return the JSON text of a `notify` for a page with these people. Raises InvalidNotify.
 
     Checks once in five minutes whether each channel's secret exists, without reading it. Raises ClientError if that fails.

@@ -9,11 +9,11 @@ Nobody is named twice: ids, addresses and Slack ids are compared without case, o
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from waitpoints.api.page import submitted
-from waitpoints.api.page.submitted import Duration, Fitting, Items, Members, Shape, Text
+from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
 from waitpoints.errors import InvalidPage
 
@@ -35,31 +35,35 @@ _APPROVER = Members(
         "language": Fitting(lambda value: value in LANGUAGES, f"expected one of {', '.join(LANGUAGES)}"),
     },
     needed=("id",),
-    or_text=_ID,
 )
-_PEOPLE = Items(_APPROVER, MAX_APPROVERS, 1)
+_PEOPLE = Items(Chosen(lambda value: _ID if isinstance(value, str) else _APPROVER), MAX_APPROVERS, 1)
 SHAPES: dict[str, Shape] = {
     "approvers": _PEOPLE,
     "requestedBy": _ID,
     "selfApproval": _FLAG,
-    "escalate": Members({"after": Duration(), "to": _PEOPLE}, needed=("after", "to")),
+    "escalate": Members({"after": DURATION, "to": _PEOPLE}, needed=("after", "to")),
 }
 
 
-def check(page: Mapping[str, Any]) -> None:
+def check_people(page: Mapping[str, Any]) -> None:
     """Check how the people of a page, each of whom has its shape, go together. Raises InvalidPage."""
+    needs = {f"actions[{at}].needs": action["needs"] for at, action in enumerate(page.get("actions", ())) if "needs" in action}
     if "approvers" not in page:
-        for name in MEMBERS:
-            if name in page:
-                raise InvalidPage(f"page.{name}", "it needs page.approvers")
+        if dependent := [*(name for name in MEMBERS if name in page), *needs]:
+            raise InvalidPage(f"page.{dependent[0]}", "it needs page.approvers")
         return
     people = _paths(page["approvers"], "page.approvers")
+    for path, need in needs.items():
+        if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= len(people):
+            expected = f"expected a whole number of 1 to {len(people)}, the number of approvers"
+            raise InvalidPage(f"page.{path}", expected)
+    check_decidable(needs.values(), len(people))
     people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
     _check_different(people)
     _check_requester(page, people)
 
 
-def check_decidable(needs: Sequence[int], people: int) -> None:
+def check_decidable(needs: Iterable[int], people: int) -> None:
     """Raises InvalidPage if everybody could answer and nothing be decided. `needs` are those of all actions."""
     most = sum(need - 1 for need in needs)
     if most < people:

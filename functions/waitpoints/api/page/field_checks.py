@@ -1,175 +1,152 @@
 """Check the fields of a new page: that they can be drawn, and that a form can send an answer to each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api import payload_schema
-from waitpoints.api.page import fields, submitted
-from waitpoints.api.page.fields import (
-    MAX_CHOICES,
-    MAX_TEXT,
-    MAX_WHOLE,
-    OF_NUMBERS,
-    Field,
-    Kind,
-    from_texts,
-    is_empty,
-    problem,
-)
-from waitpoints.api.page.submitted import Fitting, Items, Members, Text
+from waitpoints.api.page import fields
+from waitpoints.api.page.fields import MAX_CHOICES, MAX_TEXT, MAX_WHOLE, OF_NUMBERS, Field, Kind
+from waitpoints.api.page.submitted import Chosen, Fitting, Items, Members, NamedFields, Shape, Text, of_name
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
 MAX_FIELDS = 30
 MAX_TITLE = 200  # characters, of a field and of a choice
-_NAME, _TITLE, _DESCRIPTION = Text(100), Text(MAX_TITLE), Text(1000, 0)
-_FORM = Members(
+_PATH = "page.fields"
+_LINE_BREAKS = "line breaks are not accepted"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        payload_schema.check_schema({"pattern": value})
+    except InvalidPayloadSchema:
+        return False
+    return True
+
+
+_TICKED = Fitting(lambda value: value is True, "only true is accepted, for a field that is required: a box that must be ticked")
+_TITLE = Text(MAX_TITLE)
+_NUMBER = Fitting(
+    lambda value: _is_number(value) and len(str(value)) <= MAX_TITLE,
+    f"a choice is a text or a number, of at most {MAX_TITLE} characters",
+)
+_VALUE = Chosen(lambda value: _TITLE if isinstance(value, str) else _NUMBER)
+_CHOICE = Members({"const": _VALUE, "title": _TITLE}, needed=("const",), kind="keyword")
+_CHOICES: dict[str, Shape] = {"enum": Items(_VALUE, MAX_CHOICES, 1), "oneOf": Items(_CHOICE, MAX_CHOICES, 1)}
+_KEYWORDS: dict[str, Shape] = {
+    **_CHOICES,
+    "title": _TITLE,
+    "description": Text(1000, 0),
+    "maxLength": Fitting(lambda value: not _is_number(value) or value <= MAX_TEXT, f"at most {MAX_TEXT:,} is accepted"),
+    "pattern": Fitting(
+        _is_pattern,
+        "expected a regular expression without look-around and back-references, of limited size; "
+        r"a Unicode class such as \p{L} is too large",
+    ),
+    "const": _TICKED,
+    "items": Members({name: _CHOICES.get(name) for name in fields.OF_ITEMS}, kind="keyword"),
+}
+_OF_KIND = {
+    kind: Members(
+        {name: _KEYWORDS.get(name) for name in (*fields.OF_ALL, *keywords)},
+        needed=("items",),
+        kind=f"keyword of a field ({kind.value})",
+    )
+    for kind, keywords in fields.KEYWORDS.items()
+}
+_NO_FORMAT = Fitting(lambda _: False, f"expected {', '.join(fields.FORMATS)}, or no format")
+
+
+def _field(schema: Any) -> Shape | str:
+    if not isinstance(schema, dict):
+        return "expected an object"
+    if payload_schema.has_number_beyond_double(schema):
+        return payload_schema.BEYOND_DOUBLE
+    if kind := fields.kind_of(schema):
+        return _OF_KIND[kind]
+    if schema.get("type") == "string":
+        return Members({**dict.fromkeys(schema), "format": _NO_FORMAT})
+    return f"a field has enum, oneOf, or one type of string, {', '.join(fields.TYPES)}"
+
+
+_REQUIRED = Fitting(
+    lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    "expected a list of names of properties",
+)
+FORM = Members(
     {
         **dict.fromkeys(fields.OF_FORM),
         "type": Fitting(lambda value: value == "object", 'expected "object"'),
         "additionalProperties": Fitting(lambda value: value is False, "only false is accepted: a form has no other fields"),
-        "properties": Fitting(
-            lambda value: isinstance(value, dict) and 1 <= len(value) <= MAX_FIELDS,
-            f"expected an object of 1 to {MAX_FIELDS} fields",
-        ),
+        "properties": NamedFields(Text(100), Chosen(_field), MAX_FIELDS),
+        "required": _REQUIRED,
     },
     needed=("properties",),
     kind="keyword",
 )
-_CHOICE = Members(
-    {
-        "const": Fitting(
-            lambda value: isinstance(value, (str, int, float)) and not isinstance(value, bool), "a choice is a text or a number"
-        ),
-        "title": _TITLE,
-    },
-    needed=("const",),
-    kind="keyword",
-)
-_ITEMS = Members(dict.fromkeys(fields.OF_ITEMS), kind="keyword")
 
 
-def check(form: Any, path: str) -> None:
-    """Raises InvalidPage unless it is an object schema whose fields can be drawn and answered."""
-    submitted.check(form, _FORM, path)
-    properties, required = form["properties"], form.get("required", [])
-    if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
-        raise InvalidPage(f"{path}.required", "expected a list of names of properties")
-    for name, schema in properties.items():
-        at = submitted.of_name(f"{path}.properties", name)
-        submitted.check(name, _NAME, f"{at} (its name)")
-        _check_schema(schema, name in required, at)
-    check_answerable(form, fields.load(form), path)
+def check_fields(form: Mapping[str, Any], loaded: tuple[Field, ...]) -> None:
+    """Raises InvalidPage unless `payload_schema` can check the form, and it can send an answer to each field.
 
-
-def _check_schema(schema: Any, required: bool, path: str) -> None:
-    kind = _kind(schema, path)
-    known = {**dict.fromkeys((*fields.OF_ALL, *fields.KEYWORDS[kind])), "title": _TITLE, "description": _DESCRIPTION}
-    submitted.check(schema, Members(known, kind=f"keyword of a field ({kind.value})"), path)
-    longest = schema.get("maxLength")
-    if kind in fields.LONGEST and isinstance(longest, (int, float)) and longest > MAX_TEXT:
-        raise InvalidPage(f"{path}.maxLength", f"at most {MAX_TEXT:,} is accepted")
-    if "const" in schema and not (schema["const"] is True and required):
-        raise InvalidPage(f"{path}.const", "only true is accepted, for a field that is required: a box that must be ticked")
-    if kind is Kind.SEVERAL_OF:
-        submitted.check(schema.get("items"), _ITEMS, f"{path}.items")
-        _check_choices(schema["items"], f"{path}.items")
-    elif kind is Kind.ONE_OF:
-        _check_choices(schema, path)
-
-
-def _kind(schema: Any, path: str) -> Kind:
-    if not isinstance(schema, dict):
-        raise InvalidPage(path, "expected an object")
-    if kind := fields.kind_of(schema):
-        return kind
-    if schema.get("type") == "string":
-        raise InvalidPage(f"{path}.format", f"expected {', '.join(fields.FORMATS)}, or no format")
-    raise InvalidPage(path, f"a field has enum, oneOf, or one type of string, {', '.join(fields.TYPES)}")
-
-
-def _check_choices(schema: Mapping[str, Any], path: str) -> None:
-    if ("enum" in schema) == ("oneOf" in schema):
-        raise InvalidPage(path, "expected either enum or oneOf")
-    keyword = "enum" if "enum" in schema else "oneOf"
-    each = _CHOICE.known["const"] if keyword == "enum" else _CHOICE
-    assert each is not None, "a choice has a shape"
-    submitted.check(schema[keyword], Items(each, MAX_CHOICES, 1), f"{path}.{keyword}")
-    texts = [choice.text for choice in fields.load_choices(schema)]
-    for index, text in enumerate(texts):
-        submitted.check(text, _TITLE, f"{path}.{keyword}[{index}]")
-    if len(set(texts)) < len(texts):
-        raise InvalidPage(path, "the same choice twice")
-
-
-def check_answerable(schema: Any, loaded: tuple[Field, ...], path: str) -> None:
-    """Raises InvalidPage unless `payload_schema` can also check the schema, and a form can send an answer to each field.
-
-    A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
+    The form has its shape. A default must be one that a form sends unchanged. Browsers send a line break as two characters,
+    also of a name.
     """
-    for field in loaded:
-        at = submitted.of_name(f"{path}.properties", field.name)
-        if "pattern" in field.schema:
-            _check_pattern(field.schema["pattern"], f"{at}.pattern")
-        if payload_schema.has_number_beyond_double(field.schema):
-            raise InvalidPage(at, payload_schema.BEYOND_DOUBLE)
+    if not form["properties"].keys() >= {*form.get("required", ())}:
+        raise InvalidPage(f"{_PATH}.required", _REQUIRED.expected)
     try:
-        payload_schema.check(json_text.dumps(schema))
+        payload_schema.check_schema(form)
     except InvalidPayloadSchema as error:
-        raise InvalidPage(path, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
+        raise InvalidPage(_PATH, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
     for field in loaded:
-        _check_field(field, submitted.of_name(f"{path}.properties", field.name))
+        for at, reason in _problems(field):
+            raise InvalidPage(of_name(f"{_PATH}.properties", field.name) + at, reason)
 
 
-def _check_field(field: Field, path: str) -> None:
-    _check_line_breaks(f"{path} (its name)", field.name)
-    for choice in field.choices:
-        _check_line_breaks(f"{path} (a choice)", choice.text)
-    if not _choices_fit(field):
-        raise InvalidPage(path, "a choice does not fit its own schema")
+def _problems(field: Field) -> Iterator[tuple[str, str]]:
+    """Yield where in a field's schema, and why, a form cannot send its answers."""
+    schema, texts = field.schema, [choice.text for choice in field.choices]
+    choices, at = (schema["items"], ".items") if field.kind is Kind.SEVERAL_OF else (schema, "")
+    if field.must_be_ticked and not field.required:
+        yield ".const", _TICKED.expected
+    if field.kind in (Kind.ONE_OF, Kind.SEVERAL_OF) and ("enum" in choices) == ("oneOf" in choices):
+        yield at, "expected either enum or oneOf"
+    if len({*texts}) < len(texts):
+        yield at, "the same choice twice"
+    if _has_line_break(field.name):
+        yield " (its name)", _LINE_BREAKS
+    if any(map(_has_line_break, texts)):
+        yield " (a choice)", _LINE_BREAKS
     if not _has_answers(field):
-        raise InvalidPage(path, "nothing that a person can enter is within its limits")
-    if "default" in field.schema:
-        _check_default(field, f"{path}.default")
+        yield "", "nothing that a person can enter is within its limits"
+    values = [choice.value for choice in field.choices]
+    if values and payload_schema.find_violation({"items": choices}, json_text.dumps(values)):
+        yield "", "a choice does not fit its own schema"
+    if "default" in schema and (reason := _wrong_default(field)):
+        yield ".default", reason
 
 
-def _check_pattern(pattern: Any, path: str) -> None:
-    try:
-        payload_schema.check(json_text.dumps({"pattern": pattern}))
-    except InvalidPayloadSchema:
-        raise InvalidPage(
-            path,
-            "expected a regular expression without look-around and back-references, of limited size; "
-            r"a Unicode class such as \p{L} is too large",
-        ) from None
+def _has_line_break(text: str) -> bool:
+    return "\n" in text or "\r" in text
 
 
-def _choices_fit(field: Field) -> bool:
-    if not field.choices:
-        return True
-    each = field.schema["items"] if field.kind is Kind.SEVERAL_OF else field.schema
-    values = json_text.dumps([choice.value for choice in field.choices])
-    return payload_schema.find_violation(json_text.dumps({"items": each}), values) is None
-
-
-def _check_line_breaks(path: str, text: str) -> None:
-    if "\n" in text or "\r" in text:
-        raise InvalidPage(path, "line breaks are not accepted")
-
-
-def _check_default(field: Field, path: str) -> None:
+def _wrong_default(field: Field) -> str | None:
     default = field.schema["default"]
-    if problem(field, default):
-        raise InvalidPage(path, "it does not fit the field")
-    if is_empty(field, default):
-        return
-    if field.kind is not Kind.LONG_TEXT and isinstance(default, str):
-        _check_line_breaks(path, default)
-    sent = from_texts(field, field.default_texts())
-    if sent != (default.replace("\r\n", "\n").replace("\r", "\n") if isinstance(default, str) else default):
-        raise InvalidPage(path, "a form cannot send it as it is")
+    if fields.problem(field, default):
+        return "it does not fit the field"
+    if fields.is_empty(field, default):
+        return None
+    if field.kind is not Kind.LONG_TEXT and isinstance(default, str) and _has_line_break(default):
+        return _LINE_BREAKS
+    sent = fields.from_texts(field, field.default_texts())
+    expected = default.replace("\r\n", "\n").replace("\r", "\n") if isinstance(default, str) else default
+    return None if sent == expected else "a form cannot send it as it is"
 
 
 def _has_answers(field: Field) -> bool:

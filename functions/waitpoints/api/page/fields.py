@@ -198,7 +198,7 @@ def problem(field: Field, value: Any) -> Problem | None:
         return Problem("control")
     if excess := _excess(field, value):
         return excess
-    found = payload_schema.find_violation(json_text.dumps(field.schema), json_text.dumps(value))
+    found = payload_schema.find_violation(field.schema, json_text.dumps(value))
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)

@@ -5,14 +5,14 @@
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 from unicodedata import category
 
 from waitpoints import json_text
 from waitpoints.api.page import approver_checks, definition, submitted
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.submitted import Fitting, Items, Members, Text
+from waitpoints.api.page.submitted import Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.errors import InvalidPage
 
 MAX_BYTES = 16_384  # of the definition as JSON text
@@ -30,6 +30,19 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Browsers drop line breaks in a URL, and read "\" as "/": neither is accepted, nor any character that is not shown.
 _SEEN = r"[^\s\x00-\x20\x7f-\xa0\\\ud800-\udfff]"
 _URL = re.compile(rf"(?i:https?://(?![/?#]){_SEEN}|mailto:{_SEEN}){_SEEN}*")
+
+
+def _form(_: Any) -> Shape:
+    """Only a page with fields loads what checks them."""
+    from waitpoints.api.page.field_checks import FORM
+
+    return FORM
+
+
+def _reminders(_: Any) -> Shape:
+    from waitpoints.api.page.reminder_checks import REMINDERS
+
+    return REMINDERS
 
 
 def _is(pattern: re.Pattern[str], longest: int) -> Callable[[Any], bool]:
@@ -61,9 +74,9 @@ _PAGE = Members(
         "text": Text(MAX_TEXT, 0),
         "links": Items(_LINK, MAX_LINKS),
         "actions": Items(_ACTION, MAX_ACTIONS, 1),
-        "fields": None,
+        "fields": Chosen(_form),
         "confirm": Fitting(lambda value: isinstance(value, bool), "expected true or false"),
-        "remind": None,
+        "remind": Chosen(_reminders),
         **approver_checks.SHAPES,
     },
     needed=("title",),
@@ -72,35 +85,20 @@ _PAGE = Members(
 
 def parse(value: Any) -> tuple[Page, str]:
     """Return the page that a create asks for, and its JSON text for the table. Raises InvalidPage."""
-    submitted.check(value, _PAGE, "page")
-    approver_checks.check(value)
-    _check_actions(value.get("actions", ()), len(value.get("approvers", ())))
-    if "remind" in value:
-        from waitpoints.api.page import reminder_checks
-
-        reminder_checks.check(value["remind"])
+    submitted.check_shape(value, _PAGE, "page")
+    approver_checks.check_people(value)
+    actions = value.get("actions", ())
+    if len({action["id"] for action in actions}) < len(actions):
+        raise InvalidPage("page.actions", "the same id twice")
+    page, text = definition.of(value), json_text.dumps(value)
     if "fields" in value:
         from waitpoints.api.page import field_checks
 
-        field_checks.check(value["fields"], "page.fields")
-    page, text = definition.of(value), json_text.dumps(value)
+        field_checks.check_fields(value["fields"], page.fields)
     _check_visible(page)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
     return page, text
-
-
-def _check_actions(actions: Sequence[Mapping[str, Any]], approvers: int) -> None:
-    for index, action in enumerate(actions):
-        needs, path = action.get("needs", 1), f"page.actions[{index}].needs"
-        if "needs" in action and not approvers:
-            raise InvalidPage(path, "it needs page.approvers")
-        if isinstance(needs, bool) or not isinstance(needs, int) or needs < 1 or (approvers and needs > approvers):
-            raise InvalidPage(path, f"expected a whole number of 1 to {approvers}, the number of approvers")
-    if len({action["id"] for action in actions}) < len(actions):
-        raise InvalidPage("page.actions", "the same id twice")
-    if approvers:
-        approver_checks.check_decidable([action.get("needs", 1) for action in actions], approvers)
 
 
 def _check_visible(page: Page) -> None:

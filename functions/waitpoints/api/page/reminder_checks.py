@@ -6,11 +6,11 @@
 Reminders are at least an hour apart, the first one an hour after the create. A token that ends has no more of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from waitpoints.api.page import submitted
+from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Shape
 from waitpoints.errors import InvalidPage
 from waitpoints.timers import reminders
 from waitpoints.timers.reminders import EVERY
@@ -20,34 +20,31 @@ MAX_REMINDERS = 5
 LEAST = 3_600_000  # milliseconds between two reminders: the run of the timers finds each in the due index
 
 
-def check(value: Any) -> None:
-    """Raises InvalidPage."""
+def _shape_of(value: Any) -> Shape | str:
     if isinstance(value, str) and value.startswith(EVERY):
-        instants = [(submitted.duration(value.removeprefix(EVERY), PATH), PATH)]
-    elif isinstance(value, list) and 1 <= len(value) <= MAX_REMINDERS:
-        instants = list(_instants(value))
-    else:
-        raise InvalidPage(PATH, 'expected 1 to 5 durations from the create, such as ["4h", "1d"], or "every 1d"')
-    for (before, _), (instant, path) in pairwise([(0, PATH), *instants]):
-        if instant - before < LEAST:
-            raise InvalidPage(path, "reminders come in ascending order, at least an hour apart, the first after an hour")
+        return Fitting(lambda text: DURATION.fits(text.removeprefix(EVERY)), DURATION.expected)
+    if isinstance(value, list) and 1 <= len(value) <= MAX_REMINDERS:
+        return Items(DURATION, MAX_REMINDERS)
+    return 'expected 1 to 5 durations from the create, such as ["4h", "1d"], or "every 1d"'
 
 
-def check_in_time(page: Mapping[str, Any], lasts: int | None) -> int:
-    """Return after how many milliseconds a page is asked again, or escalated, for the first time.
+REMINDERS = Chosen(_shape_of)
 
-    Raises InvalidPage if one of them begins only when the token has timed out, after `lasts` milliseconds.
+
+def check_plan(page: Mapping[str, Any], lasts: int | None) -> int:
+    """Return after how many milliseconds a page is asked again, or escalated, for the first time. The page has its shape.
+
+    Raises InvalidPage if reminders come too soon, or if one of the two begins only when the token has timed out, after `lasts`
+    milliseconds.
     """
     plan = reminders.plan_of(page)
+    for index, (before, after) in enumerate(pairwise((0, *plan.reminders))):
+        if after - before < LEAST:
+            path = f"{PATH}[{index}]" if isinstance(page["remind"], list) else PATH
+            raise InvalidPage(path, "reminders come in ascending order, at least an hour apart, the first after an hour")
     planned = {PATH: plan.reminders[0] if plan.reminders else None, "page.escalate.after": plan.escalation}
     begins = {path: after for path, after in planned.items() if after is not None}
     for path, after in begins.items():
         if lasts is not None and after >= lasts:
             raise InvalidPage(path, "the token times out before that, by its own timeout or by the stack's DefaultTimeout")
     return min(begins.values())
-
-
-def _instants(durations: list[Any]) -> Iterator[tuple[int, str]]:
-    for index, text in enumerate(durations):
-        path = f"{PATH}[{index}]"
-        yield submitted.duration(text, path), path

@@ -33,11 +33,6 @@ class Fitting:
 
 
 @dataclass(frozen=True, slots=True)
-class Duration:
-    """Such as "4h", from the create."""
-
-
-@dataclass(frozen=True, slots=True)
 class Items:
     """A list."""
 
@@ -48,18 +43,33 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """An object, or a text if `or_text` says which. A member without a shape is checked elsewhere."""
+    """An object. A member without a shape is checked elsewhere."""
 
     known: "Mapping[str, Shape | None]"
     needed: tuple[str, ...] = ()
     kind: str = "field"
-    or_text: Text | None = None
 
 
-Shape = Text | Fitting | Duration | Items | Members
+@dataclass(frozen=True, slots=True)
+class NamedFields:
+    """An object of fields, which have names of the caller's own."""
+
+    name: Text
+    each: "Shape"
+    most: int
 
 
-def check(value: Any, shape: Shape, path: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A value whose shape depends on it. A text says what is expected instead."""
+
+    shape_of: "Callable[[Any], Shape | str]"
+
+
+Shape = Text | Fitting | Items | Members | NamedFields | Chosen
+
+
+def check_shape(value: Any, shape: Shape, path: str) -> None:
     """Raises InvalidPage unless the value has the shape."""
     match shape:
         case Text():
@@ -67,21 +77,24 @@ def check(value: Any, shape: Shape, path: str) -> None:
         case Fitting(fits, expected):
             if not fits(value):
                 raise InvalidPage(path, expected)
-        case Duration():
-            duration(value, path)
         case Items(each, most, least):
             if not isinstance(value, list) or not least <= len(value) <= most:
                 expected = f"a list of {least} to {most} items" if least else f"at most {most} items"
                 raise InvalidPage(path, f"expected {expected}")
             for index, item in enumerate(value):
-                check(item, each, f"{path}[{index}]")
+                check_shape(item, each, f"{path}[{index}]")
         case Members():
             _check_members(value, shape, path)
+        case NamedFields():
+            _check_named_fields(value, shape, path)
+        case Chosen(shape_of):
+            chosen = shape_of(value)
+            if isinstance(chosen, str):
+                raise InvalidPage(path, chosen)
+            check_shape(value, chosen, path)
 
 
 def _check_members(value: Any, shape: Members, path: str) -> None:
-    if isinstance(value, str) and shape.or_text:
-        return _check_text(value, shape.or_text, path)
     if not isinstance(value, dict):
         raise InvalidPage(path, "expected an object")
     for name in value:
@@ -89,8 +102,16 @@ def _check_members(value: Any, shape: Members, path: str) -> None:
             raise InvalidPage(path, unknown(printable(name), shape.known, shape.kind))
     for name, own in shape.known.items():
         if own and (name in value or name in shape.needed):
-            check(value.get(name), own, f"{path}.{name}")
-    return None
+            check_shape(value.get(name), own, f"{path}.{name}")
+
+
+def _check_named_fields(value: Any, shape: NamedFields, path: str) -> None:
+    if not isinstance(value, dict) or not 1 <= len(value) <= shape.most:
+        raise InvalidPage(path, f"expected an object of 1 to {shape.most} fields")
+    for name, item in value.items():
+        own_path = of_name(path, name)
+        check_shape(name, shape.name, f"{own_path} (its name)")
+        check_shape(item, shape.each, own_path)
 
 
 def _check_text(value: Any, shape: Text, path: str) -> None:
@@ -104,16 +125,14 @@ def _check_text(value: Any, shape: Text, path: str) -> None:
         raise InvalidPage(path, "line breaks, tabs and outer spaces are not accepted")
 
 
-def duration(value: Any, path: str) -> int:
-    """Return a duration in milliseconds. Raises InvalidPage."""
+def _is_duration(value: Any) -> bool:
     try:
-        milliseconds = timeouts.duration(value) if isinstance(value, str) else 0
+        return isinstance(value, str) and 0 < timeouts.duration(value) <= LONGEST
     except InvalidTimeout:
-        milliseconds = 0
-    if not 0 < milliseconds <= LONGEST:
-        expected = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
-        raise InvalidPage(path, expected)
-    return milliseconds
+        return False
+
+
+DURATION = Fitting(_is_duration, 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d')
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from waitpoints.api.deliveries.expressions import (
     EvaluationFailed,
     ExpressionRefused,
     Work,
-    check,
+    check_expression,
     evaluate,
     is_constant,
     scope,
@@ -58,7 +58,7 @@ from waitpoints.api.deliveries.expressions import (
 )
 def test_what_is_not_accepted_is_named(expression: str, reason: str) -> None:
     with pytest.raises(ExpressionRefused) as refused:
-        check(expression)
+        check_expression(expression)
     assert reason in str(refused.value)
 
 
@@ -76,7 +76,7 @@ def test_what_is_not_accepted_is_named(expression: str, reason: str) -> None:
 )
 def test_a_name_that_needs_quotes_is_refused_with_that_hint(expression: str, where: str) -> None:
     with pytest.raises(ExpressionRefused) as refused:
-        check(expression)
+        check_expression(expression)
     assert str(refused.value) == (
         f"it is not valid JMESPath at character {where}; a name with other characters than letters, digits and _ is written "
         'in double quotes: body."order-id"'
@@ -86,13 +86,13 @@ def test_a_name_that_needs_quotes_is_refused_with_that_hint(expression: str, whe
 @pytest.mark.parametrize("expression", ["body.status = 'x'", "body..a", "body a", "body.a & body.b", "body.'a'", "body."])
 def test_another_mistake_is_refused_without_it(expression: str) -> None:
     with pytest.raises(ExpressionRefused) as refused:
-        check(expression)
+        check_expression(expression)
     assert "double quotes" not in str(refused.value)
 
 
 def test_forty_nodes_are_accepted() -> None:
-    check("||".join(["body"] * 20))
-    check("!" * 39 + "body")
+    check_expression("||".join(["body"] * 20))
+    check_expression("!" * 39 + "body")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_forty_nodes_are_accepted() -> None:
 def test_a_name_that_no_delivery_has_is_refused(expression: str, reason: str) -> None:
     """It would be null, and so match never, or the first delivery of any kind."""
     with pytest.raises(ExpressionRefused) as refused:
-        check(expression)
+        check_expression(expression)
     assert reason in str(refused.value)
 
 
@@ -130,11 +130,11 @@ def test_a_name_that_no_delivery_has_is_refused(expression: str, reason: str) ->
     ],
 )
 def test_names_within_a_value_are_free(expression: str) -> None:
-    check(expression)
+    check_expression(expression)
 
 
 def result(expression: str, body: str, work: Work | None = None) -> Any:
-    check(expression)
+    check_expression(expression)
     return evaluate(expression, scope(body, {}, ""), work or Work())
 
 
@@ -142,7 +142,7 @@ def result(expression: str, body: str, work: Work | None = None) -> Any:
 @given(expressions, json_values)
 def test_an_accepted_expression_gives_a_result_or_says_why_not(expression: str, body: Any) -> None:
     try:
-        check(expression)
+        check_expression(expression)
     except ExpressionRefused:
         return
     work = Work()
@@ -216,7 +216,7 @@ class TestWork:
     ],
 )
 def test_an_expression_that_names_no_part_of_the_delivery_is_constant(expression: str, expected: bool) -> None:
-    check(expression)
+    check_expression(expression)
     assert is_constant(expression) is expected
 
 
@@ -235,7 +235,7 @@ def test_many_repetitions_of_a_query_parameter_take_linear_time() -> None:
     ],
 )
 def test_the_heaviest_expressions_over_the_largest_bodies_end_in_bounded_time(expression: str, body: str) -> None:
-    check(expression)
+    check_expression(expression)
     document = scope(LARGEST[body], {}, "")
     started = time.process_time()
     with suppress(EvaluationFailed):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
-from waitpoints.api.page import reminder_checks
+from waitpoints.api.page import page_request, reminder_checks
 from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage
 from waitpoints.timeouts import Limits
@@ -17,12 +17,18 @@ JSON = {"content-type": "application/json"}
 ESCALATE = {"after": "1d", "to": ["lead"]}
 
 
+def check(remind: Any) -> int:
+    page = {"title": "Go?", "remind": remind}
+    page_request.parse(page)
+    return reminder_checks.check_plan(page, None)
+
+
 @pytest.mark.parametrize(
     "remind",
     [["1h"], ["60m", "2h"], ["4h", "1d"], ["1h", "2h", "3h", "4h", "36500d"], "every 1h", "every 1d12h", "every 5214w"],
 )
 def test_what_is_accepted(remind: Any) -> None:
-    reminder_checks.check(remind)
+    assert check(remind) >= HOUR
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_what_is_accepted(remind: Any) -> None:
 )
 def test_what_is_refused_is_named(remind: Any, place: str, says: str) -> None:
     with pytest.raises(InvalidPage, match=says) as refused:
-        reminder_checks.check(remind)
+        check(remind)
     assert refused.value.message.startswith(f"Invalid {place}: ")
 
 
