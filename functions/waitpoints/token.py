@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from waitpoints.errors import WrittenLater
 from waitpoints.json_text import Stored
@@ -189,14 +189,30 @@ class Rules:
 
     def are_met(self, checked: frozenset[Rule]) -> bool:
         """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""
-        has = {
-            Rule.VERIFY: self.verify is not None,
-            Rule.COMPLETE_WHEN: self.complete_when is not None,
-            Rule.SCHEMA: self.has_schema,
-            Rule.PAGE: self.has_page,
-            Rule.APPROVERS: self.has_approvers,
+        return checked.issuperset(self.members())
+
+    def members(self) -> dict[str, Any]:
+        """Return the rules that there are as they are stored, by their names."""
+        named = {
+            Rule.VERIFY: self.verify and self.verify.members(),
+            Rule.COMPLETE_WHEN: self.complete_when,
+            Rule.SCHEMA: self.has_schema or None,
+            Rule.PAGE: self.has_page or None,
+            Rule.APPROVERS: self.has_approvers or None,
         }
-        return checked.issuperset(rule for rule, is_there in has.items() if is_there)
+        return {name: value for name, value in named.items() if value is not None}
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> Self:
+        """Read what `members` wrote, and pass over what else there is."""
+        verify = members.get(Rule.VERIFY)
+        return cls(
+            verify=Verification.of(verify) if verify else None,
+            complete_when=members.get(Rule.COMPLETE_WHEN),
+            has_schema=members.get(Rule.SCHEMA, False),
+            has_page=members.get(Rule.PAGE, False),
+            has_approvers=members.get(Rule.APPROVERS, False),
+        )
 
 
 @dataclass(frozen=True, slots=True)

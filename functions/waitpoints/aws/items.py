@@ -34,7 +34,6 @@ from waitpoints.token import (
     TimedOut,
     Token,
     TokenError,
-    Verification,
     Waiter,
     WaiterKind,
 )
@@ -88,7 +87,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
             "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
             "waiterCount": len(token.waiters),
-            "deliveryRules": token.rules and _rules_map(token.rules),
+            "deliveryRules": token.rules and token.rules.members(),
             "traceparent": _packed_traceparent(token),
             "createdBy": token.created_by,
             "pageTitle": token.page_title,
@@ -273,7 +272,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
             "outcome": _outcome(item),
             "waiters": {key: _waiter(stored) for key, stored in item.get("waiters", {}).items()},
             "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
-            "rules": _rules(item["deliveryRules"]) if "deliveryRules" in item else None,
+            "rules": Rules.of(item["deliveryRules"]) if "deliveryRules" in item else None,
             "otherDeliveries": OtherDeliveries.of(siblings[OTHERS]) if OTHERS in siblings else None,
             "page": _document(siblings, DocumentKind.PAGE),
             "metadata": _document(siblings, DocumentKind.METADATA),
@@ -393,31 +392,9 @@ def _outcome(item: Item) -> Outcome | None:
             assert_never(unknown)
 
 
-def _rules_map(rules: Rules) -> dict[str, Any]:
-    named = {
-        "verify": rules.verify and rules.verify.members(),
-        "completeWhen": rules.complete_when,
-        "payloadSchema": rules.has_schema or None,
-        "page": rules.has_page or None,
-        "approvers": rules.has_approvers or None,
-    }
-    return present(named)
-
-
 def _are_known(rules: Item) -> bool:
     """Whether this version knows every member of a token's rules."""
     return rules.keys() <= frozenset(Rule) and rules.get("verify", {}).keys() <= VERIFY_MEMBERS
-
-
-def _rules(stored: Item) -> Rules:
-    verify = stored.get("verify")
-    return Rules(
-        verify=Verification.of(verify) if verify else None,
-        complete_when=stored.get("completeWhen"),
-        has_schema=stored.get("payloadSchema", False),
-        has_page=stored.get("page", False),
-        has_approvers=stored.get("approvers", False),
-    )
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:
