@@ -64,9 +64,9 @@ def count_floods(counted: Bench) -> list[Flood]:
         Flood(
             "creates with a wrong API key", CREATE_ROUTE, _price(counted, "create_token", "POST", create, key), is_open=False
         ),
-        Flood("posts to one ended token", CALLBACK_ROUTE, _of_known(counted), is_open=False),
+        Flood("posts to one settled token", CALLBACK_ROUTE, _of_known(counted), is_open=False),
         Flood(
-            f"to one whose rules refuse them, {MAX_WAITERS} waiters",
+            f"posts that a token's rules refuse, {MAX_WAITERS} waiters",
             CALLBACK_ROUTE,
             _of_known(counted, completeWhen="body.done"),
             is_open=False,

@@ -49,7 +49,7 @@ def test_without_a_credential_nothing_is_read_or_written(floods: dict[str, Flood
 
 
 def test_a_leaked_url_of_an_ended_token_costs_one_write_unit_more_than_a_forged_one(floods: dict[str, Flood]) -> None:
-    more = floods["posts to one ended token"].million - floods["forged callbacks: `CallbacksPerSecond`"].million
+    more = floods["posts to one settled token"].million - floods["forged callbacks: `CallbacksPerSecond`"].million
     assert more == pytest.approx(prices.WRITE_UNIT, abs=0.1)
 
 
