@@ -102,6 +102,7 @@ def nested(levels: int, name: str = "not") -> Any:
         ({"description": "a" * MAX_BYTES}, "8192 bytes"),
         ({"items": {"maximum": 10**400}}, "beyond the range of a double"),
         ({"const": -(10**309)}, "beyond the range of a double"),
+        ({"const": float("inf")}, "beyond the range of a double"),
         (True, "object"),
         ([], "object"),
     ],
@@ -220,10 +221,6 @@ def test_numbers_of_thousands_of_digits_are_refused_before_they_are_compared() -
     assert find_violation({"type": "array", "items": {"type": "integer"}, "uniqueItems": True}, body) == UNREADABLE
     assert find_violation({"items": {"not": {"enum": [1, 2.5]}}}, body) == UNREADABLE
     assert time.process_time() - started < 3  # 0.2 s alone
-
-
-def test_a_schema_of_an_older_token_with_such_a_number_refuses_every_body() -> None:
-    assert find_violation({"not": {"const": 10**4000}}, "1") == UNREADABLE
 
 
 def test_a_text_of_many_digits_is_read_in_time() -> None:

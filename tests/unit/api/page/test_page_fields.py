@@ -283,6 +283,7 @@ NOT_DRAWN: list[Any] = [
     {"enum": ["1", 1]},
     {"enum": [None]},
     {"enum": [True]},
+    {"enum": [10**200]},
     {"enum": ["a"], "oneOf": [{"const": "a"}]},
     {"enum": [str(n) for n in range(201)]},
     {"oneOf": [{"title": "A"}]},
