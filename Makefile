@@ -40,7 +40,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 setup: .venv/ready .local/emulator/ready .local/local/ready .local/sam/ready .local/policies/ready ## Install what every other command needs
 
-check: lint ## Run the fast part: lint, types, and the fast tests of the stack
+check: lint .local/emulator/ready ## Run the fast part: lint, types, and the fast tests of the stack
 	@.venv/bin/python -m tests.stages check
 
 test: setup ## Run the suite: unit, integration, faults, end to end (COVERAGE=1 measures the first two)

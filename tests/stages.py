@@ -21,7 +21,7 @@ from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
 OF_THE_STACK = ("tests/unit", "tests/client_and_stack", "tests/integration")
-OF_ALL_ELSE = ("clients/python/tests", "clients/local/tests", "tests/documents", "tests/tools")
+OF_ALL_ELSE = ("clients/python/tests", "clients/local/tests", "tests/documents", "tests/tools", "tests/recorded")
 IN_PROCESS = (*OF_THE_STACK, *OF_ALL_ELSE, "tests/benchmarks")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
@@ -47,7 +47,9 @@ def _end_to_end(marked: str) -> Stage:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK)),),
+    "check": (
+        Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
+    ),
     "test": (
         _in_process("unit and integration tests", "not thorough", *IN_PROCESS),
         _in_process("every AWS call fails", "not thorough", "tests/faults"),

@@ -23,7 +23,7 @@ from ministack.services import stepfunctions  # noqa: E402 - as above
 from waitpoints_local import clock_route  # noqa: E402 - as above
 from waitpoints_local.interpreter import engine, services  # noqa: E402 - as above
 
-__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "functions", "make", "send", "start", "stepfunctions"]
+__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "client", "functions", "make", "send", "start", "stepfunctions"]
 
 ROLE = "arn:aws:iam::000000000000:role/machine"
 HOUR = 3600
@@ -41,12 +41,13 @@ class _Lambda:
     def __init__(self, client: Any) -> None:
         self.meta = client.meta
 
-    def invoke(self, FunctionName: str, Payload: bytes = b"{}", **_: Any) -> Any:
+    def invoke(self, FunctionName: str, Payload: bytes = b"{}", LogType: str = "", **_: Any) -> Any:
         try:
             answer, failed = functions[FunctionName.rpartition(":")[2]](json.loads(Payload)), {}
         except FunctionError as error:
             answer, failed = {"errorType": error.error, "errorMessage": error.cause}, {"FunctionError": "Unhandled"}
-        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+        log = {"LogResult": "dGhlIGxvZw=="} if LogType else {}
+        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode()), **failed, **log}
 
 
 class _Services(services.Services):
@@ -55,14 +56,20 @@ class _Services(services.Services):
         return _Lambda(client) if service == "lambda" else client
 
 
+_services = _Services()
+
+
 def start() -> None:
     """Put the engine into MiniStack, and serve its services in a loop of their own."""
-    of = _Services()
-    engine.run_executions(stepfunctions, of)
+    engine.run_executions(stepfunctions, _services)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
-    of._app, of._loop = app_module.app, loop
+    _services._app, _services._loop = app_module.app, loop
     stepfunctions._emit_execution_status_event = lambda _: None
+
+
+def client(service: str) -> Any:
+    return _services.client_for("us-east-1", service)
 
 
 class Run:

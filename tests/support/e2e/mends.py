@@ -22,19 +22,18 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 from ministack import app as app_module
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
-from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc
+from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, s3
 from ministack.services.cloudformation import provisioners, stacks
 
 from tests.support.e2e import (
     database_probes,
-    definition_probes,
     durable_probes,
     event_probes,
     log_probes,
     mail_probes,
     process_probes,
 )
-from waitpoints_local import emulator
+from waitpoints_local import emulator, log_mends, storage_mends
 from waitpoints_local.interpreter import tokens
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -122,6 +121,13 @@ def a_function_returns_bytes() -> bool:
     for name in ("bytes", "decimal"):
         lambda_runtime.invalidate_worker(name)
     return [answer_of("bytes"), answer_of("decimal")] == [[1], 1.5]
+
+
+def a_silent_function_has_a_log() -> bool:
+    make_function("silent", "def handler(event, context): pass\n")
+    path = "/2015-03-31/functions/silent/invocations"
+    answer = asyncio.run(lambda_svc.handle_request("POST", path, {"x-amz-log-type": "Tail"}, b"{}", {}))
+    return "X-Amz-Log-Result" in answer[1]
 
 
 def a_token_is_of_its_machine() -> bool:
@@ -288,6 +294,14 @@ def a_logged_line_has_an_id() -> bool:
     return len(events) == 4 and all("eventId" in event for event in events)  # with START, END and REPORT
 
 
+def an_object_is_encrypted() -> bool:
+    s3._buckets["b"] = {"objects": {}}
+    _, answered, _ = s3._put_object("b", "k", b"1", {"x-amz-checksum-crc32": "g9zvtw=="})
+    stored = s3._buckets["b"]["objects"]["k"]
+    expected = {"x-amz-server-side-encryption": "AES256", "x-amz-checksum-crc32": "g9zvtw=="}
+    return bool(expected.items() <= answered.items() and stored["content_type"] == "binary/octet-stream")
+
+
 def queues_are_polled_all_the_time() -> bool:
     polls = []
     lambda_svc._poll_sqs = lambda: polls.append(1)
@@ -307,6 +321,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
         [a_function_returns_bytes],
         lambda: emulator.take_bytes_from_functions(lambda_runtime),
     ),
+    "answer_with_the_log": ([a_silent_function_has_a_log], lambda: log_mends.answer_with_the_log(lambda_svc)),
     "authorize_tasks_by_their_machine": (
         [a_token_is_of_its_machine],
         lambda: emulator.authorize_tasks_by_their_machine(iam_actions),
@@ -347,13 +362,13 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
     "retry_failed_records": ([failed_records_come_again], lambda: emulator.retry_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
+    "store_as_s3_does": ([an_object_is_encrypted], lambda: storage_mends.store_as_s3_does(s3)),
     **process_probes.PROBES,
     **database_probes.PROBES,
     **log_probes.PROBES,
     **mail_probes.PROBES,
     **event_probes.PROBES,
     **durable_probes.PROBES,
-    **definition_probes.PROBES,
 }
 
 

@@ -82,14 +82,14 @@ def _unreadable(definition: str) -> str:
 
 def _overlooked(machine: dict[str, Any]) -> Iterator[str]:
     of_all = machine.get("QueryLanguage")
-    for name, state in _states(machine):
+    for name, state in states_of(machine):
         for problem in _overlooked_in(name, state, state.get("QueryLanguage", of_all) == "JSONata"):
             yield f'State "{name}": {problem}'
         if of_all == "JSONata" and state.get("QueryLanguage") == "JSONPath":
             yield f'State "{name}": it cannot use JSONPath in a state machine that uses JSONata'
 
 
-def _states(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def states_of(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each state, also those of branches and iterations.
 
     The client has such a function, but the emulator's environment has no client.
@@ -99,10 +99,10 @@ def _states(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, state in own.items() if isinstance(own, dict) else ():
             if isinstance(state, dict):
                 yield name, state
-                yield from _states([state.get(part) for part in _INNER])
+                yield from states_of([state.get(part) for part in _INNER])
     elif isinstance(value, list):
         for member in value:
-            yield from _states(member)
+            yield from states_of(member)
 
 
 def _overlooked_in(name: str, state: dict[str, Any], is_jsonata: bool) -> Iterator[str]:

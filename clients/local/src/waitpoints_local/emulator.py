@@ -4,10 +4,7 @@ MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<i
 a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
 `/api/v1/` and `/console` are therefore rewritten to the first form.
 
-`durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
-`history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
-`process_mends.py` how a function's processes start, `database_mends.py` its tables, `log_mends.py` what
-functions log, `mail_mends.py` what is kept of mails, and `time_mends.py` how an execution's time passes.
+What is mended is in `*_mends.py`, and of state machines' executions in `interpreter/`.
 
 Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
 process writes the first file, the emulator the second one. It locks the third one as long as it lives. It ends with its
@@ -44,6 +41,7 @@ from waitpoints_local import (
     log_mends,
     mail_mends,
     process_mends,
+    storage_mends,
     throttle,
 )
 from waitpoints_local.admission import API_BY_PATH, API_PATHS, ONE_MORE_HOST, App, Hosts, LeadsToApi, Scope
@@ -548,7 +546,7 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-_SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc ses_v2 stepfunctions"
+_SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc s3 ses_v2 stepfunctions"
 _MINISTACK = {
     "app_module": "app",
     "esm_wake": "core.concurrency.esm_wake",
@@ -592,8 +590,10 @@ def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
         database_mends.take_ttl_from_the_template,
         name_log_events,
         log_mends.log_in_the_functions_format,
+        log_mends.answer_with_the_log,
         log_mends.tell_the_format_to_the_runtime,
         log_mends.find_lines_by_their_terms,
+        storage_mends.store_as_s3_does,
         mail_mends.keep_raw_mails,
         mail_mends.authorize_by_the_sender,
         event_mends.refuse_malformed_entries,

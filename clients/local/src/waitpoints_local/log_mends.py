@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,24 @@ def tell_the_format_to_the_runtime(lambda_runtime: Any) -> None:
 
     lambda_runtime.execution_credentials = credentials_and_format
     lambda_runtime._PYTHON_WORKER_SCRIPT = _LOGGING_OF_THE_RUNTIME + lambda_runtime._PYTHON_WORKER_SCRIPT
+
+
+def answer_with_the_log(lambda_svc: Any) -> None:
+    """Answer `LogType: Tail` with what Lambda itself logs, also for a function that logs nothing.
+
+    Recorded: services/test_lambda_task_service.py, test_invoke_unsupported_param. MiniStack 1.5.33 answers without a LogResult.
+    """
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def execute_and_tell(*args: Any, **named: Any) -> Any:
+        result, request = execute(*args, **named), uuid.uuid4()
+        start, end = (
+            f"START RequestId: {request} Version: $LATEST\n",
+            f"END RequestId: {request}\nREPORT RequestId: {request}\n",
+        )
+        return {**result, "log": f"{start}{result.get('log') or ''}{end}"}
+
+    lambda_svc._execute_function_with_config_scope = execute_and_tell
 
 
 def log_in_the_functions_format(lambda_svc: Any, cloudwatch_logs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waitpoints_local.interpreter import expressions, mends, runs, services, tokens, waits
+from waitpoints_local.interpreter import batches, expressions, mends, runs, services, tokens, waits
 
 
 def run_executions(stepfunctions: Any, of: services.Services) -> None:
@@ -13,5 +13,5 @@ def run_executions(stepfunctions: Any, of: services.Services) -> None:
     tokens.answer_tokens(stepfunctions)
     expressions.evaluate_with_values(stepfunctions)
     services.call_services(of)
-    for mend in mends.MENDS:
+    for mend in (*mends.MENDS, batches.batch_items):
         mend()

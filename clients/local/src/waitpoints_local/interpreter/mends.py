@@ -4,10 +4,10 @@ What AWS does is in the States Language (https://states-language.net), in the St
 recorded of AWS: "recorded" names a test under `tests/aws/services/stepfunctions/v2` of its repository.
 """
 
-import copy
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from waitpoints_local.interpreter.bare import failure, part, put_in_place_of, runtime_failure, state
@@ -103,40 +103,20 @@ def name_unforeseen_failures() -> None:
 
 
 def apply_result_paths() -> None:
-    """Fail with States.ResultPathMatchFailure if a ResultPath cannot be applied to the input (States Language).
-
-    moto fails with States.Runtime, or makes an array longer.
-    """
-    result_path = part("asl.component.common.path.result_path")
+    """Fail with States.ResultPathMatchFailure if a ResultPath cannot be applied to the input (States Language, appendix A)."""
+    module = part("asl.component.common.path.result_path")
+    apply = module.ResultPath._eval_body
+    module.parse = lru_cache(4096)(module.parse)  # it takes milliseconds
 
     def evaluate(self: Any, env: Any) -> None:
-        output = env.states.get_input()
-        if self.result_path_src is None:
-            env.stack.clear()
-        elif self.result_path_src == "$":
-            output = copy.deepcopy(env.stack.pop())
-        else:
-            steps: list[Any] = _steps(self.result_path_src)
-            place: Any = output
-            result = copy.deepcopy(env.stack.pop())
-            try:
-                for step in steps[:-1]:
-                    place = place.setdefault(step, {}) if isinstance(step, str) else place[step]
-                if not isinstance(place, dict if isinstance(steps[-1], str) else list):
-                    raise TypeError
-                place[steps[-1]] = result
-            except (TypeError, AttributeError, LookupError):
-                given = part("asl.utils.encoding").to_json_str(env.states.get_input())
-                about = f"Unable to apply ReferencePath {self.result_path_src} to input {given}"
-                raise failure(env, RESULT_PATH, about) from None
-        env.stack.append(output)
+        try:
+            apply(self, env)
+        except TypeError:
+            given = part("asl.utils.encoding").to_json_str(env.states.get_input())
+            about = f"Unable to apply ReferencePath {self.result_path_src} to input {given}"
+            raise failure(env, RESULT_PATH, about) from None
 
-    result_path.ResultPath._eval_body = evaluate
-
-
-def _steps(path: str) -> list[str | int]:
-    found = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]|\[['\"](.*?)['\"]\]", path)
-    return [int(index) if index else name or quoted for name, index, quoted in found]
+    module.ResultPath._eval_body = evaluate
 
 
 def compare_what_is_there() -> None:
@@ -356,6 +336,20 @@ def tolerate_failures() -> None:
     distributed._map_run = run_within_thresholds
 
 
+def refuse_parts_of_items() -> None:
+    """Fail with States.Runtime if MaxItemsPath leads to no whole number (recorded: scenarios/, …_csv_max_items_paths)."""
+    path = state("exec.state_map.item_reader.reader_config.max_items_decl").MaxItemsPath
+    validate = path._validate_value
+
+    def validate_value(self: Any, env: Any, value: Any) -> None:
+        if not isinstance(value, int):
+            about = f'The MaxItemsPath field refers to value "{value}" which is not a valid integer'
+            raise runtime_failure(env, f"{about}: {self.string_sampler.literal_value}")
+        validate(self, env, value)
+
+    path._validate_value = validate_value
+
+
 MENDS = (
     read_paths,
     evaluate_intrinsic_functions,
@@ -371,4 +365,5 @@ MENDS = (
     name_errors_of_services,
     tell_items_to_their_tasks,
     tolerate_failures,
+    refuse_parts_of_items,
 )

@@ -46,13 +46,15 @@ def parsed(definition: str) -> Any:
 
 
 def _readable(definition: str) -> str:
-    """Write a definition as moto's grammar reads it: a percentage has a point there, and a ResultWriter no WriterConfig."""
+    """Write a definition as moto's grammar reads it: with a point in a percentage, and without WriterConfig and ItemBatcher."""
     machine = json.loads(definition)
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
             if isinstance(value.get("ToleratedFailurePercentage"), int):
                 value["ToleratedFailurePercentage"] = float(value["ToleratedFailurePercentage"])
+            if isinstance(value.get("ItemBatcher"), dict):
+                del value["ItemBatcher"]
             if isinstance(writer := value.get("ResultWriter"), dict) and "Resource" not in writer:
                 del value["ResultWriter"]
             elif isinstance(writer, dict):
@@ -200,6 +202,7 @@ def run_with_moto(stepfunctions: Any) -> None:
 
     stepfunctions._run_execution, stepfunctions._emit_execution_status_event = run_execution, emit_alone
     stepfunctions._start_execution = _starting(stepfunctions, stepfunctions._start_execution)
+    stepfunctions._start_sync_execution = _of_express(stepfunctions, stepfunctions._start_sync_execution)
     stepfunctions._stop_execution = _stopping(stepfunctions, stepfunctions._stop_execution)
     _keep_map_runs(stepfunctions)
     stepfunctions._describe_execution = _describing(stepfunctions, stepfunctions._describe_execution)
@@ -219,6 +222,19 @@ def _describing(stepfunctions: Any, describe: Callable[[Any], Any]) -> Callable[
         return stepfunctions.json_response({name: it for name, it in told.items() if name not in ("output", "outputDetails")})
 
     return describe_execution
+
+
+def _of_express(stepfunctions: Any, start: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Refuse StartSyncExecution of a STANDARD machine, as AWS does."""
+
+    def start_sync_execution(data: dict[str, Any]) -> Any:
+        machine = stepfunctions._state_machines.get(data.get("stateMachineArn", ""))
+        if machine and machine.get("type") != "EXPRESS":
+            message = "This operation is not supported by this type of state machine"
+            return stepfunctions.error_response_json("StateMachineTypeNotSupported", message, 400)
+        return start(data)
+
+    return start_sync_execution
 
 
 def _deleting(stepfunctions: Any, delete: Callable[[Any], Any]) -> Callable[[Any], Any]:
