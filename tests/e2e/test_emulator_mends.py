@@ -9,7 +9,7 @@ from tools.stack import PACKAGE
 
 # needed by the local run with any emulator
 NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "count_as_tls", "record_decisions", "end_with_parent", "lock"}
-NO_MENDS |= {"with_clocks", "main"}
+NO_MENDS |= {"with_clocks", "modules", "mends", "apply", "main"}
 NO_MENDS |= {"find_what_is_wrong", "states_of"}  # which tests/recorded has
 
 

@@ -32,4 +32,4 @@ def test_a_row_of_another_test_names_one() -> None:
     named = [row.line.partition(": ") for row in ROWS if row.kind == "probes"]
     probes = "".join(PROBES.read_text().split())
     assert named
-    assert [probe for mend, _, probe in named if f'"{mend}":([{probe}],' not in probes] == []
+    assert [probe for mend, _, probe in named if f'"{mend}":[{probe}],' not in probes] == []

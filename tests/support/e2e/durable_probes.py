@@ -15,8 +15,6 @@ from ministack.core import iam_actions
 from ministack.services import lambda_durable, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from waitpoints_local import durable_mends
-
 ACCOUNT, REGION, FUNCTION = "000000000000", "us-east-1", "durable"
 PENDING = {"body": {"Status": "PENDING"}}
 SUCCEEDED = {"body": {"Status": "SUCCEEDED", "Result": "1"}}
@@ -190,34 +188,16 @@ def a_callback_needs_permission_for_its_execution() -> bool:
     return (action, resource) == ("lambda:SendDurableExecutionCallbackSuccess", execution["DurableExecutionArn"])
 
 
-PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
-    "make_durable_functions": (
-        [a_template_makes_a_function_durable, the_api_makes_a_function_durable],
-        lambda: durable_mends.make_durable_functions(lambda_svc, provisioners),
-    ),
-    "name_started_executions": (
-        [an_asynchronous_invocation_says_what_it_started],
-        lambda: durable_mends.name_started_executions(lambda_svc),
-    ),
-    "take_zero_for_no_timeout": (
-        [a_timeout_of_zero_is_none],
-        lambda: durable_mends.take_zero_for_no_timeout(lambda_durable),
-    ),
-    "count_attempts": ([each_attempt_of_a_step_counts], lambda: durable_mends.count_attempts(lambda_durable)),
-    "run_executions_side_by_side": (
-        [
-            the_first_invocation_may_end_the_execution,
-            invocations_of_an_execution_follow_one_another,
-            executions_do_not_wait_for_one_another,
-        ],
-        lambda: durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable, 2),
-    ),
-    "close_callbacks_with_their_execution": (
-        [a_stopped_execution_has_no_open_callback],
-        lambda: durable_mends.close_callbacks_with_their_execution(lambda_durable),
-    ),
-    "authorize_callbacks": (
-        [a_callback_needs_permission_for_its_execution],
-        lambda: durable_mends.authorize_callbacks(iam_actions, lambda_durable),
-    ),
+PROBES: dict[str, list[Callable[[], bool]]] = {
+    "make_durable_functions": [a_template_makes_a_function_durable, the_api_makes_a_function_durable],
+    "name_started_executions": [an_asynchronous_invocation_says_what_it_started],
+    "take_zero_for_no_timeout": [a_timeout_of_zero_is_none],
+    "count_attempts": [each_attempt_of_a_step_counts],
+    "run_executions_side_by_side": [
+        the_first_invocation_may_end_the_execution,
+        invocations_of_an_execution_follow_one_another,
+        executions_do_not_wait_for_one_another,
+    ],
+    "close_callbacks_with_their_execution": [a_stopped_execution_has_no_open_callback],
+    "authorize_callbacks": [a_callback_needs_permission_for_its_execution],
 }

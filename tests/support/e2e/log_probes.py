@@ -8,7 +8,6 @@ from ministack.core import lambda_runtime
 from ministack.services import cloudwatch_logs, lambda_svc
 
 from tests.support.e2e.process_probes import CONFIG, zipped
-from waitpoints_local import log_mends
 
 JSON_FORMAT = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "INFO"}
 LOGS = """
@@ -115,22 +114,13 @@ PATTERNS = {
     '"error" "x"': [4],
 }
 """Which of five lines each pattern finds."""
-PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
-    "log_in_the_functions_format": (
-        [
-            an_invocation_that_went_well_has_only_its_own_lines,
-            guarded(its_start_and_report_are_there_at_a_lower_level),
-            guarded(one_that_timed_out_has_two_lines_of_lambda),
-            guarded(an_exception_is_one_line_with_its_level),
-        ],
-        lambda: log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs),
-    ),
-    "find_lines_by_their_terms": (
-        [terms_are_found_as_aws_finds_them],
-        lambda: log_mends.find_lines_by_their_terms(cloudwatch_logs),
-    ),
-    "tell_the_format_to_the_runtime": (
-        [pythons_logging_has_the_functions_format],
-        lambda: log_mends.tell_the_format_to_the_runtime(lambda_runtime),
-    ),
+PROBES: dict[str, list[Callable[[], bool]]] = {
+    "log_in_the_functions_format": [
+        an_invocation_that_went_well_has_only_its_own_lines,
+        guarded(its_start_and_report_are_there_at_a_lower_level),
+        guarded(one_that_timed_out_has_two_lines_of_lambda),
+        guarded(an_exception_is_one_line_with_its_level),
+    ],
+    "find_lines_by_their_terms": [terms_are_found_as_aws_finds_them],
+    "tell_the_format_to_the_runtime": [pythons_logging_has_the_functions_format],
 }

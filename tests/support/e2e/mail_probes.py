@@ -12,8 +12,6 @@ from unittest import mock
 from ministack import app as app_module
 from ministack.services import ses_v2
 
-from waitpoints_local import mail_mends
-
 RAW = "Message-ID: <own@example.com>\r\nX-Folded: one\r\n two\r\nSubject: =?utf-8?q?d=C3=A9j=C3=A0?=\r\nDate: today\r\n"
 RAW += "\r\nText\r\n"
 
@@ -61,13 +59,7 @@ def a_raw_mail_is_authorized_by_its_sender() -> bool:
     return (action, str(resource).endswith(":identity/a@example.com"), context) == expected
 
 
-PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
-    "keep_raw_mails": (
-        [an_id_has_no_domain, a_raw_mail_is_listed_as_ses_hands_it_on],
-        lambda: mail_mends.keep_raw_mails(ses_v2, app_module),
-    ),
-    "authorize_by_the_sender": (
-        [a_raw_mail_is_authorized_by_its_sender],
-        lambda: mail_mends.authorize_by_the_sender(app_module),
-    ),
+PROBES: dict[str, list[Callable[[], bool]]] = {
+    "keep_raw_mails": [an_id_has_no_domain, a_raw_mail_is_listed_as_ses_hands_it_on],
+    "authorize_by_the_sender": [a_raw_mail_is_authorized_by_its_sender],
 }

@@ -9,11 +9,14 @@ import io
 import json
 import os
 import string
+import tempfile
 import threading
 import time
 import uuid
 import zipfile
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +24,6 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 
 from ministack import app as app_module
 from ministack.core import iam_actions, lambda_runtime
-from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, s3
 from ministack.services.cloudformation import provisioners, stacks
 
@@ -33,7 +35,7 @@ from tests.support.e2e import (
     mail_probes,
     process_probes,
 )
-from waitpoints_local import emulator, log_mends, storage_mends
+from waitpoints_local import durable_mends, emulator, process_mends
 from waitpoints_local.interpreter import tokens
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -311,58 +313,28 @@ def queues_are_polled_all_the_time() -> bool:
     return len(polls) > 3
 
 
-PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
-    "lead_options_to_their_route": ([options_reach_the_route], lambda: emulator.lead_options_to_their_route(apigateway)),
-    "name_errors_of_functions": (
-        [an_error_has_the_name_of_its_class],
-        lambda: emulator.name_errors_of_functions(lambda_svc),
-    ),
-    "take_bytes_from_functions": (
-        [a_function_returns_bytes],
-        lambda: emulator.take_bytes_from_functions(lambda_runtime),
-    ),
-    "answer_with_the_log": ([a_silent_function_has_a_log], lambda: log_mends.answer_with_the_log(lambda_svc)),
-    "authorize_tasks_by_their_machine": (
-        [a_token_is_of_its_machine],
-        lambda: emulator.authorize_tasks_by_their_machine(iam_actions),
-    ),
-    "authorize_schedules_in_their_group": (
-        [a_schedule_is_in_its_group],
-        lambda: emulator.authorize_schedules_in_their_group(iam_actions),
-    ),
-    "match_what_is_absent": (
-        [a_filter_passes_what_lacks_an_attribute],
-        lambda: emulator.match_what_is_absent(lambda_svc),
-    ),
-    "authorize_batches_as_messages": (
-        [a_batch_of_messages_needs_no_action_of_its_own],
-        lambda: emulator.authorize_batches_as_messages(iam_actions),
-    ),
-    "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
-    "make_alarms_on_expressions": (
-        [an_alarm_has_an_expression],
-        lambda: emulator.make_alarms_on_expressions(provisioners),
-    ),
-    "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
-    "close_default_endpoints": (
-        [an_api_without_its_own_address_is_not_found_there],
-        lambda: emulator.close_default_endpoints(app_module, apigateway, provisioners),
-    ),
-    "update_between_invocations": (
-        [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
-        lambda: emulator.update_between_invocations(lambda_svc, lambda_runtime),
-    ),
-    "update_stacks_beside_requests": (
-        [requests_are_answered_during_an_update],
-        lambda: emulator.update_stacks_beside_requests(stacks),
-    ),
-    "start_few_at_once": process_probes.STARTS,
-    "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
-    "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
-    "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
-    "retry_failed_records": ([failed_records_come_again], lambda: emulator.retry_failed_records(lambda_svc)),
-    "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
-    "store_as_s3_does": ([an_object_is_encrypted], lambda: storage_mends.store_as_s3_does(s3)),
+PROBES: dict[str, list[Probe]] = {
+    "lead_options_to_their_route": [options_reach_the_route],
+    "name_errors_of_functions": [an_error_has_the_name_of_its_class],
+    "take_bytes_from_functions": [a_function_returns_bytes],
+    "answer_with_the_log": [a_silent_function_has_a_log],
+    "authorize_tasks_by_their_machine": [a_token_is_of_its_machine],
+    "authorize_schedules_in_their_group": [a_schedule_is_in_its_group],
+    "match_what_is_absent": [a_filter_passes_what_lacks_an_attribute],
+    "authorize_batches_as_messages": [a_batch_of_messages_needs_no_action_of_its_own],
+    "exclude_punctuation": [a_secret_has_no_punctuation],
+    "make_alarms_on_expressions": [an_alarm_has_an_expression],
+    "import_routes": [an_api_has_the_routes_of_its_body],
+    "close_default_endpoints": [an_api_without_its_own_address_is_not_found_there],
+    "update_between_invocations": [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
+    "update_stacks_beside_requests": [requests_are_answered_during_an_update],
+    "start_few_at_once": [process_probes.waiting_calls_take_a_process_that_becomes_free],
+    "let_invocations_queue": [processes_are_bounded],
+    "name_log_events": [a_logged_line_has_an_id],
+    "gather_batches": [a_batch_is_gathered],
+    "retry_failed_records": [failed_records_come_again],
+    "poll_without_rest": [queues_are_polled_all_the_time],
+    "store_as_s3_does": [an_object_is_encrypted],
     **process_probes.PROBES,
     **database_probes.PROBES,
     **log_probes.PROBES,
@@ -373,12 +345,16 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
 
 
 def main() -> None:
+    modules, decisions = emulator.modules(), Path(tempfile.mkdtemp())
+    mends = {getattr(mend, "func", mend).__name__: mend for mend in emulator.mends(decisions)}
+    mends["start_few_at_once"] = partial(process_mends.start_few_at_once, at_once=2)
+    mends["run_executions_side_by_side"] = partial(durable_mends.run_executions_side_by_side, at_once=2)
     seen = {}
-    for mend, (probes, apply) in PROBES.items():
+    for mend, probes in PROBES.items():
         if mend == "retry_failed_records":  # from here on no real function runs
             lambda_svc._execute_function = reports_a_failure
         without = [probe() for probe in probes]
-        apply()
+        emulator.apply(mends[mend], modules)
         for probe, before in zip(probes, without, strict=True):
             seen[f"{mend}: {probe.__name__}"] = [before, probe()]
     print(json.dumps(seen), flush=True)

@@ -10,7 +10,6 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -144,12 +143,6 @@ def _acquired(name: str) -> Any:
     return lambda_svc.acquire_worker(name, config, zipped(f=SLOW_TO_START))[0]
 
 
-STARTS: tuple[list[Callable[[], bool]], Callable[[], Any]] = (
-    [waiting_calls_take_a_process_that_becomes_free],
-    lambda: process_mends.start_few_at_once(lambda_svc, lambda_runtime, 2),
-)
-
-
 def nobody_can_compute_a_functions_credentials() -> bool:
     digest = hashlib.sha256(f"{CONFIG['FunctionArn']}:{CONFIG['Role']}".encode()).hexdigest()
     given = lambda_runtime.execution_credentials(CONFIG)
@@ -158,25 +151,10 @@ def nobody_can_compute_a_functions_credentials() -> bool:
     return str(given["AWS_ACCESS_KEY_ID"]) != f"ASIA{digest[:16].upper()}"
 
 
-PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
-    "give_roles_random_credentials": (
-        [nobody_can_compute_a_functions_credentials],
-        lambda: process_mends.give_roles_random_credentials(lambda_svc, lambda_runtime),
-    ),
-    "unpack_once": (
-        [every_process_reads_the_same_files],
-        lambda: process_mends.unpack_once(lambda_runtime, Path(tempfile.mkdtemp())),
-    ),
-    "fork_processes": (
-        [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
-        lambda: process_mends.fork_processes(lambda_runtime),
-    ),
-    "answer_when_the_log_has_ended": (
-        [an_answer_does_not_wait_for_the_log],
-        lambda: process_mends.answer_when_the_log_has_ended(lambda_runtime),
-    ),
-    "parse_once": (
-        [a_policy_and_a_route_are_parsed_once],
-        lambda: process_mends.parse_once(iam_evaluator, apigateway),
-    ),
+PROBES: dict[str, list[Callable[[], bool]]] = {
+    "give_roles_random_credentials": [nobody_can_compute_a_functions_credentials],
+    "unpack_once": [every_process_reads_the_same_files],
+    "fork_processes": [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
+    "answer_when_the_log_has_ended": [an_answer_does_not_wait_for_the_log],
+    "parse_once": [a_policy_and_a_route_are_parsed_once],
 }

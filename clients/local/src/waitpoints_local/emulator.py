@@ -557,7 +557,15 @@ _MINISTACK = {
 """The modules and objects of MiniStack that are mended, by the names of the mends' parameters."""
 
 
-def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
+def modules() -> dict[str, Any]:
+    return {name: resolve_name(f"ministack.{path}") for name, path in _MINISTACK.items()}  # it reads its environment on import
+
+
+def apply(mend: Callable[..., None], found: dict[str, Any]) -> None:
+    mend(**{name: found[name] for name in signature(mend).parameters if name in found})
+
+
+def mends(decisions: Path) -> Sequence[Callable[..., None]]:
     """Return the mends, in the order in which they must be made."""
     return (
         count_as_tls,
@@ -611,12 +619,12 @@ def _mends(decisions: Path) -> Sequence[Callable[..., None]]:
 
 def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:
     """Return MiniStack with every mend, how it finds an API, and whom it refuses."""
-    found = {name: resolve_name(f"ministack.{path}") for name, path in _MINISTACK.items()}  # it reads its environment on import
+    found = modules()
 
     from waitpoints_local.signatures import find_failure  # noqa: PLC0415 - it imports MiniStack
 
-    for mend in _mends(decisions):
-        mend(**{name: found[name] for name in signature(mend).parameters if name in found})
+    for mend in mends(decisions):
+        apply(mend, found)
     app_module = found["app_module"]
     services = Services()
     engine.run_executions(found["stepfunctions"], services)
