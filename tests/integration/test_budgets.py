@@ -51,7 +51,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
 }
 NOTICES = {  # the same, that `notify` adds to a page that everyone answers
     "`notify`: a mail about a page": (10, 3, 4),  # two messages, two looks; a claim and its end, the mail and its record
-    "the same, three mails about one that two people approve": (21, 7, 8),
+    "the same, three mails about a page that two people approve": (21, 7, 8),
     "`notify`: a message in Slack, edited at the end": (16, 6, 6),
 }
 

@@ -256,7 +256,7 @@ OPERATIONS = (
         "POST",
         "/api/v1/waitpoints/complete",
         "complete_waitpoint_key_v1",
-        "Complete the token of a key, or keep the completion for it",
+        "Complete the token of an idempotencyKey, now or once it is created",
         "Completes the newest token that was created with the key, with `data` or an `error`, even if the key has "
         "expired. If the token has ended and the key has not expired, nothing changes and `settled` is false. If no token "
         "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",

@@ -24,7 +24,7 @@ REMINDED = "1h"
 CHOICE = '{"action": "submit", "fields": {}}'
 CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "`notify`: a mail about a page": (PAGE, {"email": ["ann@example.com"]}),
-    "the same, three mails about one that two people approve": (TWO, {"email": True}),
+    "the same, three mails about a page that two people approve": (TWO, {"email": True}),
     "`notify`: a message in Slack, edited at the end": (PAGE, {"slack": "#deploys"}),
 }
 
