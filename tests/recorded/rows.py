@@ -25,7 +25,6 @@ import yaml
 
 HERE = Path(__file__).parent
 MACHINES = HERE.parents[1] / "examples" / "statemachines"
-RECORDED, PAGES = "https://github.com/localstack/localstack/blob/8b9a79f05/tests/aws/services/stepfunctions/v2/", "https://"
 LINE = re.compile(
     r"(?P<left>.*?)(?: with (?P<given>.*?))? -> (?:fails (?P<error>\S+)(?: (?P<cause>.*?))??|(?P<out>times out)|(?P<value>.*?))"
     r"(?: after (?P<rests>[\d., ]+|nothing))?"
@@ -58,10 +57,8 @@ class Row:
 def rows() -> list[Row]:
     groups = yaml.safe_load((HERE / "table.yaml").read_text())
     found = [row for group in groups for row in _of_group(group)]
-    ours = sorted(MACHINES.glob("*.asl.json"))
-    return found + [
-        Row(it.name, "docs/patterns.md", "definitions", yaml.safe_load(it.read_text()), {}, value="OK") for it in ours
-    ]
+    ours = {path.name: path.read_text() for path in sorted(MACHINES.glob("*.asl.json"))}
+    return found + [Row(name, "docs/patterns.md", "definitions", text, {}, value="OK") for name, text in ours.items()]
 
 
 def _of_group(group: dict[str, Any]) -> Iterator[Row]:
@@ -107,9 +104,8 @@ def _left(kind: str, text: str) -> Any:
     left = yaml.safe_load(text)
     if kind.startswith("machines"):
         return machine(left) | ({"QueryLanguage": "JSONata"} if "JSONata" in kind else {})
-    return (
-        left if not isinstance(left, dict | list) or "States" in left else machine(left if isinstance(left, list) else [left])
-    )
+    is_whole = isinstance(left, str) or "States" in left
+    return left if is_whole else machine(left if isinstance(left, list) else [left])
 
 
 def machine(states: list[Any], within: str = "") -> dict[str, Any]:

@@ -136,10 +136,9 @@ def end_of_check(row: Row) -> dict[str, Any]:
     definition = row.left if isinstance(row.left, str) else json.dumps(row.left)
     asked = {"definition": definition, "type": "EXPRESS" if "express" in row.kind else "STANDARD"}
     found = json.loads(stepfunctions._validate_state_machine_definition(asked)[2])
-    messages = "; ".join(it["message"] for it in found["diagnostics"])
-    assert (found["result"] == "OK") == (not messages)
-    fits = row.value in (messages or "OK") and "State Machine." not in messages
-    return {"status": "SUCCEEDED", "error": None, "value": row.value if fits else messages or "OK"}
+    seen = "; ".join(it["message"] for it in found["diagnostics"]) or found["result"]
+    fits = seen == "OK" if row.value == "OK" else row.value in seen and "State Machine." not in seen
+    return {"status": "SUCCEEDED", "error": None, "value": row.value if fits else seen}
 
 
 def end_of_call(row: Row) -> dict[str, Any]:
@@ -171,11 +170,8 @@ def main() -> None:
         others = [it for it in chosen if it.kind != "calls"]
         found = [*pool.map(differs, others, range(len(others))), *(differs(it, 0) for it in calls)]
     differing = [it for it in found if it]
-    print(
-        json.dumps(differing)
-        if "--json" in sys.argv
-        else "\n".join([*differing, f"{len(differing)} of {len(found)} rows differ"])
-    )
+    told = "\n".join([*differing, f"{len(differing)} of {len(found)} rows differ"])
+    print(json.dumps(differing) if "--json" in sys.argv else told)
     sys.stdout.flush()
     os._exit(0)  # without waiting for functions that are slow on purpose
 

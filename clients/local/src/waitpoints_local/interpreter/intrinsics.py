@@ -19,14 +19,16 @@ from waitpoints_local.interpreter.bare import failure, part, put_in_place_of
 from waitpoints_local.interpreter.paths import value_at
 
 INTRINSIC = "States.IntrinsicFailure"
-_NUMBER = (int, float)
 _ROUNDED = (float, int)
 _LARGEST_TEXT, _LARGEST_RANGE = 10_000, 1_000
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_BRACKETS = rf"\[(?:[^][\"']|{_QUOTED}|\[(?:[^][\"']|{_QUOTED})*\])*\]"
 _TOKEN = re.compile(
-    r"""\s*(?: (?P<call>States\.\w+)\( | (?P<text>'(?:[^'\\]|\\['{}\\])*') | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
-    | (?P<word>true|false|null)\b | (?P<path>\$) | (?P<mark>[,)]) )""",
+    rf"""\s*(?: (?P<call>States\.\w+)\( | (?P<text>'(?:[^'\\]|\\['{{}}\\])*') | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    | (?P<word>true|false|null)\b | (?P<path>\$(?:[^][,()"'\s]|{_BRACKETS})*) | (?P<mark>[,)]) )""",
     re.VERBOSE | re.DOTALL,
 )
+"""A path ends at a comma or bracket that is not within brackets or quotes."""
 _MAKE_TEXTS = {
     f"States.{name}" for name in ("Format", "JsonToString", "ArrayGetItem", "Base64Encode", "Base64Decode", "Hash", "UUID")
 }
@@ -64,12 +66,9 @@ def _read(text: str, at: int) -> tuple[Node, int]:
     if token["call"]:
         return _read_call(text, token["call"], token.end())
     if token["path"]:
-        end = _end_of_path(text, token.start("path"))
-        path = text[token.start("path") : end].strip()
-        return (lambda env: value_at(path, env)), end
+        return (lambda env: value_at(token["path"], env)), token.end()
     if token["text"]:
-        raw = token["text"][1:-1]
-        return _Text(raw), token.end()
+        return _Text(token["text"][1:-1]), token.end()
     value = _WORDS[token["word"]] if token["word"] else json.loads(token["number"])
     return (lambda _: value), token.end()
 
@@ -109,28 +108,6 @@ def _read_call(text: str, name: str, at: int) -> tuple[Node, int]:
     return call, mark.end()
 
 
-def _end_of_path(text: str, at: int) -> int:
-    """A path ends at a comma or bracket that is not within brackets or quotes."""
-    depth, quote = 0, ""
-    while at < len(text):
-        mark = text[at]
-        if quote:
-            if mark == "\\":
-                at += 1
-            elif mark == quote:
-                quote = ""
-        elif mark in "'\"":
-            quote = mark
-        elif mark in "[(":
-            depth += 1
-        elif mark in "])" and depth:
-            depth -= 1
-        elif mark in ",)":
-            break
-        at += 1
-    return at
-
-
 def _fitting(value: Any, kind: Any) -> Any:
     if kind is _ROUNDED and isinstance(value, float):
         value = math.floor(value + 0.5)
@@ -141,18 +118,15 @@ def _fitting(value: Any, kind: Any) -> Any:
 
 def _formatting(arguments: list[Node]) -> Node:
     def call(env: Any) -> str:
-        template = (
-            arguments[0].raw if arguments and isinstance(arguments[0], _Text) else arguments[0](env) if arguments else None
-        )
+        first, *rest = arguments
+        template = first.raw if isinstance(first, _Text) else first(env)
         if not isinstance(template, str):
             raise TypeError("The template is no text")
-        values = iter([_as_text(argument(env)) for argument in arguments[1:]])
-        parts = re.findall(r"\\.|\{\}|[^\\{]+|\{|\\", template, re.DOTALL)
-        if parts.count("{}") != len(arguments) - 1:
+        values = iter([_as_text(argument(env)) for argument in rest])
+        parts = re.findall(r"\\.|\{\}|.", template, re.DOTALL)
+        if parts.count("{}") != len(rest):
             raise ValueError("There are not as many values as places")
-        return "".join(
-            next(values) if part == "{}" else part[1:] if len(part) == 2 and part[0] == "\\" else part for part in parts
-        )
+        return "".join(next(values) if part == "{}" else part[-1] for part in parts)
 
     return call
 
@@ -187,13 +161,7 @@ def _item(array: list[Any], index: int) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are the same JSON: true is not 1."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True) or (
-        _is_number(one) and _is_number(other) and one == other
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, _NUMBER) and not isinstance(value, bool)
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _unique(array: list[Any]) -> list[Any]:
