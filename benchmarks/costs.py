@@ -47,7 +47,7 @@ def figures(counted: Bench) -> dict[str, str]:
     deliveries = count_deliveries(counted)
     by_key = {f"by key: {step.name}": step for step in deliveries.by_key.steps}
     shown = [
-        "Dollars for a million waits, by service, and what each uses:",
+        "Dollars for a million waits, by service, and what the waits use:",
         report_waits(months, waits),
         "What each step of a wait for a webhook asks of AWS, and others:",
         report_steps(steps(counted, waits[WEBHOOK]) | by_key),
