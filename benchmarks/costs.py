@@ -49,7 +49,7 @@ def figures(counted: Bench) -> dict[str, str]:
     shown = [
         "Dollars for a million waits, by service, and what the waits use:",
         report_waits(months, waits),
-        "What each step of a wait for a webhook asks of AWS, and others:",
+        "Each step's calls to AWS:",
         report_steps(steps(counted, waits[WEBHOOK]) | by_key),
         "Dollars a month for deliveries to one endpoint, with `verify` and `completeWhen`, without storage:",
         report_deliveries(deliveries),
