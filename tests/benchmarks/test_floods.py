@@ -57,7 +57,7 @@ def test_a_wrong_key_at_the_quota_of_an_account_costs_what_the_page_says(floods:
     wrong = floods["creates with a wrong API key"]
     assert 10_000 * DAY / 1e6 * wrong.million == pytest.approx(1_600, rel=0.05)
     page = " ".join(SECURITY.read_text().split())
-    assert "with a wrong key, 10,000 requests a second cost about $1,600 a day" in page
+    assert "At 10,000, requests with a wrong key cost about $1,600 a day" in page
 
 
 def test_docs_costs_has_the_price_of_forged_callbacks(floods: dict[str, Flood]) -> None:
