@@ -4,12 +4,12 @@ from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 42_000
-"""The limit of all the changes that are planned, together. Whoever needs more may raise it, and says why in the commit."""
+MOST_WORDS = 43_000
+"""The limit of all the changes that are planned, together, without the changelog. Whoever needs more may raise it, and says why in the commit."""
 
 
 def test_all_documents_together_stay_short() -> None:
-    words = {path.relative_to(ROOT): len(path.read_text().split()) for path in markdown()}
+    words = {path.relative_to(ROOT): len(path.read_text().split()) for path in markdown() if path.name != "CHANGELOG.md"}
     assert len(words) > 20
     total = sum(words.values())
     figures.show(f"{total:,} words in {len(words)} documents, of at most {MOST_WORDS:,}")
