@@ -5,7 +5,10 @@ from tests.support.documents import markdown
 from tools.stack import ROOT
 
 MOST_WORDS = 43_000
-"""The limit of all the changes that are planned, together, without the changelog. Whoever needs more may raise it, and says why in the commit."""
+"""The limit of all the changes that are planned, together, without the changelog.
+
+Whoever needs more may raise it, and says why in the commit.
+"""
 
 
 def test_all_documents_together_stay_short() -> None:
