@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from waitpoints_local.interpreter import batches, expressions, mends, runs, services, tokens, waits
+from waitpoints_local.interpreter import api, batches, expressions, mends, runs, services, tokens, waits
 
 
 def run_executions(stepfunctions: Any, of: services.Services) -> None:
     """Let moto's interpreter run the executions of MiniStack 1.5.33, whose own one evaluates otherwise than AWS."""
     waits.wait_by_the_clock()
     runs.run_with_moto(stepfunctions)
+    api.answer_about_executions(stepfunctions)
     runs.follow_programs()
     tokens.answer_tokens(stepfunctions)
     expressions.evaluate_with_values(stepfunctions)

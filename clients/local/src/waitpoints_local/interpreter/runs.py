@@ -8,12 +8,11 @@ after that.
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -187,7 +186,7 @@ def run_with_moto(stepfunctions: Any) -> None:
         if not is_counted:
             clock.begin_strand()
         try:
-            with _alone(clock):
+            with alone(clock):
                 run = runs[arn] = Run(stepfunctions, execution, dict(machine), clock)
                 run_here.set(run)
                 run.work()
@@ -197,85 +196,16 @@ def run_with_moto(stepfunctions: Any) -> None:
 
     def emit_alone(execution: dict[str, Any]) -> None:
         """What an event starts is no part of the execution, so it has a clock of its own."""
-        with _alone(None):
+        with alone(None):
             emit(execution)
 
     stepfunctions._run_execution, stepfunctions._emit_execution_status_event = run_execution, emit_alone
-    stepfunctions._start_execution = _starting(stepfunctions, stepfunctions._start_execution)
-    stepfunctions._start_sync_execution = _of_express(stepfunctions, stepfunctions._start_sync_execution)
-    stepfunctions._stop_execution = _stopping(stepfunctions, stepfunctions._stop_execution)
-    _keep_map_runs(stepfunctions)
-    stepfunctions._describe_execution = _describing(stepfunctions, stepfunctions._describe_execution)
-    stepfunctions._delete_state_machine = _deleting(stepfunctions, stepfunctions._delete_state_machine)
     stepfunctions.now_iso = lambda: now_iso() if clock_here.get() else now()
     stepfunctions.threading = SimpleNamespace(**{**vars(threading), "Thread": Strand})
 
 
-def _describing(stepfunctions: Any, describe: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Tell of an output only if there is one, as AWS does: a task that waits for an execution shows all of it."""
-
-    def describe_execution(data: dict[str, Any]) -> Any:
-        status, headers, body = describe(data)
-        told = json.loads(body)
-        if status != HTTPStatus.OK or told.get("output") is not None:
-            return status, headers, body
-        return stepfunctions.json_response({name: it for name, it in told.items() if name not in ("output", "outputDetails")})
-
-    return describe_execution
-
-
-def _of_express(stepfunctions: Any, start: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Refuse StartSyncExecution of a STANDARD machine, as AWS does."""
-
-    def start_sync_execution(data: dict[str, Any]) -> Any:
-        machine = stepfunctions._state_machines.get(data.get("stateMachineArn", ""))
-        if machine and machine.get("type") != "EXPRESS":
-            message = "This operation is not supported by this type of state machine"
-            return stepfunctions.error_response_json("StateMachineTypeNotSupported", message, 400)
-        return start(data)
-
-    return start_sync_execution
-
-
-def _deleting(stepfunctions: Any, delete: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Answer DeleteStateMachine of one that is gone with success, as AWS does."""
-    machines = stepfunctions._state_machines
-    return lambda data: delete(data) if data.get("stateMachineArn") in machines else stepfunctions.json_response({})
-
-
-def _keep_map_runs(stepfunctions: Any) -> None:
-    """Answer ListMapRuns, DescribeMapRun and UpdateMapRun from moto's records."""
-    pool, records = state("exec.state_map.iteration.itemprocessor.map_run_record").MapRunRecordPoolManager, dict[str, Any]()
-    add = pool.add
-
-    def add_and_note(self: Any, map_run_record: Any) -> None:
-        add(self, map_run_record)
-        records[map_run_record.map_run_arn] = map_run_record
-
-    def list_runs(data: dict[str, Any]) -> Any:
-        of = data.get("executionArn")
-        return stepfunctions.json_response({"mapRuns": [it.list_item() for it in records.values() if it.execution_arn == of]})
-
-    def with_record(answer: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
-        def answer_for(data: dict[str, Any]) -> Any:
-            record = records.get(data.get("mapRunArn", ""))
-            if record is None:
-                return stepfunctions.error_response_json("ResourceNotFound", "Map Run Does Not Exist", 400)
-            return stepfunctions.json_response(answer(record, data) or {})
-
-        return answer_for
-
-    def update(record: Any, data: dict[str, Any]) -> None:
-        names = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage")
-        record.update(*(data.get(name) for name in names))
-
-    pool.add, stepfunctions._list_map_runs = add_and_note, list_runs
-    stepfunctions._describe_map_run = with_record(lambda record, _: record.describe())
-    stepfunctions._update_map_run = with_record(update)
-
-
 @contextmanager
-def _alone(clock: Clock | None) -> Iterator[None]:
+def alone(clock: Clock | None) -> Iterator[None]:
     """Let what this strand does belong to no other execution."""
     before = clock_here.set(clock), frame_here.set(None), run_here.set(None)
     try:
@@ -284,37 +214,6 @@ def _alone(clock: Clock | None) -> Iterator[None]:
         clock_here.reset(before[0])
         frame_here.reset(before[1])
         run_here.reset(before[2])
-
-
-def _starting(stepfunctions: Any, start: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def start_execution(data: dict[str, Any]) -> Any:
-        """Refuse an input that is no JSON, and answer a repeated request with the execution that runs, as AWS does."""
-        given = data.get("input")
-        try:
-            json.loads("{}" if given is None else given)
-        except ValueError as error:
-            message = f"Invalid State Machine Execution Input: '{error}'"
-            return stepfunctions.error_response_json("InvalidExecutionInput", message, 400)
-        machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
-        arn = f"{machine}:{data.get('name')}".replace(":stateMachine:", ":execution:")
-        running = stepfunctions._executions.get(arn)
-        if running and running["status"] == "RUNNING" and running["input"] == (given or "{}"):
-            return stepfunctions.json_response({"executionArn": arn, "startDate": running["startDate"]})
-        return start(data)
-
-    return start_execution
-
-
-def _stopping(stepfunctions: Any, stop: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def stop_execution(data: dict[str, Any]) -> Any:
-        run = runs.get(data.get("executionArn", ""))
-        if run is None or run.is_over:
-            return stop(data)
-        with _alone(run.clock):
-            run.stop(data.get("error"), data.get("cause"))
-        return stepfunctions.json_response({"stopDate": run.execution["stopDate"]})
-
-    return stop_execution
 
 
 def follow_programs() -> None:
