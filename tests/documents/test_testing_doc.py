@@ -10,7 +10,7 @@ from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lin
 from tools.stack import ROOT
 from waitpoints_local.machine import printing
 
-WORDS = 1_000
+WORDS = 1_600
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
 
 

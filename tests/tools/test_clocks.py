@@ -173,3 +173,15 @@ def test_what_ends_by_itself_is_told_alone(strands: Strands) -> None:
     assert strands.clock.next() is None
     strands.begin("other", wait("a", 1))
     assert strands.clock.next() == HOUR
+
+
+@pytest.mark.parametrize(("heartbeat", "ran_out_of"), [(None, TIMEOUT), (HOUR, HEARTBEAT), (3 * HOUR, TIMEOUT)])
+def test_what_waits_for_a_task_token_runs_out_of_time_now(heartbeat: float | None, ran_out_of: str) -> None:
+    strands = Strands()
+    other, named = (Pause("A", TIMEOUT, 2 * HOUR, threading.Event(), heartbeat, handle) for handle in ("other", "named"))
+    threads = [strands.begin("other", other), strands.begin("named", named)]
+    assert strands.clock.run_out("named")
+    threads[1].join()
+    assert (named.ran_out_of, other.is_over, strands.clock.now()) == (ran_out_of, False, 0)
+    assert not strands.clock.run_out("named")
+    strands.skip(4 * HOUR)

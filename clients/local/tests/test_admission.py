@@ -94,7 +94,15 @@ LED = [
     {"sec_fetch_site": "same-site"},
     {"sec_fetch_site": ["none", "cross-site"]},
 ]
-OWN = ["/", "/_ministack/reset", "/_waitpoints/clock", "/_aws/lambda-url/x/", "/restapis/a/b/_user_request_/", "/bucket/key"]
+OWN = [
+    "/",
+    "/_ministack/reset",
+    "/_waitpoints/clock",
+    "/_waitpoints/stand-ins",
+    "/_aws/lambda-url/x/",
+    "/restapis/a/b/_user_request_/",
+    "/bucket/key",
+]
 
 
 @pytest.mark.parametrize("path", OWN)

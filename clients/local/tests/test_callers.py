@@ -61,7 +61,10 @@ def test_a_signed_request_is_passed_on_with_its_body() -> None:
     assert ask("/", signed=True, parts=[b"Action=", b"ListStacks"]) == (200, b"answered", [b"Action=ListStacks"])
 
 
-@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/ses/messages", "/_waitpoints/clock", "/_aws/lambda-url/x/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/_ministack/reset", "/_ministack/ses/messages", "/_waitpoints/clock", "/_waitpoints/stand-ins", "/_aws/lambda-url/x/"],
+)
 def test_a_path_of_the_emulators_own_wants_the_root_users_key_pair(path: str) -> None:
     assert ask(path, basic("LOCAL1", "secret"))[:2] == (200, b"answered")
     for wrong in ([], [basic("LOCAL1", "")], [basic("LOCAL1", "secret2")], [basic("", "secret")], [b"Bearer secret"]):

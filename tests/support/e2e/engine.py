@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from ministack import app as app_module  # noqa: E402 - it reads its environment
 from ministack.services import stepfunctions  # noqa: E402 - as above
 
 from waitpoints_local import clock_route  # noqa: E402 - as above
-from waitpoints_local.interpreter import engine, services  # noqa: E402 - as above
+from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
 
 __all__ = ["KEYS", "ROLE", "FunctionError", "Run", "client", "functions", "make", "send", "start", "stepfunctions"]
 
@@ -72,11 +72,21 @@ def client(service: str) -> Any:
     return _services.client_for("us-east-1", service)
 
 
+def _answered(answer: Awaitable[tuple[int, Any]]) -> tuple[int, Any]:
+    async def wait() -> tuple[int, Any]:
+        return await answer
+
+    return asyncio.run(wait())
+
+
 class Run:
     """An execution in this process."""
 
-    def __init__(self, machine: Any, given: Any = None, **more: Any) -> None:
+    def __init__(self, machine: Any, given: Any = None, tested: Any = None, **more: Any) -> None:
+        """`tested` is what a test says of the machine's tasks."""
         self.machine = make(machine, **more)
+        if tested is not None:
+            _answered(stand_ins.answer({"machine": self.machine, "stand_ins": {}, "unsent": [], **tested}))
         started = stepfunctions._start_execution({"stateMachineArn": self.machine, "input": json.dumps(given or {})})
         self.arn = json.loads(started[2])["executionArn"]
         self.execution = stepfunctions._executions[self.arn]
@@ -88,10 +98,16 @@ class Run:
         return self
 
     def ask(self, **asked: Any) -> Any:
-        body = json.dumps({"execution": self.arn, **asked}).encode()
-        status, seen = asyncio.run(clock_route._answer({"method": "POST", "client": ("127.0.0.1", 1)}, body, stepfunctions))
+        status, seen = _answered(clock_route.answering(stepfunctions)({"execution": self.arn, **asked}))
         assert status == 200, seen
         return seen
+
+    def waits(self) -> dict[int, str]:
+        """Return the task tokens that it waits for, once it does."""
+        until = time.monotonic() + PATIENCE
+        while not (found := _answered(stand_ins.answer({"execution": self.arn}))[1]["waits"]) and time.monotonic() < until:
+            time.sleep(0.002)
+        return dict(found)
 
     def skip(self, seconds: float) -> list[tuple[str, str, int]]:
         """Do as the client does."""
@@ -116,7 +132,7 @@ class Run:
 
     @property
     def kinds(self) -> list[str]:
-        return [str(event["type"]) for event in self.execution["events"]]
+        return [event["type"] for event in self.execution["events"]]
 
     @property
     def hours(self) -> int:

@@ -109,6 +109,12 @@ def items_of_a_distributed_map_wait() -> bool:
     return (run.skip(3 * HOUR), run.hours) == ([("Item", "Wait", 2)] * 2, 2)
 
 
+def children_of_a_map_can_be_express() -> bool:
+    state = each(Item=DONE)
+    state["ItemProcessor"]["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+    return bool(Run(machine(Each=state), [1, 2]).ended().output == [1, 2])
+
+
 def a_state_times_out() -> bool:
     caught = {**ASKS, "TimeoutSeconds": 4 * HOUR, "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Late"}]}
     run = Run(machine(Ask=caught, Late=wait(1)))
@@ -355,6 +361,114 @@ def ten_run_at_once() -> bool:
     runs = [Run(machine(Slow={"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "slow"}})) for _ in range(10)]
     started = time.monotonic()
     return all(run.ended().status == "SUCCEEDED" for run in runs) and time.monotonic() - started < 10
+
+
+CALLS: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:textract:analyzeDocument"}
+BUSY = {"error": "Busy", "message": "later"}
+RETRIES = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 3}]
+ANY = [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]
+QUEUE: dict[str, Any] = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+    "Parameters": {"QueueUrl": "http://127.0.0.1:4566/000000000000/none", "MessageBody.$": "$$.Task.Token"},
+}
+
+
+def a_test_answers_a_task_call_by_call_within_its_fields() -> bool:
+    state = {**CALLS, "Retry": RETRIES, "ResultSelector": {"n.$": "$.Pages"}, "ResultPath": "$.seen"}
+    run = Run(machine(A=state, B=CALLS), {"a": 1}, tested={"stand_ins": {"A": [BUSY, {"returns": {"Pages": 3}}], "B": [BUSY]}})
+    run.ended()
+    kinds = [kind for kind in run.kinds if kind.startswith("Task") and not kind.startswith("TaskState")]
+    called = ["TaskScheduled", "TaskStarted"]
+    told = next(event for event in run.execution["events"] if event["type"] == "TaskStateExited")["stateExitedEventDetails"]
+    seen = (json.loads(told["output"]), run.execution["error"], kinds)
+    return seen == (
+        {"a": 1, "seen": {"n": 3}},
+        "Busy",
+        [*called, "TaskFailed", *called, "TaskSucceeded", *called, "TaskFailed"],
+    )
+
+
+def a_test_answers_every_kind_of_task() -> bool:
+    arns = ["http:invoke", "bedrock:invokeModel", "ecs:runTask.sync", "athena:startQueryExecution.sync", "apigateway:invoke"]
+    arns += ["dynamodb:getItem", "lambda:invoke.waitForTaskToken", "states:startExecution.sync:2", "aws-sdk:nosuch:thing"]
+    tasks: dict[str, Any] = {arn: {"Type": "Task", "Resource": f"arn:aws:states:::{arn}"} for arn in arns}
+    tasks["worker"] = {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:none", "HeartbeatSeconds": 5}
+    tasks["dynamodb:getItem"]["Parameters"] = {"TableName": "none", "Key": {"id": {"S": "1"}}}
+    answers = {name: [{"returns": {"by": name}}] for name in tasks}
+    fails = {
+        name: Run(machine(A={**it, "Catch": ANY}, Done=DONE), tested={"stand_ins": {"A": [BUSY]}}) for name, it in tasks.items()
+    }
+    told = {name: run.ended().output for name, run in fails.items()}
+    run = Run(machine(**tasks), tested={"stand_ins": answers}).ended()
+    return run.output == {"by": "worker"} and all(it == {"Error": "Busy", "Cause": "later"} for it in told.values())
+
+
+def a_test_answers_a_function_as_it_would() -> bool:
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:none"
+    tasks: list[dict[str, Any]] = [
+        {"Type": "Task", "Resource": arn},
+        {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "none"}},
+    ]
+    error, answer = {**BUSY, "of_function": True}, {"returns": {"Payload": 7, "StatusCode": 200}}
+    runs = [Run(machine(A={**task, "Retry": RETRIES}), tested={"stand_ins": {"A": [error, answer]}}).ended() for task in tasks]
+    caught = [Run(machine(A={**task, "Catch": ANY}, Done=DONE), tested={"stand_ins": {"A": [error]}}).ended() for task in tasks]
+    cause = json.dumps({"errorMessage": "later", "errorType": "Busy"})
+    return [run.output for run in runs] == [7, answer["returns"]] and all(
+        run.output == {"Error": "Busy", "Cause": cause} for run in caught
+    )
+
+
+def what_nothing_answers_fails_at_once_with_the_line_that_helps() -> bool:
+    arns = ["http:invoke", "bedrock:invokeModel", "athena:startQueryExecution.sync", "apigateway:invoke", "aws-sdk:sqs:nope"]
+    arns += ["aws-sdk:textract:analyzeDocument", "aws-sdk:nosuch:thing", "ecs:runTask.sync", "states:startExecution.sync:2"]
+    told = {}
+    for arn in arns:
+        retries = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60}]
+        state = {"Type": "Task", "Resource": f"arn:aws:states:::{arn}", "Retry": retries, "Catch": ANY}
+        run = Run({"StartAt": "Read it", "States": {"Read it": {**state, "End": True}, "Done": DONE}}, tested={}).ended()
+        said = (
+            f'answers {arn} of the state "Read it": add --stand-in \'Read it={{…}}\', or stand_ins={{"Read it": …}} in a test'
+        )
+        told[arn] = run.execution["error"] == "States.Runtime" and said in run.execution["cause"]
+    return told == dict.fromkeys(arns, True)
+
+
+def a_queue_that_is_not_here_fails_only_outside_a_test() -> bool:
+    run, plain = Run(machine(A=QUEUE), tested={}), Run(machine(A=QUEUE)).ended()
+    [(number, token)] = run.waits().items()
+    kind = run.kinds[number - 1]
+    done = send("success", taskToken=token, output="7"), run.ended().output, plain.execution["error"]
+    return (kind, done) == ("TaskScheduled", ("", 7, "SQS.SdkClientException"))
+
+
+def a_test_can_say_that_a_token_is_not_sent() -> bool:
+    known = len(handles)
+    run = Run(machine(A=ASKS), tested={"unsent": ["A"]})
+    [token] = run.waits().values()
+    return (send("failure", taskToken=token, error="No"), run.ended().execution["error"], len(handles)) == ("", "No", known)
+
+
+def a_test_lets_a_task_token_time_out() -> bool:
+    errors = []
+    for limits in (
+        {"TimeoutSeconds": HOUR},
+        {"HeartbeatSeconds": HOUR},
+        {"TimeoutSeconds": 2 * HOUR, "HeartbeatSeconds": HOUR},
+    ):
+        run = Run(machine(A={**QUEUE, **limits}), tested={})
+        [token] = run.waits().values()
+        assert run.ask(time_out="another") == {"timed_out": False}
+        assert run.ask(time_out=token) == {"timed_out": True}
+        errors.append((run.ended().execution["error"], run.kinds[-2], send("success", taskToken=token, output="1")))
+    return errors == [("States.Timeout", "TaskTimedOut", "TaskTimedOut")] * 3
+
+
+def a_machine_that_is_gone_has_no_answers() -> bool:
+    run = Run(machine(A=CALLS), tested={"stand_ins": {"A": [{"returns": 1}]}}).ended()
+    stepfunctions._delete_state_machine({"stateMachineArn": run.machine})
+    again = Run(machine(A=CALLS), name=run.machine.rpartition(":")[2]).ended()
+    return (run.output, again.status) == (1, "FAILED")
 
 
 def _fail(_: Any) -> Any:

@@ -6,21 +6,19 @@ machine only:
     {"execution": ARN}                  hold the clock, wait until no state is at work, and say what would end next
     {"execution": ARN, "move": 60}      also move it, by at most so many seconds, to the next instant at which something ends
     {"execution": ARN, "release": true} let it go on by itself
+    {"execution": ARN, "time_out": TOKEN} let what waits for this task token run out of time now
 """
 
 import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import asdict
 from typing import Any
 
 from waitpoints_local.clocks import Clock, Skipped
 from waitpoints_local.interpreter.runs import runs
-
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
+from waitpoints_local.own_route import Answer
 
 PATH = "/_waitpoints/clock"
 LEASE = 60.0  # seconds: a client that dies holds no clock for longer
@@ -29,43 +27,27 @@ POLL_SECONDS = 0.01
 _TOKEN = re.compile(r"waitpoint_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
-def with_clocks(app: App, stepfunctions: Any) -> App:
-    """Serve the route that moves a clock."""
+def answering(stepfunctions: Any) -> Answer:
+    """Return what answers the route."""
 
-    async def serve(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH:
-            await app(scope, receive, send)
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        status, answer = await _answer(scope, body, stepfunctions)
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
-
-    return serve
-
-
-async def _answer(scope: Scope, body: bytes, stepfunctions: Any) -> tuple[int, Any]:
-    if scope["method"] != "POST" or scope["client"][0] not in ("127.0.0.1", "::1"):
-        return 403, {"message": "Only POST, and only from this machine"}
-    try:
-        asked = json.loads(body)
+    async def answer(asked: Any) -> tuple[int, Any]:
         arn, seconds = str(asked["execution"]), float(asked.get("move", 0))
         if not 0 <= seconds < float("inf"):
             raise ValueError("move is no number of seconds")
-    except (ValueError, TypeError, KeyError) as error:
-        return 400, {"message": f"{type(error).__name__}: {error}"}
-    execution = next((it for it in stepfunctions._executions.all_values() if it["executionArn"] == arn), None)
-    if execution is None:
-        return 404, {"message": f"No execution {arn} on this machine"}
-    if asked.get("release"):
-        return 200, {**_seen(stepfunctions, execution, clock := _clock_of(arn)), "skipped": _release(clock)}
-    clock = await _until_rest(arn, execution)
-    moved = clock.move(seconds, LEASE) if clock and seconds else 0
-    skipped = _as_values(clock.take_skipped(is_last=False)) if clock else []
-    return 200, {**_seen(stepfunctions, execution, clock), "moved": moved, "skipped": skipped}
+        execution = next((it for it in stepfunctions._executions.all_values() if it["executionArn"] == arn), None)
+        if execution is None:
+            return 404, {"message": f"No execution {arn} on this machine"}
+        if token := asked.get("time_out"):
+            clock = _clock_of(arn)
+            return 200, {"timed_out": clock is not None and clock.run_out(str(token))}
+        if asked.get("release"):
+            return 200, {**_seen(stepfunctions, execution, clock := _clock_of(arn)), "skipped": _release(clock)}
+        clock = await _until_rest(arn, execution)
+        moved = clock.move(seconds, LEASE) if clock and seconds else 0
+        skipped = _as_values(clock.take_skipped(is_last=False)) if clock else []
+        return 200, {**_seen(stepfunctions, execution, clock), "moved": moved, "skipped": skipped}
+
+    return answer
 
 
 async def _until_rest(arn: str, execution: Any) -> Clock | None:

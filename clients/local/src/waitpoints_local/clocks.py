@@ -94,6 +94,14 @@ class Clock:
             for pause in list(filter(which, self._pauses)):
                 self._end(pause)
 
+    def run_out(self, handle: str) -> bool:
+        """Let what waits for a task token run out of time now. Returns whether anything waits for it."""
+        with self.changed:
+            pauses = [pause for pause in self._pauses if pause.handle == handle]
+            if pauses:
+                self._run_out(min(pauses, key=lambda it: it.end))
+            return bool(pauses)
+
     def note_heartbeat(self, event: Any) -> None:
         with self.changed:
             for pause in self._pauses:
@@ -167,8 +175,11 @@ class Clock:
     def _end_due(self) -> None:
         for pause in sorted(self._pauses, key=lambda it: it.end):
             if pause.end <= self.now():
-                pause.ran_out_of = HEARTBEAT if pause.beat_until < pause.until else pause.what
-                self._end(pause)
+                self._run_out(pause)
+
+    def _run_out(self, pause: Pause) -> None:
+        pause.ran_out_of = HEARTBEAT if pause.beat_until < pause.until else pause.what
+        self._end(pause)
 
     def _end(self, pause: Pause) -> None:
         pause.is_over = True

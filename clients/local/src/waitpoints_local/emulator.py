@@ -46,9 +46,10 @@ from waitpoints_local import (
 )
 from waitpoints_local.admission import API_BY_PATH, API_PATHS, ONE_MORE_HOST, App, Hosts, LeadsToApi, Scope
 from waitpoints_local.callers import FindFailure, KeyPair, known_only
-from waitpoints_local.interpreter import engine
+from waitpoints_local.interpreter import engine, stand_ins
 from waitpoints_local.interpreter.services import Services
 from waitpoints_local.interpreter.tokens import machine_of
+from waitpoints_local.own_route import with_route
 from waitpoints_local.turns import hold
 
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
@@ -628,12 +629,13 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:
     app_module = found["app_module"]
     services = Services()
     engine.run_executions(found["stepfunctions"], services)
-    clocked = clock_route.with_clocks(services.through(app_module.app), found["stepfunctions"])
+    app = with_route(services.through(app_module.app), clock_route.PATH, clock_route.answering(found["stepfunctions"]))
+    app = with_route(app, stand_ins.PATH, stand_ins.answer)
 
     def leads_to_api(host: str, path: str) -> Any:
         return app_module._parse_execute_api_url(host, path) or app_module._resolve_custom_domain_request(host, path)
 
-    return clocked, leads_to_api, find_failure
+    return app, leads_to_api, find_failure
 
 
 def main() -> None:

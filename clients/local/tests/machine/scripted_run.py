@@ -12,6 +12,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
+from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State, visits
 
 WAITS = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "TimeoutSeconds": 3660, "End": True}
@@ -39,10 +40,11 @@ class ScriptedRun:
     stack: Any = None
     execution: str = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
     events: list[Event] = field(default_factory=list)
-    waiting: dict[Location, Completion] = field(default_factory=dict)
+    waiting: dict[Location, Completion | TaskToken] = field(default_factory=dict)
     given: Any = None
     done: list[str] = field(default_factory=list)
     role: str = "the-role"
+    step_functions: Any = None
 
     def __post_init__(self) -> None:
         self.waitpoints: Waitpoints = self.fake.client()
@@ -88,8 +90,8 @@ class ScriptedRun:
     def wait(self, location: Location, **options: Any) -> Token:
         """Create a token for which the state at a location waits."""
         token = self.waitpoints.get(self.waitpoints.create(**{"timeout": "1h", **options}))
-        self.waiting[location] = Completion(token, {}, (), True, False)
-        self.note("token", location, completion=self.waiting[location])
+        completion = self.waiting[location] = Completion(token, {}, (), True, False)
+        self.note("token", location, completion=completion)
         return token
 
     def result(self, token: Token) -> Any:

@@ -1,7 +1,7 @@
 """The definition of a state machine for `waitpoints try`: its placeholders, and what is wrong with it."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,3 +107,41 @@ def test_a_value_that_is_given_comes_before_the_stacks_and_must_have_a_placehold
     assert found.stand_ins == {}
     with pytest.raises(Unusable, match=r"--set Other=…: m\.json has no placeholder of this name"):
         read(text, "m.json", VALUES, {"Text": "", "Other": ""})
+
+
+class TestAStandInOfAState:
+    CALLS: ClassVar = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {"TopicArn": "${Topic}"}}
+
+    def read(self, *scripted: str, **states: Any) -> Definition:
+        return read(machine(**states), "m.json", VALUES, {}, lambda name: f"arn:{name}", scripted)
+
+    def test_is_told_from_that_of_a_function_by_the_name_and_a_function_comes_first(self) -> None:
+        found = self.read("Pay", "Tell", Pay=invoking("${Pay}"), Tell=self.CALLS)
+        assert (found.answered, found.stand_ins) == (["Tell"], {"Pay": "arn:Pay"})
+
+    def test_can_be_within_a_branch(self) -> None:
+        branch = {"StartAt": "C", "States": {"C": self.CALLS}}
+        assert self.read("C", A={"Type": "Parallel", "Branches": [branch]}).answered == ["C"]
+
+    @pytest.mark.parametrize(
+        ("states", "known"),
+        [
+            ({"A": {"Type": "Pass"}}, "it has no Task state"),
+            ({"A": CALLS, "B": invoking("${Pay}")}, 'its functions are Pay; its Task states are "A", "B"'),
+            ({"Charge": {"Type": "Pass"}, "B": CALLS}, 'its Task states are "B"'),
+        ],
+    )
+    def test_of_an_unknown_name_is_refused_with_those_that_are_known(self, states: Any, known: str) -> None:
+        with pytest.raises(Unusable) as refused:
+            self.read("Charge", **states)
+        assert str(refused.value) == f"m.json has no function and no Task state Charge: {known}"
+
+    def test_needs_no_value_for_what_its_state_names_nor_does_a_state_that_waits(self) -> None:
+        waits = {**self.CALLS, "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken"}
+        found = self.read("Tell", Tell=self.CALLS, Ask=waits)
+        assert [found.machine["States"][name]["Parameters"]["TopicArn"] for name in ("Tell", "Ask")] == ["${Topic}"] * 2
+        with pytest.raises(Unusable, match=r"no value for the placeholder \$\{Topic}"):
+            self.read(Tell=self.CALLS, Ask=waits)
+        typo = {**waits, "Parameters": {"QueueUrl": "${WaitForTken}"}}
+        with pytest.raises(Unusable, match=r"\$\{WaitForTken\}: did you mean WaitForToken\?"):
+            self.read(Ask=typo)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_local.machine.fitting_output import DEFAULT, accepts_any_post, fitting_output
+from waitpoints_local.machine.fitting_output import DEFAULT, accepts_any_post, fitting_output, fitting_result
 from waitpoints_local.machine.schema_example import Example
 
 
@@ -75,3 +75,17 @@ def test_names_the_fields_for_which_nothing_fits() -> None:
 @pytest.mark.parametrize("created", [{"verify": {"scheme": "github"}}, {"completeWhen": "length(body.items) > `3`"}])
 def test_knows_when_no_post_to_the_url_does_it(created: dict[str, Any]) -> None:
     assert not accepts_any_post(created)
+
+
+@pytest.mark.parametrize(
+    ("fields", "variable", "fits"),
+    [
+        ({"ResultPath": "$.asked"}, "$.asked.result.ok", {"result": {"ok": "yes"}}),
+        ({}, "$.ok", {"ok": "yes"}),
+        ({"ResultPath": "$.asked"}, "$.other.ok", {"approved": True}),
+    ],
+)
+def test_a_result_for_another_task_token_is_what_a_choice_compares_in_it(fields: Any, variable: str, fits: Any) -> None:
+    rule = {"And": [{"Variable": variable, "IsPresent": True}, {"Variable": variable, "StringEquals": "yes"}], "Next": "B"}
+    machine = {"States": {"Ask": {"Type": "Task", **fields}, "Which": {"Type": "Choice", "Choices": [rule]}}}
+    assert fitting_result(machine, "Ask") == fits

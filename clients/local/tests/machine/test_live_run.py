@@ -3,17 +3,21 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
 from waitpoints_client import PageOptions
 
 from waitpoints_local.machine import clock, live_run, rest
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import Location
-from waitpoints_local.testing import Run, RunError
+from waitpoints_local.machine.tasks import TaskToken
+from waitpoints_local.testing import Run, RunError, Token
 
 PAGE: PageOptions = {
     "title": "Deploy?",
@@ -295,3 +299,81 @@ def test_where_a_run_is_between_states_is_reported_too() -> None:
     assert run.describe().endswith("is between two states")
     scripted.wait(Location("Ask"))
     assert 'waits in "Ask" for waitpoint_' in run.describe()
+
+
+class TestATaskTokenOfSomethingElse:
+    """A function, a queue, … gets it: the state waits for SendTaskSuccess."""
+
+    def waiting(self, **refuses: str) -> tuple[Run, ScriptedRun, Token, list[tuple[str, dict[str, str]]]]:
+        sent: list[tuple[str, dict[str, str]]] = []
+
+        def send(what: str, **said: str) -> None:
+            if refuses:
+                raise ClientError({"Error": {"Code": "", "Message": refuses["with_"]}}, what)
+            sent.append((what, said))
+
+        sends = {f"send_task_{what}": partial(send, what) for what in ("success", "failure", "heartbeat")}
+        run, scripted = live(lambda _: iter(()))
+        scripted.step_functions = SimpleNamespace(**sends)
+        scripted.waiting[scripted.enter("Ask")] = TaskToken("the-token", {})
+        return run, scripted, run.waiting("Ask"), sent
+
+    def test_is_answered_fails_and_lives_on_through_step_functions(self) -> None:
+        _, scripted, token, sent = self.waiting()
+        token.heartbeat()
+        assert Location("Ask") in scripted.waiting
+        token.answer({"id": 7})
+        assert scripted.waiting == {}  # so that another one of the state is waited for
+        token.fail("no money", name="Declined")
+        token.fail("no money")
+        assert token.id == "the-token"
+        assert sent == [
+            ("heartbeat", {"taskToken": "the-token"}),
+            ("success", {"taskToken": "the-token", "output": '{"id": 7}'}),
+            ("failure", {"taskToken": "the-token", "cause": "no money", "error": "Declined"}),
+            ("failure", {"taskToken": "the-token", "cause": "no money"}),
+        ]
+
+    def test_that_is_refused_fails_the_test(self) -> None:
+        *_, token, _ = self.waiting(with_="Task Timed Out")
+        with pytest.raises(RunError, match='The token of "Ask" did not take the answer: Task Timed Out\n\nThe path'):
+            token.answer({})
+
+    def test_times_out_by_its_states_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, scripted, token, _ = self.waiting()
+        late: list[Any] = []
+        monkeypatch.setattr(ScriptedRun, "time_out", lambda _, *found: late.append(found), raising=False)
+        token.time_out()
+        assert (late, scripted.waiting) == ([(Location("Ask"), TaskToken("the-token", {}))], {})
+
+        def refuse(*_: Any) -> None:
+            raise clock.ClockProblem("it has no limit")
+
+        monkeypatch.setattr(ScriptedRun, "time_out", refuse)
+        with pytest.raises(RunError, match='"Ask" did not time out: it has no limit\n\nThe path'):
+            token.time_out()
+
+    def test_has_nothing_of_a_token_of_ours(self) -> None:
+        *_, token, sent = self.waiting()
+        for ask in (
+            lambda: token.url,
+            lambda: token.links,
+            lambda: token.post({}),
+            lambda: token.answer(1, by="ann"),
+            lambda: token.fail("no", code="c"),
+        ):
+            with pytest.raises(RunError, match=r'"Ask" waits for a task token, which has no (URL|links|approvers|code)'):
+                ask()
+        assert sent == []
+
+    def test_is_at_rest_as_long_as_no_one_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rest, "LASTS", 0.05)
+        run, *_ = self.waiting()
+        with pytest.raises(RunError, match='nothing happens in the run, which waits in "Ask" for its task token'):
+            _ = run.output
+
+
+def test_a_token_of_ours_takes_no_heartbeat() -> None:
+    run, _ = live()
+    with pytest.raises(RunError, match='"Ask" waits for a token of Waitpoints, which sends no heartbeats'):
+        run.waiting("Ask").heartbeat()

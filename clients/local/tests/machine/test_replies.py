@@ -77,7 +77,7 @@ def test_a_stand_in_returns_or_fails_call_by_call() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Pay", "--stand-in Pay has another form than FUNCTION=JSON, FUNCTION=@FILE or FUNCTION=fails ERROR"),
+        ("Pay", "--stand-in Pay has another form than NAME=JSON, NAME=@FILE or NAME=fails ERROR"),
         ("Pay=", "--stand-in Pay= has another form than"),
         ("Pay=fails", '"Pay=fails PaymentDeclined"'),
         ("Pay=fails no money", '"Pay=fails PaymentDeclined: a message"'),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from urllib.error import HTTPError
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -38,6 +39,26 @@ CREATES = {
     "StartAt": "Both",
     "States": {"Both": {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>"}, "End": True}},
 }
+OTHERS: dict[str, Any] = {
+    "StartAt": "Charge",
+    "States": {
+        "Charge": {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Next": "Pay"},
+        "Pay": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": "f"},
+            "Next": "Wait",
+        },
+        "Wait": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": "${Queue}"},
+            "TimeoutSeconds": 60,
+            "End": True,
+        },
+    },
+}
+"""A service that is not here, a function of another account, and a queue that gets a task token."""
 PASSES = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 
 
@@ -83,6 +104,13 @@ class TriedStack:
     secrets: list[str] = field(default_factory=list)
     diagnostics: list[dict[str, str]] = field(default_factory=list)
     """What Step Functions finds in the definition."""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """What the engine was told."""
+    waits: list[dict[str, str]] = field(default_factory=list)
+    """The task tokens that are waited for, for each time that the engine is asked."""
+    sent: list[dict[str, str]] = field(default_factory=list)
+    refuses: str = ""
+    described: ClassVar[dict[str, str]] = {}
     name: str = "stack"
     while_it_runs: Callable[[], None] | None = None
 
@@ -141,6 +169,19 @@ class TriedStack:
         self.given, self._seen = json.loads(input), []
         return {"executionArn": EXECUTION}
 
+    def ask_emulator(self, _: Any, path: str, body: bytes) -> Any:
+        assert path == "/_waitpoints/stand-ins"
+        asked = json.loads(body)
+        if "execution" in asked:
+            return io.BytesIO(json.dumps({"waits": self.waits.pop(0) if self.waits else {}}).encode())
+        self.asked.append(asked)
+        return io.BytesIO(b"{}")
+
+    def send_task_success(self, **said: str) -> None:
+        if self.refuses:
+            raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": self.refuses}}, "SendTaskSuccess")
+        self.sent.append(said)
+
     def get_paginator(self, operation: str) -> Any:
         assert operation == "get_execution_history"
         if self.while_it_runs:
@@ -184,6 +225,7 @@ def stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(stacks, "read_local_stack", lambda _: stack)
     monkeypatch.setattr(local_stacks, "find", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
+    monkeypatch.setattr(local_stacks, "ask_emulator", stack.ask_emulator)
     monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
     monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
     monkeypatch.chdir(tmp_path)
@@ -642,7 +684,10 @@ def test_the_input_can_be_json_or_a_file(stack: TriedStack, given: str, value: A
             ["mine.asl.json", "--stand-in", "Pay=fails"],
             '--stand-in Pay=fails has another form than "Pay=fails PaymentDeclined"',
         ),
-        (["mine.asl.json", "--stand-in", "Pay={}"], "no state of mine.asl.json invokes a function Pay: it invokes no function"),
+        (
+            ["mine.asl.json", "--stand-in", "Pay={}"],
+            "mine.asl.json has no function and no Task state Pay: it has no Task state",
+        ),
         (["mine.asl.json", "--answer", "{}"], "--answer {}: no state of it waits for a token"),
     ],
 )
@@ -719,17 +764,12 @@ class TestAStandIn:
         assert call(stack.functions[0], {"a": 1}) == {"run_id": 7}
         assert result.stderr == 'StartFunction is a stand-in that returns {"run_id": 7}.\n'
 
-    def test_is_not_waited_for(self, stack: TriedStack) -> None:
-        waits = {**self.INVOKES, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
-        result = run({"StartAt": "A", "States": {"A": waits}})
-        assert (result.exit_code, stack.machines, stack.functions) == (2, [], [])
-        assert 'the state "A" waits for StartFunction to return its task token, which a stand-in never does' in result.stderr
-
     def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
         text = json.dumps(self.MACHINE).replace("${StartFunction}", "arn:aws:lambda:us-east-1:1:function:f")
         result = run(text)
         assert (result.exit_code, stack.machines) == (2, [])
-        assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
+        said = 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack: add --stand-in '
+        assert f"{said}'A={{…}}', or write ${{MyFunction}} instead" in result.stderr
 
     def test_does_call_by_call_what_it_is_given(self, stack: TriedStack) -> None:
         told = [
@@ -758,7 +798,90 @@ class TestAStandIn:
     def test_of_a_function_that_no_state_invokes_starts_nothing(self, stack: TriedStack) -> None:
         result = run(self.MACHINE, "--stand-in", "Pay=1")
         assert (result.exit_code, stack.made) == (2, [])
-        assert "no state of mine.asl.json invokes a function Pay: it invokes StartFunction" in result.stderr
+        assert "mine.asl.json has no function and no Task state Pay: its functions are StartFunction" in result.stderr
+
+
+class TestAStandInOfAState:
+    def test_is_told_to_the_engine_call_by_call_and_makes_no_function(self, stack: TriedStack) -> None:
+        texts = ["Charge=fails Busy: later", 'Charge={"id": 7}', "Pay=fails Broke", "Pay=1", "Wait=2"]
+        result = run(OTHERS, *(word for text in texts for word in ("--stand-in", text)))
+        assert result.exit_code == 0, result.output
+        assert 'The state "Charge" is a stand-in that fails with Busy, then returns {"id": 7}.' in result.stderr
+        assert stack.functions == []
+        invoked = {"ExecutedVersion": "$LATEST", "StatusCode": 200}
+        broke = {"error": "Broke", "message": "The stand-in fails, as it was asked to", "of_function": True}
+        assert stack.asked[0] == {
+            "machine": f"arn:{stack.made[0]['name']}",
+            "stand_ins": {
+                "Charge": [{"error": "Busy", "message": "later", "of_function": False}, {"returns": {"id": 7}}],
+                "Pay": [broke, {"returns": {**invoked, "Payload": 1}}],
+                "Wait": [{"returns": 2}],
+            },
+            "unsent": ["Wait"],
+        }
+
+    @pytest.mark.parametrize("definition", [PASSES, WAITS])
+    def test_costs_nothing_where_there_is_none(self, stack: TriedStack, definition: Any) -> None:
+        assert run(definition).exit_code == 0
+        assert stack.asked == []
+
+    def test_needs_a_stack_of_this_version(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        def ask(*_: Any) -> Any:
+            raise HTTPError("http://127.0.0.1:8787/", 404, "", SimpleNamespace(), None)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(local_stacks, "ask_emulator", ask)
+        result = run(OTHERS, "--stand-in", "Charge=1", "--stand-in", "Pay=1")
+        assert (result.exit_code, stack.machines, stack.stopped) == (2, [], [])
+        assert "start it with this version of Waitpoints" in result.stderr
+
+
+class TestATaskTokenOfSomethingElse:
+    """A queue gets it, which is not here."""
+
+    @pytest.fixture(autouse=True)
+    def waits(self, stack: TriedStack) -> None:
+        sent = event(0.2, "TaskScheduled", resource="sendMessage.waitForTaskToken", parameters='{"MessageBody": "…"}')
+        resumed = event(5, "TaskSucceeded", resource="sendMessage.waitForTaskToken", output="{}")
+        stack.history = [[STARTED, ENTERED, sent], [], [resumed, SUCCEEDED]]
+        stack.waits = [{}, {"3": "the-token"}]
+
+    def try_it(self, *arguments: str) -> Result:
+        return run(OTHERS, "--stand-in", "Charge=1", "--stand-in", "Pay=1", *arguments)
+
+    def test_is_shown_once_it_is_waited_for_with_both_lines_that_answer_it(self, stack: TriedStack) -> None:
+        lines = [line.strip() for line in self.try_it().stdout.splitlines() if line.strip()]
+        assert lines[1] == "0.10 s    waits"
+        assert lines[2].startswith("""Run it again with --answer 'Wait={"approved": true}', or paste this into another""")
+        assert lines[3].startswith('(eval "$(')
+        sends = """env)"; aws stepfunctions send-task-success --task-output '{"approved": true}' --task-token the-token)"""
+        assert lines[3].endswith(sends)
+
+    def test_is_answered(self, stack: TriedStack) -> None:
+        result = self.try_it("--answer", "Wait={}", "--json")
+        assert stack.sent == [{"taskToken": "the-token", "output": "{}"}]
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        [token] = [it["token"] for it in told if it["event"] == "token"]
+        assert (token["id"], token["fits"], sorted(token)) == ("the-token", {"approved": True}, ["command", "fits", "id"])
+        assert [it["event"] for it in told if it.get("answer") == {}] == ["answered"]
+
+    def test_that_refuses_its_answer_stops_the_run(self, stack: TriedStack) -> None:
+        stack.refuses = "Task Timed Out"
+        result = self.try_it("--answer", "Wait={}")
+        assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
+        assert "refused Task Timed Out" in result.stdout
+
+    def test_times_out_if_its_state_can(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        late: list[Any] = []
+        monkeypatch.setattr(clock, "time_out_task", lambda *found: late.append(found))
+        self.try_it("--time-out", "Wait")
+        assert late == [(stack, EXECUTION, "the-token")]
+
+    def test_of_a_state_without_a_timeout_never_times_out(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(OTHERS["States"], "Wait", {**OTHERS["States"]["Wait"], "TimeoutSeconds": None})
+        del OTHERS["States"]["Wait"]["TimeoutSeconds"]
+        result = self.try_it("--time-out", "Wait")
+        assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
+        assert "it has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out" in result.stdout + result.stderr
 
 
 def call(function: dict[str, Any], event: Any) -> Any:

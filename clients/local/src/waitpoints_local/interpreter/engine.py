@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waitpoints_local.interpreter import api, batches, expressions, mends, runs, services, tokens, waits
+from waitpoints_local.interpreter import api, batches, expressions, mends, runs, services, stand_ins, tokens, waits
 
 
 def run_executions(stepfunctions: Any, of: services.Services) -> None:
@@ -14,5 +14,6 @@ def run_executions(stepfunctions: Any, of: services.Services) -> None:
     tokens.answer_tokens(stepfunctions)
     expressions.evaluate_with_values(stepfunctions)
     services.call_services(of)
+    stand_ins.answer_tasks(stepfunctions)
     for mend in (*mends.MENDS, batches.batch_items):
         mend()

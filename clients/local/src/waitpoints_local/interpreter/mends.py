@@ -276,6 +276,8 @@ def name_errors_of_services() -> None:
     queue = state("exec.state_task.service.state_task_service_sqs").StateTaskServiceSqs
     names = {"dynamodb": "DynamoDb", "secretsmanager": "SecretsManager", "eventbridge": "EventBridge"}
     cause_of, queue_error = database._error_cause_from_client_error, queue._from_error
+    database_error = database._from_error
+    failures = part("asl.component.common.error_name.failure_event").FailureEventException
 
     def in_database(client_error: Any) -> tuple[str, str]:
         error, cause = cause_of(client_error)
@@ -285,6 +287,10 @@ def name_errors_of_services() -> None:
             if is_modelled
             else "DynamoDB.AmazonDynamoDBException"
         ), cause
+
+    def from_database(self: Any, env: Any, ex: Exception) -> Any:
+        """A failure of the state's own, such as a path that leads nowhere, is none of the service."""
+        return ex.failure_event if isinstance(ex, failures) else database_error(self, env=env, ex=ex)
 
     def in_queue(self: Any, env: Any, ex: Exception) -> Any:
         event = queue_error(self, env=env, ex=ex)
@@ -298,6 +304,7 @@ def name_errors_of_services() -> None:
 
     sdk._normalise_service_error_name = staticmethod(lambda name: names.get(name.lower(), name[:1].upper() + name[1:]))
     database._error_cause_from_client_error, queue._from_error = staticmethod(in_database), in_queue
+    database._from_error = from_database
 
 
 def tell_items_to_their_tasks() -> None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from waitpoints_local.interpreter.bare import part, put_in_place_of, runtime_failure
+from waitpoints_local.interpreter.strands import frame_here
 
 _QUOTED = re.compile(r"\['(?:[^'\\]|\\.)*'\]|\[\"(?:[^\"\\]|\\.)*\"\]")
 _BACKSLASH = re.compile(r"\\(?!')")  # which stands for itself (recorded: scenarios/, test_escape_sequence_parsing)
@@ -13,7 +14,10 @@ _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 
 
 def read_paths() -> None:
-    """Several values are gathered in an array; a path that can lead to one value alone leads to it, or nowhere."""
+    """Several values are gathered in an array; a path that can lead to one value alone leads to it, or nowhere.
+
+    A Choice can compare with a path into the context object.
+    """
     paths = part("asl.utils.json_path")
     parser = paths.parse
 
@@ -22,6 +26,8 @@ def read_paths() -> None:
         return parser(_BACKSLASH.sub(r"\\\\", path))
 
     def extract(path: str, data: Any) -> Any:
+        if path.startswith("$$"):
+            path, data = path[1:], frame_here.get().states.context_object.context_object_data
         found = [match.value for match in parse(path).find(data)]
         if _MANY.search(_QUOTED.sub("", path)):
             return found

@@ -45,7 +45,9 @@ def parsed(definition: str) -> Any:
 
 
 def _readable(definition: str) -> str:
-    """Write a definition as moto's grammar reads it: with a point in a percentage, and without WriterConfig and ItemBatcher."""
+    """Write a definition as moto's grammar reads it: with a point in a percentage, without WriterConfig, ItemBatcher and an
+    empty ReaderConfig, and with STANDARD for the children of a distributed Map.
+    """
     machine = json.loads(definition)
 
     def walk(value: Any) -> None:
@@ -54,6 +56,10 @@ def _readable(definition: str) -> str:
                 value["ToleratedFailurePercentage"] = float(value["ToleratedFailurePercentage"])
             if isinstance(value.get("ItemBatcher"), dict):
                 del value["ItemBatcher"]
+            if isinstance(config := value.get("ProcessorConfig"), dict) and config.get("ExecutionType") == "EXPRESS":
+                config["ExecutionType"] = "STANDARD"
+            if value.get("ReaderConfig") == {}:
+                del value["ReaderConfig"]
             if isinstance(writer := value.get("ResultWriter"), dict) and "Resource" not in writer:
                 del value["ResultWriter"]
             elif isinstance(writer, dict):
@@ -80,6 +86,8 @@ class Run:
         self.is_over, self._turn = False, threading.RLock()
         self.done: list[Event] = []
         """Events of other executions that wait for the end of this one."""
+        self.waits: dict[int, str] = {}
+        """The task tokens that are waited for, by the numbers of their TaskScheduled events."""
         self.env = self._environment()
 
     def _environment(self) -> Any:

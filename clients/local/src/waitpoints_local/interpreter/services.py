@@ -18,8 +18,14 @@ from urllib.parse import urlsplit
 from waitpoints_local.interpreter.bare import put_in_place_of, state
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+_UNSUPPORTED = b'{"error": "Unsupported service'
+"""How the emulator's answer begins if it has no such service."""
 REGION = "us-east-1"  # whose models are those of every region
 _making = Lock()
+
+
+class NotEmulated(Exception):
+    """Nothing here answers this call."""
 
 
 class _Body(io.BytesIO):
@@ -55,7 +61,10 @@ class Services:
         import boto3  # noqa: PLC0415 - takes time that an emulator without executions does not need
         from botocore.config import Config  # noqa: PLC0415 - as above
 
-        client = boto3.session.Session().client(
+        session = boto3.session.Session()
+        if service not in session.get_available_services():
+            raise NotEmulated
+        client = session.client(
             service,
             region_name=region,
             endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
@@ -113,8 +122,11 @@ class Services:
 
         assert self._app
         await self._app(scope, receive, send)
+        answer = b"".join(chunks)
+        if answer.startswith(_UNSUPPORTED):
+            raise NotEmulated
         answered = {name.decode().title(): value.decode("latin-1") for name, value in start.get("headers", ())}
-        return start["status"], answered, b"".join(chunks)
+        return start["status"], answered, answer
 
 
 def _write_dates(value: Any) -> None:
@@ -150,7 +162,10 @@ def call_services(services: Services) -> None:
     task = state("exec.state_task.service.state_task_service").StateTaskService
 
     def operation(self: Any, service: str | None, action: str | None) -> Any:
-        client = services.client_for(REGION, self._get_boto_service_name(service))
+        try:
+            client = services.client_for(REGION, self._get_boto_service_name(service))
+        except NotEmulated:
+            return None
         name = client.meta.method_to_api_mapping.get(self._get_boto_service_action(action))
         return client.meta.service_model.operation_model(name) if name else None
 

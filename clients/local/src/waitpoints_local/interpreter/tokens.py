@@ -8,6 +8,8 @@ import json
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
@@ -123,7 +125,8 @@ def _wait_for_tokens(callback: Any) -> None:
 
     def wait_for_task_token(self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any) -> Any:
         heartbeat = heartbeat_endpoint._heartbeat_seconds if heartbeat_endpoint else None
-        outcome, missed = wait(callback_endpoint, seconds_of(self, timeout_seconds), heartbeat)
+        with _noted(env, callback_endpoint.callback_id):
+            outcome, missed = wait(callback_endpoint, seconds_of(self, timeout_seconds), heartbeat)
         if outcome is not None:
             return outcome
         return callback.HeartbeatTimedOut() if missed else callback.CallbackOutcomeTimedOut(callback_endpoint.callback_id)
@@ -173,6 +176,22 @@ def _wait_for_tokens(callback: Any) -> None:
     nested._build_sync_resolver, nested._build_sync2_resolver = map(
         naming, (nested._build_sync_resolver, nested._build_sync2_resolver)
     )
+
+
+@contextmanager
+def _noted(env: Any, token: str) -> Iterator[None]:
+    """Note which token is waited for, by the event with which its task began, unless the history has none."""
+    run, number, events = run_here.get(), env.event_history_context.source_event_id, env.event_manager._history_event_list
+    if run is None or env.event_manager is not run.env.event_manager:  # of a child of a distributed Map
+        yield
+        return
+    while events[number - 1]["type"] != "TaskScheduled":
+        number = events[number - 1]["previousEventId"]
+    run.waits[number] = token
+    try:
+        yield
+    finally:
+        del run.waits[number]
 
 
 def _is_json(text: str) -> bool:

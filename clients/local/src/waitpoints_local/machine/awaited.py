@@ -1,15 +1,16 @@
 """Which token each state of an execution waits for, and how to complete it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from waitpoints_client import APIError, Token, Waitpoints
 
-from waitpoints_local.machine.fitting_output import Completion, accepts_any_post, fitting_output
+from waitpoints_local.machine.fitting_output import Completion, accepts_any_post, fitting_output, fitting_result
 from waitpoints_local.machine.history import SUCCEEDED, Event, History, Location, Written, details_of, given
+from waitpoints_local.machine.tasks import TaskToken
 
 LONGEST_KEY = 2048  # the API refuses a longer one
 
@@ -21,6 +22,8 @@ class Awaited:
     """The definition."""
     create_function: str
     wait_function: str
+    list_waits: Callable[[], Mapping[int, str]] = dict
+    """Returns the task tokens that are waited for, by the numbers of the events with which their tasks began."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The fields of the creates of tokens that no state creates, by the tokens' ids."""
     shown: dict[str, Token] = field(default_factory=dict)
@@ -29,12 +32,16 @@ class Awaited:
     """How to complete them."""
     _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
     """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
+    _others: dict[int, Event] = field(default_factory=dict)
+    """The waits for something else than a token of the stack, whose task tokens are not known yet, by the numbers of events."""
 
     def begin(self, history: History, written: Written, event: Event) -> Iterator[Event]:
         """Yield that a state waits, and how to complete its token if that is known already."""
         function, payload = given(written)
         if _is(function, self.create_function):
             self._sought[written["id"]] = event, payload
+        elif not _is(function, self.wait_function):
+            self._others[written["id"]] = event
         token = self._get_named(payload) if _is(function, self.wait_function) else None
         is_told = token is not None and (token.status != "WAITING" or token.id in self.shown)
         yield replace(event, token=token) if is_told else event
@@ -44,6 +51,7 @@ class Awaited:
     def end(self, scheduled: Written) -> None:
         """Note that a state waits no longer."""
         self._sought.pop(scheduled.get("id", 0), None)
+        self._others.pop(scheduled.get("id", 0), None)
 
     def find(self, started: datetime) -> Iterator[Event]:
         """Yield the tokens of states that create and wait, as soon as they exist. Their waiter has the state's task token."""
@@ -52,6 +60,10 @@ class Awaited:
             for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
                 event, payload = self._sought.pop(number)
                 yield from self._show_once(token, token.created_at, event.location, payload)
+        for number, task_token in self.list_waits().items() if self._others else ():
+            if waits := self._others.pop(number, None):
+                fits = fitting_result(self.machine, waits.location.state)
+                yield replace(waits, kind="token", completion=TaskToken(task_token, fits))
 
     def _get_named(self, payload: Mapping[str, Any]) -> Token | None:
         try:

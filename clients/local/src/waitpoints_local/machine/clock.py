@@ -93,6 +93,13 @@ def time_out(stack: Deployed, token_id: str) -> None:
         token = tokens.get(token_id)
 
 
+def time_out_task(stack: Deployed, execution: str, token: str) -> None:
+    """Let TimeoutSeconds or HeartbeatSeconds of the task that waits for this task token run out. Raises ClockProblem."""
+    _check_is_local(stack)
+    if not _Clock(stack, execution).time_out(token):
+        raise ClockProblem("it no longer waits")
+
+
 def _check_is_local(stack: Deployed) -> None:
     url = str(stack.endpoint.get("endpoint_url", ""))
     if urlsplit(url).hostname not in local_stacks.LOOPBACK:
@@ -119,6 +126,9 @@ class _Clock:
         """Move by at most so many seconds, to the next instant. Returns by how many, and what passed."""
         seen = self._ask(move=seconds)
         return seen["moved"], [Skipped(**one) for one in seen["skipped"]]
+
+    def time_out(self, token: str) -> bool:
+        return bool(self._ask(time_out=token)["timed_out"])
 
     def release(self) -> list[Skipped]:
         return [Skipped(**one) for one in self._ask(release=True)["skipped"]]

@@ -53,7 +53,7 @@ def try_machine(options: Options) -> None:
     machine = prepare(stack, found, named, scripted)
     answers = replies.parse_answers(options.answers or (), options.time_outs or (), waiting_states(machine.machine))
     with stacks.read_local_client(path) as waitpoints:
-        run = MachineRun(stack, waitpoints, machine, page=page, answers=answers)
+        run = MachineRun(stack, waitpoints, machine, page=page, answers=answers, scripts=scripted)
         status = _run(run, options, value, scripted, seconds)
     raise typer.Exit(status)
 

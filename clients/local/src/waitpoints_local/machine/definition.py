@@ -10,10 +10,10 @@ from typing import Any
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 WAITING = ".waitForTaskToken"
+INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}|(?<![^:])<([A-Z]\w*)>(?=:|\Z)")
 """`${Name}` anywhere in a text; `<Name>` as a whole text, or as the end of an ARN."""
 _FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:([A-Za-z0-9_-]+)")
-_INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _USUAL = ("WaitFunctionName", "CreateFunctionName", "CompleteFunctionName")
 
 
@@ -32,6 +32,8 @@ class Definition:
     """The ARN of the stand-in for each function's placeholder. The stand-ins do not exist yet."""
     results: Mapping[str, Any] = field(default_factory=dict)
     """What some of them return, by their placeholders."""
+    answered: Collection[str] = ()
+    """The states whose tasks have stand-ins."""
 
     @property
     def machine(self) -> Any:
@@ -66,16 +68,18 @@ def fill(
     """Replace the placeholders of a definition by the `values` of their names, or those that are `given`. Raises Unusable.
 
     `stand_in` returns the ARN of a stand-in. A function that a state invokes gets one if its placeholder has no value, or if
-    the value that is given is the JSON object that it returns. Those that are `scripted` get one by their names, too.
+    the value that is given is the JSON object that it returns. Those that are `scripted` get one by their names, too, and
+    the states that are `scripted` are answered. In these, and in states that wait for a task token, a placeholder may stay.
     """
     if problem := next(_problems(found), None):
         raise Unusable(f"{source}: {problem}")
+    answered = _find_states(scripted, found, source)
+    scripted = {*scripted} - {*answered}
     given, found = given or {}, _with_placeholders(found, scripted)
     text = json.dumps(found, ensure_ascii=False)
     if unknown := [name for name in given if f"${{{name}}}" not in text and f"<{name}>" not in text]:
         raise Unusable(f"--set {unknown[0]}=…: {source} has no placeholder of this name")
     functions = {name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text))}
-    _refuse_unknown(scripted, functions, found, source)
     results = {
         name: parse(value, f"--set {name}=…") for name, value in given.items() if name in functions and value.startswith("{")
     }
@@ -83,8 +87,26 @@ def fill(
     named = {name: value for name, value in named.items() if name not in {*results, *scripted}}
     missing = {name for name in functions if name not in named and not _nearest(name, named)}
     stand_ins = {name: stand_in(name) for name in sorted(missing | {*results, *scripted})} if stand_in else {}
-    machine = _filled(found, source, {**named, **stand_ins})
-    return Definition(json.dumps(machine, ensure_ascii=False), stand_ins, results)
+    open_states = [state for name, state in states(found) if name in answered or is_waiting(state)]
+    machine = _filled(found, source, {**named, **stand_ins}, open_states)
+    return Definition(json.dumps(machine, ensure_ascii=False), stand_ins, results, answered)
+
+
+def _find_states(scripted: Collection[str], machine: Any, source: str) -> list[str]:
+    """Return the names that are a Task state's and no function's. Raises Unusable for a name that is neither's."""
+    texts = [text for _, state in states(machine) for text in invoked(state)]
+    functions = dict.fromkeys(_whole_placeholder(text) or function_name(text) for text in texts)
+    tasks = [name for name, state in states(machine) if state.get("Type") == "Task"]
+    for name in scripted:
+        if name not in functions and name not in tasks:
+            known = [f"its functions are {', '.join(functions)}"] if functions else []
+            known += [f"its Task states are {', '.join(map(_quoted, tasks))}"] if tasks else ["it has no Task state"]
+            raise Unusable(f"{source} has no function and no Task state {name}: {'; '.join(known)}")
+    return [name for name in scripted if name not in functions]
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _with_placeholders(machine: Any, functions: Collection[str]) -> Any:
@@ -106,15 +128,6 @@ def function_name(text: str) -> str:
     return found[1] if found else text
 
 
-def _refuse_unknown(scripted: Collection[str], functions: Collection[str], machine: Any, source: str) -> None:
-    for name in scripted:
-        if name not in functions:
-            texts = [text for _, state in states(machine) for text in invoked(state)]
-            known = dict.fromkeys(_whole_placeholder(text) or function_name(text) for text in texts)
-            which = f"it invokes {', '.join(known)}" if known else "it invokes no function"
-            raise Unusable(f"no state of {source} invokes a function {name}: {which}")
-
-
 def states(machine: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each state with its name, those of branches and of Map states too."""
     for name, state in machine["States"].items():
@@ -127,11 +140,15 @@ def waiting_states(machine: Any, maps: int = 0) -> dict[str, int]:
     """Return the states that wait for a task token, and how many Maps each is within."""
     found = {}
     for name, state in machine["States"].items():
-        if str(state.get("Resource")).endswith(WAITING):
+        if is_waiting(state):
             found[name] = maps
         for inner in _inner(state):
             found |= waiting_states(inner, maps + (state.get("Type") == "Map"))
     return found
+
+
+def is_waiting(state: Mapping[str, Any]) -> bool:
+    return str(state.get("Resource")).endswith(WAITING)
 
 
 def _inner(state: Mapping[str, Any]) -> list[Any]:
@@ -153,7 +170,7 @@ def invoked(state: Mapping[str, Any]) -> list[str]:
     """Return the texts by which a state names the function that it invokes: its Resource is one, or an integration's."""
     resource = str(state.get("Resource", ""))
     named = str(arguments(state).get("FunctionName", ""))
-    return [text for text in (named, resource) if text and (text == named or not _INTEGRATION.match(text))]
+    return [text for text in (named, resource) if text and (text == named or not INTEGRATION.match(text))]
 
 
 def _whole_placeholder(text: str) -> str | None:
@@ -165,11 +182,13 @@ def _nearest(name: str, values: Mapping[str, str]) -> str | None:
     return next(iter(get_close_matches(name, values, 1, 0.8)), None)
 
 
-def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
+def _filled(value: Any, source: str, values: Mapping[str, str], open_states: Collection[Any], *, is_open: bool = False) -> Any:
+    """Replace the placeholders. In an open state, one without a value stays."""
     if isinstance(value, dict):
-        return {name: _filled(member, source, values) for name, member in value.items()}
+        is_open = is_open or any(value is state for state in open_states)
+        return {name: _filled(member, source, values, open_states, is_open=is_open) for name, member in value.items()}
     if isinstance(value, list):
-        return [_filled(member, source, values) for member in value]
+        return [_filled(member, source, values, open_states, is_open=is_open) for member in value]
     if not isinstance(value, str):
         return value
 
@@ -177,6 +196,8 @@ def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
         name = found[1] or found[2]
         if name not in values:
             near = _nearest(name, values)
+            if is_open and not near:
+                return found[0]
             known = f"did you mean {near}?" if near else f"give it one with --set {name}=…; known are {', '.join(_USUAL)}"
             raise Unusable(f"{source}: no value for the placeholder {found[0]}: {known}")
         return values[name]

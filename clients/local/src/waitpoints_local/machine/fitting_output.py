@@ -37,6 +37,10 @@ class Completion:
     is_signed: bool = False
     """Whether its deliveries must be signed."""
 
+    @property
+    def name(self) -> str:
+        return self.token.id
+
 
 def fitting_output(machine: Any, created: Mapping[str, Any]) -> Example:
     """Return an output for a token that was created with these fields; DEFAULT if nothing says what fits."""
@@ -46,6 +50,12 @@ def fitting_output(machine: Any, created: Mapping[str, Any]) -> Example:
     if isinstance(schema := created.get("payloadSchema"), dict):
         return example(schema, asked)
     return Example(asked or DEFAULT)
+
+
+def fitting_result(machine: Any, name: str | None) -> Any:
+    """Return a result for a state that waits for another task token: what a Choice state compares in it, or DEFAULT."""
+    place = re.escape(str(dict(states(machine))[name or ""].get("ResultPath", "$")))
+    return next(filter(None, _of_choices(machine, re.compile(rf"{place}\.(?P<path>[\w.]+)"))), DEFAULT)
 
 
 def accepts_any_post(created: Mapping[str, Any]) -> bool:
@@ -69,17 +79,17 @@ def _first_action(page: Mapping[str, Any]) -> str:
     return _PAGE_WITHOUT_ACTIONS
 
 
-def _of_choices(machine: Any) -> Iterator[Any]:
+def _of_choices(machine: Any, pattern: re.Pattern[str] = _JSONPATH) -> Iterator[Any]:
     """Yield what each rule of the Choice states asks of an output, {} for those that ask nothing."""
     for _, state in states(machine):
         for rule in state.get("Choices", []):
             yield _asked(str(rule.get("Condition", "")), " or ", _JSONATA)
-            yield _merged(filter(None, map(_compared, [rule, *rule.get("And", [])])))
+            yield _merged(filter(None, (_compared(one, pattern) for one in [rule, *rule.get("And", [])])))
 
 
-def _compared(rule: Mapping[str, Any]) -> tuple[str, Any] | None:
+def _compared(rule: Mapping[str, Any], pattern: re.Pattern[str]) -> tuple[str, Any] | None:
     """Return the path within the output and the value that a rule in JSONPath compares it with."""
-    found = _JSONPATH.fullmatch(str(rule.get("Variable", "")))
+    found = pattern.fullmatch(str(rule.get("Variable", "")))
     value = next((rule[name] for name in _COMPARISONS if name in rule), None)
     return (found["path"], value) if found and value is not None else None
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from waitpoints_client import Token
 
     from waitpoints_local.machine.fitting_output import Completion
+    from waitpoints_local.machine.tasks import TaskToken
 
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
-_FAILURES = ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut")
+_FAILURES = tuple(f"{task}{ending}" for task in ("Task", "LambdaFunction", "Activity") for ending in ("Failed", "TimedOut"))
 SUCCEEDED = ("TaskSucceeded", "LambdaFunctionSucceeded")
 _SCHEDULED = ("TaskScheduled", "LambdaFunctionScheduled")
 _ITEM_ENDS = ("MapIterationSucceeded", "MapIterationFailed", "MapIterationAborted")
@@ -48,9 +49,9 @@ class Event:
     (an answer), resumed, lost (the result); failed (a task); or how it ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     at: datetime
     location: Location = Location()
-    token: "Token | None" = None
+    token: "Token | TaskToken | None" = None
     """The token that a state waits for, if it has ended before or was shown before."""
-    completion: "Completion | None" = None
+    completion: "Completion | TaskToken | None" = None
     input: str | None = None
     """JSON text, as the output."""
     output: str | None = None

@@ -16,6 +16,7 @@ from waitpoints_local.machine.answers import Answers, TimeOut, To
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.rest import Rest
+from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ class Run:
         __tracebackhide__ = True
         location = Location(state, () if item is None else item if isinstance(item, tuple) else (item,))
         self._check_may_wait(location)
-        completion = self._until(lambda: self._find_waiting(location), f"{path_taken.named(location)} waits for no token")
-        return Token(self, location, completion)
+        return self._until(lambda: self._find_waiting(location), f"{path_taken.named(location)} waits for no token")
 
     def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
         """Let time pass for this run and its tokens, such as "4h", in a moment. Returns what was due within it."""
@@ -158,11 +158,13 @@ class Run:
             items = "item=0" if maps == 1 else f"item=({', '.join('0' * maps)})"
             raise RunError(f'"{location.state}" is in a Map: say which item of it, such as {items}', self)
 
-    def _find_waiting(self, location: Location) -> "Completion | None":
+    def _find_waiting(self, location: Location) -> "Token | None":
         completion = self._run.waiting.get(location)
+        if isinstance(completion, TaskToken):
+            return OtherToken(self, location, completion)
         if completion is None or self._run.waitpoints.get(completion.token).status != "WAITING":
             return None
-        return completion
+        return Token(self, location, completion)
 
 
 class Token:
@@ -212,6 +214,13 @@ class Token:
         if not settled:
             raise self._refused(f"it has ended before: it is {self._read().status}")
 
+    def heartbeat(self) -> None:
+        """Only for a task token that is sent to something else."""
+        __tracebackhide__ = True
+        raise RunError(
+            f"{path_taken.named(self._location)} waits for a token of Waitpoints, which sends no heartbeats", self._live
+        )
+
     def time_out(self) -> None:
         """Let the token time out now, after its reminders and its escalation."""
         __tracebackhide__ = True
@@ -231,3 +240,63 @@ class Token:
 
     def _refused(self, reason: str) -> RunError:
         return self._live.failure(f"The token of {path_taken.named(self._location)} did not take the answer: {reason}")
+
+
+class OtherToken(Token):
+    """A task token that a state waits for, and that is sent to something else than this stack: a function, a queue, …"""
+
+    def __init__(self, run: Run, location: Location, token: TaskToken) -> None:
+        self._live, self._run, self._location, self._token = run, run._run, location, token
+
+    @property
+    def id(self) -> str:
+        """The task token itself."""
+        return self._token.id
+
+    @property
+    def url(self) -> str:
+        raise self._not_ours("URL")
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        raise self._not_ours("links")
+
+    def answer(self, value: Any, *, by: str | None = None) -> None:
+        """Answer it, as what gets the task token does with SendTaskSuccess."""
+        __tracebackhide__ = True
+        if by is not None:
+            raise self._not_ours("approvers")
+        self._send("success", output=json.dumps(value, ensure_ascii=False))
+
+    def fail(self, message: str, *, name: str | None = None, code: str | None = None) -> None:
+        """Fail it with SendTaskFailure: `name` is the error, `message` the cause."""
+        __tracebackhide__ = True
+        if code is not None:
+            raise self._not_ours("code")
+        self._send("failure", cause=message, **({"error": name} if name else {}))
+
+    def heartbeat(self) -> None:
+        """Begin the state's HeartbeatSeconds anew."""
+        __tracebackhide__ = True
+        self._send("heartbeat")
+
+    def time_out(self) -> None:
+        """Let the state's TimeoutSeconds or HeartbeatSeconds run out now, whichever comes first."""
+        __tracebackhide__ = True
+        try:
+            self._run.time_out(self._location, self._token)
+        except clock.ClockProblem as problem:
+            raise self._live.failure(f"{path_taken.named(self._location)} did not time out: {problem}") from None
+        self._run.waiting.pop(self._location, None)
+
+    def _send(self, what: str, **said: str) -> None:
+        __tracebackhide__ = True
+        try:
+            routes.send(self._run.step_functions, what, self._token, **said)
+        except routes.Refused as refused:
+            raise self._refused(str(refused)) from None
+        if what != "heartbeat":
+            self._run.waiting.pop(self._location, None)
+
+    def _not_ours(self, what: str) -> RunError:
+        return RunError(f"{path_taken.named(self._location)} waits for a task token, which has no {what}", self._live)

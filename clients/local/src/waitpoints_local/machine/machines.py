@@ -70,14 +70,15 @@ class Machine:
         """Start the state machine in a file: JSON, YAML, or `template.yaml#Name`. The path is from the test file's folder, or
         from pytest's root folder.
 
-        `stand_ins` is what your functions return, by the names of their placeholders. A list with a `Fails` or a `Returns` in
+        `stand_ins` is what your functions return, or what the services of Task states answer, by the functions' placeholders
+        or the states' names; a name that is both is the function's. A list with a `Fails` or a `Returns` in
         it has what each call comes to; the last one stays. `values` are those of other placeholders. `timeout` and `page` are
         those of the token that is put into the input if no state creates one.
         """
         __tracebackhide__ = True
         scripts = {name: script_of(value) for name, value in (stand_ins or {}).items()}
         machine = self.workshop.read(find(fspath(path), self.folders), values or {}, scripts)
-        run = machine_run.MachineRun(self.workshop.deployed, self.workshop.waitpoints, machine, page=page)
+        run = machine_run.MachineRun(self.workshop.deployed, self.workshop.waitpoints, machine, page=page, scripts=scripts)
         self._ending.enter_context(make(run.stack, machine, run.role, scripts))
         self._ending.callback(_clean_up, run)
         name = re.split(r"[.#]", Path(path).name)[0]

@@ -38,7 +38,7 @@ _ENDS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out",
 
 def where_it_is(run: "MachineRun") -> str:
     """Say where a run is, as the end of a sentence about it."""
-    waits = [f"waits in {named(location)} for {completion.token.id}" for location, completion in run.waiting.items()]
+    waits = [f"waits in {named(location)} for {completion.name}" for location, completion in run.waiting.items()]
     all_states = dict(states(run.definition.machine))
     for visit in run.states:
         if not visit.has_left and (seconds := wait_of(all_states.get(visit.name, {}))):
@@ -63,7 +63,7 @@ def _lines(run: "MachineRun", number: int, visit: "State") -> Iterator[str]:
     if visit.has_left:
         yield f"     gave {_shown(visit.output)}"
     elif visit.location in run.waiting:
-        yield f"     waits for {run.waiting[visit.location].token.id}"
+        yield f"     waits for {run.waiting[visit.location].name}"
 
 
 def _shown(value: Any) -> str:

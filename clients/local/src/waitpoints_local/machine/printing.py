@@ -14,6 +14,7 @@ from waitpoints_client.cli import show
 
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
+from waitpoints_local.machine.tasks import TaskToken
 
 VERSION = 1
 """Of the events of --json. A member or an event that is added changes nothing; one that goes or means something else does."""
@@ -33,7 +34,7 @@ class Printed:
         """Yield the parts of what is printed about an event."""
         self.start = self.start or event.at
         if event.completion:
-            yield _how_to_complete(event.completion, self._elsewhere(event))
+            yield _how_to_complete(event.completion, self._elsewhere(event), event.location)
             return
         yield show.Styled("2", f"{(event.at - self.start).total_seconds():8.2f} s")
         why = _why(event)
@@ -47,7 +48,7 @@ class Printed:
         else:
             yield f"    {self._elsewhere(event)}"
             yield show.Styled("31", f"{event.kind} {why}") if why else _done(event)
-            if event.token and event.kind == "waits":
+            if isinstance(event.token, Token) and event.kind == "waits":
                 yield f" for {event.token.id}, which is {event.token.status}"
 
     def _elsewhere(self, event: Event) -> str:
@@ -62,17 +63,26 @@ def _done(event: Event) -> str:
     return "times out now" if event.kind == "expired" else event.kind
 
 
-def _named(location: Location) -> str:
-    items = f", item {'.'.join(map(str, location.items))}" if location.items else ""
+def _named(location: Location, form: str = ", item {}") -> str:
+    items = form.format(".".join(map(str, location.items))) if location.items else ""
     return f"{show.cell(location.state or '')}{items}"
 
 
-def _how_to_complete(completion: Completion, location: str) -> str:
+def _how_to_complete(completion: Completion | TaskToken, elsewhere: str, location: Location) -> str:
+    lines = _how_to_answer(completion, location) if isinstance(completion, TaskToken) else _how_to_settle(completion, elsewhere)
+    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in [*lines, "", command(completion)]), ""])
+
+
+def _how_to_answer(token: TaskToken, location: Location) -> list[str]:
+    option = shlex.quote(f"{_named(location, '[{}]')}={_json(token.output)}")
+    return [f"Run it again with --answer {option}, or paste this into another terminal:"]
+
+
+def _how_to_settle(completion: Completion, location: str) -> list[str]:
     opened = [*(f"{location}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
     pasted = [f"{location}To complete {completion.token.id}, paste this into another terminal:"]
     missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
-    lines = [*(opened if completion.has_page else pasted), *missing, "", command(completion)]
-    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
+    return [*(opened if completion.has_page else pasted), *missing]
 
 
 def _how_to_open(token: Token) -> list[str]:
@@ -106,24 +116,33 @@ def as_value(event: Event) -> dict[str, Any]:
 
 
 def _token_value(event: Event) -> dict[str, Any] | None:
-    if event.token and event.kind == "waits":
+    if isinstance(event.token, Token) and event.kind == "waits":
         return {"id": event.token.id, "status": event.token.status}
     if event.token:
         return {"id": event.token.id}
     if event.completion is None:
         return None
+    if isinstance(event.completion, TaskToken):
+        return {"id": event.completion.id, "fits": event.completion.output, "command": command(event.completion)}
     token, missing = event.completion.token, event.completion.missing
     made = {"fits": event.completion.output, **({"missing": list(missing)} if missing else {})}
     links = {"links": [show.as_value(link) for link in token.links]} if token.links else {}
     return {"id": token.id, "url": token.url, **links, **made, "command": command(event.completion)}
 
 
-def command(completion: Completion) -> str:
+def command(completion: Completion | TaskToken) -> str:
     """Return the line that completes a token: with its URL alone if that does it."""
-    data = shlex.quote(json.dumps(completion.output, ensure_ascii=False))
+    data = shlex.quote(_json(completion.output))
+    if isinstance(completion, TaskToken):
+        sends = f"aws stepfunctions send-task-success --task-output {data} --task-token {shlex.quote(completion.id)}"
+        return f'(eval "$({_program()} env)"; {sends})'
     if completion.by_post:
         return f"curl -sw '\\n' -d {data} {shlex.quote(completion.token.url)}"
     return f"{_program()} complete {completion.token.id} {data}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _program() -> str:

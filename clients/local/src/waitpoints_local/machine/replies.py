@@ -14,7 +14,7 @@ _ITEMS = r"(?:\[(?P<items>\d+(?:\.\d+)*)\])?"
 _APPROVER = r"(?: as (?P<approver>[^=]+))?"
 _FAILURE = re.compile(r"fails (?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.+))?")
 _ANSWER_FORMS = "JSON, STATE=JSON, STATE[ITEM]=JSON or STATE as APPROVER=JSON, where @FILE can stand for the JSON"
-_STAND_IN_FORMS = "FUNCTION=JSON, FUNCTION=@FILE or FUNCTION=fails ERROR"
+_STAND_IN_FORMS = "NAME=JSON, NAME=@FILE or NAME=fails ERROR"
 
 
 def parse_answers(answers: Iterable[str], time_outs: Iterable[str], waiting: Mapping[str, int]) -> Answers:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_local.machine.definition import states
+from waitpoints_local.machine.tasks import TaskToken
 
 if TYPE_CHECKING:
     from waitpoints_client import Token
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 LASTS = 3.0  # seconds without any event
 _CONTAINERS = ("Map", "Parallel")
-_LIMITS = ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath")
+LIMITS = {"TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"}
 
 
 class Rest:
@@ -42,8 +43,8 @@ class Rest:
             return False
         if any(_ends_soon(self._states[location.state or ""], self._soon) for location in asking):
             return False
-        tokens = [self._run.waitpoints.get(self._run.waiting[location].token) for location in asking]
-        return all(self._waits_on(token) for token in tokens)
+        completions = [self._run.waiting[location] for location in asking]
+        return all(isinstance(it, TaskToken) or self._waits_on(self._run.waitpoints.get(it.token)) for it in completions)
 
     @property
     def _machine(self) -> Mapping[str, Any]:
@@ -63,5 +64,5 @@ def wait_of(state: Mapping[str, Any]) -> float:
 
 def _ends_soon(timed: Mapping[str, Any], seconds: float) -> bool:
     """Whether a state or a machine may time out by itself within so many seconds."""
-    limits = [timed[name] for name in _LIMITS if name in timed]
+    limits = [timed[name] for name in LIMITS if name in timed]
     return any(not isinstance(limit, (int, float)) or limit <= seconds for limit in limits)

@@ -1,14 +1,19 @@
-"""Answer a token as those do for whom it was made: by its page, its approvers' links or its URL, or else with the API key."""
+"""Answer a token as those do for whom it was made: by its page, its approvers' links or its URL, or else with the API key.
+
+A task token that none of them stands for is answered through Step Functions.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
 from waitpoints_client import APIError, Waitpoints, calls
 
 if TYPE_CHECKING:
     from waitpoints_client import Token
 
     from waitpoints_local.machine.fitting_output import Completion
+    from waitpoints_local.machine.tasks import TaskToken
 
 NOT_MATCHING = "its completeWhen does not match this answer"
 
@@ -31,6 +36,14 @@ def deliver(waitpoints: Waitpoints, completion: "Completion", value: Any, approv
                 raise Refused(NOT_MATCHING)
     except APIError as error:
         raise Refused(str(error)) from None
+
+
+def send(step_functions: Any, what: str, token: "TaskToken", **said: str) -> None:
+    """Send success, failure or heartbeat for a task token. Raises Refused."""
+    try:
+        getattr(step_functions, f"send_task_{what}")(taskToken=token.id, **said)
+    except ClientError as error:
+        raise Refused(error.response["Error"]["Message"]) from None
 
 
 def people(token: "Token") -> list[str]:

@@ -13,13 +13,16 @@ from typing import Any
 from waitpoints_client import Token, Waitpoints
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
-from waitpoints_local.machine import routes
+from waitpoints_local.machine import routes, tasks
 from waitpoints_local.machine.answers import Answer, Answers, TimeOut
 from waitpoints_local.machine.awaited import Awaited
-from waitpoints_local.machine.definition import Definition, Unusable, fill
+from waitpoints_local.machine.definition import Definition, Unusable, fill, states
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Answered, Event, History, Location, Written
+from waitpoints_local.machine.rest import LIMITS
+from waitpoints_local.machine.stand_ins import Script
+from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State, visits
 
 POLL_SECONDS = 0.25
@@ -81,11 +84,13 @@ class MachineRun:
     """Its input, before the token was added."""
     answers: Answers = field(default_factory=Answers)
     """What its tokens are answered as soon as they can be."""
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    """What its stand-ins do."""
     machine: str = ""
     execution: str = ""
     events: list[Event] = field(default_factory=list)
     """What it has done so far."""
-    waiting: dict[Location, Completion] = field(default_factory=dict)
+    waiting: dict[Location, Completion | TaskToken] = field(default_factory=dict)
     """The tokens that its states wait for now, and how to complete them."""
     _is_ours: bool = False
     _history: History = field(default_factory=History)
@@ -131,6 +136,7 @@ class MachineRun:
         name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
         made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=self.role)
         self.machine = made["stateMachineArn"]
+        tasks.tell(self.stack, self.machine, self.definition, self.scripts)
         started = self.step_functions.start_execution(stateMachineArn=self.machine, input=text)
         self.execution = started["executionArn"]
 
@@ -155,10 +161,15 @@ class MachineRun:
         if not self.end and self._polls % POLLS_PER_CHECK == 0:
             yield from self._ask_again()
 
-    def time_out(self, location: Location, completion: Completion) -> Event:
-        """Let a token time out now."""
+    def time_out(self, location: Location, completion: Completion | TaskToken) -> Event:
+        """Let a token time out now, or a task that waits for another one."""
         from waitpoints_local.machine import clock  # noqa: PLC0415 - only for runs that need it
 
+        if isinstance(completion, TaskToken):
+            if not LIMITS & dict(states(self.definition.machine))[location.state or ""].keys():
+                raise clock.ClockProblem("it has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out")
+            clock.time_out_task(self.stack, self.execution, completion.id)
+            return self._note(Event("expired", datetime.now(UTC), location, token=completion))
         clock.time_out(self.stack, completion.token.id)
         return self._note(Event("expired", datetime.now(UTC), location, token=completion.token))
 
@@ -194,19 +205,22 @@ class MachineRun:
         if self._polls % POLLS_PER_CHECK == 0:
             yield from self._find_lost(awaited)
 
-    def _begin(self, event: Event) -> Completion | None:
+    def _begin(self, event: Event) -> Completion | TaskToken | None:
         """Keep which tokens are waited for. Returns how to complete the one that a state waits for from now on."""
         if event.kind in ("resumed", "failed", "left"):
             self.waiting.pop(event.location, None)
         completion = event.completion
-        if event.kind == "waits" and event.token and event.token.status == "WAITING":  # it was shown before
+        if event.kind == "waits" and isinstance(event.token, Token) and event.token.status == "WAITING":  # it was shown before
             completion = self._awaited.completions.get(event.token.id)
         if completion:
             self.waiting[event.location] = completion
         return completion
 
-    def _answer(self, location: Location, completion: Completion) -> Iterator[Event]:
+    def _answer(self, location: Location, completion: Completion | TaskToken) -> Iterator[Event]:
         """Give a token the reply that was chosen before, if there is one and it did not get it yet."""
+        if isinstance(completion, TaskToken):
+            yield from self._answer_task(location, completion)
+            return
         token, answers = completion.token, self.answers
         if not answers.replies or (token.id in self._answered and not token.approvers):
             return
@@ -217,6 +231,18 @@ class MachineRun:
             yield self.time_out(location, completion)
         else:
             yield from self._deliver(location, completion, self.waitpoints.get(token))
+
+    def _answer_task(self, location: Location, token: TaskToken) -> Iterator[Event]:
+        reply = self.answers.find(token.id, location)
+        if isinstance(reply, TimeOut):
+            yield self.time_out(location, token)
+        elif reply:
+            try:
+                routes.send(self.step_functions, "success", token, output=json.dumps(reply.value))
+            except routes.Refused as refused:
+                yield self._refused(location, token, str(refused))
+                return
+            yield self._note(Event("answered", datetime.now(UTC), location, token=token, answer=Answered(reply.value)))
 
     def _deliver(self, location: Location, completion: Completion, token: Token) -> Iterator[Event]:
         """Give the answers of those who may answer now, until the token ends or refuses one."""
@@ -241,10 +267,14 @@ class MachineRun:
     def _ask_again(self) -> Iterator[Event]:
         """Answer for those who were asked later: a page can escalate to them."""
         for location, completion in list(self.waiting.items()) if self.answers.replies else ():
-            if completion.token.approvers and self.waitpoints.get(completion.token).status == "WAITING":
+            if (
+                isinstance(completion, Completion)
+                and completion.token.approvers
+                and self.waitpoints.get(completion.token).status == "WAITING"
+            ):
                 yield from self._answer(location, completion)
 
-    def _refused(self, location: Location, token: Token, cause: str) -> Event:
+    def _refused(self, location: Location, token: Token | TaskToken, cause: str) -> Event:
         return self._note(Event("refused", datetime.now(UTC), location, token=token, cause=cause))
 
     def _note(self, event: Event) -> Event:
@@ -269,7 +299,8 @@ class MachineRun:
     def _awaited(self) -> Awaited:
         own = {self.token.id: {"page": self.page} if self.page else {}} if self.token else {}
         functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
-        return Awaited(self.waitpoints, self.definition.machine, *functions, own)
+        list_waits = partial(tasks.list_waits, self.stack, self.execution)
+        return Awaited(self.waitpoints, self.definition.machine, *functions, list_waits, own)
 
     def _find_lost(self, awaited: Awaited) -> Iterator[Event]:
         """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import secrets
+import shlex
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError
 from waitpoints_client.ops import webhook_secrets
 from waitpoints_client.ops.deployed import Deployed
 
-from waitpoints_local.machine.definition import Definition, Unusable, invoked, payload, states
+from waitpoints_local.machine.definition import Definition, Unusable, invoked, is_waiting, payload, states
 
 _READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
 _FIELDS_OF_THE_RESULT = ("Assign", "Output", "ResultSelector", "OutputPath")
@@ -74,14 +75,18 @@ def make(
     """Make the stand-ins of a definition, and delete them afterwards. Yields a note for the user about each.
 
     A function does what its script says. Without one it returns what it is given, with the fields that the states read.
-    Raises Unusable if a state invokes a function that does not exist, or waits for a stand-in.
+    Raises Unusable if a state invokes a function that does not exist. The engine answers the states that have one.
     """
     notes: list[str] = []
-    if problem := next(_find_silent(definition), None) or next(_find_foreign(stack, definition), None):
+    if problem := next(_find_foreign(stack, definition), None):
         raise Unusable(problem)
     scripted = {**{name: [Returns(value)] for name, value in definition.results.items()}, **(scripts or {})}
     with ExitStack() as deletions:
+        for name in definition.answered:
+            notes.append(_describe(f'The state "{name}"', scripted[name], {}))
         for name, arn in definition.stand_ins.items():
+            if all(state in definition.answered for state, _ in definition.states_that_invoke(arn)):
+                continue
             sample = {} if name in scripted else _sample(definition, arn)
             script = scripted.get(name, [Returns(sample)])
             _make_function(stack, arn, role, script, echoes=name not in scripted, deletions=deletions)
@@ -92,22 +97,13 @@ def make(
         yield notes
 
 
-def _find_silent(definition: Definition) -> Iterator[str]:
-    """Yield what to do about each stand-in that a state would wait for without end."""
-    for placeholder, arn in definition.stand_ins.items():
-        for name, state in definition.states_that_invoke(arn):
-            if str(state.get("Resource")).endswith(".waitForTaskToken"):
-                never = f"waits for {placeholder} to return its task token, which a stand-in never does"
-                yield f'the state "{name}" {never}: write <WaitFunctionName> or <CreateFunctionName> to wait for a token'
-
-
 def _find_foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
     """Yield what to do about each function that is named without a placeholder and is not on the local stack."""
     known = {*stack.list_physical_ids().values(), *stack.outputs.values(), *definition.stand_ins.values()}
     for name, state in states(definition.machine):
-        for function in invoked(state):
+        for function in () if name in definition.answered or is_waiting(state) else invoked(state):
             if function and function not in known and not function.startswith("{%") and _is_missing(stack, function):
-                instead = "write ${MyFunction} instead, for a stand-in"
+                instead = f"add --stand-in {shlex.quote(f'{name}={{…}}')}, or write ${{MyFunction}} instead"
                 yield f'the state "{name}" invokes {function}, which is not on the local stack: {instead}'
 
 

@@ -26,7 +26,7 @@ def try_(
     scripts: Annotated[
         list[str] | None,
         option(
-            "--stand-in", metavar="FUNCTION=JSON", help="What your function returns; or fails ERROR. Repeat it for more calls."
+            "--stand-in", metavar="NAME=JSON", help="What a function or a state's service answers; or fails ERROR. Repeatable."
         ),
     ] = None,
     name: Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")] = "",
@@ -51,8 +51,9 @@ def try_(
     item 2 of its Map, counted from 0, "Ask as ann={…}" for one approver. Several for one state are given in turn: to the items
     of its Map, or each time that it waits; the last one stays. --time-out takes Ask or Ask[2], and comes first.
 
-    --stand-in "Pay=fails Declined: no money" makes the function Pay fail. Several for one function are for its calls, in turn;
-    the last one stays. Pay is a placeholder, a function's name, or a resource of the template.
+    --stand-in "Pay=fails Declined: no money" makes the function Pay fail. Several for one name are for its calls, in turn;
+    the last one stays. Pay is a placeholder, a function's name, a resource of the template, or else a Task state: its service
+    answers so, or its function returns so.
 
     Exit status: 0 if the execution succeeded, 1 if not, if an answer was refused or if one was not used, 2 if the execution
     timed out or still runs after the time of --for, and if it cannot be started, 130 after Ctrl-C.

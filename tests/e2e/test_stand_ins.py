@@ -1,0 +1,146 @@
+"""A test answers any task of its machine: by the name of its state, or the task token that something else would get."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.e2e.command_line import PATIENCE, CommandLine
+from waitpoints_local.machine.machines import Workshop
+from waitpoints_local.stack import Stack
+from waitpoints_local.testing import Fails, Machine
+
+SDK = "arn:aws:states:::aws-sdk"
+CHARGE: dict[str, Any] = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::http:invoke",
+    "Parameters": {"ApiEndpoint": "https://pay.example/charges", "Authentication": {"ConnectionArn": "${Connection}"}},
+    "ResultSelector": {"id.$": "$.ResponseBody.id"},
+    "ResultPath": "$.charge",
+    "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 3600}],
+    "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Refused"}],
+    "Next": "Ask",
+}
+ASK: dict[str, Any] = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+    "Parameters": {"QueueUrl": "${Queue}", "MessageBody": {"token.$": "$$.Task.Token"}},
+    "HeartbeatSeconds": 600,
+    "ResultPath": "$.answer",
+    "End": True,
+}
+ORDER = {"StartAt": "Charge", "States": {"Charge": CHARGE, "Ask": ASK, "Refused": {"Type": "Fail", "Error": "Refused"}}}
+CHARGED = {"ResponseBody": {"id": 7}}
+AWS = """\
+#!{python}
+import os, sys, boto3
+_, service, operation, *words = sys.argv
+options = dict(zip(words[::2], words[1::2]))
+assert operation == "send-task-success" and os.environ["AWS_ENDPOINT_URL"] == {endpoint!r}
+boto3.client(service).send_task_success(taskToken=options["--task-token"], output=options["--task-output"])
+"""
+"""Stands in for AWS's program."""
+
+
+@pytest.fixture
+def machine(stack: Stack, tmp_path: Path) -> Iterator[Machine]:
+    (tmp_path / "order.asl.json").write_text(json.dumps(ORDER))
+    with Workshop.of(stack) as workshop, Machine(workshop, [tmp_path], 60) as made:
+        yield made
+
+
+@pytest.fixture
+def waitpoints(stack: Stack, tmp_path: Path) -> CommandLine:
+    (tmp_path / "order.asl.json").write_text(json.dumps(ORDER))
+    return CommandLine(stack, tmp_path)
+
+
+def test_a_state_fails_and_is_answered_call_by_call_within_its_fields(machine: Machine) -> None:
+    run = machine("order.asl.json", {"order": 1}, stand_ins={"Charge": [Fails("Busy"), CHARGED]})
+    assert [(it.state, it.what) for it in run.skip("1h")] == [("Charge", "Retry")]
+    run.waiting("Ask").answer({"ok": True})
+    assert run.output == {"order": 1, "charge": {"id": 7}, "answer": {"ok": True}}
+    assert (run.states[0].error, run.states[0].failures) == ("Busy", 1)
+
+
+def test_a_failure_takes_the_states_catch(machine: Machine) -> None:
+    assert machine("order.asl.json", stand_ins={"Charge": [Fails("Card.Declined", "no money")]}).error == "Refused"
+
+
+def test_a_task_that_nothing_answers_fails_at_once_with_what_to_add(machine: Machine) -> None:
+    run = machine("order.asl.json", values={"Connection": "arn:aws:events:us-east-1:1:connection/pay"})
+    assert run.error == "States.Runtime"
+    assert (
+        """http:invoke of the state "Charge": add --stand-in 'Charge={…}', or stand_ins={"Charge": …} in a test""" in run.cause
+    )
+
+
+def test_a_token_that_is_in_a_queue_is_the_one_that_fails(machine: Machine, stack: Stack) -> None:
+    queues = stack.client("sqs")
+    queue = queues.create_queue(QueueName="asked")["QueueUrl"]
+    try:
+        run = machine("order.asl.json", stand_ins={"Charge": CHARGED}, values={"Queue": queue})
+        token = run.waiting("Ask")
+        [message] = queues.receive_message(QueueUrl=queue)["Messages"]
+        assert json.loads(message["Body"]) == {"token": token.id}
+        token.fail("no money", name="Declined")
+        assert (run.error, run.cause) == ("Declined", "no money")
+    finally:
+        queues.delete_queue(QueueUrl=queue)
+
+
+def test_heartbeats_prolong_a_wait_until_it_times_out(machine: Machine) -> None:
+    run = machine("order.asl.json", stand_ins={"Charge": CHARGED})
+    for _ in range(3):
+        assert run.skip("9m") == []
+        run.waiting("Ask").heartbeat()
+    run.waiting("Ask").time_out()
+    assert run.error == "States.Timeout"
+
+
+def test_items_of_a_map_are_answered_one_by_one(machine: Machine, tmp_path: Path) -> None:
+    sends = {
+        **ASK,
+        "Resource": f"{SDK}:dynamodb:putItem.waitForTaskToken",
+        "Parameters": {"TableName": "${Tokens}", "Item": {"id": {"S.$": "$$.Task.Token"}}},
+    }
+    asks = {"StartAt": "Ask", "States": {"Ask": {**sends, "ResultPath": "$"}}}
+    each = {"Type": "Map", "ItemProcessor": asks, "End": True}
+    (tmp_path / "each.asl.json").write_text(json.dumps({"StartAt": "Each", "States": {"Each": each}}))
+    run = machine("each.asl.json", [1, 2])
+    run.waiting("Ask", item=1).answer("b")
+    run.waiting("Ask", item=0).answer("a")
+    assert run.output == ["a", "b"]
+
+
+def test_try_shows_the_line_that_answers_a_task_token(waitpoints: CommandLine, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "aws"
+    program.parent.mkdir()
+    program.write_text(AWS.format(python=sys.executable, endpoint=waitpoints.stack.endpoint_url))
+    program.chmod(0o755)
+    with waitpoints.start("try", "order.asl.json", "--stand-in", f"Charge={json.dumps(CHARGED)}", "--json") as run:
+        assert run.stdout
+        told = [json.loads(run.stdout.readline())]
+        while told[-1]["event"] != "token":
+            told.append(json.loads(run.stdout.readline()))
+        path = os.pathsep.join([str(program.parent), waitpoints.environment["PATH"]])
+        line, environment = told[-1]["token"]["command"], {**waitpoints.environment, "PATH": path}
+        subprocess.run(["sh", "-c", line], env=environment, cwd=tmp_path, check=True, timeout=PATIENCE)
+        rest, _ = run.communicate(timeout=PATIENCE)
+    ended = json.loads(rest.splitlines()[-1])
+    assert (run.returncode, ended["output"]) == (0, {"charge": {"id": 7}, "answer": {"approved": True}})
+
+
+def test_try_answers_it_and_lets_it_time_out(waitpoints: CommandLine) -> None:
+    command = ("try", "order.asl.json", "--stand-in", "Charge=fails Busy", "--stand-in", f"Charge={json.dumps(CHARGED)}")
+    (waitpoints.folder / "order.asl.json").write_text(json.dumps(ORDER).replace("3600", "1"))
+    done = waitpoints.run(*command, "--answer", 'Ask={"ok": true}')
+    assert (done.returncode, '"ok": true' in done.stdout) == (0, True), done.stdout + done.stderr
+    assert "paste this" not in done.stdout
+    late = waitpoints.run(*command, "--time-out", "Ask")
+    assert (late.returncode, "FAILED States.Timeout" in late.stdout) == (1, True), late.stdout + late.stderr
