@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from waitpoints_local.interpreter.runs import parsed
+from waitpoints_local.interpreter.runs import parsed, readable
 
 _AWS_TAKES_IT = re.compile(
     r"Condition is (true|false) but|MaxItems is 0 but"
-    r'|is "(\{%|\$|States\.).* but should be'  # an expression in the place of a number, or a path such as `$.a-b`
+    r'|is "(\{%|\$|States\.).* but should be(?! A URI)'  # an expression in the place of a number, or a path such as `$.a-b`
     r'|"(Assign|Label|WriterConfig)" not allowed|not allowed in .*\.(ReaderConfig|Iterator)$|ToleratedFailurePercentage is'
     r'|ResultWriter does not have required field "Resource"'
 )
@@ -24,6 +24,10 @@ _ALL = "States.ALL"
 _SYNC = re.compile(r"arn:[\w-]+:states:::(?:lambda|sqs|sns|events|dynamodb|apigateway):\w+\.sync")
 """Services that have no jobs: docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html, "Run a Job"."""
 _INNER = ("Branches", "ItemProcessor", "Iterator")
+_NOT_IN = {"Assign": ("Succeed", "Fail"), "TimeoutSeconds": ("Map", "Parallel")}
+"""Fields that statelint lets these types of states have: guide, "States that support variables", and the pages of the types."""
+_COLUMN = re.compile(r"ASLParserException.*?line 1:(\d+)")
+_OPERAND = re.compile(r"(?:(?P<number>Numeric)|Boolean|Is)\w+(?<!Path)")
 _AFTER_A_RESULT = ("Assign", "Output")
 _EXPRESSION = re.compile(r"\{%.*%\}", re.DOTALL)
 _TEMPLATE = re.compile(r'Field "(.*\.\$)" of .* is not a JSONPath or intrinsic function expression')
@@ -45,38 +49,41 @@ def find_what_is_wrong(stepfunctions: Any) -> None:
     stepfunctions._validate_state_machine_definition = validate
 
 
-def _problems(definition: str, find_wrong_jsonata: Callable[[str], str | None]) -> Iterator[str]:
+def _problems(definition: str, find_wrong_jsonata: Callable[[str], str | None]) -> list[str]:
+    try:
+        machine = json.loads(definition)
+    except ValueError as error:
+        return [f"The definition is not JSON: {error}"]
+    if not isinstance(machine, dict):
+        return ["The definition is not a JSON object"]
+    try:
+        found = [*_linted(machine)]
+    except Exception:  # of many kinds, by a value of a kind that the linter does not expect
+        return [_unreadable(definition) or "A field has a value of a kind that it cannot have"]
+    if wrong := find_wrong_jsonata(definition):
+        found.append(" ".join(wrong.split()))
+    return found or [*_overlooked(machine)] or [*filter(None, [_unreadable(definition)])]
+
+
+def _linted(machine: dict[str, Any]) -> Iterator[str]:
     from statelint.config import Config  # noqa: PLC0415 - takes time that an emulator without a check does not need
     from statelint.linter import Linter  # noqa: PLC0415 - as above
     from statelint.problem import ProblemType  # noqa: PLC0415 - as above
 
-    try:
-        machine = json.loads(definition)
-    except ValueError as error:
-        yield f"The definition is not JSON: {error}"
-        return
-    if not isinstance(machine, dict):
-        yield "The definition is not a JSON object"
-        return
     bad_templates = set(_bad_templates(machine))
     for text in Linter.validate(machine, Config({ProblemType.FLOAT})):  # AWS takes any number for a BackoffRate
         template = _TEMPLATE.match(text)
         if template[1] in bad_templates if template else not _AWS_TAKES_IT.search(text):
             yield text.replace("State Machine.", "")
-    if wrong := find_wrong_jsonata(definition):
-        yield " ".join(wrong.split())
-    elif wrong := _unreadable(definition):
-        yield wrong
-    if isinstance(machine.get("States"), dict):
-        yield from _overlooked(machine)
 
 
 def _unreadable(definition: str) -> str:
-    """Say what the interpreter cannot read, in its own words."""
+    """Say what the interpreter cannot read, in its own words, or where it stopped."""
     try:
         parsed(definition)
     except Exception as error:  # of many kinds
-        return str(error)
+        text, mark = readable(definition), _COLUMN.search(str(error))
+        return f"This cannot stand here: {text[max(0, int(mark[1]) - 30) : int(mark[1]) + 20]}" if mark else str(error)
     return ""
 
 
@@ -106,6 +113,10 @@ def states_of(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _overlooked_in(name: str, state: dict[str, Any], is_jsonata: bool) -> Iterator[str]:
+    for field in _NOT_IN.keys() & state.keys():
+        if state.get("Type") in _NOT_IN[field]:
+            yield f"{field} is not supported in a {state['Type']} state"
+    yield from _wrong_operands(state.get("Choices"))
     if len(name) > _LONGEST_NAME:
         yield f"its name has over {_LONGEST_NAME} characters"
     heartbeat, timeout, seconds = (state.get(field) for field in ("HeartbeatSeconds", "TimeoutSeconds", "Seconds"))
@@ -125,6 +136,17 @@ def _overlooked_in(name: str, state: dict[str, Any], is_jsonata: bool) -> Iterat
         yield "the variable states is reserved"
     if is_jsonata:
         yield from _overlooked_in_jsonata(state)
+
+
+def _wrong_operands(rules: Any) -> Iterator[str]:
+    """Yield what a rule compares with that its operator cannot: statelint takes a path for it, and true for a number."""
+    for rule in rules if isinstance(rules, list) else [rules]:
+        for operator, operand in rule.items() if isinstance(rule, dict) else ():
+            kind = _OPERAND.fullmatch(operator)
+            if operator in ("And", "Or", "Not"):
+                yield from _wrong_operands(operand)
+            elif kind and type(operand) not in ((int, float) if kind["number"] else (bool,)):
+                yield f"{operator} needs a {'number' if kind['number'] else 'boolean'}, and not {json.dumps(operand)}"
 
 
 def _overlooked_in_jsonata(state: dict[str, Any]) -> Iterator[str]:

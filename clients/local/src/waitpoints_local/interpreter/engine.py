@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from waitpoints_local.interpreter import api, batches, expressions, mends, runs, services, stand_ins, tokens, waits
+from waitpoints_local.interpreter import (
+    api,
+    batches,
+    expressions,
+    jsonata_mends,
+    mends,
+    runs,
+    services,
+    stand_ins,
+    tokens,
+    waits,
+)
 
 
 def run_executions(stepfunctions: Any, of: services.Services) -> None:
@@ -13,6 +24,7 @@ def run_executions(stepfunctions: Any, of: services.Services) -> None:
     runs.follow_programs()
     tokens.answer_tokens(stepfunctions)
     expressions.evaluate_with_values(stepfunctions)
+    jsonata_mends.follow_the_reference()
     services.call_services(of)
     stand_ins.answer_tasks(stepfunctions)
     for mend in (*mends.MENDS, batches.batch_items):

@@ -1,9 +1,8 @@
-"""JSONata: moto's interpreter leaves it to a JVM. Here jsonata-python evaluates it, with the variables as values.
-
-moto pastes the variables' values into the expression, where a quote or a backslash ends a text, and the rest runs as code.
-"""
+"""JSONata: moto's interpreter leaves it to a JVM. Here jsonata-python evaluates it."""
 
 import copy
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,14 @@ from waitpoints_local.interpreter.strands import clock_here
 
 QUERY = "States.QueryEvaluationError"
 TIMEOUT = 1000  # milliseconds
+_TIMESTAMP = re.compile(r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?", re.ASCII)
 
 
 def evaluate_with_values(stepfunctions: Any) -> None:
+    """Evaluate JSONata with the variables as values.
+
+    moto pastes them into the expression, where a quote or a backslash ends a text, and the rest runs as code.
+    """
     strings = part("asl.component.common.string.string_expression")
     evaluator = _Evaluator(stepfunctions)
 
@@ -62,6 +66,8 @@ class _Evaluator:
         parsed.register_lambda("eval", _no_function)
         parsed.register_lambda("partition", _partition)
         parsed.register_lambda("range", _one_or_more(self._engine._sfn_jsonata_range))
+        parsed.register_lambda("parse", _parse)
+        parsed.register_lambda("toMillis", _to_millis)
         _tell_the_time(parsed)
         return parsed.evaluate(None, bindings)
 
@@ -101,6 +107,19 @@ def _plain(value: Any, expression: str) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     raise _Undefined(f"The JSONata expression '{expression}' returned an unsupported result type.")
+
+
+def _parse(text: Any) -> Any:
+    """Also read null, which MiniStack's function makes undefined."""
+    value = json.loads(text)
+    return jsonata.utils.Utils.NULL_VALUE if value is None else value
+
+
+def _to_millis(timestamp: Any = None, picture: Any = None) -> Any:
+    """Also read a date alone. MiniStack's function needs a time."""
+    if picture is None and isinstance(timestamp, str) and not _TIMESTAMP.fullmatch(timestamp):
+        raise ValueError(f"D3110: The toMillis function needs an ISO 8601 timestamp, and not {json.dumps(timestamp)}")
+    return jsonata.functions.Functions.datetime_to_millis(timestamp, picture)
 
 
 def _partition(array: Any, size: Any) -> list[Any]:

@@ -41,10 +41,10 @@ _parsing = threading.Lock()
 def parsed(definition: str) -> Any:
     with _parsing:  # moto keeps the query language in one list for all
         part("asl.parse.preprocessor").Preprocessor._query_language_per_scope.clear()
-        return part("asl.parse.asl_parser").AmazonStateLanguageParser.parse(_readable(definition))[0]
+        return part("asl.parse.asl_parser").AmazonStateLanguageParser.parse(readable(definition))[0]
 
 
-def _readable(definition: str) -> str:
+def readable(definition: str) -> str:
     """Write a definition as moto's grammar reads it: with a point in a percentage, without WriterConfig, ItemBatcher and an
     empty ReaderConfig, and with STANDARD for the children of a distributed Map.
     """
