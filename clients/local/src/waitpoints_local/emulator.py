@@ -97,10 +97,7 @@ async def _answer_throttled(receive: Any, send: Any) -> None:
 
 
 class _Method(str):
-    """OPTIONS that does not equal "OPTIONS", so that MiniStack routes it to ANY like every other method.
-
-    If the API has no CORS configuration, AWS passes OPTIONS to the route's function. MiniStack 1.5.33 answers it with 403.
-    """
+    """OPTIONS that does not equal "OPTIONS", so that MiniStack routes it to ANY like every other method."""
 
     __slots__ = ()
     __hash__ = str.__hash__
@@ -110,6 +107,10 @@ class _Method(str):
 
 
 def lead_options_to_their_route(apigateway: Any) -> None:
+    """Lead OPTIONS to the route's function if the API has no CORS configuration, as AWS does.
+
+    MiniStack 1.5.33 answers it with 403.
+    """
     handle = apigateway._handle_execute_in_scope
 
     async def handle_options(api_id: str, stage: str, path: str, method: str, *rest: Any, **named: Any) -> Any:

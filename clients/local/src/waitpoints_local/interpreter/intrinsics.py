@@ -1,7 +1,6 @@
-"""Intrinsic functions. moto's grammar knows no null, decimal or escape in them, and its functions fail with no error of AWS.
+"""Intrinsic functions: States Language, "Intrinsic Functions", and the guide's page of that name.
 
-States Language, "Intrinsic Functions", and the guide's page of that name. "Recorded" names a test of LocalStack's, under
-`tests/aws/services/stepfunctions/v2`, whose answers AWS gave.
+"Recorded" names a test of LocalStack's, under `tests/aws/services/stepfunctions/v2`, whose answers AWS gave.
 """
 
 import base64
@@ -38,6 +37,7 @@ Node = Callable[[Any], Any]
 
 
 def evaluate_intrinsic_functions() -> None:
+    """Evaluate them here. moto's grammar knows no null, decimal or escape, and its functions fail with no error of AWS."""
     part("asl.parse.intrinsic.intrinsic_parser").IntrinsicParser.parse = staticmethod(lambda text: (_Function(text), None))
     put_in_place_of("_STRING_RETURN_FUNCTIONS", _MAKE_TEXTS)  # which a Fail state asks for
 

@@ -1,8 +1,4 @@
-"""Task tokens and activities: SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat and GetActivityTask.
-
-moto keeps the tokens in a pool for each execution. A token is answered once: the first answer wins, and one that comes after
-it, or after what waited for it has ended, is TaskTimedOut, as on AWS.
-"""
+"""Task tokens and activities: SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat and GetActivityTask."""
 
 import json
 import math
@@ -34,6 +30,11 @@ def machine_of(token: str) -> str:
 
 
 def answer_tokens(stepfunctions: Any) -> None:
+    """Let a token be answered once: the first answer wins.
+
+    One that comes after it, or after what waited for it has ended, is TaskTimedOut, and an output that is no JSON is
+    InvalidOutput (API reference, "SendTaskSuccess"). moto, which keeps the tokens of each execution in a pool, takes both.
+    """
     callback = part("asl.eval.callback.callback")
     _keep_tokens(callback)
 

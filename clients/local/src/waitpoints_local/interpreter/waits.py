@@ -30,6 +30,7 @@ _THREADED = (
 
 
 def wait_by_the_clock() -> None:
+    """Let all waits pass by the execution's clock, and keep no thread that has ended, which moto does."""
     ours = SimpleNamespace(**{**vars(threading), "Thread": Strand, "Event": Event})
     for name in _THREADED:
         module = part(name)
