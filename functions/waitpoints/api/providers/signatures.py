@@ -193,18 +193,17 @@ def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
 
 def _sorted_form(delivery: Delivery) -> bytes:
     """Return what Twilio signs of a body: a form's sorted fields. For any other body it signs only the hash in the URL."""
+    hashed = _BODY_SHA256.search(delivery.url)
+    if hashed and hashed[1] != hashlib.sha256(delivery.body).hexdigest():
+        raise WrongSignature(WRONG, "bodySHA256 in the URL does not match the body")
     if delivery.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         try:
             fields = parse_qsl(delivery.body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
         except ValueError:
             raise WrongSignature(MALFORMED, "the body is not a form") from None
         return "".join(name + value for name, value in sorted(set(fields))).encode()
-    if delivery.body:
-        hashed = _BODY_SHA256.search(delivery.url)
-        if not hashed:
-            raise WrongSignature(MISSING, "no bodySHA256 in the URL")
-        if hashed[1] != hashlib.sha256(delivery.body).hexdigest():
-            raise WrongSignature(WRONG, "bodySHA256 in the URL does not match the body")
+    if delivery.body and not hashed:
+        raise WrongSignature(MISSING, "no bodySHA256 in the URL")
     return b""
 
 

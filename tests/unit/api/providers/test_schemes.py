@@ -53,9 +53,10 @@ class TestPublishedVectors:
 
     def test_of_twilio_json_is_bound_to_its_body(self) -> None:
         received = delivery_of(JSON)
-        assert refusal("twilio", replace(received, body=b"{}"), secret=JSON["secret"]) == "wrong"
-        unbound = replace(received, url=JSON["url"].split("&bodySHA256")[0])
-        assert refusal("twilio", unbound, secret=JSON["secret"]) == "missing"
+        for body, kind in ((b"{}", "application/json"), (b"", "application/json"), (b"", FORM["headers"]["content-type"])):
+            other = replace(received, body=body, headers={**received.headers, "content-type": kind})
+            assert refusal("twilio", other, secret=JSON["secret"]) == "wrong"
+        assert refusal("twilio", replace(received, url=JSON["url"].split("&bodySHA256")[0]), secret=JSON["secret"]) == "missing"
 
 
 LINEAR = """
