@@ -18,8 +18,8 @@ from tests.support.e2e.api import Api, RawAnswer
 from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.secrets import Secrets
 from tests.support.in_process.api_gateway import TOKENS
-from tests.support.webhook_signer import Signed
 from waitpoints_local.stack import REGION, Stack
+from waitpoints_local.webhook_signer import Sent
 
 BODY = '{"event": "päid",  "amount": 12.50}'.encode()
 SCHEMES = ["github", "discord", "sendgrid"]
@@ -35,11 +35,11 @@ def create(api: Api, scheme: str, secret: str) -> dict[str, Any]:
     return api.create(verify={"scheme": scheme, "secret": secret})
 
 
-def send(api: Api, signed: Signed) -> RawAnswer:
+def send(api: Api, signed: Sent) -> RawAnswer:
     return api.deliver(signed.url, signed.body, signed.headers)
 
 
-def sign(scheme: str, token: dict[str, Any], secret: str | None = None) -> Signed:
+def sign(scheme: str, token: dict[str, Any], secret: str | None = None) -> Sent:
     return signer.sign(scheme, BODY, token["url"], time.time(), secret)
 
 

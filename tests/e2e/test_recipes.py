@@ -266,7 +266,7 @@ class Provider:
 
     def sign(self, delivery: Delivery) -> Delivery:
         signed = webhook_signer.sign(delivery.provider, delivery.body.encode(), self._url, time.time())
-        return replace(delivery, headers={**delivery.headers, **signed.headers})
+        return replace(delivery, body=signed.body.decode(), headers={**delivery.headers, **signed.headers})
 
     def send(self, delivery: Delivery) -> int:
         """Post a delivery. Returns the status."""

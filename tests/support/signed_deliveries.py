@@ -12,6 +12,7 @@ from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
 from waitpoints.token import Verification
+from waitpoints_local.webhook_signer import Sent
 
 URL = "https://hooks.example.com/api/v1/waitpoints/tokens/waitpoint_1/callback/0a1b?step=1"
 NOW = 1_800_000_000.25
@@ -34,7 +35,7 @@ def verification(scheme: str) -> Verification:
     return Verification(scheme, "NAME", "x-gitlab-token" if scheme == "token" else None)
 
 
-def delivery(signed: signer.Signed) -> Delivery:
+def delivery(signed: Sent) -> Delivery:
     return Delivery(signed.body, signed.headers, signed.url)
 
 

@@ -6,7 +6,6 @@ apis/web-api/rate-limits.
 """
 
 import hashlib
-import hmac
 import json
 import secrets
 import sys
@@ -24,6 +23,7 @@ from urllib.parse import urlencode
 
 from waitpoints_client import local_stacks
 
+from waitpoints_local import webhook_signer
 from waitpoints_local.admission import reason_to_refuse
 from waitpoints_local.stack import Stack, is_serving
 
@@ -216,10 +216,8 @@ def rate_limited(seconds: int) -> Answer:
 
 def signed(payload: Mapping[str, Any], at: float, secret: str = SIGNING_SECRET) -> tuple[bytes, dict[str, str]]:
     """The body and the headers with which Slack sends a payload (authentication/verifying-requests-from-slack)."""
-    body, timestamp = urlencode({"payload": json.dumps(payload)}).encode(), str(int(at))
-    signature = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, "sha256").hexdigest()
-    headers = {"x-slack-request-timestamp": timestamp, "x-slack-signature": f"v0={signature}"}
-    return body, {"content-type": "application/x-www-form-urlencoded", **headers}
+    sent = webhook_signer.sign("slack", secret, urlencode({"payload": json.dumps(payload)}).encode(), "", at)
+    return sent.body, {"content-type": webhook_signer.FORM, **sent.headers}
 
 
 def send(url: str, payload: Mapping[str, Any], at: float) -> tuple[int, str]:

@@ -62,6 +62,6 @@ class TestSecrets:
         check(verification("stripe"), [signer.WHSEC], fresh("stripe", secret=signer.WHSEC), NOW)
 
     def test_of_fal_may_be_several_keys(self) -> None:
-        keys = json.loads(signer.FAL_KEYS)["keys"]
+        keys = json.loads(signer.secret_of("fal"))["keys"]
         other = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}
         check(verification("fal"), [json.dumps({"keys": [other, *keys]})], fresh("fal"), NOW)

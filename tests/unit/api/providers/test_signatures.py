@@ -1,4 +1,4 @@
-"""Signatures of deliveries, made by a signer of the tests' own: what is accepted, and why the rest is refused."""
+"""Signatures of deliveries, as the shipped signer makes them: what is accepted, and why the rest is refused."""
 
 import base64
 import json
@@ -26,13 +26,19 @@ from tests.support.signed_deliveries import (
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.api.providers.signatures import Delivery, check
 from waitpoints.errors import WrongSignature
+from waitpoints_local import webhook_signer
 
 timed = pytest.mark.parametrize("scheme", sorted(name for name, row in SCHEMES.items() if "ts" in row.parts))
 
 
 class TestADeliverySignedNow:
     def test_can_be_signed_for_every_scheme(self) -> None:
-        assert signer.schemes() == sorted(SCHEMES)
+        assert webhook_signer.schemes() == sorted(SCHEMES)
+
+    @pytest.mark.parametrize(("scheme", "body"), [("linear", b"1"), ("linear", b"no JSON"), ("mailgun", b"")])
+    def test_has_room_for_what_its_scheme_signs_in_the_body(self, scheme: str, body: bytes) -> None:
+        with pytest.raises(webhook_signer.CannotSign, match=f"^{scheme} signs .+ in the body, which must be a JSON object$"):
+            signer.sign(scheme, body, URL, NOW)
 
     @every_scheme
     def test_is_accepted(self, scheme: str) -> None:
@@ -109,10 +115,10 @@ class TestADeliverySignedNow:
 
 
 def _changes_the_signed_members(before: bytes, after: bytes) -> bool:
-    """Mailgun signs no more of a body than these members."""
+    """Mailgun signs no more of a body than the members of one."""
     try:
-        return bool(json.loads(before) != json.loads(after))
-    except ValueError:
+        return bool(json.loads(before)["signature"] != json.loads(after)["signature"])
+    except (ValueError, KeyError):
         return True
 
 
@@ -251,7 +257,7 @@ class TestAnythingElse:
                     refusal(scheme, with_header(received, name, value))
 
     def test_a_form_of_too_many_fields_is_refused(self) -> None:
-        many = replace(fresh("twilio"), body=b"a=1&" * 2000)
+        many = replace(delivery(signer.sign_form(URL, NOW)), body=b"a=1&" * 2000)
         assert refusal("twilio", many) == "malformed"
 
 

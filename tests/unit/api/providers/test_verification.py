@@ -53,5 +53,5 @@ class TestVerify:
         for base, status in ("https://other.example.com", 401), (f"https://{DOMAIN}", 200):
             url = f"{token['url'].replace(BASE_URL, base)}?a"
             sent = webhook_signer.sign(scheme, b"1", url, time.time())
-            assert api.post(url, sent.body, {**JSON, **sent.headers}).status == status
+            assert api.post(sent.url, sent.body, {**JSON, **sent.headers}).status == status
         assert api.retrieve(token["id"])["status"] == "COMPLETED"
