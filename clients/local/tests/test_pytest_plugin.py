@@ -13,7 +13,7 @@ import pytest
 from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
 
 from waitpoints_local import shared_stack
-from waitpoints_local.machine import machines
+from waitpoints_local.machine import endpoints, machines
 from waitpoints_local.machine import run as machine_run
 from waitpoints_local.machine.machines import Workshop, find, script_of
 from waitpoints_local.testing import Fails, Returns
@@ -114,6 +114,19 @@ def test_a_path_is_from_the_folder_of_the_test_or_from_the_root(project: pytest.
     told = project.runpytest_inprocess(*PLUGIN)
     told.assert_outcomes(passed=1, failed=1)
     told.stdout.fnmatch_lines([f"E *FileNotFoundError: No file none.json in {folder} or in {project.path}"])
+
+
+def test_an_endpoint_is_made_of_its_file_or_its_json(
+    project: pytest.Pytester, started: list[ScriptedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(endpoints, "put", lambda *asked: made.append(asked[2:]))
+    (project.path / "orders.json").write_text('{"key": "body.id"}')
+    project.makepyfile(
+        'def test_it(machine):\n    machine.endpoint("orders", "orders.json")\n    machine.endpoint("other", {"key": "body.a"})'
+    )
+    project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+    assert made == [("orders", {"key": "body.id"}), ("other", {"key": "body.a"})]
 
 
 def test_a_template_names_its_machine(tmp_path: Any) -> None:

@@ -1,6 +1,5 @@
 """Every path of the patterns in docs/patterns.md, through the whole stack. Their files are in statemachines/ beside it."""
 
-import json
 import uuid
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -8,9 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from waitpoints_client import Waitpoints
 
-from waitpoints_local.testing import Fails, Machine, Run, RunError, State
-
-Post = Callable[[Any], int]
+from waitpoints_local.testing import Endpoint, Fails, Machine, Run, RunError, State
 
 
 def visits(run: Run, state: str) -> list[State]:
@@ -118,17 +115,17 @@ class TestGitHubWorkflow:
     def event(number: int, action: str, conclusion: str | None) -> Any:
         return {"action": action, "workflow_run": {"id": number, "conclusion": conclusion, "html_url": "https://github.com/1"}}
 
-    def test_a_duplicate_webhook_changes_nothing(self, run: Run, number: int, github: Post) -> None:
+    def test_a_duplicate_webhook_changes_nothing(self, run: Run, number: int, github: Endpoint) -> None:
         run.waiting("Wait for the workflow")
-        assert github(self.event(number, "in_progress", None)) == 200
+        assert github.deliver(self.event(number, "in_progress", None)).status_code == 200
         done = self.event(number, "completed", "success")
-        assert [github(done), github(done)] == [200, 200]
+        assert [github.deliver(done).status_code for _ in range(2)] == [200, 200]
         assert run.output == {"ok": True, "output": done["workflow_run"]}
-        assert github(self.event(number, "completed", "failure")) == 200
+        assert github.deliver(self.event(number, "completed", "failure")).status_code == 200
 
-    def test_the_workflow_fails(self, run: Run, number: int, github: Post) -> None:
+    def test_the_workflow_fails(self, run: Run, number: int, github: Endpoint) -> None:
         run.waiting("Wait for the workflow")
-        github(self.event(number, "completed", "failure"))
+        github.deliver(self.event(number, "completed", "failure"))
         assert (run.error, run.cause) == ("WorkflowFailed", "https://github.com/1 ended with failure")
 
     def test_github_does_not_call(self, run: Run) -> None:
@@ -147,24 +144,21 @@ class TestReplicatePrediction:
 
         return start
 
-    def test_it_succeeds_after_its_progress(self, start: Callable[..., Run], replicate: Any) -> None:
+    def test_it_succeeds_after_its_progress(self, start: Callable[..., Run]) -> None:
         run = start()
         token = run.waiting("Wait for the prediction")
         for status in ("starting", "processing", "succeeded", "succeeded"):
-            body = json.dumps({"id": "p1", "status": status})
-            assert token.post(body, replicate(body)).status_code == 200
+            assert token.post({"id": "p1", "status": status}, signed=True).status_code == 200
         assert token.post({"status": "failed"}).status_code in (200, 401)  # it has ended
         assert run.output == {"id": "p1", "status": "succeeded"}
 
-    def test_nobody_else_ends_it(self, start: Callable[..., Run], replicate: Any) -> None:
+    def test_nobody_else_ends_it(self, start: Callable[..., Run]) -> None:
         run = start()
         token = run.waiting("Wait for the prediction")
         assert token.post({"status": "succeeded"}).status_code == 401
-        body = json.dumps({"status": "failed", "error": "NSFW"})
-        token.post(body, replicate(body))
+        token.post({"status": "failed", "error": "NSFW"}, signed=True)
         assert (run.error, run.cause) == ("PredictionFailed", "failed: NSFW")
 
-    @pytest.mark.usefixtures("replicate")
     def test_it_is_started_once_it_may_be(self, start: Callable[..., Run]) -> None:
         busy = Fails("Lambda.TooManyRequestsException")
         run = start([busy, busy, {"id": "p1"}])
@@ -187,21 +181,21 @@ class TestPayment:
         session = {"client_reference_id": order["orderId"], "payment_status": status}
         return {"type": f"checkout.session.{kind}", "data": {"object": session}}
 
-    def test_the_order_is_shipped_once_it_is_paid(self, start: Callable[[], Run], order: Any, stripe: Post) -> None:
+    def test_the_order_is_shipped_once_it_is_paid(self, start: Callable[[], Run], order: Any, stripe: Endpoint) -> None:
         run = start()
         run.waiting("Wait for the payment")
         for kind, status in (("completed", "unpaid"), ("async_payment_succeeded", "paid")):
-            assert stripe(self.event(order, kind, status)) == 200
+            assert stripe.deliver(self.event(order, kind, status)).status_code == 200
         assert run.output["payment"]["output"]["payment_status"] == "paid"
 
-    def test_the_customer_may_pay_before_the_run_waits(self, start: Callable[[], Run], order: Any, stripe: Post) -> None:
-        assert stripe(self.event(order, "completed", "paid")) == 200
+    def test_the_customer_may_pay_before_the_run_waits(self, start: Callable[[], Run], order: Any, stripe: Endpoint) -> None:
+        assert stripe.deliver(self.event(order, "completed", "paid")).status_code == 200
         assert start().status == "SUCCEEDED"
 
-    def test_an_order_that_is_not_paid_fails(self, start: Callable[[], Run], order: Any, stripe: Post) -> None:
+    def test_an_order_that_is_not_paid_fails(self, start: Callable[[], Run], order: Any, stripe: Endpoint) -> None:
         run = start()
         run.waiting("Wait for the payment")
-        stripe(self.event(order, "expired", "unpaid"))
+        stripe.deliver(self.event(order, "expired", "unpaid"))
         assert run.error == "NotPaid"
 
     def test_stripe_does_not_call_in_25_hours(self, start: Callable[[], Run]) -> None:

@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
 from waitpoints_client import PageOptions
 
-from waitpoints_local.machine import clock, live_run, rest
+from waitpoints_local.machine import clock, live_run, rest, routes
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.testing import Run, RunError, Token
+from waitpoints_local.webhook_signer import CannotSign, Sent
 
 PAGE: PageOptions = {
     "title": "Deploy?",
@@ -195,6 +196,8 @@ def test_approvers_answer_by_their_own_links() -> None:
         token.answer({"action": "approve"})
     with pytest.raises(RunError, match="cy is none of its approvers: ann, bo"):
         token.answer({"action": "approve"}, by="cy")
+    with pytest.raises(RunError, match="did not take the answer: 422: The body does not fit the token's page"):
+        token.complete({"action": "maybe"})
     for person in ("bo", "ann"):
         token.answer({"action": "approve"}, by=person)
     assert run.output == ["bo", "ann"]
@@ -231,6 +234,39 @@ def test_a_sender_posts_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.output, found.other_deliveries and found.other_deliveries.count) == ({"approved": "yes"}, 1)
     assert found.completed_by is not None
     assert found.completed_by.delivery_id == "d1"
+
+
+def test_an_answer_that_a_rule_refuses_says_which_calls_go_round_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise routes.Refused(routes.NOT_MATCHING)
+
+    monkeypatch.setattr(routes, "deliver", refuse)
+    run, _ = live()
+    token = run.waiting("Ask")
+    with pytest.raises(RunError, match=r"its completeWhen does not match this answer\. post\(…\) sends .* complete\(…\) ends"):
+        token.answer({"approved": True})
+    token.complete({"approved": True})
+    assert run.output == {"approved": True}
+    with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
+        token.complete(1)
+
+
+def test_a_delivery_is_signed_as_the_token_asks_for_it_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Sent] = []
+
+    def sign(_: Any, token_id: str, delivery: Sent) -> Sent:
+        if delivery.body == b"1":
+            raise CannotSign("no one can")
+        return Sent(delivery.body, {**delivery.headers, "signature": token_id}, delivery.url)
+
+    monkeypatch.setattr(routes, "sign", sign)
+    monkeypatch.setattr(routes, "post", sent.append)
+    token = live()[0].waiting("Ask")
+    token.post("{}", signed=True)
+    token.post("{}")
+    assert [delivery.headers.get("signature") for delivery in sent] == [token.id, None]
+    with pytest.raises(RunError, match='The delivery to "Ask" is not signed: no one can\n\nThe path'):
+        token.post(1, signed=True)
 
 
 class TestTime:
@@ -326,12 +362,14 @@ class TestATaskTokenOfSomethingElse:
         assert scripted.waiting == {}  # so that another one of the state is waited for
         token.fail("no money", name="Declined")
         token.fail("no money")
+        token.complete(None)
         assert token.id == "the-token"
         assert sent == [
             ("heartbeat", {"taskToken": "the-token"}),
             ("success", {"taskToken": "the-token", "output": '{"id": 7}'}),
             ("failure", {"taskToken": "the-token", "cause": "no money", "error": "Declined"}),
             ("failure", {"taskToken": "the-token", "cause": "no money"}),
+            ("success", {"taskToken": "the-token", "output": "null"}),
         ]
 
     def test_that_is_refused_fails_the_test(self) -> None:

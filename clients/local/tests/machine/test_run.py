@@ -5,7 +5,7 @@ import json
 import re
 import socket
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,12 +17,13 @@ from urllib.error import HTTPError
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner, Result
-from waitpoints_client import APIConnectionError, CreatedToken, Waitpoints, local_stacks
+from waitpoints_client import APIConnectionError, CreatedToken, Waitpoints, calls, local_stacks
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
 from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.testing import FakeWaitpoints
 
+from waitpoints_local import webhook_signer
 from waitpoints_local.machine import clock
 from waitpoints_local.machine import run as machine_run
 from waitpoints_local.machine.history import History, Location
@@ -101,7 +102,10 @@ class TriedStack:
     functions: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     """The names of functions."""
-    secrets: list[str] = field(default_factory=list)
+    secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The values and descriptions, by the names."""
+    verify: Mapping[str, str] = field(default_factory=dict)
+    """Of every token in the table."""
     diagnostics: list[dict[str, str]] = field(default_factory=list)
     """What Step Functions finds in the definition."""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -115,7 +119,7 @@ class TriedStack:
     while_it_runs: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        names = {"WaitFunctionName": "stack-Wait-1", "CreateFunctionName": "stack-Create-1"}
+        names = {"WaitFunctionName": "stack-Wait-1", "CreateFunctionName": "stack-Create-1", "TableName": "table"}
         self.outputs = Outputs(ApiUrl="https://a", StateMachineArn=EXAMPLE, **names)
         self._seen: list[dict[str, Any]] = []
 
@@ -127,7 +131,7 @@ class TriedStack:
 
     @property
     def exceptions(self) -> Any:
-        return SimpleNamespace(ResourceNotFoundException=NotThere)
+        return SimpleNamespace(ResourceNotFoundException=NotThere, ResourceExistsException=FileExistsError)
 
     def get_function(self, *, FunctionName: str) -> Any:
         if FunctionName != "mine":
@@ -140,17 +144,20 @@ class TriedStack:
     def delete_function(self, *, FunctionName: str) -> None:
         self.deleted.append(FunctionName)
 
-    def describe_secret(self, *, SecretId: str) -> None:
-        if SecretId not in self.secrets:
-            raise NotThere
+    def describe_secret(self, *, SecretId: str) -> Any:
+        return {"Description": self.secrets[SecretId][1], "VersionIdsToStages": {"1": ["AWSCURRENT"]}}
 
-    def create_secret(self, *, Name: str, SecretString: str) -> None:
-        assert SecretString.startswith("whsec_")
-        self.secrets.append(Name)
+    def create_secret(self, *, Name: str, SecretString: str, Description: str) -> None:
+        if Name in self.secrets:
+            raise FileExistsError
+        self.secrets[Name] = SecretString, Description
 
-    def delete_secret(self, *, SecretId: str, ForceDeleteWithoutRecovery: bool) -> None:
-        assert ForceDeleteWithoutRecovery
-        self.secrets.remove(SecretId)
+    def get_secret_value(self, *, SecretId: str) -> Any:
+        return {"SecretString": self.secrets[SecretId][0]}
+
+    def get_item(self, *, Key: Any, **_: Any) -> Any:
+        members = {name: {"S": value} for name, value in self.verify.items()}
+        return {"Item": {**Key, "deliveryRules": {"M": {"verify": {"M": members}}}}}
 
     def describe_state_machine(self, *, stateMachineArn: str) -> Any:
         assert stateMachineArn == EXAMPLE
@@ -256,7 +263,7 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> FakeWaitpoints:
 def create_then_wait(token: CreatedToken, **payload: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A machine that creates a token in one state and waits for it in the next, and its history until it waits."""
     creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload}, "Next": "Wait"}
-    waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
+    waits = {**WAITING, "Parameters": {"FunctionName": "<WaitFunctionName>"}}
     entered, creating = event(0, "TaskStateEntered", name="Create"), scheduled("stack-Create-1", resource="invoke", **payload)
     made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
     history = [STARTED, entered, creating, made, ENTERED, scheduled("stack-Wait-1", waitpointId=token.id)]
@@ -724,17 +731,38 @@ def test_each_approver_of_its_page_has_a_link_of_their_own(stack: TriedStack) ->
     assert [(it["approver"], it["url"]) for it in token["links"]] == [(it.approver, it.url) for it in links]
 
 
-def test_a_token_that_must_be_signed_for_is_completed_with_the_key(stack: TriedStack) -> None:
-    payload: dict[str, Any] = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
-    token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
-    machine, history = create_then_wait(token, **payload)
-    stack.history = [history, [], [RESUMED, SUCCEEDED]]
+class TestATokenThatMustBeSigned:
+    VERIFY: ClassVar[Any] = {"scheme": "github", "secret": "GITHUB"}
 
-    result = run(machine)
+    def start(self, stack: TriedStack, *options: str) -> tuple[CreatedToken, Result]:
+        token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
+        machine, history = create_then_wait(token, verify=self.VERIFY, completeWhen="body.a == 'closed'")
+        stack.history, stack.verify = [history, [], [RESUMED, SUCCEEDED]], self.VERIFY
+        return token, run(machine, *options)
 
-    assert f"""complete {token.id} '{{"action": "closed"}}'\n""" in result.stdout
-    assert stack.secrets == []  # the stand-in is deleted
-    assert "The secret GITHUB is a stand-in" in result.stderr
+    def test_is_completed_by_a_delivery_with_a_stand_in_for_its_secret(self, stack: TriedStack) -> None:
+        for _ in range(2):
+            token, result = self.start(stack)
+            assert f"""deliver {token.id} '{{"a": "closed"}}'\n""" in result.stdout
+            assert "The secret GITHUB is a stand-in that no provider has: answers are signed with it." in result.stderr
+            [(name, (value, _))] = stack.secrets.items()  # it stays, for the functions remember it
+            assert (name, value[:6]) == ("waitpoints/stack/webhooks/GITHUB", "whsec_")
+            assert value not in result.output
+
+    def test_is_answered_with_a_signature(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent: list[Any] = []
+
+        def deliver(*delivery: Any) -> Any:
+            sent.append(delivery)
+            return calls.complete(next(iter(stack.waitpoints.list())), True)
+
+        monkeypatch.setattr(calls, "deliver", deliver)
+        token, result = self.start(stack, "--answer", '{"a": "closed"}')
+        assert result.exit_code == 0, result.output
+        [(url, body, headers)] = sent
+        assert (url, body) == (token.url, b'{"a": "closed"}')
+        signed = webhook_signer.sign("github", stack.secrets["waitpoints/stack/webhooks/GITHUB"][0], body, url, 0)
+        assert headers == {**signed.headers, "content-type": "application/json"}
 
 
 class TestAStandIn:

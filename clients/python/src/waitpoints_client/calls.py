@@ -45,6 +45,8 @@ class Call(Generic[Read]):
     read: Callable[[httpx.Response], Read]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = ABSENT
+    """JSON, or bytes as they are."""
+    headers: Mapping[str, str] = field(default_factory=dict)
     delivery_id: str | None = None
     """The id of a completion, which the token shows that it ends."""
 
@@ -114,9 +116,9 @@ def _completion(answer: httpx.Response) -> models.Completion:
     return models.Completion.model_validate(answer.json())
 
 
-def deliver(url: str, body: Any) -> Call[None]:
-    """Post JSON to a callback URL as a webhook provider or an approver does."""
-    return Call("POST", url, lambda _: None, body=body)
+def deliver(url: str, body: Any, headers: Mapping[str, str] | None = None) -> Call[None]:
+    """Post to a callback URL as a webhook provider or an approver does."""
+    return Call("POST", url, lambda _: None, body=body, headers=headers or {})
 
 
 def complete_key(key: str, data: Any, ttl: wire.Duration | None) -> Call[models.KeyCompletion]:

@@ -123,8 +123,9 @@ class Session:
             headers["idempotency-key"] = call.delivery_id
         content = None
         if call.body is not ABSENT:
-            content = write_json(call.body, allow_nan=False).encode()
+            content = call.body if isinstance(call.body, bytes) else write_json(call.body, allow_nan=False).encode()
             headers["content-type"] = "application/json"
+        headers |= call.headers
         return Request(call.method, self.url + call.path if is_ours else call.path, call.query or None, headers, content)
 
     def _ask(self, request: Request) -> Flow[httpx.Response]:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
-from waitpoints_client import APIError
+from waitpoints_client import APIError, calls
 from waitpoints_client.wire import read_duration
 
 from waitpoints_local.machine import clock, path_taken, routes
@@ -18,15 +17,17 @@ from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.rest import Rest
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State
+from waitpoints_local.webhook_signer import CannotSign
 
 if TYPE_CHECKING:
+    import httpx
     from waitpoints_client import models
 
     from waitpoints_local.machine.fitting_output import Completion
     from waitpoints_local.machine.run import MachineRun
 
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_FACTOR = 0.03, 0.25, 1.3  # seconds between two polls of the run
-REQUEST_TIMEOUT = 35.0  # seconds
+OTHER_WAYS = "post(…) sends any delivery and returns the answer, and complete(…) ends the token with the API key"
 Found = TypeVar("Found")
 _DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 
@@ -189,8 +190,8 @@ class Token:
         return {link.approver: link.url for link in self._read().links}
 
     def answer(self, value: Any, *, by: str | None = None) -> None:
-        """Answer as the one whom the token is for: by its URL, or by the link of the approver `by`; with the API key if only a
-        signature would do. A page asks for {"action": …}. Fails if the answer is refused.
+        """Answer as the one whom the token is for: by its URL, signed if it has `verify`, or by the link of the approver `by`.
+        A page asks for {"action": …}. Fails if a rule of the token refuses the answer, or if it does not match.
         """
         __tracebackhide__ = True
         token = self._read()
@@ -200,15 +201,24 @@ class Token:
         if token.status != "WAITING":
             raise self._refused(f"it has ended before: it is {token.status}")
         try:
-            routes.deliver(self._run.waitpoints, self._completion, value, by)
+            routes.deliver(self._run.stack, self._run.waitpoints, self._completion, value, by)
         except routes.Refused as refused:
-            raise self._refused(str(refused)) from None
+            raise self._refused(f"{refused}. {OTHER_WAYS}") from None
+
+    def complete(self, value: Any) -> None:
+        """Complete the token with the API key, which `verify` and `completeWhen` do not check."""
+        __tracebackhide__ = True
+        self._settle(calls.complete(self.id, value))
 
     def fail(self, message: str, *, name: str | None = None, code: str | None = None) -> None:
         """Fail the token: the state gets the error."""
         __tracebackhide__ = True
+        self._settle(calls.fail(self.id, message, name, code))
+
+    def _settle(self, call: "calls.Call[models.Completion]") -> None:
+        __tracebackhide__ = True
         try:
-            settled = self._run.waitpoints.fail(self.id, message, name=name, code=code).settled
+            settled = self._run.waitpoints.send(call).settled
         except APIError as error:
             raise self._refused(str(error)) from None
         if not settled:
@@ -229,11 +239,17 @@ class Token:
         except clock.ClockProblem as problem:
             raise self._live.failure(f"The token of {path_taken.named(self._location)} did not time out: {problem}") from None
 
-    def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """Post to the URL as a webhook provider does, also for the second time: bytes and texts as they are, else JSON."""
-        content = body if isinstance(body, (bytes, str)) else json.dumps(body, ensure_ascii=False)
-        sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
-        return httpx.post(self.url, content=content, headers=sent, timeout=REQUEST_TIMEOUT, trust_env=False)
+    def post(self, body: Any, headers: Mapping[str, str] | None = None, *, signed: bool = False) -> "httpx.Response":
+        """Post to the URL as a webhook provider does, also for the second time: bytes and texts as they are, else JSON.
+
+        `signed` is as the token's `verify` asks for it.
+        """
+        __tracebackhide__ = True
+        sent = routes.delivery(self.url, body, headers)
+        try:
+            return routes.post(routes.sign(self._run.stack, self.id, sent) if signed else sent)
+        except CannotSign as problem:
+            raise self._live.failure(f"The delivery to {path_taken.named(self._location)} is not signed: {problem}") from None
 
     def _read(self) -> "models.Token":
         return self._run.waitpoints.get(self.id)
@@ -267,6 +283,11 @@ class OtherToken(Token):
         if by is not None:
             raise self._not_ours("approvers")
         self._send("success", output=json.dumps(value, ensure_ascii=False))
+
+    def complete(self, value: Any) -> None:
+        """Do as `answer` does: nothing checks the value."""
+        __tracebackhide__ = True
+        self.answer(value)
 
     def fail(self, message: str, *, name: str | None = None, code: str | None = None) -> None:
         """Fail it with SendTaskFailure: `name` is the error, `message` the cause."""

@@ -1,5 +1,6 @@
 """Start state machines for tests, and take away at the end what was made for them."""
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -21,6 +22,7 @@ from waitpoints_local.machine.stand_ins import Fails, Returns, Script, make
 if TYPE_CHECKING:
     import pytest
 
+    from waitpoints_local.machine.endpoints import Endpoint
     from waitpoints_local.stack import Stack
 
 
@@ -85,6 +87,14 @@ class Machine:
         run.start(name, run.prepare_input({} if input is ABSENT else input, timeout))
         self.runs.append(Run(run, name, self.patience))
         return self.runs[-1]
+
+    def endpoint(self, name: str, settings: "Mapping[str, Any] | str | PathLike[str]") -> "Endpoint":
+        """Make an endpoint. `settings` is the JSON of its PUT, or the path of its file, as for a machine."""
+        from waitpoints_local.machine import endpoints  # noqa: PLC0415 - only for tests that use it
+
+        if not isinstance(settings, Mapping):
+            settings = dict(json.loads(Path(find(fspath(settings), self.folders)).read_text()))
+        return endpoints.put(self.workshop.deployed, self.workshop.waitpoints, name, settings)
 
     def __enter__(self) -> Self:
         return self

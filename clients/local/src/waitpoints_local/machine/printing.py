@@ -131,14 +131,14 @@ def _token_value(event: Event) -> dict[str, Any] | None:
 
 
 def command(completion: Completion | TaskToken) -> str:
-    """Return the line that completes a token: with its URL alone if that does it."""
+    """Return the line that completes a token: with its URL alone, or with a signature too, if that does it."""
     data = shlex.quote(_json(completion.output))
     if isinstance(completion, TaskToken):
         sends = f"aws stepfunctions send-task-success --task-output {data} --task-token {shlex.quote(completion.id)}"
         return f'(eval "$({_program()} env)"; {sends})'
     if completion.by_post:
         return f"curl -sw '\\n' -d {data} {shlex.quote(completion.token.url)}"
-    return f"{_program()} complete {completion.token.id} {data}"
+    return f"{_program()} {'deliver' if completion.is_signed else 'complete'} {completion.token.id} {data}"
 
 
 def _json(value: Any) -> str:

@@ -253,7 +253,7 @@ class MachineRun:
             try:
                 if token.status != "WAITING":
                     raise routes.Refused(f"it has ended before: it is {token.status}")
-                routes.deliver(self.waitpoints, completion, reply.value, approver)
+                routes.deliver(self.stack, self.waitpoints, completion, reply.value, approver)
             except routes.Refused as refused:
                 yield self._refused(location, token, f"{approver}: {refused}" if approver else str(refused))
                 return

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from botocore.exceptions import ClientError
-from waitpoints_client.ops import webhook_secrets
 from waitpoints_client.ops.deployed import Deployed
 
+from waitpoints_local.machine import signing
 from waitpoints_local.machine.definition import Definition, Unusable, invoked, is_waiting, payload, states
 
 _READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
@@ -91,9 +91,9 @@ def make(
             script = scripted.get(name, [Returns(sample)])
             _make_function(stack, arn, role, script, echoes=name not in scripted, deletions=deletions)
             notes.append(_describe(name, scripted.get(name), sample))
-        for name in sorted(_find_missing_secrets(stack, definition)):
-            _make_secret(stack, name, deletions)
-            notes.append(f"The secret {name} is a stand-in that no provider has: complete its token with the line below.")
+        for verify in _list_verifies(stack, definition):
+            if signing.make_secret(stack, verify):
+                notes.append(f"The secret {verify['secret']} is a stand-in that no provider has: answers are signed with it.")
         yield notes
 
 
@@ -154,22 +154,11 @@ def _as_value(turn: Turn) -> dict[str, Any]:
     return {"error": turn.error, "message": turn.message} if isinstance(turn, Fails) else {"returns": turn.value}
 
 
-def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[str]:
-    """Yield the names of the secrets that tokens of this definition are verified with and that do not exist."""
-    for _, state in definition.states_that_invoke(stack.outputs["CreateFunctionName"]):
-        match payload(state).get("verify"):
-            case {"secret": str(name)}:
-                manager = stack.client("secretsmanager")
-                try:
-                    manager.describe_secret(SecretId=webhook_secrets.path_of(stack, name))
-                except manager.exceptions.ResourceNotFoundException:
-                    yield name
-
-
-def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
-    manager, path = stack.client("secretsmanager"), webhook_secrets.path_of(stack, name)
-    manager.create_secret(Name=path, SecretString=webhook_secrets.generate())
-    deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
+def _list_verifies(stack: Deployed, definition: Definition) -> list[dict[str, str]]:
+    """Return each `verify` of the tokens that this definition creates, as far as it names the secret itself."""
+    creates = [payload(state) for _, state in definition.states_that_invoke(stack.outputs["CreateFunctionName"])]
+    found = [it["verify"] for it in creates if isinstance(it.get("verify"), dict)]
+    return list({it["secret"]: it for it in found if isinstance(it.get("secret"), str)}.values())
 
 
 def _delete_quietly(delete: Callable[..., Any], **named: Any) -> None:

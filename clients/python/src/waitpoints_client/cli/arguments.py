@@ -112,6 +112,14 @@ def parse_named(text: str, option: str) -> tuple[str, str]:
     return name, value
 
 
+def parse_header(text: str) -> tuple[str, str]:
+    """Return the name and the value of `Name: value`."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise CommandProblem(f"--header {text!r} has another form than 'Name: value'", USAGE)
+    return name.strip(), value.strip()
+
+
 def parse_verify(argument: str) -> "Verify":
     """Return the signature that `SCHEME:SECRET`, `token:SECRET:HEADER` or the API's JSON asks for."""
     if argument.lstrip().startswith(("{", "@")) or argument == "-":

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Json, Name, Stack, When, Yes, add, argument, group, option
-from waitpoints_client.cli.problems import CommandProblem, confirm
+from waitpoints_client.cli.options import Body, Headers, Json, Name, Query, Stack, When, Yes, add, group, option
+from waitpoints_client.cli.problems import confirm
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Endpoint
@@ -78,16 +78,14 @@ def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = Fa
 
 def test_(
     name: Name,
-    body: Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE reads a file, - standard input.")] = "",
-    header: Annotated[
-        list[str] | None, option("--header", "-H", metavar="'NAME: VALUE'", help="Repeat it for several.")
-    ] = None,
-    query: Annotated[str, option("--query", metavar="TEXT", help="The query string.")] = "",
+    body: Body = "",
+    header: Headers = None,
+    query: Query = "",
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
     """Say what would become of a delivery, and change nothing."""
-    headers = dict(_header(text) for text in header or ())
+    headers = dict(arguments.parse_header(text) for text in header or ())
     with stacks.find_client(stack) as waitpoints:
         trial = waitpoints.endpoints.test(name, arguments.read_content(body), headers=headers, query=query)
     if as_json:
@@ -121,13 +119,6 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
         "updated": show.instant(endpoint.updated_at),
         "url": endpoint.url,
     }
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise CommandProblem(f"--header {text!r} has another form than 'Name: value'", 2)
-    return name.strip(), value.strip()
 
 
 def add_to(program: typer.Typer) -> None:

@@ -93,4 +93,7 @@ Notify = Annotated[
         "--notify", metavar="WHOM", help="email, email:ADDRESS, slack:#CHANNEL, teams:SECRET; repeat it for several. Or JSON."
     ),
 ]
+Body = Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE reads a file, - standard input.")]
+Headers = Annotated[list[str] | None, option("--header", "-H", metavar="'NAME: VALUE'", help="Repeat it for several.")]
+Query = Annotated[str, option("--query", metavar="TEXT", help="The query string.")]
 When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]

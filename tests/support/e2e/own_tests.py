@@ -1,0 +1,30 @@
+"""The tests of a user's project, run where the stack that is given is the one that runs."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tools.stack import ROOT
+from waitpoints_local.stack import Stack
+
+SOURCES = (ROOT / "clients" / "local" / "src", ROOT / "clients" / "python" / "src")
+PATIENCE = 600  # seconds
+
+
+def run(stack: Stack, folder: Path, chosen: str = "") -> subprocess.CompletedProcess[str]:
+    (folder / "stack.json").write_text(json.dumps(asdict(stack)))
+    paths = os.pathsep.join(map(str, SOURCES))
+    variables = {"WAITPOINTS_LOCAL": str(folder / "stack.json"), "PYTHONPATH": paths, "NO_PROXY": "127.0.0.1,localhost"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, "-k", chosen],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
