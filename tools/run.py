@@ -158,7 +158,7 @@ _FOR_MAIL = """
 _FOR_CHAT = """
   Slack and Teams are a stand-in, which says what to type:
 
-    .local/local/bin/python -m waitpoints_local.slack_stand_in
+    .local/local/bin/waitpoints chat
 """
 
 

@@ -6,21 +6,24 @@ Slack and Teams are the stand-in of `slack_stand_in`. Mails are those that the e
 import base64
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from waitpoints_client import local_stacks
 
 from tests.browser import runner
-from tests.support.e2e import afterwards, folders
+from tests.support.e2e import afterwards, folders, own_tests
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
+from tests.support.e2e.command_line import COMMAND, CommandLine
 from tests.support.e2e.permissions import outputs
 from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
@@ -202,3 +205,66 @@ def test_tokens_that_come_at_once_are_all_asked_once(office: Office, count: int)
         tokens = list(pool.map(lambda _: office.api.create(page=page, notify={"slack": "#many"}), range(count)))
         list(pool.map(lambda token: office.sent(token, 1), tokens))
     assert sorted(len(office.messages(token, "#many")) for token in tokens) == [1] * count
+
+
+MAILS = """
+from waitpoints_local.testing import Machine
+
+def test_ann_is_asked_and_reminded(machine: Machine) -> None:
+    run = machine("ask.asl.json")
+    token = run.waiting("Ask")
+    [mail] = run.mails
+    assert (mail.to, mail.subject) == ("Ann Lee <ann@example.com>", "Deploy?")
+    assert mail.links == ("https://example.com/notes", token.links["ann"])
+    assert mail.text.startswith("Acme\\n\\nDeploy?\\n") and token.links["ann"].replace("&", "&amp;") in mail.html
+    run.skip("4h")
+    assert [mail.subject for mail in run.mails] == ["Deploy?", "Reminder: Deploy?"]
+"""
+
+
+def test_a_test_of_a_machine_reads_the_mails(office: Office, tmp_path: Path) -> None:
+    page = {
+        "title": "Deploy?",
+        "approvers": [ANN],
+        "links": [{"label": "Notes", "url": "https://example.com/notes"}],
+        "actions": ANYBODY["actions"],
+        "remind": ["4h"],
+    }
+    payload = {"timeout": "1d", "taskToken.$": "$$.Task.Token", "page": page, "notify": {"email": True}}
+    asks = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload},
+        "End": True,
+    }
+    (tmp_path / "ask.asl.json").write_text(json.dumps({"StartAt": "Ask", "States": {"Ask": asks}}))
+    (tmp_path / "test_ask.py").write_text(MAILS)
+    done = own_tests.run(office.stack, tmp_path)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_chat_prints_what_comes_and_presses_buttons(office: Office, tmp_path: Path) -> None:
+    """The last test: it connects the stack to another workspace."""
+    command, environment = [str(COMMAND), "chat", "--port", "0"], CommandLine(office.stack, tmp_path).environment
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes) as chat:
+        assert chat.stdin
+        assert chat.stdout
+        read(chat.stdout, "type: list, or press N ACTION as U024BE7LH, or Ctrl-D")
+        token, execution = office.ask({**ANYBODY, "title": "By hand?"}, slack="#hand", teams="TEAMS")
+        message, card = "  0  #hand          By hand?: An answer is needed.  [yes, no]", f"    [Open and answer] {token['url']}"
+        read(chat.stdout, message, "  card in Teams:", "    By hand?", card)
+        print("press 0 yes as U0CY", file=chat.stdin, flush=True)
+        assert office.api.result(execution)[1]["slackUser"]["id"] == "U0CY"
+        chat.stdin.close()
+        assert chat.wait(30) == 0
+    slack_stand_in.connect(office.stack, office.slack)
+
+
+def read(printed: IO[str], *expected: str) -> None:
+    """Read until each of these lines has come."""
+    missing = set(expected)
+    while missing:
+        line = printed.readline()
+        assert line, f"it has ended without {missing}"
+        missing.discard(line.rstrip("\n"))

@@ -81,13 +81,13 @@ def test_how_to_go_on_fits_80_columns(has_aws: bool, has_mail: bool) -> None:
 @pytest.mark.parametrize("has_mail", [False, True])
 def test_the_outbox_is_mentioned_if_the_stack_sends_mails(has_mail: bool) -> None:
     printed = how_to_go_on(STACK, has_aws=False, has_mail=has_mail)
-    assert "slack_stand_in" not in printed
+    assert "waitpoints chat" not in printed
     assert ("waitpoints outbox --open" in printed) == ('"notify"' in printed) == has_mail
 
 
 @pytest.mark.parametrize("has_chat", [False, True])
 def test_the_stand_in_is_mentioned_if_the_stack_has_slack_or_teams(has_chat: bool) -> None:
-    assert ("-m waitpoints_local.slack_stand_in" in how_to_go_on(STACK, has_aws=False, has_chat=has_chat)) is has_chat
+    assert ("waitpoints chat" in how_to_go_on(STACK, has_aws=False, has_chat=has_chat)) is has_chat
 
 
 @pytest.mark.parametrize(

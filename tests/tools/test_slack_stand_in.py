@@ -4,8 +4,6 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import fields
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
@@ -16,7 +14,6 @@ from waitpoints_local.slack_stand_in import (
     BOT_TOKEN,
     SIGNING_SECRET,
     Workspace,
-    main,
     obey,
     problem,
     rate_limited,
@@ -25,9 +22,21 @@ from waitpoints_local.slack_stand_in import (
     shown,
     signed,
 )
-from waitpoints_local.stack import Stack
 
 BUTTON = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}}
+CARD: dict[str, Any] = {
+    "attachments": [
+        {
+            "content": {
+                "body": [
+                    {"inlines": [{"text": "Deploy?", "size": "Large"}]},
+                    {"text": "Open until {{DATE(2027-01-15T08:00:00Z, SHORT)}}, {{TIME(2027-01-15T08:00:00Z)}}"},
+                ],
+                "actions": [{"title": "Open", "url": "http://x"}],
+            }
+        }
+    ]
+}
 GO = {**BUTTON, "action_id": "waitpoints:go", "value": "waitpoint_1"}
 
 
@@ -138,13 +147,14 @@ def test_obeys_a_person(workspace: Workspace) -> None:
     assert obey(workspace, "list", "") == "nothing yet"
     call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Deploy?", "blocks": [actions(GO)]})
     workspace.private.append({"text": "not you"})
-    runs = [{"text": "Example"}, {"text": "Deploy?", "size": "Large"}]
-    card = {"body": [{"inlines": runs}, {"text": "Open until"}], "actions": [{"url": "http://x"}]}
-    workspace.cards.append({"attachments": [{"content": card}]})
+    workspace.cards.append(CARD)
     assert obey(workspace, "", "").splitlines() == [
         "  0  #deploys       Deploy?  [go]",
         "  to one person: not you",
-        "  card in Teams: Deploy?  [http://x]",
+        "  card in Teams:",
+        "    Deploy?",
+        "    Open until 2027-01-15T08:00:00Z",
+        "    [Open] http://x",
     ]
     assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"
     assert obey(workspace, "press 9 go as U1", "").startswith("type: list, or press N ACTION as")
@@ -153,7 +163,7 @@ def test_obeys_a_person(workspace: Workspace) -> None:
 
 def test_each_message_is_told_as_it_comes_with_what_can_be_pressed(workspace: Workspace) -> None:
     heard: list[str] = []
-    workspace.heard = heard.append
+    workspace.heard = lambda line, _: heard.append(line)
     for button in (GO, {**BUTTON, "action_id": "opens", "url": "https://example.com"}):
         message = {"channel": "#deploys", "text": "Go?", "blocks": [actions(button)]}
         assert call(workspace, "chat.postMessage", message)["ok"]
@@ -161,15 +171,21 @@ def test_each_message_is_told_as_it_comes_with_what_can_be_pressed(workspace: Wo
     assert shown(workspace).splitlines() == heard
 
 
-@pytest.mark.parametrize(
-    "left", [None, {"api_url": "http://127.0.0.1:9", "api_key": "k", "endpoint_url": "http://127.0.0.1:9"}]
-)
-def test_says_that_no_stack_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: dict[str, str] | None
-) -> None:
-    monkeypatch.setenv("WAITPOINTS_LOCAL", str(tmp_path))
-    if left is not None:
-        others = {field.name: "" for field in fields(Stack)}
-        (tmp_path / "stack.json").write_text(json.dumps(others | left))
-    assert main() == 1
-    assert capsys.readouterr().err == "No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on\n"
+def test_what_else_people_see_is_told_as_it_comes(workspace: Workspace) -> None:
+    heard: list[tuple[str, Any]] = []
+    workspace.heard = lambda line, content: heard.append((line.split("\n")[0], content))
+    posted = call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Go?", "blocks": [actions(GO)]})
+    call(workspace, "chat.update", {"channel": posted["channel"], "ts": posted["ts"], "text": "Done"})
+    for path, body in (("/teams", CARD), ("/response/1", {"text": "not you"})):
+        assert workspace.answer(path, {}, body)[0] in (200, 202)
+    assert [line for line, _ in heard] == [
+        "  0  #deploys       Go?  [go]",
+        "  0  #deploys       Done  [no buttons], edited",
+        "  card in Teams:",
+        "  to one person: not you",
+    ]
+    assert [content for _, content in heard[1:]] == [
+        {"slack": "#deploys", "ts": posted["ts"], "edits": 1, "text": "Done"},
+        {"teams": CARD},
+        {"private": {"text": "not you"}},
+    ]

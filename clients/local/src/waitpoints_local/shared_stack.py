@@ -16,6 +16,9 @@ from waitpoints_local import serving
 from waitpoints_local.stack import Stack, is_serving
 from waitpoints_local.turns import one_at_a_time
 
+PARAMETERS = {"MailFrom": "waitpoints@example.com"}
+"""Of a stack that is started for tests. It keeps the mails, and sends none."""
+
 
 @contextmanager
 def shared() -> Iterator[Stack]:
@@ -46,7 +49,7 @@ def _find_running() -> Stack | None:
 
 
 def _start(folder: Path) -> Stack:
-    served, _ = serving.up(0, folder)
+    served, _ = serving.up(0, folder, PARAMETERS)
     _users_of(folder, served).write_text(str(served.process))
     return served
 

@@ -1,33 +1,29 @@
 """A stand-in for Slack and for a Teams workflow: it keeps messages, refuses what Slack refuses, and presses buttons.
 
-`python -m waitpoints_local.slack_stand_in` connects it to the local stack that has Slack=on or Teams=on, and says what to type.
-Its answers are those of docs.slack.dev: reference/methods/chat.postMessage and chat.update, reference/block-kit, and
-apis/web-api/rate-limits.
+`waitpoints chat` connects it to the local stack. Its answers are those of docs.slack.dev: reference/methods/chat.postMessage
+and chat.update, reference/block-kit, and apis/web-api/rate-limits.
 """
 
 import hashlib
 import json
+import re
 import secrets
-import sys
 import threading
 import time
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
-from waitpoints_client import local_stacks
-
 from waitpoints_local import webhook_signer
 from waitpoints_local.admission import reason_to_refuse
-from waitpoints_local.stack import Stack, is_serving
+from waitpoints_local.stack import Stack
 
-PORT = 8788
 BOT_TOKEN, SIGNING_SECRET = f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16)  # who knows it presses any button
 FUNCTIONS = ("SendNotices", "AnswerSlack")  # that call Slack
 MOST_BLOCKS, MOST_CHARACTERS, MOST_TEXT = 50, 12_000, 40_000
@@ -48,6 +44,9 @@ class Message:
     @property
     def ref(self) -> str:
         return f"{self.channel}/{self.ts}"
+
+    def as_value(self) -> dict[str, Any]:
+        return {"slack": self.people, "ts": self.ts, "edits": self.edits, **self.content}
 
     def buttons(self) -> dict[str, dict[str, Any]]:
         """The buttons that answer, by the id of the page's action."""
@@ -70,7 +69,8 @@ class Workspace:
     next_answers: deque[Answer] = field(default_factory=deque)
     tokens: set[str] = field(default_factory=lambda: {BOT_TOKEN})
     url: str = ""
-    heard: Callable[[str], None] = lambda _: None  # of each message that is posted
+    heard: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
+    """Called with each message, edit and card as it comes: its line for a person, and all of it."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -84,9 +84,11 @@ class Workspace:
                 return self.next_answers.popleft()
             if path.startswith("/response/"):
                 self.private.append(body)
+                self.heard(_private_line(body), {"private": body})
                 return 200, {}, {"ok": True}
             if path.startswith("/teams"):
                 self.cards.append(body)
+                self.heard(card_lines(body), {"teams": body})
                 return 202, {}, {}
             scheme, _, token = headers.get("authorization", "").partition(" ")
             if scheme != "Bearer" or not token:
@@ -133,7 +135,7 @@ class Workspace:
             return _refused("thread_not_found")
         message = Message(channel, f"1700000000.{len(self.messages):06}", wanted, content)
         self.messages.append(message)
-        self.heard(line_of(len(self.messages) - 1, message))
+        self.heard(line_of(len(self.messages) - 1, message), message.as_value())
         return 200, {}, {"ok": True, "channel": channel, "ts": message.ts, "message": content}
 
     def _update(self, body: dict[str, Any]) -> Answer:
@@ -143,6 +145,7 @@ class Workspace:
         if refused := problem(body):
             return _refused(refused)
         message.content, message.edits = _content(body), message.edits + 1
+        self.heard(f"{line_of(self.messages.index(message), message)}, edited", message.as_value())
         return 200, {}, {"ok": True, "channel": message.channel, "ts": message.ts, "text": body.get("text", "")}
 
     def _id_of(self, wanted: str) -> str:
@@ -281,9 +284,9 @@ def connect(stack: Stack, workspace: Workspace) -> None:
             manager.create_secret(Name=path, SecretString=text)
         except manager.exceptions.ResourceExistsException:
             manager.put_secret_value(SecretId=path, SecretString=text)
-    for resource in FUNCTIONS:
-        described = cloudformation.describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=resource)
-        name = described["StackResourceDetail"]["PhysicalResourceId"]
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack.stack_name)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    for name in [it["PhysicalResourceId"] for it in resources if it["LogicalResourceId"] in FUNCTIONS]:
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         changed = {"Variables": {**variables, "SLACK_API_URL": workspace.api_url}}
         functions.update_function_configuration(FunctionName=name, Environment=changed)
@@ -292,8 +295,7 @@ def connect(stack: Stack, workspace: Workspace) -> None:
 def shown(workspace: Workspace) -> str:
     """The messages, each with its number and the actions that can be pressed."""
     lines = [line_of(number, message) for number, message in enumerate(workspace.messages)]
-    lines += [f"  to one person: {note['text']}" for note in workspace.private]
-    lines += [f"  card in Teams: {_title(card)}" for card in workspace.cards]
+    lines += [*map(_private_line, workspace.private), *map(card_lines, workspace.cards)]
     return "\n".join(lines) or "nothing yet"
 
 
@@ -303,10 +305,20 @@ def line_of(number: int, message: Message) -> str:
     return f"{number:>3}  {message.people:<14} {message.content.get('text', '')}  [{', '.join(message.buttons()) or opens}]"
 
 
-def _title(card: Mapping[str, Any]) -> str:
+def _private_line(note: Mapping[str, Any]) -> str:
+    return f"  to one person: {note['text']}"
+
+
+_TIME = re.compile(r"\{\{DATE\(([^,)]+)[^}]*\}\}(?:, \{\{TIME[^}]*\}\})?")
+"""How a card says a time, which Teams writes as the reader's own."""
+
+
+def card_lines(card: Mapping[str, Any]) -> str:
+    """What a card in Teams says, line by line, and where its buttons lead."""
     content = card["attachments"][0]["content"]
-    runs = [run for block in content["body"] for run in block.get("inlines", [])]
-    return f"{max(runs, key=lambda run: 'size' in run)['text']}  [{', '.join(it['url'] for it in content['actions'])}]"
+    runs = [run for block in content["body"] for run in block.get("inlines", [block])]
+    texts = [_TIME.sub(r"\1", run["text"]) for run in runs]
+    return "\n    ".join(["  card in Teams:", *texts, *(f"[{it['title']}] {it['url']}" for it in content["actions"])])
 
 
 def obey(workspace: Workspace, line: str, url: str) -> str:
@@ -320,34 +332,3 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
                 return f"message {number} has no such button: {', '.join(message.buttons()) or 'it has none'}"
             return f"answered {workspace.press(message, action, user, url)}"
     return "type: list, or press N ACTION as U024BE7LH, or Ctrl-D"
-
-
-def main() -> int:
-    file = local_stacks.find()
-    try:
-        stack = Stack.read(file) if file else None
-    except local_stacks.NotBelieved as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    if stack is None or not is_serving(stack.endpoint_url):
-        print("No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on", file=sys.stderr)
-        return 1
-    with ExitStack() as ended:
-        try:
-            workspace = ended.enter_context(serving(PORT))
-        except OSError as error:
-            print(f"Port {PORT} cannot be used: {error.strerror}", file=sys.stderr)
-            return 1
-        connect(stack, workspace)
-        workspace.heard = print
-        print(
-            f"Slack's stand-in on {workspace.url}. Create a token with a page and notify: slack '#deploys', or teams 'TEAMS'."
-        )
-        print(obey(workspace, "help", ""))
-        for line in sys.stdin:
-            print(obey(workspace, line, f"{stack.api_url}/api/v1/slack"), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

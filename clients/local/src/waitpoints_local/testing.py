@@ -8,10 +8,12 @@ def test_it_is_approved(machine: Machine) -> None:
 Everything waits until it is so, or fails with the path that the run took.
 """
 
+from waitpoints_client.cli.outbox import Mail
+
 from waitpoints_local.machine.endpoints import Endpoint
 from waitpoints_local.machine.live_run import Run, RunError, Token
 from waitpoints_local.machine.machines import Machine
 from waitpoints_local.machine.stand_ins import Fails, Returns
 from waitpoints_local.machine.visits import State
 
-__all__ = ["Endpoint", "Fails", "Machine", "Returns", "Run", "RunError", "State", "Token"]
+__all__ = ["Endpoint", "Fails", "Machine", "Mail", "Returns", "Run", "RunError", "State", "Token"]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from clients.local.tests.machine.scripted_run import MACHINE, ScriptedRun, asks
 from waitpoints_client import PageOptions
+from waitpoints_client.cli import outbox
+from waitpoints_client.cli.outbox import Mail
 
-from waitpoints_local.machine import clock, live_run, rest, routes
+from waitpoints_local.machine import clock, live_run, mails, rest, routes
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.tasks import TaskToken
@@ -267,6 +269,40 @@ def test_a_delivery_is_signed_as_the_token_asks_for_it_or_says_why_not(monkeypat
     assert [delivery.headers.get("signature") for delivery in sent] == [token.id, None]
     with pytest.raises(RunError, match='The delivery to "Ask" is not signed: no one can\n\nThe path'):
         token.post(1, signed=True)
+
+
+class TestMails:
+    """What is due is sent by the stack's own function, which says whether something is left."""
+
+    def mails(self, monkeypatch: pytest.MonkeyPatch, answers: list[bool], **options: Any) -> tuple[list[str], list[str]]:
+        def script(run: ScriptedRun) -> Iterator[None]:
+            run.wait(run.enter("Ask"), **options)
+            while True:
+                yield
+
+        def consume(_: Any, output: str, token_id: str) -> bool:
+            invoked.append(output)
+            kept.append(Mail(1, "ann@example.com", "Go?", datetime.now(UTC), f"/{token_id}/", "<p>", (), None))
+            return answers.pop(0)
+
+        kept, invoked = [Mail(1, "bo@example.com", "Other", datetime.now(UTC), "/waitpoint_1/", "", (), None)], list[str]()
+        monkeypatch.setattr(mails, "consume", consume)
+        monkeypatch.setattr(outbox, "read_mails", lambda _: kept)
+        run, _ = live(script, stack=SimpleNamespace(described={}), patience=5)
+        run.waiting("Ask")
+        return [mail.subject for mail in run.mails], invoked
+
+    def test_are_those_of_the_runs_tokens_once_all_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = self.mails(monkeypatch, [False, True], page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+        assert found == (["Go?", "Go?"], ["NoticesFunctionName"] * 2)
+
+    def test_are_not_waited_for_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(mails, "PATIENCE", 0)
+        found = self.mails(monkeypatch, [False], page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+        assert found == (["Go?"], ["NoticesFunctionName"])
+
+    def test_are_none_if_no_one_is_notified(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.mails(monkeypatch, []) == ([], [])
 
 
 class TestTime:

@@ -11,18 +11,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from waitpoints_client.cli.outbox import read_mails
 from waitpoints_client.cli.program import program
 
 API = "http://127.0.0.1:8787"
 LINK = f"{API}/api/v1/waitpoints/tokens/waitpoint_01jd3rj5v0000000000000000a/callback/{'0' * 64}?approver=ann%40example.com"
 
 
-def record(subject: str, text: str, at: float) -> dict[str, Any]:
+def record(subject: str, text: str, at: float, html: str = "<p>HTML</p>") -> dict[str, Any]:
     message = EmailMessage()
     message["To"] = "Ann Lee <ann@example.com>"
     message["Subject"] = subject
     message.set_content(text)
-    message.add_alternative("<p>HTML</p>", subtype="html")
+    if html:
+        message.add_alternative(html, subtype="html")
     return {"MessageId": "1", "Timestamp": at, "Raw": base64.b64encode(message.as_bytes()).decode()}
 
 
@@ -110,6 +112,31 @@ class TestTheLink:
     def test_is_none_of_another_site(self, opened: list[str]) -> None:
         done = run("2", "--open")
         assert (done.exit_code, done.stderr, opened) == (1, "Error: Mail 2 has no link of a token\n", [])
+
+
+@pytest.mark.usefixtures("emulator")
+class TestTheHtml:
+    def test_is_written_to_a_file_and_opened(self, no_stack: Path, opened: list[str]) -> None:
+        done = run("1", "--html", "mail.html")
+        assert (done.exit_code, done.output, opened) == (0, "", [])
+        assert (no_stack / "mail.html").read_text() == "<p>HTML</p>"
+        assert json.loads(run("1", "--html", "mail.html", "--open", "--json").stdout)["mail"] == 1
+        assert opened == [(no_stack / "mail.html").as_uri()]
+
+    @pytest.mark.parametrize("kept", [[record("Plain", "No HTML", 1.0, html="")]])
+    def test_is_missing_in_a_plain_mail(self) -> None:
+        done = run("--html", "mail.html")
+        assert (done.exit_code, done.stderr) == (1, "Error: Mail 1 has no HTML\n")
+
+    def test_needs_a_file_that_can_be_written(self) -> None:
+        done = run("1", "--html", "nowhere/mail.html")
+        assert (done.exit_code, done.stderr) == (2, "Error: nowhere/mail.html cannot be written: No such file or directory\n")
+
+
+def test_a_mail_has_its_links_in_their_order(emulator: ThreadingHTTPServer, no_stack: Path) -> None:
+    [mail, _] = read_mails(json.loads((no_stack / ".local" / "stack.json").read_text()))
+    assert mail.links == ("https://evil.example/api/v1/waitpoints/tokens/x/callback/y", LINK)
+    assert (mail.link, mail.html) == (LINK, "<p>HTML</p>")
 
 
 @pytest.mark.usefixtures("emulator")

@@ -217,9 +217,9 @@ class _Tokens:
     def fire_timer(self, token: _Token) -> list[Skipped]:
         """Have the stack do what is due, and notify people. Returns what was done."""
         for _ in range(ATTEMPTS):
-            self._invoke("ExpireFunctionName", token.id)
+            consume(self.stack, "ExpireFunctionName", token.id)
             if "hasNotify" in token.item and "NoticesFunctionName" in self.stack.outputs:
-                self._invoke("NoticesFunctionName", token.id)
+                consume(self.stack, "NoticesFunctionName", token.id)
             after = self.get(token.id)
             if after is None or not after.is_waiting or after.due_in > 0:
                 seconds = self._skipped.pop(token.id, 0)
@@ -231,7 +231,7 @@ class _Tokens:
         for token_id in self._moved:
             token = self.get(token_id)
             if token and token.is_waiting and token.due_in <= NEAR:
-                self._invoke("ExpireFunctionName", token_id)
+                consume(self.stack, "ExpireFunctionName", token_id)
 
     def _scan(self) -> Iterator[Mapping[str, Any]]:
         pages = self._dynamodb.get_paginator("scan").paginate(
@@ -262,12 +262,16 @@ class _Tokens:
             return False
         return True
 
-    def _invoke(self, output: str, token_id: str) -> None:
-        """Invoke a function that consumes a queue as with a message about a token. What fails comes again from the queue."""
-        sent = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
-        record = {"messageId": str(uuid.uuid4()), "receiptHandle": "-", "attributes": sent, "eventSource": "aws:sqs"}
-        record["body"] = json.dumps({"waitpointId": token_id})
-        self.stack.invoke(self.stack.outputs[output], {"Records": [record]})
+
+def consume(stack: Deployed, output: str, token_id: str) -> bool:
+    """Invoke a function that consumes a queue as with a message about a token. Returns whether nothing failed.
+
+    What fails comes again from the queue.
+    """
+    sent = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
+    record = {"messageId": str(uuid.uuid4()), "receiptHandle": "-", "attributes": sent, "eventSource": "aws:sqs"}
+    record["body"] = json.dumps({"waitpointId": token_id})
+    return not stack.invoke(stack.outputs[output], {"Records": [record]})["batchItemFailures"]
 
 
 def _key(token_id: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from waitpoints_local.webhook_signer import CannotSign
 if TYPE_CHECKING:
     import httpx
     from waitpoints_client import models
+    from waitpoints_client.cli.outbox import Mail
 
     from waitpoints_local.machine.fitting_output import Completion
     from waitpoints_local.machine.run import MachineRun
@@ -108,6 +109,16 @@ class Run:
         __tracebackhide__ = True
         self._end()
         return self._run.states
+
+    @property
+    def mails(self) -> "list[Mail]":
+        """The mails about its tokens so far, in the order in which they were sent. Those that are due are sent first."""
+        from waitpoints_local.machine import mails  # noqa: PLC0415 - only for tests that use it
+
+        self._poll()
+        completions = [event.completion for event in self._run.events if event.completion]
+        tokens = {it.token.id for it in completions if not isinstance(it, TaskToken)}
+        return mails.read(self._run.stack, self._run.waitpoints, tokens)
 
     def describe(self) -> str:
         """Return the path that it took, with what each state got."""

@@ -87,6 +87,21 @@ def down(
         show.note("No stack of `waitpoints up` runs" + (f" on port {port}" if port else ""))
 
 
+def chat(
+    port: Annotated[
+        int, option("--port", metavar="PORT", min=0, max=65535, help="Of the stand-in, 0 for any free one. Default: 8788.")
+    ] = 8788,
+    as_json: Json = False,
+) -> None:
+    """Stand in for Slack and Teams, and print what they get.
+
+    The local stack needs Slack=on or Teams=on. Each message, edit and card is printed as it comes. Type list for all of them,
+    press N ACTION as U024BE7LH to press a button as this member of Slack, and Ctrl-D to end.
+    """
+    end_in_order()
+    stacks.import_local("chat").chat(port, as_json=as_json)
+
+
 def env(as_json: Json = False) -> None:
     """Print what `aws`, `sam` and boto3 need for the local stack.
 
@@ -160,4 +175,4 @@ def _show(stack: Any, folder: "Path", what: str, end: str, as_json: bool) -> Non
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, (up, down, env), "On this machine")
+    add(program, (up, down, env, chat), "On this machine")

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,22 +28,26 @@ NO_MAILS = (
 def outbox(
     number: Annotated[int | None, argument("[MAIL]", "The mail's number. Its text is printed.")] = None,
     opens: Annotated[bool, option("--open", help="Open the link of MAIL in the browser, or of the newest mail.")] = False,
+    html: Annotated[
+        str | None, option("--html", metavar="FILE", help="Write the HTML of MAIL, or of the newest mail; --open opens it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the mails that the local stack has sent.
 
     They are kept on this machine, and are not sent. Numbers count from the first mail. A stack in AWS keeps no mails.
     """
-    mails = read_mails()
-    if number is None and not opens:
+    mails = read_mails(local_stacks.read(stacks.find_local("This shows the mails of a local stack")))
+    if number is None and not opens and html is None:
         _show_list(mails, as_json)
         return
     mail = _find(mails, number)
+    written = None if html is None else _write(mail, html)
     if opens:
-        _open(mail)
+        browse(written or _link_of(mail))
     if as_json:
         show.value(mail.as_value())
-    elif not opens:
+    elif not opens and not written:
         show.fields({"to": mail.to, "subject": mail.subject, "sent": show.instant(mail.sent_at)})
         show.text(f"\n{mail.text}")
 
@@ -54,7 +59,11 @@ class Mail:
     subject: str
     sent_at: datetime
     text: str
+    html: str
+    links: tuple[str, ...]
+    """Every link in it, in their order."""
     link: str | None
+    """That of the token."""
 
     def as_value(self) -> dict[str, Any]:
         sent = self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -62,9 +71,8 @@ class Mail:
         return {**value, "link": self.link} if self.link else value
 
 
-def read_mails() -> list[Mail]:
-    """Return the mails that the local stack has sent, the first one first. Raises CommandProblem without a stack."""
-    described = local_stacks.read(stacks.find_local("This shows the mails of a local stack"))
+def read_mails(described: "Mapping[str, Any]") -> list[Mail]:
+    """Return the mails that a local stack has sent, the first one first. Raises CommandProblem if it has ended."""
     sent = [record for records in _read(described).values() for record in records if "Raw" in record]
     sent.sort(key=lambda record: record["Timestamp"])
     return [_mail(number, record, described.get("public_url", described["api_url"])) for number, record in enumerate(sent, 1)]
@@ -85,12 +93,13 @@ def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:
     from email import message_from_bytes, policy
 
     message: EmailMessage = message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default)
-    body = message.get_body(("plain",))
-    text = body.get_content() if body else ""
-    link = re.search(re.escape(api_url) + r"/api/v1/waitpoints/tokens/\w+/callback/\S+", text)
+    bodies = [message.get_body((kind,)) for kind in ("plain", "html")]
+    text, html = (body.get_content().rstrip().replace("\r\n", "\n") if body else "" for body in bodies)
+    links = tuple(dict.fromkeys(re.findall(r"https?://\S+", text)))
+    of_token = re.compile(re.escape(api_url) + r"/api/v1/waitpoints/tokens/\w+/callback/")
     sent_at = datetime.fromtimestamp(record["Timestamp"], timezone.utc)
     to, subject = (str(message[name] or "") for name in ("To", "Subject"))
-    return Mail(number, to, subject, sent_at, text.rstrip().replace("\r\n", "\n"), link[0] if link else None)
+    return Mail(number, to, subject, sent_at, text, html, links, next(filter(of_token.match, links), None))
 
 
 def _show_list(mails: list[Mail], as_json: bool) -> None:
@@ -112,10 +121,21 @@ def _find(mails: list[Mail], number: int | None) -> Mail:
     return mails[number - 1]
 
 
-def _open(mail: Mail) -> None:
+def _write(mail: Mail, file: str) -> str:
+    """Write the HTML of a mail to a file. Returns the file's URL. Raises CommandProblem."""
+    if not mail.html:
+        raise CommandProblem(f"Mail {mail.number} has no HTML")
+    try:
+        Path(file).write_text(mail.html, encoding="utf-8")
+    except OSError as error:
+        raise CommandProblem(f"{file} cannot be written: {error.strerror}", USAGE) from None
+    return Path(file).resolve().as_uri()
+
+
+def _link_of(mail: Mail) -> str:
     if mail.link is None:
         raise CommandProblem(f"Mail {mail.number} has no link of a token")
-    browse(mail.link)
+    return mail.link
 
 
 def add_to(program: typer.Typer) -> None:
