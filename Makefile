@@ -127,7 +127,7 @@ $(UV):
 	@echo "Installing the development environment"
 	@$(UV) sync -q --frozen && touch $@
 
-.local/local/ready: clients/local/pyproject.toml clients/python/pyproject.toml
+.local/local/ready: clients/engine/pyproject.toml clients/local/pyproject.toml clients/python/pyproject.toml
 .local/%/ready: uv.lock $(UV)
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@

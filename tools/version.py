@@ -15,12 +15,14 @@ SOURCE = "clients/python/pyproject.toml"
 PLACES = (
     (SOURCE, r'(?m)^version = "(.*)"$'),
     ("clients/python/src/waitpoints_client/version.py", r'(?m)^__version__ = "(.*)"$'),
-    ("clients/local/pyproject.toml", r'(?m)^version = "(.*)"$'),
-    ("clients/local/pyproject.toml", r'(?m)^    "waitpoints-client\[aws\]==(.*)",$'),
+    *((f"clients/{folder}/pyproject.toml", r'(?m)^version = "(.*)"$') for folder in ("local", "engine")),
+    *((f"clients/{folder}/pyproject.toml", r'(?m)^    "waitpoints-client\[aws\]==(.*)",$') for folder in ("local", "engine")),
+    ("clients/engine/pyproject.toml", r'(?m)^    "waitpoints-testing==(.*)",$'),
     ("pyproject.toml", r'(?m)^version = "(.*)"$'),
     ("uv.lock", r'\nname = "waitpoints"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-client"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-local"\nversion = "(.*)"\n'),
+    ("uv.lock", r'\nname = "waitpoints-testing"\nversion = "(.*)"\n'),
     ("template.yaml", r"(?m)^  Waitpoints: \{Version: &version (\S+)\}"),
     ("openapi.yaml", r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$"),
 )

@@ -2,13 +2,17 @@
 
 import re
 import subprocess
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
-from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines
+from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines, table
 from tools.stack import ROOT
 from waitpoints_local.machine import printing
+from waitpoints_local.pytest_plugin import PARAMETERS, PATIENCE
+from waitpoints_local.testing import Durable, Machine, Run, State, Token
 
 WORDS = 1_600
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
@@ -35,6 +39,16 @@ def test_zizmor_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
         workflow.write_text(text)
         done = subprocess.run([ZIZMOR, "-q", "--offline", tmp_path / ".github"], capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr
+
+
+def test_the_reference_has_every_member_and_setting_and_no_other() -> None:
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", table("reference")))))
+    for cls in (Run, Token):
+        assert {name for name in vars(cls) if not name.startswith("_") and name != "failure"} - named == {"name"} & {*vars(cls)}
+    for call in (Machine.__call__, Durable.__call__, Token.answer, Token.post, Token.fail, Run.waiting):
+        assert set(signature(call).parameters) - {"self"} - named <= {"time", "message"}, call
+    assert {field.name for field in fields(State) if field.repr} <= named
+    assert {PATIENCE, PARAMETERS} <= named
 
 
 def test_the_table_has_every_event_and_the_version() -> None:

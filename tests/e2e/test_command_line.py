@@ -9,6 +9,7 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,28 @@ TEMPLATE = {
                     },
                 },
             },
+        },
+    },
+}
+OVERNIGHT = {
+    "StartAt": "Night",
+    "States": {
+        "Night": {"Type": "Wait", "Seconds": 14400, "Next": "Pay"},
+        "Pay": {
+            "Type": "Task",
+            "Resource": "${Pay}",
+            "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 600}],
+            "ResultPath": "$.payment",
+            "Next": "Ask",
+        },
+        "Ask": {
+            "Type": "Task",
+            "Resource": "arn:${Partition}:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {
+                "FunctionName": "<CreateFunctionName>",
+                "Payload": {"timeout": "1h", "unwrap": True, "taskToken.$": "$$.Task.Token"},
+            },
+            "End": True,
         },
     },
 }
@@ -265,6 +288,23 @@ class TestTry:
         assert gave == {0: {"amount": 11}, 1: {"amount": 20}}
         left = [it for it in events if it["event"] == "left" and it["state"] == "Each"]
         assert [it["output"]["fields"] for it in left[0]["output"]] == [{"amount": 11}, {"amount": 20}]
+
+    def test_lets_hours_pass_where_it_would_wait_and_says_so_where_it_does(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(json.dumps(OVERNIGHT))
+        pays = ["--stand-in", "Pay=fails Busy", "--stand-in", 'Pay={"paid": true}']
+        done = waitpoints.run("try", "machine.asl.json", *pays, "--skip", "4h", "--skip", "10m", "--answer", "true", "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 0, (events, done.stderr)
+        skipped = [(it["state"], it["what"], round(it["seconds"])) for it in events if it["event"] == "skipped"]
+        assert skipped == [("Night", "Wait", 14400), ("Pay", "Retry", 600)]
+        instants = [datetime.fromisoformat(it["at"]) for it in events]
+        assert (instants == sorted(instants), round((instants[-1] - instants[0]).total_seconds() / 600)) == (True, 25)
+
+        done = waitpoints.run("try", "machine.asl.json", *pays, "--skip", "3h", "--for", "3s", "--answer", "true")
+        assert (done.returncode, "skipped 3h: Wait" in done.stdout) == (2, True), done.stdout
+        assert re.search(r"  waits until [-0-9]+ [0-9:]+ UTC; --skip 1h passes it\n", done.stdout), done.stdout
+        why = 'It still runs after 3 s, and waits 1h in "Night", which --skip 1h lets pass: the execution is stopped\n'
+        assert done.stderr.endswith(why), done.stderr
 
     def test_an_answer_of_somebody_who_is_not_asked_ends_it_with_those_who_are(self, waitpoints: CommandLine) -> None:
         (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])

@@ -55,7 +55,8 @@ class Execution:
         self.clock.hold(60)
         while not self.clock.rests:
             time.sleep(0.001)
-        return {"status": "RUNNING" if self.is_running else "SUCCEEDED", "tokens": self.tokens, "waiters": self.waiters}
+        status = "RUNNING" if self.is_running else "SUCCEEDED"
+        return {"status": status, "now": self.clock.now(), "tokens": self.tokens, "waiters": self.waiters}
 
     def move(self, seconds: float) -> tuple[float, list[Skipped]]:
         return self.clock.move(seconds, 60), [Skipped(**asdict(it)) for it in self.clock.take_skipped(is_last=False)]

@@ -41,5 +41,5 @@ def top_level(text: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", re.sub(r"`\{[^`]*`", "", text)))
 
 
-def table() -> str:
-    return PAGE.split("<!-- table: events -->\n")[1].split("\n\n")[0].split("| --- |\n")[1]
+def table(name: str = "events") -> str:
+    return PAGE.split(f"<!-- table: {name} -->\n")[1].split("\n\n")[0].split("| --- |\n")[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_local.clocks import HEARTBEAT, RETRY, TIMEOUT, WAIT, Clock, Pause, Skipped
+from waitpoints_local.clocks import HEARTBEAT, RETRY, TIMEOUT, WAIT, Clock, Coming, Pause, Skipped
 
 HOUR = 3600.0
 LEASE = 1000.0
@@ -41,7 +41,7 @@ class Strands:
     def skip(self, seconds: float) -> list[tuple[str, str, float]]:
         left = seconds
         skipped: list[Skipped] = []
-        while left > 0 and self.clock.next() is not None:
+        while left > 0 and self.clock.coming():
             self.rest()
             left -= self.clock.move(left, LEASE)
             skipped += self.clock.take_skipped(is_last=False)
@@ -91,7 +91,7 @@ def test_pauses_end_in_their_order(strands: Strands) -> None:
 def test_what_is_left_of_a_pause_goes_on(strands: Strands) -> None:
     strands.begin("one", wait("a", 3))
     assert strands.skip(2 * HOUR) == [("a", WAIT, 2 * HOUR)]
-    assert (strands.ended, strands.clock.next()) == ([], HOUR)
+    assert (strands.ended, strands.clock.coming()) == ([], [Coming("a", WAIT, HOUR)])
     strands.real += HOUR
     with strands.clock.changed:
         strands.clock.changed.notify_all()  # as the end of a real hour does
@@ -170,9 +170,9 @@ def test_a_pause_ends_with_what_it_belongs_to(strands: Strands) -> None:
 
 def test_what_ends_by_itself_is_told_alone(strands: Strands) -> None:
     strands.begin("one", Pause("joins", TIMEOUT, float("inf"), Flag(strands.clock)))
-    assert strands.clock.next() is None
+    assert strands.clock.coming() == []
     strands.begin("other", wait("a", 1))
-    assert strands.clock.next() == HOUR
+    assert strands.clock.coming() == [Coming("a", WAIT, HOUR)]
 
 
 @pytest.mark.parametrize(("heartbeat", "ran_out_of"), [(None, TIMEOUT), (HOUR, HEARTBEAT), (3 * HOUR, TIMEOUT)])

@@ -1,22 +1,39 @@
-"""The role for state machines of one's own on the local stack."""
+"""The roles for state machines and durable functions of one's own on the local stack."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import boto3
+import pytest
 from moto import mock_aws
 
-from waitpoints_local.machine_role import NAME, POLICY, TRUST, make_role
+from waitpoints_local.machine_role import (
+    EVERYTHING,
+    FUNCTIONS_NAME,
+    NAME,
+    POLICY,
+    make_role,
+    make_role_of_functions,
+    trust,
+)
 
 
+@pytest.mark.parametrize(
+    ("make", "name", "service", "allowed"),
+    [(make_role, NAME, "states", POLICY), (make_role_of_functions, FUNCTIONS_NAME, "lambda", EVERYTHING)],
+)
 @mock_aws
-def test_step_functions_may_assume_it_to_invoke_functions_and_it_is_made_once() -> None:
+def test_a_service_may_assume_it_and_it_is_made_once(
+    make: Callable[[Any], str], name: str, service: str, allowed: dict[str, Any]
+) -> None:
     iam = boto3.client("iam", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
-    arn = make_role(iam)
-    assert arn.endswith(f":role/{NAME}")
-    assert make_role(iam) == arn
+    arn = make(iam)
+    assert arn.endswith(f":role/{name}")
+    assert make(iam) == arn
 
-    role = iam.get_role(RoleName=NAME)["Role"]
-    assert role["AssumeRolePolicyDocument"] == TRUST
-    [policy] = iam.list_role_policies(RoleName=NAME)["PolicyNames"]
-    written = iam.get_role_policy(RoleName=NAME, PolicyName=policy)["PolicyDocument"]
-    assert (unquote(written) if isinstance(written, str) else written) == POLICY
+    role = iam.get_role(RoleName=name)["Role"]
+    assert role["AssumeRolePolicyDocument"] == trust(service)
+    [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    written = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    assert (unquote(written) if isinstance(written, str) else written) == allowed

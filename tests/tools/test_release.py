@@ -171,7 +171,8 @@ def test_a_package_that_pypi_would_refuse_is_refused(tmp_path: Path, metadata: s
 
 
 CODE = {"functions.zip": b"code", "console.zip": b"code and files"}
-PROJECT = tomllib.loads((ROOT / "clients" / "local" / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "clients" / "engine" / "pyproject.toml").read_text())["project"]
+TESTING = tomllib.loads((ROOT / "clients" / "local" / "pyproject.toml").read_text())["project"]
 GROUPS: dict[str, list[Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 OF_THE_EMULATOR = {"aws-sam-translator"}
 """Its version in the emulator's environment of a clone refuses the pydantic of the functions."""
@@ -191,7 +192,15 @@ def test_the_package_needs_the_emulator_and_what_the_layers_hold() -> None:
 
 def test_it_runs_where_the_functions_do() -> None:
     runtime = parse(TEMPLATE)["Globals"]["Function"]["Runtime"]
-    assert PROJECT["requires-python"] == f"=={runtime.removeprefix('python')}.*"
+    assert PROJECT["requires-python"] == f">={runtime.removeprefix('python')}"
+
+
+def test_what_a_project_installs_beside_its_own_libraries_has_ranges_and_no_engine() -> None:
+    foreign = [it for it in TESTING["dependencies"] if not it.startswith("waitpoints-client")]
+    assert foreign
+    assert not [it for it in foreign if ">=" not in it]
+    assert TESTING["entry-points"]["pytest11"]
+    assert not {"ministack", "moto", "hypercorn"} & {re.split(r"[^\w-]", it)[0] for it in TESTING["dependencies"]}
 
 
 @pytest.mark.slow  # it makes packages
@@ -203,10 +212,13 @@ def test_the_wheel_is_pure_the_same_each_time_and_has_the_stack(tmp_path: Path) 
     assert wheels[0].name == f"waitpoints_local-{PROJECT['version']}-py3-none-any.whl"
     made, again = ({file.name: file.read_bytes() for file in wheel.parent.iterdir()} for wheel in wheels)
     assert made == again
-    assert len(made) == 2
+    assert len(made) == 4
     with zipfile.ZipFile(wheels[0]) as wheel:
         names = set(wheel.namelist())
-        assert wheel.read("waitpoints_local/content/functions.zip") == b"code"
+        assert wheel.read("waitpoints_engine/content/functions.zip") == b"code"
+    assert names >= {"waitpoints_engine/__init__.py", "waitpoints_engine/content/template.yaml"}
+    with zipfile.ZipFile(next(wheels[0].parent.glob("waitpoints_testing-*.whl"))) as wheel:
+        names = set(wheel.namelist())
     modules = {str(path.relative_to(PACKAGE)) for path in (PACKAGE / "waitpoints_local").rglob("*.py")}
-    assert names >= {*modules, "waitpoints_local/py.typed", "waitpoints_local/content/template.yaml"}
+    assert names >= {*modules, "waitpoints_local/py.typed"}
     assert not [name for name in names if "/test_" in name or "/tests/" in name or "__pycache__" in name]

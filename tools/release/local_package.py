@@ -1,6 +1,7 @@
-"""The wheel of waitpoints-local: its modules, and the stack of this version, ready for the emulator.
+"""The wheels of waitpoints-testing and waitpoints-local: the modules, and the stack of this version, ready for the emulator.
 
-The functions' libraries are what the package depends on. So the template has no layers, and the wheel is the same everywhere.
+The functions' libraries are what waitpoints-local depends on. So the template has no layers, and its wheel is the same
+everywhere.
 """
 
 import json
@@ -13,16 +14,21 @@ from pathlib import Path
 
 from tools import checkout
 from tools.release.client_package import build_project
-from tools.stack import PACKAGE, ROOT
+from tools.stack import ROOT
 
 
 def build(uv: Path, code: Mapping[str, bytes], folder: Path) -> Path:
-    """Write the wheel and the source distribution into the folder. Returns the wheel, which is made of the other one."""
+    """Write the wheels and the source distributions into the folder. Returns the wheel of waitpoints-local."""
     with tempfile.TemporaryDirectory() as scratch:
-        project = Path(scratch) / "project"
-        shutil.copytree(PACKAGE.parent, project, ignore=shutil.ignore_patterns("__pycache__", "tests", "examples", "content"))
-        fill(project / "src" / "waitpoints_local" / "content", code)
-        return build_project(uv, project, folder)
+        testing, engine = (_copied(name, Path(scratch) / name) for name in ("local", "engine"))
+        fill(engine / "src" / "waitpoints_engine" / "content", code)
+        build_project(uv, testing, folder)
+        return build_project(uv, engine, folder)
+
+
+def _copied(name: str, project: Path) -> Path:
+    left_out = shutil.ignore_patterns("__pycache__", "tests", "examples", "content")
+    return Path(shutil.copytree(ROOT / "clients" / name, project, ignore=left_out))
 
 
 def try_alone(uv: Path, wheel: Path) -> str:

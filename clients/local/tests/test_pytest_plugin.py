@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
         yield []
         runs[-1].done.append("unmake")
 
-    monkeypatch.setattr(shared_stack, "shared", lambda: nullcontext(SimpleNamespace(api_url="http://127.0.0.1:1")))
+    monkeypatch.setattr(shared_stack, "shared", lambda _: nullcontext(SimpleNamespace(api_url="http://127.0.0.1:1")))
     monkeypatch.setattr(Workshop, "of", lambda _: Workshop(None, SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
     monkeypatch.setattr(machine_run, "list_placeholders", lambda _: {})
     monkeypatch.setattr(machine_run, "check", lambda *_: None)
@@ -85,9 +87,15 @@ def test_a_failed_assertion_comes_with_the_path_of_each_run(project: pytest.Pyte
     project.makepyfile(TESTS.replace('== {"approved": True}', '== {"approved": "later"}'))
     told = project.runpytest_inprocess(*PLUGIN)
     told.assert_outcomes(failed=1)
-    told.stdout.fnmatch_lines(
-        ["*The run of ask*", '*2. "Ask"', '     got  {"order": 4711}', '     gave {"approved": true}', "It succeeded with*"]
-    )
+    steps = ['*1. "Begin"', '     got  {"order": 1}', '     gave {"order": 4711}', '*2. "Ask"', '     gave {"approved": true}']
+    told.stdout.fnmatch_lines(["*The run of ask*", *steps, "It succeeded with*"])
+    [file] = re.findall(r"^All of it, uncut: (.*/ask-0\.json)$", str(told.stdout), re.MULTILINE)
+    written = json.loads(Path(file).read_text())
+    assert (written["status"], written["output"]) == ("SUCCEEDED", {"approved": True})
+    assert [(it["name"], it["input"], it["output"]) for it in written["states"]] == [
+        ("Begin", {"order": 1}, {"order": 4711}),
+        ("Ask", {"order": 4711}, {"approved": True}),
+    ]
 
 
 def test_what_a_run_did_instead_is_reported_once(
@@ -105,6 +113,25 @@ def test_how_long_it_waits_is_an_option_of_the_project(project: pytest.Pytester,
     project.makeini("[pytest]\nwaitpoints_patience = 0.2\n")
     project.makepyfile('def test_it(machine):\n    machine("ask.asl.json").status')
     project.runpytest_inprocess(*PLUGIN).stdout.fnmatch_lines(['E *after 0.2 s the run waits in "Ask" for waitpoint_*'])
+
+
+def test_the_stacks_parameters_are_a_setting_of_the_project(
+    project: pytest.Pytester, started: list[ScriptedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def shared(parameters: Any) -> Any:
+        asked.append(parameters)
+        return nullcontext()
+
+    monkeypatch.setattr(shared_stack, "shared", shared)
+    project.makepyfile("def test_it(waitpoints_stack): pass")
+    project.makeini("[pytest]\nwaitpoints_parameters =\n    MailFrom=a@example.com\n    BrandName=A=B\n")
+    project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+    assert asked == [{"MailFrom": "a@example.com", "BrandName": "A=B"}]
+    project.makeini("[pytest]\nwaitpoints_parameters = MailFrom\n")
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.stdout.fnmatch_lines(["*waitpoints_parameters: MailFrom has another form than NAME=VALUE"])
 
 
 def test_a_path_is_from_the_folder_of_the_test_or_from_the_root(project: pytest.Pytester, started: list[ScriptedRun]) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waitpoints_client import local_stacks
+from waitpoints_client import __version__, local_stacks
 
-from waitpoints_local import serving, shared_stack
+from waitpoints_local import engine, serving, shared_stack
 from waitpoints_local.serving import Served
 from waitpoints_local.shared_stack import shared
-from waitpoints_local.stack import Stack
+from waitpoints_local.stack import LocalError, Stack
 
 NAMES = (
     "api_url public_url api_key endpoint_url access_key_id secret_access_key "
@@ -58,6 +58,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serving, "down", down)
     monkeypatch.setattr(serving, "find", lambda port, _: SERVED if port == STACK.port else None)
     monkeypatch.setattr(shared_stack, "is_serving", lambda url: url == STACK.endpoint_url)
+    monkeypatch.setattr(engine, "find", lambda: None)
     return made
 
 
@@ -134,3 +135,33 @@ def test_a_stack_of_the_user_on_the_port_of_a_killed_one_goes_on(calls: list[str
     with shared():
         pass
     assert calls == ["up 0"]
+
+
+def test_a_stack_that_runs_with_other_parameters_is_refused(tmp_path: Path, calls: list[str]) -> None:
+    wanted = {"BrandName": "Acme", "MailFrom": "a@example.com"}
+    (tmp_path / local_stacks.NAME).write_text(json.dumps({**asdict(SERVED), "parameters": {"BrandName": "Acme"}}))
+    why = "^The stack at http://127.0.0.1:4321 runs without MailFrom=a@example.com: end it with `waitpoints down`$"
+    with pytest.raises(LocalError, match=why), shared(wanted):
+        pass
+    (tmp_path / local_stacks.NAME).write_text(json.dumps({**asdict(SERVED), "parameters": wanted}))
+    with shared(wanted):
+        assert calls == []
+
+
+@pytest.mark.parametrize("version", [__version__, "0.1"])
+def test_an_engine_elsewhere_starts_it(calls: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    def up(program: Path, folder: Path, parameters: dict[str, str]) -> Any:
+        calls.append(f"{program} up {parameters}")
+        file = folder / local_stacks.NAME
+        file.write_text(json.dumps({**asdict(SERVED), "version": version}))
+        return {"file": str(file)}
+
+    monkeypatch.setattr(engine, "find", lambda: Path("the-engine"))
+    monkeypatch.setattr(engine, "up", up)
+    if version == __version__:
+        with shared({"A": "b"}) as stack:
+            assert stack.api_url == SERVED.api_url
+    else:
+        with pytest.raises(LocalError, match=r"^The engine is of version 0.1, not"), shared({"A": "b"}):
+            pass
+    assert calls == [f"the-engine up {shared_stack.PARAMETERS | {'A': 'b'}}", "down 4321"]

@@ -172,6 +172,14 @@ def executions_do_not_wait_for_one_another() -> bool:
     return all(map(ends, executions))
 
 
+def a_failed_invocation_says_why() -> bool:
+    execution = new_execution()
+    failed = {"errorType": "Runtime.ImportModuleError", "errorMessage": "No module named 'x'", "stackTrace": []}
+    lambda_durable.record_invocation_completed(execution["DurableExecutionArn"], 0.0, "request", error=failed)
+    told = execution["History"][-1]["InvocationCompletedDetails"]["Error"]["Payload"]
+    return bool(told == {"ErrorType": "Runtime.ImportModuleError", "ErrorMessage": "No module named 'x'"})
+
+
 def a_stopped_execution_has_no_open_callback() -> bool:
     execution = new_execution()
     callback = open_callback(execution)
@@ -198,6 +206,7 @@ PROBES: dict[str, list[Callable[[], bool]]] = {
         invocations_of_an_execution_follow_one_another,
         executions_do_not_wait_for_one_another,
     ],
+    "tell_why_an_invocation_failed": [a_failed_invocation_says_why],
     "close_callbacks_with_their_execution": [a_stopped_execution_has_no_open_callback],
     "authorize_callbacks": [a_callback_needs_permission_for_its_execution],
 }

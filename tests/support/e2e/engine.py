@@ -18,9 +18,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "LOCALENGINE", "AWS_SECRET_ACCESS_KEY": "secret"}
 os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true", GATEWAY_PORT="4566", **KEYS)
 
 from ministack import app as app_module  # noqa: E402 - it reads its environment on import
-from ministack.services import stepfunctions  # noqa: E402 - as above
+from ministack.services import lambda_durable, stepfunctions  # noqa: E402 - as above
 
 from waitpoints_local import clock_route  # noqa: E402 - as above
+from waitpoints_local.durable_clock import DurableExecutions  # noqa: E402 - as above
 from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
 
 __all__ = ["KEYS", "ROLE", "FunctionError", "Run", "client", "functions", "make", "send", "start", "stepfunctions"]
@@ -29,6 +30,7 @@ ROLE = "arn:aws:iam::000000000000:role/machine"
 HOUR = 3600
 PATIENCE = 20.0  # seconds
 functions: dict[str, Callable[[Any], Any]] = {}
+find = clock_route.finding(stepfunctions, DurableExecutions(lambda_durable, lambda _: False))
 
 
 class FunctionError(Exception):
@@ -98,7 +100,7 @@ class Run:
         return self
 
     def ask(self, **asked: Any) -> Any:
-        status, seen = _answered(clock_route.answering(stepfunctions)({"execution": self.arn, **asked}))
+        status, seen = _answered(clock_route.answering(find)({"execution": self.arn, **asked}))
         assert status == 200, seen
         return seen
 

@@ -13,7 +13,7 @@ from waitpoints_local.turns import one_at_a_time
 
 UV = LOCAL / "uv" / "bin" / "uv"
 FOLDER = BUILDS / "wheels"
-PROJECTS = ("clients/python", "clients/local")
+PROJECTS = ("clients/python", "clients/local", "clients/engine")
 
 
 def built() -> Path:

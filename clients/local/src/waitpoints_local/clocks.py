@@ -22,6 +22,15 @@ class Skipped:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Coming:
+    """What ends by itself, and in how many seconds."""
+
+    state: str
+    what: str
+    seconds: float
+
+
 @dataclass(eq=False)
 class Pause:
     """What a strand waits for. `until` is in epoch seconds by its clock.
@@ -46,6 +55,10 @@ class Pause:
     @property
     def end(self) -> float:
         return min(self.until, self.beat_until)
+
+    @property
+    def ends_by(self) -> str:
+        return HEARTBEAT if self.beat_until < self.until else self.what
 
 
 @dataclass(eq=False)
@@ -125,11 +138,11 @@ class Clock:
         """Whether no strand is at work."""
         return not self._at_work
 
-    def next(self) -> float | None:
-        """In how many seconds a pause ends. None: none ends by itself."""
+    def coming(self) -> list[Coming]:
+        """Return the pauses that end by themselves, the next one first."""
         with self.changed:
-            ends = [pause.end for pause in self._pauses if pause.end < float("inf")]
-            return max(0, min(ends) - self.now()) if ends else None
+            now, ending = self.now(), sorted(self._pauses, key=lambda pause: pause.end)
+            return [Coming(it.state, it.ends_by, max(0, it.end - now)) for it in ending if it.end < float("inf")]
 
     def move(self, seconds: float, lease: float) -> float:
         """Move by at most `seconds`, to the next instant at which a pause ends. Returns by how much.
@@ -178,7 +191,7 @@ class Clock:
                 self._run_out(pause)
 
     def _run_out(self, pause: Pause) -> None:
-        pause.ran_out_of = HEARTBEAT if pause.beat_until < pause.until else pause.what
+        pause.ran_out_of = pause.ends_by
         self._end(pause)
 
     def _end(self, pause: Pause) -> None:

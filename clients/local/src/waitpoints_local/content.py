@@ -1,4 +1,4 @@
-"""The stack that the package brings: the template and the functions of its version. `make release` puts them into its wheel.
+"""The stack that the engine brings: the template and the functions of its version. `make release` puts them into its wheel.
 
 The functions have no layers: their libraries are what the package depends on, so each process finds them as the emulator does.
 """
@@ -6,11 +6,13 @@ The functions have no layers: their libraries are what the package depends on, s
 import difflib
 import re
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from waitpoints_local.stack import LocalError
 
-FOLDER = Path(__file__).parent / "content"
+_ENGINE = find_spec("waitpoints_engine")
+FOLDER = Path((_ENGINE and _ENGINE.origin) or __file__).parent / "content"
 TEMPLATE = "template.yaml"
 _PARAMETERS = re.compile(r"^Parameters:\n((?: .*\n|\n)+)", re.MULTILINE)
 

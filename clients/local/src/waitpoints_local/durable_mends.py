@@ -14,6 +14,27 @@ _VERBS = {"succeed": "Success", "fail": "Failure", "heartbeat": "Heartbeat"}
 CLOSED = "The callback has expired or is closed."
 
 
+class AtWork:
+    """Which executions have an invocation that runs or begins."""
+
+    def __init__(self) -> None:
+        self._marks: dict[object, str] = {}
+
+    def begin(self, execution: str) -> object:
+        mark = object()
+        self._marks[mark] = execution
+        return mark
+
+    def end(self, mark: object) -> None:
+        del self._marks[mark]
+
+    def has(self, execution: str) -> bool:
+        return execution in list(self._marks.values())
+
+
+at_work = AtWork()
+
+
 def make_durable_functions(lambda_svc: Any, provisioners: Any) -> None:
     """Make a function durable that is created with a `DurableConfig`, from a template or by the API. AWS asks for no more.
 
@@ -95,6 +116,12 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: i
     resume, invoke = lambda_durable._resume_execution, lambda_svc.invoke_durable_resume
     running, threads = set[str](), ThreadPoolExecutor(at_once)
 
+    def invoke_at_work(mark: object, *given: Any) -> None:
+        try:
+            invoke(*given)
+        finally:
+            at_work.end(mark)
+
     def execute_alone(function: Any, event: Any, *rest: Any, **named: Any) -> Any:
         execution = event.get("DurableExecutionArn") if isinstance(event, dict) else None
         try:
@@ -104,7 +131,7 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: i
 
     def invoke_beside(function: str, execution: str, event: Any) -> None:
         running.add(execution)
-        threads.submit(contextvars.copy_context().run, invoke, function, execution, event)
+        threads.submit(contextvars.copy_context().run, invoke_at_work, at_work.begin(execution), function, execution, event)
 
     def invoke_first(function: dict[str, Any], event: Any) -> None:
         if isinstance(event, dict) and "DurableExecutionArn" in event:
@@ -113,11 +140,28 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: i
             invoke_later(function, event)
 
     def resume_between_invocations(execution: str, *scope: Any) -> None:
+        mark = at_work.begin(execution)
         if execution not in running:
             resume(execution, *scope)
+        at_work.end(mark)
 
     lambda_svc._execute_function, lambda_svc.invoke_async_with_retry = execute_alone, invoke_first
     lambda_durable._resume_execution, lambda_svc.invoke_durable_resume = resume_between_invocations, invoke_beside
+
+
+def tell_why_an_invocation_failed(lambda_durable: Any) -> None:
+    """Write an invocation's error into the history as AWS does: `ErrorType` and `ErrorMessage`.
+
+    MiniStack 1.5.33 writes what the function answered, whose members no SDK reads.
+    """
+    record = lambda_durable.record_invocation_completed
+
+    def record_and_name(arn: str, *given: Any, error: Any = None, **named: Any) -> None:
+        told = error if isinstance(error, dict) else {"errorMessage": str(error)}
+        why = {"ErrorType": told.get("errorType"), "ErrorMessage": told.get("errorMessage")}
+        record(arn, *given, error=error and {name: text for name, text in why.items() if text}, **named)
+
+    lambda_durable.record_invocation_completed = record_and_name
 
 
 def close_callbacks_with_their_execution(lambda_durable: Any) -> None:

@@ -46,6 +46,7 @@ from waitpoints_local import (
 )
 from waitpoints_local.admission import API_BY_PATH, API_PATHS, ONE_MORE_HOST, App, Hosts, LeadsToApi, Scope
 from waitpoints_local.callers import FindFailure, KeyPair, known_only
+from waitpoints_local.durable_clock import DurableExecutions
 from waitpoints_local.interpreter import engine, stand_ins
 from waitpoints_local.interpreter.services import Services
 from waitpoints_local.interpreter.tokens import machine_of
@@ -613,6 +614,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         durable_mends.take_zero_for_no_timeout,
         durable_mends.count_attempts,
         partial(durable_mends.run_executions_side_by_side, at_once=WORKERS),
+        durable_mends.tell_why_an_invocation_failed,
         durable_mends.close_callbacks_with_their_execution,
         durable_mends.authorize_callbacks,
         definition_mends.find_what_is_wrong,
@@ -630,7 +632,8 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:
     app_module = found["app_module"]
     services = Services()
     engine.run_executions(found["stepfunctions"], services)
-    app = with_route(services.through(app_module.app), clock_route.PATH, clock_route.answering(found["stepfunctions"]))
+    find = clock_route.finding(found["stepfunctions"], DurableExecutions(found["lambda_durable"], durable_mends.at_work.has))
+    app = with_route(services.through(app_module.app), clock_route.PATH, clock_route.answering(find))
     app = with_route(app, stand_ins.PATH, stand_ins.answer)
 
     def leads_to_api(host: str, path: str) -> Any:

@@ -5,15 +5,16 @@ as long as it lives, so the last one knows that it is the last, however the othe
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from waitpoints_client import local_stacks
 
-from waitpoints_local import serving
-from waitpoints_local.stack import Stack, is_serving
+from waitpoints_local import engine, serving
+from waitpoints_local.serving import Served
+from waitpoints_local.stack import LocalError, Stack, is_serving
 from waitpoints_local.turns import one_at_a_time
 
 PARAMETERS = {"MailFrom": "waitpoints@example.com"}
@@ -21,12 +22,12 @@ PARAMETERS = {"MailFrom": "waitpoints@example.com"}
 
 
 @contextmanager
-def shared() -> Iterator[Stack]:
-    """The stack. Raises LocalError if it cannot be started."""
+def shared(parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """The stack, with these parameters of its template. Raises LocalError if it cannot be started, or runs with others."""
     folder = serving.choose_folder()
     turn = folder / "locks" / "sessions"
     with one_at_a_time(turn):
-        stack = _find_running() or _start(folder)
+        stack = _find_running(parameters or {}) or _start(folder, parameters or {})
         users = _join(folder, stack)
     try:
         yield stack
@@ -38,19 +39,38 @@ def shared() -> Iterator[Stack]:
                     serving.down(stack.port, folder)
 
 
-def _find_running() -> Stack | None:
+def _find_running(wanted: Mapping[str, str]) -> Stack | None:
     file = local_stacks.find()
     if file is None:
         return None
     with suppress(OSError, ValueError, TypeError):  # it ended at this moment
         stack = Stack.read(file)
-        return stack if is_serving(stack.endpoint_url) else None
+        if is_serving(stack.endpoint_url):
+            _check(stack, local_stacks.read(file).get("parameters", {}), wanted)
+            return stack
     return None
 
 
-def _start(folder: Path) -> Stack:
-    served, _ = serving.up(0, folder, PARAMETERS)
+def _check(stack: Stack, runs_with: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    missing = " ".join(f"{name}={value}" for name, value in wanted.items() if runs_with.get(name) != value)
+    if missing:
+        raise LocalError(f"The stack at {stack.api_url} runs without {missing}: end it with `waitpoints down`")
+
+
+def _start(folder: Path, parameters: Mapping[str, str]) -> Stack:
+    program, parameters = engine.find(), {**PARAMETERS, **parameters}
+    served = _start_elsewhere(program, folder, parameters) if program else serving.up(0, folder, parameters)[0]
     _users_of(folder, served).write_text(str(served.process))
+    return served
+
+
+def _start_elsewhere(program: Path, folder: Path, parameters: Mapping[str, str]) -> Served:
+    served = Served.read(Path(engine.up(program, folder, parameters)["file"]))
+    try:
+        engine.check_version(served.version)
+    except LocalError:
+        serving.down(served.port, folder)
+        raise
     return served
 
 

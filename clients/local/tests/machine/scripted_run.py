@@ -9,6 +9,7 @@ from typing import Any
 from waitpoints_client import Token, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
+from waitpoints_local.machine.clock import Seen
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
@@ -45,6 +46,7 @@ class ScriptedRun:
     done: list[str] = field(default_factory=list)
     role: str = "the-role"
     step_functions: Any = None
+    seen: Seen = field(default_factory=lambda: Seen(True, [], 0))
 
     def __post_init__(self) -> None:
         self.waitpoints: Waitpoints = self.fake.client()
@@ -57,6 +59,9 @@ class ScriptedRun:
     @property
     def states(self) -> list[State]:
         return visits(self.events)
+
+    def look(self) -> Seen:
+        return self.seen
 
     def poll(self) -> Iterator[Event]:
         next(self._steps, None)

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import socket
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -24,8 +25,9 @@ from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.testing import FakeWaitpoints
 
 from waitpoints_local import webhook_signer
-from waitpoints_local.machine import clock
+from waitpoints_local.machine import clock, following, routes
 from waitpoints_local.machine import run as machine_run
+from waitpoints_local.machine.clock import Coming, Seen, Skipped
 from waitpoints_local.machine.history import History, Location
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
@@ -117,6 +119,7 @@ class TriedStack:
     described: ClassVar[dict[str, str]] = {}
     name: str = "stack"
     while_it_runs: Callable[[], None] | None = None
+    seen: Seen = field(default_factory=lambda: Seen(True, [], 0))
 
     def __post_init__(self) -> None:
         names = {"WaitFunctionName": "stack-Wait-1", "CreateFunctionName": "stack-Create-1", "TableName": "table"}
@@ -233,7 +236,8 @@ def stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(local_stacks, "find", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     monkeypatch.setattr(local_stacks, "ask_emulator", stack.ask_emulator)
-    monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
+    monkeypatch.setattr(following, "POLL_SECONDS", 0)
+    monkeypatch.setattr(clock, "look", lambda *_: stack.seen)
     monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
     monkeypatch.chdir(tmp_path)
     return stack
@@ -408,6 +412,24 @@ class TestAnAnswer:
         ]
         assert events[4]["token"] == {"id": token}
 
+    def test_is_told_before_what_it_leads_to(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two tokens are answered: each answer has the time at which it is given, and the second one follows what is new."""
+        given: list[datetime] = []
+        fake_deliver = routes.deliver
+
+        def deliver(*arguments: Any) -> None:
+            fake_deliver(*arguments)
+            time.sleep(0.05)
+            given.append(datetime.now(UTC))
+
+        monkeypatch.setattr(routes, "deliver", deliver)
+        other = stack.waitpoints.create()
+        again = scheduled("stack-Wait-1", waitpointId=other.id)
+        stack.history = [[*self.WAITING, event(0.3, "TaskStateEntered", name="Again"), again], [RESUMED], [SUCCEEDED]]
+        events = [it for it in told(WAITS, "--answer", "1") if it["event"] in ("answered", "resumed")]
+        assert [it["event"] for it in events] == ["answered", "resumed", "answered"]
+        assert datetime.fromisoformat(events[0]["at"]) < given[0] - timedelta(seconds=0.04)
+
     def test_that_is_refused_stops_the_run(self, stack: TriedStack) -> None:
         stack.history = [self.WAITING]
         page = json.dumps({"title": "?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]})
@@ -463,7 +485,80 @@ def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedSta
     stack.history = [[STARTED, ENTERED, SCHEDULED], [], []]
     result = run(WAITS, "--for", "0s")
     assert (result.exit_code, stack.stopped, stack.machines) == (2, [EXECUTION], [])
-    assert result.stderr == "It still runs after 0 s: the execution is stopped\n"
+    [token] = stack.waitpoints.list()
+    assert result.stderr == f'It still runs after 0 s, and waits in "Wait" for {token.id}: the execution is stopped\n'
+
+
+class TestTime:
+    """What `try` says of time, and how it lets it pass. The clock is a list of what each step skips."""
+
+    ENTERED: ClassVar = [STARTED, event(0.1, "WaitStateEntered", name="Night")]
+    MACHINE: ClassVar = {"StartAt": "Night", "States": {"Night": {"Type": "Wait", "Seconds": 14400, "End": True}}}
+
+    @pytest.fixture
+    def steps(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """What each step skips; None at the end. Then come the seconds that were asked for."""
+        steps: list[Any] = []
+
+        class Passing:
+            now, is_over = NOW, False
+
+            def __init__(self, found: Any, execution: str, seconds: float) -> None:
+                assert (found, execution) == (stack, EXECUTION)
+                self.seconds = seconds
+
+            def rests(self) -> bool:
+                return True
+
+            def step(self) -> list[Skipped]:
+                skipped = steps.pop(0)
+                self.is_over, self.now = skipped is None, self.now + timedelta(hours=1)
+                return skipped or []
+
+            def end(self) -> list[Skipped]:
+                steps.append(self.seconds)
+                return [Skipped("Ask", "Wait", 60)] if self.is_over else []
+
+        monkeypatch.setattr(following, "Passing", Passing)
+        return steps
+
+    def test_a_wait_and_a_retry_say_once_how_they_pass_and_the_last_line_repeats_it(self, stack: TriedStack) -> None:
+        stack.history = [self.ENTERED, *([] for _ in range(5))]
+        stack.seen = Seen(True, [Coming("Night", "Wait", 14399.2), Coming("Pay", "Retry", 600), Coming("Pay", "Retry", 1)], 0)
+        ticks = iter(range(100))
+        stack.while_it_runs = lambda: None if next(ticks) < 4 else time.sleep(1.1)
+        result = run(self.MACHINE, "--for", "1s")
+        said = [line.partition(" s    ")[2] for line in result.stdout.splitlines() if "--skip" in line]
+        assert [re.sub(r"until [-0-9]+ [0-9:]+", "until …", line) for line in said] == [
+            "waits until … UTC; --skip 4h passes it",
+            "Pay: retries in 600 s; --skip 10m passes it",
+        ]
+        wait = 'waits 4h in "Night", which --skip 4h lets pass'
+        assert result.stderr.startswith(f'It still runs after 1 s, and {wait} and retries "Pay" in 10m, which --skip 10m')
+
+    def test_nothing_is_said_while_a_state_is_at_work(self, stack: TriedStack) -> None:
+        stack.history = [self.ENTERED, [], [SUCCEEDED]]
+        stack.seen = Seen(False, [Coming("Night", "Wait", 14399.2)], 0)
+        assert "--skip" not in run(self.MACHINE).output
+
+    def test_it_passes_while_nothing_else_happens_and_is_told(self, stack: TriedStack, steps: list[Any]) -> None:
+        stack.history = [self.ENTERED, [], [event(1, "WaitStateExited", name="Night", output="{}")], [], [], [SUCCEEDED]]
+        steps += [[Skipped("Night", "Wait", 14399.2)], None]
+        result = run(self.MACHINE, "--skip", "3h", "--skip", "60m")
+        assert result.exit_code == 0, result.output
+        lines = [line.partition(" s  ")[2] for line in result.stdout.splitlines()]
+        assert lines[:4] == ["Night", "  skipped 4h: Wait", "  Ask: skipped 1m: Wait", "SUCCEEDED"]
+        assert steps == [14400]
+
+    def test_it_passes_only_after_the_answers_were_given(self, stack: TriedStack, steps: list[Any]) -> None:
+        stack.history = [[STARTED, ENTERED, SCHEDULED], [RESUMED], [], [SUCCEEDED]]
+        steps += [[Skipped("Wait", "Wait", 60)]]
+        events = told(WAITS, "--skip", "1h", "--answer", "Wait=1")
+        assert [it["event"] for it in events][3:] == ["token", "answered", "resumed", "skipped", "SUCCEEDED"]
+        [skipped] = [it for it in events if it["event"] == "skipped"]
+        assert (skipped["state"], skipped["what"], skipped["seconds"]) == ("Wait", "Wait", 60)
+        assert datetime.fromisoformat(skipped["at"]) - NOW.replace(microsecond=0) > timedelta(minutes=59)
+        assert steps == [3600]  # the clock goes on by itself
 
 
 def test_an_execution_that_times_out_has_status_2(stack: TriedStack) -> None:
@@ -514,7 +609,7 @@ class TestAMap:
             "waits",
             "Wait, item 0",
             "waits",
-            "Open",
+            "Wait, item 0: Open",
             "Both, item 1: Open",
             "Both, item 1: resumed",
         ]
@@ -584,11 +679,12 @@ def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
 
 
 def test_a_token_that_two_states_wait_for_is_reported_once_and_then_named(stack: TriedStack) -> None:
-    stack.history = [[STARTED, ENTERED, SCHEDULED, event(0.3, "TaskStateEntered", name="Again"), SCHEDULED, SUCCEEDED]]
+    again = [event(0.3, "TaskStateEntered", name="Again"), {**SCHEDULED, "timestamp": NOW + timedelta(seconds=0.4)}]
+    stack.history = [[STARTED, ENTERED, SCHEDULED, *again, SUCCEEDED]]
     printed = run(WAITS).stdout
     [token] = stack.waitpoints.list()
     assert printed.count(token.url) == 1
-    assert f"Again\n    0.10 s    waits for {token.id}, which is WAITING\n" in printed
+    assert f"Again\n    0.30 s    waits for {token.id}, which is WAITING\n" in printed
 
 
 def test_an_id_that_names_no_token_is_left_to_the_state(stack: TriedStack) -> None:
@@ -687,6 +783,7 @@ def test_the_input_can_be_json_or_a_file(stack: TriedStack, given: str, value: A
             "--local nofile is neither the file of a local stack nor a folder with a stack",
         ),
         (["mine.asl.json", "--for", "soon"], "'soon' is no duration"),
+        (["mine.asl.json", "--skip", "1h", "--skip", "4"], "'4' is no duration: write 30s, 10m, 2h"),
         (
             ["mine.asl.json", "--stand-in", "Pay=fails"],
             '--stand-in Pay=fails has another form than "Pay=fails PaymentDeclined"',
@@ -724,8 +821,9 @@ def test_each_approver_of_its_page_has_a_link_of_their_own(stack: TriedStack) ->
     ann, bo, _ = stack.waitpoints.get(first).links
     assert f"As ann, open {ann.url}\n" in printed
     assert f"As bo, open {bo.url}\n" in printed
-    assert [words for words in ("Open http", "As lead", "curl") if words in printed] == []
-    assert f' complete {first.id} \'{{"action": "submit"}}\'\n' in printed
+    assert [words for words in ("Open http", "As lead", "curl", " complete ") if words in printed] == []
+    assert """ --answer 'Wait as ann={"action": "submit"}'\n""" in printed
+    assert """ --answer 'Wait as bo={"action": "submit"}'\n""" in printed
     [token] = [it["token"] for it in events if it["event"] == "token"]
     links = stack.waitpoints.get(second).links
     assert [(it["approver"], it["url"]) for it in token["links"]] == [(it.approver, it.url) for it in links]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,10 +68,43 @@ class Serving(ModuleType):
         raise AssertionError("it serves until it is interrupted")
 
 
+class Engine(ModuleType):
+    """The module `waitpoints_local.engine`: by default, the engine is here."""
+
+    class LocalError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("waitpoints_local.engine")
+        self.program: Path | None = None
+        self.problem = ""
+        self.commands: list[list[str]] = []
+
+    def find(self) -> Path | None:
+        if self.problem:
+            raise self.LocalError(self.problem)
+        return self.program
+
+    def variables_for_it(self) -> dict[str, str]:
+        return {"A": "B"}
+
+    def install(self, run: Callable[[list[str]], None]) -> Path:
+        for command in self.commands:
+            run(command)
+        return Path("/the/engine")
+
+
 @pytest.fixture
-def serving(monkeypatch: pytest.MonkeyPatch, no_stack: Path) -> Serving:
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+    monkeypatch.setitem(sys.modules, "waitpoints_local.engine", made)
+    return made
+
+
+@pytest.fixture
+def serving(monkeypatch: pytest.MonkeyPatch, no_stack: Path, engine: Engine) -> Serving:
     made, package = Serving(no_stack / "state" / "waitpoints"), ModuleType("waitpoints_local")
-    package.serving = made  # type: ignore[attr-defined]
+    package.serving, package.engine = made, engine  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "waitpoints_local", package)
     monkeypatch.setitem(sys.modules, "waitpoints_local.serving", made)
     return made
@@ -163,8 +196,9 @@ def test_without_the_package_it_says_what_to_install(no_stack: Path, monkeypatch
     result = run(command)
     assert result.exit_code == 1
     assert "needs the package waitpoints-local" in result.stderr
-    assert result.stderr.endswith(": run `pip install waitpoints-local`\n")
-    assert ("which needs Python 3.13 on Linux or macOS" in result.stderr) is (sys.version_info[:2] != (3, 13))
+    is_old = sys.version_info < (3, 13)
+    assert result.stderr.endswith(f": run `pip install waitpoints-{'testing' if is_old else 'local'}`\n")
+    assert ("which needs Python 3.13, or waitpoints-testing and then `waitpoints install`" in result.stderr) is is_old
 
 
 def test_a_library_that_the_package_lacks_is_not_taken_for_the_package(
@@ -173,6 +207,41 @@ def test_a_library_that_the_package_lacks_is_not_taken_for_the_package(
     monkeypatch.delattr(sys.modules["waitpoints_local"], "serving")
     monkeypatch.setitem(sys.modules, "waitpoints_local.serving", None)
     assert "pip install waitpoints-local" not in run("up").stderr
+
+
+def test_up_becomes_the_command_of_an_engine_elsewhere(
+    serving: Serving, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[Any] = []
+
+    def become(*given: Any) -> None:
+        became.append(given)
+        raise SystemExit(7)
+
+    engine.program = Path("/other/waitpoints-engine")
+    monkeypatch.setattr("os.execve", become)
+    monkeypatch.setattr(sys, "argv", ["waitpoints", "up", "--port", "9001"])
+    assert run("up", "--port", "9001").exit_code == 7
+    [(program_, words, variables)] = became
+    assert (program_, words) == (engine.program, ["/other/waitpoints-engine", "up", "--port", "9001"])
+    assert (variables, serving.running) == ({"A": "B"}, {})
+
+
+def test_up_says_why_there_is_no_engine(serving: Serving, engine: Engine) -> None:
+    engine.problem = "The engine needs moto 5.2.5, and this environment has 4.2.14: run `waitpoints install`"
+    result = run("up")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {engine.problem}\n")
+
+
+def test_install_shows_its_commands_and_where_the_engine_is(serving: Serving, engine: Engine) -> None:
+    engine.commands = [[sys.executable, "-c", "print()"]]
+    result = run("install")
+    assert (result.exit_code, "Installed in /the/engine" in result.stdout) == (0, True), result.output
+    assert result.stderr.startswith(sys.executable)
+    assert json.loads(run("install", "--json").stdout) == {"folder": "/the/engine"}
+    engine.commands = [[sys.executable, "-c", "raise SystemExit(3)"]]
+    failed = run("install")
+    assert (failed.exit_code, failed.stderr.endswith("Error: It failed with status 3\n")) == (1, True), failed.stderr
 
 
 ENVIRONMENT = """export AWS_ENDPOINT_URL=http://127.0.0.1:8787

@@ -26,7 +26,7 @@ NOT_FOR_HELP = ("httpx", "pydantic", "rich", "asyncio")
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 SECTION = README[README.index("## The command line") :].partition("\n## ")[0]
 OF_ALL = {"--stack", "--json"}
-WITHOUT_A_STACK = {"deliver", "try", "outbox", "up", "down", "env", "chat"}
+WITHOUT_A_STACK = {"deliver", "try", "outbox", "up", "down", "env", "chat", "install"}
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Awaited:
         for token in self._list_candidates(started) if sought else ():
             for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
                 event, payload = self._sought.pop(number)
-                yield from self._show_once(token, token.created_at, event.location, payload)
+                yield from self._show_once(token, max(event.at, token.created_at), event.location, payload)
         for number, task_token in self.list_waits().items() if self._others else ():
             if waits := self._others.pop(number, None):
                 fits = fitting_result(self.machine, waits.location.state)

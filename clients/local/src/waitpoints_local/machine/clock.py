@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from waitpoints_client import local_stacks
 from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.wire import duration
 
 PATH = "/_waitpoints/clock"
 PATIENCE = 960  # seconds for a state to come to rest: more than a function runs
@@ -45,32 +47,96 @@ class Skipped:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Coming:
+    """What ends by itself, and in how many seconds: Wait, Retry, TimeoutSeconds or HeartbeatSeconds of a state."""
+
+    state: str
+    what: str
+    seconds: float
+
+    @property
+    def is_delay(self) -> bool:
+        """Whether the state goes on then. Else it fails."""
+        return self.what in ("Wait", "Retry")
+
+    @property
+    def to_skip(self) -> str:
+        """How much to skip, such as "4h": at least what is left."""
+        return duration(math.ceil(self.seconds / 60) * 60 if self.seconds > 60 else math.ceil(self.seconds))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an execution is about."""
+
+    rests: bool
+    """Whether no state is at work."""
+    coming: list[Coming]
+    """What ends by itself, the next one first."""
+    waiters: int
+    """How many states wait for a task token."""
+
+
+def look(stack: Deployed, execution: str) -> Seen:
+    """See what an execution waits for. Raises ClockProblem."""
+    seen = _Clock(stack, execution).look()
+    return Seen(seen["rests"], [Coming(**one) for one in seen["coming"]], len(seen["waiters"]))
+
+
 def skip(stack: Deployed, execution: str, seconds: float) -> list[Skipped]:
     """Let `seconds` pass for a running execution. Returns what passed, in order; nothing if it has ended.
 
     It waits for functions that run: they take their own time. Raises ClockProblem.
     """
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ClockProblem(f"{seconds} seconds cannot be skipped")
-    _check_is_local(stack)
-    clock, tokens = _Clock(stack, execution), _Tokens(stack)
+    passing = Passing(stack, execution, seconds)
     skipped: list[Skipped] = []
-    left = float(seconds)
     try:
-        while (seen := clock.rest())["status"] == "RUNNING":
-            waiting = tokens.find(seen)
-            if waiting and waiting[0].due_in <= 0:
-                skipped += tokens.fire_timer(waiting[0])
-            elif left < LEAST:
-                break
-            else:
-                moved, passed = clock.move(max(LEAST, min([left, *(token.due_in for token in waiting)])))
-                tokens.age(waiting, moved)
-                skipped, left = skipped + passed, left - moved
+        while not passing.is_over and passing.rests():
+            skipped += passing.step()
     finally:
-        skipped += clock.release()
-        tokens.start_timers()
+        skipped += passing.end()
     return skipped
+
+
+class Passing:
+    """Time that passes for an execution, from one instant to the next. Raises ClockProblem."""
+
+    def __init__(self, stack: Deployed, execution: str, seconds: float) -> None:
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ClockProblem(f"{seconds} seconds cannot be skipped")
+        _check_is_local(stack)
+        self._clock, self._tokens, self._left = _Clock(stack, execution), _Tokens(stack), float(seconds)
+        self.now = datetime.now(UTC)
+        """The time of the execution, while its clock is held."""
+        self.is_over = False
+        """Whether all of the time has passed, and what was due with it."""
+
+    def rests(self) -> bool:
+        """Hold the clock once no state is at work. Returns False if the execution has ended."""
+        self._seen = self._clock.rest()
+        self.now = datetime.fromtimestamp(self._seen["now"], UTC)
+        return bool(self._seen["status"] == "RUNNING")
+
+    def step(self) -> list[Skipped]:
+        """Move the clock to the next instant, or do what is due now. Returns what passed."""
+        waiting = self._tokens.find(self._seen)
+        if waiting and waiting[0].due_in <= 0:
+            return self._tokens.fire_timer(waiting[0])
+        if self._left < LEAST:
+            self.is_over = True
+            return []
+        moved, passed = self._clock.move(max(LEAST, min([self._left, *(token.due_in for token in waiting)])))
+        self._tokens.age(waiting, moved)
+        self._left -= moved
+        self.now += timedelta(seconds=moved)
+        return passed
+
+    def end(self) -> list[Skipped]:
+        """Let the clock go on by itself. Returns what has passed of the waits that go on."""
+        skipped = self._clock.release()
+        self._tokens.start_timers()
+        return skipped
 
 
 def time_out(stack: Deployed, token_id: str) -> None:
@@ -112,6 +178,9 @@ class _Clock:
 
     stack: Deployed
     execution: str
+
+    def look(self) -> Any:
+        return self._ask(look=True)
 
     def rest(self) -> Any:
         """Hold the clock, and return what is seen once no state is at work."""

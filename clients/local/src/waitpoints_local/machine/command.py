@@ -12,8 +12,9 @@ from waitpoints_client.cli.problems import USAGE, CommandProblem
 from waitpoints_local.machine import machine_file, replies, stand_ins
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.documents import MachineFile
+from waitpoints_local.machine.following import Following, StillRuns
 from waitpoints_local.machine.printing import Printed, as_value
-from waitpoints_local.machine.run import MachineRun, StillRuns, prepare
+from waitpoints_local.machine.run import MachineRun, prepare
 from waitpoints_local.machine.stand_ins import Script
 
 INTERRUPTED = 130
@@ -35,13 +36,15 @@ class Options:
     timeout: str
     page: str
     limit: str | None
+    skips: Sequence[str] | None
     local: str | None
     as_json: bool
 
 
 def try_machine(options: Options) -> None:
     """Run a state machine, and exit with the status that says how it ended."""
-    seconds = None if options.limit is None else durations.seconds(options.limit)
+    limit = None if options.limit is None else durations.seconds(options.limit)
+    skip = sum(durations.seconds(time) for time in options.skips or ())
     named = dict(arguments.parse_named(value, "--set") for value in options.values or ())
     scripted = replies.parse_stand_ins(options.scripts or ())
     file = options.file.removeprefix("@")  # as for other arguments
@@ -54,7 +57,7 @@ def try_machine(options: Options) -> None:
     answers = replies.parse_answers(options.answers or (), options.time_outs or (), waiting_states(machine.machine))
     with stacks.read_local_client(path) as waitpoints:
         run = MachineRun(stack, waitpoints, machine, page=page, answers=answers, scripts=scripted)
-        status = _run(run, options, value, scripted, seconds)
+        status = _run(Following(run, limit, skip), options, value, scripted)
     raise typer.Exit(status)
 
 
@@ -67,15 +70,15 @@ def _load(file: str, chosen: Collection[str]) -> MachineFile:
         raise CommandProblem(f"{file} is not text in UTF-8", USAGE) from None
 
 
-def _run(run: MachineRun, options: Options, value: Any, scripts: Mapping[str, Script], seconds: float | None) -> int:
+def _run(following: Following, options: Options, value: Any, scripts: Mapping[str, Script]) -> int:
     """Run the machine with its stand-ins, and delete all of it. Returns the exit status."""
-    has_ended = False
+    run, has_ended = following.run, False
     try:
         with stand_ins.make(run.stack, run.definition, run.role, scripts) as notes:
             for line in notes:
                 show.note(line)
             run.start(options.name or _name(options.file), run.prepare_input(value, options.timeout))
-            return _follow(run, options, seconds)
+            return _follow(following, options)
     except KeyboardInterrupt:
         _stop(run, "Interrupted: the execution is stopped")
         return INTERRUPTED
@@ -102,11 +105,11 @@ def _stop(run: MachineRun, why: str = "") -> None:
         show.note(why)
 
 
-def _follow(run: MachineRun, options: Options, seconds: float | None) -> int:
+def _follow(following: Following, options: Options) -> int:
     """Print what the execution does until it ends. Returns the exit status."""
-    printed = Printed()
+    run, printed = following.run, Printed()
     try:
-        for event in run.follow(seconds):
+        for event in following.events():
             if options.as_json:
                 show.record(as_value(event))
             elif event.kind not in _QUIET and not (event.completion and run.answers.covers(event.location)):
@@ -114,8 +117,8 @@ def _follow(run: MachineRun, options: Options, seconds: float | None) -> int:
             if event.kind == "refused":
                 _stop(run, "The answer is refused: the execution is stopped")
                 return 1
-    except StillRuns:
-        _stop(run, f"It still runs after {seconds:g} s: the execution is stopped")
+    except StillRuns as late:
+        _stop(run, f"{late}: the execution is stopped")
         return NOT_IN_TIME
     assert run.end
     if run.given == {} and (run.end.error or "").startswith("States."):

@@ -46,7 +46,8 @@ class Event:
 
     kind: str
     """started, entered, left (a state); waits, token (it can be completed), answered, expired (both by this program), refused
-    (an answer), resumed, lost (the result); failed (a task); or how it ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+    (an answer), resumed, lost (the result); failed (a task); pauses, skipped (time); or how it ended: SUCCEEDED, FAILED,
+    TIMED_OUT or ABORTED."""
     at: datetime
     location: Location = Location()
     token: "Token | TaskToken | None" = None
@@ -58,6 +59,9 @@ class Event:
     answer: Answered | None = None
     error: str | None = None
     cause: str | None = None
+    what: str | None = None
+    """What pauses or was skipped, such as Wait, Retry, or a token's timeout."""
+    seconds: float | None = None
 
     @property
     def is_the_end(self) -> bool:

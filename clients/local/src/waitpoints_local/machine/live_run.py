@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from waitpoints_client import APIError, calls
@@ -44,11 +45,12 @@ class RunError(AssertionError):
 class Run:
     """A run of a state machine. It is stopped when the test ends."""
 
-    def __init__(self, run: "MachineRun", name: str, patience: float) -> None:
-        """`patience` is for how many seconds each question waits."""
+    def __init__(self, run: "MachineRun", name: str, patience: float, file: Callable[[], Path] | None = None) -> None:
+        """`patience` is for how many seconds each question waits. A failure writes all values into the file."""
         self.name = name
         self._run = run
         self._patience = patience
+        self._file = file
 
     @property
     def arn(self) -> str:
@@ -121,8 +123,8 @@ class Run:
         return mails.read(self._run.stack, self._run.waitpoints, tokens)
 
     def describe(self) -> str:
-        """Return the path that it took, with what each state got."""
-        return path_taken.describe(self._run)
+        """Return the path that it took, with what each state changed."""
+        return path_taken.describe(self._run, self._file() if self._file else None)
 
     def failure(self, reason: str) -> RunError:
         return RunError(f"{reason}\n\n{self.describe()}", self)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from os import PathLike, fspath
@@ -56,6 +56,8 @@ class Machine:
     folders: Sequence[Path]
     """In which a path is searched."""
     patience: float
+    results: Callable[[], Path] | None = None
+    """The folder for what a failed run has done, which is made when there is one."""
     runs: list[Run] = field(default_factory=list)
     _ending: ExitStack = field(default_factory=ExitStack)
 
@@ -85,7 +87,9 @@ class Machine:
         self._ending.callback(_clean_up, run)
         name = re.split(r"[.#]", Path(path).name)[0]
         run.start(name, run.prepare_input({} if input is ABSENT else input, timeout))
-        self.runs.append(Run(run, name, self.patience))
+        results, number = self.results, len(self.runs)
+        file = (lambda: results() / f"{name}-{number}.json") if results else None
+        self.runs.append(Run(run, name, self.patience, file))
         return self.runs[-1]
 
     def endpoint(self, name: str, settings: "Mapping[str, Any] | str | PathLike[str]") -> "Endpoint":
@@ -103,9 +107,13 @@ class Machine:
         self._ending.close()
 
     def describe(self, failure: "pytest.ExceptionInfo[BaseException] | None") -> list[tuple[str, str]]:
-        """Return the sections of a failed test's report: the path that each run took, unless the failure itself shows it."""
-        shown = failure.value.run if failure and isinstance(failure.value, RunError) else None
-        return [(f"The run of {run.name}", run.describe()) for run in self.runs if run is not shown]
+        return describe(self.runs, failure)
+
+
+def describe(runs: Iterable[Run], failure: "pytest.ExceptionInfo[BaseException] | None") -> list[tuple[str, str]]:
+    """Return the sections of a failed test's report: the path that each run took, unless the failure itself shows it."""
+    shown = failure.value.run if failure and isinstance(failure.value, RunError) else None
+    return [(f"The run of {run.name}", run.describe()) for run in runs if run is not shown]
 
 
 def find(path: str, folders: Sequence[Path]) -> str:

@@ -6,12 +6,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from waitpoints_client import Token
 from waitpoints_client.cli import show
 
+from waitpoints_local.machine.answers import To
+from waitpoints_local.machine.clock import Coming
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
 from waitpoints_local.machine.tasks import TaskToken
@@ -53,42 +55,67 @@ class Printed:
 
     def _elsewhere(self, event: Event) -> str:
         """Name the event's location, if the line before it is about another one."""
-        return "" if event.location.state is None or event.location == self.location else f"{_named(event.location)}: "
+        is_clear = event.location == self.location and not (event.completion and event.location.items)
+        return "" if event.location.state is None or is_clear else f"{_named(event.location)}: "
 
 
 def _done(event: Event) -> str:
     if event.answer:
         by = f" as {show.cell(event.answer.approver)}" if event.answer.approver else ""
         return f"answered{by} with {show.cell(show.json_text(event.answer.value))}"
+    if event.what == "Wait" and event.kind == "pauses":
+        ends = event.at + timedelta(seconds=event.seconds or 0)
+        return f"waits until {ends:%Y-%m-%d %H:%M:%S} UTC; --skip {_to_skip(event)} passes it"
+    if event.kind == "pauses":
+        return f"retries in {event.seconds:.0f} s; --skip {_to_skip(event)} passes it"
+    if event.kind == "skipped":
+        return f"skipped {_to_skip(event)}: {event.what}"
     return "times out now" if event.kind == "expired" else event.kind
 
 
-def _named(location: Location, form: str = ", item {}") -> str:
-    items = form.format(".".join(map(str, location.items))) if location.items else ""
+def _to_skip(event: Event) -> str:
+    return Coming("", "", event.seconds or 0).to_skip
+
+
+def _named(location: Location) -> str:
+    items = f", item {'.'.join(map(str, location.items))}" if location.items else ""
     return f"{show.cell(location.state or '')}{items}"
 
 
-def _how_to_complete(completion: Completion | TaskToken, elsewhere: str, location: Location) -> str:
-    lines = _how_to_answer(completion, location) if isinstance(completion, TaskToken) else _how_to_settle(completion, elsewhere)
-    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in [*lines, "", command(completion)]), ""])
+def _how_to_complete(completion: Completion | TaskToken, label: str, location: Location) -> str:
+    if isinstance(completion, TaskToken):
+        lines = [_again(completion, location), "", command(completion)]
+    elif asked := [person.id for person in completion.token.still_asked]:  # `complete` would decide for all of them
+        options = [_answer_option(completion, location, person) for person in asked]
+        lines = [*_how_to_open(completion.token, label), "or let `try` answer, with these options:", *_missing(completion)]
+        lines += ["", *options]
+    elif completion.has_page:
+        opened = [*_how_to_open(completion.token, label), "or paste this into another terminal:"]
+        lines = [*opened, *_missing(completion), "", command(completion)]
+    else:
+        pasted = f"{label}To complete {completion.token.id}, paste this into another terminal:"
+        lines = [pasted, *_missing(completion), "", command(completion)]
+    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
 
 
-def _how_to_answer(token: TaskToken, location: Location) -> list[str]:
-    option = shlex.quote(f"{_named(location, '[{}]')}={_json(token.output)}")
-    return [f"Run it again with --answer {option}, or paste this into another terminal:"]
+def _again(token: TaskToken, location: Location) -> str:
+    return f"Run it again with {_answer_option(token, location)}, or paste this into another terminal:"
 
 
-def _how_to_settle(completion: Completion, location: str) -> list[str]:
-    opened = [*(f"{location}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
-    pasted = [f"{location}To complete {completion.token.id}, paste this into another terminal:"]
-    missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
-    return [*(opened if completion.has_page else pasted), *missing]
+def _answer_option(completion: Completion | TaskToken, location: Location, approver: str | None = None) -> str:
+    to = To(show.cell(location.state or ""), location.items or None, approver)
+    return f"--answer {shlex.quote(f'{to}={_json(completion.output)}')}"
 
 
-def _how_to_open(token: Token) -> list[str]:
+def _missing(completion: Completion) -> list[str]:
+    return [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
+
+
+def _how_to_open(token: Token, label: str) -> list[str]:
     """Return who opens what: each of those who may answer the page has a link of their own."""
     links = {link.approver: link.url for link in token.links}
-    return [f"As {show.cell(it.id)}, open {links[it.id]}" for it in token.still_asked] or [f"Open {token.url}"]
+    opened = [f"As {show.cell(it.id)}, open {links[it.id]}" for it in token.still_asked] or [f"Open {token.url}"]
+    return [f"{label}{line}" for line in opened]
 
 
 def _why(event: Event) -> str:
@@ -106,7 +133,8 @@ def as_value(event: Event) -> dict[str, Any]:
     """Return an event as JSON, without what is absent."""
     version = {"version": VERSION} if event.kind == "started" else {}
     at = event.at.isoformat(timespec="milliseconds")
-    named = {"state": event.location.state, "items": list(event.location.items) or None, "token": _token_value(event)}
+    named: dict[str, Any] = {"state": event.location.state, "items": list(event.location.items) or None}
+    named |= {"token": _token_value(event), "what": event.what, "seconds": event.seconds}
     named |= {"error": event.error, "cause": event.cause, "as": event.answer.approver if event.answer else None}
     given = {"answer": event.answer.value} if event.answer else {}
     texts = {"input": event.input, "output": event.output}

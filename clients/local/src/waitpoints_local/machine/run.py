@@ -2,9 +2,9 @@
 
 import json
 import re
-import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -13,19 +13,18 @@ from typing import Any
 from waitpoints_client import Token, Waitpoints
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
-from waitpoints_local.machine import routes, tasks
+from waitpoints_local.machine import clock, routes, tasks
 from waitpoints_local.machine.answers import Answer, Answers, TimeOut
 from waitpoints_local.machine.awaited import Awaited
 from waitpoints_local.machine.definition import Definition, Unusable, fill, states
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Answered, Event, History, Location, Written
-from waitpoints_local.machine.rest import LIMITS
 from waitpoints_local.machine.stand_ins import Script
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State, visits
 
-POLL_SECONDS = 0.25
+LIMITS = {"TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"}
 POLLS_PER_CHECK = 8  # of the execution, for each check of its tokens
 ON_ITS_WAY = timedelta(minutes=2)
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
@@ -62,13 +61,12 @@ def prepare(
 
 def check(stack: Deployed, definition: Definition) -> None:
     """Ask Step Functions what is wrong in a definition. Raises Unusable with all that it finds."""
-    answer = stack.client("stepfunctions").validate_state_machine_definition(definition=definition.text)
+    step_functions = stack.client("stepfunctions")
+    if not hasattr(step_functions, "validate_state_machine_definition"):  # boto3 before 1.34.92: creating it says the same
+        return
+    answer = step_functions.validate_state_machine_definition(definition=definition.text)
     if found := [it["message"] for it in answer["diagnostics"] if it["severity"] == "ERROR"]:
         raise Unusable(f"AWS would not create this state machine: {'; '.join(found)}")
-
-
-class StillRuns(Exception):
-    """The execution has not ended in time."""
 
 
 @dataclass
@@ -92,11 +90,15 @@ class MachineRun:
     """What it has done so far."""
     waiting: dict[Location, Completion | TaskToken] = field(default_factory=dict)
     """The tokens that its states wait for now, and how to complete them."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    """The time of the execution."""
     _is_ours: bool = False
     _history: History = field(default_factory=History)
     _read: int = 0
     """How many events of the history."""
     _polls: int = 0
+    _due: deque[tuple[Location, Completion | TaskToken]] = field(default_factory=deque)
+    """The tokens that may get a reply now."""
     _answered: set[str] = field(default_factory=set)
     """The ids of the tokens that got their reply."""
 
@@ -140,38 +142,43 @@ class MachineRun:
         started = self.step_functions.start_execution(stateMachineArn=self.machine, input=text)
         self.execution = started["executionArn"]
 
-    def follow(self, seconds: float | None = None) -> Iterator[Event]:
-        """Yield what the execution does, until it ends. Raises StillRuns if it has not ended after so many seconds."""
-        until = None if seconds is None else time.monotonic() + seconds
-        while not self.end:
-            yield from self.poll()
-            if self.end:
-                return
-            if until is not None and time.monotonic() > until:
-                raise StillRuns
-            time.sleep(POLL_SECONDS)
-
     def poll(self) -> Iterator[Event]:
-        """Read the execution's history once, yield what is new, and answer the tokens that it waits for."""
-        for event in self._poll():
-            self.events.append(event)
-            yield event
-            if completion := self._begin(event):
-                yield from self._answer(event.location, completion)
+        """Yield what is new in the execution's history, in the order of time, and answer the tokens that it waits for."""
+        yield from self._read_on()
+        while self._due:
+            before = len(self.events)
+            yield from self._answer(*self._due.popleft())
+            if len(self.events) > before:  # what the answer has led to comes before the next one
+                yield from self._read_on()
         if not self.end and self._polls % POLLS_PER_CHECK == 0:
             yield from self._ask_again()
 
+    def _read_on(self) -> Iterator[Event]:
+        for event in sorted(self._poll(), key=lambda event: (event.is_the_end, event.at)):
+            self.events.append(event)
+            if completion := self._begin(event):
+                self._due.append((event.location, completion))
+            yield event
+
+    def look(self) -> clock.Seen:
+        """See what it waits for."""
+        return clock.look(self.stack, self.execution)
+
     def time_out(self, location: Location, completion: Completion | TaskToken) -> Event:
         """Let a token time out now, or a task that waits for another one."""
-        from waitpoints_local.machine import clock  # noqa: PLC0415 - only for runs that need it
-
+        at = self.now()
         if isinstance(completion, TaskToken):
             if not LIMITS & dict(states(self.definition.machine))[location.state or ""].keys():
                 raise clock.ClockProblem("it has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out")
             clock.time_out_task(self.stack, self.execution, completion.id)
-            return self._note(Event("expired", datetime.now(UTC), location, token=completion))
+            return self.note(Event("expired", at, location, token=completion))
         clock.time_out(self.stack, completion.token.id)
-        return self._note(Event("expired", datetime.now(UTC), location, token=completion.token))
+        return self.note(Event("expired", at, location, token=completion.token))
+
+    def note(self, event: Event) -> Event:
+        """Keep what this program has done."""
+        self.events.append(event)
+        return event
 
     def stop(self) -> None:
         self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
@@ -237,12 +244,13 @@ class MachineRun:
         if isinstance(reply, TimeOut):
             yield self.time_out(location, token)
         elif reply:
+            at = self.now()
             try:
                 routes.send(self.step_functions, "success", token, output=json.dumps(reply.value))
             except routes.Refused as refused:
                 yield self._refused(location, token, str(refused))
                 return
-            yield self._note(Event("answered", datetime.now(UTC), location, token=token, answer=Answered(reply.value)))
+            yield self.note(Event("answered", at, location, token=token, answer=Answered(reply.value)))
 
     def _deliver(self, location: Location, completion: Completion, token: Token) -> Iterator[Event]:
         """Give the answers of those who may answer now, until the token ends or refuses one."""
@@ -250,6 +258,7 @@ class MachineRun:
             reply = self.answers.find(token.id, location, approver)
             if not isinstance(reply, Answer):
                 continue
+            at = self.now()
             try:
                 if token.status != "WAITING":
                     raise routes.Refused(f"it has ended before: it is {token.status}")
@@ -259,7 +268,7 @@ class MachineRun:
                 return
             self._answered.add(token.id)
             answered = Answered(reply.value, approver)
-            yield self._note(Event("answered", datetime.now(UTC), location, token=completion.token, answer=answered))
+            yield self.note(Event("answered", at, location, token=completion.token, answer=answered))
             token = self.waitpoints.get(token) if approver else token
             if token.status != "WAITING":
                 return
@@ -275,11 +284,7 @@ class MachineRun:
                 yield from self._answer(location, completion)
 
     def _refused(self, location: Location, token: Token | TaskToken, cause: str) -> Event:
-        return self._note(Event("refused", datetime.now(UTC), location, token=token, cause=cause))
-
-    def _note(self, event: Event) -> Event:
-        self.events.append(event)
-        return event
+        return self.note(Event("refused", self.now(), location, token=token, cause=cause))
 
     @cached_property
     def role(self) -> str:

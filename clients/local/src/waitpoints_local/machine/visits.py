@@ -24,6 +24,8 @@ class State:
     failures: int = 0
     """How often its task failed."""
     has_left: bool = field(default=False, repr=False, compare=False)
+    has_input: bool = field(default=True, repr=False, compare=False)
+    """A durable function's steps and waits have none."""
 
     @property
     def location(self) -> Location:

@@ -1,9 +1,12 @@
-"""`waitpoints up`, `down` and `env`: the stack of the package waitpoints-local on this machine."""
+"""`waitpoints up`, `down`, `env` and `install`: the stack of the package waitpoints-local on this machine."""
 
+import os
 import shlex
 import signal
+import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +17,7 @@ from waitpoints_client.cli.options import Json, add, option
 from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -47,10 +51,13 @@ def up(
 ) -> None:
     """Run the stack on this machine until `waitpoints down`.
 
-    Needs the package waitpoints-local, with Python 3.13 on Linux or macOS. Nothing of it is in AWS, and all of it is
-    forgotten at the end. Other commands find it from any folder. If several run, they find the one that was started last, or
-    the one whose file WAITPOINTS_LOCAL names.
+    Needs the package waitpoints-local, on Linux or macOS, here or where `waitpoints install` has put it. Nothing of it is in
+    AWS, and all of it is forgotten at the end. Other commands find it from any folder. If several run, they find the one that
+    was started last, or the one whose file WAITPOINTS_LOCAL names.
     """
+    engine = stacks.import_local("engine")
+    if program := _find(engine):
+        _become(program, engine.variables_for_it())
     serving, folder = stacks.import_local("serving"), _folder()
     wanted = dict(arguments.parse_named(text, "--parameters") for text in parameters or ())
     end_in_order()
@@ -65,6 +72,23 @@ def up(
     except serving.LocalError as error:
         steps.end()
         raise CommandProblem(str(error)) from None
+
+
+def install(as_json: Json = False) -> None:
+    """Install the engine of the local stack in an environment of its own.
+
+    It needs exact versions of its libraries. With an environment of its own, they conflict with none of your project's. Uses
+    uv if it is on the path, else pip with Python 3.13 or newer.
+    """
+    engine = stacks.import_local("engine")
+    try:
+        made = engine.install(_run)
+    except engine.LocalError as error:
+        raise CommandProblem(str(error)) from None
+    if as_json:
+        show.value({"folder": str(made)})
+    else:
+        show.text(f"Installed in {made}. `waitpoints up` and pytest find it there")
 
 
 def down(
@@ -134,6 +158,25 @@ class Steps:
         self._what = ""
 
 
+def _find(engine: Any) -> "Path | None":
+    try:
+        program: Path | None = engine.find()
+    except engine.LocalError as error:
+        raise CommandProblem(str(error)) from None
+    return program
+
+
+def _become(program: "Path", variables: "Mapping[str, str]") -> NoReturn:
+    """Run the same command of the engine's environment instead of this one."""
+    os.execve(program, [str(program), *sys.argv[1:]], variables)  # noqa: S606 - it is ours
+
+
+def _run(command: "Sequence[str | Path]") -> None:
+    show.note(shlex.join(map(str, command)))
+    if status := subprocess.run(command, check=False).returncode:  # noqa: S603 - of `install`
+        raise CommandProblem(f"It failed with status {status}")
+
+
 def _folder() -> "Path":
     serving = stacks.import_local("serving")
     try:
@@ -175,4 +218,4 @@ def _show(stack: Any, folder: "Path", what: str, end: str, as_json: bool) -> Non
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, (up, down, env, chat), "On this machine")
+    add(program, (up, down, env, chat, install), "On this machine")

@@ -127,7 +127,10 @@ def import_local(module: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name != "waitpoints_local":
             raise
-        problem = "This needs the package waitpoints-local"
-        if sys.version_info[:2] != (3, 13) or sys.platform not in ("linux", "darwin"):
-            problem += ", which needs Python 3.13 on Linux or macOS"
-        raise CommandProblem(f"{problem}: run `pip install waitpoints-local`") from None
+        problem, package = "This needs the package waitpoints-local", "waitpoints-local"
+        if sys.platform not in ("linux", "darwin"):
+            problem += ", which needs Linux or macOS"
+        elif sys.version_info < (3, 13):
+            problem += ", which needs Python 3.13, or waitpoints-testing and then `waitpoints install`"
+            package = "waitpoints-testing"
+        raise CommandProblem(f"{problem}: run `pip install {package}`") from None

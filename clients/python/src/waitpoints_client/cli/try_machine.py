@@ -33,6 +33,10 @@ def try_(
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")] = "1h",
     page: Annotated[str, option("--page", metavar="JSON", help="A page for its token, or its file.")] = "",
     limit: Annotated[str | None, option("--for", metavar="TIME", help="Stop it after so long: 30s, 10m.")] = None,
+    skips: Annotated[
+        list[str] | None,
+        option("--skip", metavar="TIME", help="Let so much time pass in moments. Several add up."),
+    ] = None,
     local: Annotated[
         str | None,
         option("--local", metavar="PATH", help="The local stack's stack.json, or its folder. Default: the one here."),
@@ -54,6 +58,9 @@ def try_(
     --stand-in "Pay=fails Declined: no money" makes the function Pay fail. Several for one name are for its calls, in turn;
     the last one stays. Pay is a placeholder, a function's name, a resource of the template, or else a Task state: its service
     answers so, or its function returns so.
+
+    --skip 4h lets up to four hours pass in moments, whenever the run only waits: Wait states, the intervals of Retry, timeouts,
+    reminders, and answers that no --answer gives.
 
     Exit status: 0 if the execution succeeded, 1 if not, if an answer was refused or if one was not used, 2 if the execution
     timed out or still runs after the time of --for, and if it cannot be started, 130 after Ctrl-C.
