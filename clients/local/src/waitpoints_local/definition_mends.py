@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from waitpoints_local.interpreter.runs import parsed, readable
+from waitpoints_local.interpreter.grammar import readable
+from waitpoints_local.interpreter.runs import parsed
 
 _AWS_TAKES_IT = re.compile(
     r"Condition is (true|false) but|MaxItems is 0 but"

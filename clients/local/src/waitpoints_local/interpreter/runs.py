@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 
 from waitpoints_local.clocks import Clock
 from waitpoints_local.interpreter.bare import part, state
+from waitpoints_local.interpreter.grammar import readable
 from waitpoints_local.interpreter.mends import keep_variables
 from waitpoints_local.interpreter.strands import Ended, Event, Strand, clock_here, frame_here, in_time, within
 
@@ -42,33 +43,6 @@ def parsed(definition: str) -> Any:
     with _parsing:  # moto keeps the query language in one list for all
         part("asl.parse.preprocessor").Preprocessor._query_language_per_scope.clear()
         return part("asl.parse.asl_parser").AmazonStateLanguageParser.parse(readable(definition))[0]
-
-
-def readable(definition: str) -> str:
-    """Write a definition as moto's grammar reads it: with a point in a percentage, without WriterConfig, ItemBatcher and an
-    empty ReaderConfig, and with STANDARD for the children of a distributed Map.
-    """
-    machine = json.loads(definition)
-
-    def walk(value: Any) -> None:
-        if isinstance(value, dict):
-            if isinstance(value.get("ToleratedFailurePercentage"), int):
-                value["ToleratedFailurePercentage"] = float(value["ToleratedFailurePercentage"])
-            if isinstance(value.get("ItemBatcher"), dict):
-                del value["ItemBatcher"]
-            if isinstance(config := value.get("ProcessorConfig"), dict) and config.get("ExecutionType") == "EXPRESS":
-                config["ExecutionType"] = "STANDARD"
-            if value.get("ReaderConfig") == {}:
-                del value["ReaderConfig"]
-            if isinstance(writer := value.get("ResultWriter"), dict) and "Resource" not in writer:
-                del value["ResultWriter"]
-            elif isinstance(writer, dict):
-                writer.pop("WriterConfig", None)
-        for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-            walk(member)
-
-    walk(machine)
-    return json.dumps(machine, ensure_ascii=False)
 
 
 def now_iso() -> str:
