@@ -137,6 +137,21 @@ def poll_without_rest(esm_wake: threading.Event) -> None:
     threading.Thread(target=tick, daemon=True).start()
 
 
+def _noting_polls(lambda_svc: Any) -> threading.local:
+    """Return what has `streams` while a thread polls the streams."""
+    poll, polling = lambda_svc._poll_dynamodb_streams, threading.local()
+
+    def poll_streams() -> Any:
+        polling.streams = True
+        try:
+            return poll()
+        finally:
+            polling.streams = False
+
+    lambda_svc._poll_dynamodb_streams = poll_streams
+    return polling
+
+
 @dataclass
 class _Batch:
     """What a mapping has gathered: the places in the stream of the records that pass its filter, and since when."""
@@ -152,15 +167,8 @@ def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
 
     AWS gathers the records that pass the filter for up to `MaximumBatchingWindowInSeconds`. MiniStack 1.5.33 ignores it.
     """
-    poll, mappings, polling = lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms, threading.local()
+    mappings, polling = lambda_svc._iter_all_esms, _noting_polls(lambda_svc)
     batches: dict[str, _Batch] = {}
-
-    def poll_streams() -> Any:
-        polling.streams = True
-        try:
-            return poll()
-        finally:
-            polling.streams = False
 
     def mappings_with_a_batch() -> Any:
         for account, region, mapping in mappings():
@@ -190,7 +198,7 @@ def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
     def positions() -> Any:
         return lambda_svc._dynamodb_stream_positions
 
-    lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms = poll_streams, mappings_with_a_batch
+    lambda_svc._iter_all_esms = mappings_with_a_batch
 
 
 def retry_failed_records(lambda_svc: Any) -> None:
@@ -198,15 +206,7 @@ def retry_failed_records(lambda_svc: Any) -> None:
 
     MiniStack 1.5.33 ignores `batchItemFailures` for streams and continues as if every record had succeeded.
     """
-    poll, execute = lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function
-    polling = threading.local()
-
-    def poll_streams() -> Any:
-        polling.streams = True
-        try:
-            return poll()
-        finally:
-            polling.streams = False
+    execute, polling = lambda_svc._execute_function, _noting_polls(lambda_svc)
 
     def execute_function(*args: Any, **named: Any) -> Any:
         result = execute(*args, **named)
@@ -215,7 +215,7 @@ def retry_failed_records(lambda_svc: Any) -> None:
             return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": "to be sent again"}}
         return result
 
-    lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function = poll_streams, execute_function
+    lambda_svc._execute_function = execute_function
 
 
 def name_errors_of_functions(lambda_svc: Any) -> None:

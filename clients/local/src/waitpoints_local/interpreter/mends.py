@@ -148,10 +148,8 @@ def compare_what_is_there() -> None:
         parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", pattern)
         if not isinstance(variable, str) or "\\" in parts:
             return False
-        return (
-            re.fullmatch("".join(".*" if it == "*" else re.escape(it.removeprefix("\\")) for it in parts), variable, re.DOTALL)
-            is not None
-        )
+        whole = "".join(".*" if it == "*" else re.escape(it.removeprefix("\\")) for it in parts)
+        return re.fullmatch(whole, variable, re.DOTALL) is not None
 
     comparison._eval_body = evaluate
     is_timestamp.string_to_timestamp = staticmethod(instant)
@@ -282,11 +280,7 @@ def name_errors_of_services() -> None:
     def in_database(client_error: Any) -> tuple[str, str]:
         error, cause = cause_of(client_error)
         is_modelled = type(client_error).__name__ != "ClientError"
-        return (
-            f"{error}Exception".replace("ExceptionException", "Exception")
-            if is_modelled
-            else "DynamoDB.AmazonDynamoDBException"
-        ), cause
+        return f"{error.removesuffix('Exception')}Exception" if is_modelled else "DynamoDB.AmazonDynamoDBException", cause
 
     def from_database(self: Any, env: Any, ex: Exception) -> Any:
         """A failure of the state's own, such as a path that leads nowhere, is none of the service."""
