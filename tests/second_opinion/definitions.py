@@ -23,13 +23,19 @@ def definitions() -> dict[str, Any]:
     """Return the state machines, by where they stand."""
     cases = {f"{row.source}: {row.line}": row.left for row in rows() if row.kind not in ("calls", "probes")}
     written = {f"{path}: {number}": it for path, values in _written().items() for number, it in enumerate(_machines(values))}
-    return cases | written
+    return cases | {name: _filled(machine) for name, machine in written.items()}
 
 
 def expressions() -> set[str]:
     """Return the JSONata that stands anywhere, but for what the rows of what AWS answers evaluate with data of their own."""
     written = {it for values in _written().values() for text in _texts(values) for it in _EXPRESSION.findall(text)}
     return {it.strip() for it in written} | {*EXPRESSIONS.read_text().splitlines()}
+
+
+def _filled(machine: Any) -> Any:
+    """Put a function's ARN in the place of each Resource that is a placeholder, as `waitpoints try` does."""
+    function = r'"Resource": "arn:aws:lambda:us-east-1:000000000000:function:\1"'
+    return json.loads(re.sub(r'"Resource": "\$\{(\w+)\}"', function, json.dumps(machine)))
 
 
 @cache
