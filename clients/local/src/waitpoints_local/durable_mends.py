@@ -141,9 +141,11 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: i
 
     def resume_between_invocations(execution: str, *scope: Any) -> None:
         mark = at_work.begin(execution)
-        if execution not in running:
-            resume(execution, *scope)
-        at_work.end(mark)
+        try:
+            if execution not in running:
+                resume(execution, *scope)
+        finally:
+            at_work.end(mark)
 
     lambda_svc._execute_function, lambda_svc.invoke_async_with_retry = execute_alone, invoke_first
     lambda_durable._resume_execution, lambda_svc.invoke_durable_resume = resume_between_invocations, invoke_beside

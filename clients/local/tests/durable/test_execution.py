@@ -11,7 +11,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from waitpoints_local.durable import execution
 from waitpoints_local.durable.execution import DurableExecution
 from waitpoints_local.durable.live_run import DurableRun
-from waitpoints_local.machine import clock, live_run, rest
+from waitpoints_local.machine import clock, live_run, mails, rest
 from waitpoints_local.machine.clock import Seen
 from waitpoints_local.machine.live_run import RunError
 
@@ -114,6 +114,14 @@ def test_a_wait_is_answered_and_its_states_are_the_steps_and_waits() -> None:
     kept = {"id": token.id, "kept": {"token": "it", "list": ["one"]}}
     assert [(it.name, it.output) for it in run.states] == [("create", kept), ("approval", {"ok": True})]
     assert run.describe().splitlines()[1:4] == ['  1. "create"', f"     gave {json.dumps(kept)}", '  2. "approval"']
+
+
+def test_its_mails_are_those_about_the_tokens_that_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mails, "read", lambda _, __, tokens: [f"about {token}" for token in tokens])
+    run, _ = live(begin, ask)
+    assert run.mails == []
+    token = run.waiting("approval")
+    assert [*map(str, run.mails)] == [f"about {token.id}"]
 
 
 def test_the_only_wait_needs_no_name_and_several_of_one_name_are_counted() -> None:

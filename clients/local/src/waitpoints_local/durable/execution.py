@@ -138,7 +138,9 @@ class DurableExecution:
             for waiter in token.waiters:
                 if waiter.id in sought and token.status == "WAITING":
                     has_page, by_post = bool(token.page_actions), not token.approvers
-                    self.waiting[self._location(waiter.id)] = Completion(token, {}, (), by_post, has_page)
+                    location, found = self._location(waiter.id), Completion(token, {}, (), by_post, has_page)
+                    self.waiting[location] = found
+                    self.events.append(Event("token", datetime.now(UTC), location, completion=found))
 
     def _location(self, waiter: str) -> Location:
         number = self._callbacks[waiter]
