@@ -106,7 +106,7 @@ def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: 
 
 def test_try_uses_the_stack_that_is_named_and_no_other(no_stack: Path) -> None:
     """Also from a folder that has one."""
-    pytest.importorskip("boto3")
+    pytest.importorskip("waitpoints_local")
     serve(no_stack)
     (no_stack / "machine.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
     (no_stack / "other").mkdir()
