@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,6 +207,13 @@ class TestTheCommand:
         again = run(*arguments, "--json")
         assert (again.exit_code, json.loads(again.stdout)["output"]) == (0, json.dumps(DONE))
         assert again.stderr == f"{token.id} had already ended: nothing changed\n"
+
+    def test_after_the_timeout_fails(self, run: Any, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(timeout="1s")
+        time.sleep(1.1)
+        late = run(token.id, "1")
+        assert (late.exit_code, late.stdout) == (1, "")
+        assert late.stderr == f"Error: {token.id} had timed out before: the delivery completes nothing\n"
 
     def test_signs_by_another_scheme_or_says_which_there_are(self, run: Any, local: OnMoto, waitpoints: Waitpoints) -> None:
         token = make(local, waitpoints).token

@@ -156,7 +156,7 @@ def test_obeys_a_person(workspace: Workspace) -> None:
         "    Open until 2027-01-15T08:00:00Z",
         "    [Open] http://x",
     ]
-    assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"
+    assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no button stop; it has go"
     assert obey(workspace, "press 9 go as U1", "").startswith("type: list, or press N ACTION as")
     assert obey(workspace, "press 0 go as U1", f"{workspace.url}/response/1") == "answered 400"
 

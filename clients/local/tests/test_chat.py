@@ -51,7 +51,7 @@ def test_a_message_is_printed_as_it_comes(
         assert json.loads(line)["blocks"] == MESSAGE["blocks"]
     else:
         assert line == "  0  #deploys       Go?\\u001b[31m  [go]\n"
-    assert "message 0 has no such button: go\n" in (noted if as_json else answered)
+    assert "message 0 has no button stop; it has go\n" in (noted if as_json else answered)
 
 
 def test_a_port_that_is_in_use_is_named(connected: list[Workspace]) -> None:

@@ -329,6 +329,6 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
         case ["press", number, action, "as", user] if number.isdigit() and int(number) < len(workspace.messages):
             message = workspace.messages[int(number)]
             if action not in message.buttons():
-                return f"message {number} has no such button: {', '.join(message.buttons()) or 'it has none'}"
+                return f"message {number} has no button {action}; it has {', '.join(message.buttons()) or 'none'}"
             return f"answered {workspace.press(message, action, user, url)}"
     return "type: list, or press N ACTION as U024BE7LH, or Ctrl-D"

@@ -996,6 +996,11 @@ class TestATaskTokenOfSomethingElse:
         assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
         assert "refused Task Timed Out" in result.stdout
 
+    def test_has_no_approvers(self, stack: TriedStack) -> None:
+        result = self.try_it("--answer", "Wait as ann={}")
+        assert (result.exit_code, stack.sent, stack.stopped) == (1, [], [EXECUTION])
+        assert "refused ann is none of its approvers: it has none" in result.stdout
+
     def test_times_out_if_its_state_can(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         late: list[Any] = []
         monkeypatch.setattr(clock, "time_out_task", lambda *found: late.append(found))
@@ -1007,7 +1012,7 @@ class TestATaskTokenOfSomethingElse:
         del OTHERS["States"]["Wait"]["TimeoutSeconds"]
         result = self.try_it("--time-out", "Wait")
         assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
-        assert "it has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out" in result.stdout + result.stderr
+        assert '"Wait" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out' in result.stdout + result.stderr
 
 
 def call(function: dict[str, Any], event: Any) -> Any:

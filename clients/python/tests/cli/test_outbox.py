@@ -144,7 +144,7 @@ def test_a_mail_has_its_links_in_their_order(emulator: ThreadingHTTPServer, no_s
 def test_without_mails_it_is_said_how_to_get_some() -> None:
     done = run()
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "make run PARAMETERS=MailFrom=waitpoints@example.com" in done.stderr
+    assert "waitpoints up --parameters MailFrom=waitpoints@example.com" in done.stderr
     assert json.loads(run("--json").stdout) == []
     assert run("--open").exit_code == 1
 

@@ -73,6 +73,8 @@ def _to_token(stack: Deployed, waitpoints: Waitpoints, asked: Delivery) -> None:
     after = waitpoints.get(before.id)
     if after.status == "WAITING":
         raise CommandProblem(f"{after.id} still waits: its completeWhen does not match this delivery")
+    if before.status == "TIMED_OUT":
+        raise CommandProblem(f"{after.id} had timed out before: the delivery completes nothing")
     if before.status != "WAITING":
         show.note(f"{after.id} had already ended: nothing changed")
     show.answer(after) if asked.as_json else show.fields({"id": after.id, "status": after.status})

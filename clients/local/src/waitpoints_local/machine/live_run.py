@@ -216,7 +216,7 @@ class Token:
         try:
             routes.deliver(self._run.stack, self._run.waitpoints, self._completion, value, by)
         except routes.Refused as refused:
-            raise self._refused(f"{refused}. {OTHER_WAYS}") from None
+            raise self._refused(f"{str(refused).removesuffix('.')}. {OTHER_WAYS}") from None
 
     def complete(self, value: Any) -> None:
         """Complete the token with the API key, which `verify` and `completeWhen` do not check."""

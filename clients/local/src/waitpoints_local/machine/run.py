@@ -169,7 +169,9 @@ class MachineRun:
         at = self.now()
         if isinstance(completion, TaskToken):
             if not LIMITS & dict(states(self.definition.machine))[location.state or ""].keys():
-                raise clock.ClockProblem("it has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out")
+                raise clock.ClockProblem(
+                    f'"{location.state}" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out'
+                )
             clock.time_out_task(self.stack, self.execution, completion.id)
             return self.note(Event("expired", at, location, token=completion))
         clock.time_out(self.stack, completion.token.id)
@@ -241,7 +243,9 @@ class MachineRun:
 
     def _answer_task(self, location: Location, token: TaskToken) -> Iterator[Event]:
         reply = self.answers.find(token.id, location)
-        if isinstance(reply, TimeOut):
+        if unknown := self.answers.find_unknown_approver(location, ()):
+            yield self._refused(location, token, routes.describe_unknown(unknown, ()))
+        elif isinstance(reply, TimeOut):
             yield self.time_out(location, token)
         elif reply:
             at = self.now()

@@ -23,8 +23,8 @@ def deliver(
     The secret is the one that `verify` names, on the local stack: your own, or a stand-in that `try` has made. It is not
     printed. Without `verify` nothing is signed. Some schemes sign a time in the body, which is written into it.
 
-    Exit status: 0 if the delivery completed the token, or is kept by the endpoint; 1 if it was refused or did not match; 2 if
-    it cannot be signed.
+    Exit status: 0 if the delivery completed the token, or is kept by the endpoint; 1 if it was refused, late, or did not match;
+    2 if it cannot be signed.
     """
     options = locals()  # each of the above, by its name
     command = stacks.import_local("machine.deliver_command")

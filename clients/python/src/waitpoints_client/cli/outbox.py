@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = ("MAIL", "SENT", "TO", "SUBJECT")
 NO_MAILS = (
     "No mails yet. They are sent for tokens with `notify`, if the stack sends mails: "
-    "`make run PARAMETERS=MailFrom=waitpoints@example.com`"
+    "`waitpoints up --parameters MailFrom=waitpoints@example.com`"
 )
 
 
