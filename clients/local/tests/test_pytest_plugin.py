@@ -154,6 +154,9 @@ def test_an_endpoint_is_made_of_its_file_or_its_json(
     )
     project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
     assert made == [("orders", {"key": "body.id"}), ("other", {"key": "body.a"})]
+    (project.path / "orders.json").write_text('{"key": ')
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.stdout.fnmatch_lines(["E *Unusable: *orders.json, line 1, column 9: not JSON (Expecting value)"])
 
 
 def test_a_template_names_its_machine(tmp_path: Any) -> None:

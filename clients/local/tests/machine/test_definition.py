@@ -105,7 +105,7 @@ def test_a_value_that_is_given_comes_before_the_stacks_and_must_have_a_placehold
     found = read(text, "m.json", VALUES, {"WaitFunctionName": "mine", "Text": '{"a": 1}'}, lambda name: name)
     assert (found.machine["States"]["A"]["Comment"], found.machine["States"]["A"]["Result"]) == ("mine", '{"a": 1}')
     assert found.stand_ins == {}
-    with pytest.raises(Unusable, match=r"--set Other=…: m\.json has no placeholder of this name"):
+    with pytest.raises(Unusable, match=r"A value is given for Other, but m\.json has no such placeholder"):
         read(text, "m.json", VALUES, {"Text": "", "Other": ""})
 
 

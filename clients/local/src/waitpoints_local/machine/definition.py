@@ -78,7 +78,7 @@ def fill(
     given, found = given or {}, _with_placeholders(found, scripted)
     text = json.dumps(found, ensure_ascii=False)
     if unknown := [name for name in given if f"${{{name}}}" not in text and f"<{name}>" not in text]:
-        raise Unusable(f"--set {unknown[0]}=…: {source} has no placeholder of this name")
+        raise Unusable(f"A value is given for {unknown[0]}, but {source} has no such placeholder")
     functions = {name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text))}
     results = {
         name: parse(value, f"--set {name}=…") for name, value in given.items() if name in functions and value.startswith("{")

@@ -1,6 +1,5 @@
 """Start state machines for tests, and take away at the end what was made for them."""
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -16,6 +15,7 @@ from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 from waitpoints_local.machine import machine_file
 from waitpoints_local.machine import run as machine_run
 from waitpoints_local.machine.definition import Definition
+from waitpoints_local.machine.documents import read_document
 from waitpoints_local.machine.live_run import Run, RunError
 from waitpoints_local.machine.stand_ins import Fails, Returns, Script, make
 
@@ -97,7 +97,7 @@ class Machine:
         from waitpoints_local.machine import endpoints  # noqa: PLC0415 - only for tests that use it
 
         if not isinstance(settings, Mapping):
-            settings = dict(json.loads(Path(find(fspath(settings), self.folders)).read_text()))
+            settings = dict(read_document(Path(find(fspath(settings), self.folders))))
         return endpoints.put(self.workshop.deployed, self.workshop.waitpoints, name, settings)
 
     def __enter__(self) -> Self:
