@@ -44,6 +44,15 @@ def test_a_callback_times_out_and_a_wait_and_a_retry_end_in_moments(durable: Dur
     assert passed == [("night", "Wait", 4), ("attempt", "Retry", 2), ("never", "TimeoutSeconds", 24)]
     assert run.output == "CallbackTimeoutError after 2 attempts"
 
+def test_waits_for_the_token_of_its_event(durable: Durable):
+    run = durable("functions/told.py", token={"timeout": "2h"})
+    run.waiting("token").answer(7)
+    assert run.output == 7
+
+def test_an_event_without_room_for_a_token(durable: Durable):
+    with pytest.raises(TypeError, match="The event must be an object"):
+        durable("functions/told.py", [], token={})
+
 def test_a_library_is_missing(durable: Durable):
     assert durable("functions/broken.py").error == "never"
 """
@@ -77,13 +86,25 @@ def work(event, context: DurableContext):
 """
 
 
+TOLD = """
+from aws_durable_execution_sdk_python import durable_execution
+from waitpoints_client.durable import wait_for_token
+
+
+@durable_execution
+def handler(event, context):
+    return wait_for_token(context, event["token"]["id"], name="token").output
+"""
+
+
 def test_a_projects_durable_functions_are_tested_on_the_stack_that_is_there(stack: Stack, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / "functions", tmp_path / "functions")
     (tmp_path / "functions" / "night.py").write_text(NIGHT)
+    (tmp_path / "functions" / "told.py").write_text(TOLD)
     (tmp_path / "functions" / "broken.py").write_text("import nothing_of_this_name\ndef handler(event, context): ...")
     (tmp_path / "test_durable.py").write_text(TESTS)
     done = own_tests.run(stack, tmp_path)
-    assert (done.returncode, "2 failed, 3 passed" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert (done.returncode, "2 failed, 5 passed" in done.stdout) == (1, True), done.stdout + done.stderr
     assert "assert 'approved' == 'rejected'" in done.stdout
     assert '  3. "approval"\n     gave {"ok": true, "output": {"action": "approve"' in done.stdout
     assert "No module named 'nothing_of_this_name'" in done.stdout

@@ -34,12 +34,18 @@ class Durable:
     _names: dict[tuple[Function, frozenset[tuple[str, str]]], str] = field(default_factory=dict)
 
     def __call__(
-        self, path: str | PathLike[str], event: Any = ABSENT, *, environment: Mapping[str, str] | None = None
+        self,
+        path: str | PathLike[str],
+        event: Any = ABSENT,
+        *,
+        token: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> DurableRun:
         """Start the durable function in a file, such as "functions/approval.py", with an event. The path is from the folder of
         the test's file, or from pytest's root folder. Its handler is `handler` or `lambda_handler`, or the one that
         "functions/approval.py:approve" names.
 
+        `token` are the options of a token that the event gets as `token`, with `id` and `url`; `{}` for one without options.
         `environment` are variables of the function. WAITPOINTS_WAIT_FUNCTION and CREATE_FUNCTION it has already, and
         WAITPOINTS_URL and WAITPOINTS_API_KEY for the client.
         """
@@ -49,12 +55,19 @@ class Durable:
         if not hasattr(self.workshop.deployed.client("lambda"), "get_durable_execution"):
             raise ImportError("boto3 here knows no durable functions: install boto3 1.42.1 or newer beside pytest")
         run = DurableExecution(self.workshop.deployed, self.workshop.waitpoints)
-        run.start(self._deploy(function, environment or {}), {} if event is ABSENT else event)
+        value = {} if event is ABSENT else event
+        run.start(self._deploy(function, environment or {}), value if token is None else self._with_token(value, token))
         self._ending.callback(_stop, run)
         name, number, results = function.file.stem, len(self.runs), self.results
         written = (lambda: results() / f"{name}-{number}.json") if results else None
         self.runs.append(DurableRun(run, name, self.patience, written))  # type: ignore[arg-type]  # as DurableRun says
         return self.runs[-1]
+
+    def _with_token(self, event: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+        if not isinstance(event, dict):
+            raise TypeError("The event must be an object: the token is put into it as `token`")
+        created = self.workshop.waitpoints.create(**options)
+        return {**event, "token": {"id": created.id, "url": created.url}}
 
     def _deploy(self, function: Function, environment: Mapping[str, str]) -> str:
         key = function, frozenset(environment.items())
