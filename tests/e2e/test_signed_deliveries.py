@@ -81,4 +81,6 @@ def test_a_person_delivers_to_an_endpoint(stack: Stack, secrets: Secrets, tmp_pa
     assert command.json("get", token)["completedBy"]["source"] == "endpoint"
     without = command.run("deliver", "signed-by-hand", "{}")
     assert (without.returncode, without.stderr) == (1, "Error: The delivery completes nothing: it is noKey\n")
+    unknown = command.run("deliver", "nonsense", "{}")
+    assert (unknown.returncode, "No endpoint is called nonsense, and a token's id" in unknown.stderr) == (2, True)
     command.run("endpoints", "delete", "signed-by-hand", "--yes")

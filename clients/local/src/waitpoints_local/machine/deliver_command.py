@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from waitpoints_client import Waitpoints, calls, local_stacks
+from waitpoints_client import NotFoundError, Waitpoints, calls, local_stacks
 from waitpoints_client.cli import arguments, show, stacks
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 from waitpoints_client.ops.deployed import Deployed
@@ -81,7 +81,11 @@ def _to_token(stack: Deployed, waitpoints: Waitpoints, asked: Delivery) -> None:
 
 
 def _to_endpoint(stack: Deployed, waitpoints: Waitpoints, asked: Delivery) -> None:
-    before = waitpoints.endpoints.get(asked.to)
+    try:
+        before = waitpoints.endpoints.get(asked.to)
+    except NotFoundError:
+        problem = f"No endpoint is called {asked.to}, and a token's id begins with waitpoint_: see `waitpoints endpoints list`"
+        raise CommandProblem(problem, USAGE) from None
     signature = signing.Signature(stack, before.verify) if before.verify else None
     _send(waitpoints, asked.signed(asked.sent_to(before.url), signature))
     after = waitpoints.endpoints.get(asked.to).deliveries
