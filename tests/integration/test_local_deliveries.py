@@ -190,7 +190,7 @@ class TestTheCommand:
             done = CliRunner().invoke(program, ["deliver", *arguments], env=environment, prog_name="waitpoints")
             for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]:
                 found = boto3.client("secretsmanager").get_secret_value(SecretId=secret["Name"])
-                assert found["SecretString"] not in done.output
+                assert found.get("SecretString", "another test's, of bytes") not in done.output
             return done
 
         return run
