@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 from waitpoints_client import Waitpoints, local_stacks
 from waitpoints_client.cli import stacks
@@ -189,8 +191,9 @@ class TestTheCommand:
         def run(*arguments: str, **environment: str) -> Result:
             done = CliRunner().invoke(program, ["deliver", *arguments], env=environment, prog_name="waitpoints")
             for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]:
-                found = boto3.client("secretsmanager").get_secret_value(SecretId=secret["Name"])
-                assert found.get("SecretString", "another test's, of bytes") not in done.output
+                with suppress(ClientError):  # another test's, without a value
+                    found = boto3.client("secretsmanager").get_secret_value(SecretId=secret["Name"])
+                    assert found.get("SecretString", "another test's, of bytes") not in done.output
             return done
 
         return run
