@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+from waitpoints_client import Waitpoints
+
 from tests.support.e2e import own_tests
 from tools.durable_run import EXAMPLE
 from waitpoints_local.stack import Stack
@@ -46,8 +48,13 @@ def test_a_callback_times_out_and_a_wait_and_a_retry_end_in_moments(durable: Dur
 
 def test_waits_for_the_token_of_its_event(durable: Durable):
     run = durable("functions/told.py", token={"timeout": "2h"})
+    with pytest.raises(ValueError, match="pass the name, too"):
+        run.waiting(item=1)
     run.waiting("token").answer(7)
     assert run.output == 7
+
+def test_leaves_its_token(durable: Durable):
+    durable("functions/told.py", token={"tags": ["left"]}).waiting()
 
 def test_an_event_without_room_for_a_token(durable: Durable):
     with pytest.raises(TypeError, match="The event must be an object"):
@@ -104,8 +111,10 @@ def test_a_projects_durable_functions_are_tested_on_the_stack_that_is_there(stac
     (tmp_path / "functions" / "broken.py").write_text("import nothing_of_this_name\ndef handler(event, context): ...")
     (tmp_path / "test_durable.py").write_text(TESTS)
     done = own_tests.run(stack, tmp_path)
-    assert (done.returncode, "2 failed, 5 passed" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert (done.returncode, "2 failed, 6 passed" in done.stdout) == (1, True), done.stdout + done.stderr
     assert "assert 'approved' == 'rejected'" in done.stdout
+    with Waitpoints(stack.api_url, stack.api_key) as waitpoints:
+        assert [token.status for token in waitpoints.list(tags="left")] == ["COMPLETED"]
     assert '  3. "approval"\n     gave {"ok": true, "output": {"action": "approve"' in done.stdout
     assert "No module named 'nothing_of_this_name'" in done.stdout
     [file] = re.findall(r"^All of it, uncut: (.*/approval-0\.json)$", done.stdout, re.MULTILINE)

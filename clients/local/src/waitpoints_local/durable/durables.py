@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from waitpoints_client import Waitpoints
 from waitpoints_client.calls import ABSENT
 from waitpoints_client.ops.deployed import PROBLEMS
 
@@ -14,6 +15,7 @@ from waitpoints_local.durable.execution import DurableExecution
 from waitpoints_local.durable.function import Function, deployed, locate
 from waitpoints_local.durable.live_run import DurableRun
 from waitpoints_local.machine.machines import Workshop, describe, find
+from waitpoints_local.machine.run import ENDED
 
 if TYPE_CHECKING:
     import pytest
@@ -56,7 +58,8 @@ class Durable:
             raise ImportError("boto3 here knows no durable functions: install boto3 1.42.1 or newer beside pytest")
         run = DurableExecution(self.workshop.deployed, self.workshop.waitpoints)
         value = {} if event is ABSENT else event
-        run.start(self._deploy(function, environment or {}), value if token is None else self._with_token(value, token))
+        value = value if token is None else self._with_token(value, token)
+        run.start(self._deploy(function, environment or {}), value)
         self._ending.callback(_stop, run)
         name, number, results = function.file.stem, len(self.runs), self.results
         written = (lambda: results() / f"{name}-{number}.json") if results else None
@@ -67,6 +70,7 @@ class Durable:
         if not isinstance(event, dict):
             raise TypeError("The event must be an object: the token is put into it as `token`")
         created = self.workshop.waitpoints.create(**options)
+        self._ending.callback(_end, self.workshop.waitpoints, created.id)
         return {**event, "token": {"id": created.id, "url": created.url}}
 
     def _deploy(self, function: Function, environment: Mapping[str, str]) -> str:
@@ -83,6 +87,12 @@ class Durable:
 
     def describe(self, failure: "pytest.ExceptionInfo[BaseException] | None") -> list[tuple[str, str]]:
         return describe(self.runs, failure)
+
+
+def _end(waitpoints: Waitpoints, token: str) -> None:
+    with suppress(*PROBLEMS):
+        if waitpoints.get(token).status == "WAITING":
+            waitpoints.fail(token, ENDED)
 
 
 def _stop(run: DurableExecution) -> None:

@@ -21,6 +21,8 @@ class DurableRun(Run):
         `item` counts waits of the same name from 0, in the order in which they began.
         """
         __tracebackhide__ = True
+        if name is None and item:
+            raise ValueError("`item` counts the waits of one name: pass the name, too")
         wanted = None if name is None else Location(name, (item,) if item else ())
         missing = f"{path_taken.named(wanted)} waits for no token" if wanted else "it waits for no token"
         return self._until(lambda: self._find(wanted), missing)
