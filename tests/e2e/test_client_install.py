@@ -50,6 +50,7 @@ class Shell:
         (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self.variables = {**os.environ, "PATH": path, "API": stack.api_url, "KEY": stack.api_key}
+        self.variables.pop("PYTHONPATH", None)  # set by make: a clean environment must not import the clone's packages
         self.variables |= {"NO_PROXY": "127.0.0.1,localhost", "PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def run(self, lines: str) -> str:
