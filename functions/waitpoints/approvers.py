@@ -36,10 +36,6 @@ class Approver(Stored):
     def shown(self) -> str:
         return self.name or self.id
 
-    def identities(self) -> set[str]:
-        """What names this person and nobody else, without case."""
-        return {text.casefold() for text in (self.id, self.email, self.slack) if text is not None}
-
 
 @dataclass(frozen=True, slots=True)
 class Approval:

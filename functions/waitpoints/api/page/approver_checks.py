@@ -5,12 +5,13 @@
     "requestedBy": "ann@example.com", "selfApproval": true
     "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may also answer
 
-Nobody is named twice: ids, addresses and Slack ids are compared without case, over `approvers` and `escalate.to` together.
+Nobody is named twice: ids, addresses and Slack ids are compared in one spelling, over `approvers` and `escalate.to` together.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
 
 from waitpoints.api.page import submitted
 from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Members, Shape, Text
@@ -20,6 +21,10 @@ from waitpoints.errors import InvalidPage
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
 MAX_APPROVERS = 20
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
+_NOT_SHOWN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _ID = Text(128, is_id=True)
 _FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
@@ -75,6 +80,16 @@ def check_decidable(needs: Iterable[int], people: int) -> None:
     )
 
 
+def canonical(text: str) -> str:
+    """Return the spelling by which people are compared: without case, compatibility forms, and what is not shown."""
+    return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
+
+
+def identities(person: Approver) -> set[str]:
+    """What names this person and nobody else."""
+    return {canonical(text) for text in (person.id, person.email, person.slack) if text is not None}
+
+
 def _paths(people: Sequence[Any], path: str) -> list[tuple[Approver, str]]:
     return [(Approver.of(one), f"{path}[{index}]") for index, one in enumerate(people)]
 
@@ -84,10 +99,10 @@ def _check_different(people: Sequence[tuple[Approver, str]]) -> None:
         raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
     seen: dict[str, str] = {}
     for approver, path in people:
-        for identity in approver.identities():
+        for identity in identities(approver):
             if identity in seen:
                 raise InvalidPage(path, f"{seen[identity]} has the same id, e-mail address or Slack id")
-        seen |= dict.fromkeys(approver.identities(), path)
+        seen |= dict.fromkeys(identities(approver), path)
 
 
 def _check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, str]]) -> None:
@@ -97,7 +112,7 @@ def _check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, s
             raise InvalidPage("page.selfApproval", "it needs page.requestedBy")
         return
     requester = page["requestedBy"]
-    path = next((path for approver, path in people if requester.casefold() in approver.identities()), None)
+    path = next((path for approver, path in people if canonical(requester) in identities(approver)), None)
     if path and not itself:
         raise InvalidPage(
             "page.requestedBy",

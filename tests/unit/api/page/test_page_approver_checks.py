@@ -135,6 +135,16 @@ class TestAnApprover:
         assert said == "page.escalate.to: with page.approvers, at most 20 people are accepted"
 
 
+SPELLINGS = [
+    ("straße", "STRASSE"),
+    ("jos\u00e9", "jose\u0301"),  # composed, and with a combining accent
+    ("ann", "\uff41\uff4e\uff4e"),  # letters of full width
+    ("\u01d5", "\u00fc\u0304"),  # in lower case, and decomposed in part
+    ("K2", "\u212a2"),  # the sign for kelvin
+    *(("ann", f"an{unseen}n") for unseen in "\u00ad\u034f\u115f\u180e\u200b\u200d\u202e\u2060\u3164\ufe0f\ufeff\U000e0041"),
+]
+
+
 ANN = {"id": "ann", "email": "Ann@Example.com", "slack": "U024BE7LH"}
 
 
@@ -158,8 +168,13 @@ class TestNobodyIsNamedTwice:
         said = refusal(approvers=["cy"], escalate={"after": "1d", "to": [ANN, other]})
         assert said == f"page.escalate.to[1]: page.escalate.to[0] {TWICE}"
 
-    def test_as_other_alphabets_write_case(self) -> None:
-        assert refusal(approvers=["straße", "STRASSE"]) == f"page.approvers[1]: page.approvers[0] {TWICE}"
+    @pytest.mark.parametrize(("one", "other"), SPELLINGS, ids=ascii)
+    def test_by_two_spellings_that_look_the_same(self, one: str, other: str) -> None:
+        assert refusal(approvers=[one, other]) == f"page.approvers[1]: page.approvers[0] {TWICE}"
+        assert "nobody answers their own request" in refusal(approvers=[one], requestedBy=other)
+
+    def test_but_two_people_may_be_called_alike(self) -> None:
+        assert len(approval(approvers=[{"id": "a", "name": "Ann"}, {"id": "b", "name": "Ann"}, "jose", "josé"]).approvers) == 4
 
     def test_but_one_person_may_have_one_text_for_all(self) -> None:
         assert approval(approvers=[{"id": "a@example.com", "email": "A@example.com"}]).approvers[0].email == "A@example.com"

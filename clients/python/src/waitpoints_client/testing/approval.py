@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, unknown, without_none
@@ -15,6 +16,10 @@ MOST = 20  # people
 EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and nothing else"
 LONGEST_ANSWER = 3_072  # bytes of JSON
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
+_NOT_SHOWN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PERSON = ("id", "name", "email", "slack", "language")
@@ -210,7 +215,7 @@ def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) ->
             raise invalid("page.selfApproval", "it needs page.requestedBy")
         return None
     requester = _id(page["requestedBy"], "page.requestedBy")
-    paths = [path for person, path in people if requester.casefold() in _names(person)]
+    paths = [path for person, path in people if _canonical(requester) in _names(person)]
     if paths and not itself:
         rule = "nobody answers their own request without page.selfApproval"
         raise invalid("page.requestedBy", f"{requester} is {paths[0]}, too: {rule}")
@@ -218,7 +223,11 @@ def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) ->
 
 
 def _names(person: Person) -> set[str]:
-    return {person[name].casefold() for name in ("id", "email", "slack") if name in person}
+    return {_canonical(person[name]) for name in ("id", "email", "slack") if name in person}
+
+
+def _canonical(text: str) -> str:
+    return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
 
 
 def _refuse_members(value: Any, path: str, known: tuple[str, ...]) -> None:
