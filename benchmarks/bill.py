@@ -19,7 +19,7 @@ ACCESS_LOG = 201  # bytes: API Gateway's line for a callback, which is longer th
 ANSWER_AROUND = 700  # bytes of each answer besides its body, assumed: its headers, and TLS
 DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as they were measured
 STORED_DAYS = 30
-ROUND_SECONDS = {"start_timers": 0.1, "doctor": 0.6}  # assumed; the doctor's rounds are so rare that each starts cold
+RUN_SECONDS = {"start_timers": 0.1, "doctor": 0.6}  # assumed; the doctor's runs are so rare that each starts cold
 POLL = 2  # SQS requests of the event source mapping per message: receive and delete
 MONTH = 730 * 3600  # seconds
 DOCTOR = "The doctor"
@@ -77,9 +77,9 @@ def doctor(wait: Wait, days: int) -> float:
     return days * a_day + again
 
 
-def rounds(step: CountedStep, times: float) -> float:
-    """Return the dollars of so many rounds that find nothing to do."""
-    lambda_ = prices.INVOCATION + ROUND_SECONDS[step.function] * DOCTOR_GB * prices.GB_SECOND
+def runs(step: CountedStep, times: float) -> float:
+    """Return the dollars of so many runs that find nothing to do."""
+    lambda_ = prices.INVOCATION + RUN_SECONDS[step.function] * DOCTOR_GB * prices.GB_SECOND
     units = step.write_units * prices.WRITE_UNIT + step.read_units * prices.READ_UNIT
     return (prices.SCHEDULED + lambda_ + units + logged(step) / 1000 * prices.LOG_GB) * times / 1e6
 

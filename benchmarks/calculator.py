@@ -33,7 +33,7 @@ List prices of us-east-1, without the free tier: the HTTP API's two tiers, the f
 Counted with the code: calls, capacity, bytes. Assumed: {MILLISECONDS} ms for a warm invocation, {INIT} s for a cold start,
 {DOCTOR_SECONDS} s of the doctor for a GB, and waits that are spread over the month and short beside RETENTION.
 docs/costs.md says more."""
-TOO_LARGE = "The doctor's rounds would need more than a day to read this table: see docs/scaling.md."
+TOO_LARGE = "The doctor's runs would need more than a day to read this table: see docs/scaling.md."
 LEAST_PAYLOAD = 12  # bytes: {"body": ""}
 DAY = 86_400_000  # milliseconds
 LONGEST_TIMEOUT = 3650 * DAY
@@ -174,7 +174,7 @@ SETTINGS: dict[str, tuple[Callable[[str], object], str]] = {
     "REMINDERS": (_whole(0, MOST_EVERY), f"the number of reminders, from 0 to {MOST_EVERY}"),
     "COLD": (_whole(0, 100), "the percentage of invocations that start cold, from 0 to 100"),
     "RETENTION": (_whole(1, 3650), "a number of days from 1 to 3650, the stack's RetentionDays"),
-    "DOCTOR": (_duration(DAY), "the time between the doctor's rounds, at most 1d, such as 15m"),
+    "DOCTOR": (_duration(DAY), "the time between the doctor's runs, at most 1d, such as 15m"),
 }
 
 
@@ -207,7 +207,7 @@ def _with_people(bench: Bench, counted: Counted, month: Asked) -> Counted:
 
 
 def counted_with(bench: Bench, wait: Wait, events: float = 0) -> Counted:
-    """Return a wait with the rounds of its stack."""
+    """Return a wait with the runs of its stack's timers and doctor."""
     return Counted(wait, bench.round("start_timers"), bench.round("doctor"), events)
 
 
@@ -246,8 +246,8 @@ def _standing(counted: Counted, doctor: int, template: Template) -> dict[str, fl
     return {
         **_resources(template),
         f"{len(metrics)} custom metrics": len(metrics) * prices.METRIC,
-        f"The timers' {every_minute:,.0f} rounds": bill.rounds(counted.start_timers, every_minute),
-        f"The doctor's {every_while:,.0f} rounds": bill.rounds(counted.doctor, every_while),
+        f"`StartTimers`, {every_minute:,.0f} runs": bill.runs(counted.start_timers, every_minute),
+        f"The doctor, {every_while:,.0f} runs": bill.runs(counted.doctor, every_while),
         "The timer queue, polled while idle": polled,
         "The notice queue, polled while idle": polled if has_notices else 0,
     }

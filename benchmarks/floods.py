@@ -14,7 +14,7 @@ from waitpoints.token import MAX_WAITERS
 
 DAY: Final = 86_400  # seconds
 BROWSER: Final = {"accept": "text/html"}
-TOGETHER: Final = "**anyone, together**"
+TOGETHER: Final = "**all of the above**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ def count_floods(counted: Bench) -> list[Flood]:
             _price(counted, "accept_delivery", "POST", "/api/v1/endpoints/github/0"),
         ),
         Flood("forged clicks, with `Slack=on`", "POST /api/v1/slack", _of_slack(counted)),
-        Flood("the console", "ANY /console", _price(counted, "show_console", "GET", "/console")),
-        Flood("its files", "ANY /console/{version}/{file}", _price(counted, "show_console", "GET", largest)),
+        Flood("the console's page", "ANY /console", _price(counted, "show_console", "GET", "/console")),
+        Flood("the console's files", "ANY /console/{version}/{file}", _price(counted, "show_console", "GET", largest)),
         Flood(
             "creates with a wrong API key", CREATE_ROUTE, _price(counted, "create_token", "POST", create, key), is_open=False
         ),

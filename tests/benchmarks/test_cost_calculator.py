@@ -167,9 +167,9 @@ class TestAMonth:
         stack = month(waits=1).stack
         timers = 1.00 + 0.20 + 0.1 * 1769 / 1024 * 13.3334 + 4 * 0.625 + 3 * 0.125 + 0.452 * 0.50
         doctor = 1.00 + 0.20 + 0.6 * 1769 / 1024 * 13.3334 + 5 * 0.625 + 5 * 0.125 + 0.552 * 0.50
-        assert stack["The timers' 43,800 rounds"] == pytest.approx(43_800 * timers / 1e6)
-        assert stack["The doctor's 2,920 rounds"] == pytest.approx(2_920 * doctor / 1e6)
-        assert month(waits=1, doctor=86_400_000).stack["The doctor's 30 rounds"] == pytest.approx(730 / 24 * doctor / 1e6)
+        assert stack["`StartTimers`, 43,800 runs"] == pytest.approx(43_800 * timers / 1e6)
+        assert stack["The doctor, 2,920 runs"] == pytest.approx(2_920 * doctor / 1e6)
+        assert month(waits=1, doctor=86_400_000).stack["The doctor, 30 runs"] == pytest.approx(730 / 24 * doctor / 1e6)
 
     def test_has_mails_and_reminders_and_the_queue_and_alarms_that_they_need(self) -> None:
         told = replace(COUNTED, people={"Mail": 100.0, "Reminders, 2 a wait": 7.0}, metrics=frozenset({"NoticesSent"}))
@@ -178,7 +178,7 @@ class TestAMonth:
         more = sum(with_mail.stack.values()) - sum(price(Asked(), COUNTED, Template.load()).stack.values())
         assert more == pytest.approx(0.26 + 2 * 0.10 + 0.30, abs=0.005)
         page = costs.COSTS.read_text()
-        assert f"| Mail, Slack or Teams | ${more + 0.30:.2f} a month: a queue polled while idle, two metrics," in page
+        assert f"| Mail, Slack or Teams | ${more + 0.30:.2f} a month: a queue polled while idle, two custom metrics," in page
 
     def test_has_the_dashboard_of_a_stack_that_has_one(self) -> None:
         off, on = (price(Asked(), COUNTED, Template.load({"Dashboard": chosen})).stack for chosen in ("off", "on"))

@@ -53,7 +53,7 @@ def test_those_of_the_routes_are_the_templates(wait: Wait) -> None:
 
 def test_as_many_timers_start_as_the_contract_promises() -> None:
     promised = re.search(
-        r"\*\*T8\*\* .*?([\d,]+) have their messages within the minute", (DOCS / "internals" / "contract.md").read_text()
+        r"\*\*T8\*\* .*?([\d,]+) get their messages within a minute", (DOCS / "internals" / "contract.md").read_text()
     )
     assert promised
     assert int(promised[1].replace(",", "")) / 60 == limits.TIMERS_STARTED

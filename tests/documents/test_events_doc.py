@@ -41,7 +41,7 @@ def test_the_event_is_one_of_the_stack() -> None:
     ("wanted", "matching"),
     [
         ("every settled token", {"completed", "failed", "timed out", "tagged", "keyed"}),
-        ("those with an output", {"completed", "tagged", "keyed"}),
+        ("those completed, not failed", {"completed", "tagged", "keyed"}),
         ("those that failed or timed out", {"failed", "timed out"}),
         ("timeouts only", {"timed out"}),
         ("those with a tag", {"tagged"}),

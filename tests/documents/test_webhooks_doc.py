@@ -131,7 +131,7 @@ def test_every_expression_is_accepted(expression: str) -> None:
     ],
 )
 def test_the_key_of_two_parts_needs_both(run: str, key: str | None) -> None:
-    found = re.search(r"to the key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
+    found = re.search(r"to\s+the\s+key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
     assert found is not None
     endpoint = Endpoint(name="github", secret_id="0" * 24, key=found[1], verify=None, created_at=1, updated_at=1)
     expressions.check_expression(endpoint.key)

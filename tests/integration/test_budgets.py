@@ -32,14 +32,14 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "the same, and it times out": (3, 1, 1.5),
     "the same, moved once": (3, 4, 1.5),
     "`idempotencyKey`": (0, 6, 0),
-    "the same, and it is completed by the key": (1, 6, 1),
-    "the same, by a delivery to an endpoint": (2, 7, 1),
+    "`idempotencyKey`, completed by the key": (1, 6, 1),
+    "`idempotencyKey`, completed by a delivery to an endpoint": (2, 7, 1),
     "`verify`": (1, 2, 0),  # one refused update
     "`completeWhen`": (1, 2, 0),
     "`payloadSchema` of 90 bytes": (2, 5, 1),
     "`page`, opened once and answered": (3, 4, 2),
-    "the same, opened and approved by two people": (5, 5, 4),  # an answer is one read and one update
-    "the same, by five": (14, 8, 10),
+    "`page`, opened and approved by two people": (5, 5, 4),  # an answer is one read and one update
+    "`page`, approved by five people": (14, 8, 10),
     "each reminder (`remind`) of such a page": (4, 3, 1.5),
     "`metadata` of 200 bytes": (0, 3, 0),  # with `context`, or an event, one call and one read unit more
     "`execution`, the waiter's ARN": (0, 1, 0),

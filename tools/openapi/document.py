@@ -146,7 +146,7 @@ def _credential(operation: Operation) -> str:
     shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
     if operation.credentials:
         return " or ".join(shown[name] for name in operation.credentials)
-    return "the URL itself" if "callbackHash" in operation.names("path") else "none"
+    return "the URL itself" if {"callbackHash", "endpointHash"} & {*operation.names("path")} else "none"
 
 
 def with_routes(document: str) -> str:

@@ -14,7 +14,7 @@
     │   ├── RateLimitError             429
     │   ├── ServerError                5xx
     │   └── InvalidAnswerError         an answer of something else than this API
-    ├── WaitTimeoutError           `wait` ended before the token did
+    ├── WaitTimeoutError           `wait` gave up before the token settled
     └── TokenFailedError           `unwrap` of a token that was failed
         └── TokenTimedOutError     `unwrap` of a token that timed out
 

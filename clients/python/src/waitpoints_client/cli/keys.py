@@ -28,7 +28,7 @@ def create(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key for one program, and print it: it cannot be read again.
+    """Make an API key for one program, and print it once.
 
     All but endpoints may be for the tokens of one tag, as in --scope create:team-a. A key that creates tokens with --notify
     needs create and notify.

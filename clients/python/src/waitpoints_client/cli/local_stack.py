@@ -96,7 +96,7 @@ def down(
     every: Annotated[bool, option("--all", help="End all of them.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End the stack of `waitpoints up`, and forget all that is in it."""
+    """Stop the stack of `waitpoints up`, and delete its data."""
     serving, folder = stacks.import_local("serving"), _folder()
     ports = [stack.port for stack in serving.find_all(folder)]
     if port is None and len(ports) > 1 and not every:

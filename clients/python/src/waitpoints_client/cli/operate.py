@@ -18,7 +18,7 @@ UNREACHABLE = 2
 
 
 def doctor(stack: Stack = None, as_json: Json = False) -> None:
-    """Find and finish work that was left undone.
+    """Find unfinished work, and repair it.
 
     Resumes the waiters of settled tokens, and times tokens out that are past their timeout. Exit status: 0 if nothing is left
     undone; 1 if something is (fix the cause, then redrive); 2 if the stack could not be reached.
@@ -71,7 +71,7 @@ def give_up(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Record that nothing waits for a token whose waiters cannot be resumed.
+    """Stop reporting tokens whose waiters cannot be resumed.
 
     For executions that have ended in another way, or whose task token is invalid. Each waiter is tried once more. What still
     cannot be resumed is reported no longer, and never tried again.
@@ -134,7 +134,7 @@ def smoke(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes minutes.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Prove a deployed stack by using it, in about five minutes. With --quick, it takes two.
+    """Test a deployed stack, in about five minutes. With --quick, it takes two.
 
     In AWS this costs about a cent. Exit status: 0 if no check failed, 1 if one did, 2 if the stack could not be reached.
     """

@@ -198,7 +198,7 @@ def complete_key(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Complete the token of a key, or keep DATA for it.
+    """Complete a key's token, or keep DATA until it is created.
 
     If no token has the key yet, the completion is kept for the token that is created with it.
     """
@@ -223,7 +223,7 @@ def wait(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Wait until a token ends, and print its output.
+    """Wait until a token settles, and print its output.
 
     Exit status: 0 if it was completed; 1 if it was failed, and after any error; 2 if it timed out, or still waits after the
     time of --for. Wrong options have the exit status 2, too, but only before the wait.
