@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.aws.items import SINCE_VERSION, TOKEN
+from waitpoints.aws.items import TOKEN, is_later
 from waitpoints.stream.record import image_of, is_new, keep, number_of, token_of
 from waitpoints.token import Token
 from waitpoints.wiring import services
@@ -42,8 +42,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def is_known(record: dict[str, Any]) -> bool:
     """Whether this version reads the item. It leaves a later one's token to that version, and counts it."""
     image = record["dynamodb"]["NewImage"]
-    telemetry.count("TokensWrittenLater", SINCE_VERSION in image)
-    return SINCE_VERSION not in image and image["item"]["S"] == TOKEN
+    later = is_later(image)
+    telemetry.count("TokensWrittenLater", later)
+    return not later and image["item"]["S"] == TOKEN
 
 
 def has_timer(record: dict[str, Any]) -> bool:

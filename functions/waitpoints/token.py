@@ -13,6 +13,7 @@ from waitpoints.json_text import Stored
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
 
+VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
@@ -147,7 +148,7 @@ class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
     `notify`, the JSON text of a page's `notify`, says who is notified. `title` is the page's, as lists may show it.
-    `has_approvers`: it is a page that names who may answer.
+    `has_approvers`: it is a page that names who may answer. `since_version`: as of its token.
     """
 
     kind: DocumentKind
@@ -155,6 +156,7 @@ class Document:
     notify: str | None = None
     title: str | None = None
     has_approvers: bool = False
+    since_version: int | None = None
 
 
 class Rule(StrEnum):
@@ -358,7 +360,7 @@ class Token(Stored):
     A token that was read with the items beside it has its `page`, `metadata` and `notify`, as JSON texts, and in `notices` each
     target's last message. `has_metadata` and `has_notify` say whether there is something to read.
     The create had `traceparent` and came with the named key `created_by`, or with the root key.
-    `is_later`: a later version wrote it, and what it needs is not known here, so only that version settles it.
+    Only `since_version` and later versions may settle it (None: every version). `is_later`: this version may not.
     `answers` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
     """
 
@@ -388,6 +390,7 @@ class Token(Stored):
     notify: str | None = None
     notices: "Mapping[str, NoticeRecord]" = field(default_factory=dict)
     page_title: str | None = None
+    since_version: int | None = None
     is_later: bool = False
 
     @property

@@ -27,6 +27,7 @@ from waitpoints.token import (
     ALL_CHECKED,
     MAX_WAITERS,
     NOTHING_CHECKED,
+    VERSION,
     Answer,
     Attachment,
     Completed,
@@ -219,7 +220,7 @@ def make_later(store: AnyStore, token: Token) -> None:
             TableName=store._table.name,
             Key=primary_key(token.id, "token"),
             UpdateExpression="SET sinceVersion = :version",
-            ExpressionAttributeValues={":version": {"S": "0.9.0"}},
+            ExpressionAttributeValues={":version": {"N": str(VERSION + 1)}},
         )
 
 
@@ -230,15 +231,23 @@ class TestATokenOfALaterVersion:
         make_later(store, token)
         with pytest.raises(WrittenLater):
             CHANGES[name](store, token, TIMEOUT if name == "time out" else START)
-        assert store.get(token.id) == replace(token, is_later=True)
+        assert replace(store.get(token.id), since_version=None) == replace(token, is_later=True)
 
     def test_is_answered_as_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         _, ended = store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         make_later(store, token)
-        later = (False, replace(ended, is_later=True))
+        later = (False, replace(store.get(token.id), outcome=ended.outcome))
+        assert later[1].is_later
         assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == later
         assert store.add_waiter(token.id, waiter(), START) == later
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_token_that_needs_this_version_is_changed(store: AnyStore, create: Callable[..., Token], name: str) -> None:
+    token = create(timeout_at=TIMEOUT, due_at=TIMEOUT, since_version=VERSION)
+    CHANGES[name](store, token, TIMEOUT if name == "time out" else START)
+    assert store.get(token.id) != token
 
 
 SIGNED = Rules(verify=Verification("stripe", "stripe"))

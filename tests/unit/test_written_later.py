@@ -4,12 +4,14 @@
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from waitpoints_client.version import __version__
 
 import schedule_timeouts
 from tests.support.fakes.in_memory import InMemory
@@ -20,9 +22,16 @@ from waitpoints.aws.items import is_endless_attachment
 from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.errors import WrittenLater
 from waitpoints.notices import Notify
-from waitpoints.token import Verification, Waiter
+from waitpoints.token import VERSION, Verification, Waiter
 
 PAGE = {"title": "Deploy?", "approvers": ["ann", "bo"]}
+
+
+def test_this_version_is_the_projects() -> None:
+    major, minor, *_ = map(int, re.findall(r"\d+", __version__))
+    assert 100 * major + minor == VERSION
+
+
 ENDPOINTS = "/api/v1/endpoints"
 
 
@@ -96,11 +105,18 @@ class TestWhatActsByItself:
         assert counted == ["TokensWrittenLater"]
         assert world.store.get(due).outcome is None
 
-    @pytest.mark.parametrize("image", [{"sinceVersion": {"S": "0.9.0"}, "item": {"S": "token"}}, {"item": {"S": "later"}}])
-    def test_so_does_the_stream(self, image: dict[str, Any], counted: list[str]) -> None:
+    @pytest.mark.parametrize(
+        ("image", "counts"),
+        [
+            ({"sinceVersion": {"N": str(VERSION + 1)}, "item": {"S": "token"}}, 1),
+            ({"sinceVersion": {"N": str(VERSION)}, "item": {"S": "later"}}, 0),
+            ({"item": {"S": "later"}}, 0),
+        ],
+    )
+    def test_so_does_the_stream(self, image: dict[str, Any], counts: int, counted: list[str]) -> None:
         record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {"soon": {"BOOL": True}, **image}}}
         assert schedule_timeouts.handler({"Records": [record]}, Mock()) == {"batchItemFailures": []}
-        assert counted == ["TokensWrittenLater"] * ("sinceVersion" in image)
+        assert counted == ["TokensWrittenLater"] * counts
 
     def test_the_doctor_deletes_no_unknown_kind_of_item(self) -> None:
         attached = {"tokenId": {"S": "waitpoint_1"}}

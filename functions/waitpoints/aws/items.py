@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints.json_text import present
 from waitpoints.token import (
+    VERSION,
     Answer,
     Attachment,
     Completed,
@@ -45,7 +46,7 @@ TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "not
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, STATE = "doctor", "state"
 ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
-SINCE_VERSION = "sinceVersion"  # a later version writes it on a token that only that version may settle
+SINCE_VERSION = "sinceVersion"  # the first version that may settle a token. Without it, every version may
 VERIFY_MEMBERS = {"scheme", "secret", "header"}
 USUAL_CONTENT_TYPE, NO_FIELDS = "application/json", "{}"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
@@ -91,6 +92,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "traceparent": _packed_traceparent(token),
             "createdBy": token.created_by,
             "pageTitle": token.page_title,
+            SINCE_VERSION: token.since_version,
             "hasMetadata": token.has_metadata or None,
             "hasNotify": token.has_notify or None,  # the stream's filters look for it
             **(index_keys(token.id, token.idempotency_key) if token.early_until is None else _early_attributes(token)),
@@ -280,7 +282,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
             "answers": tuple(_answer(answer) for answer in item.get("answers", ())),
             "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
             "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
-            "isLater": SINCE_VERSION in item or not _are_known(item.get("deliveryRules", {})),
+            "isLater": item.get(SINCE_VERSION, 0) > VERSION or not _are_known(item.get("deliveryRules", {})),
         }
     )
 
@@ -390,6 +392,11 @@ def _outcome(item: Item) -> Outcome | None:
             return TimedOut(at)
         case unknown:
             assert_never(unknown)
+
+
+def is_later(item: Mapping[str, Any]) -> bool:
+    """Whether only a later version may settle the token of an item in DynamoDB JSON."""
+    return SINCE_VERSION in item and _plain(item[SINCE_VERSION]) > VERSION
 
 
 def _are_known(rules: Item) -> bool:

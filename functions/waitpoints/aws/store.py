@@ -47,6 +47,7 @@ from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, 
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
     MAX_WAITERS,
+    VERSION,
     Answer,
     Attachment,
     Completed,
@@ -77,7 +78,7 @@ PARALLEL_READS = 16
 # See the drawing above.
 IS_NEW = "attribute_not_exists(id)"
 IS_WAITING = "#status = :waiting"
-IS_OF_THIS_VERSION = "attribute_not_exists(sinceVersion)"  # in every condition that changes a waiting token
+IS_OF_THIS_VERSION = "(attribute_not_exists(sinceVersion) OR sinceVersion <= :version)"  # of every change to a waiting token
 NOT_DUE = "(attribute_not_exists(timeoutAt) OR timeoutAt > :now)"
 IS_DUE = "timeoutAt <= :now"
 HAS_ROOM = "waiterCount < :maxWaiters"
@@ -316,6 +317,7 @@ class Store:
         times_out = HAS_NO_TIMEOUT if token.timeout_at is None else TIMES_OUT_AS_READ
         as_read: dict[str, Any] = {
             "waiting": StoredStatus.WAITING,
+            "version": VERSION,
             "dueAtAsRead": token.due_at,
             "timeoutAtAsRead": token.timeout_at,
         }
@@ -374,7 +376,7 @@ class Store:
 
         Raises TokenNotFound, and WrittenLater.
         """
-        values |= {"waiting": StoredStatus.WAITING}
+        values |= {"waiting": StoredStatus.WAITING, "version": VERSION}
         result = self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=True, **values)
         if not result.item:
             raise TokenNotFound
