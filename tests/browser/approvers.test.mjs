@@ -22,7 +22,7 @@ test("two of three people approve, with and without JavaScript, and one rejects 
   assert.match(await text(ann), /Your answer is recorded.*You chose Approve.*So far: 1\..*Ann Lee \(you\)Approve/s);
 
   await bo.reload();
-  assert.match(await text(bo), /You answer as bo@example\.com.*So far: 1\..*Ann LeeApprove/s);
+  assert.match(await text(bo), /You answer as bo@example\.com.*Ann LeeApprove.*Note: Looks good.*So far: 1\./s);
   await press(bo, APPROVE);
   await press(bo, YES);
   assert.match(await text(bo), /Thank you.*You chose Approve/s);

@@ -90,7 +90,7 @@ def test_every_state_in_chromium(thorough: str, tmp_path: Path, subtests: pytest
     shown = {name: {"html": pages[name], "shows": ""} for name in (pages if thorough else FEW_STATES)}
     for at, attack in enumerate(ATTACKS if thorough else ATTACKS[::6]):
         page, decision = page_states.hostile(attack)
-        pages = page_states.states(definition=page) | page_states.approver_states(definition=decision)
+        pages = page_states.states(definition=page) | page_states.approver_states(definition=decision, note=attack)
         for name in ("form", "confirm", "asked")[: 3 if thorough else 1]:
             shown[f"hostile {name} {at}"] = {"html": pages[name], "shows": attack[:90]}
     documents = tmp_path / "documents.json"

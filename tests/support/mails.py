@@ -25,7 +25,9 @@ PAGE: dict[str, Any] = {
     "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject", "style": "danger"}],
     "approvers": [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", {"id": "dee"}],
     "requestedBy": "Kim",
+    "fields": {"properties": {"note": {"type": "string", "title": "Note"}}},
 }
+ANSWERS = (Answer("bo@example.com", "approve", '{"note": "fine"}', 1),)
 PLAIN = {name: PAGE[name] for name in ("title", "text", "links")}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from waitpoints import json_text
 from waitpoints.api.http import FORM
 from waitpoints.api.page import form, page_request, render
 from waitpoints.api.page.definition import Page
@@ -39,10 +40,12 @@ PAGE: dict[str, Any] = {
 SENT = b"action=approve&field.reason=All green&field.share=12.5&field.risk=high&field.read=yes&field.regions=eu"
 WRONG = b"action=submit&field.reason=all green&field.from=soon&field.risk=high"
 PEOPLE = ["ann", {"id": "bo", "name": "Bo <Berg>"}, "cy"]
+NOTE = "Fine <b>\nby me"
 DECISION: dict[str, Any] = {
     "title": "Deploy?",
     "approvers": PEOPLE,
     "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+    "fields": {"properties": {"share": {"type": "number", "title": "Share"}, "note": {"type": "string", "title": "Note"}}},
 }
 
 
@@ -57,7 +60,8 @@ def hostile(attack: str) -> tuple[dict[str, Any], dict[str, Any]]:
     page = {**PAGE, "title": short, "text": attack, "actions": actions, "links": links}
     people = [{"id": name, "name": f"{attack[:90]} {name}"} for name in ("ann", "bo", "cy")]
     needs = [{**action, "needs": needed} for action, needed in zip(actions, (2, 1), strict=True)]
-    decision = {"title": short, "approvers": people, "actions": needs}
+    entered = {"properties": {"note": {"type": "string", "title": short}}}
+    decision = {"title": short, "approvers": people, "actions": needs, "fields": entered}
     return {**page, "fields": {**PAGE["fields"], "properties": fields}}, decision
 
 
@@ -91,13 +95,13 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
     }
 
 
-def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION) -> dict[str, str]:
-    """A page with approvers, as the first of them sees it."""
+def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION, note: str = NOTE) -> dict[str, str]:
+    """A page with approvers, as the first of them sees it. Each has entered `note`."""
     page = page_of(definition)
     by_bo = Completed(AT, Output('{"action":"approve"}'), CompletedBy(source=Source.CALLBACK, approver="bo"))
 
     def shown(*answers: tuple[str, str], is_late: bool = False, outcome: Outcome | None = None) -> str:
-        given = tuple(Answer(person, action, "{}", AT) for person, action in answers)
+        given = tuple(Answer(person, action, json_text.dumps({"share": 2.5, "note": note}), AT) for person, action in answers)
         token = Token(id="t", created_at=0, timeout_at=AT, answers=given, outcome=outcome)
         assert page.approval
         progress = Progress(page, token, page.approval.approvers[0], is_late)

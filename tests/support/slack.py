@@ -75,8 +75,8 @@ def decided(approver: str | None = None, **origin: str) -> Completed:
     return Completed(CREATED + 120_000, Output('{"action":"approve","fields":{}}'), by)
 
 
-def answer(person: str, action: str = "approve") -> Answer:
-    return Answer(person, action, "{}", CREATED + 60_000)
+def answer(person: str, action: str = "approve", **fields: Any) -> Answer:
+    return Answer(person, action, json_text.dumps(fields), CREATED + 60_000)
 
 
 def notice(

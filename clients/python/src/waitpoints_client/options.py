@@ -103,6 +103,8 @@ class PageOptions(TypedDict):
     """Who asks for the decision, which no approver may be without `selfApproval`."""
     selfApproval: NotRequired[bool]
     escalate: NotRequired[EscalateOptions]
+    showAnswers: NotRequired[bool]
+    """Whether approvers see what the others have entered: true by default."""
     remind: NotRequired[str | Sequence[str]]
     """When those who have not answered are asked again: up to five durations from the create, such as "4h", or "every 1d"."""
 

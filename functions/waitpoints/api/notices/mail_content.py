@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, block, line
+from waitpoints.api.notices.summary import Person, Summary, block, line
 
-_SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
+_SHORTER = ((10_000, 10), (4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
 _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 
 
@@ -32,7 +32,7 @@ class MailContent:
     requested_by: str | None
     until: str | None
     needed: tuple[str, ...]
-    people: tuple[tuple[str, str], ...]
+    people: tuple[Person, ...]
     link: str | None
     warning: str
     is_shortened: bool = False
@@ -65,19 +65,23 @@ def write(notice: Notice, brand: str) -> MailContent:
 
 
 def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailContent:
-    """Return the content, shortened as far as it must be. Without links, it fits always: see the test of the largest page."""
+    """Return the content, shortened as far as it must be: first, what others have entered is left out.
+
+    Without links, it fits always: see the test of the largest page.
+    """
     shorter = content
+    people = tuple(replace(person, entered=()) for person in content.people)
     for characters, links in _SHORTER:
         if fits(shorter):
             return shorter
         text = content.text if len(content.text) <= characters else f"{content.text[:characters].rstrip()}…"
-        shorter = replace(content, text=text, links=content.links[:links], is_shortened=True)
+        shorter = replace(content, text=text, links=content.links[:links], people=people, is_shortened=True)
     return shorter
 
 
 def plain_text(content: MailContent) -> str:
     """The content as text."""
-    listed = [*content.needed, *(f"{name}: {said}" for name, said in content.people)]
+    listed = [*content.needed, *("\n".join(person.lines()) for person in content.people)]
     parts = [
         content.brand,
         content.note,

@@ -4,7 +4,10 @@ They differ in what they know of CSS, so the layout is tables and the styles are
 no `max-width`, no padding of links). The style sheet only adds the dark colours and small screens, where it is known.
 """
 
+from collections.abc import Sequence
+
 from waitpoints.api.notices.mail_content import MailContent
+from waitpoints.api.notices.summary import Person
 from waitpoints.api.page import style
 from waitpoints.api.page.markup import Child, Element, Fragment, Markup
 
@@ -91,18 +94,20 @@ def _answer(content: MailContent, color: str, link: str) -> Markup:
 def _progress(content: MailContent) -> Markup:
     heading = Element("h2", content["progress_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
     needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.needed]
-    return Fragment(
-        heading, needed, _table([_person(name, said) for name, said in content.people], "line", "margin:16px 0 24px")
-    )
+    return Fragment(heading, needed, _table([_person(person) for person in content.people], "line", "margin:16px 0 24px"))
 
 
-def _person(name: str, said: str) -> Markup:
+def _person(person: Person) -> Markup:
     edge = f"padding:10px 0;border-top:1px solid {_LIGHT['line']}"
-    who = Element("td", Element("bdi", name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
-    what = Element(
-        "td", Element("bdi", said), class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px")
-    )
-    return Element("tr", who, what)
+    who = Element("td", Element("bdi", person.name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
+    said = Element("bdi", person.said)
+    what = Element("td", said, class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px"))
+    return Fragment(Element("tr", who, what), _entered(person.entered) if person.entered else None)
+
+
+def _entered(lines: Sequence[str]) -> Markup:
+    listed = [Element("div", one, dir="auto") for one in lines]
+    return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
 
 
 def _note(text: str) -> Markup:

@@ -10,10 +10,11 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, cut, fitting, line
+from waitpoints.api.notices.summary import Summary, fitting, line
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Submission
+from waitpoints.api.page.submitted import cut
 from waitpoints.approvers import Approver
 
 PRESSED = "waitpoints:"  # begins the `action_id` of a button that answers; the id of the page's action follows
@@ -101,14 +102,20 @@ def _state(summary: Summary) -> Iterator[Block]:
     elif progress.own_answer:
         chosen = summary.written(progress.own_choice())
         yield _section(_plain(f"{chosen} {summary['others_text']}", MAX_TEXT))
-    if lines := summary.lines():
-        yield _section(_plain("\n".join(lines), MAX_PEOPLE))
+    if people := _people(summary):
+        yield _section(_plain(people, MAX_PEOPLE))
     if token.outcome is not None:
         return
     if progress.person is None and (mentions := _mentions(progress.pending())):
         yield _section(_mrkdwn(f"{summary['not_answered']}: {mentions}"))
     if token.timeout_at is not None:
         yield _context(_mrkdwn(summary["open_until"].format(time=_date(summary, token.timeout_at))))
+
+
+def _people(summary: Summary) -> str:
+    """Who has answered what. What they have entered is left out where it would take the room of other people."""
+    full = "\n".join(summary.lines())
+    return full if len(_escaped(full)) <= MAX_PEOPLE else "\n".join(summary.lines(with_entered=False))
 
 
 def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> Iterator[Block]:

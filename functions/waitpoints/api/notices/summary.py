@@ -10,8 +10,20 @@ from datetime import UTC, datetime
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice
 from waitpoints.api.page import words
-from waitpoints.api.page.progress import Part, Progress, Sentence, ending, written
+from waitpoints.api.page.progress import Part, Progress, Row, Sentence, ending, written
 from waitpoints.api.page.submitted import printable, without_bidi_controls
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person and their answer. `entered` has a line for each field that the reader may see."""
+
+    name: str
+    said: str
+    entered: tuple[str, ...] = ()
+
+    def lines(self, *, with_entered: bool = True) -> list[str]:
+        return [f"{self.name}: {self.said}", *(f"  • {one}" for one in self.entered if with_entered)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +50,17 @@ class Summary:
     def needed(self) -> list[str]:
         return [self.written(sentence) for sentence in self.progress.needed()]
 
-    def people(self) -> list[tuple[str, str]]:
+    def people(self) -> list[Person]:
         """Each person with their answer, or that they have not answered yet."""
-        return [(self.written(row.who), self.written(row.said)) for row in self.progress.rows()]
+        return [self._person(row) for row in self.progress.rows()]
 
-    def lines(self) -> list[str]:
+    def _person(self, row: Row) -> Person:
+        entered = tuple(f"{line(title)}: {line(text)}" for title, text in row.values(self.language))
+        return Person(self.written(row.who), self.written(row.said), entered)
+
+    def lines(self, *, with_entered: bool = True) -> list[str]:
         """What is needed, and each person's answer."""
-        return [*self.needed(), *(f"{name}: {said}" for name, said in self.people())]
+        return [*self.needed(), *(one for person in self.people() for one in person.lines(with_entered=with_entered))]
 
     def ending(self) -> list[str]:
         """How the token ended, and by whom. The first line is a heading."""
@@ -78,7 +94,3 @@ def fitting(text: str, room: int, size: Callable[[str], int]) -> str:
             break
         kept += character
     return f"{kept}…" if kept else ""
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

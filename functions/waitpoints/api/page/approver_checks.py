@@ -4,6 +4,7 @@
     "approvers": ["ann@example.com", …]                                a text is an id, and an address if it is one
     "requestedBy": "ann@example.com", "selfApproval": true
     "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may also answer
+    "showAnswers": false                                               people see what others chose, not what they entered
 
 Nobody is named twice: ids, addresses and Slack ids are compared in one spelling, over `approvers` and `escalate.to` together.
 """
@@ -18,7 +19,7 @@ from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Memb
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
 from waitpoints.errors import InvalidPage
 
-MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
+MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers")  # of a page
 MAX_APPROVERS = 20
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
 _NOT_SHOWN = re.compile(
@@ -47,6 +48,7 @@ SHAPES: dict[str, Shape] = {
     "requestedBy": _ID,
     "selfApproval": _FLAG,
     "escalate": Members({"after": DURATION, "to": _PEOPLE}, needed=("after", "to")),
+    "showAnswers": _FLAG,
 }
 
 

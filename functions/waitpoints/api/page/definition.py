@@ -25,6 +25,7 @@ MEMBERS = (
     "requestedBy",
     "selfApproval",
     "escalate",
+    "showAnswers",
 )
 LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs")
 
@@ -50,6 +51,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """`shows_answers`: whether approvers see what others have entered."""
+
     title: str
     text: str
     links: tuple[Link, ...]
@@ -58,6 +61,7 @@ class Page:
     confirm: bool
     approval: Approval | None = None
     reminds: bool = False
+    shows_answers: bool = True
 
     def action(self, action_id: Any) -> Action | None:
         return next((action for action in self.actions if action.id == action_id), None)
@@ -102,6 +106,7 @@ def of(value: Mapping[str, Any]) -> Page:
         confirm=value.get("confirm", False),
         approval=approvers.load(value),
         reminds="remind" in value,
+        shows_answers=value.get("showAnswers", True),
     )
 
 

@@ -6,10 +6,17 @@ A sentence names its words (see `words`). Each medium shows the parts, of which 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from waitpoints import json_text
+from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
+from waitpoints.api.page.fields import Field
+from waitpoints.api.page.submitted import cut
 from waitpoints.approvers import Approval, Approver
 from waitpoints.token import Answer, Completed, Failed, Outcome, Output, TimedOut, Token
+
+MAX_VALUE = 200  # characters of what a person entered into one field
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +33,16 @@ Part = Sentence | Action | Approver | str | int
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one person has answered, at the time `at`, or that they have not."""
+    """What one person has answered, at the time `at`, or that they have not. `entered`: the fields that the reader may see."""
 
     who: Part
     said: Part
     at: int | None = None
+    entered: tuple[tuple[Field, Any], ...] = ()
+
+    def values(self, language: str) -> list[tuple[str, str]]:
+        """Return the title of each field and what was entered, cut."""
+        return [(field.title, cut(words.value(language, field, value), MAX_VALUE)) for field, value in self.entered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +103,8 @@ class Progress:
     def rows(self) -> list[Row]:
         """The answers in their order, then who may still answer. Empty if there is only the person who reads it."""
         people = {person.id: person for person in self.approval.everybody()}
-        rows = [Row(self._name(people[one.approver]), self.chosen(one), one.at) for one in self.token.answers]
+        given = self.token.answers
+        rows = [Row(self._name(people[one.approver]), self.chosen(one), one.at, self._entered(one)) for one in given]
         rows += [Row(self._name(person), Sentence("not_answered")) for person in self.pending()]
         is_alone = len(rows) == 1 and self.person is not None and self.token.outcome is None
         return [] if is_alone else rows
@@ -108,6 +121,13 @@ class Progress:
         """Who completed the token."""
         by = self.decided_by
         return Sentence("decided_by", {"name": by}) if by else Sentence("other_way")
+
+    def _entered(self, answer: Answer) -> tuple[tuple[Field, Any], ...]:
+        """Return what somebody else has entered, if this person may see it."""
+        if self.person is None or answer == self.own_answer or not self.page.shows_answers:
+            return ()
+        values = json_text.parse(answer.fields)
+        return tuple((field, values[field.name]) for field in self.page.fields if field.name in values)
 
     def _name(self, person: Approver) -> Part:
         return Sentence("you", {"name": person}) if person == self.person else person

@@ -107,9 +107,10 @@ def form(
         _summary(theme, page, errors) if errors else None,
         _question(theme, page),
         _greeting(theme, progress),
+        _answers_so_far(theme, progress),
         Element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
         _until(theme, until),
-        _progress(theme, progress),
+        _progress(theme, progress, has_answers=False),
     )
 
 
@@ -252,7 +253,13 @@ def _greeting(theme: Theme, progress: Progress | None) -> Markup | None:
     return Element("p", theme.sentence("answer_as", name=person), class_="note") if person else None
 
 
-def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
+def _answers_so_far(theme: Theme, progress: Progress | None) -> Markup | None:
+    """Who has answered what, above the buttons of who has not."""
+    rows = [row for row in progress.rows() if row.at is not None] if progress else []
+    return _people(theme, "answers_heading", None, rows) if rows else None
+
+
+def _progress(theme: Theme, progress: Progress | None, *, has_answers: bool = True) -> Markup | None:
     """What is needed, and each person with their answer. Of a token that has ended, the answers that came."""
     rows = progress.rows() if progress else []
     if progress is None or not rows:
@@ -260,15 +267,21 @@ def _progress(theme: Theme, progress: Progress | None) -> Markup | None:
     needed = [theme.written(sentence) for sentence in progress.needed()]
     listed = Element("ul", [Element("li", one) for one in needed]) if len(needed) > 1 else Element("p", *needed)
     heading = "answers_heading" if progress.token.outcome else "progress_heading"
+    return _people(theme, heading, listed if needed else None, [row for row in rows if has_answers or row.at is None])
+
+
+def _people(theme: Theme, heading: str, needed: Markup | None, rows: Sequence[Row]) -> Markup:
     shown = Element("dl", [_row(theme, row) for row in rows])
-    return Element("section", Element("h2", theme[heading]), listed if needed else None, shown, class_="people")
+    return Element("section", Element("h2", theme[heading]), needed, shown, class_="people")
 
 
 def _row(theme: Theme, row: Row) -> Markup:
     said = theme.written(row.said, isolated)
     at = Element("small", theme.time(_instant(row.at))) if row.at is not None else None
     who = Element("dt", theme.written(row.who, isolated))
-    return Element("div", who, Element("dd", said, at, class_=None if at else "muted"))
+    values = [Element("li", Element("bdi", title), ": ", Element("bdi", text)) for title, text in row.values(theme.language)]
+    entered = Element("dd", Element("ul", values), class_="entered") if values else None
+    return Element("div", who, Element("dd", said, at, class_=None if at else "muted"), entered)
 
 
 def _until(theme: Theme, until: int | None) -> Markup | None:
@@ -338,21 +351,14 @@ def _answers(theme: Theme, page: Page, values: Values | None) -> Markup | None:
     if values is None or not page.fields:
         return None
     rows = [
-        [Element("dt", field.title, dir="auto"), Element("dd", _answer(theme, field, values[field.name]), dir="auto")]
+        [Element("dt", field.title, dir="auto"), Element("dd", _entered(theme, field, values[field.name]), dir="auto")]
         for field in page.fields
     ]
     return Fragment(Element("h2", theme["answers"]), Element("dl", [Element("div", row) for row in rows]))
 
 
-def _answer(theme: Theme, field: Field, texts: Sequence[str]) -> str:
-    if field.kind is Kind.YES_NO:
-        return theme["yes"] if read_box(texts) is True else theme["no"]
-    if field.is_number:
-        number = from_texts(field, texts, theme.decimal)
-        return theme["no_answer"] if number is None else words.number(theme.language, number)
-    titles = {choice.text: choice.title for choice in field.choices}
-    shown = "\n".join(titles.get(text, text) for text in texts)
-    return shown if shown.strip() else theme["no_answer"]
+def _entered(theme: Theme, field: Field, texts: Sequence[str]) -> str:
+    return words.value(theme.language, field, from_texts(field, texts, theme.decimal))
 
 
 def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:

@@ -86,6 +86,7 @@ h1~.people{margin-top:2rem}
 .people h2+dl{margin-top:.75rem}
 .people dl div,.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem;align-items:baseline}
 .people dd{margin:0}
+.people .entered{flex:1 0 100%;overflow-wrap:anywhere}
 .people dt{flex:1 1 12rem;min-width:0;color:inherit;font-size:inherit;overflow:hidden}
 .people dt bdi{font-weight:600}
 .people small{color:var(--muted);font-size:.875rem;line-height:1.75}

@@ -145,6 +145,10 @@ def without_bidi_controls(text: str) -> str:
     return text.translate(_BIDI)
 
 
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def of_name(path: str, name: str) -> str:
     """Return the path of a member, such as `page.fields.properties.amount`."""
     return f"{path}.{shown(printable(name))}"

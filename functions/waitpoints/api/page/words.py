@@ -1,6 +1,7 @@
 """The page's own words in every language, which of them a browser asks for, and how a time is written."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from waitpoints.api.page import fields
 from waitpoints.api.page.fields import Field, Problem
@@ -604,6 +605,18 @@ def decimal(language: str) -> str:
 def number(language: str, value: float | None) -> str:
     """Return a number as the language writes it."""
     return fields.written_number(value, decimal(language))
+
+
+def value(language: str, field: Field, value: Any) -> str:
+    """Return what was entered into a field. None: nothing was."""
+    if value is None:
+        return WORDS[language]["no_answer"]
+    if isinstance(value, bool):
+        return WORDS[language]["yes" if value else "no"]
+    if field.is_number:
+        return number(language, value)
+    titles = {choice.value: choice.title for choice in field.choices}
+    return "\n".join(titles.get(one, str(one)) for one in (value if isinstance(value, list) else [value]))
 
 
 def time(language: str, at: datetime) -> str:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support import mails
 from tests.support.html_page import HtmlPage
 from tests.unit.api.notices.test_mail_html import GMAIL_CLIPS, largest_pages
+from waitpoints import json_text
 from waitpoints.api.notices import mail as module
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.notice_words import WORDS
@@ -202,19 +203,20 @@ def test_no_text_at_all_does(title: str, text: str, name: str, label: str, brand
 
 @cache
 def usual_mail(kind: NoticeKind) -> EmailMessage:
-    return mails.mail(mails.notice(kind=kind, ref=REF))
+    return mails.mail(mails.notice(kind=kind, ref=REF, answers=mails.ANSWERS))
 
 
 def check_hostile(title: str, text: str, name: str, label: str, brand: str, kind: NoticeKind) -> None:
     """The page is not parsed as at create, which refuses some of these texts: older tokens and other versions may have them."""
-    usual = mails.notice(kind=kind, ref=REF)
+    usual = mails.notice(kind=kind, ref=REF, answers=(replace(mails.ANSWERS[0], fields=json_text.dumps({"note": text})),))
     page, target = usual.page, usual.target
     assert page.approval is not None
     assert target.person is not None
     person = replace(target.person, name=name)
     approval = replace(page.approval, approvers=(person, *page.approval.approvers[1:]), requested_by=name)
     links = tuple(replace(link, label=label) for link in page.links)
-    hostile = replace(page, title=title, text=text, links=links, approval=approval)
+    fields = (replace(page.fields[0], title=label),)
+    hostile = replace(page, title=title, text=text, links=links, approval=approval, fields=fields)
     asked = replace(usual, page=hostile, target=replace(target, person=person))
     message, plain = mails.parsed(mails.written(asked, (brand, "#2457d6"))), usual_mail(kind)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tests.support import mails
 from waitpoints.api.notices import mail_content
+from waitpoints.api.notices.summary import Person
 from waitpoints.token import Answer
 
 
@@ -18,7 +19,7 @@ def test_an_answer_of_an_action_without_a_label_has_the_pages_word() -> None:
     page = {"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}
     answered = (Answer("bo@example.com", "submit", "{}", 1),)
     content = mail_content.write(mails.notice(page, answers=answered, language="de"), "")
-    assert content.people[0] == ("bo@example.com", "Absenden")
+    assert content.people[0] == Person("bo@example.com", "Absenden")
 
 
 def test_without_a_deadline_none_is_said() -> None:
@@ -27,8 +28,11 @@ def test_without_a_deadline_none_is_said() -> None:
 
 class TestAContentThatIsTooLong:
     def test_is_shortened_as_little_as_it_must_be_and_says_so(self) -> None:
-        content = replace(mail_content.write(mails.notice(), ""), text="x" * 10_000)
+        content = replace(mail_content.write(mails.notice(answers=mails.ANSWERS), ""), text="x" * 10_000)
         assert mail_content.fitting(content, lambda _: True) == content
+        without = mail_content.fitting(content, lambda one: not any(person.entered for person in one.people))
+        assert (without, without.text) == (replace(content, people=without.people, is_shortened=True), content.text)
+        assert [person.entered for person in content.people] == [("Note: fine",), (), ()]
         short = mail_content.fitting(content, lambda one: len(one.text) < 9_000)
         assert (len(short.text), short.text[-1], len(short.links)) == (4_001, "…", 1)
         assert "Open the page to read all of it." in mail_content.plain_text(short)

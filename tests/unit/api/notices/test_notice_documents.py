@@ -22,6 +22,9 @@ THREE = {**SHORT, "approvers": PEOPLE, "actions": [{**PAGE["actions"][0], "needs
 TWO = {**THREE, "approvers": PEOPLE[:2], "requestedBy": "Kim"}
 FIRST_DECIDES = {**TWO, "actions": [{"id": "ok", "label": "OK"}]}
 ANSWERS = (answer("ann"), answer("bo"))
+AMOUNT = {"type": "number", "title": "Amount"}
+ENTERED = {"properties": {"amount": AMOUNT, "urgent": {"type": "boolean"}, **FIELD["properties"]}}
+GIVEN = (answer("bo", amount=1200.5, urgent=False, reason="It is\n*late* <!here>"),)
 REMINDER, LAST = {"kind": NoticeKind.REMINDER, "ref": "C1/1.2"}, {"kind": NoticeKind.LAST, "ref": "C1/1.2"}
 SLACK, TEAMS, EMAIL = Channel.SLACK, Channel.TEAMS, Channel.EMAIL
 STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
@@ -40,6 +43,8 @@ STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
     "approver": ({**TWO, "fields": REQUIRED}, [SLACK, EMAIL], {"person": "ann"}),
     "approver answered": (TWO, [SLACK], {"person": "ann", "answers": ANSWERS[:1]}),
     "approver last": (TWO, [SLACK, EMAIL], {"person": "ann", **LAST, "answers": ANSWERS[1:]}),
+    "approver sees fields": ({**TWO, "fields": ENTERED}, [SLACK, EMAIL], {"person": "ann", "answers": GIVEN}),
+    "approvers see no fields": ({**TWO, "fields": ENTERED}, [SLACK, TEAMS], {"answers": GIVEN}),
     "approver alone": ({"title": "Pay?", "approvers": PEOPLE[:1]}, [SLACK], {"person": "ann"}),
 }
 CASES = [(name, channel) for name, (_, channels, _) in STATES.items() for channel in channels]

@@ -118,6 +118,7 @@ def hostile_page(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, An
             "actions": [{"id": "approve", "label": action}, {"id": "reject", "label": title[:100]}],
             "approvers": [{**person, "name": name} for person, name in zip(PEOPLE, names, strict=True)],
             "confirm": True,
+            "fields": {"properties": {"reason": {"type": "string", "title": label}}},
         },
         text.map(lambda it: it[:200]),
         text,
@@ -134,6 +135,7 @@ STATES: list[dict[str, Any]] = [
     {"answers": (answer("ann"),)},
     {"answers": (answer("ann"), answer("bo")), "outcome": decided("bo")},
     {"outcome": decided(slack_name="<!channel>")},
+    {"answers": (answer("bo", reason=" ".join(HOSTILE)),)},
 ]
 
 
@@ -153,6 +155,15 @@ def test_whatever_callers_write_slack_takes_it_and_finds_no_mention_and_no_link_
     assert set(mentioned) <= {ANN, BO}
     lines = shown(message).splitlines()
     assert sum(line.endswith(": Not answered yet") for line in lines) <= 3
+
+
+@pytest.mark.parametrize(("length", "is_shown"), [(120, True), (200, False)])
+def test_what_people_entered_is_left_out_where_it_takes_the_room_of_people(length: int, is_shown: bool) -> None:
+    fields = {f"{number}": {"type": "string"} for number in range(10)}
+    answers = (answer("bo", **dict.fromkeys(fields, "x" * length)),)
+    asked = notice({**DECISION, "fields": {"properties": fields}}, person="ann", answers=answers)
+    text = shown(rendered(asked))
+    assert ("  • 9: xxx" in text, "Cy: Not answered yet" in text) == (is_shown, True)
 
 
 def test_the_largest_message_is_within_what_slack_takes() -> None:

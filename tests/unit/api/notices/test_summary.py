@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.slack import DECISION, answer, notice
 from waitpoints.api.notices import summary
-from waitpoints.api.notices.summary import Summary
+from waitpoints.api.notices.summary import Person, Summary
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,8 @@ def test_a_callers_text_is_shown_without_what_breaks_or_reorders_it(given: str, 
     assert (summary.line(given), summary.block(given)) == (line, block)
 
 
-def test_a_text_is_cut_with_a_sign() -> None:
-    assert [summary.cut("x" * length, 10) for length in (10, 11)] == ["x" * 10, "x" * 9 + "…"]
-
-
 def test_an_answer_of_an_action_that_the_page_does_not_have_shows_its_id() -> None:
-    assert Summary.of(notice(DECISION, answers=(answer("ann", "other"),))).people()[0] == ("Ann Lee", "other")
+    assert Summary.of(notice(DECISION, answers=(answer("ann", "other"),))).people()[0] == Person("Ann Lee", "other")
 
 
 @pytest.mark.parametrize(("given", "language"), [("de", "de"), (None, "en")])

@@ -230,7 +230,9 @@ class TestAnEscalation:
 
 
 @pytest.mark.parametrize(
-    "member", [{"requestedBy": "ann"}, {"selfApproval": True}, {"escalate": {"after": "1d", "to": ["lea"]}}], ids=str
+    "member",
+    [{"requestedBy": "ann"}, {"selfApproval": True}, {"escalate": {"after": "1d", "to": ["lea"]}}, {"showAnswers": True}],
+    ids=str,
 )
 def test_what_is_for_approvers_needs_them(member: dict[str, Any]) -> None:
     [name] = member

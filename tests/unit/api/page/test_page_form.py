@@ -26,7 +26,7 @@ class TestConfirm:
         page = page_of(asked)
         assert asked.status == 200
         assert "You are about to choose Approve it." in page.text
-        for shown in ("Amount", "7", "Fine <b>\r\nby me", "Yes", "eu"):
+        for shown in ("Amount", "7", "Fine <b>\nby me", "Yes", "eu"):
             assert shown in page.text
         assert_untouched(api, token)
 

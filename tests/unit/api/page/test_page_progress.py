@@ -1,5 +1,6 @@
 """What is said about a decision: in a page as HTML, and as text for mails and chats."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,6 +65,44 @@ def test_says_what_is_needed_and_who_has_answered_what(case: str) -> None:
     assert [f"{said(row.who)}: {said(row.said)}" for row in progress.rows()] == rows
     shown = HtmlPage(render.form(progress.page, Theme(), progress=progress)).text
     assert all(sentence in shown for sentence in needed)
+
+
+FIELDS = {
+    "sum": {"type": "number", "title": "Sum"},
+    "urgent": {"type": "boolean"},
+    "risk": {"oneOf": [{"const": 1, "title": "Low"}, {"const": 2}]},
+    "regions": {"type": "array", "items": {"enum": ["eu", "us"]}},
+    "note": {"type": "string", "format": "textarea"},
+}
+ENTERED = '{"sum":1200.50,"urgent":false,"risk":1.0,"regions":["us","eu"],"note":"Line\\nby line"}'
+SHOWN = {"Sum": "1200,5", "urgent": "Nein", "risk": "Low", "regions": "us\neu", "note": "Line\nby line"}
+
+
+class TestWhatOthersEntered:
+    def seen(self, reader: str | None, entered: str = ENTERED, **members: Any) -> dict[str, dict[str, str]]:
+        """What the reader sees of each person, in German."""
+        answers = tuple(Answer(person, "approve", entered, AT) for person in "ab")
+        found = progress(page(fields={"properties": FIELDS}, **members), reader=reader)
+        rows = replace(found, token=replace(found.token, answers=answers)).rows()
+        return {said(row.who): dict(row.values("de")) for row in rows}
+
+    def test_is_seen_by_each_who_may_answer_as_it_was_understood(self) -> None:
+        assert self.seen("c") == {"Ann": SHOWN, "Bo": SHOWN, "Cy (you)": {}}
+        assert self.seen("b") == {"Ann": SHOWN, "Bo (you)": {}, "Cy": {}}
+
+    def test_has_only_what_was_filled_in_and_is_cut(self) -> None:
+        assert self.seen("c", '{"urgent":true}')["Ann"] == {"urgent": "Ja"}
+        assert self.seen("c", json.dumps({"note": "x" * 201}))["Ann"] == {"note": "x" * 199 + "…"}
+
+    @pytest.mark.parametrize(("reader", "members"), [(None, {}), ("c", {"showAnswers": False})])
+    def test_is_seen_by_nobody_else_or_by_nobody(self, reader: str | None, members: dict[str, Any]) -> None:
+        assert list(self.seen(reader, **members).values()) == [{}, {}, {}]
+
+    def test_stands_above_the_buttons(self) -> None:
+        found = progress(page(fields={"properties": FIELDS}), ("a", "approve"), reader="c")
+        shown = render.form(found.page, Theme(), progress=found)
+        assert shown.index("Answers") < shown.index("Ann") < shown.index("<form") < shown.index("Where it stands")
+        assert shown.count("<bdi>Ann</bdi>") == 1
 
 
 def test_the_language_is_the_readers_or_that_of_the_first_approver() -> None:

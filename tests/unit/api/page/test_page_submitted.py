@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.api_gateway import TOKENS, Api
+from waitpoints.api.page import submitted
 
 PAGE = {
     "title": "?",
@@ -52,3 +53,7 @@ def test_a_misspelt_member_of_a_page_is_refused_with_the_nearest(api: Api, place
 
 def test_the_page_itself_is_accepted(api: Api) -> None:
     assert api.post(TOKENS, {"page": PAGE}).status == 200
+
+
+def test_a_text_is_cut_with_a_sign() -> None:
+    assert [submitted.cut("x" * length, 10) for length in (10, 11)] == ["x" * 10, "x" * 9 + "…"]
