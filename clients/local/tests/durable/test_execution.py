@@ -172,6 +172,16 @@ def test_an_invocation_that_fails_ends_the_run(error: dict[str, str], name: str)
     assert run.error == name
 
 
+def test_why_an_invocation_failed_is_kept_though_more_has_happened_since() -> None:
+    def fail(found: Lambda) -> None:
+        found.note("InvocationCompleted", Error={"Payload": {"ErrorType": "ImportError", "ErrorMessage": "no x"}})
+        found.note("InvocationCompleted", Error={"Payload": {}})
+        found.end("FAILED")
+
+    run, _ = live(fail)
+    assert (run.error, run.cause) == ("ImportError", "no x")
+
+
 def test_what_is_no_json_is_shown_as_it_is() -> None:
     def step(found: Lambda) -> None:
         found.note("StepStarted", "1", "odd")

@@ -71,6 +71,8 @@ class DurableExecution:
         for written in self._read_history()[self._read :]:
             self._read += 1
             self._note(written)
+            if self.end:  # a failed invocation: what comes after it says less
+                return iter(())
         self._find_tokens()
         if found["Status"] != "RUNNING":
             error = found.get("Error", {})
