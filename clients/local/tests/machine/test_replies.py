@@ -1,5 +1,6 @@
 """What --answer, --time-out and --stand-in accept."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,16 @@ def test_a_wrong_one_is_reported_with_what_is_accepted(answers: list[str], time_
         parse_answers(answers, time_outs, WAITING)
     assert said in str(refused.value)
     assert refused.value.status == 2
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pay.json").write_text('{"paid":\n')
+    monkeypatch.chdir(tmp_path)
+    said = "is not JSON (Expecting value, line 2, column 1): write"
+    with pytest.raises(CommandProblem, match=re.escape(f"pay.json of --answer Ask=… {said}")):
+        parse_answers(["Ask=@pay.json"], [], WAITING)
+    with pytest.raises(CommandProblem, match=re.escape(f"pay.json of --stand-in Pay=… {said}")):
+        parse_stand_ins(["Pay=@pay.json"])
 
 
 def test_a_stand_in_returns_or_fails_call_by_call() -> None:

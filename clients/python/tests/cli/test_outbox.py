@@ -3,16 +3,22 @@
 import base64
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime, timezone
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from waitpoints_client import Token
+from waitpoints_client.cli import outbox, stacks
 from waitpoints_client.cli.outbox import read_mails
 from waitpoints_client.cli.program import program
+from waitpoints_client.models import Notice
+from waitpoints_client.testing import FakeWaitpoints
 
 API = "http://127.0.0.1:8787"
 LINK = f"{API}/api/v1/waitpoints/tokens/waitpoint_01jd3rj5v0000000000000000a/callback/{'0' * 64}?approver=ann%40example.com"
@@ -37,13 +43,40 @@ MAILS = [
 ]
 
 
+class Due:
+    """A stack that sends the mails about its tokens some moments after their creates: one for each time that it is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.client = FakeWaitpoints().client()
+        self._get, self.sent = self.client.get, 0
+        monkeypatch.setattr(self.client, "get", self.get)
+
+    def get(self, token: Any) -> Token:
+        notice = Notice(channel="email", to="a@example.com", status="sent", at=datetime.now(timezone.utc))
+        found = self._get(token).model_copy(update={"notices": (notice,) * self.sent})
+        self.sent += 1
+        return found
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> Due:
+    monkeypatch.setattr(outbox, "PAUSE", 0)
+    return Due(monkeypatch)
+
+
 @pytest.fixture
 def kept() -> list[dict[str, Any]]:
     return MAILS
 
 
 @pytest.fixture
-def emulator(no_stack: Path, kept: list[dict[str, Any]], serve: Callable[..., ThreadingHTTPServer]) -> ThreadingHTTPServer:
+def emulator(
+    no_stack: Path,
+    kept: list[dict[str, Any]],
+    serve: Callable[..., ThreadingHTTPServer],
+    due: "Due",
+    monkeypatch: pytest.MonkeyPatch,
+) -> ThreadingHTTPServer:
     """What the emulator has kept, as it serves it, and the file of `make run`."""
 
     def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
@@ -52,6 +85,7 @@ def emulator(no_stack: Path, kept: list[dict[str, Any]], serve: Callable[..., Th
         return 200, {}, json.dumps({"messages": {"000000000000": kept}}).encode()
 
     server = serve(answer)
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: nullcontext(due.client))
     (no_stack / ".local").mkdir()
     described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
     described |= {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
@@ -131,6 +165,37 @@ class TestTheHtml:
     def test_needs_a_file_that_can_be_written(self) -> None:
         done = run("1", "--html", "nowhere/mail.html")
         assert (done.exit_code, done.stderr) == (2, "Error: nowhere/mail.html cannot be written: No such file or directory\n")
+
+
+@pytest.mark.usefixtures("emulator")
+class TestMailsThatAreDue:
+    """They are waited for: the stack sends them a moment after the create."""
+
+    PAGE: ClassVar[Any] = {
+        "title": "Go?",
+        "approvers": ["ann@example.com", "bo@example.com", {"id": "cy", "slack": "U024BE7LH"}],
+    }
+
+    def test_are_waited_for(self, due: Due) -> None:
+        due.client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+        run()
+        assert due.sent == 2
+
+    def test_are_those_of_each_approver_with_an_address(self, due: Due) -> None:
+        due.client.create(page=self.PAGE, notify={"email": True, "slack": "#deploys"})
+        run()
+        assert due.sent == 3
+
+    def test_are_none_without_notify(self, due: Due) -> None:
+        due.client.create(page=self.PAGE)
+        run()
+        assert due.sent == 1
+
+    def test_are_not_waited_for_without_end(self, due: Due, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outbox, "PATIENCE", 0)
+        due.client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+        run()
+        assert due.sent == 1
 
 
 def test_a_mail_has_its_links_in_their_order(emulator: ThreadingHTTPServer, no_stack: Path) -> None:

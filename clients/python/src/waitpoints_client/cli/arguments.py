@@ -61,12 +61,17 @@ def read_file(name: str) -> str:
 
 def read_json(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
-    return _parse(read_content(argument), name)
+    return _parse(read_content(argument), _name_of(argument, name) if argument.startswith("@") else name)
 
 
 def read_json_or_file(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be a file's name, too."""
-    return _parse(read_content_or_file(argument, name), name)
+    text = read_content_or_file(argument, name)
+    return _parse(text, name if argument in (text, "-") else _name_of(argument, name))
+
+
+def _name_of(file: str, argument: str) -> str:
+    return f"{file.removeprefix('@')} of {argument}"
 
 
 def _parse(text: str, name: str) -> Any:

@@ -2,8 +2,9 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from email.message import EmailMessage
 
+    from waitpoints_client import Token, Waitpoints
+
+RECENT = timedelta(minutes=1)
+"""A token that is older has its mails."""
+PATIENCE, PAUSE = 10.0, 0.2  # seconds
 COLUMNS = ("MAIL", "SENT", "TO", "SUBJECT")
 NO_MAILS = (
     "No mails yet. They are sent for tokens with `notify`, if the stack sends mails: "
@@ -37,7 +43,10 @@ def outbox(
 
     They are kept on this machine, and are not sent. Numbers count from the first mail. A stack in AWS keeps no mails.
     """
-    mails = read_mails(local_stacks.read(stacks.find_local("This shows the mails of a local stack")))
+    path = stacks.find_local("This shows the mails of a local stack")
+    with stacks.read_local_client(path) as waitpoints:
+        _wait_for_new(waitpoints)
+    mails = read_mails(local_stacks.read(path))
     if number is None and not opens and html is None:
         _show_list(mails, as_json)
         return
@@ -69,6 +78,21 @@ class Mail:
         sent = self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         value = {"mail": self.number, "to": self.to, "subject": self.subject, "sentAt": sent, "text": self.text}
         return {**value, "link": self.link} if self.link else value
+
+
+def _wait_for_new(waitpoints: "Waitpoints") -> None:
+    """Wait until the mails of tokens that were just created are sent, which takes the stack a moment."""
+    until, since = time.monotonic() + PATIENCE, datetime.now(timezone.utc) - RECENT
+    due = [waitpoints.get(token) for token in waitpoints.list(status="WAITING", created_from=since)]
+    while (due := [token for token in due if _has_mails_to_come(token)]) and time.monotonic() < until:
+        time.sleep(PAUSE)
+        due = [waitpoints.get(token) for token in due]
+
+
+def _has_mails_to_come(token: "Token") -> bool:
+    email = token.notify.email if token.notify and token.status == "WAITING" else None
+    to = [person.email for person in token.approvers if person.email] if email is True else email
+    return len(to or ()) > sum(notice.channel == "email" for notice in token.notices)
 
 
 def read_mails(described: "Mapping[str, Any]") -> list[Mail]:

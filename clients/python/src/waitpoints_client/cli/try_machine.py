@@ -8,39 +8,44 @@ from waitpoints_client.cli import stacks
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, argument, option
 
+File = Annotated[str, argument("FILE", "The definition: JSON, YAML, or template.yaml#Name of SAM or CloudFormation.")]
+Given = Annotated[str, option("--input", metavar="JSON", help="The input, or its file. Default: {}.")]
+Values = Annotated[
+    list[str] | None,
+    option("--set", metavar="NAME=VALUE", help="A placeholder's value; a function's can be JSON that it returns."),
+]
+Answers = Annotated[
+    list[str] | None,
+    option("--answer", metavar="[STATE=]JSON", help="Answer the token of a state, or each token. Repeat it for several."),
+]
+TimeOuts = Annotated[list[str] | None, option("--time-out", metavar="STATE", help="The token of this state times out at once.")]
+Scripts = Annotated[
+    list[str] | None,
+    option("--stand-in", metavar="NAME=JSON", help="What a function or a state's service answers; or fails ERROR. Repeatable."),
+]
+Name = Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")]
+Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")]
+Page = Annotated[str, option("--page", metavar="JSON", help="A page for its token, or its file.")]
+Limit = Annotated[str | None, option("--for", metavar="TIME", help="Stop it after so long: 30s, 10m.")]
+Skips = Annotated[list[str] | None, option("--skip", metavar="TIME", help="Let so much time pass in moments. Several add up.")]
+Local = Annotated[
+    str | None, option("--local", metavar="PATH", help="The local stack's stack.json, or its folder. Default: the one here.")
+]
+
 
 def try_(
-    file: Annotated[str, argument("FILE", "The definition: JSON, YAML, or template.yaml#Name of SAM or CloudFormation.")],
-    given: Annotated[str, option("--input", metavar="JSON", help="The input, or its file. Default: {}.")] = "{}",
-    values: Annotated[
-        list[str] | None,
-        option("--set", metavar="NAME=VALUE", help="A placeholder's value; a function's can be JSON that it returns."),
-    ] = None,
-    answers: Annotated[
-        list[str] | None,
-        option("--answer", metavar="[STATE=]JSON", help="Answer the token of a state, or each token. Repeat it for several."),
-    ] = None,
-    time_outs: Annotated[
-        list[str] | None, option("--time-out", metavar="STATE", help="The token of this state times out at once.")
-    ] = None,
-    scripts: Annotated[
-        list[str] | None,
-        option(
-            "--stand-in", metavar="NAME=JSON", help="What a function or a state's service answers; or fails ERROR. Repeatable."
-        ),
-    ] = None,
-    name: Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")] = "",
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")] = "1h",
-    page: Annotated[str, option("--page", metavar="JSON", help="A page for its token, or its file.")] = "",
-    limit: Annotated[str | None, option("--for", metavar="TIME", help="Stop it after so long: 30s, 10m.")] = None,
-    skips: Annotated[
-        list[str] | None,
-        option("--skip", metavar="TIME", help="Let so much time pass in moments. Several add up."),
-    ] = None,
-    local: Annotated[
-        str | None,
-        option("--local", metavar="PATH", help="The local stack's stack.json, or its folder. Default: the one here."),
-    ] = None,
+    file: File,
+    given: Given = "{}",
+    values: Values = None,
+    answers: Answers = None,
+    time_outs: TimeOuts = None,
+    scripts: Scripts = None,
+    name: Name = "",
+    timeout: Timeout = "1h",
+    page: Page = "",
+    limit: Limit = None,
+    skips: Skips = None,
+    local: Local = None,
     as_json: Json = False,
 ) -> None:
     """Run your own state machine on a local stack.
