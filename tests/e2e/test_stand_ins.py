@@ -68,10 +68,6 @@ def test_a_state_fails_and_is_answered_call_by_call_within_its_fields(machine: M
     assert (run.states[0].error, run.states[0].failures) == ("Busy", 1)
 
 
-def test_a_failure_takes_the_states_catch(machine: Machine) -> None:
-    assert machine("order.asl.json", stand_ins={"Charge": [Fails("Card.Declined", "no money")]}).error == "Refused"
-
-
 def test_a_task_that_nothing_answers_fails_at_once_with_what_to_add(machine: Machine) -> None:
     run = machine("order.asl.json", values={"Connection": "arn:aws:events:us-east-1:1:connection/pay"})
     assert run.error == "States.Runtime"
@@ -116,6 +112,27 @@ def test_items_of_a_map_are_answered_one_by_one(machine: Machine, tmp_path: Path
     run.waiting("Ask", item=1).answer("b")
     run.waiting("Ask", item=0).answer("a")
     assert run.output == ["a", "b"]
+
+
+def test_items_of_a_distributed_map_are_answered_one_by_one(machine: Machine, tmp_path: Path) -> None:
+    """Of a queue, and of the stack's own tokens."""
+    own = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token", "timeout": "1h"}},
+        "End": True,
+    }
+    other = {key: it for key, it in ASK.items() if key != "End"} | {"Next": "Own", "ResultPath": "$.other"}
+    asks = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Ask"}
+    each = {"Type": "Map", "ItemProcessor": {**asks, "States": {"Ask": other, "Own": own}}, "End": True}
+    (tmp_path / "each.asl.json").write_text(json.dumps({"StartAt": "Each", "States": {"Each": each}}))
+    run = machine("each.asl.json", [{}, {}])
+    run.waiting("Ask", item=1).answer("b")
+    run.waiting("Own", item=1).answer({"n": 1})
+    run.waiting("Ask", item=0).answer("a")
+    run.waiting("Own", item=0).time_out()
+    late, answered = run.output
+    assert (late["error"]["name"], answered) == ("WaitpointTimeoutError", {"ok": True, "output": {"n": 1}})
 
 
 def test_try_shows_the_line_that_answers_a_task_token(waitpoints: CommandLine, tmp_path: Path) -> None:

@@ -139,8 +139,9 @@ def _state(name: str, given: dict[str, Any], after: str) -> dict[str, Any]:
             "Distributed": True,
             "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config, **where},
         }
-    if state.pop("Distributed", None):
-        state["ItemProcessor"]["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    if kind := state.pop("Distributed", None):
+        kind = "STANDARD" if kind is True else kind
+        state["ItemProcessor"]["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
     if state["Type"] not in ENDS and not {"Next", "End"} & state.keys():
         state |= {"Next": after} if after else {"End": True}
     return state

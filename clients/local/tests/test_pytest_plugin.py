@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from waitpoints_local import shared_stack
 from waitpoints_local.machine import endpoints, machines
 from waitpoints_local.machine import run as machine_run
 from waitpoints_local.machine.machines import Workshop, find, script_of
+from waitpoints_local.stack import LocalError
 from waitpoints_local.testing import Fails, Returns
 
 pytest_plugins = ["pytester"]
@@ -37,15 +37,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
     """The runs that the tests of the project start."""
     runs: list[ScriptedRun] = []
 
-    def start(*_: Any, **__: Any) -> ScriptedRun:
-        runs.append(ScriptedRun(asks))
+    def start(*_: Any, stand_ins: Any, **__: Any) -> ScriptedRun:
+        runs.append(ScriptedRun(asks, done=[stand_ins]))
         return runs[-1]
-
-    @contextmanager
-    def make(_: Any, __: Any, role: str, scripts: Any) -> Iterator[list[str]]:
-        runs[-1].done.append(f"make {scripts} as {role}")
-        yield []
-        runs[-1].done.append("unmake")
 
     monkeypatch.setattr(shared_stack, "shared", lambda _: nullcontext(SimpleNamespace(api_url="http://127.0.0.1:1")))
     monkeypatch.setattr(Workshop, "of", lambda _: Workshop(None, SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
@@ -53,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
     monkeypatch.setattr(machine_run, "check", lambda *_: None)
     monkeypatch.setattr(machine_run, "stand_in", lambda _, name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}")
     monkeypatch.setattr(machine_run, "MachineRun", start)
-    monkeypatch.setattr(machines, "make", make)
+    monkeypatch.setattr(machines, "make", lambda *found: f"make {found[2]}")
     return runs
 
 
@@ -73,14 +67,14 @@ def test_a_machine_runs_with_its_stand_ins_and_is_taken_away(project: pytest.Pyt
     [run] = started
     scripts = {"PayFunction": [Fails("Declined"), Returns({"paid": True})]}
     assert run.given == {"order": 1}
-    assert run.done == [f"make {scripts} as the-role", "start ask", "clean up", "unmake"]
+    assert run.done == [f"make {scripts}", "start ask", "clean up"]
 
 
 def test_a_run_that_still_waits_is_stopped(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
     project.makepyfile('def test_it(machine):\n    machine("ask.asl.json").waiting("Ask")')
     project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
     assert started[0].given == {}
-    assert started[0].done[-3:] == ["stop", "clean up", "unmake"]
+    assert started[0].done[-2:] == ["stop", "clean up"]
 
 
 def test_a_failed_assertion_comes_with_the_path_of_each_run(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
@@ -177,7 +171,52 @@ def test_a_template_names_its_machine(tmp_path: Any) -> None:
     ],
 )
 def test_a_stand_in_returns_a_value_or_has_turns(value: Any, script: Any) -> None:
-    assert script_of(value) == script
+    assert script_of(value, "Pay") == script
+
+
+def test_a_failure_has_a_name() -> None:
+    with pytest.raises(ValueError, match=r'Fails needs the name of an error, such as Fails\("PaymentDeclined"\)'):
+        Fails("")
+
+
+def test_without_an_engine_each_test_says_what_to_do_in_one_line(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shared(_: Any) -> Any:
+        raise LocalError(problem)
+
+    problem = "The package waitpoints-local is not installed here: `waitpoints install` …"
+    monkeypatch.setattr(shared_stack, "shared", shared)
+    project.makepyfile("def test_one(machine): pass\ndef test_other(machine): pass")
+    told = project.runpytest_inprocess(*PLUGIN, "-rN")
+    told.assert_outcomes(errors=2)
+    shown = told.outlines[told.outlines.index(next(line for line in told.outlines if "ERROR at setup" in line)) :]
+    assert [line for line in shown[:4] if line[0] != "_"] == [problem] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ('machine("bad.json")', "*bad.json, line 2, column 1: not JSON (Expecting value)"),
+        ('machine("none.json")', "*No file none.json in *"),
+        ('machine("ask.asl.json", {1, 2})', "*the input: not what JSON can hold (Object of type set is not JSON serializable)"),
+        (
+            'machine("ask.asl.json", stand_ins={"PayFunction": [{1}]})',
+            '*stand_ins[[]"PayFunction"]: not what JSON can hold (Object of type set is not JSON serializable)',
+        ),
+        ('machine.endpoint("orders", "bad.json")', "*bad.json, line 2, column 1: not JSON (Expecting value)"),
+        ('durable("none.py")', "*No file none.py in *"),
+    ],
+)
+def test_what_cannot_be_used_is_said_at_the_line_of_the_test(
+    project: pytest.Pytester, started: list[ScriptedRun], call: str, said: str
+) -> None:
+    (project.path / "bad.json").write_text('{"StartAt":\n')
+    project.makepyfile(f"def test_it(machine, durable):\n    {call}")
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.stdout.fnmatch_lines([f">   *{call.replace('[', '[[]')}", f"E   {said}"])
+    assert sum(line.startswith("E  ") for line in told.outlines) == 1
+    assert "waitpoints_local/" not in str(told.stdout)
 
 
 IMPORTED = """

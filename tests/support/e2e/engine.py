@@ -24,7 +24,7 @@ from waitpoints_local import clock_route  # noqa: E402 - as above
 from waitpoints_local.durable_clock import DurableExecutions  # noqa: E402 - as above
 from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
 
-__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "client", "functions", "make", "send", "start", "stepfunctions"]
+__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "call", "client", "functions", "make", "send", "start", "stepfunctions"]
 
 ROLE = "arn:aws:iam::000000000000:role/machine"
 HOUR = 3600
@@ -88,7 +88,7 @@ class Run:
         """`tested` is what a test says of the machine's tasks."""
         self.machine = make(machine, **more)
         if tested is not None:
-            _answered(stand_ins.answer({"machine": self.machine, "stand_ins": {}, "unsent": [], **tested}))
+            _answered(stand_ins.answer({"machine": self.machine, "stand_ins": {}, "echoing": [], "unsent": [], **tested}))
         started = stepfunctions._start_execution({"stateMachineArn": self.machine, "input": json.dumps(given or {})})
         self.arn = json.loads(started[2])["executionArn"]
         self.execution = stepfunctions._executions[self.arn]
@@ -110,6 +110,14 @@ class Run:
         while not (found := _answered(stand_ins.answer({"execution": self.arn}))[1]["waits"]) and time.monotonic() < until:
             time.sleep(0.002)
         return dict(found)
+
+    def children(self, count: int) -> list[Any]:
+        """Return what so many children of its distributed Maps wait for, once they do: token, state, items."""
+        until = time.monotonic() + PATIENCE
+        while len(found := _answered(stand_ins.answer({"execution": self.arn}))[1]["of_children"]) < count:
+            assert time.monotonic() < until, found
+            time.sleep(0.002)
+        return list(found)
 
     def skip(self, seconds: float) -> list[tuple[str, str, int]]:
         """Do as the client does."""
@@ -154,5 +162,9 @@ def make(machine: Any, name: str = "", **more: Any) -> str:
 
 def send(action: str, **data: Any) -> str:
     """Answer a task token. Returns the error's code, or an empty text."""
-    status, _, body = getattr(stepfunctions, f"_send_task_{action}")(data)
+    return call(f"send_task_{action}", **data)
+
+
+def call(action: str, **data: Any) -> str:
+    status, _, body = getattr(stepfunctions, f"_{action}")(data)
     return "" if status == 200 else str(json.loads(body)["__type"]).rpartition("#")[2]

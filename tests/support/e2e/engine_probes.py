@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from tests.support.e2e.engine import FunctionError, Run, functions, make, send, start, stepfunctions
+from tests.support.e2e.engine import FunctionError, Run, call, functions, make, send, start, stepfunctions
 
 HOUR = 3600
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -28,7 +28,6 @@ ASKS: dict[str, Any] = {
 DONE = {"Type": "Pass", "End": True}
 handles: list[str] = []
 """The task tokens that states have sent."""
-calls: list[int] = []
 
 
 def note(event: Any) -> Any:
@@ -109,12 +108,6 @@ def items_of_a_distributed_map_wait() -> bool:
     return (run.skip(3 * HOUR), run.hours) == ([("Item", "Wait", 2)] * 2, 2)
 
 
-def children_of_a_map_can_be_express() -> bool:
-    state = each(Item=DONE)
-    state["ItemProcessor"]["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
-    return bool(Run(machine(Each=state), [1, 2]).ended().output == [1, 2])
-
-
 def a_state_times_out() -> bool:
     caught = {**ASKS, "TimeoutSeconds": 4 * HOUR, "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Late"}]}
     run = Run(machine(Ask=caught, Late=wait(1)))
@@ -169,20 +162,6 @@ def a_clock_that_nobody_moves_is_real() -> bool:
     started = time.monotonic()
     run = Run(machine(A={"Type": "Wait", "Seconds": 1})).ended()
     return (run.hours, run.status) == (0, "SUCCEEDED") and time.monotonic() - started > 0.9
-
-
-def a_retry_waits_for_hours() -> bool:
-    retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2 * HOUR, "BackoffRate": 3, "MaxDelaySeconds": 5 * HOUR}]
-    state = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "busy", "Payload": {}}, "Retry": retry}
-    run = Run(machine(Try=state))
-    return (run.skip(8 * HOUR), run.hours) == ([("Try", "Retry", 2), ("Try", "Retry", 5)], 7)
-
-
-def fail_twice(_: Any) -> Any:
-    calls.append(1)
-    if len(calls) <= 2:
-        raise FunctionError("Busy", "not now")
-    return {}
 
 
 def no_heartbeat_fails_a_state() -> bool:
@@ -251,6 +230,18 @@ def an_output_that_is_no_json_is_refused() -> bool:
     run, token = waiting()
     refused = [send("success", taskToken=token, output=text) for text in ("nothing", "NaN", "1e999", "{")]
     return (refused, send("success", taskToken=token, output="[]"), run.ended().output) == (["InvalidOutput"] * 4, "", [])
+
+
+def data_of_more_than_256_kib_is_refused() -> bool:
+    """In bytes of UTF-8: API reference, "StartExecution" and "SendTaskSuccess"."""
+    run, token = waiting()
+    fits = json.dumps("ä" * 131_071, ensure_ascii=False)
+    texts, of = (f" {fits}", fits), make(machine(A=DONE))
+    seen = [call("start_execution", stateMachineArn=of, input=text) for text in texts]
+    seen += [send("success", taskToken=token, output=text) for text in texts]
+    seen += [call("start_sync_execution", stateMachineArn=of, input=text) for text in texts]
+    refused = "ValidationException"
+    return (seen, run.ended().status) == ([refused, "", refused, "", refused, "StateMachineTypeNotSupported"], "SUCCEEDED")
 
 
 def strands() -> int:
@@ -419,6 +410,22 @@ def a_test_answers_a_function_as_it_would() -> bool:
     )
 
 
+def a_test_answers_functions_by_their_names() -> bool:
+    """Two states share a function's calls; one that echoes returns its input, too; a token is waited for all the same."""
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:try"
+    by_arn: dict[str, Any] = {"Type": "Task", "Resource": arn, "Retry": RETRIES}
+    by_name: dict[str, Any] = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "try", "Payload.$": "$"}}
+    turns = [BUSY, {"returns": 1}, {"returns": 2}]
+    one = Run(machine(A=by_arn, B={**by_name, "OutputPath": "$.Payload"}), tested={"stand_ins": {"try": turns}})
+    told = {"stand_ins": {"try": [{"returns": {"id": 7, "a": 0}}]}, "echoing": ["try"]}
+    echo, plain = (Run(machine(A=by_arn), given, tested=told).ended().output for given in ({"a": 1}, [2]))
+    asks = Run(machine(A={**ASKS, "Parameters": {"FunctionName": "try"}}), tested=told)
+    [token] = asks.waits().values()
+    send("success", taskToken=token, output="3")
+    seen = one.ended().output, [kind for kind in one.kinds if kind.endswith("Failed")], echo, plain, asks.ended().output
+    return seen == (2, ["LambdaFunctionFailed"], {"id": 7, "a": 1}, {"id": 7, "a": 0}, 3)
+
+
 def what_nothing_answers_fails_at_once_with_the_line_that_helps() -> bool:
     arns = ["http:invoke", "bedrock:invokeModel", "athena:startQueryExecution.sync", "apigateway:invoke", "aws-sdk:sqs:nope"]
     arns += ["aws-sdk:textract:analyzeDocument", "aws-sdk:nosuch:thing", "ecs:runTask.sync", "states:startExecution.sync:2"]
@@ -449,6 +456,17 @@ def a_test_can_say_that_a_token_is_not_sent() -> bool:
     return (send("failure", taskToken=token, error="No"), run.ended().execution["error"], len(handles)) == ("", "No", known)
 
 
+def children_of_a_map_say_in_which_items_they_wait() -> bool:
+    state = each(Inner=each(Ask=QUEUE))
+    state["ItemProcessor"]["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    run = Run(machine(Each=state), [["a"], ["b", "c"]], tested={})
+    found = run.children(3)
+    for token, _, items in found:
+        send("success", taskToken=token, output=json.dumps(items))
+    seen = sorted((name, items) for _, name, items in found), run.ended().output, run.children(0)
+    return seen == ([("Ask", (0, 0)), ("Ask", (1, 0)), ("Ask", (1, 1))], [[[0, 0]], [[1, 0], [1, 1]]], [])
+
+
 def a_test_lets_a_task_token_time_out() -> bool:
     errors = []
     for limits in (
@@ -477,7 +495,6 @@ def _fail(_: Any) -> Any:
 
 def _outcome(probe: Callable[[], bool]) -> str:
     handles.clear()
-    calls.clear()
     try:
         return "" if probe() else "False"
     except Exception as error:  # to tell of it
@@ -488,7 +505,7 @@ def main() -> None:
     os.environ["TZ"] = "America/St_Johns"
     time.tzset()
     start()
-    functions.update(note=note, slow=be_slow, busy=fail_twice, fails=_fail)
+    functions.update(note=note, slow=be_slow, fails=_fail)
     found = [it for it in globals().values() if getattr(it, "__annotations__", None) == {"return": bool}]
     probes = [probe for probe in found if not probe.__name__.startswith("_")]
     chosen = [probe for probe in probes if probe.__name__ in sys.argv[1:]] or probes

@@ -59,3 +59,6 @@ def take_ttl_from_the_template(provisioners: Any, dynamodb: Any) -> None:
 
     handlers["create"] = lambda name, properties, stack: with_ttl(create(name, properties, stack), properties)
     handlers["update"] = lambda name, old, new, *rest, **named: with_ttl(update(name, old, new, *rest, **named), new)
+
+
+MENDS = (read_expressions_once, read_numbers_once, copy_items_plainly, take_ttl_from_the_template)

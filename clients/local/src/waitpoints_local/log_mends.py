@@ -162,3 +162,6 @@ def find_lines_by_their_terms(cloudwatch_logs: Any) -> None:
         return matches
 
     cloudwatch_logs._compile_filter_pattern = compile_terms
+
+
+MENDS = (log_in_the_functions_format, answer_with_the_log, tell_the_format_to_the_runtime, find_lines_by_their_terms)

@@ -238,3 +238,6 @@ def fork_processes(lambda_runtime: Any) -> None:
 
     if sys.platform == "linux":
         lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": start})
+
+
+MENDS = (fork_processes, answer_when_the_log_has_ended, give_roles_random_credentials, parse_once)

@@ -4,6 +4,7 @@ pytest imports this module at every start, so it imports little.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def waitpoints_stack(request: pytest.FixtureRequest) -> "Iterator[Stack]":
     """The Waitpoints stack on this machine: the one that runs, or one that is started, and ended by the last session."""
     from waitpoints_local.shared_stack import shared  # noqa: PLC0415 - only for tests that use it
+    from waitpoints_local.stack import LocalError  # noqa: PLC0415 - as above
 
-    with shared(_parameters(request.config)) as stack:
+    with ExitStack() as ending:
+        try:
+            stack = ending.enter_context(shared(_parameters(request.config)))
+        except LocalError as problem:
+            raise pytest.fail.Exception(str(problem), pytrace=False) from None
         yield stack
 
 

@@ -44,7 +44,6 @@ class ScriptedRun:
     waiting: dict[Location, Completion | TaskToken] = field(default_factory=dict)
     given: Any = None
     done: list[str] = field(default_factory=list)
-    role: str = "the-role"
     step_functions: Any = None
     seen: Seen = field(default_factory=lambda: Seen(True, [], 0))
 

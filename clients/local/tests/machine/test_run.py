@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -101,9 +100,6 @@ class TriedStack:
     given: Any = None
     stopped: list[str] = field(default_factory=list)
     keeps_machines: bool = False
-    functions: list[dict[str, Any]] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
-    """The names of functions."""
     secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The values and descriptions, by the names."""
     verify: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +110,9 @@ class TriedStack:
     """What the engine was told."""
     waits: list[dict[str, str]] = field(default_factory=list)
     """The task tokens that are waited for, for each time that the engine is asked."""
+    children: list[list[list[Any]]] = field(default_factory=list)
+    """Those of distributed Maps' children, with their states and items."""
+    parameters: dict[str, str] = field(default_factory=dict)
     sent: list[dict[str, str]] = field(default_factory=list)
     refuses: str = ""
     described: ClassVar[dict[str, str]] = {}
@@ -139,13 +138,6 @@ class TriedStack:
     def get_function(self, *, FunctionName: str) -> Any:
         if FunctionName != "mine":
             raise NotThere
-
-    def create_function(self, **function: Any) -> None:
-        assert function["Role"] == "the-role"
-        self.functions.append(function)
-
-    def delete_function(self, *, FunctionName: str) -> None:
-        self.deleted.append(FunctionName)
 
     def describe_secret(self, *, SecretId: str) -> Any:
         return {"Description": self.secrets[SecretId][1], "VersionIdsToStages": {"1": ["AWSCURRENT"]}}
@@ -183,7 +175,8 @@ class TriedStack:
         assert path == "/_waitpoints/stand-ins"
         asked = json.loads(body)
         if "execution" in asked:
-            return io.BytesIO(json.dumps({"waits": self.waits.pop(0) if self.waits else {}}).encode())
+            found = (self.waits.pop(0) if self.waits else {}, self.children.pop(0) if self.children else [])
+            return io.BytesIO(json.dumps(dict(zip(("waits", "of_children"), found, strict=True))).encode())
         self.asked.append(asked)
         return io.BytesIO(b"{}")
 
@@ -303,7 +296,7 @@ def test_a_machine_that_aws_would_refuse_is_not_run(stack: TriedStack) -> None:
     assert result.exit_code == 2
     said = 'AWS would not create this state machine: States.Wait does not have required field "Next"; more'
     assert said in result.stderr
-    assert (stack.made, stack.functions, list(stack.waitpoints.list())) == ([], [], [])
+    assert (stack.made, list(stack.waitpoints.list())) == ([], [])
 
 
 def test_a_machine_with_hints_alone_is_run(stack: TriedStack) -> None:
@@ -480,13 +473,38 @@ class TestAnAnswer:
         assert re.search(r"waits\n.*times out now\n.*failed WaitpointTimeoutError", result.stdout)
         assert result.exit_code == 1
 
+    def test_cannot_be_that_a_token_times_out_which_is_created_without_a_timeout(self, stack: TriedStack) -> None:
+        creates = {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token", "tags": ["a"]}}
+        machine = {"StartAt": "Ask", "States": {"Ask": {**WAITING, "Parameters": creates}}}
+        result = run(machine, "--time-out", "Ask")
+        assert (result.exit_code, stack.made) == (2, [])
+        assert result.stderr == 'Error: --time-out: "Ask" creates a token without a timeout, so it never times out\n'
+        stack.parameters["DefaultTimeout"] = "7d"
+        assert "never times out" not in run(machine, "--time-out", "Ask").stderr
+
+    def test_that_a_token_times_out_can_be_refused(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise clock.ClockProblem("it has no timeout")
+
+        monkeypatch.setattr(clock, "time_out", refuse)
+        stack.history = [self.WAITING, []]
+        result = run(WAITS, "--time-out", "Wait")
+        assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
+        assert "refused it has no timeout" in result.stdout
+
 
 def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedStack) -> None:
     stack.history = [[STARTED, ENTERED, SCHEDULED], [], []]
     result = run(WAITS, "--for", "0s")
     assert (result.exit_code, stack.stopped, stack.machines) == (2, [EXECUTION], [])
     [token] = stack.waitpoints.list()
-    assert result.stderr == f'It still runs after 0 s, and waits in "Wait" for {token.id}: the execution is stopped\n'
+    late = f'It still runs after 0 s, and waits in "Wait" for {token.id}: the execution is stopped\n'
+    assert result.stderr == late
+
+    stack.history = [[STARTED], [], []]
+    result = run(WAITS, "--for", "0s", "--answer", "Wait=1")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: --answer for Wait was not used: no state waited\n")
 
 
 class TestTime:
@@ -875,19 +893,16 @@ class TestAStandIn:
 
     def test_returns_what_it_is_given_and_what_the_machine_reads(self, stack: TriedStack) -> None:
         result = run(self.MACHINE)
-        [function] = stack.functions
-        answered = call(function, {"a": 1})
-        assert set(answered) == {"a", "run_id"}
-        assert call(function, {"run_id": 1}) == {"run_id": 1}
-        said = "StartFunction is a stand-in that returns what it is given, with run_id "
-        assert result.stderr.startswith(f"{said}{answered['run_id']}. Name a function of yours with --set StartFunction=…")
-        assert function["FunctionName"].startswith("try-StartFunction-")
-        assert function["FunctionName"] in stack.made[0]["definition"]
-        assert stack.deleted == [function["FunctionName"]]
+        [(name, [turn])] = stack.asked[0]["stand_ins"].items()
+        assert (set(turn["returns"]), stack.asked[0]["echoing"]) == ({"run_id"}, [name])
+        said = f"StartFunction is a stand-in that returns what it is given, with run_id {turn['returns']['run_id']}. "
+        assert result.stderr.startswith(f"{said}Name a function of yours with --set StartFunction=…")
+        assert name.startswith("try-StartFunction-")
+        assert name in stack.made[0]["definition"]
 
     def test_returns_the_json_that_is_given(self, stack: TriedStack) -> None:
         result = run(self.MACHINE, "--set", 'StartFunction={"run_id": 7}')
-        assert call(stack.functions[0], {"a": 1}) == {"run_id": 7}
+        assert (*stack.asked[0]["stand_ins"].values(), stack.asked[0]["echoing"]) == ([{"returns": {"run_id": 7}}], [])
         assert result.stderr == 'StartFunction is a stand-in that returns {"run_id": 7}.\n'
 
     def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
@@ -903,22 +918,20 @@ class TestAStandIn:
             "StartFunction=fails Lambda.ServiceException: not now",
             'StartFunction={"run_id": 7}',
         ]
-        seen: list[Any] = []
-        stack.while_it_runs = lambda: seen.extend(outcome(stack.functions[0]) for _ in range(4))
         result = run(self.MACHINE, *(word for text in told for word in ("--stand-in", text)))
-        failed = ("Busy", "The stand-in fails, as it was asked to")
-        assert seen == [failed, ("Lambda.ServiceException", "not now"), {"run_id": 7}, {"run_id": 7}]
+        busy = {"error": "Busy", "message": "The stand-in fails, as it was asked to"}
+        late = {"error": "Lambda.ServiceException", "message": "not now"}
+        assert [*stack.asked[0]["stand_ins"].values()] == [[busy, late, {"returns": {"run_id": 7}}]]
         assert result.exit_code == 0, result.output
         said = 'fails with Busy, then fails with Lambda.ServiceException, then returns {"run_id": 7}'
         assert result.stderr == f"StartFunction is a stand-in that {said}.\n"
-        assert outcome(stack.functions[0]) == {"run_id": 7}  # a call that comes after the end
 
     def test_stands_in_for_a_function_that_is_named_without_a_placeholder(self, stack: TriedStack) -> None:
         arn = "arn:aws:lambda:us-east-1:1:function:pay:live"
         text = json.dumps(self.MACHINE).replace("${StartFunction}", arn)
         assert run(text, "--stand-in", "pay=[1]").exit_code == 0
-        assert call(stack.functions[0], {"a": 1}) == [1]
-        assert stack.functions[0]["FunctionName"].startswith("try-pay-")
+        [(name, turns)] = stack.asked[0]["stand_ins"].items()
+        assert (name[:8], turns) == ("try-pay-", [{"returns": [1]}])
         assert arn not in stack.made[0]["definition"]
 
     def test_of_a_function_that_no_state_invokes_starts_nothing(self, stack: TriedStack) -> None:
@@ -933,7 +946,6 @@ class TestAStandInOfAState:
         result = run(OTHERS, *(word for text in texts for word in ("--stand-in", text)))
         assert result.exit_code == 0, result.output
         assert 'The state "Charge" is a stand-in that fails with Busy, then returns {"id": 7}.' in result.stderr
-        assert stack.functions == []
         invoked = {"ExecutedVersion": "$LATEST", "StatusCode": 200}
         broke = {"error": "Broke", "message": "The stand-in fails, as it was asked to", "of_function": True}
         assert stack.asked[0] == {
@@ -943,6 +955,7 @@ class TestAStandInOfAState:
                 "Pay": [broke, {"returns": {**invoked, "Payload": 1}}],
                 "Wait": [{"returns": 2}],
             },
+            "echoing": [],
             "unsent": ["Wait"],
         }
 
@@ -1011,24 +1024,37 @@ class TestATaskTokenOfSomethingElse:
         monkeypatch.setitem(OTHERS["States"], "Wait", {**OTHERS["States"]["Wait"], "TimeoutSeconds": None})
         del OTHERS["States"]["Wait"]["TimeoutSeconds"]
         result = self.try_it("--time-out", "Wait")
-        assert (result.exit_code, stack.stopped) == (1, [EXECUTION])
-        assert '"Wait" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out' in result.stdout + result.stderr
+        assert (result.exit_code, stack.made) == (2, [])
+        said = '--time-out: "Wait" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out'
+        assert result.stderr == f"Error: {said}\n"
 
 
-def call(function: dict[str, Any], event: Any) -> Any:
-    """Run the code of a function that was created."""
-    names: dict[str, Any] = {}
-    with zipfile.ZipFile(io.BytesIO(function["Code"]["ZipFile"])) as code:
-        exec(code.read("stand_in.py"), names)  # noqa: S102 - our own program, as it is deployed
-    return names["handler"](event, None)
+class TestTheTokensOfADistributedMap:
+    """Its children have histories of their own, so the engine says which tasks of them wait."""
 
+    def machine(self, **task: Any) -> dict[str, Any]:
+        children = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Ask", "States": {"Ask": {**WAITING, **task}}}
+        return {"StartAt": "Each", "States": {"Each": {"Type": "Map", "ItemProcessor": children, "End": True}}}
 
-def outcome(function: dict[str, Any]) -> Any:
-    """What a call comes to: the name and the message of an error, as Lambda reports it, or the result."""
-    try:
-        return call(function, {"a": 1})
-    except Exception as error:
-        return type(error).__name__, str(error)
+    def test_of_something_else_are_answered_by_their_items(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED], [], [SUCCEEDED]]
+        stack.children = [[["one", "Ask", [1]], ["zero", "Ask", [0]]], [["one", "Ask", [1]]]]
+        queue = {"Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q"}}
+        events = told(self.machine(**queue), "--answer", "Ask[0]=true", "--answer", "Ask[1]=false")
+        assert stack.sent == [{"taskToken": "zero", "output": "true"}, {"taskToken": "one", "output": "false"}]
+        assert [(it["event"], it["items"]) for it in events if "items" in it] == [
+            *(("waits", [0]), ("token", [0]), ("waits", [1]), ("token", [1])),
+            *(("answered", [0]), ("resumed", [0]), ("answered", [1])),
+        ]
+
+    def test_of_ours_are_found_by_their_waiters(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED], [], [SUCCEEDED]]
+        stack.children = [[["a" * 100, "Ask", [0]]]] * 2
+        other = stack.waitpoints.create(task_token="b" * 100, execution=EXECUTION)
+        token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
+        ask = {"Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token"}}}
+        assert run(self.machine(**ask), "--answer", "Ask[0]=1").exit_code == 0
+        assert [stack.waitpoints.get(it).status for it in (token, other)] == ["COMPLETED", "WAITING"]
 
 
 def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:

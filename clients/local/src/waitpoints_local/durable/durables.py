@@ -1,11 +1,11 @@
 """Start durable functions for tests, and take away at the end what was made for them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 from waitpoints_client import Waitpoints
 from waitpoints_client.calls import ABSENT
@@ -14,27 +14,18 @@ from waitpoints_client.ops.deployed import PROBLEMS
 from waitpoints_local.durable.execution import DurableExecution
 from waitpoints_local.durable.function import Function, deployed, locate
 from waitpoints_local.durable.live_run import DurableRun
-from waitpoints_local.machine.machines import Workshop, describe, find
+from waitpoints_local.machine.documents import check_json
+from waitpoints_local.machine.machines import Starter, find, in_one_sentence
 from waitpoints_local.machine.run import ENDED
-
-if TYPE_CHECKING:
-    import pytest
 
 
 @dataclass
-class Durable:
-    """Starts runs of durable functions: the fixture `durable` of one test."""
+class Durable(Starter[DurableRun]):
+    """Starts durable functions: the fixture `durable` of one test."""
 
-    workshop: Workshop
-    folders: Sequence[Path]
-    """In which a path is searched."""
-    patience: float
-    results: Callable[[], Path] | None = None
-    """The folder for what a failed run has done, which is made when there is one."""
-    runs: list[DurableRun] = field(default_factory=list)
-    _ending: ExitStack = field(default_factory=ExitStack)
     _names: dict[tuple[Function, frozenset[tuple[str, str]]], str] = field(default_factory=dict)
 
+    @in_one_sentence
     def __call__(
         self,
         path: str | PathLike[str],
@@ -51,20 +42,16 @@ class Durable:
         `environment` are variables of the function. WAITPOINTS_WAIT_FUNCTION and CREATE_FUNCTION it has already, and
         WAITPOINTS_URL and WAITPOINTS_API_KEY for the client.
         """
-        __tracebackhide__ = True
         file, _, handler = fspath(path).partition(":")
         function = locate(Path(find(file, self.folders)), handler)
         if not hasattr(self.workshop.deployed.client("lambda"), "get_durable_execution"):
             raise ImportError("boto3 here knows no durable functions: install boto3 1.42.1 or newer beside pytest")
         run = DurableExecution(self.workshop.deployed, self.workshop.waitpoints)
-        value = {} if event is ABSENT else event
+        value = check_json({} if event is ABSENT else event, "the event")
         value = value if token is None else self._with_token(value, token)
         run.start(self._deploy(function, environment or {}), value)
         self._ending.callback(_stop, run)
-        name, number, results = function.file.stem, len(self.runs), self.results
-        written = (lambda: results() / f"{name}-{number}.json") if results else None
-        self.runs.append(DurableRun(run, name, self.patience, written))  # type: ignore[arg-type]  # as DurableRun says
-        return self.runs[-1]
+        return self._follow(DurableRun, run, function.file.stem)
 
     def _with_token(self, event: Any, options: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(event, dict):
@@ -78,15 +65,6 @@ class Durable:
         if key not in self._names:
             self._names[key] = self._ending.enter_context(deployed(self.workshop.deployed, function, environment))
         return self._names[key]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.close()
-
-    def describe(self, failure: "pytest.ExceptionInfo[BaseException] | None") -> list[tuple[str, str]]:
-        return describe(self.runs, failure)
 
 
 def _end(waitpoints: Waitpoints, token: str) -> None:

@@ -5,16 +5,34 @@ from http import HTTPStatus
 from typing import Any
 
 from waitpoints_local.interpreter.bare import state
+from waitpoints_local.interpreter.mends import LARGEST
 from waitpoints_local.interpreter.runs import alone, runs
 
 ACTIONS = "start_execution start_sync_execution stop_execution describe_execution delete_state_machine"
 ACTIONS_OF_MAPS = "list_map_runs describe_map_run update_map_run"
+LIMITED = {"start_execution": "input", "start_sync_execution": "input", "send_task_success": "output"}
 
 
 def answer_about_executions(stepfunctions: Any) -> None:
     api = _Api(stepfunctions)
     for name in f"{ACTIONS} {ACTIONS_OF_MAPS}".split():
         setattr(stepfunctions, f"_{name}", getattr(api, name))
+
+
+def refuse_large_data(stepfunctions: Any) -> None:
+    """Refuse an input and an output of more than 262,144 bytes in UTF-8, as AWS does (its service model, SensitiveData)."""
+
+    def limited(act: Any, field: str) -> Any:
+        def act_or_refuse(data: dict[str, Any]) -> Any:
+            if len(str(data.get(field)).encode(errors="replace")) <= LARGEST:
+                return act(data)
+            about = f"Value at '{field}' failed to satisfy constraint: Member must have length less than or equal to {LARGEST}"
+            return stepfunctions.error_response_json("ValidationException", f"1 validation error detected: {about}", 400)
+
+        return act_or_refuse
+
+    for name, field in LIMITED.items():
+        setattr(stepfunctions, f"_{name}", limited(getattr(stepfunctions, f"_{name}"), field))
 
 
 class _Api:

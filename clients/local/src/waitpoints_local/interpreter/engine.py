@@ -23,6 +23,7 @@ def run_executions(stepfunctions: Any, of: services.Services) -> None:
     api.answer_about_executions(stepfunctions)
     runs.follow_programs()
     tokens.answer_tokens(stepfunctions)
+    api.refuse_large_data(stepfunctions)
     expressions.evaluate_with_values(stepfunctions)
     jsonata_mends.follow_the_reference()
     services.call_services(of)

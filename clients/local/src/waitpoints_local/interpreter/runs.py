@@ -21,7 +21,7 @@ from waitpoints_local.clocks import Clock
 from waitpoints_local.interpreter.bare import part, state
 from waitpoints_local.interpreter.grammar import readable
 from waitpoints_local.interpreter.mends import keep_variables
-from waitpoints_local.interpreter.strands import Ended, Event, Strand, clock_here, frame_here, in_time, within
+from waitpoints_local.interpreter.strands import Ended, Event, Strand, clock_here, frame_here, in_time, items_here, within
 
 EVENTS = 25_000  # of an execution: docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 _LAST = {
@@ -62,6 +62,8 @@ class Run:
         """Events of other executions that wait for the end of this one."""
         self.waits: dict[int, str] = {}
         """The task tokens that are waited for, by the numbers of their TaskScheduled events."""
+        self.waits_of_children: dict[str, tuple[str, tuple[int, ...]]] = {}
+        """The states and items that wait in children of distributed Maps, which the history leaves out, by the task tokens."""
         self.env = self._environment()
 
     def _environment(self) -> Any:
@@ -189,19 +191,21 @@ def run_with_moto(stepfunctions: Any) -> None:
 @contextmanager
 def alone(clock: Clock | None) -> Iterator[None]:
     """Let what this strand does belong to no other execution."""
-    before = clock_here.set(clock), frame_here.set(None), run_here.set(None)
+    before = clock_here.set(clock), frame_here.set(None), run_here.set(None), items_here.set(())
     try:
         yield
     finally:
         clock_here.reset(before[0])
         frame_here.reset(before[1])
         run_here.reset(before[2])
+        items_here.reset(before[3])
 
 
 def follow_programs() -> None:
     """Run moto's programs, states and events as parts of an execution."""
     _evaluate_programs()
     _evaluate_states()
+    _evaluate_items()
     _limit_events()
     _end_waits()
 
@@ -272,25 +276,28 @@ def _evaluate_states() -> None:
             env.close_frame(frame)
             if endpoint := env.callback_pool_manager.get(token):
                 endpoint.close()
-        output = frame.stack.pop()
-        env.stack.append(output)
-        if not self._is_language_query_jsonpath():
-            env.states.set_result(output)
-        if self.assign_decl:
-            self.assign_decl.eval(env=env)
-        if self.result_selector:
-            self.result_selector.eval(env=env)
-        if self.result_path:
-            self.result_path.eval(env)
-        else:
-            env.states.reset(input_value=env.stack.pop())
-        if not self._is_language_query_jsonpath():  # a Catch also handles what fails in its Output
-            output_of(self, env)
-            env.stack.append(is_done)
+        _apply_result(self, env, frame.stack.pop())
 
-    output_of = state("state").CommonStateField._eval_state_output
-    is_done = part("asl.component.common.catch.catch_outcome").CatchOutcome.NotCaught
     execute._evaluate_with_timeout = evaluate_in_time
+
+
+def _apply_result(evaluated: Any, env: Any, result: Any) -> None:
+    """Do what a state's fields say of its result. A Catch also handles what fails in its Output."""
+    is_jsonata = not evaluated._is_language_query_jsonpath()
+    env.stack.append(result)
+    if is_jsonata:
+        env.states.set_result(result)
+    if evaluated.assign_decl:
+        evaluated.assign_decl.eval(env=env)
+    if evaluated.result_selector:
+        evaluated.result_selector.eval(env=env)
+    if evaluated.result_path:
+        evaluated.result_path.eval(env)
+    else:
+        env.states.reset(input_value=env.stack.pop())
+    if is_jsonata:
+        state("state").CommonStateField._eval_state_output(evaluated, env)
+        env.stack.append(part("asl.component.common.catch.catch_outcome").CatchOutcome.NotCaught)
 
 
 def _new_token(env: Any) -> str:
@@ -306,6 +313,25 @@ def _new_token(env: Any) -> str:
 def _is_answered(env: Any, token: str) -> bool:
     endpoint = env.callback_pool_manager.get(token)
     return endpoint is not None and endpoint.close()
+
+
+def _evaluate_items() -> None:
+    """Let what is done for an item of a Map know its index."""
+
+    def numbering(evaluate: Any) -> Any:
+        def evaluate_item(self: Any, env: Any, job: Any) -> None:
+            before = items_here.set((*items_here.get(), job.job_index))
+            try:
+                evaluate(self, env=env, job=job)
+            finally:
+                items_here.reset(before)
+
+        return evaluate_item
+
+    of_map = "exec.state_map.iteration"
+    inline = state(f"{of_map}.iteration_worker").IterationWorker
+    distributed = state(f"{of_map}.itemprocessor.distributed_item_processor_worker").DistributedItemProcessorWorker
+    inline._eval_job, distributed._eval_job = numbering(inline._eval_job), numbering(distributed._eval_job)
 
 
 def _limit_events() -> None:

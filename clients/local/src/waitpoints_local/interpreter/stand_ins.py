@@ -1,15 +1,18 @@
-"""The tasks that a test answers in the place of a service, call by call, and those that nothing here can answer.
+"""What a test answers in the place of a service or a function, call by call, and the tasks that nothing here can answer.
 
 A test says it of a state machine before it starts it, by POST /_waitpoints/stand-ins, and asks what its executions wait for:
 
-    {"machine": ARN, "stand_ins": {STATE: [{"returns": …}, {"error": …, "message": …}]}, "unsent": [STATE]}
-    {"execution": ARN}                  return the task tokens that are waited for, by the numbers of their TaskScheduled events
+    {"machine": ARN, "stand_ins": {NAME: [{"returns": …}, {"error": …, "message": …}]}, "echoing": [NAME], "unsent": [NAME]}
+    {"execution": ARN}                  return the task tokens that are waited for, by the numbers of their TaskScheduled
+                                        events, and as [TOKEN, STATE, ITEMS] those of the children of distributed Maps
 
-The last answer of a state stays. A task that waits for its token, and whose queue, topic, function, … is not here, or that is
-`unsent`, waits without having sent it: the test answers it.
+The last answer of a state or a function stays. A function that is `echoing` also returns what it is given. A task that waits
+for its token, and whose queue, topic, function, … is not here, or that is `unsent`, waits without having sent it: the test
+answers it.
 """
 
 import copy
+import io
 import json
 import re
 import shlex
@@ -35,7 +38,8 @@ class _Tested:
     """What a test says of a state machine."""
 
     turns: dict[str, list[dict[str, Any]]]
-    """What each call of a state comes to."""
+    """What each call of a state or a function comes to."""
+    echoing: frozenset[str]
     unsent: frozenset[str]
     _calls: Counter[str] = field(default_factory=Counter)
     _turn: Lock = field(default_factory=Lock)
@@ -55,11 +59,13 @@ async def answer(asked: Any) -> tuple[int, Any]:
     """Answer the route."""
     if "execution" in asked:
         run = runs.get(str(asked["execution"]))
-        return 200, {"waits": dict(run.waits) if run else {}}
+        children = dict(run.waits_of_children) if run else {}
+        told = [[token, *where] for token, where in children.items()]
+        return 200, {"waits": dict(run.waits) if run else {}, "of_children": told}
     turns = {name: list(turns) for name, turns in asked["stand_ins"].items()}
     if not all(turns.values()):
-        raise ValueError("a state has no answer")
-    _tested[str(asked["machine"])] = _Tested(turns, frozenset(asked["unsent"]))
+        raise ValueError("a name has no answer")
+    _tested[str(asked["machine"])] = _Tested(turns, frozenset(asked["echoing"]), frozenset(asked["unsent"]))
     return 200, {}
 
 
@@ -77,6 +83,7 @@ def answer_tasks(stepfunctions: Any) -> None:
     environment.get_current_mocked_response = lambda _: _next_turn()
     put_in_place_of("eval_mocked_response", _answer)
     _answer_activities()
+    _answer_functions()
     _say_what_helps()
 
 
@@ -126,6 +133,39 @@ def _answer_activities() -> None:
         return endpoint
 
     activities.add_activity_task = add_answered
+
+
+def _answer_functions() -> None:
+    client_for = state("exec.state_task.lambda_eval_utils").boto_client_for
+
+    def client_with_stand_ins(service: str, region: str, state_credentials: Any = None) -> Any:
+        client = client_for(service=service, region=region, state_credentials=state_credentials)
+        return _Functions(client) if service == "lambda" else client
+
+    put_in_place_of("boto_client_for", client_with_stand_ins)
+
+
+class _Functions:
+    """A client of Lambda that has stand-ins in the place of some functions."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def invoke(self, FunctionName: str, Payload: bytes = b"{}", **named: Any) -> Any:
+        tested, name = _tested_here(), FunctionName.rpartition(":function:")[2].partition(":")[0]
+        if tested is None or name not in tested.turns:
+            return self._client.invoke(FunctionName=FunctionName, Payload=Payload, **named)
+        turn, given = tested.next(name), json.loads(Payload)
+        answer, failed = turn.get("returns"), {}
+        if "error" in turn:
+            answer, failed = {"errorMessage": turn["message"], "errorType": turn["error"]}, {"FunctionError": "Unhandled"}
+        elif name in tested.echoing and isinstance(given, dict):
+            answer = {**turn["returns"], **given}
+        sent = io.BytesIO(json.dumps(answer).encode())
+        return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": sent, **failed}
 
 
 def _say_what_helps() -> None:

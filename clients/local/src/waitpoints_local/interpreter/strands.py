@@ -18,6 +18,8 @@ clock_here: ContextVar[Clock | None] = ContextVar("clock", default=None)
 frame_here: ContextVar[Any] = ContextVar("frame", default=None)
 """moto's environment of the part of the execution that this strand is in."""
 state_here: ContextVar[str] = ContextVar("state", default="")
+items_here: ContextVar[tuple[int, ...]] = ContextVar("items", default=())
+"""The indexes of the Maps' items that this strand is a part of, the outermost first."""
 
 
 class Ended(BaseException):

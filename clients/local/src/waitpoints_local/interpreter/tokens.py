@@ -6,13 +6,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 from weakref import ref
 
 from waitpoints_local.clocks import HEARTBEAT, TIMEOUT, Pause
 from waitpoints_local.interpreter.bare import part, state
 from waitpoints_local.interpreter.runs import run_here, runs
-from waitpoints_local.interpreter.strands import FOREVER, Event, clock_here, frame_here, is_stopped, pause_here, state_here
+from waitpoints_local.interpreter.strands import (
+    FOREVER,
+    Event,
+    clock_here,
+    frame_here,
+    is_stopped,
+    items_here,
+    pause_here,
+    state_here,
+)
 
 _tokens: dict[str, Any] = {}
 """A weak reference to the endpoint of each token. It leads to nothing once the execution has ended."""
@@ -37,57 +47,62 @@ def answer_tokens(stepfunctions: Any) -> None:
     """
     callback = part("asl.eval.callback.callback")
     _keep_tokens(callback)
+    api = _Api(stepfunctions, callback)
+    stepfunctions._send_task_success, stepfunctions._send_task_failure = api.send_success, api.send_failure
+    stepfunctions._send_task_heartbeat, stepfunctions._get_activity_task = api.send_heartbeat, api.get_task
+    _wait_for_tokens(callback)
 
-    def refuse(code: str, message: str) -> Any:
-        return stepfunctions.error_response_json(code, message, 400)
 
-    def waiting(data: dict[str, Any]) -> tuple[Any, Any]:
-        """Return the endpoint that waits for this token, or an answer that refuses it."""
-        reference = _tokens.get(data.get("taskToken", ""))
-        if reference is None:
-            return None, refuse("InvalidToken", _UNKNOWN)
-        endpoint = reference()
-        if endpoint is None or endpoint.is_closed or is_stopped(endpoint.frame):
-            return None, refuse("TaskTimedOut", _GONE)
-        return endpoint, None
+class _Api:
+    def __init__(self, stepfunctions: Any, callback: Any) -> None:
+        self._of, self._callback, self._get_activity_task = stepfunctions, callback, stepfunctions._get_activity_task
 
-    def send(data: dict[str, Any], outcome: Any) -> Any:
-        with _answering:
-            endpoint, refused = waiting(data)
-            if refused:
-                return refused
-            endpoint.is_closed = True
-            endpoint.notify(outcome)
-        return stepfunctions.json_response({})
+    def send_success(self, data: dict[str, Any]) -> Any:
+        token, output = data.get("taskToken", ""), data.get("output", "{}")
+        if token in _tokens and not _is_json(output):
+            return self._refuse("InvalidOutput", "Invalid Output: the output is no valid JSON")
+        return self._send(data, self._callback.CallbackOutcomeSuccess(token, output))
 
-    def send_success(data: dict[str, Any]) -> Any:
-        if data.get("taskToken", "") in _tokens and not _is_json(data.get("output", "{}")):
-            return refuse("InvalidOutput", "Invalid Output: the output is no valid JSON")
-        return send(data, callback.CallbackOutcomeSuccess(data.get("taskToken"), data.get("output", "{}")))
+    def send_failure(self, data: dict[str, Any]) -> Any:
+        failed = self._callback.CallbackOutcomeFailure(data.get("taskToken"), data.get("error"), data.get("cause"))
+        return self._send(data, failed)
 
-    def send_failure(data: dict[str, Any]) -> Any:
-        return send(data, callback.CallbackOutcomeFailure(data.get("taskToken"), data.get("error"), data.get("cause")))
-
-    def send_heartbeat(data: dict[str, Any]) -> Any:
-        endpoint, refused = waiting(data)
+    def send_heartbeat(self, data: dict[str, Any]) -> Any:
+        endpoint, refused = self._find_waiting(data)
         if refused:
             return refused
         if endpoint._notify_event._clock:
             endpoint._notify_event._clock.note_heartbeat(endpoint._notify_event)
-        return stepfunctions.json_response({})
+        return self._of.json_response({})
 
-    get_activity_task = stepfunctions._get_activity_task
-
-    async def get_task(data: dict[str, Any]) -> Any:
-        status, headers, body = await get_activity_task(data)
-        token = json.loads(body or b"{}").get("taskToken") if status == 200 else None
+    async def get_task(self, data: dict[str, Any]) -> Any:
+        status, headers, body = await self._get_activity_task(data)
+        token = json.loads(body or b"{}").get("taskToken") if status == HTTPStatus.OK else None
         if token and (endpoint := _tokens[token]()):
             endpoint.notify_activity_task_start(data.get("workerName"))
         return status, headers, body
 
-    stepfunctions._send_task_success, stepfunctions._send_task_failure = send_success, send_failure
-    stepfunctions._send_task_heartbeat, stepfunctions._get_activity_task = send_heartbeat, get_task
-    _wait_for_tokens(callback)
+    def _send(self, data: dict[str, Any], outcome: Any) -> Any:
+        with _answering:
+            endpoint, refused = self._find_waiting(data)
+            if refused:
+                return refused
+            endpoint.is_closed = True
+            endpoint.notify(outcome)
+        return self._of.json_response({})
+
+    def _find_waiting(self, data: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the endpoint that waits for this token, or an answer that refuses it."""
+        reference = _tokens.get(data.get("taskToken", ""))
+        if reference is None:
+            return None, self._refuse("InvalidToken", _UNKNOWN)
+        endpoint = reference()
+        if endpoint is None or endpoint.is_closed or is_stopped(endpoint.frame):
+            return None, self._refuse("TaskTimedOut", _GONE)
+        return endpoint, None
+
+    def _refuse(self, code: str, message: str) -> Any:
+        return self._of.error_response_json(code, message, 400)
 
 
 def _keep_tokens(callback: Any) -> None:
@@ -125,26 +140,11 @@ def _wait_for_tokens(callback: Any) -> None:
     nested = state("exec.state_task.service.state_task_service_sfn").StateTaskServiceSfn
 
     def wait_for_task_token(self: Any, env: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any) -> Any:
-        heartbeat = heartbeat_endpoint._heartbeat_seconds if heartbeat_endpoint else None
         with _noted(env, callback_endpoint.callback_id):
-            outcome, missed = wait(callback_endpoint, seconds_of(self, timeout_seconds), heartbeat)
+            outcome, missed = _wait(self, timeout_seconds, callback_endpoint, heartbeat_endpoint)
         if outcome is not None:
             return outcome
         return callback.HeartbeatTimedOut() if missed else callback.CallbackOutcomeTimedOut(callback_endpoint.callback_id)
-
-    def seconds_of(task: Any, seconds: float) -> float:
-        """A timeout of the state's own ends the whole attempt, of which this is a part."""
-        return seconds if task.timeout.is_default_value() else FOREVER
-
-    def wait(endpoint: Any, seconds: float, heartbeat: float | None) -> tuple[Any, bool]:
-        clock = clock_here.get()
-        assert clock
-        until = clock.now() + seconds
-        pause = Pause(state_here.get(), TIMEOUT, until, endpoint._notify_event, heartbeat, endpoint.callback_id)
-        pause_here(pause)
-        if endpoint._outcome is None and pause.ran_out_of:
-            endpoint.close()
-        return endpoint._outcome, pause.ran_out_of == HEARTBEAT
 
     def evaluate_sync(
         self: Any, env: Any, sync_resolver: Any, timeout_seconds: Any, callback_endpoint: Any, heartbeat_endpoint: Any
@@ -153,46 +153,67 @@ def _wait_for_tokens(callback: Any) -> None:
         child = runs.get(getattr(sync_resolver, "execution", ""))
         if child:
             child.when_done(callback_endpoint._notify_event)
-        heartbeat = heartbeat_endpoint._heartbeat_seconds if heartbeat_endpoint else None
         while True:
             if result := callback_endpoint.get_outcome() or sync_resolver():
                 return result
             if child is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            outcome, missed = wait(callback_endpoint, seconds_of(self, timeout_seconds), heartbeat)
+            outcome, missed = _wait(self, timeout_seconds, callback_endpoint, heartbeat_endpoint)
             if outcome is None and not callback_endpoint._notify_event.is_set():
                 return callback.HeartbeatTimedOut() if missed else callback.CallbackOutcomeTimedOut("")
 
-    def naming(build: Any) -> Any:
-        def build_and_name(self: Any, env: Any, *given: Any, **named: Any) -> Any:
-            arn = env.stack[-1]["ExecutionArn"]
-            resolver = build(self, env, *given, **named)
-            resolver.execution = arn
-            return resolver
-
-        return build_and_name
-
     task._eval_wait_for_task_token, task._eval_sync = wait_for_task_token, evaluate_sync
     nested._build_sync_resolver, nested._build_sync2_resolver = map(
-        naming, (nested._build_sync_resolver, nested._build_sync2_resolver)
+        _naming, (nested._build_sync_resolver, nested._build_sync2_resolver)
     )
+
+
+def _wait(task: Any, seconds: float, endpoint: Any, heartbeat_endpoint: Any) -> tuple[Any, bool]:
+    """Return what a token was answered, if it was, and whether a heartbeat was missed.
+
+    A timeout of the state's own ends the whole attempt, of which this is a part.
+    """
+    clock = clock_here.get()
+    assert clock
+    until = clock.now() + (seconds if task.timeout.is_default_value() else FOREVER)
+    heartbeat = heartbeat_endpoint._heartbeat_seconds if heartbeat_endpoint else None
+    pause = Pause(state_here.get(), TIMEOUT, until, endpoint._notify_event, heartbeat, endpoint.callback_id)
+    pause_here(pause)
+    if endpoint._outcome is None and pause.ran_out_of:
+        endpoint.close()
+    return endpoint._outcome, pause.ran_out_of == HEARTBEAT
+
+
+def _naming(build: Any) -> Any:
+    def build_and_name(self: Any, env: Any, *given: Any, **named: Any) -> Any:
+        arn = env.stack[-1]["ExecutionArn"]
+        resolver = build(self, env, *given, **named)
+        resolver.execution = arn
+        return resolver
+
+    return build_and_name
 
 
 @contextmanager
 def _noted(env: Any, token: str) -> Iterator[None]:
-    """Note which token is waited for, by the event with which its task began, unless the history has none."""
+    """Note which token is waited for, by the event with which its task began, and in which item, in a distributed Map."""
     run, number, events = run_here.get(), env.event_history_context.source_event_id, env.event_manager._history_event_list
-    if run is None or env.event_manager is not run.env.event_manager:  # of a child of a distributed Map
+    if run is None:
         yield
         return
-    while events[number - 1]["type"] != "TaskScheduled":
-        number = events[number - 1]["previousEventId"]
-    run.waits[number] = token
+    waits: dict[Any, Any] = run.waits_of_children
+    key: Any = token
+    noted: Any = (state_here.get(), items_here.get())
+    if env.event_manager is run.env.event_manager:
+        while events[number - 1]["type"] != "TaskScheduled":
+            number = events[number - 1]["previousEventId"]
+        waits, key, noted = run.waits, number, token
+    waits[key] = noted
     try:
         yield
     finally:
-        del run.waits[number]
+        del waits[key]
 
 
 def _is_json(text: str) -> bool:

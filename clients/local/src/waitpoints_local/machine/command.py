@@ -1,6 +1,6 @@
 """`waitpoints try`, whose options `waitpoints_client.cli.try_machine` declares."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ import typer
 from waitpoints_client.cli import arguments, durations, problems, show, stacks
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
-from waitpoints_local.machine import machine_file, replies, stand_ins
+from waitpoints_local.machine import machine_file, replies, stand_ins, tasks
+from waitpoints_local.machine.answers import TimeOut
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.following import Following, StillRuns
 from waitpoints_local.machine.printing import Printed, as_value
 from waitpoints_local.machine.run import MachineRun, prepare
-from waitpoints_local.machine.stand_ins import Script
 
 INTERRUPTED = 130
 NOT_IN_TIME = 2  # as `wait`
@@ -55,9 +55,15 @@ def try_machine(options: Options) -> None:
     stack = stacks.read_local_stack(path)
     machine = prepare(stack, found, named, scripted)
     answers = replies.parse_answers(options.answers or (), options.time_outs or (), waiting_states(machine.machine))
+    late = [to.state or "" for to, given in answers.replies.items() if TimeOut() in given]
+    if endless := tasks.find_endless(stack, machine, late):
+        raise CommandProblem(f"--time-out: {endless}", USAGE)
+    made = stand_ins.make(stack, machine, scripted)
+    for line in made.notes:
+        show.note(line)
     with stacks.read_local_client(path) as waitpoints:
-        run = MachineRun(stack, waitpoints, machine, page=page, answers=answers, scripts=scripted)
-        status = _run(Following(run, limit, skip), options, value, scripted)
+        run = MachineRun(stack, waitpoints, machine, page=page, answers=answers, stand_ins=made)
+        status = _run(Following(run, limit, skip), options, value)
     raise typer.Exit(status)
 
 
@@ -70,15 +76,12 @@ def _load(file: str, chosen: Collection[str]) -> MachineFile:
         raise CommandProblem(f"{file} is not text in UTF-8", USAGE) from None
 
 
-def _run(following: Following, options: Options, value: Any, scripts: Mapping[str, Script]) -> int:
-    """Run the machine with its stand-ins, and delete all of it. Returns the exit status."""
+def _run(following: Following, options: Options, value: Any) -> int:
+    """Run the machine, and delete it. Returns the exit status."""
     run, has_ended = following.run, False
     try:
-        with stand_ins.make(run.stack, run.definition, run.role, scripts) as notes:
-            for line in notes:
-                show.note(line)
-            run.start(options.name or _name(options.file), run.prepare_input(value, options.timeout))
-            return _follow(following, options)
+        run.start(options.name or _name(options.file), run.prepare_input(value, options.timeout))
+        return _follow(following, options)
     except KeyboardInterrupt:
         _stop(run, "Interrupted: the execution is stopped")
         return INTERRUPTED
@@ -119,15 +122,21 @@ def _follow(following: Following, options: Options) -> int:
                 return 1
     except StillRuns as late:
         _stop(run, f"{late}: the execution is stopped")
+        _show_unused(run)
         return NOT_IN_TIME
     assert run.end
     if run.given == {} and (run.end.error or "").startswith("States."):
         show.note(_about_the_input(run.definition.machine))
+    return 1 if _show_unused(run) else _STATUSES.get(run.end.kind, 1)
+
+
+def _show_unused(run: MachineRun) -> bool:
+    """Say which replies no token got. Returns whether there are any."""
     waited = (event.location.state or "" for event in run.events if event.kind == "waits")
     unused = list(replies.describe_unused(run.answers, waited))
     for line in unused:
         show.error(line)
-    return 1 if unused else _STATUSES.get(run.end.kind, 1)
+    return bool(unused)
 
 
 def _about_the_input(machine: Any) -> str:

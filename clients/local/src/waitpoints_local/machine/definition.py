@@ -151,6 +151,12 @@ def is_waiting(state: Mapping[str, Any]) -> bool:
     return str(state.get("Resource")).endswith(WAITING)
 
 
+def has_children(machine: Any) -> bool:
+    """Whether a Map is distributed: each of its items is an execution of its own."""
+    modes = [state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") for _, state in states(machine)]
+    return "DISTRIBUTED" in modes
+
+
 def _inner(state: Mapping[str, Any]) -> list[Any]:
     return [*state.get("Branches", []), *(state[kind] for kind in ("ItemProcessor", "Iterator") if kind in state)]
 

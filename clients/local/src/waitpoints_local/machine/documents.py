@@ -35,14 +35,21 @@ def read_document(path: Path) -> Any:
 def parse_yaml(text: str, source: str) -> Any:
     """Parse YAML as SAM does. An intrinsic function's short form, such as !Ref, becomes its long one. Raises Unusable."""
     try:
-        found = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
-        json.dumps(found, allow_nan=False)
+        return check_json(yaml.load(text, Loader), source)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         where = f", line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}" if error.problem_mark else ""
         raise Unusable(f"{source}{where}: not YAML ({error.problem})") from None
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise Unusable(f"{source}: not YAML ({error})") from None
+
+
+def check_json(value: Any, source: str) -> Any:
+    """Return a value that JSON can hold. Raises Unusable for any other, with what errors call it."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise Unusable(f"{source}: not what JSON can hold ({error})") from None
-    return found
+    return value
 
 
 class Loader(yaml.SafeLoader):

@@ -5,7 +5,7 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -16,15 +16,14 @@ from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 from waitpoints_local.machine import clock, routes, tasks
 from waitpoints_local.machine.answers import Answer, Answers, TimeOut
 from waitpoints_local.machine.awaited import Awaited
-from waitpoints_local.machine.definition import Definition, Unusable, fill, states
+from waitpoints_local.machine.definition import Definition, Unusable, fill, has_children
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Answered, Event, History, Location, Written
-from waitpoints_local.machine.stand_ins import Script
+from waitpoints_local.machine.stand_ins import StandIns
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State, visits
 
-LIMITS = {"TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"}
 POLLS_PER_CHECK = 8  # of the execution, for each check of its tokens
 ON_ITS_WAY = timedelta(minutes=2)
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
@@ -78,12 +77,13 @@ class MachineRun:
     """The token of its input."""
     page: Any = None
     """The page of the token that is created for it."""
+    notify: Any = None
+    """Who is notified of this page."""
     given: Any = None
     """Its input, before the token was added."""
     answers: Answers = field(default_factory=Answers)
     """What its tokens are answered as soon as they can be."""
-    scripts: Mapping[str, Script] = field(default_factory=dict)
-    """What its stand-ins do."""
+    stand_ins: StandIns = field(default_factory=StandIns)
     machine: str = ""
     execution: str = ""
     events: list[Event] = field(default_factory=list)
@@ -128,7 +128,7 @@ class MachineRun:
             return value
         if not isinstance(value, dict):
             raise Unusable("The input must be an object: the token that the machine waits for is put into it as `token`")
-        created = self.waitpoints.create(timeout=timeout, tags=["try"], page=self.page)
+        created = self.waitpoints.create(timeout=timeout, tags=["try"], page=self.page, notify=self.notify)
         self.token, self._is_ours = self.waitpoints.get(created), True
         return {**value, "token": {"id": created.id, "url": created.url}}
 
@@ -138,7 +138,7 @@ class MachineRun:
         name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
         made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=self.role)
         self.machine = made["stateMachineArn"]
-        tasks.tell(self.stack, self.machine, self.definition, self.scripts)
+        tasks.tell(self.stack, self.machine, self.definition, self.stand_ins)
         started = self.step_functions.start_execution(stateMachineArn=self.machine, input=text)
         self.execution = started["executionArn"]
 
@@ -165,13 +165,11 @@ class MachineRun:
         return clock.look(self.stack, self.execution)
 
     def time_out(self, location: Location, completion: Completion | TaskToken) -> Event:
-        """Let a token time out now, or a task that waits for another one."""
+        """Let a token time out now, or a task that waits for another one. Raises ClockProblem."""
         at = self.now()
         if isinstance(completion, TaskToken):
-            if not LIMITS & dict(states(self.definition.machine))[location.state or ""].keys():
-                raise clock.ClockProblem(
-                    f'"{location.state}" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out'
-                )
+            if endless := tasks.find_endless(self.stack, self.definition, [location.state or ""]):
+                raise clock.ClockProblem(endless)
             clock.time_out_task(self.stack, self.execution, completion.id)
             return self.note(Event("expired", at, location, token=completion))
         clock.time_out(self.stack, completion.token.id)
@@ -237,7 +235,7 @@ class MachineRun:
             yield self._refused(location, token, routes.describe_unknown(unknown, routes.people(token)))
         elif isinstance(answers.find(token.id, location), TimeOut):
             self._answered.add(token.id)
-            yield self.time_out(location, completion)
+            yield self._time_out(location, completion, token)
         else:
             yield from self._deliver(location, completion, self.waitpoints.get(token))
 
@@ -246,7 +244,7 @@ class MachineRun:
         if unknown := self.answers.find_unknown_approver(location, ()):
             yield self._refused(location, token, routes.describe_unknown(unknown, ()))
         elif isinstance(reply, TimeOut):
-            yield self.time_out(location, token)
+            yield self._time_out(location, token, token)
         elif reply:
             at = self.now()
             try:
@@ -255,6 +253,12 @@ class MachineRun:
                 yield self._refused(location, token, str(refused))
                 return
             yield self.note(Event("answered", at, location, token=token, answer=Answered(reply.value)))
+
+    def _time_out(self, location: Location, completion: Completion | TaskToken, token: Token | TaskToken) -> Event:
+        try:
+            return self.time_out(location, completion)
+        except clock.ClockProblem as problem:
+            return self._refused(location, token, str(problem))
 
     def _deliver(self, location: Location, completion: Completion, token: Token) -> Iterator[Event]:
         """Give the answers of those who may answer now, until the token ends or refuses one."""
@@ -309,7 +313,9 @@ class MachineRun:
         own = {self.token.id: {"page": self.page} if self.page else {}} if self.token else {}
         functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
         list_waits = partial(tasks.list_waits, self.stack, self.execution)
-        return Awaited(self.waitpoints, self.definition.machine, *functions, list_waits, own)
+        of_children = partial(tasks.list_waits_of_children, self.stack, self.execution)
+        awaited = Awaited(self.waitpoints, self.definition.machine, *functions, list_waits, own=own)
+        return replace(awaited, list_waits_of_children=of_children) if has_children(awaited.machine) else awaited
 
     def _find_lost(self, awaited: Awaited) -> Iterator[Event]:
         """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""

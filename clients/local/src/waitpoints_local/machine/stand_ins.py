@@ -1,51 +1,34 @@
-"""Stand-ins on the local stack for what the user of a state machine did not give: functions, and a provider's secret."""
+"""Stand-ins for what the user of a state machine did not give: functions, services of Task states, and a provider's secret.
 
-import io
+The engine answers for functions and services, call by call. It is told so before the machine runs.
+"""
+
 import json
 import re
 import secrets
 import shlex
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 from waitpoints_client.ops.deployed import Deployed
 
 from waitpoints_local.machine import signing
-from waitpoints_local.machine.definition import Definition, Unusable, invoked, is_waiting, payload, states
+from waitpoints_local.machine.definition import (
+    INTEGRATION,
+    Definition,
+    Unusable,
+    function_name,
+    invoked,
+    is_waiting,
+    payload,
+    states,
+)
 
 _READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
 _FIELDS_OF_THE_RESULT = ("Assign", "Output", "ResultSelector", "OutputPath")
-_CODE = """\
-import json
-import os
-
-TURNS, CALLS, ECHOES = json.loads({turns!r}), {calls!r}, {echoes!r}
-
-
-def handler(event, context):
-    turn = TURNS[count_calls()]
-    if "error" in turn:
-        raise type(turn["error"], (Exception,), {{"__module__": "builtins"}})(turn["message"])
-    return {{**turn["returns"], **event}} if ECHOES and isinstance(event, dict) else turn["returns"]
-
-
-def count_calls():
-    for number in range(len(TURNS) - 1):
-        try:
-            os.close(os.open(os.path.join(CALLS, str(number)), os.O_CREAT | os.O_EXCL))
-            return number
-        except FileExistsError:
-            pass
-        except OSError:  # the run has ended
-            break
-    return len(TURNS) - 1
-"""
-"""The calls are counted in files: the emulator runs a function in several processes, all of them on this machine."""
+_INVOKES = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:lambda:invoke")
 
 
 @dataclass(frozen=True)
@@ -62,39 +45,50 @@ class Fails:
     error: str
     message: str = "The stand-in fails, as it was asked to"
 
+    def __post_init__(self) -> None:
+        if not self.error:
+            raise ValueError('Fails needs the name of an error, such as Fails("PaymentDeclined")')
+
 
 Turn = Returns | Fails
 Script = Sequence[Turn]
 """What each call of a stand-in comes to, in their order, and the last one for all that follow."""
 
 
-@contextmanager
-def make(
-    stack: Deployed, definition: Definition, role: str, scripts: Mapping[str, Script] | None = None
-) -> Iterator[list[str]]:
-    """Make the stand-ins of a definition, and delete them afterwards. Yields a note for the user about each.
+@dataclass(frozen=True)
+class StandIns:
+    turns: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """What each call comes to, as the engine takes it, by the names of states and functions."""
+    echoing: Sequence[str] = ()
+    """The functions that also return what they are given."""
+    notes: Sequence[str] = ()
+    """For the user, about each."""
+
+
+def make(stack: Deployed, definition: Definition, scripts: Mapping[str, Script] | None = None) -> StandIns:
+    """Return the stand-ins of a definition, and make those of secrets.
 
     A function does what its script says. Without one it returns what it is given, with the fields that the states read.
-    Raises Unusable if a state invokes a function that does not exist. The engine answers the states that have one.
+    Raises Unusable if a state invokes a function that does not exist.
     """
-    notes: list[str] = []
     if problem := next(_find_foreign(stack, definition), None):
         raise Unusable(problem)
     scripted = {**{name: [Returns(value)] for name, value in definition.results.items()}, **(scripts or {})}
-    with ExitStack() as deletions:
-        for name in definition.answered:
-            notes.append(_describe(f'The state "{name}"', scripted[name], {}))
-        for name, arn in definition.stand_ins.items():
-            if all(state in definition.answered for state, _ in definition.states_that_invoke(arn)):
-                continue
-            sample = {} if name in scripted else _sample(definition, arn)
-            script = scripted.get(name, [Returns(sample)])
-            _make_function(stack, arn, role, script, echoes=name not in scripted, deletions=deletions)
-            notes.append(_describe(name, scripted.get(name), sample))
-        for verify in _list_verifies(stack, definition):
-            if signing.make_secret(stack, verify):
-                notes.append(f"The secret {verify['secret']} is a stand-in that no provider has: answers are signed with it.")
-        yield notes
+    found = dict(states(definition.machine))
+    turns = {name: [_turn_of_state(found[name], turn) for turn in scripted[name]] for name in definition.answered}
+    notes = [_describe(f'The state "{name}"', scripted[name], {}) for name in definition.answered]
+    echoing = []
+    for name, arn in definition.stand_ins.items():
+        if all(state in definition.answered for state, _ in definition.states_that_invoke(arn)):
+            continue
+        sample = {} if name in scripted else _sample(definition, arn)
+        turns[function_name(arn)] = [_turn(turn) for turn in scripted.get(name, [Returns(sample)])]
+        echoing += [] if name in scripted else [function_name(arn)]
+        notes.append(_describe(name, scripted.get(name), sample))
+    for verify in _list_verifies(stack, definition):
+        if signing.make_secret(stack, verify):
+            notes.append(f"The secret {verify['secret']} is a stand-in that no provider has: answers are signed with it.")
+    return StandIns(turns, echoing, notes)
 
 
 def _find_foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
@@ -137,20 +131,16 @@ def _sample(definition: Definition, arn: str) -> dict[str, int]:
     return {field: secrets.randbelow(10**9) for text in texts for field in _READ_FROM_RESULT.findall(text)}
 
 
-def _make_function(stack: Deployed, arn: str, role: str, script: Script, *, echoes: bool, deletions: ExitStack) -> None:
-    calls = deletions.enter_context(TemporaryDirectory(prefix="waitpoints-try-")) if len(script) > 1 else ""
-    turns = json.dumps([_as_value(turn) for turn in script])
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("stand_in.py", _CODE.format(turns=turns, calls=calls, echoes=echoes))
-    functions, name = stack.client("lambda"), arn.rpartition(":")[2]
-    functions.create_function(
-        FunctionName=name, Runtime="python3.13", Handler="stand_in.handler", Role=role, Code={"ZipFile": code.getvalue()}
-    )
-    deletions.callback(_delete_quietly, functions.delete_function, FunctionName=name)
+def _turn_of_state(state: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
+    """Return what a call of a task comes to. If the task is a function's, it is what the function returns."""
+    resource = str(state.get("Resource"))
+    of_function = not INTEGRATION.match(resource) or bool(_INVOKES.fullmatch(resource))
+    if isinstance(turn, Fails):
+        return {**_turn(turn), "of_function": of_function}
+    return {"returns": {"ExecutedVersion": "$LATEST", "Payload": turn.value, "StatusCode": 200}} if of_function else _turn(turn)
 
 
-def _as_value(turn: Turn) -> dict[str, Any]:
+def _turn(turn: Turn) -> dict[str, Any]:
     return {"error": turn.error, "message": turn.message} if isinstance(turn, Fails) else {"returns": turn.value}
 
 
@@ -159,8 +149,3 @@ def _list_verifies(stack: Deployed, definition: Definition) -> list[dict[str, st
     creates = [payload(state) for _, state in definition.states_that_invoke(stack.outputs["CreateFunctionName"])]
     found = [it["verify"] for it in creates if isinstance(it.get("verify"), dict)]
     return list({it["secret"]: it for it in found if isinstance(it.get("secret"), str)}.values())
-
-
-def _delete_quietly(delete: Callable[..., Any], **named: Any) -> None:
-    with suppress(ClientError):
-        delete(**named)
