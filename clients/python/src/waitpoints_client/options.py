@@ -62,6 +62,8 @@ class Action(TypedDict):
     style: NotRequired[Literal["primary", "danger"]]
     needs: NotRequired[int]
     """How many approvers must choose it: one by default."""
+    needsFields: NotRequired[bool]
+    """False: a person may choose it without the required fields."""
 
 
 class ApproverOptions(TypedDict):

@@ -62,9 +62,11 @@ def private(said: str) -> dict[str, Any]:
 def choice_of(page: Page, action_id: str) -> Submission | None:
     """Return what a button chooses: an action, without fields.
 
-    None if the page has no such action, needs a field, or has one that is filled in, which a person should see first.
+    None if the page has no such action. Also None if the action needs fields, and one of them is required, or is filled in,
+    which a person should see first.
     """
-    if any(field.default_texts() for field in page.fields):
+    action = page.action(action_id)
+    if action is None or (action.needs_fields and any(field.default_texts() for field in page.fields)):
         return None
     choice = form.of_json(page, json_text.dumps({"action": action_id}))
     return choice if isinstance(choice, Submission) else None
@@ -121,18 +123,20 @@ def _people(summary: Summary) -> str:
 def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> Iterator[Block]:
     """How to answer: by buttons, by the page, or by a link that each person gets elsewhere."""
     page, link = notice.page, notice.link
-    buttons = list(_buttons(summary)) if choice_of(page, page.actions[0].id) and has_buttons() else []
+    buttons = list(_buttons(summary))
+    if not (buttons and has_buttons()):
+        buttons = []
     if link and (not buttons or page.fields or len(_escaped(page.text)) > MAX_TEXT):
         buttons.append(_button(summary["open"], OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}
     if page.approval and notice.target.person is None:
-        yield _context(_plain(summary["only_asked" if buttons else "own_link_text"], MAX_TEXT))
+        yield _context(_plain(summary["only_asked" if len(buttons) == len(page.actions) else "own_link_text"], MAX_TEXT))
 
 
 def _buttons(summary: Summary) -> Iterator[Block]:
     page = summary.progress.page
-    for action in page.actions:
+    for action in (one for one in page.actions if choice_of(page, one.id)):
         more: Block = {"value": summary.progress.token.id}
         if action.style:
             more["style"] = action.style

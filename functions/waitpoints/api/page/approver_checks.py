@@ -15,7 +15,7 @@ from typing import Any
 from unicodedata import normalize
 
 from waitpoints.api.page import submitted
-from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Members, Shape, Text
+from waitpoints.api.page.submitted import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
 from waitpoints.errors import InvalidPage
 
@@ -28,7 +28,6 @@ _NOT_SHOWN = re.compile(
 )  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _ID = Text(128, is_id=True)
-_FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
 _APPROVER = Members(
     {
         "id": _ID,
@@ -46,9 +45,9 @@ _PEOPLE = Items(Chosen(lambda value: _ID if isinstance(value, str) else _APPROVE
 SHAPES: dict[str, Shape] = {
     "approvers": _PEOPLE,
     "requestedBy": _ID,
-    "selfApproval": _FLAG,
+    "selfApproval": FLAG,
     "escalate": Members({"after": DURATION, "to": _PEOPLE}, needed=("after", "to")),
-    "showAnswers": _FLAG,
+    "showAnswers": FLAG,
 }
 
 

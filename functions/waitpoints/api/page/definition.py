@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from waitpoints import approvers, json_text
 from waitpoints.api.page import fields as page_fields
@@ -27,7 +27,7 @@ MEMBERS = (
     "escalate",
     "showAnswers",
 )
-LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs")
+LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,18 @@ class Link:
 class Action:
     """`label` is None for the one action of a page without actions: the page's own words name it.
 
-    `needs` is how many people must choose it.
+    `needs` is how many people must choose it. `needs_fields`: whether who chooses it must fill in the required fields.
     """
 
     id: str
     label: str | None
     style: str | None = None
     needs: int = 1
+    needs_fields: bool = True
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Self:
+        return cls(value["id"], value["label"], value.get("style"), value.get("needs", 1), value.get("needsFields", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +101,11 @@ def of_token(token: Token) -> Page:
 
 def of(value: Mapping[str, Any]) -> Page:
     """Return the page with these members, which have been checked."""
-    actions = tuple(Action(one["id"], one["label"], one.get("style"), one.get("needs", 1)) for one in value.get("actions", ()))
     return Page(
         title=value["title"],
         text=value.get("text", ""),
         links=tuple(Link(link.get("label", link["url"][:200]), link["url"]) for link in value.get("links", ())),
-        actions=actions or (Action(DEFAULT_ACTION, None),),
+        actions=tuple(map(Action.of, value.get("actions", ()))) or (Action(DEFAULT_ACTION, None),),
         fields=page_fields.load(value["fields"]) if "fields" in value else (),
         confirm=value.get("confirm", False),
         approval=approvers.load(value),

@@ -125,6 +125,11 @@ class Problem:
     word: str
     limit: int | float | None = None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the person left the field as it was. A box that must be ticked has no other answer."""
+        return self.word in ("missing", "missing_choice", "not_ticked")
+
 
 def load(form: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the fields of an object schema that was checked once. A field of an unknown kind is left out."""

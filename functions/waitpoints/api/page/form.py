@@ -152,6 +152,8 @@ def _result(
     page: Page, action: Action | None, found: Mapping[str, Any], values: Values | None, own: Mapping[str, str] | None = None
 ) -> Submission | Errors:
     """`values` are the texts of a form, `own` the JSON texts of what was sent as JSON."""
+    if action and not action.needs_fields:
+        found = {name: one for name, one in found.items() if not (isinstance(one, Problem) and one.is_missing)}
     problems = {name: one for name, one in found.items() if isinstance(one, Problem)}
     if action is None:
         expected = " or ".join(json_text.dumps(action.id) for action in page.actions)

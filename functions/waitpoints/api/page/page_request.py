@@ -1,7 +1,9 @@
 """The create field `page`: what a person is shown behind a callback URL.
 
-{"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs"}], "fields": {JSON Schema},
- "confirm"}, who may answer: see `approver_checks`, and when they are asked again: see `reminder_checks`
+{"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs", "needsFields"}],
+ "fields": {JSON Schema}, "confirm"}
+
+Who may answer: see `approver_checks`. When they are asked again: see `reminder_checks`.
 """
 
 import re
@@ -12,7 +14,7 @@ from unicodedata import category
 from waitpoints import json_text
 from waitpoints.api.page import approver_checks, definition, submitted
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.submitted import Chosen, Fitting, Items, Members, Shape, Text
+from waitpoints.api.page.submitted import FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.errors import InvalidPage
 
 MAX_BYTES = 16_384  # of the definition as JSON text
@@ -65,6 +67,7 @@ _ACTION = Members(
         "label": Text(MAX_ACTION_LABEL),
         "style": Fitting(lambda value: value in STYLES, f"expected one of {', '.join(STYLES)}, or no style"),
         "needs": None,
+        "needsFields": FLAG,
     },
     needed=("id", "label"),
 )
@@ -75,7 +78,7 @@ _PAGE = Members(
         "links": Items(_LINK, MAX_LINKS),
         "actions": Items(_ACTION, MAX_ACTIONS, 1),
         "fields": Chosen(_form),
-        "confirm": Fitting(lambda value: isinstance(value, bool), "expected true or false"),
+        "confirm": FLAG,
         "remind": Chosen(_reminders),
         **approver_checks.SHAPES,
     },

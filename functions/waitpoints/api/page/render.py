@@ -316,6 +316,7 @@ def _buttons(theme: Theme, page: Page) -> Markup:
             theme.written(action, isolated),
             name="action",
             value=action.id,
+            formnovalidate=not action.needs_fields,
             class_=(action.style or plain) + (" full" if len(page.actions) == 1 else ""),
         )
         for action in page.actions
@@ -358,7 +359,8 @@ def _answers(theme: Theme, page: Page, values: Values | None) -> Markup | None:
 
 
 def _entered(theme: Theme, field: Field, texts: Sequence[str]) -> str:
-    return words.value(theme.language, field, from_texts(field, texts, theme.decimal))
+    value = from_texts(field, texts, theme.decimal)
+    return words.value(theme.language, field, None if isinstance(value, Problem) else value)
 
 
 def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:

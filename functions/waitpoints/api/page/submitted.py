@@ -133,6 +133,7 @@ def _is_duration(value: Any) -> bool:
 
 
 DURATION = Fitting(_is_duration, 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d')
+FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
 
 
 def printable(text: str) -> str:

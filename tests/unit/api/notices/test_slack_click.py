@@ -134,6 +134,14 @@ class TestAPageThatAnybodyAnswers:
         assert told(workspace) == ["This can only be answered on its page."]
         assert services.tokens.find(token_id).outcome is None
 
+    def test_an_action_that_needs_no_fields_leaves_them_out(self, workspace: Workspace) -> None:
+        approve, reject = PAGE["actions"]
+        page = {**PAGE, "actions": [approve, {**reject, "needsFields": False}], "fields": REQUIRED}
+        clicked = message(page, create(page), workspace)
+        assert clicked.buttons().keys() == {"reject"}
+        press(workspace, clicked, "reject", ADA)
+        assert output(token_of(clicked)) == {"action": "reject", "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
+
     def test_an_action_that_the_page_does_not_have(self, workspace: Workspace, asked: Message) -> None:
         asked.buttons()["approve"]["action_id"] = "waitpoints:delete"
         press(workspace, asked, "delete", ADA)

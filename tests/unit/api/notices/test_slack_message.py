@@ -94,6 +94,16 @@ def test_a_button_also_opens_a_page_that_has_more(more: dict[str, Any]) -> None:
     assert found == ["waitpoints:approve", "waitpoints:reject", "waitpoints-open"]
 
 
+@pytest.mark.parametrize("fields", [REQUIRED, PRESET])
+def test_an_action_that_needs_no_fields_is_a_button_beside_the_page(fields: dict[str, Any]) -> None:
+    approve, reject = PAGE["actions"]
+    page = {**PAGE, "actions": [approve, {**reject, "needsFields": False}], "fields": fields}
+    assert [one["action_id"] for one in buttons(rendered(notice(page)))] == ["waitpoints:reject", "waitpoints-open"]
+    message = rendered(notice({**page, "approvers": PEOPLE}))
+    assert [one["action_id"] for one in buttons(message)] == ["waitpoints:reject"]
+    assert "Each person who is asked has a personal link." in shown(message)
+
+
 def test_a_text_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two() -> None:
     message = rendered(notice({**PAGE, "title": "<" * 200, "text": "&" * 3_000}))
     header, text = message["blocks"][0]["text"]["text"], message["blocks"][1]["text"]["text"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.approval_page import APPROVAL, FITTING, FORM, GIVEN, JSON, output, page_of, submit
+from tests.support.approval_page import APPROVAL, FITTING, FORM, GIVEN, JSON, opened, output, page_of, submit
 from tests.support.callbacks import assert_untouched
 from tests.support.in_process.api_gateway import TOKENS, Api
 
@@ -157,3 +157,52 @@ class TestAProgram:
     def test_is_not_told_what_it_sent(self, api: Api, token: dict[str, Any]) -> None:
         answer = api.post(token["url"], {"action": "approve", "fields": {"amount": "secret-value"}}, JSON)
         assert "secret-value" not in answer.text
+
+
+class TestAnActionThatNeedsNoFields:
+    """`needsFields: false`: to reject, nothing must be filled in."""
+
+    @pytest.fixture
+    def token(self, api: Api) -> dict[str, Any]:
+        approve, reject = APPROVAL["actions"]
+        read = {"type": "boolean", "const": True, "title": "I have read it"}
+        region = {"enum": ["eu", "us"], "title": "Region"}
+        fields = {
+            "required": ["amount", "read", "region"],
+            "properties": {**APPROVAL["fields"]["properties"], "read": read, "region": region},
+        }
+        page = {**APPROVAL, "actions": [approve, {**reject, "needsFields": False}], "fields": fields}
+        created: dict[str, Any] = api.create(page=page)
+        return created
+
+    def test_is_a_button_for_which_the_browser_asks_for_nothing(self, api: Api, token: dict[str, Any]) -> None:
+        tags = opened(api, token).tags
+        assert [attributes.get("value") for tag, attributes in tags if "formnovalidate" in attributes] == ["reject"]
+
+    def test_leaves_out_the_required_fields_that_are_empty(self, api: Api, token: dict[str, Any]) -> None:
+        done = page_of(submit(api, token, {"field.amount": " ", "field.note": "Too late"}, "reject"))
+        assert "You chose Reject it." in done.text
+        assert "AmountNo answer" in done.text
+        assert output(api, token) == {"action": "reject", "fields": {"note": "Too late", "urgent": False}}
+
+    @pytest.mark.parametrize("body", [{"action": "reject"}, {"action": "reject", "fields": {"urgent": False}}])
+    def test_leaves_them_out_for_a_program(self, api: Api, token: dict[str, Any], body: dict[str, Any]) -> None:
+        assert api.post(token["url"], body, JSON).json == {"success": True}
+        assert output(api, token) == {"action": "reject", "fields": {"urgent": False}}
+
+    def test_leaves_them_out_for_an_api_key(self, api: Api, token: dict[str, Any]) -> None:
+        completed = api.request("POST", f"{TOKENS}/{token['id']}/complete", {"data": {"action": "reject"}})
+        assert completed.status == 200
+        assert output(api, token) == {"action": "reject", "fields": {"urgent": False}}
+
+    @pytest.mark.parametrize("field", [("field.amount", "0"), ("field.amount", "x"), ("field.region", "mars")])
+    def test_refuses_what_is_given_and_does_not_fit(self, api: Api, token: dict[str, Any], field: tuple[str, str]) -> None:
+        assert submit(api, token, [field], "reject").status == 422
+        assert_untouched(api, token, 1)
+
+    def test_lets_no_other_action_do_without(self, api: Api, token: dict[str, Any]) -> None:
+        answer = api.post(token["url"], {"action": "approve"}, JSON)
+        assert answer.status == 422
+        for name in ("amount", "read", "region"):
+            assert f'field "{name}"' in answer.error
+        assert_untouched(api, token, 1)

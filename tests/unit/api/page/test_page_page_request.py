@@ -57,6 +57,7 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
         ({"title": "T", "actions": [{"id": "a"}]}, "page.actions[0].label"),
         ({"title": "T", "actions": [{"id": "a", "label": "x" * 101}]}, "page.actions[0].label"),
         ({"title": "T", "actions": [{"id": "a", "label": "A", "style": "red"}]}, "page.actions[0].style"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A", "needsFields": 0}]}, "page.actions[0].needsFields"),
         ({"title": "T", "text": "ü" * 9_000}, "page"),
     ],
 )
