@@ -44,6 +44,8 @@ NOTE = "Fine <b>\nby me"
 DECISION: dict[str, Any] = {
     "title": "Deploy?",
     "approvers": PEOPLE,
+    "requestedBy": "dee",
+    "escalate": {"after": "4h", "to": [{"id": "lead", "name": "Lea Lead"}]},
     "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
     "fields": {"properties": {"share": {"type": "number", "title": "Share"}, "note": {"type": "string", "title": "Note"}}},
 }
@@ -61,7 +63,8 @@ def hostile(attack: str) -> tuple[dict[str, Any], dict[str, Any]]:
     people = [{"id": name, "name": f"{attack[:90]} {name}"} for name in ("ann", "bo", "cy")]
     needs = [{**action, "needs": needed} for action, needed in zip(actions, (2, 1), strict=True)]
     entered = {"properties": {"note": {"type": "string", "title": short}}}
-    decision = {"title": short, "approvers": people, "actions": needs, "fields": entered}
+    escalate = {"after": "4h", "to": [{"id": "lead", "name": f"{attack[:90]} lead"}]}
+    decision = {"title": short, "approvers": people, "escalate": escalate, "actions": needs, "fields": entered}
     return {**page, "fields": {**PAGE["fields"], "properties": fields}}, decision
 
 
@@ -78,9 +81,9 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
     assert isinstance(choice, Submission)
     assert isinstance(wrong, Errors)
     assert choice.values is not None
-    done = Completed(AT, Output(choice.output))
+    done, waiting = Completed(AT, Output(choice.output)), Token(id="t", created_at=AT - 86_400_000, timeout_at=AT)
     return {
-        "form": render.form(page, theme, until=AT),
+        "form": render.form(page, theme, token=waiting),
         "form without fields": render.form(short, theme),
         "errors": render.form(some, theme, errors=wrong),
         "confirm": render.confirm(page, choice.action, choice.values, theme),
@@ -90,19 +93,19 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
         "completed in another way": render.ended(replace(done, output=Output("1")), theme, page=page),
         "failed": render.ended(Failed(AT, TokenError("why")), theme, page=page),
         "timed out": render.ended(TimedOut(AT), theme, page=page),
-        "waiting without a page": render.page_of(Token(id="t", created_at=0, timeout_at=AT), None, theme),
+        "waiting without a page": render.page_of(waiting, None, theme),
         "refusal": render.notice(403, theme),
     }
 
 
 def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION, note: str = NOTE) -> dict[str, str]:
     """A page with approvers, as the first of them sees it. Each has entered `note`."""
-    page = page_of(definition)
+    page, text = page_request.parse(definition)
     by_bo = Completed(AT, Output('{"action":"approve"}'), CompletedBy(source=Source.CALLBACK, approver="bo"))
 
     def shown(*answers: tuple[str, str], is_late: bool = False, outcome: Outcome | None = None) -> str:
         given = tuple(Answer(person, action, json_text.dumps({"share": 2.5, "note": note}), AT) for person, action in answers)
-        token = Token(id="t", created_at=0, timeout_at=AT, answers=given, outcome=outcome)
+        token = Token(id="t", created_at=AT - 86_400_000, timeout_at=AT, page=text, answers=given, outcome=outcome)
         assert page.approval
         progress = Progress(page, token, page.approval.approvers[0], is_late)
         return render.page_of(token, page, theme, progress)
@@ -116,7 +119,7 @@ def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION,
         "too late": shown(bo, ("cy", "approve"), is_late=True, outcome=by_bo),
         "completed with the API key": shown(mine, outcome=replace(by_bo, completed_by=CompletedBy(source=Source.COMPLETE))),
         "timed out with an answer": shown(bo, outcome=TimedOut(AT)),
-        "plain URL": render.page_of(Token(id="t", created_at=0, timeout_at=AT), page, theme),
+        "plain URL": render.page_of(Token(id="t", created_at=AT - 86_400_000, timeout_at=AT), page, theme),
     }
 
 

@@ -45,7 +45,7 @@ def receive(request: Request, token_id: str, approver: str, body: bytes, by: Com
     if isinstance(choice, Submission):
         answers.check_size(choice.output)
         return _record(request, progress, choice, by)
-    return page_answer.ask_again(request, progress.page, choice, progress.token.timeout_at, progress)
+    return page_answer.ask_again(request, progress.page, choice, progress.token, progress)
 
 
 def _progress(token: Token, approver: str) -> Progress:

@@ -14,7 +14,7 @@ from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.theme import Theme
 from waitpoints.errors import PayloadRefused
-from waitpoints.token import CompletedBy, DocumentKind
+from waitpoints.token import CompletedBy, DocumentKind, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -42,8 +42,8 @@ def receive(request: Request, token_id: str, body: bytes, by: CompletedBy) -> Re
     choice = read_choice(request, token_id, page, body, by)
     if isinstance(choice, Submission):
         return _settle(request, token_id, page, choice, by)
-    until = None if isinstance(choice, NotConfirmed) else services.tokens.find(token_id).timeout_at
-    return ask_again(request, page, choice, until)
+    token = None if isinstance(choice, NotConfirmed) else services.tokens.find(token_id)
+    return ask_again(request, page, choice, token)
 
 
 def read_choice(
@@ -71,13 +71,13 @@ def read(request: Request, page: Page, body: bytes) -> Submission | NotConfirmed
 
 
 def ask_again(
-    request: Request, page: Page, choice: NotConfirmed | GoBack | Errors, until: int | None, progress: Progress | None = None
+    request: Request, page: Page, choice: NotConfirmed | GoBack | Errors, token: Token | None, progress: Progress | None = None
 ) -> Response:
-    """The answer to a body that does not choose yet. `until` is the token's timeout."""
+    """The answer to a body that does not choose yet. `token`: None for a question that only asks to confirm."""
     if isinstance(choice, NotConfirmed):
         return answer(request, render.confirm(page, choice.action, choice.values, theme(request), progress=progress))
     errors = choice if isinstance(choice, Errors) else None
-    document = render.form(page, theme(request), until=until, values=choice.values, errors=errors, progress=progress)
+    document = render.form(page, theme(request), token=token, values=choice.values, errors=errors, progress=progress)
     return answer(request, document, 422 if errors else 200)
 
 

@@ -5,6 +5,7 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, assert_never
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from waitpoints.api.page.progress import Progress, Row, ending
 from waitpoints.api.page.submitted import without_bidi_controls
 from waitpoints.api.page.theme import Theme, isolated
 from waitpoints.errors import InvalidPage
+from waitpoints.timers.reminders import escalation_at
 from waitpoints.token import Answer, Completed, Outcome, Token
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
@@ -45,21 +47,23 @@ def headers(theme: Theme) -> dict[str, str]:
 def check_size(page: Page) -> None:
     """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
     themes = [Theme(language, "x" * 100) for language in words.WORDS]
-    longest = max(len(form(page, theme, progress=fullest(page, theme)).encode()) for theme in themes)
+    states = [(theme, fullest(page, theme)) for theme in themes]
+    longest = max(len(form(page, theme, token=state.token, progress=state).encode()) for theme, state in states)
     if longest > MAX_BYTES:
         raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
 
 
-def fullest(page: Page, theme: Theme) -> Progress | None:
+def fullest(page: Page, theme: Theme) -> Progress:
     """Return the progress of which the form says most: all have answered but the approver with the longest name."""
-    if page.approval is None:
-        return None
     months = [datetime(2026, month, 28, tzinfo=UTC) for month in range(1, 13)]
     at = int(max(months, key=lambda month: len(theme.time(month).encode())).timestamp() * 1000)
+    token = Token(id="", created_at=at, timeout_at=at)
+    if page.approval is None:
+        return Progress(page, token)
     people = sorted(page.approval.everybody(), key=lambda person: len(isolated(person.shown)))
     choice = max(page.actions, key=lambda action: len(isolated(action.label or "")))
     answers = tuple(Answer(person.id, choice.id, "{}", at) for person in people[:-1])
-    return Progress(page, Token(id="", created_at=0, answers=answers, escalated_at=0), people[-1])
+    return Progress(page, replace(token, answers=answers, escalated_at=at), people[-1])
 
 
 def page_of(
@@ -70,26 +74,26 @@ def page_of(
     `progress` is for one of its approvers; only they can answer. `values` are what this request filled in.
     """
     if token.outcome is not None:
-        return ended(token.outcome, theme, page=page, progress=progress)
+        return ended(token.outcome, theme, page=page, progress=progress, values=values)
     if page is None:
-        return waiting(theme, until=token.timeout_at)
+        return waiting(theme, token)
     if progress and progress.own_answer:
         return _answered(theme, progress, values)
     if page.approval and not progress:
-        return _unanswerable(page, theme, until=token.timeout_at)
-    return form(page, theme, until=token.timeout_at, progress=progress)
+        return _unanswerable(page, theme, token)
+    return form(page, theme, token=token, progress=progress)
 
 
 def form(
     page: Page,
     theme: Theme,
     *,
-    until: int | None = None,
+    token: Token | None = None,
     values: Values | None = None,
     errors: Errors | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout.
+    """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `token` says since when it waits.
 
     With `progress`, it is that of one approver, and shows where the decision stands.
     """
@@ -105,11 +109,10 @@ def form(
         theme,
         f"{theme['error']}: {page.title}" if errors else page.title,
         _summary(theme, page, errors) if errors else None,
-        _question(theme, page),
+        _question(theme, page, token, progress),
         _greeting(theme, progress),
         _answers_so_far(theme, progress),
         Element("form", _no_implicit_submission(page), fields, _buttons(theme, page), method="post"),
-        _until(theme, until),
         _progress(theme, progress, has_answers=False),
     )
 
@@ -139,13 +142,14 @@ def _answered(theme: Theme, progress: Progress, values: Values | None = None) ->
     said = Element("p", theme.written(progress.own_choice()))
     rest = Element("p", theme["others_text"], " ", theme["close"], class_="muted")
     filled_in, state = _answers(theme, page, values), _progress(theme, progress)
-    return _state(theme, "good", theme[heading], said, filled_in, rest, state, page=page)
+    facts = _facts(theme, progress.token, progress)
+    return _state(theme, "good", theme[heading], said, filled_in, rest, facts, state, page=page)
 
 
-def _unanswerable(page: Page, theme: Theme, *, until: int | None = None) -> str:
+def _unanswerable(page: Page, theme: Theme, token: Token) -> str:
     """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
     why = [Element("h2", theme["own_link_heading"]), Element("p", theme["own_link_text"])]
-    return _document(theme, page.title, _question(theme, page), Element("div", why, class_="note"), _until(theme, until))
+    return _document(theme, page.title, _question(theme, page, token), Element("div", why, class_="note"))
 
 
 def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Progress | None = None) -> str:
@@ -156,7 +160,14 @@ def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Pro
     return _state(theme, "good", theme["done_heading"], said, _when(theme, at), filled_in, close, state, page=page)
 
 
-def ended(outcome: Outcome, theme: Theme, *, page: Page | None = None, progress: Progress | None = None) -> str:
+def ended(
+    outcome: Outcome,
+    theme: Theme,
+    *,
+    page: Page | None = None,
+    progress: Progress | None = None,
+    values: Values | None = None,
+) -> str:
     """A token that has ended, with or without a page. Only one of its approvers, who has `progress`, sees names and answers.
 
     The reason of a failed one is not shown: anyone may open the link.
@@ -170,8 +181,9 @@ def ended(outcome: Outcome, theme: Theme, *, page: Page | None = None, progress:
     if progress and isinstance(outcome, Completed):
         by = Element("p", theme.written(progress.completed_by()))
     text, when = Element("p", theme.written(said)), _when(theme, outcome.at)
-    heading = theme[f"{name}_heading"]
-    return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, _progress(theme, progress), page=page)
+    heading, filled_in = theme[f"{name}_heading"], _answers(theme, page, values) if page else None
+    state = _progress(theme, progress)
+    return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, filled_in, state, page=page)
 
 
 _ICON_OF = {"failed": "alert", "ended": "clock"}
@@ -181,9 +193,9 @@ def _instant(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)
 
 
-def waiting(theme: Theme, *, until: int | None = None) -> str:
+def waiting(theme: Theme, token: Token) -> str:
     """A waiting token without a page: nothing to press."""
-    return _state(theme, "clock", theme["waiting_heading"], Element("p", theme["waiting_text"]), _until(theme, until))
+    return _state(theme, "clock", theme["waiting_heading"], Element("p", theme["waiting_text"]), _facts(theme, token))
 
 
 NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
@@ -201,6 +213,7 @@ _ICONS = {
     "clock": '<circle cx="24" cy="24" r="21"/><path d="M24 12v12l8 5"/>',
     "alert": '<circle cx="24" cy="24" r="21"/><path d="M24 13v14m0 7v.5"/>',
 }
+_ARROW = '<path d="M6 3H3v10h10v-3M9.5 3H13v3.5M13 3 7.5 8.5"/>'
 _SVG = '<svg class="icon {}" viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" '
 _SVG += 'stroke-linejoin="round" aria-hidden="true">{}</svg>'
 
@@ -238,11 +251,12 @@ def _icon(color: str) -> str:
     return "data:image/svg+xml," + quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{square}</svg>')
 
 
-def _question(theme: Theme, page: Page) -> Markup:
+def _question(theme: Theme, page: Page, token: Token | None, progress: Progress | None = None) -> Markup:
     """What a page asks, above its form."""
     links = [Element("li", _link(theme, link)) for link in page.links]
     return Fragment(
         Element("h1", page.title, dir="auto"),
+        _facts(theme, token, progress) if token else None,
         Element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
         Element("ul", links, class_="links", aria_label=theme["links"]) if links else None,
     )
@@ -284,10 +298,20 @@ def _row(theme: Theme, row: Row) -> Markup:
     return Element("div", who, Element("dd", said, at, class_=None if at else "muted"), entered)
 
 
-def _until(theme: Theme, until: int | None) -> Markup | None:
-    if until is None:
-        return None
-    return Element("p", theme.sentence("open_until", Markup, time=theme.time(_instant(until))), class_="until")
+def _facts(theme: Theme, token: Token, progress: Progress | None = None) -> Markup:
+    """Who asks, since when and until when, and who may answer later. Only who may answer reads names."""
+    approval = progress.page.approval if progress else None
+    asks = theme.sentence("requested_by", name=approval.requested_by) if approval and approval.requested_by else None
+    times = [("open_since", token.created_at), ("open_until", token.timeout_at)]
+    shown = [asks, *(_at(theme, word, at) for word, at in times)]
+    if approval and approval.escalated_to and token.escalated_at is None:
+        names = Markup(", ".join(isolated(person.shown) for person in approval.escalated_to))
+        shown.append(_at(theme, "escalates", escalation_at(token), names=names))
+    return Element("ul", [Element("li", one) for one in shown if one], class_="facts")
+
+
+def _at(theme: Theme, word: str, at: int | None, **parts: Markup) -> Markup | None:
+    return None if at is None else theme.sentence(word, Markup, time=theme.time(_instant(at)), **parts)
 
 
 def _when(theme: Theme, at: int) -> Markup:
@@ -299,8 +323,8 @@ def _link(theme: Theme, link: Link) -> Markup:
     label = Element("bdi", link.label)
     if link.url.lower().startswith("mailto:"):
         return Element("a", label, href=link.url)
-    opened = Element("a", label, href=link.url, target="_blank", rel="noopener noreferrer")
-    return Fragment(opened, " ", Element("small", f"({theme['new_tab']})"))
+    arrow = Element("svg", Markup(_ARROW), viewBox="0 0 16 16", role="img", aria_label=theme["new_tab"])
+    return Element("a", label, " ", arrow, href=link.url, target="_blank", rel="noopener noreferrer")
 
 
 def _no_implicit_submission(page: Page) -> Markup | None:

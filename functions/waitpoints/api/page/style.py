@@ -34,10 +34,11 @@ h1+.state{margin-top:.5rem}
 .icon.good{color:#147a41}
 a{color:var(--link);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{text-decoration-thickness:2px}
-.links{margin-bottom:0;padding:0;list-style:none}
+.links,.facts{margin-bottom:0;padding:0;list-style:none}
+h1~.facts{margin-top:.75rem;color:var(--muted);font-size:.9375rem}
 .links li+li{margin-top:.25rem}
 .links a{display:inline-block;padding:.125rem 0}
-.links small{color:var(--muted);font-size:.875rem}
+.links svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
 form{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~form{margin-top:1.75rem}
 dl~form{padding-top:0;border-top:0}
@@ -94,7 +95,6 @@ dl{margin-bottom:0;border-top:1px solid var(--line)}
 dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}
 dt{color:var(--muted);font-size:.9375rem}
 dd{margin:.125rem 0 0;white-space:pre-wrap}
-.until{margin-top:1.5rem;color:var(--muted);font-size:.9375rem}
 [hidden]{display:none}
 @media (prefers-color-scheme:dark){.icon.good{color:#6cd49a}main{box-shadow:none}}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;

@@ -1,6 +1,7 @@
 """A page whose approvers answer, each by a link of their own, and everybody else who tries to."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from tests.support.decision import choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 
 PEOPLE = [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "cy"]
@@ -21,6 +23,7 @@ PAGE: dict[str, Any] = {
     "fields": {"type": "object", "properties": {"note": {"type": "string", "title": "Note"}}},
 }
 IDS = ["ann", "bo@example.com", "cy"]
+HOUR = 3_600_000  # milliseconds
 
 
 @pytest.fixture
@@ -37,6 +40,10 @@ def opened(api: Api, token: dict[str, Any], approver: str, language: str = "en")
     answer = api.get(link(token, approver), {**BROWSER, "accept-language": language})
     assert answer.status == 200, answer.text
     return page_of(answer)
+
+
+def instant(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC)
 
 
 def answers(api: Api, token: dict[str, Any]) -> list[tuple[str, str]]:
@@ -121,6 +128,27 @@ class TestAPerson:
             assert "Ann Lee" in page.texts
         assert "otherDeliveries" not in api.retrieve(token["id"])
         assert "Decided by cy." in opened(api, token, "cy").text
+
+    def test_who_presses_twice_while_others_decide_sees_again_what_they_entered(self, api: Api, token: dict[str, Any]) -> None:
+        press(api, link(token, "ann"), "approve", "Friday is fine")
+        choose(api, token, "cy", "approve")
+        again = page_of(press(api, link(token, "ann"), "approve", "Friday is fine"))
+        assert "Decided by cy." in again.text
+        assert "NoteFriday is fine" in again.text
+
+    def test_sees_under_the_title_who_asks_since_and_until_when_and_who_may_answer_later(
+        self, api: Api, world: InMemory
+    ) -> None:
+        page = {**PAGE, "requestedBy": "dee", "escalate": {"after": "4h", "to": [{"id": "lead", "name": "Lea Lead"}, "ops"]}}
+        token = api.create(page=page, timeout="1d")
+        shown = opened(api, token, "ann")
+        created, later, last = (words.time("en", instant(world.clock() + hours * HOUR)) for hours in (0, 4, 24))
+        facts = f"Requested by deeOpen since {created}Open until {last}Others who can answer from {later}: Lea Lead, ops"
+        assert f"{PAGE['title']}{facts}You answer as Ann Lee." in shown.text
+        choose(api, token, "ann", "approve")
+        assert facts in opened(api, token, "ann").text
+        plain = page_of(api.get(token["url"], BROWSER)).text
+        assert f"{PAGE['title']}Open since {created}Open until {last}You need a link of your own" in plain
 
     @pytest.mark.parametrize("body", ["action=reject&field.note=", "action=", "action=approve&field.note=" + "x" * 3_100])
     def test_who_comes_too_late_is_told_who_decided_and_goes_nowhere_else(

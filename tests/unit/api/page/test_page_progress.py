@@ -58,6 +58,14 @@ def said(part: Any) -> str:
     return written(part, words.WORDS["en"].__getitem__, str)
 
 
+def test_who_may_answer_later_is_named_only_before_the_escalation() -> None:
+    text = json.dumps({"escalate": {"after": "1d", "to": ["lead"]}})
+    for escalated_at, is_named in ((None, True), (AT, False)):
+        asked = progress(ESCALATED, reader="a", page=text, escalated_at=escalated_at)
+        shown = HtmlPage(render.form(ESCALATED, Theme(), token=asked.token, progress=asked)).text
+        assert ("Others who can answer from 2 January 1970, 00:00 UTC: lead" in shown) is is_named
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_says_what_is_needed_and_who_has_answered_what(case: str) -> None:
     progress, needed, rows = CASES[case]
@@ -136,10 +144,11 @@ class TestTheSizeOfAPage:
     def test_counts_the_largest_form_that_any_approver_may_be_shown(self, language: str) -> None:
         asked = page(CROWD, [{"id": "approve", "label": "&" * 100, "needs": 20}, {"id": "reject", "label": "No"}])
         theme, ids = Theme(language), [one["id"] for one in CROWD]
-        counted = len(render.form(asked, theme, progress=render.fullest(asked, theme)).encode())
+        full = render.fullest(asked, theme)
+        counted = len(render.form(asked, theme, token=full.token, progress=full).encode())
         for answered in ([], ids[:10], ids[1:], ids[:19]):
             given = progress(asked, *((it, "approve") for it in answered), reader=next(it for it in ids if it not in answered))
-            assert len(render.form(asked, theme, progress=given).encode()) <= counted
+            assert len(render.form(asked, theme, token=given.token, progress=given).encode()) <= counted
         assert counted < render.MAX_BYTES
 
     def test_is_refused_for_its_people_too(self) -> None:

@@ -64,6 +64,13 @@ def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[st
     assert {title, label} <= set(HtmlPage(render.ended(Completed(AT, Output('{"action":"go"}')), theme, page=definition)).texts)
 
 
+def test_a_link_to_a_site_says_that_it_opens_a_new_tab_and_one_to_a_mailbox_does_not() -> None:
+    links = [{"label": "Notes", "url": "https://example.com"}, {"label": "Ann", "url": "mailto:ann@example.com"}]
+    tags = HtmlPage(render.form(page({"title": "T", "links": links}), Theme("de"))).tags
+    names = [attributes["aria-label"] for tag, attributes in tags if tag == "svg"]
+    assert names == ["öffnet in neuem Tab"]
+
+
 def test_a_title_in_the_tab_cannot_turn_the_text_after_it_around() -> None:
     assert "\u202e" not in HtmlPage(render.form(page({"title": "a\u202eb"}), Theme())).title
 
