@@ -52,7 +52,7 @@ def notice(
         loaded = replace(loaded, approval=replace(loaded.approval, approvers=everybody))
     target = Target("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
     token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers)
-    return Notice(kind, target, NoticeRecord(0), token, loaded, ref, link)
+    return Notice(kind, target, NoticeRecord(0), token, loaded.for_reader(found), ref, link)
 
 
 def written(notice: Notice, brand: tuple[str, str] = BRAND, region: str = "us-east-1") -> bytes:

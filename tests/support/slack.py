@@ -97,7 +97,7 @@ def notice(
     to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS", Channel.EMAIL: "team@example.com"}[channel]
     own = who and (who.email if channel is Channel.EMAIL else who.slack)
     target = Target(f"{channel}.0" if who else channel, channel, own or to, who)
-    return Notice(kind, target, NoticeRecord(0), token(**state), found, ref, link)
+    return Notice(kind, target, NoticeRecord(0), token(**state), found.for_reader(who), ref, link)
 
 
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:

@@ -41,7 +41,7 @@ MEMBERS: Mapping[str, Any] = {
     "verify": GITHUB,
     "completeWhen": "body.done == 'yes'",
     "payloadSchema": {"required": ["size"]},
-    "page": {"title": "Deploy?", "text": "All checks passed.", "links": [{"url": "https://example.com/"}]},
+    "page": {"title": "Deploy?", "text": "All checks passed.", "links": [{"url": "https://example.com/"}], "language": "en"},
     "notify": {"email": ["ann@example.com"]},
     "page.actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject"}],
     "page.fields": {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}},

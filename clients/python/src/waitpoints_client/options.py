@@ -46,11 +46,16 @@ class Verify(TypedDict):
     """For the scheme "token": the header that repeats the secret."""
 
 
+Language: TypeAlias = Literal["en", "de", "fr", "es", "ja", "zh"]
+PageText: TypeAlias = str | Mapping[Language, str]
+"""A text of a page, or with `language` one for each of its languages."""
+
+
 class Link(TypedDict):
     """A link on a page."""
 
     url: str
-    label: str
+    label: PageText
 
 
 class Action(TypedDict):
@@ -58,7 +63,7 @@ class Action(TypedDict):
 
     id: str
     """What the run gets as `action`."""
-    label: str
+    label: PageText
     style: NotRequired[Literal["primary", "danger"]]
     needs: NotRequired[int]
     """How many approvers must choose it: one by default."""
@@ -74,7 +79,7 @@ class ApproverOptions(TypedDict):
     email: NotRequired[str]
     slack: NotRequired[str]
     """A member id of Slack, such as "U024BE7LH"."""
-    language: NotRequired[Literal["en", "de", "fr", "es", "ja", "zh"]]
+    language: NotRequired[Language]
     """The language of the person's messages: English by default."""
 
 
@@ -89,9 +94,9 @@ class EscalateOptions(TypedDict):
 class PageOptions(TypedDict):
     """The page that a person sees who opens the token's URL. `docs/pages.md` has it all."""
 
-    title: str
+    title: PageText
     """The question."""
-    text: NotRequired[str]
+    text: NotRequired[PageText]
     links: NotRequired[Sequence[Link]]
     actions: NotRequired[Sequence[Action]]
     """The buttons. By default there is one, with the id "submit"."""
@@ -109,6 +114,8 @@ class PageOptions(TypedDict):
     """Whether approvers see what the others have entered: true by default."""
     remind: NotRequired[str | Sequence[str]]
     """When those who have not answered are asked again: up to five durations from the create, such as "4h", or "every 1d"."""
+    language: NotRequired[Language | Sequence[Language]]
+    """The language of the page's texts, or several of which the reader gets their own."""
 
 
 class NotifyOptions(TypedDict, total=False):

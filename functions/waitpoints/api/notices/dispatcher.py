@@ -83,7 +83,8 @@ class NoticeDispatcher:
         if token is None or token.page is None or token.outcome is None:
             return
         target = Target(Channel.SLACK, Channel.SLACK, message.partition("/")[0])
-        notice = Notice(NoticeKind.EDIT, target, NoticeRecord(0), token, definition.of_token(token), message)
+        page = definition.of_token(token).for_reader(None)
+        notice = Notice(NoticeKind.EDIT, target, NoticeRecord(0), token, page, message)
         try:
             channels.channel_of(Channel.SLACK).send(notice)
         except NotSentNow as error:
@@ -124,8 +125,8 @@ class NoticeDispatcher:
 
     def _send_one(self, notice: Notice, run: _Run) -> None:
         try:
-            linked = replace(notice, link=channels.link_of(notice))
-            ref = channels.channel_of(notice.target.channel).send(linked)
+            page = notice.page.for_reader(notice.target.person)
+            ref = channels.channel_of(notice.target.channel).send(replace(notice, page=page, link=channels.link_of(notice)))
         except NotSent as error:
             self._refuse(notice, error, run)
         except Exception as error:  # a defect of one channel, or a secret that cannot be read, keeps no other target waiting

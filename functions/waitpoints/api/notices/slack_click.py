@@ -132,7 +132,8 @@ def _answer(click: Click, by: CompletedBy) -> str | None:
     if token.page is None or token.notify is None or Notify.load(token.notify, waits=token.outcome is None).slack is None:
         return REMOVED
     page = definition.of_token(token)
-    progress = Progress(page, token, find_member(token, page.approval, click.user))
+    person = find_member(token, page.approval, click.user)
+    progress = Progress(page.for_reader(person), token, person)
     choice = slack_message.choice_of(page, click.action)
     if choice is None:
         services.tokens.count_delivery(token.id, token.outcome, by)

@@ -36,7 +36,7 @@ class Summary:
 
     @property
     def language(self) -> str:
-        return words.language(self.progress.language)
+        return self.progress.page.language
 
     def __getitem__(self, word: str) -> str:
         return notice_words.sentence(self.language, word)

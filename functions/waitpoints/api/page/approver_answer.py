@@ -20,7 +20,7 @@ from waitpoints.wiring import services
 
 def show(request: Request, token_id: str, approver: str) -> Response:
     """The page of a token as one of its approvers sees it now. Raises TokenNotFound and NotAsked."""
-    return _show(request, _progress(services.tokens.retrieve(token_id), approver))
+    return _show(request, _progress(request, services.tokens.retrieve(token_id), approver))
 
 
 def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
@@ -34,7 +34,7 @@ def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
 def receive(request: Request, token_id: str, approver: str, body: bytes, by: CompletedBy) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     by = replace(by, query=None)  # it names the approver
-    progress = _progress(services.tokens.find(token_id), approver)
+    progress = _progress(request, services.tokens.find(token_id), approver)
     if not progress.is_open:
         return _receive_again(request, progress, body, by)
     try:
@@ -48,8 +48,8 @@ def receive(request: Request, token_id: str, approver: str, body: bytes, by: Com
     return page_answer.ask_again(request, progress.page, choice, progress.token, progress)
 
 
-def _progress(token: Token, approver: str) -> Progress:
-    page = definition.of_token(token)
+def _progress(request: Request, token: Token, approver: str) -> Progress:
+    page = definition.of_token(token).in_language(page_answer.wanted(request))
     person = find_approver(token, page.approval, approver)
     if person is None:
         raise NotAsked("This person is not, or not yet, among those who may answer")
@@ -79,8 +79,8 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
         return RECEIVED
     if now.token.outcome is None or now.decided_by != person:
         return _show(request, now, choice.values)
-    at, theme = now.token.outcome.at, page_answer.theme(request)
-    return page_answer.answer(request, render.done(now.page, choice, at, theme, progress=now))
+    at, theme = now.token.outcome.at, page_answer.theme(request, now.page)
+    return page_answer.answer(theme, render.done(now.page, choice, at, theme, progress=now))
 
 
 def _pass_over(request: Request, progress: Progress, by: CompletedBy) -> Response:
@@ -93,5 +93,5 @@ def _pass_over(request: Request, progress: Progress, by: CompletedBy) -> Respons
 
 
 def _show(request: Request, progress: Progress, values: Values | None = None) -> Response:
-    theme = page_answer.theme(request)
-    return page_answer.answer(request, render.page_of(progress.token, progress.page, theme, progress, values))
+    theme = page_answer.theme(request, progress.page)
+    return page_answer.answer(theme, render.page_of(progress.token, progress.page, theme, progress, values))

@@ -1,13 +1,15 @@
 """A token's page, as it is stored: a JSON text that `page_request.parse` has checked once, when the token was created."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from waitpoints import approvers, json_text
 from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import words
 from waitpoints.api.page.fields import Field
-from waitpoints.approvers import Approval
+from waitpoints.api.page.submitted import TRANSLATED
+from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import TokenNotFound, WrittenLater
 from waitpoints.token import Token
 
@@ -26,6 +28,7 @@ MEMBERS = (
     "selfApproval",
     "escalate",
     "showAnswers",
+    "language",
 )
 LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
@@ -56,8 +59,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`shows_answers`: whether approvers see what others have entered."""
+    """A page as a reader is shown it. `language` is that of its texts, if the page says so, and of the words around them.
 
+    `shows_answers`: whether approvers see what others have entered.
+    """
+
+    language: str
+    source: Mapping[str, Any]
     title: str
     text: str
     links: tuple[Link, ...]
@@ -67,6 +75,16 @@ class Page:
     approval: Approval | None = None
     reminds: bool = False
     shows_answers: bool = True
+
+    def in_language(self, wanted: str) -> "Page":
+        """Return the page in that of its languages which an Accept-Language asks for first, else in its first one."""
+        language = words.language(wanted, languages_of(self.source))
+        return self if language == self.language else replace(of(self.source, language), approval=self.approval)
+
+    def for_reader(self, person: Approver | None) -> "Page":
+        """Return the page in the language of a person, or of the first approver where many read."""
+        first = person or next(iter(self.approval.approvers if self.approval else ()), None)
+        return self.in_language((first and first.language) or "")
 
     def action(self, action_id: Any) -> Action | None:
         return next((action for action in self.actions if action.id == action_id), None)
@@ -99,9 +117,14 @@ def of_token(token: Token) -> Page:
     return load(token.page, waits=token.outcome is None)
 
 
-def of(value: Mapping[str, Any]) -> Page:
-    """Return the page with these members, which have been checked."""
+def of(source: Mapping[str, Any], wanted: str = "") -> Page:
+    """Return the page with these members, which have been checked, in the language that is wanted most."""
+    languages = languages_of(source)
+    language = words.language(wanted, languages)
+    value = translated(source, languages, language) if languages else source
     return Page(
+        language=language,
+        source=source,
         title=value["title"],
         text=value.get("text", ""),
         links=tuple(Link(link.get("label", link["url"][:200]), link["url"]) for link in value.get("links", ())),
@@ -114,9 +137,30 @@ def of(value: Mapping[str, Any]) -> Page:
     )
 
 
+def languages_of(source: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the languages of a page's texts. Empty if it does not say them."""
+    named = source.get("language", ())
+    return (named,) if isinstance(named, str) else tuple(named)
+
+
+def translated(value: Any, languages: Sequence[str], language: str) -> Any:
+    """Return members of a page with the texts of one of its languages. A text that lacks a language stays as it is."""
+    if isinstance(value, list):
+        return [translated(one, languages, language) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: one.get(language, one[languages[0]])
+        if name in TRANSLATED and isinstance(one, dict) and one.keys() == {*languages}
+        else translated(one, languages, language)
+        for name, one in value.items()
+    }
+
+
 def _is_known(value: Mapping[str, Any]) -> bool:
     return (
         value.keys() <= {*MEMBERS}
+        and {*languages_of(value)} <= {*words.WORDS}
         and all(link.keys() <= {*LINK_MEMBERS} for link in value.get("links", ()))
         and all(action.keys() <= {*ACTION_MEMBERS} for action in value.get("actions", ()))
         and ("fields" not in value or page_fields.is_known(value["fields"]))

@@ -24,21 +24,24 @@ MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at m
 def show(request: Request, token_id: str) -> Response:
     """The page of a token as it is now, for whoever opened it. Raises TokenNotFound."""
     token = services.tokens.retrieve(token_id)
-    page = definition.of_token(token) if token.page else None
-    return answer(request, render.page_of(token, page, theme(request)))
+    page = definition.of_token(token).in_language(wanted(request)) if token.page else None
+    shown = theme(request, page)
+    return answer(shown, render.page_of(token, page, shown))
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
     """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
     if refusal.status not in render.NOTICES:
         return refusal
-    page = answer(request, render.notice(refusal.status, theme(request)), refusal.status)
+    shown = theme(request)
+    page = answer(shown, render.notice(refusal.status, shown), refusal.status)
     return replace(page, headers={**refusal.headers, **page.headers})
 
 
 def receive(request: Request, token_id: str, body: bytes, by: CompletedBy) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
-    page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
+    document = services.tokens.read_document(token_id, DocumentKind.PAGE)
+    page = definition.load(document, waits=True).in_language(wanted(request))
     choice = read_choice(request, token_id, page, body, by)
     if isinstance(choice, Submission):
         return _settle(request, token_id, page, choice, by)
@@ -66,7 +69,7 @@ def read_choice(
 
 def read(request: Request, page: Page, body: bytes) -> Submission | NotConfirmed | GoBack | Errors:
     """Return what a body chooses on a page. A person's numbers are read as their page's language writes them."""
-    decimal = theme(request).decimal if request.is_of_person else None
+    decimal = words.decimal(page.language) if request.is_of_person else None
     return form.read(page, body, request.headers.get("content-type", ""), decimal)
 
 
@@ -74,11 +77,12 @@ def ask_again(
     request: Request, page: Page, choice: NotConfirmed | GoBack | Errors, token: Token | None, progress: Progress | None = None
 ) -> Response:
     """The answer to a body that does not choose yet. `token`: None for a question that only asks to confirm."""
+    shown = theme(request, page)
     if isinstance(choice, NotConfirmed):
-        return answer(request, render.confirm(page, choice.action, choice.values, theme(request), progress=progress))
+        return answer(shown, render.confirm(page, choice.action, choice.values, shown, progress=progress))
     errors = choice if isinstance(choice, Errors) else None
-    document = render.form(page, theme(request), token=token, values=choice.values, errors=errors, progress=progress)
-    return answer(request, document, 422 if errors else 200)
+    document = render.form(page, shown, token=token, values=choice.values, errors=errors, progress=progress)
+    return answer(shown, document, 422 if errors else 200)
 
 
 def answer_after_end(request: Request) -> Response:
@@ -88,10 +92,15 @@ def answer_after_end(request: Request) -> Response:
     return Response("", 303, {"location": request.path["hash"].lower(), "cache-control": "no-store"})
 
 
-def theme(request: Request) -> Theme:
-    """The page's language, which the browser asks for, and the stack's brand."""
+def theme(request: Request, page: Page | None = None) -> Theme:
+    """The page's language, or without a page the one that the browser asks for, and the stack's brand."""
     name, color = services.brand
-    return Theme(words.language(request.headers.get("accept-language", "")), name, color)
+    return Theme(page.language if page else words.language(wanted(request)), name, color)
+
+
+def wanted(request: Request) -> str:
+    """The languages that the browser asks for."""
+    return request.headers.get("accept-language", "")
 
 
 def _not_here(request: Request, choice: Submission) -> NotConfirmed | GoBack:
@@ -108,7 +117,8 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, by:
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return answer(request, render.done(page, choice, services.now(), theme(request)))
+            shown = theme(request, page)
+            return answer(shown, render.done(page, choice, services.now(), shown))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, by)
             return answer_after_end(request)
@@ -118,8 +128,8 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, by:
             assert_never(never)
 
 
-def answer(request: Request, document: str, status: int = 200) -> Response:
+def answer(shown: Theme, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
     if len(json_text.dumps(document).encode()) > MAX_ANSWER:
-        document, status = render.notice(413, theme(request)), 413
-    return Response(document, status, render.headers(theme(request)))
+        document, status = render.notice(413, shown), 413
+    return Response(document, status, render.headers(shown))

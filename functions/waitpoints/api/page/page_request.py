@@ -1,8 +1,9 @@
 """The create field `page`: what a person is shown behind a callback URL.
 
 {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs", "needsFields"}],
- "fields": {JSON Schema}, "confirm"}
+ "fields": {JSON Schema}, "confirm", "language"}
 
+With `language`, each title, text, label and description may be an object that has a text for each of these languages.
 Who may answer: see `approver_checks`. When they are asked again: see `reminder_checks`.
 """
 
@@ -15,6 +16,7 @@ from waitpoints import json_text
 from waitpoints.api.page import approver_checks, definition, submitted
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.submitted import FLAG, Chosen, Fitting, Items, Members, Shape, Text
+from waitpoints.approvers import LANGUAGES
 from waitpoints.errors import InvalidPage
 
 MAX_BYTES = 16_384  # of the definition as JSON text
@@ -51,6 +53,10 @@ def _is(pattern: re.Pattern[str], longest: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
 
 
+def _are_languages(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(one in LANGUAGES and value.count(one) == 1 for one in value)
+
+
 _LINK = Members(
     {
         "label": Text(MAX_LINK_LABEL),
@@ -71,6 +77,10 @@ _ACTION = Members(
     },
     needed=("id", "label"),
 )
+_LANGUAGES = Fitting(
+    lambda value: _are_languages([value] if isinstance(value, str) else value),
+    f"expected one of {', '.join(LANGUAGES)}, or a list of several, each once",
+)
 _PAGE = Members(
     {
         "title": Text(MAX_TITLE),
@@ -80,6 +90,7 @@ _PAGE = Members(
         "fields": Chosen(_form),
         "confirm": FLAG,
         "remind": Chosen(_reminders),
+        "language": None,
         **approver_checks.SHAPES,
     },
     needed=("title",),
@@ -88,20 +99,32 @@ _PAGE = Members(
 
 def parse(value: Any) -> tuple[Page, str]:
     """Return the page that a create asks for, and its JSON text for the table. Raises InvalidPage."""
+    if isinstance(value, dict) and "language" in value:
+        submitted.check_shape(value["language"], _LANGUAGES, "page.language")
+        languages = definition.languages_of(value)
+        for language in languages:
+            _check(definition.translated(value, languages, language))
+    else:
+        _check(value)
+    text = json_text.dumps(value)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
+    return definition.of(value), text
+
+
+def _check(value: Any) -> None:
+    """Check a page in one of its languages. Raises InvalidPage."""
     submitted.check_shape(value, _PAGE, "page")
     approver_checks.check_people(value)
     actions = value.get("actions", ())
     if len({action["id"] for action in actions}) < len(actions):
         raise InvalidPage("page.actions", "the same id twice")
-    page, text = definition.of(value), json_text.dumps(value)
+    page = definition.of(value)
     if "fields" in value:
         from waitpoints.api.page import field_checks
 
         field_checks.check_fields(value["fields"], page.fields)
     _check_visible(page)
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
-    return page, text
 
 
 def _check_visible(page: Page) -> None:

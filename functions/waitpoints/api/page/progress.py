@@ -62,12 +62,6 @@ class Progress:
         return self.page.approval or Approval(())
 
     @property
-    def language(self) -> str:
-        """The language of the person, or of the first approver where many read. Empty if it is not known."""
-        first = self.person or next(iter(self.approval.approvers), None)
-        return (first and first.language) or ""
-
-    @property
     def own_answer(self) -> Answer | None:
         return self.token.answer_of(self.person.id) if self.person else None
 

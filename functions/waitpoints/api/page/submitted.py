@@ -10,6 +10,7 @@ from waitpoints.errors import InvalidPage, InvalidTimeout
 from waitpoints.unknown_names import shown, unknown
 
 LONGEST = 3_153_600_000_000  # milliseconds: 36,500 days, so that no instant is beyond the year 9999
+TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
@@ -115,6 +116,8 @@ def _check_named_fields(value: Any, shape: NamedFields, path: str) -> None:
 
 
 def _check_text(value: Any, shape: Text, path: str) -> None:
+    if isinstance(value, dict) and path.rpartition(".")[2] in TRANSLATED:
+        raise InvalidPage(path, "expected a text, or an object that has one for each language of page.language")
     if not isinstance(value, str) or not shape.shortest <= len(value) <= shape.longest:
         raise InvalidPage(path, f"expected a text of {shape.shortest} to {shape.longest:,} characters")
     if shape.shortest and not value.strip():

@@ -1,5 +1,6 @@
 """The page's own words in every language, which of them a browser asks for, and how a time is written."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -574,14 +575,15 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def language(accept_language: str) -> str:
-    """Return the language of `WORDS` that an Accept-Language header asks for first, else English."""
-    best, most = DEFAULT, 0.0
+def language(accept_language: str, among: Sequence[str] = ()) -> str:
+    """Return the language that an Accept-Language header asks for first, else the first one, of `among` or else of `WORDS`."""
+    languages = [one for one in among if one in WORDS] or list(WORDS)
+    best, most = languages[0], 0.0
     for part in accept_language.split(",", _MAX_RANGES)[:_MAX_RANGES]:
         name, _, parameter = part.partition(";")
         found = name.strip().lower().partition("-")[0]
         quality = _quality(parameter)
-        if found in WORDS and quality > most:
+        if found in languages and quality > most:
             best, most = found, quality
     return best
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.page import definition
+from waitpoints.api.page import definition, words
 from waitpoints.api.page.fields import Kind
 from waitpoints.errors import TokenNotFound, WrittenLater
 
 UNSEEN = "\u202e\u200f \u061c"
 LATER: list[dict[str, Any]] = [
     {"mood": "glad"},
+    {"language": "pt"},
+    {"language": ["en", "pt"]},
     {"links": [{"url": "https://example.com", "icon": "star"}]},
     {"actions": [{"id": "go", "label": "Go", "after": "1h"}]},
     {"approvers": [{"id": "ann", "phone": "1"}]},
@@ -64,3 +66,60 @@ def test_a_choice_is_shown_by_its_title_or_value() -> None:
 def test_a_page_that_is_gone_is_that_of_no_token() -> None:
     with pytest.raises(TokenNotFound):
         definition.load(None, waits=True)
+
+
+TRANSLATED = {
+    "language": ["en", "de"],
+    "title": {"en": "Deploy?", "de": "Freigeben?"},
+    "text": {"en": "All checks passed.", "de": "Alle Tests sind grün."},
+    "links": [{"url": "https://example.com", "label": {"en": "Notes", "de": "Notizen"}}],
+    "actions": [{"id": "approve", "label": {"en": "Approve", "de": "Genehmigen"}}, {"id": "no", "label": "No"}],
+    "fields": {
+        "properties": {
+            "title": {
+                "type": "string",
+                "title": {"en": "Its title", "de": "Titel"},
+                "description": {"en": "Short", "de": "Kurz"},
+            },
+            "risk": {"oneOf": [{"const": "low", "title": {"en": "Low", "de": "Gering"}}, {"const": "high"}]},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language", "shown"),
+    [
+        (
+            "de-AT, en;q=0.9",
+            "de",
+            ["Freigeben?", "Alle Tests sind grün.", "Notizen", "Genehmigen", "No", "Titel", "Kurz", "Gering"],
+        ),
+        ("fr", "en", ["Deploy?", "All checks passed.", "Notes", "Approve", "No", "Its title", "Short", "Low"]),
+        (
+            "fr, de;q=0.1",
+            "de",
+            ["Freigeben?", "Alle Tests sind grün.", "Notizen", "Genehmigen", "No", "Titel", "Kurz", "Gering"],
+        ),
+    ],
+)
+def test_the_texts_and_the_words_are_in_the_language_of_the_page_that_the_reader_wants_most(
+    wanted: str, language: str, shown: list[str]
+) -> None:
+    page = definition.load(json.dumps(TRANSLATED), waits=True).in_language(wanted)
+    title, risk = page.fields
+    texts = [page.title, page.text, page.links[0].label, *(action.label for action in page.actions)]
+    assert [*texts, title.title, title.description, risk.choices[0].title] == shown
+    assert (page.language, title.name) == (language, "title")
+
+
+def test_a_page_in_a_language_of_a_later_version_is_shown_after_its_end() -> None:
+    for language, title in (("pt", "Sim?"), (["pt", "de"], "Ja?")):
+        texts = {"pt": "Sim?", "de": "Ja?"} if isinstance(language, list) else {"pt": "Sim?"}
+        page = definition.load(json.dumps({"title": texts, "language": language}), waits=False)
+        assert (page.title, page.language in words.WORDS) == (title, True)
+
+
+@pytest.mark.parametrize(("members", "wanted", "language"), [({}, "ja", "ja"), ({"language": "en"}, "ja", "en")])
+def test_a_page_that_says_its_language_is_in_no_other(members: dict[str, Any], wanted: str, language: str) -> None:
+    assert definition.of({"title": "Go?", **members}, wanted).language == language

@@ -52,6 +52,29 @@ class TestAPerson:
         fields = {"amount": 3, "note": "  a\n<b>", "urgent": True, "regions": ["us"]}
         assert output(api, token) == {"action": "reject", "fields": fields}
 
+    @pytest.mark.parametrize(
+        ("language", "browser", "shown", "share"),
+        [
+            ("de", "en", "de", "2,5"),  # fixed
+            (["en", "de"], "de-AT", "de", "2,5"),
+            (["en", "de"], "fr", "en", "2.5"),
+        ],
+    )
+    def test_reads_and_writes_everything_in_one_language_of_the_page(
+        self, api: Api, language: Any, browser: str, shown: str, share: str
+    ) -> None:
+        title = {one: f"{one}: Deploy?" for one in ([language] if isinstance(language, str) else language)}
+        token = api.create(page={**APPROVAL, "title": title, "language": language, "confirm": True}, timeout="1d")
+        headers = {**FORM, "accept-language": browser}
+        body = urlencode({"field.amount": "7", "field.share": share, "action": "approve"}).encode()
+        wrong, asked = api.post(token["url"], b"action=approve", headers), api.post(token["url"], body, headers)
+        done = api.post(token["url"], body + b"&confirmed=yes", headers)
+        for answer in (api.get(token["url"], headers), wrong, asked, done, api.get(token["url"], headers)):
+            assert (answer.headers["content-language"], page_of(answer).language) == (shown, shown)
+            assert f"{shown}: Deploy?" in page_of(answer).texts
+        assert share in page_of(done).texts
+        assert output(api, token)["fields"]["share"] == 2.5
+
     def test_types_numbers_as_their_language_writes_them(self, api: Api) -> None:
         token = api.create(page={**APPROVAL, "confirm": True})
         german = {**FORM, "accept-language": "de-AT,de;q=0.9"}

@@ -1,5 +1,6 @@
 """What a `page` may contain."""
 
+import json
 import re
 from typing import Any
 
@@ -62,6 +63,33 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
     ],
 )
 def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(place)):
+        page_request.parse(definition)
+
+
+BOTH = ["en", "de"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        ({"title": "T", "language": "it"}, "page.language: expected one of en, de, fr, es, ja, zh, or a list"),
+        ({"title": "T", "language": []}, "page.language"),
+        ({"title": "T", "language": ["en", "en"]}, "page.language"),
+        ({"title": "T", "language": [["en"]]}, "page.language"),
+        ({"title": {"en": "T"}}, "page.title: expected a text, or an object that has one for each language of page.language"),
+        ({"title": {"en": "T"}, "language": BOTH}, "page.title"),
+        ({"title": {"en": "T", "de": "T", "fr": "T"}, "language": BOTH}, "page.title"),
+        ({"title": {"en": "T", "de": 5}, "language": BOTH}, "page.title: expected a text of 1 to 200 characters"),
+        ({"title": {"en": "T", "de": "x" * 201}, "language": BOTH}, "page.title"),
+        ({"title": {"en": "T", "de": "\u202e"}, "language": BOTH}, "page.title"),
+        ({"title": "T", "actions": [{"id": {"en": "a", "de": "b"}, "label": "A"}], "language": BOTH}, "page.actions[0].id"),
+        ({"title": "T", "approvers": [{"id": "a", "name": {"en": "A", "de": "B"}}], "language": BOTH}, "page.approvers"),
+        ({"title": "T", "fields": {"properties": {"a": {"enum": [{"en": "A", "de": "B"}]}}}, "language": BOTH}, "page.fields"),
+        ({"title": "T", "text": json.loads("[" * 400 + "]" * 400), "language": BOTH}, "page.text"),
+    ],
+)
+def test_a_text_for_each_language_is_refused_unless_each_can_be_shown(definition: Any, place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(place)):
         page_request.parse(definition)
 

@@ -61,8 +61,8 @@ def said(part: Any) -> str:
 def test_who_may_answer_later_is_named_only_before_the_escalation() -> None:
     text = json.dumps({"escalate": {"after": "1d", "to": ["lead"]}})
     for escalated_at, is_named in ((None, True), (AT, False)):
-        asked = progress(ESCALATED, reader="a", page=text, escalated_at=escalated_at)
-        shown = HtmlPage(render.form(ESCALATED, Theme(), token=asked.token, progress=asked)).text
+        asked, token = progress(ESCALATED, reader="a"), Token(id="t", created_at=0, page=text, escalated_at=escalated_at)
+        shown = HtmlPage(render.form(ESCALATED, Theme(), token=token, progress=asked)).text
         assert ("Others who can answer from 2 January 1970, 00:00 UTC: lead" in shown) is is_named
 
 
@@ -115,8 +115,10 @@ class TestWhatOthersEntered:
 
 def test_the_language_is_the_readers_or_that_of_the_first_approver() -> None:
     people = [{"id": "a", "language": "de"}, {"id": "b", "language": "fr"}, "c"]
-    languages = [progress(page(people), reader=reader).language for reader in ("a", "b", "c", None)]
-    assert [*languages, progress(page(["a", people[1]])).language] == ["de", "fr", "", "de", ""]
+    asked = page(people)
+    readers = (*asked.approval.approvers, None) if asked.approval else ()
+    languages = [asked.for_reader(reader).language for reader in readers]
+    assert [*languages, page(["a", people[1]]).for_reader(None).language] == ["de", "fr", "en", "de", "en"]
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(str.strip)
@@ -150,6 +152,12 @@ class TestTheSizeOfAPage:
             given = progress(asked, *((it, "approve") for it in answered), reader=next(it for it in ids if it not in answered))
             assert len(render.form(asked, theme, token=given.token, progress=given).encode()) <= counted
         assert counted < render.MAX_BYTES
+
+    def test_counts_the_longest_of_its_languages(self) -> None:
+        texts = {"en": "x", "de": "'" * 9_999}
+        render.check_size(page_request.parse({"title": "T", "text": texts["en"], "language": "en"})[0])
+        with pytest.raises(InvalidPage, match="60,000"):
+            render.check_size(page_request.parse({"title": "T", "text": texts, "language": ["en", "de"]})[0])
 
     def test_is_refused_for_its_people_too(self) -> None:
         choices = [f"{at:03}" + "<" * 40 for at in range(55)]
