@@ -119,7 +119,7 @@ def steps(counted: Bench, completed: Wait) -> dict[str, CountedStep]:
         "create, with `payloadSchema`": shaped["create"],
         "a delivery that `completeWhen` passes over": filtered["a delivery that does not fit"],
         "a delivery that `payloadSchema` refuses": shaped["a delivery that does not fit"],
-        "a delivery after the end": filtered["a late delivery"],
+        "a delivery to a settled token": filtered["a late delivery"],
         "the same within five minutes": filtered["a late delivery again"],
     }
 

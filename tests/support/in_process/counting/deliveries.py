@@ -44,7 +44,7 @@ def _complete_by_key(bench: Bench, wait: Wait) -> None:
     bench.meter.take()
     complete("a run waits for its token", "late")
     bench.forget_tokens()
-    complete("its token has ended", "late")
+    complete("its token has settled", "late")
     complete("no token has the key: kept", "early")
     claim = partial(bench.api.create, idempotencyKey="early")
     bench.step(wait, "the create that claims it", "create_token", claim, over_http=True)
@@ -69,7 +69,7 @@ def _deliver(bench: Bench, counted: Deliveries) -> None:
     bench.register(around, bench.step(around, "create", "create_token", create, over_http=True)["id"])
     deliver(wait, "completes a token, a run waits", awaited)
     bench.guarantee(around, stream)
-    deliver(wait, "its token has ended", awaited)
+    deliver(wait, "its token has settled", awaited)
     deliver(wait, "no token has the key: kept", early)
     deliver(wait, "has no key", {"action": "completed"})
     for _ in range(BURST):
