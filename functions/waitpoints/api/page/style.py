@@ -37,7 +37,8 @@ a:hover{text-decoration-thickness:2px}
 .links,.facts{margin-bottom:0;padding:0;list-style:none}
 h1~.facts{margin-top:.75rem;color:var(--muted);font-size:.9375rem}
 .links li+li{margin-top:.25rem}
-.links a{display:inline-block;padding:.125rem 0}
+.links a{display:inline-block;padding:.125rem 0;text-decoration-line:none}
+.links bdi{text-decoration:inherit;text-decoration-line:underline}
 .links svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
 form{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~form{margin-top:1.75rem}
