@@ -1,6 +1,6 @@
 """The answers of a page's approvers as JSON, in results, events and the API: `[{"approver", "action", "fields", "at"}, …]`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from waitpoints import json_text
@@ -14,6 +14,19 @@ def check_size(output: str) -> None:
     """Check the JSON text of what one person chose, or the API key in place of all. Raises BodyTooLarge."""
     if len(output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
         raise BodyTooLarge(f"An answer to a page with approvers can have at most {MAX_ANSWER:,} bytes of JSON")
+
+
+def different_values(names: Iterable[str], fields: str, others: str) -> tuple[str, ...]:
+    """Return which of the fields have different values in two JSON texts, as a form understands them."""
+    one, other = json_text.parse(fields), json_text.parse(others)
+    return tuple(name for name in names if _understood(one.get(name)) != _understood(other.get(name)))
+
+
+def _understood(value: Any) -> Any:
+    """What a person can tell apart: not the order of choices, line breaks of another system, and outer white space."""
+    if isinstance(value, list):
+        return frozenset(value)
+    return value.replace("\r\n", "\n").replace("\r", "\n").strip() if isinstance(value, str) else value
 
 
 def answers_text(answers: Sequence[Answer]) -> str:

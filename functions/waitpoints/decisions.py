@@ -1,14 +1,15 @@
 """What the approvers of a token's page decide: one answer a person, the first stands, and the token ends once.
 
 An answer is one read and one conditional update, which holds only if nobody has answered since the read (invariant 6). So
-every answer recorded before the end is in the output, and none after it. An action decides once as many people have chosen it
-as it needs.
+every answer recorded before the end is in the output, and none after it, and the values that must be the same are. An action
+decides once as many people have chosen it as it needs.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
+from waitpoints.answers import different_values
 from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resumer import Resumer
@@ -17,12 +18,16 @@ from waitpoints.token import Answer, Completed, CompletedBy, Output, Token
 
 @dataclass(frozen=True, slots=True)
 class ApproverChoice:
-    """What a person chose: an action that `needs` as many people, and the JSON text of the fields."""
+    """What a person chose: an action that `needs` as many people, and the JSON text of the fields.
+
+    The values of `same_fields` must be those of the others who chose the action.
+    """
 
     approver: str
     action: str
     fields: str
     needs: int
+    same_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,15 @@ class TooLate:
     token: Token
 
 
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """The choice is not recorded: `others`, the answer of somebody else to the action, has other values of `fields`."""
+
+    token: Token
+    others: Answer
+    fields: tuple[str, ...]
+
+
 MakeOutput = Callable[[Sequence[Answer]], str]
 """Returns the JSON text of a token's output from all answers. The last one decides."""
 
@@ -51,7 +65,9 @@ class Decisions:
         self._resumer = resumer
         self._clock = clock
 
-    def answer(self, token: Token, choice: ApproverChoice, by: CompletedBy, make_output: MakeOutput) -> Recorded | TooLate:
+    def answer(
+        self, token: Token, choice: ApproverChoice, by: CompletedBy, make_output: MakeOutput
+    ) -> Recorded | TooLate | Differs:
         """Record what a person chose on the page of `token`, which was just read. Settles it if that decides.
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
@@ -64,6 +80,8 @@ class Decisions:
                 return Recorded(as_of_now, earlier, is_this)
             if as_of_now.outcome is not None:
                 return TooLate(as_of_now)
+            if differs := _find_difference(as_of_now, choice):
+                return differs
             answer = Answer(choice.approver, choice.action, choice.fields, now)
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs
@@ -78,3 +96,10 @@ class Decisions:
                     self._resumer.resume_fast(token)
                 return Recorded(token, answer, is_this=True)
         raise AssertionError("the last attempt raises")
+
+
+def _find_difference(token: Token, choice: ApproverChoice) -> Differs | None:
+    """All answers to the action agree, so the first one stands for them."""
+    others = next((answer for answer in token.answers if answer.action == choice.action), None)
+    fields = different_values(choice.same_fields, choice.fields, others.fields) if others else ()
+    return Differs(token, others, fields) if others and fields else None

@@ -67,6 +67,27 @@ class TestTwentyPeopleAtTheSameMoment:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_metrics")
+def test_of_two_who_enter_different_values_at_the_same_moment_one_is_recorded(api: Api) -> None:
+    page = {**crowd_page(2, 2), "actions": [{"id": "yes", "label": "Yes", "needs": 2}], "sameFields": True}
+    page["fields"] = {"properties": {"amount": {"type": "number"}}}
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(50):
+            token, start = api.create(page=page), Barrier(2)
+
+            def answer(number: int, token: Any = token, start: Barrier = start) -> HttpAnswer:
+                start.wait()
+                return choose(api, token, f"person {number}", "yes", amount=number)
+
+            both = list(pool.map(answer, range(2)))
+            shown = api.retrieve(token["id"])
+            [recorded] = shown["answers"]
+            assert sorted(one.status for one in both) == [200, 422]
+            assert both[recorded["fields"]["amount"]].status == 200
+            assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
+
+
+@pytest.mark.slow
 class TestTheLargestDecision:
     """100 waiters with the longest handles, which are not base64, and 20 answers of the largest size."""
 

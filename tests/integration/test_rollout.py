@@ -77,6 +77,26 @@ def test_the_previous_version_reads_what_this_one_writes(
         assert old.get(TOKENS).json == api.get(TOKENS).json
 
 
+def test_the_previous_version_settles_nothing_that_needs_this_one(
+    stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
+) -> None:
+    page = {**PAGE, "approvers": ["ann", "bo"], "actions": [{"id": "pay", "label": "Pay", "needs": 2}], "sameFields": True}
+    token = api.create(page=page, timeout="1h", taskToken=step_functions.start_task())
+    old, before = Api(previous.template, stack.secret("ApiKey")), api.retrieve(token["id"])
+    ann, complete, answer = token["links"][0]["url"], f"{TOKENS}/{token['id']}/complete", {"action": "pay"}
+    with previous.in_place():
+        refused = [
+            old.post(ann, answer),
+            old.get(ann, {"accept": "text/html"}),
+            *(old.post(complete, body) for body in ({"data": answer}, {"error": {"message": "no"}})),
+            old.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
+        ]
+    assert [one.status for one in refused] == [503] * 5
+    assert api.retrieve(token["id"]) == before
+    clock.advance(3 * HOUR)
+    assert previous.call("doctor", {})["repaired"] == 0
+
+
 def test_the_previous_version_finishes_what_this_one_has_begun(
     stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.answers import MAX_ANSWER, answer_members, answers_text, check_size, decided_text
+from waitpoints.answers import MAX_ANSWER, answer_members, answers_text, check_size, decided_text, different_values
 from waitpoints.errors import BodyTooLarge
 from waitpoints.token import Answer
 
@@ -42,3 +42,24 @@ def test_an_answer_is_measured_in_bytes(letter: str) -> None:
     check_size(letter * most)
     with pytest.raises(BodyTooLarge, match="at most 3,072 bytes"):
         check_size(letter * (most + 1))
+
+
+ENTERED = '{"n":1200,"t":"a\\nb","b":false,"l":["eu","us"],"id":12345678901234567890}'
+
+
+@pytest.mark.parametrize(
+    ("others", "different"),
+    [
+        ('{"id":12345678901234567890,"l":["us","eu"],"b":false,"t":" a\\r\\nb ","n":1.2e3}', ()),
+        (ENTERED.replace("1200", "1200.01"), ("n",)),
+        (ENTERED.replace("67890", "67891"), ("id",)),
+        (ENTERED.replace("false", "true").replace("a\\n", "A\\n"), ("t", "b")),
+        (ENTERED.replace(',"us"', ""), ("l",)),
+        (ENTERED.replace('"n":1200,', ""), ("n",)),
+        (ENTERED.replace('"n":1200,', '"more":1,"n":1200,'), ()),
+    ],
+)
+def test_values_are_compared_as_a_form_understands_them(others: str, different: tuple[str, ...]) -> None:
+    names = json.loads(ENTERED)
+    assert different_values(names, ENTERED, others) == different_values(names, others, ENTERED) == different
+    assert different_values(("absent",), ENTERED, others) == ()

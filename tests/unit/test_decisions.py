@@ -11,7 +11,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import COMPLETED_BY
 from waitpoints.answers import decided_text
-from waitpoints.decisions import ApproverChoice, Decisions, Recorded, TooLate
+from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, TooLate
 from waitpoints.errors import TryAgain
 from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, TimedOut, Token
 
@@ -56,8 +56,10 @@ class Decision:
     def token(self) -> Token:
         return self.store.get(self.id)
 
-    def answer(self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None) -> Recorded | TooLate:
-        choice = ApproverChoice(person, action, fields, 2 if action == "yes" else 1)
+    def answer(
+        self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None, same: tuple[str, ...] = ()
+    ) -> Recorded | TooLate | Differs:
+        choice = ApproverChoice(person, action, fields, 2 if action == "yes" else 1, same)
         return self.world.decisions.answer(read or self.token, choice, COMPLETED_BY, decided_text)
 
     def recorded(self) -> list[str]:
@@ -126,6 +128,35 @@ class TestAnAnswer:
         assert isinstance(result, TooLate)
         assert isinstance(result.token.outcome, TimedOut)
         assert decision.recorded() == []
+
+
+class TestValuesThatMustBeTheSame:
+    def test_are_refused_if_they_differ_and_the_person_may_answer_again(self, decision: Decision) -> None:
+        decision.answer("ann", fields='{"a":1,"b":1}', same=("a",))
+        refused = decision.answer("bo", fields='{"a":2,"b":1}', same=("a",))
+        assert isinstance(refused, Differs)
+        assert (refused.others.approver, refused.fields, decision.recorded()) == ("ann", ("a",), ["ann"])
+        assert isinstance(decision.answer("bo", fields='{"a":1.0,"b":2}', same=("a",)), Recorded)
+        assert decision.decided_by() == ["ann", "bo"]
+
+    def test_are_those_of_the_same_action(self, decision: Decision) -> None:
+        decision.answer("ann", fields='{"a":1}', same=("a",))
+        assert isinstance(decision.answer("bo", "no", '{"a":2}', same=("a",)), Recorded)
+
+    def test_are_compared_with_the_answer_that_came_first_at_the_same_moment(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.answer("ann", fields='{"a":1}', same=("a",))
+        refused = decision.answer("bo", fields='{"a":2}', same=("a",))
+        assert isinstance(refused, Differs)
+        assert (refused.token.answers, decision.recorded()) == (decision.token.answers, ["ann"])
+
+    def test_of_a_lost_response_are_ones_own(self, decision: Decision) -> None:
+        decision.store.lost = 1
+        assert isinstance(decision.answer("ann", fields='{"a":1}', same=("a",)), Recorded)
+
+    def test_are_too_late_after_the_end(self, decision: Decision) -> None:
+        decision.answer("ann", fields='{"a":1}', same=("a",))
+        decision.answer("cy", "no")
+        assert isinstance(decision.answer("bo", fields='{"a":2}', same=("a",)), TooLate)
 
 
 class TestAtTheSameMoment:

@@ -82,6 +82,8 @@ PAGE: dict[str, Any] = {
     "title": "Go?",
     "approvers": ["ann", "bo", "cy"],
     "actions": [{"id": name, "label": name, "needs": needs} for name, needs in NEEDS.items()],
+    "fields": {"properties": {"amount": {"type": "number"}, "note": {"type": "string"}}},
+    "sameFields": ["amount"],
 }
 DECISION, ASKED = (
     Rules(has_page=True, has_approvers=True),
@@ -135,16 +137,23 @@ class Model:
         else:
             self.others += 1
 
-    def answer(self, person: str, action: str, now: int) -> None:
-        """One answer a person before the end, and the first stands. What as many have chosen as it needs is decided."""
-        earlier = next((one["action"] for one in self.answers if one["approver"] == person), None)
+    def answer(self, person: str, action: str, fields: dict[str, Any], now: int) -> int:
+        """One answer a person before the end, and the first stands. Amounts of an action are the same.
+
+        What as many have chosen as it needs is decided. Returns the status.
+        """
+        earlier = next(((one["action"], one["fields"]) for one in self.answers if one["approver"] == person), None)
         if earlier or self.outcome(now) is not None:
-            self.others += earlier != action
-            return
-        self.answers.append({"approver": person, "action": action, "fields": {}, "at": iso(now)})
+            self.others += earlier != (action, fields)
+            return 200
+        if any(one["action"] == action and one["fields"].get("amount") != fields.get("amount") for one in self.answers):
+            self.others += 1
+            return 422
+        self.answers.append({"approver": person, "action": action, "fields": fields, "at": iso(now)})
         if [one["action"] for one in self.answers].count(action) == NEEDS[action]:
-            decided = {"action": action, "fields": {}, "approver": person, "answers": self.answers}
+            decided = {"action": action, "fields": fields, "approver": person, "answers": self.answers}
             self.complete(json.dumps(decided, separators=(",", ":")), now)
+        return 200
 
     def is_outside(self, within: str | None) -> bool:
         return within is not None and within not in self.tags
@@ -478,12 +487,17 @@ class Life(RuleBasedStateMachine):
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(new.timeout_at, rules)
 
     @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
-    @rule(data=st.data(), person=st.sampled_from(PAGE["approvers"]), action=st.sampled_from(["approve", "approve", "reject"]))
-    def an_approver_answers(self, data: st.DataObject, person: str, action: str) -> None:
+    @rule(
+        data=st.data(),
+        person=st.sampled_from(PAGE["approvers"]),
+        action=st.sampled_from(["approve", "approve", "reject"]),
+        fields=st.sampled_from([{}, {"amount": 7}, {"amount": 7}, {"amount": 7, "note": "x"}, {"amount": 8}]),
+    )
+    def an_approver_answers(self, data: st.DataObject, person: str, action: str, fields: dict[str, Any]) -> None:
         token_id = data.draw(st.sampled_from([id for id, model in self.models.items() if model.rules == DECISION]))
-        self.models[token_id].answer(person, action, self.now)
-        url = self.world.urls.approver_url(token_id, "", person)
-        assert self.api.post(url, json.dumps({"action": action}), {"content-type": "application/json"}).status == 200
+        status = self.models[token_id].answer(person, action, fields, self.now)
+        url, body = self.world.urls.approver_url(token_id, "", person), json.dumps({"action": action, "fields": fields})
+        assert self.api.post(url, body, {"content-type": "application/json"}).status == status
 
     @rule(data=st.data(), kind=KINDS, unwrap=st.booleans(), context=st.booleans())
     def register(self, data: st.DataObject, kind: WaiterKind, unwrap: bool, context: bool) -> None:

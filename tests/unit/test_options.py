@@ -352,7 +352,13 @@ class TestTheTable:
 
     def test_has_every_option_of_a_create(self) -> None:
         assert set(CREATE) == names(CreateWaitpointTokenRequest)
-        elsewhere = {"page.source", "page.approval", "page.reminds", "page.shows_answers"}  # see the tests of pages
+        elsewhere = {
+            "page.source",
+            "page.approval",
+            "page.reminds",
+            "page.shows_answers",
+            "page.same_fields",
+        }  # see the tests of pages
         shown = {f"page.{field.name}" for field in fields(Page)} - elsewhere
         assert {name for name in table.options() if "." in name} == shown
 

@@ -109,11 +109,11 @@ class Callers(Aws):
         answer = self.http("POST", token["url"], body.encode(), headers)
         assert status in (answer.status, None), answer
 
-    def answer(self, token: dict[str, Any], approver: str, choice: str) -> None:
+    def answer(self, token: dict[str, Any], approver: str, choice: str, status: int | None = 200) -> None:
         """One of the page's approvers answers by a program. Whoever comes too late is answered alike."""
         [url] = [one["url"] for one in token["links"] if one["approver"] == approver]
         answer = self.http("POST", url, choice.encode(), {"content-type": "application/json"})
-        assert answer.status == 200, answer
+        assert status is None or answer.status == status, answer
 
     def complete(self, token: dict[str, Any], data: str, status: int = 200) -> None:
         self._complete(token, f'{{"data":{data}}}', status)

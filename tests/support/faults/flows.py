@@ -757,6 +757,21 @@ def answer_that_does_not_decide(world: World) -> None:
 
 DECISIONS.append("answer that does not decide")
 
+
+@flow
+def answer_what_differs_from_the_others(world: World) -> None:
+    token = world.create(page={**DECISION, "sameFields": ["reason"]})
+    execution = world.wait(token)
+    world.answer(token, "ann", CHOSEN)
+    with world.faulty():
+        world.answer(token, "cy", CHOSEN.replace("fine", "good"), status=None if world.outcomes_are_open else 422)
+        world.answer(token, "bo", CHOSEN)
+    world.come_to_rest()
+    world.expect(execution, token, world.decision_of(token, ["ann", "bo"]))
+
+
+DECISIONS.append("answer what differs from the others")
+
 LATER: dict[str, Any] = {"page": DECISION, "ways": (UNWRAPPED, WITH_CONTEXT)}
 settles("answer past the timeout", Timeout(), World.answer, "cy", REJECTED, **LATE, **LATER)
 settles("complete in place of the approvers", CHOSEN, World.complete, CHOSEN, page=DECISION)

@@ -112,6 +112,8 @@ class PageOptions(TypedDict):
     escalate: NotRequired[EscalateOptions]
     showAnswers: NotRequired[bool]
     """Whether approvers see what the others have entered: true by default."""
+    sameFields: NotRequired[Literal[True] | Sequence[str]]
+    """The names of fields into which all who choose the same action must enter the same. True: all fields."""
     remind: NotRequired[str | Sequence[str]]
     """When those who have not answered are asked again: up to five durations from the create, such as "4h", or "every 1d"."""
     language: NotRequired[Language | Sequence[Language]]

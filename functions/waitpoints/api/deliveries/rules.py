@@ -87,4 +87,5 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
         from waitpoints.api.notices import notify_request
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
-    return Document(DocumentKind.PAGE, text, notify, page.title[:MAX_LISTED_TITLE], has_approvers=page.approval is not None)
+    title, has_approvers = page.title[:MAX_LISTED_TITLE], page.approval is not None
+    return Document(DocumentKind.PAGE, text, notify, title, has_approvers, page.since_version)

@@ -27,7 +27,7 @@ from waitpoints.api.providers import verification
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member
 from waitpoints.aws.secrets import is_unusable
-from waitpoints.decisions import ApproverChoice, Recorded
+from waitpoints.decisions import ApproverChoice, Differs, Recorded
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify
 from waitpoints.token import CompletedBy, Source, Token, Verification
@@ -152,6 +152,7 @@ def _record(click: Click, progress: Progress, choice: Submission, by: CompletedB
         return _too_late(click, progress, by)
     chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     result = services.decisions.answer(token, chosen, by, answers.decided_text)
+    assert not isinstance(result, Differs), "no button answers a page whose fields must be the same"
     if not isinstance(result, Recorded):
         return _too_late(click, replace(progress, token=replace(result.token, notices=token.notices)), by)
     _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)

@@ -6,13 +6,14 @@ answered with the page itself: its URL names the approver, so a browser is sent 
 
 from dataclasses import replace
 
-from waitpoints import answers, telemetry
+from waitpoints import answers, json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, page_answer, render
-from waitpoints.api.page.form import Submission, Values
+from waitpoints.api.page import definition, page_answer, render, words
+from waitpoints.api.page.fields import Problem
+from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.progress import Progress
 from waitpoints.approvers import find_approver
-from waitpoints.decisions import ApproverChoice, Recorded
+from waitpoints.decisions import ApproverChoice, Differs, Recorded
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import CompletedBy, Token
 from waitpoints.wiring import services
@@ -70,9 +71,11 @@ def _receive_again(request: Request, progress: Progress, body: bytes, by: Comple
 def _record(request: Request, progress: Progress, choice: Submission, by: CompletedBy) -> Response:
     person = progress.person
     assert person is not None, "the link names a person"
-    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
+    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs, progress.page.same_fields)
     result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
     now = replace(progress, token=result.token)
+    if isinstance(result, Differs):
+        return _refuse_difference(request, now, choice, result, by)
     if not (isinstance(result, Recorded) and result.is_this):
         return _pass_over(request, now, by)
     if not request.is_of_person:
@@ -81,6 +84,22 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
         return _show(request, now, choice.values)
     at, theme = now.token.outcome.at, page_answer.theme(request, now.page)
     return page_answer.answer(theme, render.done(now.page, choice, at, theme, progress=now))
+
+
+def _refuse_difference(request: Request, progress: Progress, choice: Submission, found: Differs, by: CompletedBy) -> Response:
+    """Ask for the values of the others who chose the same action. Raises PayloadRefused for a program."""
+    telemetry.count("PayloadsRefused")
+    services.tokens.count_delivery(progress.token.id, None, by)
+    if not request.is_of_person:
+        names = ", ".join(map(json_text.dumps, found.fields))
+        raise PayloadRefused(f"Others who chose this action sent other values of {names}: send the same, or another action")
+    page, others = progress.page, json_text.parse(found.others.fields)
+    problems = {
+        field.name: Problem("differs", others=words.value(page.language, field, others.get(field.name)))
+        for field in page.fields
+        if field.name in found.fields
+    }
+    return page_answer.ask_again(request, page, Errors(choice.values or {}, problems), progress.token, progress)
 
 
 def _pass_over(request: Request, progress: Progress, by: CompletedBy) -> Response:

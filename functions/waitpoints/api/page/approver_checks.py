@@ -5,6 +5,7 @@
     "requestedBy": "ann@example.com", "selfApproval": true
     "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may also answer
     "showAnswers": false                                               people see what others chose, not what they entered
+    "sameFields": ["amount"]                                           who chooses the same action enters the same (true: all)
 
 Nobody is named twice: ids, addresses and Slack ids are compared in one spelling, over `approvers` and `escalate.to` together.
 """
@@ -18,8 +19,9 @@ from waitpoints.api.page import submitted
 from waitpoints.api.page.submitted import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
 from waitpoints.errors import InvalidPage
+from waitpoints.unknown_names import unknown
 
-MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers")  # of a page
+MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers", "sameFields")  # of a page
 MAX_APPROVERS = 20
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
 _NOT_SHOWN = re.compile(
@@ -41,6 +43,8 @@ _APPROVER = Members(
     },
     needed=("id",),
 )
+_TRUE = Fitting(lambda value: value is True, "expected a list of names of fields, or true for all")
+_NAMES = Items(Fitting(lambda value: isinstance(value, str), "expected the name of a field"), 30, 1)
 _PEOPLE = Items(Chosen(lambda value: _ID if isinstance(value, str) else _APPROVER), MAX_APPROVERS, 1)
 SHAPES: dict[str, Shape] = {
     "approvers": _PEOPLE,
@@ -48,6 +52,7 @@ SHAPES: dict[str, Shape] = {
     "selfApproval": FLAG,
     "escalate": Members({"after": DURATION, "to": _PEOPLE}, needed=("after", "to")),
     "showAnswers": FLAG,
+    "sameFields": Chosen(lambda value: _NAMES if isinstance(value, list) else _TRUE),
 }
 
 
@@ -67,6 +72,7 @@ def check_people(page: Mapping[str, Any]) -> None:
     people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
     _check_different(people)
     _check_requester(page, people)
+    _check_same_fields(page)
 
 
 def check_decidable(needs: Iterable[int], people: int) -> None:
@@ -119,3 +125,17 @@ def _check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, s
             "page.requestedBy",
             f"{submitted.printable(requester)} is {path}, too: nobody answers their own request without page.selfApproval",
         )
+
+
+def _check_same_fields(page: Mapping[str, Any]) -> None:
+    """Check that the fields exist, and people see what they have to enter."""
+    if "sameFields" not in page:
+        return
+    if "fields" not in page:
+        raise InvalidPage("page.sameFields", "it needs page.fields")
+    if not page.get("showAnswers", True):
+        raise InvalidPage("page.sameFields", "it needs page.showAnswers: people must see the values that they have to enter")
+    names, known = page["sameFields"], page["fields"]["properties"]
+    for name in () if names is True else names:
+        if name not in known:
+            raise InvalidPage("page.sameFields", unknown(submitted.printable(name), known))

@@ -29,6 +29,7 @@ MEMBERS = (
     "escalate",
     "showAnswers",
     "language",
+    "sameFields",
 )
 LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
@@ -61,7 +62,7 @@ class Action:
 class Page:
     """A page as a reader is shown it. `language` is that of its texts, if the page says so, and of the words around them.
 
-    `shows_answers`: whether approvers see what others have entered.
+    `shows_answers`: whether approvers see what others have entered. `same_fields`: what all must enter alike.
     """
 
     language: str
@@ -75,6 +76,12 @@ class Page:
     approval: Approval | None = None
     reminds: bool = False
     shows_answers: bool = True
+    same_fields: tuple[str, ...] = ()
+
+    @property
+    def since_version(self) -> int | None:
+        """The first version that may settle its token. None: every version."""
+        return 4 if self.same_fields else None
 
     def in_language(self, wanted: str) -> "Page":
         """Return the page in that of its languages which an Accept-Language asks for first, else in its first one."""
@@ -122,6 +129,8 @@ def of(source: Mapping[str, Any], wanted: str = "") -> Page:
     languages = languages_of(source)
     language = words.language(wanted, languages)
     value = translated(source, languages, language) if languages else source
+    fields = page_fields.load(value["fields"]) if "fields" in value else ()
+    same = value.get("sameFields", ())
     return Page(
         language=language,
         source=source,
@@ -129,11 +138,12 @@ def of(source: Mapping[str, Any], wanted: str = "") -> Page:
         text=value.get("text", ""),
         links=tuple(Link(link.get("label", link["url"][:200]), link["url"]) for link in value.get("links", ())),
         actions=tuple(map(Action.of, value.get("actions", ()))) or (Action(DEFAULT_ACTION, None),),
-        fields=page_fields.load(value["fields"]) if "fields" in value else (),
+        fields=fields,
         confirm=value.get("confirm", False),
         approval=approvers.load(value),
         reminds="remind" in value,
         shows_answers=value.get("showAnswers", True),
+        same_fields=tuple(field.name for field in fields if same is True or field.name in same),
     )
 
 

@@ -120,10 +120,14 @@ _YES_OR_NO = {YES: True, "true": True, "no": False, "false": False}  # a browser
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a value is not accepted: the name of a sentence in `words`, and the limit in it. Has nothing of the value."""
+    """Why a value is not accepted: the name of a sentence in `words`, and the limit in it. Has nothing of the value.
+
+    `others` is what others have entered, as the reader's page writes it.
+    """
 
     word: str
     limit: int | float | None = None
+    others: str | None = None
 
     @property
     def is_missing(self) -> bool:

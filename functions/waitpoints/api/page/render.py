@@ -368,6 +368,8 @@ def _summary(theme: Theme, page: Page, errors: Errors) -> Markup:
 
 
 def _problem(theme: Theme, problem: Problem) -> str:
+    if problem.others is not None:
+        return theme.sentence(problem.word, isolated, others=problem.others)
     return words.problem(theme.language, problem)
 
 

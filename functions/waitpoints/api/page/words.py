@@ -112,6 +112,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "Enter {limit} characters.",
         "count": "Choose {limit}.",
         "twice": "Choose each answer only once.",
+        "differs": "Others entered: {others}. Enter the same, or press another button.",
     },
     "de": {
         "time": "{day}. {month} {year}, {clock} UTC",
@@ -204,6 +205,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "Geben Sie {limit} Zeichen ein.",
         "count": "Wählen Sie {limit}.",
         "twice": "Wählen Sie jede Antwort nur einmal.",
+        "differs": "Andere haben angegeben: {others}. Geben Sie dasselbe an, oder drücken Sie eine andere Schaltfläche.",
     },
     "fr": {
         "time": "{day} {month} {year}, {clock} UTC",
@@ -296,6 +298,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "Saisissez {limit} caractères.",
         "count": "Choisissez-en {limit}.",
         "twice": "Choisissez chaque réponse une seule fois.",
+        "differs": "Réponse des autres : {others}. Répondez de même ou choisissez un autre bouton.",
     },
     "es": {
         "time": "{day} de {month} de {year}, {clock} UTC",
@@ -388,6 +391,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "Escriba {limit} caracteres.",
         "count": "Elija {limit}.",
         "twice": "Elija cada respuesta una sola vez.",
+        "differs": "Los demás respondieron: {others}. Responda lo mismo o pulse otro botón.",
     },
     "ja": {
         "time": "{year}年{month}月{day}日 {clock} UTC",
@@ -480,6 +484,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "{limit}文字で入力してください。",
         "count": "{limit}個選択してください。",
         "twice": "同じ回答は一度だけ選択してください。",
+        "differs": "ほかの人の回答：{others}。同じ回答にするか、別のボタンを押してください。",
     },
     "zh": {
         "time": "{year}年{month}月{day}日 {clock} UTC",
@@ -571,6 +576,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "请输入 {limit} 个字符。",
         "count": "请选择 {limit} 项。",
         "twice": "每个答案只能选择一次。",
+        "differs": "其他人的回答：{others}。请填写相同的内容，或按其他按钮。",
     },
 }
 

@@ -82,6 +82,11 @@ def test_where_a_click_cannot_answer_the_button_opens_the_page(page: dict[str, A
     assert (only["action_id"], only["url"]) == ("waitpoints-open", LINK)
 
 
+def test_no_button_answers_what_others_must_have_entered_too() -> None:
+    asked = notice({**DECISION, "fields": FIELD, "sameFields": True}, person="ann")
+    assert [one["action_id"] for one in buttons(rendered(asked))] == ["waitpoints-open"]
+
+
 def test_the_channel_gets_no_link_of_a_person() -> None:
     message = rendered(notice(DECISION), has_buttons=False)
     assert buttons(message) == []

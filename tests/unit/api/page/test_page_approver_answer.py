@@ -11,7 +11,7 @@ from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_pres
 from tests.support.decision import choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.html_page import HtmlPage
-from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 
@@ -21,6 +21,11 @@ PAGE: dict[str, Any] = {
     "approvers": PEOPLE,
     "actions": [{"id": "approve", "label": "Approve it", "needs": 2}, {"id": "reject", "label": "Reject it"}],
     "fields": {"type": "object", "properties": {"note": {"type": "string", "title": "Note"}}},
+}
+ENTERED: dict[str, Any] = {
+    "amount": {"type": "number", "title": "Amount"},
+    "note": {"type": "string", "title": "Note"},
+    "urgent": {"type": "boolean", "title": "Urgent"},
 }
 IDS = ["ann", "bo@example.com", "cy"]
 HOUR = 3_600_000  # milliseconds
@@ -206,6 +211,79 @@ class TestAPerson:
         assert "You answer as Ann Lee" in page_of(again).text
         refused = api.post(link(token, "ann"), '{"action": "approve"}', JSON)
         assert (refused.status, api.retrieve(token["id"])["otherDeliveries"]["count"]) == (422, 2)
+
+
+class TestFieldsThatMustBeTheSame:
+    @pytest.fixture
+    def token(self, api: Api) -> dict[str, Any]:
+        """Ann has approved 1,200 euros."""
+        created: dict[str, Any] = api.create(
+            page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": ["amount", "urgent"]}
+        )
+        assert choose(api, created, "ann", "approve", amount=1200, note="fine").status == 200
+        return created
+
+    def approve(self, api: Api, token: dict[str, Any], amount: str, language: str = "en", **more: str) -> HttpAnswer:
+        fields = {"action": "approve", "field.amount": amount, **more}
+        return api.post(link(token, "cy"), urlencode(fields), {**FORM, "accept-language": language})
+
+    def test_are_refused_with_both_values_and_taken_over(self, api: Api, token: dict[str, Any]) -> None:
+        refused = self.approve(api, token, "7", **{"field.note": "mine"})
+        page = page_of(refused)
+        assert refused.status == 422
+        assert "Amount: Others entered: 1200. Enter the same, or press another button." in page.text
+        assert "Urgent: Others" not in page.text
+        assert {("field.amount", "7"), ("field.note", "mine")} <= {*page.fields}
+        assert "You answer as cy." in page.text
+        assert (answers(api, token), api.retrieve(token["id"])["otherDeliveries"]["count"]) == ([("ann", "approve")], 1)
+        assert self.approve(api, token, "1200.0", **{"field.note": "mine"}).status == 200
+        assert output(api, token)["fields"] == {"amount": 1200, "note": "mine", "urgent": False}
+
+    def test_of_a_program_are_named_without_values(self, api: Api, token: dict[str, Any]) -> None:
+        refused = choose(api, token, "cy", "approve", amount=7, urgent=True)
+        assert refused.status == 422
+        assert refused.error == (
+            'Others who chose this action sent other values of "amount", "urgent": send the same, or another action'
+        )
+        assert choose(api, token, "cy", "reject", amount=7).status == 200
+        assert answers(api, token) == [("ann", "approve"), ("cy", "reject")]
+
+    def test_may_be_what_others_left_open(self, api: Api, token: dict[str, Any]) -> None:
+        token = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": True})
+        choose(api, token, "ann", "approve")
+        page = page_of(self.approve(api, token, "1,5", "de", **{"field.urgent": "yes"}))
+        for said in ("Amount: Andere haben angegeben: Keine Angabe.", "Urgent: Andere haben angegeben: Nein."):
+            assert said in page.text
+
+    def test_are_shown_as_text_whatever_others_entered(self, api: Api) -> None:
+        token = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": ["note"]})
+        hostile = "<script>{others}\u202e" + "x" * 300
+        choose(api, token, "ann", "approve", note=hostile)
+        refused = self.approve(api, token, "")
+        assert hostile in page_of(refused).texts
+        assert "script" not in {tag for tag, _ in page_of(refused).tags}
+
+    def test_are_compared_again_with_an_answer_that_was_faster(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token, find = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": True}), world.tokens.find
+
+        def find_then_answer(token_id: str) -> Any:
+            monkeypatch.setattr(world.tokens, "find", find)
+            found = find(token_id)
+            choose(api, token, "ann", "approve", amount=1200)
+            return found
+
+        monkeypatch.setattr(world.tokens, "find", find_then_answer)
+        page = page_of(self.approve(api, token, "7"))
+        assert "Others entered: 1200." in page.text
+        assert "Ann Lee" in page.texts
+        assert answers(api, token) == [("ann", "approve")]
+
+    def test_do_not_bind_the_api_key(self, api: Api, token: dict[str, Any]) -> None:
+        data = {"action": "approve", "fields": {"amount": 7}}
+        assert api.post(f"{TOKENS}/{token['id']}/complete", {"data": data}).status == 200
+        assert api.retrieve(token["id"])["completedBy"]["override"] is True
 
 
 class TestWhoeverElse:

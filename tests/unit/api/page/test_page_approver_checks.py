@@ -25,6 +25,9 @@ OUTER = "line breaks, tabs and outer spaces are not accepted"
 TWICE = "has the same id, e-mail address or Slack id"
 AFTER = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
 NEEDS = "it needs page.approvers"
+FIELDS = {"properties": {"amount": {"type": "number"}, "note": {"type": "string"}}}
+SAME = "expected a list of names of fields, or true for all"
+SEEN = "it needs page.showAnswers: people must see the values that they have to enter"
 
 
 def approval(**members: Any) -> Approval:
@@ -231,7 +234,13 @@ class TestAnEscalation:
 
 @pytest.mark.parametrize(
     "member",
-    [{"requestedBy": "ann"}, {"selfApproval": True}, {"escalate": {"after": "1d", "to": ["lea"]}}, {"showAnswers": True}],
+    [
+        {"requestedBy": "ann"},
+        {"selfApproval": True},
+        {"escalate": {"after": "1d", "to": ["lea"]}},
+        {"showAnswers": True},
+        {"sameFields": True},
+    ],
     ids=str,
 )
 def test_what_is_for_approvers_needs_them(member: dict[str, Any]) -> None:
@@ -239,6 +248,36 @@ def test_what_is_for_approvers_needs_them(member: dict[str, Any]) -> None:
     assert refusal(**member) == f"page.{name}: {NEEDS}"
     action = {"id": "a", "label": "A", "needs": 1}
     assert refusal(actions=[action]) == f"page.actions[0].needs: {NEEDS}"
+
+
+class TestSameFields:
+    @pytest.mark.parametrize(
+        ("same", "names"), [(["note"], ("note",)), (["note", "amount", "note"], ("amount", "note")), (True, ("amount", "note"))]
+    )
+    def test_must_be_the_same_in_some_fields_or_all(self, same: Any, names: tuple[str, ...]) -> None:
+        found = parse({"title": "Go?", "approvers": ["ann", "bo"], "fields": FIELDS, "sameFields": same})[0]
+        assert (found.same_fields, found.shows_answers, found.since_version) == (names, True, 4)
+
+    @pytest.mark.parametrize(
+        ("members", "said"),
+        [
+            ({"sameFields": False}, f"sameFields: {SAME}"),
+            ({"sameFields": None}, f"sameFields: {SAME}"),
+            ({"sameFields": "amount"}, f"sameFields: {SAME}"),
+            ({"sameFields": []}, "sameFields: expected a list of 1 to 30 items"),
+            ({"sameFields": [1]}, "sameFields[0]: expected the name of a field"),
+            ({"sameFields": ["amont"]}, 'sameFields: unknown field "amont": did you mean "amount"?'),
+            ({"sameFields": ["x"]}, 'sameFields: unknown field "x": expected one of amount, note'),
+            ({"sameFields": True, "fields": None}, "sameFields: it needs page.fields"),
+            ({"sameFields": True, "showAnswers": False}, f"sameFields: {SEEN}"),
+            ({"showAnswers": None}, "showAnswers: expected true or false"),
+            ({"showAnswers": 0}, "showAnswers: expected true or false"),
+        ],
+        ids=str,
+    )
+    def test_is_refused_if_it_is_not_known_or_not_seen(self, members: dict[str, Any], said: str) -> None:
+        page = {"approvers": ["ann", "bo"], "fields": FIELDS, **members}
+        assert refusal(**{name: value for name, value in page.items() if name != "fields" or value}) == f"page.{said}"
 
 
 class TestHowMany:

@@ -11,7 +11,7 @@ from unicodedata import normalize
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, unknown, without_none
 
-MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers")  # of a page
+MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers", "sameFields")  # of a page
 MOST = 20  # people
 EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and nothing else"
 LONGEST_ANSWER = 3_072  # bytes of JSON
