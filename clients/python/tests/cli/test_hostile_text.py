@@ -54,7 +54,7 @@ def assert_harmless(result: Result) -> None:
 @pytest.fixture
 def given(fake: FakeWaitpoints, waitpoints: Waitpoints, token: str) -> dict[str, str]:
     """What others wrote, by the words of the commands."""
-    names = [f"a{chr(code)}b" for code in OBEYED if code > 0x9F]  # the API accepts no controls
+    names = [f"a{chr(code)}b{code}" for code in OBEYED if code > 0x9F]  # the API accepts no controls
     page: PageOptions = {"title": "Go?", "approvers": names, "requestedBy": "\u202ecy"}
     text = TEXT.replace("\ud800", "").replace("\\", "")
     key = f"body.{json.dumps(text, ensure_ascii=False)}"
