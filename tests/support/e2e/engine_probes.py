@@ -1,5 +1,7 @@
 """What must hold of the engine, beyond what states come to: task tokens, time, ends, data that is no code, limits, threads.
 
+tests/e2e/test_time.py has what a skip does to waits and retries.
+
 Run by the emulator's own Python: python -m tests.support.e2e.engine_probes [NAME …]. Prints `{probe: what is wrong, or ""}`.
 """
 
@@ -70,19 +72,6 @@ def each(**states: Any) -> dict[str, Any]:
     return {"Type": "Map", "ItemProcessor": machine(**states)}
 
 
-def waits_pass_that_begin_later() -> bool:
-    run = Run(machine(A=wait(2), B=wait(3)))
-    return (run.skip(6 * HOUR), run.status, run.hours) == ([("A", "Wait", 2), ("B", "Wait", 3)], "SUCCEEDED", 5)
-
-
-def a_part_of_a_wait_passes() -> bool:
-    run = Run(machine(A=wait(2), B=wait(3)))
-    first, status = run.skip(4 * HOUR), run.status
-    second = run.skip(1.01 * HOUR)
-    seen = first, status, second, run.status
-    return seen == ([("A", "Wait", 2), ("B", "Wait", 2)], "RUNNING", [("B", "Wait", 1)], "SUCCEEDED")
-
-
 def items_wait_beside_one_another() -> bool:
     """Two at a time: 5 and 1 begin; 4 follows 1, and 2 follows both of them after 5 hours; then 3."""
     paths = {"Type": "Wait", "SecondsPath": "$"}
@@ -139,12 +128,6 @@ def a_child_passes_with_its_parent() -> bool:
         ([("Inner", "Wait", 4)], [("Start", "TimeoutSeconds", 2)], [("Inner", "Wait", 4), ("Own", "Wait", 6)]),
         "SUCCEEDED",
     )
-
-
-def only_the_named_execution_goes_on() -> bool:
-    one, other = (Run(machine(A=wait(4))) for _ in range(2))
-    one.skip(5 * HOUR)
-    return (one.status, other.status, other.skip(1)) == ("SUCCEEDED", "RUNNING", [("A", "Wait", 0)])
 
 
 def all_times_are_by_the_clock() -> bool:
