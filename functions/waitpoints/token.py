@@ -397,6 +397,11 @@ class Token(Stored):
     def status(self) -> Status:
         return self.outcome.status if self.outcome else Status.WAITING
 
+    @property
+    def listed_page(self) -> dict[str, str] | None:
+        """Return what lists and events show of its page, from the token's item alone: the beginning of the title."""
+        return {"title": self.page_title} if self.page_title else None
+
     def outcome_at(self, now: int) -> Outcome | None:
         """Return the outcome that every reader sees at `now`, or None while the token waits.
 

@@ -100,6 +100,7 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
     [
         (models.CreatedToken, answers.CreateWaitpointTokenResponse),
         (models.Token, answers.WaitpointTokenObject),
+        (models.TokenPage, answers.TokenPage),
         (models.Waiter, answers.Waiter),
         (models.CompletedBy, answers.CompletedBy),
         (models.Approver, answers.Approver),

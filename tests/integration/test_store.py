@@ -422,6 +422,17 @@ class TestDocument:
         assert not store.complete(token.id, Completed(START, OUTPUT), ALL_BUT_DOCUMENT)[0]
         assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)[0]
 
+    @pytest.mark.parametrize("key", [None, IdempotencyKey("order-1")], ids=["by shard", "by key"])
+    def test_that_is_a_page_has_its_title_in_every_list(self, store: AnyStore, key: IdempotencyKey | None) -> None:
+        name = key.text if key else None
+        token = Token(
+            id=ids.new_id(START), created_at=START, rules=Rules(has_page=True), page_title="Größe 42?", idempotency_key=name
+        )
+        store.create(token, key, START, document=Document(DocumentKind.PAGE, self.TEXT))
+        everything = IdRange(token.id, token.id, ascending=False)
+        parts = store.partitions(Filter(idempotency_key=name), START)
+        assert [it.listed_page for read in parts for it in read(everything, 10)[0]] == [{"title": "Größe 42?"}]
+
 
 class TestMetadata:
     TEXT = '{"order": 1.50, "by": "Größe"}'

@@ -42,7 +42,7 @@ test("createToken sends options that Trigger.dev has not, and returns no links, 
   const page = { title: "Deploy?", approvers: ["ann"], actions: [{ id: "yes", label: "Yes" }] };
   const token = await wait.createToken({ timeout: "1h", page, metadata: { order: 1 } });
   const retrieved = await (await request(`/api/v1/waitpoints/tokens/${token.id}`)).json();
-  assert.deepEqual([retrieved.pageActions, retrieved.metadata], [["yes"], { order: 1 }]);
+  assert.deepEqual([retrieved.page.title, retrieved.pageActions, retrieved.metadata], ["Deploy?", ["yes"], { order: 1 }]);
   assert.equal(token.links, undefined);
 });
 

@@ -23,7 +23,7 @@ describe("listTokens", () => {
   before(async () => {
     timedOut = await wait.createToken({ tags: [tag], timeout: "1s" });
     completed = await wait.createToken({ tags: [tag, other] });
-    waiting = await wait.createToken({ tags: ["z", tag, "a"] });
+    waiting = await wait.createToken({ tags: ["z", tag, "a"], page: { title: "Go?" } });
     made = [waiting, completed, timedOut];
     await wait.completeToken(completed, "done");
     await sleep(1_100);

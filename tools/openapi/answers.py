@@ -175,6 +175,12 @@ ShownCallbackUrl = Annotated[
 ]
 
 
+class TokenPage(AnswerModel):
+    """What a person is asked who opens the token's URL."""
+
+    title: str
+
+
 class WaitpointTokenObject(AnswerModel):
     id: TokenId
     url: ShownCallbackUrl
@@ -197,6 +203,9 @@ class WaitpointTokenObject(AnswerModel):
     completedBy: CompletedBy = _optional("How and from where the token was settled. Not in a list, and not in Trigger.dev.")
     otherDeliveries: OtherDeliveries = _optional("Present once there were some. Not in a list, and not in Trigger.dev.")
     waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
+    page: TokenPage = _optional(
+        "If it has a page. A list has the first 100 characters of its title. Trigger.dev has no such field."
+    )
     pageActions: list[str] = _optional(
         "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."
     )

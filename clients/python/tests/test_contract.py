@@ -31,6 +31,7 @@ from waitpoints_client import (
     PermissionDeniedError,
     Result,
     TokenFailedError,
+    TokenPage,
     TokenTimedOutError,
     UnprocessableEntityError,
     Waitpoints,
@@ -513,6 +514,16 @@ def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> N
 
     assert waitpoints.get(by_rules).status == waitpoints.get(by_page).status == "WAITING"
     assert [waitpoints.get(it).page_actions for it in (by_rules, by_page, shortest)] == [(), ("approve",), ("submit",)]
+
+
+def test_retrieve_has_the_title_of_a_page_and_a_list_its_beginning(waitpoints: Waitpoints) -> None:
+    title = "Größe 42 an 漢字 😀? " * 10
+    without, token = waitpoints.create(), waitpoints.create(page={"title": title})
+
+    listed = {it.id: it.page and it.page.title for it in waitpoints.list()}
+
+    assert (waitpoints.get(token).page, waitpoints.get(without).page) == (TokenPage(title=title), None)
+    assert (listed[token.id], listed[without.id]) == (title[:100], None)
 
 
 APPROVAL: PageOptions = {

@@ -17,6 +17,7 @@ def members(token: Token, page: str, link_of: Callable[[str], str] | None) -> di
     """Return the members of a token with this page. Some are None. `link_of` is that of `representation.retrieved`."""
     defined = definition.load(page, waits=False)
     return {
+        "page": {"title": defined.title},
         "pageActions": [action.id for action in defined.actions],
         "reminders": _reminders(token) if defined.reminds else None,
         **_approval(token, defined, link_of),

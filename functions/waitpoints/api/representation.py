@@ -87,8 +87,14 @@ def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
 
 def listed(token: Token, url: str) -> dict[str, Any]:
     """Return one token as in a list: without its output and waiters. `url` is empty as in `retrieved`."""
-    shown = {**_shared(token, url), "tags": sorted(token.tags), "outputIsError": isinstance(token.outcome, Failed | TimedOut)}
-    return present(shown)
+    return present(
+        {
+            **_shared(token, url),
+            "tags": sorted(token.tags),
+            "outputIsError": isinstance(token.outcome, Failed | TimedOut),
+            "page": token.listed_page,
+        }
+    )
 
 
 def _shared(token: Token, url: str) -> dict[str, Any]:

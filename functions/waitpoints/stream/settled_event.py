@@ -22,6 +22,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Eve
         "id": token.id,
         "tags": list(token.tags),
         "idempotencyKey": token.idempotency_key,
+        "page": token.listed_page,
         "createdAt": iso(token.created_at),
         "completedAt": iso(token.outcome.at),
         "completedBy": completed_by(token),

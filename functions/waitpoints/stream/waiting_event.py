@@ -56,6 +56,7 @@ def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> 
         "number": change.number,
         "tags": list(token.tags),
         "idempotencyKey": token.idempotency_key,
+        "page": token.listed_page,
         "createdAt": iso(token.created_at),
         "timeoutAt": None if token.timeout_at is None else iso(token.timeout_at),
         "traceparent": token.traceparent,

@@ -245,6 +245,14 @@ class TestList:
         assert listed(api, headers, "filter%5Bstatus%5D=COMPLETED") == []
         assert set(listed(api, holder("read"))) == {both, only, other, none}
 
+    def test_and_retrieve_show_no_title_of_another_tag(self, api: Api, holder: With) -> None:
+        theirs, ours = (api.create(tags=[tag], page={"title": f"Pay {tag}?"})["id"] for tag in ("team-b", "team-a"))
+        headers = holder("read:team-a")
+        [shown] = api.get(TOKENS, headers).json["data"]
+        assert shown["page"] == api.get(f"{TOKENS}/{ours}", headers).json["page"] == {"title": "Pay team-a?"}
+        refused = api.get(f"{TOKENS}/{theirs}", headers)
+        assert (refused.status, "Pay" in refused.text) == (403, False)
+
 
 def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(
     api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch

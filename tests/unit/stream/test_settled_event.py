@@ -9,7 +9,19 @@ from waitpoints import ids
 from waitpoints.aws.event_bus import REQUEST_LIMIT
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, Rules, Source, TimedOut, Token, TokenError
+from waitpoints.token import (
+    MAX_LISTED_TITLE,
+    Completed,
+    CompletedBy,
+    Failed,
+    Outcome,
+    Output,
+    Rules,
+    Source,
+    TimedOut,
+    Token,
+    TokenError,
+)
 
 CREATED, SETTLED = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
@@ -64,6 +76,11 @@ def test_has_the_metadata_of_the_create_as_it_was_sent() -> None:
     assert ',"metadata":{"price": 1.50, "n": 90071992547409930},' in text
     assert json.loads(text)["error"]["name"] == "WaitpointTimeoutError"
     assert "metadata" not in detail(TimedOut(SETTLED))
+
+
+def test_has_the_title_of_the_page() -> None:
+    assert detail(TimedOut(SETTLED), page_title="Größe 42?")["page"] == {"title": "Größe 42?"}
+    assert "page" not in detail(TimedOut(SETTLED))
 
 
 def test_of_a_failed_token_is_completed_like_its_status_and_not_ok() -> None:
@@ -135,5 +152,6 @@ def test_the_largest_event_fits_one_request() -> None:
         Completed(SETTLED, Output('"' + "x" * (IN_ITEM_LIMIT - 2) + '"'), by),
         tags=tuple([widest * 128] * 10),
         idempotency_key=widest * 2048,
+        page_title=widest * MAX_LISTED_TITLE,
     )
     assert settled_event(largest, BUCKET).size < REQUEST_LIMIT < 262_144 - 2_000

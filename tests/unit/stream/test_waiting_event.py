@@ -14,12 +14,25 @@ CREATED, AT = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
 PAGE = {"title": "Go?", "approvers": ["ann", "bo", "cy"], "escalate": {"after": "1d", "to": ["lead"]}, "remind": ["4h"]}
 ANSWERS = (Answer("ann", "approve", '{"share":12345678901234567890123}', AT), Answer("cy", "reject", "{}", AT + 1))
-SHARED = {"id": TOKEN_ID, "tags": ["a"], "idempotencyKey": "orders:1", "createdAt": "2026-11-24T14:12:26.123Z"}
+SHARED = {
+    "id": TOKEN_ID,
+    "tags": ["a"],
+    "idempotencyKey": "orders:1",
+    "page": {"title": "Go?"},
+    "createdAt": "2026-11-24T14:12:26.123Z",
+}
 
 
 def token(**more: Any) -> Token:
     return Token(
-        id=TOKEN_ID, created_at=CREATED, tags=("a",), idempotency_key="orders:1", answers=ANSWERS, page=json.dumps(PAGE), **more
+        id=TOKEN_ID,
+        created_at=CREATED,
+        tags=("a",),
+        idempotency_key="orders:1",
+        answers=ANSWERS,
+        page_title="Go?",
+        page=json.dumps(PAGE),
+        **more,
     )
 
 

@@ -75,6 +75,7 @@ __all__ = [
     "TokenError",
     "TokenFailedError",
     "TokenOrId",
+    "TokenPage",
     "TokenTimedOutError",
     "TrialStep",
     "UnprocessableEntityError",

@@ -205,6 +205,12 @@ class OtherDeliveries(Answer):
     last_delivery_id: str | None = None
 
 
+class TokenPage(Answer):
+    """The page of a token."""
+
+    title: str
+
+
 class ListedToken(Answer):
     """A token as `list` has it: without its output."""
 
@@ -220,6 +226,8 @@ class ListedToken(Answer):
     idempotency_key: str | None = None
     idempotency_key_expires_at: datetime | None = None
     output_is_error: bool = False
+    page: TokenPage | None = None
+    """None without a page. `list` has the first 100 characters of its title."""
 
     @property
     def ok(self) -> bool | None:

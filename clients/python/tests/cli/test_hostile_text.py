@@ -55,8 +55,8 @@ def assert_harmless(result: Result) -> None:
 def given(fake: FakeWaitpoints, waitpoints: Waitpoints, token: str) -> dict[str, str]:
     """What others wrote, by the words of the commands."""
     names = [f"a{chr(code)}b{code}" for code in OBEYED if code > 0x9F]  # the API accepts no controls
-    page: PageOptions = {"title": "Go?", "approvers": names, "requestedBy": "\u202ecy"}
     text = TEXT.replace("\ud800", "").replace("\\", "")
+    page: PageOptions = {"title": text, "approvers": names, "requestedBy": "\u202ecy"}
     key = f"body.{json.dumps(text, ensure_ascii=False)}"
     waitpoints.endpoints.put("e", key=key, verify="none")
     fake.deliver(waitpoints.endpoints.put("f", key="body.k", verify="none").url, {"k": text})

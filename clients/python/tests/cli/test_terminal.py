@@ -25,7 +25,8 @@ from waitpoints_client.testing import FakeWaitpoints
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it, and so would this
 fake = FakeWaitpoints()
 waitpoints = fake.client()
-waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d")
+page = {"title": "Refund [red]1,240.50 EUR to the customer of the order 4711?"}
+waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d", page=page)
 fake.advance(timedelta(seconds=1))
 waitpoints.complete(waitpoints.create(idempotency_key="a-long-key-" * 10))
 orders = waitpoints.endpoints.put("orders", key="body.order", verify="none")
@@ -62,7 +63,7 @@ def test_a_terminal_gets_a_table_with_colours(shown: Shown) -> None:
 
 def test_a_pipe_gets_lines_without_colours_and_heading() -> None:
     lines = piped("list").splitlines()
-    assert [len(line.split("\t")) for line in lines] == [6, 6]
+    assert [len(line.split("\t")) for line in lines] == [7, 7]
     assert [line.split("\t")[1] for line in lines] == ["COMPLETED", "WAITING"]
     assert not re.search(r"\x1b|ID +STATUS", "".join(lines))
 
@@ -79,12 +80,24 @@ def test_a_dumb_terminal_gets_what_a_pipe_gets(shown: Shown) -> None:
 def test_a_narrow_terminal_shortens_free_text_and_no_id(shown: Shown) -> None:
     table = shown("list", columns=90)
     assert len(re.findall(r"waitpoint_\w{26}\b", table)) == 2
-    assert re.search(r"a-long\S*…", table)
+    assert re.search(r"a-lon\S*…", table)
 
 
 def test_a_table_leaves_out_columns_without_a_value(shown: Shown) -> None:
     table = re.sub(r"\x1b\[\d*m", "", shown("list", "--tag", "[red]a"))
     assert re.match(r"ID +STATUS +CREATED +TIMES OUT +TAGS *\r\n", table)
+
+
+@pytest.mark.parametrize(
+    ("columns", "title"),
+    [
+        (80, r"Refund \[red\]1,240.50 EUR to the custo…"),
+        (180, r"Refund \[red\]1,240.50 EUR to the customer of the order 4711\?"),
+    ],
+)
+def test_a_title_stands_above_its_id(shown: Shown, columns: int, title: str) -> None:
+    table = re.sub(r"\x1b\[\d*m", "", shown("list", columns=columns))
+    assert re.search(rf"\n{title} +WAITING .*\nwaitpoint_\w{{26}}", table.replace("\r", "")) is not None
 
 
 def test_a_reason_is_wrapped_and_never_cut(shown: Shown) -> None:

@@ -230,7 +230,7 @@ class TestGet:
 
         found = fields(run("get", token.id))
         assert (found["status"], found["error"]) == ("FAILED", "Rejected: no")
-        assert set(found) == {"id", "status", "created", "ended", "error", "url"}
+        assert set(found) == {"id", "title", "status", "created", "ended", "error", "url"}
 
     def test_prints_the_answer_of_the_api_as_json(self, printed: Printed, waitpoints: Waitpoints) -> None:
         token = waitpoints.create()
@@ -252,8 +252,16 @@ class TestList:
 
         found = waitpoints.get(first)
         assert found.timeout_at is not None
-        assert lines[1] == [first.id, "WAITING", at(found.created_at), at(found.timeout_at), "a,b", "k"]
+        assert lines[1] == [first.id, "WAITING", at(found.created_at), at(found.timeout_at), "a,b", "k", ""]
         assert (lines[0][0], lines[0][1]) == (second.id, "FAILED")
+
+    def test_and_get_have_the_title_of_the_page(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        title = "Deploy\t4.2? " + "x" * 100
+        token = waitpoints.create(page={"title": title})
+
+        assert run("list").stdout.splitlines()[0].split("\t")[-1] == title.replace("\t", " ")[:100]
+        assert list(fields(run("get", token.id)).items())[1] == ("title", title.replace("\t", " "))
+        assert [printed("get", token.id)["page"], printed("list")[0]["page"]] == [{"title": title}, {"title": title[:100]}]
 
     def test_filters(self, printed: Printed, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
         waiting = waitpoints.create(tags=["a"], idempotency_key="k")

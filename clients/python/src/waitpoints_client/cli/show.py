@@ -23,6 +23,8 @@ _UNPRINTABLE = re.compile(
 )
 _FREE = {"TAGS", "KEY", "WHY", "RESULT", "TO", "SUBJECT"}
 """Columns that can be shortened."""
+_TITLE = "TITLE"
+"""The last column, if a table has it: on a terminal, a line above the first column's text, where there is more room."""
 _GAP = "  "  # between columns
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
@@ -126,12 +128,15 @@ def table(columns: Sequence[str], found: Iterable[Sequence[str]], width: int) ->
     from rich.table import Table
     from rich.text import Text
 
-    columns, rows = _without_empty(columns, [[cell(text) for text in row] for row in found])
+    cells = [[cell(text) for text in row] for row in found]
+    titles = [row.pop() if columns[-1] == _TITLE else "" for row in cells]
+    columns, rows = _without_empty([column for column in columns if column != _TITLE], cells)
     made = Table(box=None, header_style="bold", pad_edge=False)
-    for column, size in zip(columns, _widths(columns, rows, width), strict=True):
+    for column, size in zip(columns, _widths(columns, rows, max(map(len, titles), default=0), width), strict=True):
         made.add_column(column, no_wrap=column != "WHY", overflow="ellipsis", width=size)
-    for row in rows:
-        made.add_row(*(Text(text, style=_STATUS_STYLES.get(text, "")) for text in row))
+    for title, row in zip(titles, rows, strict=True):
+        first, *others = (Text(text, style=_STATUS_STYLES.get(text, "")) for text in row)
+        made.add_row(Text.assemble((title, "bold"), "\n", first) if title else first, *others)
     return made
 
 
@@ -141,15 +146,21 @@ def _without_empty(columns: Sequence[str], rows: list[list[str]]) -> tuple[Seque
     return [columns[number] for number in kept], [[row[number] for number in kept] for row in rows]
 
 
-def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the columns' widths. Columns of free text share what is left: an id must be whole, to be copied."""
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], longest_title: int, width: int) -> list[int]:
+    """Return the columns' widths. Columns of free text share what is left: an id must be whole, to be copied.
+
+    So does what the longest title lacks in the first column.
+    """
     widths = [max(len(text) for text in texts) for texts in zip(columns, *rows, strict=True)]
+    widths.append(max(longest_title - widths[0], 0))
+    least = [len(column) for column in columns] + [0]
     free = sorted((number for number, column in enumerate(columns) if column in _FREE), key=lambda number: widths[number])
+    free.append(len(columns))
     left = width - len(_GAP) * (len(columns) - 1) - sum(size for number, size in enumerate(widths) if number not in free)
     for place, number in enumerate(free):
-        widths[number] = max(min(widths[number], left // (len(free) - place)), len(columns[number]))
+        widths[number] = max(min(widths[number], left // (len(free) - place)), least[number])
         left -= widths[number]
-    return widths
+    return [widths[0] + widths[-1], *widths[1:-1]]
 
 
 def pause(seconds: float) -> None:

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_client.cli import show
@@ -11,7 +12,7 @@ from waitpoints_client.cli import show
 if TYPE_CHECKING:
     from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Notice, Reminders, Result, Token
 
-COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY")
+COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY", "TITLE")
 WATCH_SECONDS = 2.0
 
 
@@ -29,12 +30,14 @@ def row(token: "ListedToken") -> Sequence[str]:
         show.instant(ends),
         ",".join(token.tags),
         token.idempotency_key or "",
+        token.page.title if token.page else "",
     )
 
 
 def details(token: "Token") -> dict[str, Any]:
     created = show.instant(token.created_at) + (f" with the key {token.created_by}" if token.created_by else "")
-    found: dict[str, Any] = {"id": token.id, "status": show.status(status(token)), "created": created}
+    found: dict[str, Any] = {"id": token.id, **({"title": token.page.title} if token.page else {})}
+    found |= {"status": show.status(status(token)), "created": created}
     if token.timeout_at and token.status == "WAITING":
         found["times out"] = show.instant(token.timeout_at)
     if token.completed_at:
@@ -116,6 +119,11 @@ def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
         show.pause(WATCH_SECONDS)
 
 
+def _that_fit(tokens: list[Any], lines: int) -> list[Any]:
+    ends = accumulate(2 if token.page else 1 for token in tokens)
+    return [token for token, end in zip(tokens, ends, strict=True) if end <= lines] or tokens[:1]
+
+
 def _watch_table(read: Callable[[], list[Any]]) -> None:
     from rich.console import Console, Group
     from rich.live import Live
@@ -125,7 +133,7 @@ def _watch_table(read: Callable[[], list[Any]]) -> None:
     with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
             tokens = read()
-            shown = tokens[: max(console.height - 3, 1)]
+            shown = _that_fit(tokens, console.height - 3)
             left_out = f", {len(tokens) - len(shown)} more than fit" if len(shown) < len(tokens) else ""
             heading = f"{len(tokens)} tokens at {datetime.now(timezone.utc):%H:%M:%S} UTC{left_out}. Ctrl-C ends."
             live.update(Group(Text(heading, style="dim"), show.table(COLUMNS, map(row, shown), console.width)), refresh=True)

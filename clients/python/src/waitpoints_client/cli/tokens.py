@@ -113,8 +113,8 @@ def list_(
 ) -> None:
     """List tokens, the newest first.
 
-    A terminal gets a table. A pipe gets a line for each, separated by tabs: id, status, created, times out, tags, key. With
-    --watch it gets each token again that has changed.
+    A terminal gets a table. A pipe gets a line for each, separated by tabs: id, status, created, times out, tags, key,
+    title. With --watch it gets each token again that has changed.
     """
     filters: ListFilters = {
         "status": [one.value for one in status or ()] or None,

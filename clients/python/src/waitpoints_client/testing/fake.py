@@ -28,6 +28,7 @@ from waitpoints_client.wire import Duration, write_json
 
 TOKENS, ENDPOINTS, KEYS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints", "/api/v1/keys"
 SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
+LISTED_TITLE = 100  # characters
 PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
 _OUTPUTS = "outputs.waitpoints.test"
 _NEW = "waitpoints_new_token"
@@ -223,7 +224,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _list(self, asked: _Asked) -> httpx.Response:
         alive = [self._tokens.get(token_id, asked.now) for token_id in self._tokens.all]
         tokens, pagination = listing.slice_of(alive, asked.query, asked.now)
-        shown = [{**token.shown(self._callback_url(token)), "tags": sorted(token.tags)} for token in tokens]
+        shown = [{**token.shown(self._callback_url(token), LISTED_TITLE), "tags": sorted(token.tags)} for token in tokens]
         return _ok({"data": shown, "pagination": pagination})
 
     def _retrieve(self, asked: _Asked) -> httpx.Response:

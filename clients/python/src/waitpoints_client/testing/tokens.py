@@ -51,6 +51,7 @@ class FakeToken:
     key: str | None = None
     key_expires_at: int | None = None
     rules: tuple[str, ...] = ()
+    page_title: str | None = None
     page_actions: list[str] | None = None
     approval: Approval | None = None
     remind: tuple[int, ...] | None = None
@@ -67,8 +68,8 @@ class FakeToken:
         """Whether it still holds its key."""
         return self.key_expires_at is None or self.key_expires_at > now
 
-    def shown(self, url: str) -> dict[str, Any]:
-        """Return what retrieve and list have both."""
+    def shown(self, url: str, longest_title: int | None = None) -> dict[str, Any]:
+        """Return what retrieve and list have both. A list cuts the title of the page."""
         return without_none(
             {
                 "id": self.id,
@@ -82,6 +83,7 @@ class FakeToken:
                 "tags": self.tags,
                 "createdAt": iso(self.created_at),
                 "outputIsError": bool(self.outcome and self.outcome.is_error),
+                "page": None if self.page_title is None else {"title": self.page_title[:longest_title]},
             }
         )
 
@@ -291,6 +293,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
+        page_title=body["page"].get("title") if "page" in rules else None,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=approval,
         remind=remind,
