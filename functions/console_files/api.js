@@ -27,6 +27,8 @@ const isLike = (value, example) => {
 };
 
 let key = null;
+const lacking = new Set(); // the paths that the key may not use
+const NAMED = "tr_prod_sk_"; // how a named key begins
 
 export class Refusal extends Error {
   constructor(status, message, code) {
@@ -38,8 +40,11 @@ export class Refusal extends Error {
 
 export const isSignedIn = () => key !== null;
 
+export const may = (path) => !lacking.has(path);
+
 export const signOut = () => {
   key = null;
+  lacking.clear();
 };
 
 // Sign in with a key that the API accepts. A named key without the scope `read` is refused the list alone. Rejects with a
@@ -52,7 +57,15 @@ export const signIn = async (candidate) => {
     const mayDoOther = error.status === 403 && error.code === "unauthorized";
     if (!mayDoOther) throw error.status === 401 ? new Refusal(401, "The API does not accept this key.") : error;
   }
+  if (candidate.startsWith(NAMED)) await learnScopes(candidate);
   key = candidate;
+};
+
+// A named key may not manage keys, and manages endpoints only with that scope.
+const learnScopes = async (candidate) => {
+  lacking.add(KEYS);
+  const isRefused = (error) => error.status === 403;
+  if (await send(candidate, "GET", `${ENDPOINTS}?page[size]=1`, {}).then(() => false, isRefused)) lacking.add(ENDPOINTS);
 };
 
 // The body of an answer, which is like the example `like`. `json` is the text of a JSON body; `deliveryId` goes with it, and

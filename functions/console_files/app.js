@@ -137,8 +137,8 @@ const enter = () => {
     "nav",
     { class: "main", "aria-label": "Main" },
     link(HOME, "Tokens"),
-    link("#/endpoints", "Endpoints"),
-    link("#/keys", "Keys"),
+    api.may(api.ENDPOINTS) && link("#/endpoints", "Endpoints"),
+    api.may(api.KEYS) && link("#/keys", "Keys"),
     link("#/create", "Create"),
   );
   const out = button("Sign out", () => leave(), "small");

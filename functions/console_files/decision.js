@@ -21,7 +21,7 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    token.links && note("Whoever has a person's link answers as this person. Send it to nobody else."),
+    token.links && token.status === "WAITING" && note("Whoever has a person's link answers as this person. Send it to nobody else."),
   );
 
 // "approve: 1 of 2, reject: 0 of 1"
@@ -32,7 +32,8 @@ const standing = (token) =>
 
 const person = (token, { id, name, email, slack }, say) => {
   const reached = [...new Set([id, email, slack])].filter((it) => it && it !== (name ?? id));
-  const url = token.links?.find((it) => it.approver === id)?.url; // absent: the key lacks the scope `complete`
+  const links = token.status === "WAITING" ? token.links : null; // absent: the key lacks the scope `complete`
+  const url = links?.find((it) => it.approver === id)?.url;
   return el(
     "li",
     {},

@@ -2,7 +2,7 @@
 import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
 import { age, box, button, finder, form, heading, input, note, pageLink, problem, row, select, stateBadge } from "./parts.js";
-import { submitButton, tags, time, tokenLink } from "./parts.js";
+import { submitButton, tags, time, tokenAddress, tokenLink } from "./parts.js";
 import { ZONE } from "./text.js";
 
 const SIZE = 25;
@@ -58,7 +58,7 @@ export const list = async ({ query, call, go, refresh }) => {
     content: [
       heading(
         title === "All" ? "Tokens" : title,
-        el("div", { class: "tools" }, finder(go), button("Refresh", refresh)),
+        el("div", { class: "tools" }, finder(go, search), button("Refresh", refresh)),
       ),
       quickViews(filter),
       note(about),
@@ -202,7 +202,7 @@ const local = (instant) => {
   return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 };
 
-const COLUMNS = ["Status", "Token", "Tags and key", "Created", "Outcome"];
+const COLUMNS = ["Token", "Status", "Created", "Outcome", "Tags and key"];
 
 // The roles are said again because the narrow layout shows rows as blocks, which takes them away.
 const table = (tokens) =>
@@ -224,24 +224,41 @@ const table = (tokens) =>
 
 const line = (token) => {
   const cells = [
+    token.page ? titled(token) : tokenLink(token.id),
     stateBadge(token),
-    tokenLink(token.id),
-    [tags(token.tags), token.idempotencyKey ? el("div", { class: "key" }, said(token.idempotencyKey)) : null],
     time(token.createdAt),
     outcome(token),
+    [tags(token.tags), token.idempotencyKey ? el("div", { class: "key" }, said(token.idempotencyKey)) : null],
   ];
   return el(
     "tr",
-    { role: "row" },
-    cells.map((cell, at) => el("td", { role: "cell", "data-label": COLUMNS[at] }, cell)),
+    { role: "row", class: token.completedAt ? "ended" : null },
+    cells.map((cell) => el("td", { role: "cell" }, cell)),
   );
 };
+
+const titled = ({ id, page }) => [
+  el("a", { href: tokenAddress(id), class: "what" }, said(page.title)),
+  el("div", { class: "hint mono id" }, id),
+];
+
+// Show only the rows that have every word, and say how many these are. Returns the addresses of their tokens.
+const search = (text) => {
+  const rows = [...document.querySelectorAll("main tbody tr")];
+  const words = text.toLowerCase().split(/\s+/);
+  for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+  const left = rows.filter((row) => !row.hidden);
+  document.querySelector("main .count")?.replaceChildren(counted(left.length, rows.length));
+  return left.map((row) => row.querySelector("a").hash);
+};
+
+const counted = (shown, all = shown) => `${shown === all ? "" : `${shown} of `}${all === 1 ? "1 token" : `${all} tokens`}`;
 
 const outcome = (token) => {
   const [first, second] = token.completedAt
     ? [["ended ", time(token.completedAt)], `after ${age(token.createdAt, Date.parse(token.completedAt))}`]
     : [token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout", null];
-  return [el("div", {}, first), second && el("div", { class: "hint" }, second)];
+  return [el("div", {}, first), " ", second && el("div", { class: "hint" }, second)];
 };
 
 const pager = (query, pagination, shown) => {
@@ -250,7 +267,7 @@ const pager = (query, pagination, shown) => {
     "nav",
     { class: "pager", "aria-label": "Pages" },
     to("page[before]", pagination.previous, "Previous"),
-    el("span", { class: "hint" }, shown === 1 ? "1 token" : `${shown} tokens`),
+    el("span", { class: "hint count", role: "status" }, counted(shown)),
     to("page[after]", pagination.next, "Next"),
   );
 };

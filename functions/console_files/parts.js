@@ -152,19 +152,18 @@ export const box = (label, name, { hint, ...more } = {}) => {
   return el("div", { class: "field box" }, choice, about);
 };
 
-// A form that calls `act` with its FormData. A refusal is shown at its top.
+// A form that calls `act` with its FormData. Ctrl+Enter sends it from any field. A refusal is shown at its top.
 export const form = (children, buttons, act) => {
   const told = el("div", { class: "told" });
   const submit = async (event) => {
     event.preventDefault();
     if (event.target.getAttribute("aria-busy") === "true") return;
-    const chosen = event.submitter?.value ?? "";
     const submits = event.target.querySelectorAll("button[type=submit]");
     event.target.setAttribute("aria-busy", "true");
     for (const button of submits) button.setAttribute("aria-disabled", "true"); // it keeps the focus
     told.replaceChildren();
     try {
-      await act(new FormData(event.target), chosen);
+      await act(new FormData(event.target));
     } catch (error) {
       if (error.name === "AbortError") return;
       const shown = problem(error);
@@ -175,19 +174,35 @@ export const form = (children, buttons, act) => {
       for (const button of submits) button.removeAttribute("aria-disabled");
     }
   };
-  return el("form", { submit, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));
+  const keydown = (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.currentTarget.requestSubmit();
+  };
+  return el("form", { submit, keydown, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));
 };
 
-// Opens a token by its id, or by anything that contains it, such as a callback URL.
-export const finder = (go) => {
-  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "Id or callback URL" });
+const ID = /waitpoint_[0-9a-z]{26}/;
+const NO_ID = "no token's id: waitpoint_ and 26 letters and digits.";
+
+// Opens a token by its id, or by anything that contains it, such as a callback URL. Above a list, `search` is called with
+// what is typed, shows only the tokens that have it, and returns their addresses: the only one can be opened, too.
+export const finder = (go, search) => {
+  const [label, placeholder] = search
+    ? ["Search in these tokens, or open one by its id or its callback URL", "Search or id"]
+    : ["Open a token by its id or its callback URL", "Id or callback URL"];
+  const idIn = (text) => ID.exec(text)?.[0];
+  const typed = (event) => search?.(idIn(event.target.value) ?? event.target.value);
+  const field = input(label, "id", { type: "search", placeholder, input: typed });
   return el(
     "div",
     { class: "finder" },
     form(field, el("button", { type: "submit" }, "Open"), async (data) => {
-      const [found] = /waitpoint_[0-9a-z]{26}/.exec(String(data.get("id"))) ?? [];
-      if (!found) throw new Error("This contains no token's id: waitpoint_ and 26 letters and digits.");
-      go(tokenAddress(found));
+      const text = String(data.get("id"));
+      const found = idIn(text) ? [tokenAddress(idIn(text))] : text.trim() && search ? search(text) : [];
+      if (found.length > 1) throw new Error(`${found.length} of these tokens have it: type more of it.`);
+      if (!found.length) throw new Error(`${search ? "None of these tokens has it, and it" : "This"} contains ${NO_ID}`);
+      go(found[0]);
     }),
   );
 };

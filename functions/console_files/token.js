@@ -6,7 +6,7 @@ import { told } from "./notices.js";
 import { age, area, back, badge, button, dialog, exactMoment, execution, fact, facts, folded, heading } from "./parts.js";
 import { input, json, jsonOf, moment, note, objectOf, problem, secret, section, stateBadge, tags, textOf } from "./parts.js";
 import { time } from "./parts.js";
-import { duration } from "./text.js";
+import { duration, visible } from "./text.js";
 
 const PACKETS = "api/v1/packets";
 const HERE = "console-"; // how the ids of the console's own completions begin
@@ -22,16 +22,17 @@ export const token = async ({ name: id, call, say, refresh }) => {
     refresh();
   };
   return {
-    title: id,
+    title: token.page ? visible(token.page.title) : id,
     content: [
       back("#/tokens", "Tokens"),
-      heading(id, button("Refresh", refresh), "mono id"),
+      heading(token.page ? said(token.page.title) : id, button("Refresh", refresh), token.page ? null : "mono id"),
+      token.page && el("p", { class: "hint mono id" }, id),
       el("p", { class: "lead" }, stateBadge(token), " ", summary(token)),
       el(
         "div",
         { class: "buttons" },
-        waits && button("Complete…", () => complete(act, token), "primary"),
-        waits && button("Fail…", () => fail(act, token), "danger"),
+        waits && token.url && button("Complete…", () => complete(act, token), "primary"),
+        waits && token.url && button("Fail…", () => fail(act, token), "danger"),
         waits && button("Timeout…", () => move(id, call, say, refresh)),
         token.pageActions &&
           token.url &&
@@ -64,7 +65,7 @@ const overrides = (token) =>
 
 const complete = (act, token) => {
   const actions = token.pageActions;
-  return dialog(
+  const opened = dialog(
     "Complete this token",
     [
       el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
@@ -78,6 +79,9 @@ const complete = (act, token) => {
     ["Complete the token", "primary"],
     (data) => act(objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
   );
+  const text = opened.querySelector("textarea"); // what is typed replaces it, or names the action
+  const missing = text.value.indexOf('""') + 1;
+  text.setSelectionRange(missing, missing || text.value.length);
 };
 
 const fail = (act, token) =>

@@ -404,14 +404,53 @@ test("a page is spoken of only where there is one, and its actions are named", a
     await visit(tab, `#/tokens/${id}`);
     assert.equal((await text(tab)).includes("Open its page"), "page" in body);
     await press(tab, "Complete…");
-    await tab.waitForSelector("dialog textarea");
+    await tab.waitForSelector("dialog textarea:focus");
     assert.match(await text(tab, "dialog .field .hint"), hint);
     assert.equal(await tab.$eval("dialog textarea", (it) => it.value), value);
+    await tab.keyboard.type("x"); // replaces it, or names the action that is missing
+    assert.equal(await tab.$eval("dialog textarea", (it) => it.value), value.includes('""') ? value.replace('""', '"x"') : "x");
     await tab.keyboard.press("Escape");
   }
   await press(tab, "Complete…");
-  await press(tab, "Complete the token");
+  await tab.waitForSelector("dialog textarea:focus");
+  await tab.keyboard.press("Control+Enter");
   await untilItSays(tab, "The token was completed");
+});
+
+test("a list shows what each page asks, and is searched for it", async () => {
+  const tags = [`search-${Date.now()}`];
+  const page = { title: `Deploy <b>4.2</b> to\u202e production? ${"x".repeat(100)}` };
+  const [asked, other] = [await create({ tags, page }), await create({ tags: [...tags, "eu"], idempotencyKey: `Größe ${tags}` })];
+  const tab = await signedIn(`#/tokens?filter%5Btags%5D=${tags}`);
+  const said = "Deploy <b>4.2</b> to\\u202e production?";
+  const rows = () => tab.$$eval("tbody tr:not([hidden])", (all) => all.map((it) => it.innerText));
+  const [second, first] = await rows();
+  assert.ok(first.startsWith(said) && first.includes(asked.id), first);
+  assert.ok(second.startsWith(other.id), second);
+
+  const search = async (words, shown, count) => {
+    await tab.fill("[name=id]", words);
+    assert.deepEqual((await rows()).map((it) => it.includes(other.id)), shown);
+    assert.equal(await text(tab, ".count"), count);
+  };
+  await search("PRODUCTION  deploy", [false], "1 of 2 tokens");
+  await search("größe eu", [true], "1 of 2 tokens");
+  await search(other.url, [true], "1 of 2 tokens"); // which is not shown
+  await search("deploy eu", [], "0 of 2 tokens");
+  await press(tab, "Open");
+  await untilItSays(tab, "None of these tokens has it");
+  await search("", [true, false], "2 tokens");
+  await search("search", [true, false], "2 tokens");
+  await tab.keyboard.press("Enter");
+  await untilItSays(tab, "2 of these tokens have it");
+  await search("deploy", [false], "1 of 2 tokens");
+  await tab.keyboard.press("Enter");
+  await tab.waitForSelector(".lead");
+  assert.equal(await text(tab, "h1"), `${said} ${"x".repeat(100)}`); // all of it
+  assert.ok((await tab.title()).startsWith(said));
+  assert.match(await text(tab, "main"), new RegExp(asked.id));
+  await fitsItsWidth(tab, "a long title");
+  untroubled(tab);
 });
 
 test("a decision says who has answered what and who is still asked, and its links can be copied", async () => {
@@ -457,6 +496,7 @@ test("a decision says who has answered what and who is still asked, and its link
   await untilItSays(tab, "In place of its approvers.");
   const ended = (await text(tab, who)).replace(/\s+/g, " ");
   assert.match(ended, /Ann Lee approve .* bo Did not answer .* lead Was not asked/);
+  assert.doesNotMatch(ended, /http|link/);
   await visit(tab, `#/tokens/${scene.waiting}`);
   assert.equal(await tab.$(who), null);
 });
@@ -499,8 +539,9 @@ test("says who was told, and what a channel refused", async () => {
   assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH Named key nightly/);
   assert.match((await text(tab, "[aria-labelledby=about]")).replace(/\s+/g, " "), /Created with the named key maker/);
   assert.match(await text(tab, who), /Nobody\./);
-  answer = { ...told, links: undefined }; // the key may not complete the token
+  answer = { ...told, links: undefined, url: "" }; // the key may not complete the token
   await visit(tab, `#/tokens/${id}`);
+  assert.doesNotMatch(await text(tab, "main"), /Complete…|Fail…|Open its page/);
   const decides = await text(tab, "[aria-labelledby=decision]");
   assert.match(decides, /Still asked/);
   assert.doesNotMatch(decides, /http|link/);
@@ -548,8 +589,14 @@ test("a telephone shows the first token in its upper half, and a tab that it cho
   assert.ok(top < 667 / 2, `${top} px`);
   const height = await tab.$eval("header", (it) => it.offsetHeight);
   assert.ok(height < 60, `the header has ${height} px`); // one line
-  const row = await text(tab, "tbody tr");
-  assert.doesNotMatch(row, /waits for/); // Created says it
+  const tags = [`telephone-${Date.now()}`];
+  const { id } = await create({ tags, timeout: "2d", page: { title: "Deploy 4.2 to production?" } });
+  await visit(tab, "#/tokens");
+  const row = await tab.waitForSelector(`tbody tr:has(a[href*=${id}])`);
+  const said = (await row.innerText()).replace(/\s+/g, " ");
+  assert.match(said, /^Deploy 4\.2 to production\? Waiting .*times out in 2 d telephone-/);
+  const [first, last] = await row.$$eval("td", (all) => [0, 3].map((at) => all[at].getBoundingClientRect().bottom));
+  assert.ok(last - first < 32, `the second line ends ${last - first} px below the first`);
   await visit(tab, "#/tokens?filter%5Bundelivered%5D=true");
   const right = await tab.$eval("nav.views [aria-current]", (it) => it.getBoundingClientRect().right);
   assert.ok(right <= 375, `${right} px`);
@@ -681,8 +728,8 @@ test("a token is created with everything that the form takes", async () => {
   await press(tab, "Create the token");
   await untilItSays(tab, "The token was created");
   await tab.waitForSelector(".lead");
-  const id = await text(tab, "h1");
-  const made = await retrieve(id);
+  assert.equal(await text(tab, "h1"), "Deploy 4.2 to production?");
+  const made = await retrieve(new URL(tab.url()).hash.split("/").pop());
   assert.deepEqual([made.tags, made.idempotencyKey, made.status], [["console", "<b>bold</b>"], scene.key, "WAITING"]);
   assert.equal(Date.parse(made.timeoutAt) - Date.parse(made.createdAt), 7_200_000);
   assert.ok(made.idempotencyKeyExpiresAt);
@@ -811,6 +858,7 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   while (!(await theirs.waitForSelector("header", { timeout: 1_000 }).catch(() => null)) && Date.now() < until);
   await shown(theirs);
   await untilItSays(theirs, "This key lacks the scope read");
+  assert.equal((await text(theirs, "nav.main")).replace(/\s+/g, " "), "Tokens Create"); // no view that is refused
   await visit(theirs, "#/keys");
   await untilItSays(theirs, "Only the root key may do this");
 

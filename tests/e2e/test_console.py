@@ -43,6 +43,7 @@ SHOWN = (
     f"{IMAGE}{INVISIBLE_SHOWN} endpoint key",
     f"{IMAGE}{INVISIBLE_SHOWN} approver",
     f"{SCRIPT}{INVISIBLE_SHOWN} note",
+    f"{IMAGE}{INVISIBLE_SHOWN} title",
     f"not_null(body.key, '{IMAGE}')",
     f"read:{SCRIPT}{INVISIBLE_SHOWN} scope",
 )
@@ -108,7 +109,8 @@ def decision(api: Api) -> dict[str, Any]:
     named = {"id": "ann", "name": f"{IMAGE}{INVISIBLE} approver"}
     fields = {"type": "object", "properties": {"note": {"type": "string"}}}
     actions = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
-    token = api.create(page={"title": "Go?", "approvers": [named, "bo", "cy"], "actions": actions, "fields": fields})
+    page = {"title": f"{IMAGE}{INVISIBLE} title", "approvers": [named, "bo", "cy"], "actions": actions, "fields": fields}
+    token = api.create(page=page, tags=["hostile"])
     answer = {"action": "approve", "fields": {"note": f"{SCRIPT}{INVISIBLE} note"}}
     assert api.request("POST", token["links"][0]["url"], answer, key=None).status == 200
     return token
