@@ -32,7 +32,7 @@ const notice = (token, it) => {
       isRefused ? badge("bad", "Refused") : badge("plain", "Sent"),
       el("span", { class: "hint" }, " ", time(it.at)),
     ),
-    note(HOW[it.channel] ?? `By ${it.channel}: `, said(it.to)),
+    note(HOW[it.channel] ?? `By ${it.channel}: `, said(it.to), it.outcome && ", with the outcome"),
     isRefused && note("The channel says: ", said(it.reason)),
     isRefused && note("Once that is mended, send it again: ", el("code", {}, "waitpoints redrive")),
   );

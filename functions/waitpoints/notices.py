@@ -8,6 +8,8 @@ A target is where one message goes. Its key is short, and stays the same for the
     slack        the Slack channel
     slack.<n>    the direct messages of the n-th person
     teams        the Teams channel
+
+Who asked for an answer and is none of these people has `requester` in place of a number: they only get the outcome.
 """
 
 from collections.abc import Mapping
@@ -26,24 +28,35 @@ class Channel(StrEnum):
     TEAMS = "teams"
 
 
+MEMBERS = (*map(str, Channel), "outcome")
+
+
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """`email` is True for the approvers' own addresses. `slack` is a channel, `teams` the name of a secret that holds a URL."""
+    """`email` is True for the approvers' own addresses. `slack` is a channel, `teams` the name of a secret that holds a URL.
+
+    With `outcome`, people are also sent how the token ended.
+    """
 
     email: bool | tuple[str, ...] = False
     slack: str | None = None
     teams: str | None = None
+    outcome: bool = False
+
+    def sends_outcome_to(self, target: str) -> bool:
+        """Whether a target, by its key, gets the outcome: one of a person, and no channel."""
+        return self.outcome and "." in target
 
     def members(self) -> dict[str, Any]:
         """Return it as the table and the API have it."""
         email = list(self.email) if isinstance(self.email, tuple) else self.email or None
-        return present({"email": email, "slack": self.slack, "teams": self.teams})
+        return present({"email": email, "slack": self.slack, "teams": self.teams, "outcome": self.outcome or None})
 
     @classmethod
     def load(cls, text: str, *, waits: bool) -> Self:
         """Read a stored text. Raises WrittenLater for a token that `waits`, if this version does not know every member."""
         members = json_text.parse(text)
-        if waits and not members.keys() <= {"email", "slack", "teams"}:
+        if waits and not members.keys() <= {*MEMBERS}:
             raise WrittenLater
         return cls.of(members)
 
@@ -51,7 +64,8 @@ class Notify:
     def of(cls, members: Mapping[str, Any]) -> Self:
         """Read what `members` wrote."""
         email = members.get("email", False)
-        return cls(tuple(email) if isinstance(email, list) else email, members.get("slack"), members.get("teams"))
+        addresses = tuple(email) if isinstance(email, list) else email
+        return cls(addresses, members.get("slack"), members.get("teams"), members.get("outcome", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +74,14 @@ class NoticeRecord(Stored):
 
     `at` is when something was last sent there, or refused. `ref` is how the channel names the first message: the id of a mail,
     or "<channel>/<ts>" in Slack. `reminded` is how many of the token's reminders it knows of, `notified_last` whether it knows
-    that one more answer is missing, `shows` the state that an edited message shows (see `plan.state_of`). `refused` is why the
-    channel accepts nothing for this target: retrying won't fix it.
+    that one more answer is missing, `notified_outcome` whether it got the outcome, `shows` the state that an edited message
+    shows (see `plan.state_of`). `refused` is why the channel accepts nothing for this target: retrying won't fix it.
     """
 
     at: int
     ref: str | None = None
     reminded: int = 0
     notified_last: bool = False
+    notified_outcome: bool = False
     shows: str | None = None
     refused: str | None = None

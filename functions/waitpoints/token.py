@@ -361,6 +361,7 @@ class Token(Stored):
     target's last message. `has_metadata` and `has_notify` say whether there is something to read.
     The create had `traceparent` and came with the named key `created_by`, or with the root key.
     Only `since_version` and later versions may settle it (None: every version). `is_later`: this version may not.
+    `is_due`: its timeout has come and is its `outcome`, but is not stored yet.
     `answers` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
     """
 
@@ -392,6 +393,7 @@ class Token(Stored):
     page_title: str | None = None
     since_version: int | None = None
     is_later: bool = False
+    is_due: bool = False
 
     @property
     def status(self) -> Status:

@@ -129,7 +129,10 @@ class Tokens:
 
     def find_or_none(self, token_id: str) -> Token | None:
         token, now = self._store.find(token_id), self._clock()
-        return replace(token, outcome=token.outcome_at(now)) if token and not self._is_removed(token, now) else None
+        if token is None or self._is_removed(token, now):
+            return None
+        outcome = token.outcome_at(now)
+        return replace(token, outcome=outcome, is_due=outcome is not token.outcome)
 
     def list_tokens(self, query: "ListQuery") -> "TokenSlice":
         """Return tokens as of now, without their outputs and waiters."""

@@ -21,10 +21,10 @@ from waitpoints_client.testing import FakeWaitpoints
 from tests.client_and_stack.described import Described
 from tools.openapi import answers
 from tools.openapi.operations import OPERATIONS, by_id
+from waitpoints import notices
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import definition as page_definition
 from waitpoints.approvers import Approver
-from waitpoints.notices import Channel
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -79,7 +79,7 @@ def test_a_page_has_every_member() -> None:
 
 
 def test_notify_and_an_approver_have_every_member() -> None:
-    assert NotifyOptions.__annotations__.keys() == set(Channel)
+    assert NotifyOptions.__annotations__.keys() == set(notices.MEMBERS)
     assert ApproverOptions.__annotations__.keys() == {field.name for field in dataclasses.fields(Approver)}
 
 

@@ -179,6 +179,14 @@ NOTIFIES: list[Any] = [
         for name in ("TEAMS", "TEAMSa-b_1", "teams", "A_TEAMS", "", "TEAMS/b", "TEAMS" + 60 * "x", None)
     ),
     {"page": {}, "notify": {"email": ["a@b.cd"], "slack": "#a", "teams": "TEAMS"}},
+    {"page": {}, "notify": {"outcome": True}},
+    *({"page": {}, "notify": {"slack": "#a", "outcome": outcome}} for outcome in (True, 1, None)),
+    {"page": {}, "notify": {"email": ["a@b.cd"], "outcome": True}},
+    *(
+        {"page": {"approvers": [BO], "requestedBy": requester}, "notify": {"email": True, "outcome": True}}
+        for requester in ("dee", "dee@b.cd", "é@b.cd")
+    ),
+    {"page": {"approvers": [BO], "requestedBy": "é@b.cd"}, "notify": {"slack": "#a", "outcome": True}},
     {"notify": {"slack": "#a"}},
     {"notify": {"slack": "#a"}, "payloadSchema": {}},
     *(

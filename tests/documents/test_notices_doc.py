@@ -14,7 +14,7 @@ from waitpoints.api.notices import channels, slack_click
 
 PAGE = (ROOT / "docs" / "notices.md").read_text()
 SLACK = PAGE.partition("\n## Slack\n")[2].partition("\n## ")[0]
-MOST_WORDS = 900
+MOST_WORDS = 960
 
 
 def test_the_page_stays_short() -> None:

@@ -62,7 +62,7 @@ class Office:
         with local_stacks.ask_emulator(asdict(self.stack), "/_ministack/ses/messages") as answer:
             sent = [record for records in json.load(answer)["messages"].values() for record in records]
         parsed = [message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default) for record in sent]
-        return [mail for mail in parsed if token["id"] in text_of(mail)]
+        return [mail for mail in parsed if token["id"] in str(mail["References"])]
 
     def notified(self, token: dict[str, Any], targets: int) -> list[dict[str, Any]]:
         """The token's notices, once so many targets have a record."""
@@ -169,6 +169,32 @@ def test_two_people_answer_by_buttons_and_a_stranger_is_told_privately(office: O
     assert slack_stand_in.send(f"{office.stack.api_url}/api/v1/slack", late, time.time())[0] == 200
     assert office.slack.private[-1]["text"].startswith("Decided\n")
     assert office.api.retrieve(token)["completedBy"]["approver"] == "bo"
+
+
+def test_who_decided_and_who_asked_get_the_outcome(office: Office) -> None:
+    page = {**TOGETHER, "requestedBy": "dee@example.com", "approvers": [ANN, {**BO, "language": "de"}]}
+    token, _ = office.ask(page, email=True, slack="#deploys", outcome=True)
+    office.sent(token, 5)
+    questions = {str(mail["To"]): mail["Message-ID"] for mail in office.mails(token)}
+    [to_ann] = office.messages(token, "U0ANN")
+    assert office.press(to_ann, "reject", "U0ANN") == 200
+
+    told = until(lambda: having([it for it in office.notified(token, 6) if it.get("outcome")], 5), "five outcomes")
+    assert sorted(it["to"] for it in told) == ["U0ANN", "U0BO", "ann@example.com", "bo@example.com", "dee@example.com"]
+    assert {it["to"] for it in told if "approver" not in it} == {"dee@example.com"}
+    outcomes = {str(mail["To"]): mail for mail in office.mails(token)[2:]}
+    title, subjects = TOGETHER["title"], {to: str(mail["Subject"]) for to, mail in outcomes.items()}
+    assert subjects == {
+        "Ann Lee <ann@example.com>": f"Decided: {title}",
+        "Bo Berg <bo@example.com>": f"Entschieden: {title}",
+        "dee@example.com": f"Decided: {title}",
+    }
+    replies = {to: mail["In-Reply-To"] for to, mail in outcomes.items()}
+    assert replies == {**questions, "dee@example.com": None}
+    assert "Decided by Ann Lee.\n" in text_of(outcomes["dee@example.com"])
+    assert "- Ann Lee: Reject\n" in text_of(outcomes["dee@example.com"])
+    [reply] = [it for it in office.slack.messages if it.content.get("thread_ts") == to_ann.ts and it.people == to_ann.channel]
+    assert reply.content["text"].startswith(f"{title}: Decided\n")
 
 
 def test_whoever_clicks_answers_a_page_without_approvers(office: Office) -> None:

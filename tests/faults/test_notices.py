@@ -14,7 +14,7 @@ import pytest
 from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR
 from tests.support.faults.matrix import Matrix
-from tests.support.faults.notices import GO, STOP, UNRECORDED, NoticeWorld
+from tests.support.faults.notices import GO, NOTIFY, STOP, UNRECORDED, NoticeWorld
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack
@@ -25,7 +25,7 @@ from waitpoints.wiring import services
 Flow = Callable[[NoticeWorld], None]
 FLOWS: dict[str, Flow] = {}
 CHANNELS = tuple(f"{channel}." for channel in Channel)
-OFTEN = ["ask", "an unrecorded message"]
+OFTEN = ["ask", "an outcome", "an unrecorded message"]
 """The flows of which `make test` runs calls with faults. Between them, they make each kind of call."""
 FAULT_RATE = 0.03
 IN_A_CROWD = [fault for fault in FAULTS if fault.name in ("answer lost", "killed before", "killed after", "throttled")]
@@ -40,9 +40,12 @@ def decide(world: NoticeWorld, token: dict[str, Any], choice: str = STOP) -> Non
     world.answer(token, "ann", choice)
 
 
+WITH_OUTCOME = {**NOTIFY, "outcome": True}
+
+
 @flow
 def ask(world: NoticeWorld) -> None:
-    token = world.ask()
+    token = world.ask(WITH_OUTCOME, requestedBy="dee@example.com")
     with world.faulty():
         world.come_to_rest()
     world.deliver_all()
@@ -83,7 +86,7 @@ def an_end_that_a_run_waits_for(world: NoticeWorld) -> None:
 
 @flow
 def a_timeout(world: NoticeWorld) -> None:
-    token = world.ask(timeout=HOUR // 6)
+    token = world.ask(WITH_OUTCOME, timeout=HOUR // 6)
     execution = world.wait(token)
     world.deliver_all()
     world.clock.advance(HOUR // 6)
@@ -95,8 +98,20 @@ def a_timeout(world: NoticeWorld) -> None:
 
 
 @flow
+def an_outcome(world: NoticeWorld) -> None:
+    token = world.ask(WITH_OUTCOME, requestedBy="dee@example.com")
+    world.deliver_all()
+    decide(world, token)
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    told = [it.target for it in world.post.messages if it.kind is NoticeKind.OUTCOME]
+    assert {*told} == {"email.0", "slack.1", "email.requester"}
+
+
+@flow
 def a_timeout_that_is_moved(world: NoticeWorld) -> None:
-    token = world.ask(timeout=9 * HOUR)
+    token = world.ask(WITH_OUTCOME, timeout=9 * HOUR)
     world.deliver_all()
     assert services.timers.move_deadline(token["id"], world.clock() + 8 * HOUR)
     with world.faulty():

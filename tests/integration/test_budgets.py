@@ -52,6 +52,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
 NOTICES = {  # the same, that `notify` adds to a page that everyone answers
     "`notify`: a mail about a page": (10, 3, 4),  # two messages, two looks; a claim and its end, the mail and its record
     "the same, three mails about a page that two people approve": (21, 7, 8),
+    "the same, and both get the outcome": (30, 11, 11),
     "`notify`: a message in Slack, edited at the end": (16, 6, 6),
 }
 

@@ -161,7 +161,7 @@ IN_ERROR = {
     "code": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     **UNKNOWN_FIELDS,
 }
-IN_NOTIFY = dict.fromkeys(["email", "slack", "teams"], every(422, but_400=NOT_JSON))
+IN_NOTIFY = dict.fromkeys(["email", "slack", "teams", "outcome"], every(422, but_400=NOT_JSON))
 IN_VERIFY = dict.fromkeys(["scheme", "secret", "header"], every(422, but_400=NOT_JSON))
 
 

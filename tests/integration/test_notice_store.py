@@ -1,6 +1,8 @@
 """The record of what was sent: the same for DynamoDB (on moto) and for the fake in memory. And functions that race for it."""
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import boto3
@@ -12,7 +14,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
-from waitpoints.api.notices.plan import NoticeKind
+from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
@@ -25,6 +27,7 @@ START = FakeClock().now
 RETENTION = 30 * 86_400  # seconds
 PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
 NOTIFY = '{"email": true, "slack": "#deploys"}'
+WITH_OUTCOME = '{"email": true, "slack": "#deploys", "outcome": true}'
 
 Tokens = Store | MemoryTokens
 
@@ -48,9 +51,9 @@ def store(both: tuple[Tokens, NoticeStore | MemoryNoticeStore]) -> NoticeStore |
     return both[1]
 
 
-def create(tokens: Tokens, timeout_at: int | None = None) -> Token:
+def create(tokens: Tokens, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at, has_notify=True)
-    tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, NOTIFY, has_approvers=True))
+    tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify, has_approvers=True))
     return tokens.get(token.id)
 
 
@@ -97,7 +100,8 @@ class TestAClaim:
 
 class TestARecord:
     def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
-        mail, slack = NoticeRecord(START, "m-1", reminded=2, notified_last=True), NoticeRecord(START, "C01/17.4", shows="0/0/0")
+        mail = NoticeRecord(START, "m-1", reminded=2, notified_last=True, notified_outcome=True)
+        slack = NoticeRecord(START, "C01/17.4", shows="0/0/0")
         store.claim(token, START)
         assert store.record(token.id, "email.0", mail)
         assert store.record(token.id, "slack", slack)
@@ -133,6 +137,18 @@ class TestARecord:
         store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": refused}
 
+    def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore, tokens: Tokens) -> None:
+        token, refused = (
+            create(tokens, notify=WITH_OUTCOME),
+            NoticeRecord(1, refused="no"),
+        )
+        store.claim(token, START)
+        for target in ("slack", "email.0", "email.requester"):
+            store.record(token.id, target, refused)
+        tokens.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
+        store.clear_refusals(tokens.get(token.id))
+        assert notices(tokens, token) == {"slack": refused}
+
 
 class TestOnDynamoDB:
     @pytest.fixture
@@ -161,14 +177,17 @@ class TestOnDynamoDB:
 class TestFunctionsThatRace:
     RACERS = 8
 
-    def test_one_of_them_asks_each_person(self, stack: MotoStack, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-        channel, pauses = FakeChannel(), []
-        use(channel, monkeypatch)
-        token = create(services.store)
-        dispatchers = [
+    @pytest.fixture
+    def dispatchers(self, stack: MotoStack, clock: FakeClock) -> list[NoticeDispatcher]:
+        return [
             NoticeDispatcher(services.tokens, services.notice_store, FakeDeadLetters(), clock, lambda: True)
             for _ in range(self.RACERS)
         ]
+
+    def test_one_of_them_asks_each_person(self, dispatchers: list[NoticeDispatcher], monkeypatch: pytest.MonkeyPatch) -> None:
+        channel, pauses = FakeChannel(), []
+        use(channel, monkeypatch)
+        token = create(services.store)
 
         def send(dispatcher: NoticeDispatcher) -> bool:
             try:
@@ -182,3 +201,27 @@ class TestFunctionsThatRace:
         assert any(done)
         assert set(pauses) <= {CLAIMED_PAUSE}
         assert sorted(channel.kinds()) == [(target, NoticeKind.FIRST) for target in ("email.0", "slack", "slack.1")]
+
+    @pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.thorough)])
+    def test_each_person_gets_one_outcome_when_it_races_with_notices_and_a_reminder(
+        self, dispatchers: list[NoticeDispatcher], monkeypatch: pytest.MonkeyPatch, count: int
+    ) -> None:
+        def end(token: Token) -> None:
+            services.store.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
+
+        def remind(token: Token) -> None:
+            services.store.remind(token, replace(token, reminded_count=1, reminded_at=START))
+
+        def send(dispatcher: NoticeDispatcher, token: Token) -> None:
+            with suppress(NotSentNow):
+                dispatcher.send(token.id)
+
+        for _ in range(count):
+            use(channel := FakeChannel(), monkeypatch)
+            token = create(services.store, notify=WITH_OUTCOME)
+            racers = [partial(end, token), partial(remind, token)]
+            race([*racers, *(partial(send, dispatcher, token) for dispatcher in dispatchers[:3])])
+            dispatchers[0].send(token.id)
+            outcomes = sorted(target for target, kind in channel.kinds() if kind is NoticeKind.OUTCOME)
+            assert outcomes == ["email.0", "slack.1"]
+            assert set(channel.shown.values()) <= {ENDED, None}

@@ -22,8 +22,8 @@ from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.api.notices.plan import next_notice
 from waitpoints.api.page import definition
 from waitpoints.aws.items import NOTICES, plain, primary_key, wire
-from waitpoints.notices import Notify
-from waitpoints.token import Document, DocumentKind, NewToken
+from waitpoints.notices import NoticeRecord, Notify
+from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -128,6 +128,17 @@ class TestNotices:
         restore(ask_again=ask_again)
         assert next_kind(token_id) == kind
 
+    @pytest.mark.parametrize("ask_again", [False, True])
+    def test_no_one_gets_an_outcome_again(self, stack: MotoStack, restore: Restore, ask_again: bool) -> None:
+        told, missing = (create_told(outcome=True) for _ in range(2))
+        for token_id in (told, missing):
+            services.store.complete(token_id, Completed(services.now()), ALL_CHECKED)
+        record = {"tokenId": told, "createdAt": 1, "email.0": NoticeRecord(1, notified_outcome=True).members()}
+        item = {**primary_key(told, NOTICES), **wire(record)["M"]}
+        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        restore(ask_again=ask_again)
+        assert [next_kind(token_id) for token_id in (told, missing)] == [None, "outcome"]
+
     def test_who_was_not_asked_yet_is_asked(self, restore: Restore) -> None:
         token_id = create_told()
         restore()
@@ -152,9 +163,10 @@ class TestNotices:
         assert written[-1] == "token"
 
 
-def create_told() -> str:
+def create_told(*, outcome: bool = False) -> str:
     """Create a token of which one address is to be told. Returns its id."""
-    document = Document(DocumentKind.PAGE, '{"title": "Pay?"}', notify='{"email": ["ann@example.com"]}')
+    notify = Notify(email=("ann@example.com",), outcome=outcome)
+    document = Document(DocumentKind.PAGE, '{"title": "Pay?"}', notify=json.dumps(notify.members()))
     created: str = services.tokens.create(NewToken(document=document), services.now()).token_id
     return created
 

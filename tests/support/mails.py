@@ -11,7 +11,7 @@ from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
 from waitpoints.notices import Channel, NoticeRecord
-from waitpoints.token import Answer, Token
+from waitpoints.token import Answer, Outcome, TimedOut, Token
 
 FROM = "waitpoints@example.com"
 BRAND = ("Acme", "#2457d6")
@@ -42,6 +42,7 @@ def notice(
     answers: tuple[Answer, ...] = (),
     ref: str | None = None,
     timeout_at: int | None = DEADLINE,
+    outcome: Outcome | None = None,
 ) -> Notice:
     """A step about a token with this page, for its `person` or, with None, for an address of `notify.email`."""
     loaded = page_request.parse(dict(page))[0]
@@ -51,7 +52,9 @@ def notice(
         everybody = tuple(found if it.id == found.id else it for it in loaded.approval.approvers)
         loaded = replace(loaded, approval=replace(loaded.approval, approvers=everybody))
     target = Target("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
-    token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers)
+    if kind is NoticeKind.OUTCOME:
+        link, outcome = None, outcome or TimedOut(DEADLINE)
+    token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers, outcome=outcome)
     return Notice(kind, target, NoticeRecord(0), token, loaded.for_reader(found), ref, link)
 
 

@@ -15,6 +15,7 @@ from waitpoints import json_text
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_request
+from waitpoints.approvers import Approver
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Completed, CompletedBy, Document, DocumentKind, NewToken, Output, Source, Token
 from waitpoints.wiring import services
@@ -38,6 +39,7 @@ PEOPLE: list[dict[str, str]] = [
     {"id": "bo", "name": "Bo Chen", "slack": "U024BE7LJ"},
     {"id": "cy", "name": "Cy", "email": "cy@example.com"},
 ]
+DEE = Approver("dee@example.com", email="dee@example.com", slack="U024BE7LK")
 ANN, BO = PEOPLE[0]["slack"], PEOPLE[1]["slack"]
 DECISION: dict[str, Any] = {
     **PAGE,
@@ -87,12 +89,18 @@ def notice(
     ref: str | None = None,
     link: str | None = LINK,
     channel: Channel = Channel.SLACK,
+    requester: bool = False,
     **state: Any,
 ) -> Notice:
-    """A step about a token with this page. To `person`, or to the channel, where approvers have no link."""
+    """A step about a token with this page. To `person`, or to the channel, where approvers have no link.
+
+    With `requester`, the outcome for Dee, who asked.
+    """
     found = page_request.parse(dict(page))[0]
     who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
-    if found.approval and person is None:
+    if requester:
+        who, kind = DEE, NoticeKind.OUTCOME
+    if (found.approval and person is None) or kind is NoticeKind.OUTCOME:
         link = None
     to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS", Channel.EMAIL: "team@example.com"}[channel]
     own = who and (who.email if channel is Channel.EMAIL else who.slack)

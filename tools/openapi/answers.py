@@ -152,6 +152,7 @@ class Notify(AnswerModel):
     email: Literal[True] | list[str] = _optional("True: its approvers, each at their address. Else the addresses.")
     slack: str = _optional("The name or the id of a channel.")
     teams: str = _optional("The name of the secret that holds a workflow's URL.")
+    outcome: Literal[True] = _optional("These people, and `requestedBy`, also get the outcome.")
 
 
 class Notice(AnswerModel):
@@ -163,6 +164,7 @@ class Notice(AnswerModel):
     status: Literal["sent", "refused"] = Field(description="Refused: the channel takes nothing for this place.")
     at: Instant = Field(description="When something was last sent there, or refused.")
     reminders: int = _optional("The number of the token's last reminder that was sent there. Absent before the first.")
+    outcome: Literal[True] = _optional("The token's outcome was sent there.")
     reason: str = _optional("Why the channel refuses it, in its own word, such as `channel_not_found`.")
 
 

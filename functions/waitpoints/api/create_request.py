@@ -78,6 +78,11 @@ NOTIFY_SCHEMA: "JsonDict" = {
             "description": "Needs the parameter `Teams=on`. The secret `waitpoints/<stack name>/channels/NAME` in Secrets "
             "Manager, which holds a workflow's URL. It reaches no approver: each needs `email` or `slack`, too.",
         },
+        "outcome": {
+            "type": "boolean",
+            "description": "Also send how it ended to each person who is notified, and to the page's `requestedBy` if that is "
+            "an address or a Slack id: by mail with `email`, as a direct message with `slack`.",
+        },
     },
     "additionalProperties": False,
 }

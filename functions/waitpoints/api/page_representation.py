@@ -60,15 +60,16 @@ def _notices(token: Token, page: Page, notify: str) -> dict[str, Any]:
 
 
 def _notice(target: plan.Target, notice: NoticeRecord) -> dict[str, Any]:
-    """`reminders` is the number of the token's last reminder that the target knows of."""
+    """`reminders` is the number of the token's last reminder that the target knows of, `outcome` whether it got that."""
     return present(
         {
             "channel": target.channel,
             "to": target.to,
-            "approver": target.person and target.person.id,
+            "approver": target.approver,
             "status": "sent" if notice.refused is None else "refused",
             "at": iso(notice.at),
             "reminders": notice.reminded or None,
+            "outcome": notice.notified_outcome or None,
             "reason": notice.refused,
         }
     )

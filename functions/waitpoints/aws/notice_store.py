@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import NOTICES, primary_key
 from waitpoints.aws.table import Changes, Table, Updated
-from waitpoints.notices import NoticeRecord
+from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.token import Token
 
 if TYPE_CHECKING:
@@ -43,10 +43,12 @@ class NoticeStore:
         self._update(token_id, {"claimedUntil": None}, IS_OWN_CLAIM, claim=claim)
 
     def clear_refusals(self, token: Token) -> None:
-        """A target without a message loses its record, unless the token has ended. Of any other, what is missing is sent."""
+        """A target without a message loses its record, unless it gets no more. Of any other, what is missing is sent."""
         gone: dict[Any, None] = {}
+        notify = Notify.load(token.notify or "{}", waits=False)
         for target, record in token.notices.items():
-            if record.refused is None or (record.ref is None and token.outcome is not None):
+            is_over = token.outcome is not None and not notify.sends_outcome_to(target)
+            if record.refused is None or (record.ref is None and is_over):
                 continue
             gone |= {target: None} if record.ref is None else {(target, "refused"): None, (target, "shows"): None}
         if gone:

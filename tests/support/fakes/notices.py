@@ -10,7 +10,7 @@ from tests.support.fakes.store import MemoryStore
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
-from waitpoints.notices import NoticeRecord
+from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.token import Token
 
 
@@ -61,10 +61,12 @@ class MemoryNoticeStore:
 
     def clear_refusals(self, token: Token) -> None:
         with self._lock:
+            notify = Notify.load(token.notify or "{}", waits=False)
             for target, notice in token.notices.items():
+                gets_more = token.outcome is None or notify.sends_outcome_to(target)
                 if notice.refused is not None and notice.ref is not None:
                     self._records[token.id][target] = replace(notice, refused=None, shows=None)
-                elif notice.refused is not None and token.outcome is None:
+                elif notice.refused is not None and gets_more:
                     self._records[token.id].pop(target, None)
 
     def remove(self, token_id: str) -> None:

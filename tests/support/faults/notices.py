@@ -180,18 +180,23 @@ class NoticeWorld(World):
 
     def _once(self) -> list[Message]:
         """What each target must get once."""
-        return [it for it in self.post.messages if it.kind in (NoticeKind.FIRST, NoticeKind.LAST)]
+        return [it for it in self.post.messages if it.kind in (NoticeKind.FIRST, NoticeKind.LAST, NoticeKind.OUTCOME)]
 
     def _wrong_with_notices(self, token: Token) -> Iterator[str]:
         mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != UNRECORDED]
-        if any(it.is_late and it.kind is not NoticeKind.EDIT for it in mine):
+        if any(it.is_late and it.kind not in (NoticeKind.EDIT, NoticeKind.OUTCOME) for it in mine):
             yield f"somebody was asked after the end of {token.id}"
         for key in {it.target for it in mine}:
-            if next(it for it in mine if it.target == key).kind is not NoticeKind.FIRST:
+            if next(it for it in mine if it.target == key).kind not in (NoticeKind.FIRST, NoticeKind.OUTCOME):
                 yield f"{token.id} was not asked first at {key}"
-        page = definition.load(token.page, waits=True)
+        page, notify = definition.load(token.page, waits=True), Notify.of(json.loads(token.notify or "{}"))
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
-        for target in plan.targets(token, page, Notify.of(json.loads(token.notify or "{}"))):
+        told = {it.target for it in mine if it.kind is NoticeKind.OUTCOME}
+        all_targets = list(plan.targets(token, page, notify))
+        due = {it.key for it in all_targets if token.outcome is not None and notify.sends_outcome_to(it.key)}
+        if told != due:
+            yield f"the outcome of {token.id} was sent to {told}, and not to {due}"
+        for target in all_targets:
             has_answered = target.person is not None and token.answer_of(target.person.id) is not None
             if not (asked[target.key] or has_ended or has_answered or target.key in self.post.refuses):
                 yield f"nobody was asked at {target.key} of {token.id}"

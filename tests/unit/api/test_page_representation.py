@@ -6,7 +6,7 @@ from dataclasses import replace
 from tools.openapi import answers
 from waitpoints.api.representation import listed, retrieved
 from waitpoints.notices import NoticeRecord
-from waitpoints.token import Token, iso
+from waitpoints.token import TimedOut, Token, iso
 
 CREATED = 1_800_000_000_005
 WAITING = Token(id="waitpoint_0", created_at=CREATED)
@@ -70,6 +70,22 @@ def test_each_targets_notice_is_shown_in_the_order_in_which_they_are_sent() -> N
             "reminders": 2,
         },
     ]
+    answers.Notify.model_validate(shown["notify"])
+    assert [answers.Notice.model_validate(notice) for notice in shown["notices"]]
+
+
+def test_who_asked_is_shown_once_they_got_the_outcome() -> None:
+    page = {**json.loads(TOLD.page or ""), "requestedBy": "dee@example.com"}
+    sent = {
+        "email.0": NoticeRecord(CREATED, ref="010000", notified_outcome=True),
+        "email.requester": NoticeRecord(CREATED, notified_outcome=True),
+    }
+    notify = '{"email": true, "slack": "#deploys", "outcome": true}'
+    token = replace(TOLD, page=json.dumps(page), notify=notify, notices=sent, outcome=TimedOut(CREATED))
+    shown = retrieved(token, URL)
+    assert shown["notify"] == json.loads(notify)
+    both = {"channel": "email", "status": "sent", "at": iso(CREATED), "outcome": True}
+    assert shown["notices"] == [{**both, "to": "ann@example.com", "approver": "ann"}, {**both, "to": "dee@example.com"}]
     answers.Notify.model_validate(shown["notify"])
     assert [answers.Notice.model_validate(notice) for notice in shown["notices"]]
 

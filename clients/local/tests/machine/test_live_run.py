@@ -282,10 +282,10 @@ class TestMails:
 
         def consume(_: Any, output: str, token_id: str) -> bool:
             invoked.append(output)
-            kept.append(Mail(1, "ann@example.com", "Go?", datetime.now(UTC), f"/{token_id}/", "<p>", (), None))
+            kept.append(Mail(1, "ann@example.com", "Go?", datetime.now(UTC), "Go?", "<p>", (), None, token_id))
             return answers.pop(0)
 
-        kept, invoked = [Mail(1, "bo@example.com", "Other", datetime.now(UTC), "/waitpoint_1/", "", (), None)], list[str]()
+        kept, invoked = [Mail(1, "bo@example.com", "Other", datetime.now(UTC), "", "", (), None, "waitpoint_1")], list[str]()
         monkeypatch.setattr(mails, "consume", consume)
         monkeypatch.setattr(outbox, "read_mails", lambda _: kept)
         run, _ = live(script, stack=SimpleNamespace(described={}), patience=5)

@@ -121,6 +121,8 @@ class Notify(Answer):
     """The name or the id of a channel."""
     teams: str | None = None
     """The name of the secret that holds a workflow's URL."""
+    outcome: bool = False
+    """Whether these people, and who asked, also get the outcome."""
 
 
 class Notice(Answer):
@@ -138,6 +140,8 @@ class Notice(Answer):
     """When something was last sent there, or refused."""
     reminders: int = 0
     """The number of the token's last reminder that was sent there."""
+    outcome: bool = False
+    """Whether the token's outcome was sent there."""
     reason: str | None = None
     """Why the channel refuses it, in its own word, such as "channel_not_found"."""
 

@@ -129,6 +129,8 @@ class NotifyOptions(TypedDict, total=False):
     """A channel's name, such as "#deploys", or its id. Approvers with a Slack id also get a direct message."""
     teams: str
     """The NAME of the secret `<stack name>/NAME` in Secrets Manager, which holds a workflow's URL."""
+    outcome: bool
+    """Also send the outcome to each of these people, and to `requestedBy` if it is an address or a Slack id."""
 
 
 class CreateOptions(TypedDict, total=False):

@@ -28,6 +28,7 @@ def record(subject: str, text: str, at: float, html: str = "<p>HTML</p>") -> dic
     message = EmailMessage()
     message["To"] = "Ann Lee <ann@example.com>"
     message["Subject"] = subject
+    message["References"] = "<waitpoint_01jd3rj5v0000000000000000a.email.0@example.com> <0100@email.amazonses.com>"
     message.set_content(text)
     if html:
         message.add_alternative(html, subtype="html")

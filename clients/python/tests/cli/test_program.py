@@ -93,7 +93,7 @@ def test_without_a_command_it_shows_its_help(run: Run, words: list[str], shown: 
     assert shown in result.stdout
 
 
-FORMS = "email, email:ADDRESS, slack:CHANNEL or teams:SECRET"
+FORMS = "email, email:ADDRESS, slack:CHANNEL, teams:SECRET or outcome"
 DURATION = "is no duration: write 30s, 10m, 2h, 1d or 1h30m"
 ENDPOINT = "endpoints put orders --key body.order"
 

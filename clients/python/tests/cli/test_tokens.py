@@ -68,6 +68,7 @@ class TestCreate:
                 ["email:a@example.com", "email:b@example.com", "teams:TEAMS"],
                 {"email": ["a@example.com", "b@example.com"], "teams": "TEAMS"},
             ),
+            (["email:a@example.com", "outcome"], {"email": ["a@example.com"], "outcome": True}),
             (['{"slack": "C024BE91L"}'], {"slack": "C024BE91L"}),
             (["-"], {"email": ["a@example.com"]}),
         ],
@@ -193,6 +194,7 @@ class TestGet:
             {"channel": "email", "to": "ann@example.com", "approver": "ann", "status": "sent", "at": now, "reminders": 2},
             {"channel": "email", "to": "bo@example.com", "approver": "bo@example.com", "status": "refused", "at": now}
             | {"reason": "MessageRejected"},
+            {"channel": "email", "to": "dee@example.com", "status": "sent", "at": now, "outcome": True},
         ]
         told = Token.model_validate({**token.model_dump(), "notify": {"slack": "#deploys", "email": True}, "notices": notices})
         found = token_views.details(told)
@@ -200,6 +202,7 @@ class TestGet:
             "told 1": f"slack #deploys {at(now)}",
             "told 2": f"email ann@example.com for ann {at(now)}",
             "told 3": f"email bo@example.com {at(now)} refused: MessageRejected",
+            "told 4": f"email dee@example.com {at(now)}, the outcome",
         }
 
     @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Protocol, assert_never
 
-from waitpoints.api.notices.plan import Notice
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel
@@ -39,7 +39,12 @@ def channel_of(channel: Channel) -> NoticeChannel:
 
 
 def link_of(notice: Notice) -> str | None:
-    """Return the link in a notice: a person's own, or the callback URL, which answers only pages without approvers."""
+    """Return the link in a notice: a person's own, or the callback URL, which answers only pages without approvers.
+
+    The outcome has none: there is nothing to answer.
+    """
+    if notice.kind is NoticeKind.OUTCOME:
+        return None
     if notice.target.person is not None:
         return services.urls.approver_url(notice.token.id, services.api_url, notice.target.person.id)
     return services.urls.url(notice.token.id, services.api_url) if notice.page.approval is None else None

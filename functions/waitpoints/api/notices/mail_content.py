@@ -19,7 +19,8 @@ _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 class MailContent:
     """`note` says why it is sent, unless it is the first one. `needed` and `people` are empty without other approvers.
 
-    `link` is None for a reader who cannot answer by one. `warning` is about the link, or says why there is none.
+    `link` is None for a reader who cannot answer by one. `warning` is about the link, or says why there is none; empty if the
+    mail asks for no answer.
     """
 
     language: str
@@ -37,22 +38,27 @@ class MailContent:
     warning: str
     is_shortened: bool = False
 
+    @property
+    def people_heading(self) -> str:
+        return self["progress_heading" if self.warning else "answers_heading"]
+
     def __getitem__(self, word: str) -> str:
         return notice_words.sentence(self.language, word)
 
 
 def write(notice: Notice, brand: str) -> MailContent:
-    """Return the content of a notice. Only people who can answer read who has answered what."""
-    page, person, summary = notice.page, notice.target.person, Summary.of(notice)
-    word, timeout_at = _SUBJECTS.get(notice.kind), notice.token.timeout_at
+    """Return the content of a notice. Only approvers, and who asked, read who has answered what."""
+    page, outcome, summary = notice.page, notice.token.outcome, Summary.of(notice)
+    timeout_at = None if outcome else notice.token.timeout_at
     requester = page.approval.requested_by if page.approval else None
-    people = summary.people() if person else []
+    people = summary.people() if notice.target.person else []
+    subject, note = _occasion(notice, summary)
     return MailContent(
         language=summary.language,
         brand=line(brand),
-        subject=summary.said(word, title=page.title) if word else line(page.title),
+        subject=subject,
         title=line(page.title),
-        note=summary[f"{word}_text"] if word else None,
+        note=note,
         text=block(page.text),
         links=tuple((line(link.label), link.url) for link in page.links),
         requested_by=summary.said("requested_by", name=requester) if requester else None,
@@ -60,8 +66,19 @@ def write(notice: Notice, brand: str) -> MailContent:
         needed=tuple(summary.needed() if people else ()),
         people=tuple(people),
         link=notice.link,
-        warning=_warning(summary, notice.link),
+        warning="" if outcome else _warning(summary, notice.link),
     )
+
+
+def _occasion(notice: Notice, summary: Summary) -> tuple[str, str | None]:
+    """Return the subject of a mail, and why it is sent."""
+    title, outcome = notice.page.title, notice.token.outcome
+    if outcome:
+        heading, *lines = summary.ending()
+        return f"{heading}: {line(title)}", "\n".join([heading, *lines, summary.time(outcome.at)])
+    if word := _SUBJECTS.get(notice.kind):
+        return summary.said(word, title=title), summary[f"{word}_text"]
+    return line(title), None
 
 
 def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailContent:
@@ -92,8 +109,8 @@ def plain_text(content: MailContent) -> str:
         "\n".join(filter(None, (content.requested_by, content.until))),
         f"{content['open']}:\n{content.link}" if content.link else None,
         content.warning,
-        "\n".join([content["progress_heading"], *(f"- {one}" for one in listed)]) if listed else None,
-        content["no_reply"],
+        "\n".join([content.people_heading, *(f"- {one}" for one in listed)]) if listed else None,
+        content["no_reply"] if content.warning else None,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

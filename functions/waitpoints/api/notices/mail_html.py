@@ -65,16 +65,16 @@ def _content(content: MailContent, color: str) -> Markup:
     facts = [fact for fact in (content.requested_by, content.until) if fact]
     return Fragment(
         _paragraph(content.brand, "text", "font-weight:600") if content.brand else None,
-        _note(content.note) if content.note else None,
+        _note(_lines(content.note)) if content.note else None,
         Element("h1", content.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
         _paragraph(_lines(content.text), "text") if content.text else None,
         _paragraph(content["shortened"], "muted") if content.is_shortened else None,
         [_paragraph(_link(label, url), "text") for label, url in content.links],
         _paragraph(_lines("\n".join(facts)), "muted") if facts else None,
         _answer(content, color, content.link) if content.link else None,
-        _note(content.warning),
+        _note(content.warning) if content.warning else None,
         _progress(content) if content.people else None,
-        _paragraph(content["no_reply"], "muted", "font-size:14px;margin:0"),
+        _paragraph(content["no_reply"], "muted", "font-size:14px;margin:0") if content.warning else None,
     )
 
 
@@ -92,7 +92,7 @@ def _answer(content: MailContent, color: str, link: str) -> Markup:
 
 
 def _progress(content: MailContent) -> Markup:
-    heading = Element("h2", content["progress_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
+    heading = Element("h2", content.people_heading, class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
     needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in content.needed]
     return Fragment(heading, needed, _table([_person(person) for person in content.people], "line", "margin:16px 0 24px"))
 
@@ -110,7 +110,7 @@ def _entered(lines: Sequence[str]) -> Markup:
     return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
 
 
-def _note(text: str) -> Markup:
+def _note(text: Child) -> Markup:
     shape = f"padding:12px 16px;border-radius:8px;background-color:{_QUIET['light']}"
     return Element("p", text, dir="auto", class_="quiet text", style=_text("text", shape))
 

@@ -3,6 +3,7 @@
     "email": true                    each approver at their address; without approvers: ["ann@example.com", …]
     "slack": "#deploys"              a channel's name or id; approvers with a Slack id get a direct message, too
     "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL; it begins with TEAMS
+    "outcome": true                  these people, and who asked, are also sent how it ended
 
 The create request fails if an approver cannot be reached, or a channel cannot be used.
 """
@@ -14,17 +15,16 @@ from typing import Any
 from waitpoints import json_text
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.page import submitted
-from waitpoints.api.page.approver_checks import EMAIL_EXPECTED
+from waitpoints.api.page.approver_checks import EMAIL_EXPECTED, requester_of
 from waitpoints.api.request_model import SECRET_NAME
 from waitpoints.approvers import Approval, Approver, is_email
 from waitpoints.errors import InvalidNotify
-from waitpoints.notices import Channel, Notify
+from waitpoints.notices import MEMBERS, Channel, Notify
 from waitpoints.unknown_names import shown, unknown
 from waitpoints.wiring import services
 
 MAX_ADDRESSES = 20
 PARAMETERS = {Channel.EMAIL: "MailFrom", Channel.SLACK: "Slack=on", Channel.TEAMS: "Teams=on"}
-_MEMBERS = tuple(map(str, Channel))
 # A name has up to 80 lowercase letters, of any script, numbers, hyphens and underscores: see "Naming" in
 # docs.slack.dev/reference/methods/conversations.create. An id of a channel begins with C, of an older private one with G.
 _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
@@ -40,8 +40,8 @@ def check_notify(value: dict[str, Any], approval: Approval | None) -> str:
     """
     notify = _parse(value)
     _check_audience(notify, approval)
-    for channel in map(Channel, value):
-        if channel not in services.channels:
+    for channel in Channel:
+        if channel in value and channel not in services.channels:
             raise InvalidNotify(f"notify.{channel}", f"this stack was deployed without the parameter {PARAMETERS[channel]}")
     if notify.slack is not None:
         _check_secret("notify.slack", "SLACK_BOT_TOKEN")
@@ -51,11 +51,11 @@ def check_notify(value: dict[str, Any], approval: Approval | None) -> str:
 
 
 def _parse(value: dict[str, Any]) -> Notify:
-    if not value:
-        raise InvalidNotify("notify", f"expected at least one of {', '.join(_MEMBERS)}")
     for name in value:
-        if name not in _MEMBERS:
-            raise InvalidNotify("notify", unknown(submitted.printable(name), _MEMBERS))
+        if name not in MEMBERS:
+            raise InvalidNotify("notify", unknown(submitted.printable(name), MEMBERS))
+    if value.keys().isdisjoint(Channel):
+        raise InvalidNotify("notify", f"expected at least one of {', '.join(Channel)}")
     email = _addresses(value["email"]) if "email" in value else False
     slack, teams = value.get("slack"), value.get("teams")
     if "slack" in value and not _is_slack_channel(slack):
@@ -64,7 +64,10 @@ def _parse(value: dict[str, Any]) -> Notify:
     if "teams" in value and not (isinstance(teams, str) and SECRET_NAME.fullmatch(teams) and teams.startswith("TEAMS")):
         expected = "the name of a secret that begins with TEAMS: up to 64 letters, digits, hyphens or underscores"
         raise InvalidNotify("notify.teams", f"expected {expected}")
-    return Notify(email, slack, teams)
+    outcome = value.get("outcome", False)
+    if not isinstance(outcome, bool):
+        raise InvalidNotify("notify.outcome", "expected true or false")
+    return Notify(email, slack, teams, outcome)
 
 
 def _addresses(value: Any) -> bool | tuple[str, ...]:
@@ -97,6 +100,8 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
     if approval is None:
         if notify.email is True:
             raise InvalidNotify("notify.email", "without page.approvers, expected a list of e-mail addresses")
+        if notify.outcome and not notify.email:
+            raise InvalidNotify("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
         return
     if isinstance(notify.email, tuple):
         raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets their own link")
@@ -108,6 +113,15 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
     for person in approval.everybody() if notify.email else ():
         if person.email and (reason := _why_no_mail(person.email)):
             raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
+    if notify.outcome and notify.email:
+        _check_requester(approval)
+
+
+def _check_requester(approval: Approval) -> None:
+    """Check that mail may go to who asked. Raises InvalidNotify."""
+    requester = requester_of(approval)
+    if requester and requester.email and (reason := _why_no_mail(requester.email)):
+        raise InvalidNotify("notify.outcome", f"it does not reach page.requestedBy, {shown(requester.shown)}: {reason}")
 
 
 def _why_no_mail(address: str) -> str | None:

@@ -1,7 +1,7 @@
 """What must still be sent about a token: from the token, its page, and the record of what was sent. Nothing here sends.
 
 After each notice its record is written and the token is read again. So a notice is found again until it is recorded, and
-changes are seen. After the end, messages in Slack are edited, and nothing else is sent.
+changes are seen. After the end, messages in Slack are edited, people get the outcome if they are to, and nothing else is sent.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,15 +14,17 @@ from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Token
 
 ENDED = "ended"
+REQUESTER = "requester"  # in a target's key
 
 
 class NoticeKind(StrEnum):
-    """FIRST is a target's first message, which EDIT changes. LAST says that one more answer is missing."""
+    """FIRST is a target's first message, which EDIT changes. LAST: one more answer is missing. OUTCOME: how the token ended."""
 
     EDIT = "edit"
     FIRST = "first"
     REMINDER = "reminder"
     LAST = "last"
+    OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Target:
     channel: Channel
     to: str
     person: Approver | None = None
+
+    @property
+    def approver(self) -> str | None:
+        """The approver's id, if it is one's."""
+        return None if self.person is None or self.key.endswith(REQUESTER) else self.person.id
 
     @property
     def is_edited(self) -> bool:
@@ -65,7 +72,7 @@ def next_notice(token: Token, page: Page, notify: Notify, skip: Collection[str] 
     The token is as of now: past its timeout it has ended. It was read with its notices.
     """
     wanted = (target for target in targets(token, page, notify) if target.key not in skip)
-    found = (notice for target in wanted for notice in _missing(token, page, target))
+    found = (notice for target in wanted for notice in _missing(token, page, notify, target))
     return min(found, key=lambda notice: notice.kind is not NoticeKind.EDIT, default=None)
 
 
@@ -77,7 +84,10 @@ def state_of(token: Token) -> str:
 
 
 def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
-    """Yield the targets of a token. Those of the people to whom it may be escalated are there once it is."""
+    """Yield the targets of a token. Those of the people to whom it may be escalated are there once it is.
+
+    Those of who asked for an answer are there after the end, if they get the outcome.
+    """
     if notify.slack is not None:
         yield Target("slack", Channel.SLACK, notify.slack)
     if notify.teams is not None:
@@ -89,13 +99,23 @@ def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
         return
     asked = page.approval.who_may_answer(token)
     for number, person in enumerate(asked):
-        if notify.email is True and person.email is not None:
-            yield Target(f"email.{number}", Channel.EMAIL, person.email, person)
-        if notify.slack is not None and person.slack is not None:
-            yield Target(f"slack.{number}", Channel.SLACK, person.slack, person)
+        yield from _ways(number, person, notify)
+    if notify.outcome and token.outcome is not None:
+        from waitpoints.api.page.approver_checks import requester_of
+
+        if (requester := requester_of(page.approval)) and requester not in asked:
+            yield from _ways(REQUESTER, requester, notify)
 
 
-def _missing(token: Token, page: Page, target: Target) -> Iterator[Notice]:
+def _ways(key: int | str, person: Approver, notify: Notify) -> Iterator[Target]:
+    """Yield each way to a person."""
+    if notify.email is True and person.email is not None:
+        yield Target(f"email.{key}", Channel.EMAIL, person.email, person)
+    if notify.slack is not None and person.slack is not None:
+        yield Target(f"slack.{key}", Channel.SLACK, person.slack, person)
+
+
+def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterator[Notice]:
     """Yield what a target lacks. One that refused something gets nothing more, but that its message shows the end."""
     record, state = token.notices.get(target.key), state_of(token)
     shows, has_ended = state if target.is_edited else None, token.outcome is not None
@@ -103,6 +123,8 @@ def _missing(token: Token, page: Page, target: Target) -> Iterator[Notice]:
         return
     if record is not None and record.ref is not None and target.is_edited and record.shows != state:
         yield Notice(NoticeKind.EDIT, target, replace(record, shows=shows), token, page, record.ref)
+    if has_ended and notify.sends_outcome_to(target.key):
+        yield from _outcome(token, page, target, record or NoticeRecord(0))
     if has_ended or (target.person is not None and token.answer_of(target.person.id) is not None):
         return
     if record is None:
@@ -114,6 +136,12 @@ def _missing(token: Token, page: Page, target: Target) -> Iterator[Notice]:
         yield Notice(NoticeKind.REMINDER, target, done, token, page, record.ref)
     elif target.person is not None and not record.notified_last and _is_last(token, page):
         yield Notice(NoticeKind.LAST, target, replace(record, notified_last=True), token, page, record.ref)
+
+
+def _outcome(token: Token, page: Page, target: Target, record: NoticeRecord) -> Iterator[Notice]:
+    """Yield how the token ended, unless the target knows it. It cannot be taken back, so it waits until the end is stored."""
+    if not (token.is_due or record.notified_outcome or record.refused is not None):
+        yield Notice(NoticeKind.OUTCOME, target, replace(record, notified_outcome=True), token, page, record.ref)
 
 
 def _is_last(token: Token, page: Page) -> bool:

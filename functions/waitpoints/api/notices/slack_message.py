@@ -44,10 +44,14 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
 
 
 def reply(notice: Notice) -> dict[str, Any]:
-    """A reminder, or that one more answer is missing, in the thread of the message. Its buttons are in that message."""
+    """What follows the message, in its thread. Its buttons are in that message."""
     summary, person = Summary.of(notice), notice.target.person
-    said = summary["last_text" if notice.kind is NoticeKind.LAST else "reminder_text"]
     mentions = _mentions([person] if person else summary.progress.pending())
+    if notice.kind is NoticeKind.OUTCOME:
+        said = "\n".join(summary.ending())
+        blocks = [_section(_mrkdwn(mentions)), *_state(summary)]
+        return {"text": _cut(f"{_title(notice.page)}: {said}", MAX_FALLBACK), "blocks": blocks}
+    said = summary["last_text" if notice.kind is NoticeKind.LAST else "reminder_text"]
     opened = f"<{_url(notice.link)}|{summary['open']}>" if notice.link else ""
     text = " ".join(filter(None, [mentions, said, opened]))
     return {"text": _cut(f"{said} {_title(notice.page)}", MAX_FALLBACK), "blocks": [_section(_mrkdwn(text))]}

@@ -12,6 +12,7 @@ from waitpoints.api.notices.plan import Notice
 from waitpoints.api.page import words
 from waitpoints.api.page.progress import Part, Progress, Row, Sentence, ending, written
 from waitpoints.api.page.submitted import printable, without_bidi_controls
+from waitpoints.token import Completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Summary:
 
     @classmethod
     def of(cls, notice: Notice) -> "Summary":
-        return cls(Progress(notice.page, notice.token, notice.target.person))
+        has_ended = notice.token.outcome is not None
+        return cls(Progress(notice.page, notice.token, notice.target.person, repeats_own=has_ended))
 
     @property
     def language(self) -> str:
@@ -67,7 +69,9 @@ class Summary:
         assert self.progress.token.outcome is not None, "a waiting token has no ending"
         said = ending(self.progress.token.outcome, self.progress.page)
         lines = [self[said.word.replace("_text", "_heading")], self.written(said)]
-        return [*lines, self.written(self.progress.completed_by())] if self.progress.decided_by else lines
+        is_overridden = self.progress.page.approval is not None and isinstance(self.progress.token.outcome, Completed)
+        has_decider = self.progress.decided_by or is_overridden
+        return [*lines, self.written(self.progress.completed_by())] if has_decider else lines
 
     def time(self, instant: int) -> str:
         return words.time(self.language, datetime.fromtimestamp(instant / 1000, UTC))

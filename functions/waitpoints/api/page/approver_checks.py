@@ -12,12 +12,13 @@ Nobody is named twice: ids, addresses and Slack ids are compared in one spelling
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from unicodedata import normalize
 
 from waitpoints.api.page import submitted
 from waitpoints.api.page.submitted import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
-from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approver, is_email
+from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approval, Approver, is_email
 from waitpoints.errors import InvalidPage
 from waitpoints.unknown_names import unknown
 
@@ -29,16 +30,20 @@ _NOT_SHOWN = re.compile(
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+
+
+def is_member_id(text: Any) -> bool:
+    """Whether it is the id of a person in Slack."""
+    return isinstance(text, str) and _SLACK.fullmatch(text) is not None
+
+
 _ID = Text(128, is_id=True)
 _APPROVER = Members(
     {
         "id": _ID,
         "name": Text(100),
         "email": Fitting(is_email, EMAIL_EXPECTED),
-        "slack": Fitting(
-            lambda value: isinstance(value, str) and _SLACK.fullmatch(value) is not None,
-            "expected a member id, such as U024BE7LH, not a name",
-        ),
+        "slack": Fitting(is_member_id, "expected a member id, such as U024BE7LH, not a name"),
         "language": Fitting(lambda value: value in LANGUAGES, f"expected one of {', '.join(LANGUAGES)}"),
     },
     needed=("id",),
@@ -90,6 +95,19 @@ def check_decidable(needs: Iterable[int], people: int) -> None:
 def canonical(text: str) -> str:
     """Return the spelling by which people are compared: without case, compatibility forms, and what is not shown."""
     return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
+
+
+def requester_of(approval: Approval) -> Approver | None:
+    """Return one of the people whom `requestedBy` names, or else an address or a Slack id. None: it is a name only.
+
+    The language of the last two is not known, and so that of channels.
+    """
+    text = approval.requested_by or ""
+    named = next((person for person in approval.everybody() if canonical(text) in identities(person)), None)
+    unknown = replace(approval.approvers[0], id=text, name=None, email=None, slack=None)
+    if named is None and is_email(text):
+        return replace(unknown, email=text)
+    return replace(unknown, slack=text) if named is None and is_member_id(text) else named
 
 
 def identities(person: Approver) -> set[str]:

@@ -50,12 +50,14 @@ class Progress:
     """A token with a page, as `person` sees it. None: somebody who cannot answer.
 
     `is_late`: what this person has just chosen changes nothing. Either they had answered otherwise, or the token had ended.
+    `repeats_own`: they also read what they have entered.
     """
 
     page: Page
     token: Token
     person: Approver | None = None
     is_late: bool = False
+    repeats_own: bool = False
 
     @property
     def approval(self) -> Approval:
@@ -117,8 +119,9 @@ class Progress:
         return Sentence("decided_by", {"name": by}) if by else Sentence("other_way")
 
     def _entered(self, answer: Answer) -> tuple[tuple[Field, Any], ...]:
-        """Return what somebody else has entered, if this person may see it."""
-        if self.person is None or answer == self.own_answer or not self.page.shows_answers:
+        """Return what somebody has entered, if this person may see it."""
+        is_known = answer == self.own_answer and not self.repeats_own
+        if self.person is None or is_known or not self.page.shows_answers:
             return ()
         values = json_text.parse(answer.fields)
         return tuple((field, values[field.name]) for field in self.page.fields if field.name in values)

@@ -82,3 +82,4 @@ def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, target: Target, p
     link = channels.link_of(Notice(NoticeKind.FIRST, target, NoticeRecord(0), token, page))
     assert link == links[expected]
     assert link is None or link.startswith(BASE_URL)
+    assert channels.link_of(Notice(NoticeKind.OUTCOME, target, NoticeRecord(0), token, page)) is None

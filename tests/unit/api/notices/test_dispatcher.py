@@ -139,6 +139,68 @@ class TestWhatIsSent:
         assert {(notice.reminded, notice.at) for notice in world.notices(token_id).values()} == {(1, world.clock())}
 
 
+WITH_OUTCOME = {**NOTIFY, "outcome": True}
+SENT_AT_THE_END = [("email.0", NoticeKind.OUTCOME), ("slack.1", NoticeKind.OUTCOME)]
+
+
+class TestTheOutcome:
+    def outcomes(self, world: World) -> list[tuple[str, NoticeKind]]:
+        return [it for it in world.channel.kinds() if it[1] is NoticeKind.OUTCOME]
+
+    def test_is_sent_once_to_each_person_and_recorded(self, world: World) -> None:
+        token_id = world.create(WITH_OUTCOME)
+        world.send(token_id)
+        assert self.outcomes(world) == []
+        first = {target: record.ref for target, record in world.notices(token_id).items()}
+        world.end(token_id)
+        for _ in range(3):
+            world.send(token_id)
+        assert self.outcomes(world) == SENT_AT_THE_END
+        told = [target for target, record in world.notices(token_id).items() if record.notified_outcome]
+        assert sorted(told) == ["email.0", "slack.1"]
+        assert {target: record.ref for target, record in world.notices(token_id).items()} == first
+
+    def test_of_a_timeout_is_sent_once_that_is_stored(self, world: World) -> None:
+        token_id = world.create(WITH_OUTCOME, timeout=1000)
+        world.clock.advance(1000)
+        world.send(token_id)
+        assert self.outcomes(world) == []
+        world.store.time_out(token_id, world.clock())
+        world.send(token_id)
+        assert self.outcomes(world) == SENT_AT_THE_END
+
+    @pytest.mark.parametrize("target", ["slack", "email.0", "slack.1"])
+    def test_follows_a_first_message_that_is_sent_at_the_end(self, world: World, target: str) -> None:
+        token_id = world.create(WITH_OUTCOME)
+        world.channel.before = lambda notice: world.end(token_id) if notice.target.key == target else None
+        world.send(token_id)
+        assert self.outcomes(world) == SENT_AT_THE_END
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+    def test_comes_again_if_its_record_is_lost(self, world: World) -> None:
+        token_id = world.create(WITH_OUTCOME)
+        world.end(token_id)
+        world.record.fails["record"] = [ConnectionError("lost")]
+        with pytest.raises(ConnectionError):
+            world.send(token_id)
+        world.send(token_id)
+        assert self.outcomes(world) == [SENT_AT_THE_END[0], *SENT_AT_THE_END]
+
+    @pytest.mark.parametrize("is_asked", [True, False])
+    def test_that_is_refused_is_sent_by_a_redrive(self, world: World, is_asked: bool) -> None:
+        token_id = world.create(WITH_OUTCOME)
+        if is_asked:
+            world.send(token_id)
+        world.end(token_id)
+        world.channel.fails["email.0"] = [REFUSED, REFUSED]
+        world.send(token_id)
+        assert world.dead_letters.notices == [(token_id, "email.0", "channel_not_found")]
+        assert world.dispatcher.send_again(token_id) == 1
+        assert world.dispatcher.send_again(token_id) == 0
+        assert sorted(self.outcomes(world)) == SENT_AT_THE_END
+        assert world.notices(token_id)["email.0"].refused is None
+
+
 class TestAnEndBetweenAReadAndAMessage:
     """The message is posted all the same, and then shows the end before anything else happens."""
 

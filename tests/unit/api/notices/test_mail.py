@@ -33,7 +33,7 @@ HEADERS = [
     *("From", "To", "Subject", "References", "Thread-Topic", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language"),
     *("MIME-Version", "Content-Type"),
 ]
-KINDS = (NoticeKind.FIRST, NoticeKind.REMINDER, NoticeKind.LAST)
+KINDS = (NoticeKind.FIRST, NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.OUTCOME)
 
 
 class Ses:
@@ -69,8 +69,10 @@ class TestHeaders:
     def test_a_mail_says_who_sends_it_to_whom_and_why(self, kind: NoticeKind, language: str) -> None:
         message = mails.mail(mails.notice(kind=kind, language=language))
         assert message.keys() == HEADERS
-        title, word = mails.PAGE["title"], {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}.get(kind)
-        assert message["Subject"] == (WORDS[language][word].format(title=title) if word else title)
+        title, heading = mails.PAGE["title"], words.WORDS[language]["ended_heading"]
+        said = {**WORDS[language], "first": "{title}", "outcome": f"{heading}: {{title}}"}
+        subject = said[kind].format(title=title)
+        assert message["Subject"] == subject
         assert str(message["From"]) == "Acme <waitpoints@example.com>"
         assert [(it.display_name, it.addr_spec) for it in message["To"].addresses] == [("Ann Lee", "ann@example.com")]
         assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
@@ -80,7 +82,7 @@ class TestHeaders:
     @pytest.mark.parametrize(
         ("region", "domain"), [("us-east-1", "email.amazonses.com"), ("eu-central-1", "eu-central-1.amazonses.com")]
     )
-    @pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.LAST])
+    @pytest.mark.parametrize("kind", KINDS[1:])
     def test_a_later_mail_is_an_answer_to_the_first_one(self, kind: NoticeKind, region: str, domain: str) -> None:
         """AWS promises no domain: these are in the mails that SES has sent, as archives of public mailing lists show."""
         ses = Ses(region=region)

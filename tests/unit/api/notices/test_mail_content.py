@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tests.support import mails
 from waitpoints.api.notices import mail_content
+from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.notices.summary import Person
 from waitpoints.token import Answer
 
@@ -24,6 +25,11 @@ def test_an_answer_of_an_action_without_a_label_has_the_pages_word() -> None:
 
 def test_without_a_deadline_none_is_said() -> None:
     assert mail_content.write(mails.notice(timeout_at=None), "").until is None
+
+
+def test_an_outcome_asks_for_nothing() -> None:
+    text = mail_content.plain_text(mail_content.write(mails.notice(kind=NoticeKind.OUTCOME), "Acme"))
+    assert not any(word in text for word in ("Open and answer", "Open until", "Please answer", "personal link", "Where it"))
 
 
 class TestAContentThatIsTooLong:

@@ -110,6 +110,9 @@ def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> N
         short = mail_content.fitting(mail_content.write(asked, QUOTE * 100), lambda one: mail_html.fits(one, "#2457d6"))
         assert len(mail_html.document(short, "#2457d6").encode()) <= mail_html.MAX_BYTES
         assert short.is_shortened == (page["title"] == QUOTE * 200)
+        outcome = mail_content.write(mails.notice(page, NoticeKind.OUTCOME, person, language=language, answers=answers), "")
+        short = mail_content.fitting(outcome, lambda one: mail_html.fits(one, "#2457d6"))
+        assert len(mail_html.document(short, "#2457d6").encode()) <= mail_html.MAX_BYTES
 
 
 def test_a_usual_page_is_not_shortened() -> None:

@@ -25,7 +25,9 @@ ANSWERS = (answer("ann"), answer("bo"))
 AMOUNT = {"type": "number", "title": "Amount"}
 ENTERED = {"properties": {"amount": AMOUNT, "urgent": {"type": "boolean"}, **FIELD["properties"]}}
 GIVEN = (answer("bo", amount=1200.5, urgent=False, reason="It is\n*late* <!here>"),)
-REMINDER, LAST = {"kind": NoticeKind.REMINDER, "ref": "C1/1.2"}, {"kind": NoticeKind.LAST, "ref": "C1/1.2"}
+REMINDER, LAST, OUTCOME = (
+    {"kind": kind, "ref": "C1/1.2"} for kind in (NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.OUTCOME)
+)
 SLACK, TEAMS, EMAIL = Channel.SLACK, Channel.TEAMS, Channel.EMAIL
 STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
     "first": (PAGE, Channel, {}),
@@ -45,6 +47,23 @@ STATES: dict[str, tuple[dict[str, Any], Iterable[Channel], dict[str, Any]]] = {
     "approver last": (TWO, [SLACK, EMAIL], {"person": "ann", **LAST, "answers": ANSWERS[1:]}),
     "approver sees fields": ({**TWO, "fields": ENTERED}, [SLACK, EMAIL], {"person": "ann", "answers": GIVEN}),
     "approvers see no fields": ({**TWO, "fields": ENTERED}, [SLACK, TEAMS], {"answers": GIVEN}),
+    "outcome": (
+        {**THREE, "fields": ENTERED},
+        [SLACK, EMAIL],
+        {"person": "ann", **OUTCOME, "answers": (answer("ann", amount=7), *GIVEN), "outcome": decided("bo")},
+    ),
+    "outcome without fields": (
+        {**TWO, "fields": ENTERED, "showAnswers": False},
+        [SLACK, EMAIL],
+        {"person": "ann", **OUTCOME, "answers": GIVEN, "outcome": decided("bo")},
+    ),
+    "outcome overridden": (THREE, [EMAIL], {"person": "ann", **OUTCOME, "outcome": decided()}),
+    "outcome for who asked": (
+        {**TWO, "fields": ENTERED},
+        [SLACK, EMAIL],
+        {"requester": True, "answers": GIVEN, "outcome": TimedOut(CREATED)},
+    ),
+    "outcome for anybody": (SHORT, [EMAIL], {**OUTCOME, "outcome": Failed(CREATED, TokenError("no"))}),
     "approver alone": ({"title": "Pay?", "approvers": PEOPLE[:1]}, [SLACK], {"person": "ann"}),
 }
 CASES = [(name, channel) for name, (_, channels, _) in STATES.items() for channel in channels]
@@ -60,8 +79,7 @@ def rendered(notice: Notice) -> str:
             adaptive_card.check(card)
             return lines(*card["body"], *card["actions"])
         case Channel.SLACK:
-            is_reply = notice.kind in (NoticeKind.REMINDER, NoticeKind.LAST)
-            message = slack_message.reply(notice) if is_reply else slack_message.message(notice, "Acme", lambda: True)
+            message = slack_message.reply(notice) if notice.ref else slack_message.message(notice, "Acme", lambda: True)
             assert problem(message) is None
             assert len(Block.parse_all(message["blocks"])) == len(message["blocks"])
             return lines(message["text"], *message["blocks"])

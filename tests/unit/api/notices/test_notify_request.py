@@ -27,6 +27,7 @@ NO_CHANNELS: list[Any] = [
     *(None, 7, "", "#", "deploys", "#Deploys", "#a b", "#a.b", "#" + "x" * 81, "@ann", "#a\n", ["#deploys"]),
     *("<!channel>", "#<!here>", "U024BE7LH", "D024BE91L", "c024be91l", "C", "CÄÖÜ", "C" + "0" * 21),
 ]
+NO_ONE = "it reaches no one: it needs page.approvers, or addresses in notify.email"
 ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
@@ -72,6 +73,8 @@ class TestWhatIsAccepted:
             ({"slack": "#deploys"}, [ANN, CY]),
             ({"email": True, "slack": "G024BE91L"}, [ANN, BO, CY]),
             ({"email": True, "teams": "TEAMS_DEPLOYS"}, [ANN, BO]),
+            ({"email": ["ann@example.com"], "outcome": True}, []),
+            ({"slack": "#deploys", "outcome": True}, [ANN]),
         ],
         ids=str,
     )
@@ -89,6 +92,16 @@ class TestWhatIsAccepted:
         created = api.create(page=PAGE, notify={"slack": channel})
         assert api.retrieve(created["id"])["notify"] == {"slack": channel}
 
+    def test_no_outcome_is_as_none_said(self, api: Api) -> None:
+        created = api.create(page=PAGE, notify={"slack": "#deploys", "outcome": False})
+        assert api.retrieve(created["id"])["notify"] == {"slack": "#deploys"}
+
+    @pytest.mark.parametrize("requester", ["dee", "größe@example.com"])
+    def test_who_asked_need_not_be_reached_without_mail_or_outcome(self, api: Api, requester: str) -> None:
+        asked = {**page(ANN), "requestedBy": requester}
+        assert api.create(page=asked, notify={"slack": "#deploys", "outcome": True})
+        assert api.create(page=asked, notify={"email": True})
+
     def test_a_token_without_it_shows_nothing_of_it(self, api: Api, world: InMemory) -> None:
         created = api.create(page=PAGE)
         assert world.store.get(created["id"]).has_notify is False
@@ -100,9 +113,12 @@ class TestWhatIsRefused:
         ("notify", "said"),
         [
             ({}, "notify: expected at least one of email, slack, teams"),
+            ({"outcome": True}, "notify: expected at least one of email, slack, teams"),
+            ({"slack": "#deploys", "outcome": 1}, "notify.outcome: expected true or false"),
+            ({"slack": "#deploys", "teams": "TEAMS_DEPLOYS", "outcome": True}, f"notify.outcome: {NO_ONE}"),
             ({"mail": True}, 'notify: unknown field "mail": did you mean "email"?'),
-            ({"sms": 1}, 'notify: unknown field "sms": expected one of email, slack, teams'),
-            ({"\ud800": 1}, 'notify: unknown field "\ufffd": expected one of email, slack, teams'),
+            ({"sms": 1}, 'notify: unknown field "sms": expected one of email, slack, teams, outcome'),
+            ({"\ud800": 1}, 'notify: unknown field "\ufffd": expected one of email, slack, teams, outcome'),
             ({"slack": "#deploys", "email": None}, f"notify.email: {LIST}"),
             ({"email": False}, f"notify.email: {LIST}"),
             ({"email": "ann@example.com"}, f"notify.email: {LIST}"),
@@ -160,6 +176,11 @@ class TestWhatIsRefused:
     ) -> None:
         found = refusal(api, world, notify, page(*approvers, later=later))
         assert found.partition(": each of them")[0].partition(": Teams")[0] == said
+
+    def test_leaves_out_who_asked(self, api: Api, world: InMemory) -> None:
+        asked = {**page(ANN), "requestedBy": "größe@example.com"}
+        said = f"notify.outcome: it does not reach page.requestedBy, größe@example.com: {ASCII}"
+        assert refusal(api, world, {"email": True, "outcome": True}, asked) == said
 
     def test_names_everybody_whom_it_does_not_reach_in_few_words(self, api: Api, world: InMemory) -> None:
         people = [{"id": str(number), "name": f"{number} " + "x" * 97} for number in range(10, 30)]
@@ -219,6 +240,14 @@ class TestMailDomains:
         self, api: Api, world: InMemory, notify: Any, asked: Any, place: str
     ) -> None:
         assert refusal(api, world, notify, asked) == f"{place}{self.ONLY}"
+
+    def test_hold_for_who_asked_if_they_get_the_outcome(self, api: Api, world: InMemory) -> None:
+        notify, asked = {"email": True, "outcome": True}, {**page(ANN), "requestedBy": "dee@mail.example.org"}
+        assert api.create(page=asked, notify=notify)
+        assert api.create(page={**asked, "requestedBy": "eve@evil.example"}, notify={"email": True})
+        world.store.tokens.clear()
+        said = f"notify.outcome: it does not reach page.requestedBy, eve@evil.example: {self.ONLY}"
+        assert refusal(api, world, notify, {**asked, "requestedBy": "eve@evil.example"}) == said
 
 
 def reads(world: InMemory) -> list[int]:

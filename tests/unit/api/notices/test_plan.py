@@ -18,6 +18,7 @@ PEOPLE = load(
     parse(
         {
             "title": "Go?",
+            "requestedBy": "dee@example.com",
             "approvers": [ANN, {"id": "bo", "email": "bo@example.com"}, {"id": "cy", "slack": "U01CY"}],
             "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
             "escalate": {"after": "1d", "to": [{"id": "lea", "email": "lea@example.com"}]},
@@ -28,6 +29,7 @@ PEOPLE = load(
 ANYBODY = parse({"title": "Go?"})[0]
 EVERYWHERE = Notify(email=True, slack="#deploys", teams="TEAMS")
 ADDRESSES = Notify(email=("x@example.com", "y@example.com"), slack="#deploys")
+WITH_OUTCOME = replace(EVERYWHERE, outcome=True)
 
 NEW = Token(id="waitpoint_1", created_at=0, timeout_at=1000)
 BO = Answer("bo", "yes", "{}", 1)
@@ -96,7 +98,7 @@ class TestTheTargets:
         assert {target.channel for target in targets(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
 
 
-ASK, REMIND, LAST, EDIT = [NoticeKind.FIRST], [NoticeKind.REMINDER], [NoticeKind.LAST], [NoticeKind.EDIT]
+ASK, REMIND, LAST, EDIT, OUTCOME = ([getattr(NoticeKind, it)] for it in ("FIRST", "REMINDER", "LAST", "EDIT", "OUTCOME"))
 FIRST = {"slack": ASK, "teams": ASK, "email.0": ASK, "email.1": ASK, "slack.0": ASK, "slack.2": ASK}
 OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "email.0": LAST}
 
@@ -187,6 +189,61 @@ class TestATargetThatRefuses:
         assert next_notice(still, PEOPLE, EVERYWHERE) is None
 
 
+EDITED = {"slack": EDIT, "slack.0": EDIT + OUTCOME, "slack.2": EDIT + OUTCOME}
+MAILED = dict.fromkeys(("email.0", "email.1", "email.requester"), OUTCOME)
+
+
+class TestTheOutcome:
+    """Each person gets it once. A channel does not: its message shows the end."""
+
+    @pytest.mark.parametrize("end", ENDS, ids=lambda end: type(end.outcome).__name__)
+    def test_follows_the_first_message_however_it_ends(self, end: Token) -> None:
+        steps, then = drain(replace(end, answers=(BO,), notices=asked()), notify=WITH_OUTCOME)
+        assert kinds(steps) == {**EDITED, **MAILED}
+        refs = {step.target.key: step.ref for step in steps if step.kind is NoticeKind.OUTCOME}
+        assert refs == {key: None if key == "email.requester" else f"{key}/1" for key in refs}
+        assert next_notice(then, PEOPLE, WITH_OUTCOME) is None
+
+    def test_is_the_first_message_of_who_was_not_asked_in_time(self) -> None:
+        steps, then = drain(COMPLETED, notify=WITH_OUTCOME)
+        assert kinds(steps) == {**MAILED, "slack.0": OUTCOME, "slack.2": OUTCOME}
+        assert {record.ref for record in then.notices.values()} == {None}
+
+    def test_also_goes_to_who_may_answer_since_the_escalation(self) -> None:
+        assert "email.3" in kinds(drain(replace(COMPLETED, escalated_at=1), notify=WITH_OUTCOME)[0])
+
+    def test_waits_until_a_timeout_is_stored(self) -> None:
+        """A message that is edited can be mended. A mail cannot."""
+        due = replace(NEW, outcome=TimedOut(1000), is_due=True, notices=asked())
+        assert kinds(drain(due, notify=WITH_OUTCOME)[0]) == {"slack": EDIT, "slack.0": EDIT, "slack.2": EDIT}
+
+    def test_is_sent_to_the_addresses_of_a_page_for_anybody(self) -> None:
+        steps, _ = drain(COMPLETED, ANYBODY, replace(ADDRESSES, outcome=True))
+        assert kinds(steps) == {"email.0": OUTCOME, "email.1": OUTCOME}
+
+    def test_is_not_sent_to_a_target_that_refuses(self) -> None:
+        refused = {"email.0": NoticeRecord(1, "m-1", refused="MessageRejected"), "email.1": NoticeRecord(1, refused="x")}
+        assert {"email.0", "email.1"}.isdisjoint(kinds(drain(replace(COMPLETED, notices=refused), notify=WITH_OUTCOME)[0]))
+
+    @pytest.mark.parametrize(
+        ("requested_by", "expected"),
+        [
+            ("dee", {}),
+            ("dee@example.com", {"email.requester": "dee@example.com"}),
+            ("U01DEE", {"slack.requester": "U01DEE"}),
+            ("ANN@example.com", {}),  # is asked
+            ("LEA", {"email.requester": "lea@example.com", "slack.requester": "U01LEA"}),  # would have been asked later
+        ],
+    )
+    def test_goes_to_who_asked_wherever_they_can_be_reached(self, requested_by: str, expected: dict[str, str]) -> None:
+        lea = {"id": "lea", "email": "lea@example.com", "slack": "U01LEA"}
+        people = {"approvers": [ANN], "escalate": {"after": "1d", "to": [lea]}, "selfApproval": True}
+        page = load(parse({"title": "Go?", **people, "requestedBy": requested_by})[1], waits=True)
+        found = {it.key: it.to for it in targets(COMPLETED, page, WITH_OUTCOME) if it.key.endswith("requester")}
+        assert found == expected
+        assert not [it for it in targets(NEW, page, WITH_OUTCOME) if it.key.endswith("requester")]
+
+
 def test_a_state_is_what_a_message_shows() -> None:
     assert len({state_of(token) for token in (NEW, ANSWERED, ESCALATED, MOVED, COMPLETED, replace(NEW, timeout_at=None))}) == 6
     assert {state_of(end) for end in ENDS} == {ENDED}
@@ -215,8 +272,10 @@ def change(token: Token, what: str) -> Token:
     return change(token, "end") if len(token.answers) == 2 else token
 
 
-@given(st.lists(st.sampled_from(HAPPENS), max_size=40))
-def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history: list[str]) -> None:
+@given(st.lists(st.sampled_from(HAPPENS), max_size=40), st.sampled_from([EVERYWHERE, WITH_OUTCOME]))
+def test_any_history_asks_each_person_first_and_only_edits_and_says_how_it_ended_after_the_end(
+    history: list[str], notify: Notify
+) -> None:
     token, sent = NEW, list[tuple[Notice, bool]]()
 
     def do(step: Notice | None, what: str = "step") -> None:
@@ -229,21 +288,27 @@ def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history
 
     for what in history:
         if what in ("step", "lost", "refused"):
-            do(next_notice(token, PEOPLE, EVERYWHERE), what)
+            do(next_notice(token, PEOPLE, notify), what)
         else:
             token = change(token, what)
     for _ in range(100):
-        do(next_notice(token, PEOPLE, EVERYWHERE))
-    assert next_notice(token, PEOPLE, EVERYWHERE) is None, "it never ends"
-    assert {step.kind for step, is_after in sent if is_after} <= {NoticeKind.EDIT}
+        do(next_notice(token, PEOPLE, notify))
+    assert next_notice(token, PEOPLE, notify) is None, "it never ends"
+    assert {step.kind for step, is_after in sent if is_after} <= {NoticeKind.EDIT, NoticeKind.OUTCOME}
     for key, its in kinds([step for step, _ in sent]).items():
-        assert its[0] is NoticeKind.FIRST
-        assert its.count(NoticeKind.FIRST) == 1 or "lost" in history
+        assert its[0] in (NoticeKind.FIRST, NoticeKind.OUTCOME)
+        assert its.count(NoticeKind.FIRST) == 1 or "lost" in history or set(its) == {NoticeKind.OUTCOME}
         assert its.count(NoticeKind.LAST) <= 1 or "lost" in history, key
-    if token.outcome is None:
-        for target in targets(token, PEOPLE, EVERYWHERE):
-            assert target.key in token.notices or (target.person and token.answer_of(target.person.id))
-    for target in targets(token, PEOPLE, EVERYWHERE):
+        assert its.count(NoticeKind.OUTCOME) <= 1 or "lost" in history, key
+        assert notify.outcome or NoticeKind.OUTCOME not in its
+    for target in targets(token, PEOPLE, notify):
+        record = token.notices.get(target.key)
+        if token.outcome is None:
+            assert record or (target.person and token.answer_of(target.person.id))
+        elif notify.sends_outcome_to(target.key):
+            assert record
+            assert record.notified_outcome or record.refused
+    for target in targets(token, PEOPLE, notify):
         notice = token.notices.get(target.key)
         if target.is_edited and notice and notice.ref and not (notice.refused and token.outcome is None):
             assert notice.shows == state_of(token)

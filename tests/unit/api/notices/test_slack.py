@@ -49,10 +49,10 @@ class TestTheCalls:
         content = workspace.messages[1].content
         assert (content["thread_ts"], content["reply_broadcast"]) == ("1700000000.000000", True)
 
-    @pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.LAST])
+    @pytest.mark.parametrize("kind", [NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.OUTCOME])
     def test_in_direct_messages_it_is_a_reply(self, workspace: Workspace, sender: SlackChannel, kind: NoticeKind) -> None:
-        ref = sender.send(notice(DECISION, person="ann"))
-        sender.send(notice(DECISION, kind, person="ann", ref=ref, answers=(answer("bo"),)))
+        ref, outcome = sender.send(notice(DECISION, person="ann")), TimedOut(1) if kind is NoticeKind.OUTCOME else None
+        sender.send(notice(DECISION, kind, person="ann", ref=ref, answers=(answer("bo"),), outcome=outcome))
         [first, reply] = workspace.messages
         assert (reply.channel, reply.content["thread_ts"]) == (first.channel, first.ts)
         assert "reply_broadcast" not in reply.content
@@ -60,6 +60,13 @@ class TestTheCalls:
     def test_a_reminder_of_a_message_that_has_no_name_is_a_message(self, workspace: Workspace, sender: SlackChannel) -> None:
         sender.send(notice(kind=NoticeKind.REMINDER))
         assert workspace.messages[0].buttons()
+
+    def test_who_asked_gets_the_outcome_as_a_message(self, workspace: Workspace, sender: SlackChannel) -> None:
+        sender.send(notice(DECISION, requester=True, answers=(answer("bo"),), outcome=TimedOut(1)))
+        [message] = workspace.messages
+        assert (message.people, message.buttons()) == ("U024BE7LK", {})
+        assert "thread_ts" not in message.content
+        assert "Bo Chen: Approve it" in str(message.content["blocks"])
 
 
 class TestTheErrors:

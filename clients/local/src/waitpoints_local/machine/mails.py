@@ -18,7 +18,7 @@ def read(stack: Deployed, waitpoints: Waitpoints, tokens: Collection[str]) -> li
     """Return the mails about these tokens, in the order in which they were sent, once all that are due are sent."""
     until = time.monotonic() + PATIENCE
     for token in map(waitpoints.get, tokens):
-        if token.status == "WAITING" and token.notify and token.notify.email:
+        if token.notify and token.notify.email and (token.status == "WAITING" or token.notify.outcome):
             while not consume(stack, _SENDS, token.id) and time.monotonic() < until:
                 time.sleep(0.2)
-    return [mail for mail in outbox.read_mails(stack.described) if any(token in mail.text for token in tokens)]
+    return [mail for mail in outbox.read_mails(stack.described) if mail.token_id in tokens]

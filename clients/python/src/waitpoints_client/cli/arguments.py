@@ -139,7 +139,7 @@ def parse_verify(argument: str) -> "Verify":
 
 
 def parse_notify(found: list[str]) -> "NotifyOptions":
-    """Return who is notified: `email`, `email:ADDRESS` (also several), `slack:CHANNEL`, `teams:SECRET`, or the API's JSON."""
+    """Return who is notified: `email`, `email:ADDRESS` (also several), `slack:CHANNEL`, `teams:SECRET`, `outcome`, or JSON."""
     if len(found) == 1 and (found[0].lstrip().startswith(("{", "@")) or found[0] == "-"):
         whole: NotifyOptions = read_json(found[0], "--notify")
         return whole
@@ -156,8 +156,10 @@ def parse_notify(found: list[str]) -> "NotifyOptions":
             notify["slack"] = to
         elif channel == "teams" and to and "teams" not in notify:
             notify["teams"] = to
+        elif argument == "outcome":
+            notify["outcome"] = True
         else:
-            forms = "email, email:ADDRESS, slack:CHANNEL or teams:SECRET"
+            forms = "email, email:ADDRESS, slack:CHANNEL, teams:SECRET or outcome"
             raise CommandProblem(f"--notify {argument} has another form than {forms}, or contradicts one before", USAGE)
     return notify
 

@@ -89,9 +89,7 @@ Verify = Annotated[
 ]
 Notify = Annotated[
     list[str] | None,
-    option(
-        "--notify", metavar="WHOM", help="email, email:ADDRESS, slack:#CHANNEL, teams:SECRET; repeat it for several. Or JSON."
-    ),
+    option("--notify", metavar="WHOM", help="email, email:ADDRESS, slack:#CHANNEL, teams:SECRET, outcome; repeat it. Or JSON."),
 ]
 Body = Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE reads a file, - standard input.")]
 Headers = Annotated[list[str] | None, option("--header", "-H", metavar="'NAME: VALUE'", help="Repeat it for several.")]

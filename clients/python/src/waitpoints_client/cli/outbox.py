@@ -73,6 +73,7 @@ class Mail:
     """Every link in it, in their order."""
     link: str | None
     """That of the token."""
+    token_id: str
 
     def as_value(self) -> dict[str, Any]:
         sent = self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -122,8 +123,9 @@ def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:
     links = tuple(dict.fromkeys(re.findall(r"https?://\S+", text)))
     of_token = re.compile(re.escape(api_url) + r"/api/v1/waitpoints/tokens/\w+/callback/")
     sent_at = datetime.fromtimestamp(record["Timestamp"], timezone.utc)
-    to, subject = (str(message[name] or "") for name in ("To", "Subject"))
-    return Mail(number, to, subject, sent_at, text, html, links, next(filter(of_token.match, links), None))
+    to, subject, references = (str(message[name] or "") for name in ("To", "Subject", "References"))
+    link, token_id = next(filter(of_token.match, links), None), next(iter(re.findall(r"waitpoint_\w+", references)), "")
+    return Mail(number, to, subject, sent_at, text, html, links, link, token_id)
 
 
 def _show_list(mails: list[Mail], as_json: bool) -> None:

@@ -83,7 +83,8 @@ def _reminders(sent: "Reminders") -> str:
 def _told(notice: "Notice") -> str:
     of_person = f" for {notice.approver}" if notice.approver and notice.approver != notice.to else ""
     refused = f" refused: {notice.reason}" if notice.status == "refused" else ""
-    return f"{notice.channel} {notice.to}{of_person} {show.instant(notice.at)}{refused}"
+    outcome = ", the outcome" if notice.outcome else ""
+    return f"{notice.channel} {notice.to}{of_person} {show.instant(notice.at)}{outcome}{refused}"
 
 
 def _decision(token: "Token") -> dict[str, str]:

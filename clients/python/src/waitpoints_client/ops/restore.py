@@ -59,7 +59,8 @@ def copy(
 ) -> Copied:
     """Copy a table of this account. `region` is the table's, if it is another than the stack's.
 
-    With `ask_again`, without the records of notices: the pending approvers of a waiting token are then asked once more.
+    With `ask_again`, without the records of notices: the pending approvers of a waiting token are then asked once more. No one
+    gets an outcome again.
     """
     source = _source(stack, region)
     target, own = stack.client("dynamodb"), stack.outputs["TableName"]
@@ -75,7 +76,7 @@ def copy(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             found = [item for item in page["Items"] if item["id"]["S"] not in PLACES]
-            found = [item for item in found if not (ask_again and item["item"]["S"] == NOTICES)]
+            found = [item for item in found if not (ask_again and is_of_questions(item))]
             tokens = [item for item in found if item["item"]["S"] == "token"]
             others = [item for item in found if item["item"]["S"] != "token"]
             for items in (others, tokens):
@@ -84,6 +85,11 @@ def copy(
             if "LastEvaluatedKey" in page:
                 say(str(copied))
     return copied
+
+
+def is_of_questions(item: dict[str, Any]) -> bool:
+    """Whether an item says who was notified of a token, and of no outcome."""
+    return item["item"]["S"] == NOTICES and not any("notifiedOutcome" in target.get("M", {}) for target in item.values())
 
 
 def timed(item: dict[str, Any], now: int) -> dict[str, Any]:

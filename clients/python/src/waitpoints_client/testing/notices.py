@@ -7,7 +7,8 @@ from typing import Any
 from waitpoints_client.testing.answers import Refusal, invalid, unknown
 from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person, is_email
 
-MEMBERS = ("email", "slack", "teams")
+CHANNELS = ("email", "slack", "teams")
+MEMBERS = (*CHANNELS, "outcome")
 MOST = 20  # addresses
 _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
 _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
@@ -30,21 +31,23 @@ def parse(body: Mapping[str, Any], approval: Approval | None) -> dict[str, Any] 
         raise invalid("notify", "it needs a page: people are notified that it waits for their answer")
     _check_members(notify)
     _check_audience(notify, approval)
-    return notify
+    return {name: value for name, value in notify.items() if value is not False}
 
 
 def _check_members(notify: Mapping[str, Any]) -> None:
-    if not notify:
-        raise invalid("notify", f"expected at least one of {', '.join(MEMBERS)}")
     for name in notify:
         if name not in MEMBERS:
             raise invalid("notify", unknown(_SURROGATES.sub("\ufffd", name), MEMBERS))
+    if notify.keys().isdisjoint(CHANNELS):
+        raise invalid("notify", f"expected at least one of {', '.join(CHANNELS)}")
     if "email" in notify and notify["email"] is not True:
         _check_addresses(notify["email"])
     if "slack" in notify and not _is_slack_channel(notify["slack"]):
         raise invalid("notify.slack", f"expected {_CHANNEL}")
     if "teams" in notify and not (isinstance(notify["teams"], str) and _TEAMS_SECRET.fullmatch(notify["teams"])):
         raise invalid("notify.teams", f"expected {_TEAMS}")
+    if not isinstance(notify.get("outcome", False), bool):
+        raise invalid("notify.outcome", "expected true or false")
 
 
 def _check_addresses(value: Any) -> None:
@@ -73,6 +76,8 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
     if approval is None:
         if notify.get("email") is True:
             raise invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
+        if notify.get("outcome") and "email" not in notify:
+            raise invalid("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
         return
     if isinstance(notify.get("email"), list):
         raise invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
@@ -86,6 +91,9 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
         raise invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
     if "email" in wanted and (foreign := [person for person in people if not _is_sendable(person.get("email", ""))]):
         raise invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
+    requester = approval.requested_by or ""
+    if notify.get("outcome") and "email" in wanted and is_email(requester) and not _is_sendable(requester):
+        raise invalid("notify.outcome", f"it does not reach page.requestedBy, {_shown({'id': requester})}: {_ASCII}")
 
 
 def _shown(person: Person) -> str:
