@@ -33,6 +33,7 @@ def test_yaml_is_read_as_the_same_json(tmp_path: Path) -> None:
         ("States:\n  No: {}", "line 2, column 3: not YAML (the name No is no text: put it in quotes)"),
         ("a: !!python/object:x.Y {}", "line 1, column 4: not YAML"),
         ("a: .nan", "not what JSON can hold"),
+        (f"a: {'9' * 5000}", "not YAML (Exceeds the limit"),
     ],
 )
 def test_a_mistake_in_yaml_is_reported_with_its_position(tmp_path: Path, text: str, said: str) -> None:

@@ -27,7 +27,9 @@ from waitpoints_local import webhook_signer
 from waitpoints_local.machine import clock, following, routes
 from waitpoints_local.machine import run as machine_run
 from waitpoints_local.machine.clock import Coming, Seen, Skipped
+from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import History, Location
+from waitpoints_local.machine.tasks import TaskToken
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
@@ -1027,6 +1029,12 @@ class TestATaskTokenOfSomethingElse:
         assert (result.exit_code, stack.made) == (2, [])
         said = '--time-out: "Wait" has neither TimeoutSeconds nor HeartbeatSeconds, so it never times out'
         assert result.stderr == f"Error: {said}\n"
+
+    def test_of_a_state_without_a_timeout_is_not_let_time_out(self, stack: TriedStack) -> None:
+        asks = Definition(json.dumps({"StartAt": "Ask", "States": {"Ask": WAITING}}))
+        tried = machine_run.MachineRun(stack, stack.waitpoints, asks)  # type: ignore[arg-type]
+        with pytest.raises(clock.ClockProblem, match=r'^"Ask" has neither TimeoutSeconds nor HeartbeatSeconds'):
+            tried.time_out(Location("Ask"), TaskToken("the-token", {}))
 
 
 class TestTheTokensOfADistributedMap:
