@@ -193,3 +193,26 @@ def test_every_timeout_comes_at_its_time_whichever_parts_are_of_the_previous_ver
     events = rollout.begin(of_previous)
     began, tokens = rollout.clock.now, {timeout: rollout.create(timeout) for timeout in LENGTHS}
     check_each_ends_in_time(rollout, events, began, tokens)
+
+
+NO = {"id": "no", "label": "No", "needsFields": False}
+
+
+@pytest.mark.parametrize(
+    "more", [{"language": ["en"], "title": {"en": "Pay?"}}, {"actions": [NO]}], ids=["language", "needsFields"]
+)
+def test_the_previous_version_leaves_a_page_that_it_does_not_know_to_this_one(
+    stack: MotoStack, api: Api, previous: PreviousFunctions, more: dict[str, Any]
+) -> None:
+    token = api.create(page={**PAGE, **more})
+    old, choice = Api(previous.template, stack.secret("ApiKey")), {"action": "no" if "actions" in more else "submit"}
+    with previous.in_place():
+        refused = [
+            old.post(token["url"], choice),
+            old.get(token["url"], {"accept": "text/html"}),
+            old.post(f"{TOKENS}/{token['id']}/complete", {"data": choice}),
+        ]
+    assert [one.status for one in refused] == [503] * 3
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+    assert api.post(token["url"], choice).status == 200
+    assert api.retrieve(token["id"])["status"] == "COMPLETED"
