@@ -113,6 +113,15 @@ test("a browser does not send what HTML can tell does not fit", async () => {
   assert.deepEqual(tab.sent, [token.url]);
 });
 
+test("an action that needs no fields is sent without them", async () => {
+  const [approve, reject] = page.actions;
+  const token = await create({ page: { ...page, actions: [approve, { ...reject, needsFields: false }] } });
+  const tab = await openTab();
+  await tab.goto(token.url);
+  await press(tab, REJECT);
+  assert.deepEqual(JSON.parse((await retrieve(token.id)).output), { action: "reject", fields: { urgent: false } });
+});
+
 // What each text means to everybody, or undefined if people of several languages would read it differently.
 const TYPED = {
   "1,24": 1.24, "1.24": 1.24, "-0,125": -0.125, "1240": 1240, "1240,5": 1240.5, "1240.5": 1240.5, "１２": 12, "1.2400": 1.24,
