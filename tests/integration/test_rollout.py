@@ -70,11 +70,17 @@ def test_the_previous_version_reads_what_this_one_writes(
 ) -> None:
     old, tokens = Api(previous.template, stack.secret("ApiKey")), made(api, step_functions, clock)
     for name, token in tokens.items():
-        found = api.retrieve(token["id"])
+        found = without_title(api.retrieve(token["id"]))
         with previous.in_place():
             assert old.retrieve(token["id"]) == found, name
+    listed = list(map(without_title, api.get(TOKENS).json["data"]))
     with previous.in_place():
-        assert old.get(TOKENS).json == api.get(TOKENS).json
+        assert old.get(TOKENS).json["data"] == listed
+
+
+def without_title(token: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what this version shows of a token, without its page's title, which the previous version does not know."""
+    return {name: value for name, value in token.items() if name != "page"}
 
 
 def test_the_previous_version_settles_nothing_that_needs_this_one(

@@ -524,6 +524,8 @@ def test_retrieve_has_the_title_of_a_page_and_a_list_its_beginning(waitpoints: W
 
     assert (waitpoints.get(token).page, waitpoints.get(without).page) == (TokenPage(title=title), None)
     assert (listed[token.id], listed[without.id]) == (title[:100], None)
+    both = waitpoints.create(page={"title": {"en": "Go on?", "de": "Weiter?"}, "language": ["de", "en"]})
+    assert waitpoints.get(both).page == TokenPage(title="Weiter?")
 
 
 APPROVAL: PageOptions = {

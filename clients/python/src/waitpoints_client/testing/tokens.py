@@ -293,7 +293,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
-        page_title=body["page"].get("title") if "page" in rules else None,
+        page_title=_page_title(body["page"]) if "page" in rules else None,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=approval,
         remind=remind,
@@ -317,6 +317,13 @@ def _metadata(value: Any) -> dict[str, Any]:
     if len(write_json(value).encode()) > 4096:
         raise Refusal(400, 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"')
     return value
+
+
+def _page_title(page: Mapping[str, Any]) -> Any:
+    """Return the title, in the first of several languages."""
+    title, language = page.get("title"), page.get("language")
+    first = language[0] if isinstance(language, list) else language
+    return title.get(first) if isinstance(title, dict) else title
 
 
 def _page_actions(page: Mapping[str, Any]) -> list[str]:
