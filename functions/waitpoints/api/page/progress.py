@@ -67,6 +67,11 @@ class Progress:
     def own_answer(self) -> Answer | None:
         return self.token.answer_of(self.person.id) if self.person else None
 
+    def own_values(self) -> Mapping[str, Any]:
+        """Return what this person has entered, by the names of the fields."""
+        values: dict[str, Any] = json_text.parse(self.own_answer.fields) if self.own_answer else {}
+        return values
+
     @property
     def is_open(self) -> bool:
         """Whether this person can still answer."""

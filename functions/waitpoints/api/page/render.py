@@ -4,7 +4,7 @@ Each function returns an HTML document. A form has no address: it is posted to t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, assert_never
@@ -141,7 +141,7 @@ def _answered(theme: Theme, progress: Progress, values: Values | None = None) ->
     page, heading = progress.page, "first_heading" if progress.is_late else "recorded_heading"
     said = Element("p", theme.written(progress.own_choice()))
     rest = Element("p", theme["others_text"], " ", theme["close"], class_="muted")
-    filled_in, state = _answers(theme, page, values), _progress(theme, progress)
+    filled_in, state = _answers(theme, page, values, progress), _progress(theme, progress)
     facts = _facts(theme, progress.token, progress)
     return _state(theme, "good", theme[heading], said, filled_in, rest, facts, state, page=page)
 
@@ -181,7 +181,7 @@ def ended(
     if progress and isinstance(outcome, Completed):
         by = Element("p", theme.written(progress.completed_by()))
     text, when = Element("p", theme.written(said)), _when(theme, outcome.at)
-    heading, filled_in = theme[f"{name}_heading"], _answers(theme, page, values) if page else None
+    heading, filled_in = theme[f"{name}_heading"], _answers(theme, page, values, progress) if page else None
     state = _progress(theme, progress)
     return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, filled_in, state, page=page)
 
@@ -373,19 +373,21 @@ def _problem(theme: Theme, problem: Problem) -> str:
     return words.problem(theme.language, problem)
 
 
-def _answers(theme: Theme, page: Page, values: Values | None) -> Markup | None:
-    """What a person has filled in, as it was understood. None if a page has no fields, or a program sent JSON."""
-    if values is None or not page.fields:
+def _answers(theme: Theme, page: Page, values: Values | None, progress: Progress | None = None) -> Markup | None:
+    """What a person has filled in, as it was understood: with this request, or, as one of the approvers, before it."""
+    entered: Mapping[str, Any] = progress.own_values() if progress else {}
+    if values is not None:
+        entered = {field.name: from_texts(field, values[field.name], theme.decimal) for field in page.fields}
+    if not entered:
         return None
     rows = [
-        [Element("dt", field.title, dir="auto"), Element("dd", _entered(theme, field, values[field.name]), dir="auto")]
+        [Element("dt", field.title, dir="auto"), Element("dd", _entered(theme, field, entered.get(field.name)), dir="auto")]
         for field in page.fields
     ]
     return Fragment(Element("h2", theme["answers"]), Element("dl", [Element("div", row) for row in rows]))
 
 
-def _entered(theme: Theme, field: Field, texts: Sequence[str]) -> str:
-    value = from_texts(field, texts, theme.decimal)
+def _entered(theme: Theme, field: Field, value: Any) -> str:
     return words.value(theme.language, field, None if isinstance(value, Problem) else value)
 
 

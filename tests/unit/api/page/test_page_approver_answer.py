@@ -212,6 +212,17 @@ class TestAPerson:
         refused = api.post(link(token, "ann"), '{"action": "approve"}', JSON)
         assert (refused.status, api.retrieve(token["id"])["otherDeliveries"]["count"]) == (422, 2)
 
+    @pytest.mark.parametrize("more", [{}, {"showAnswers": False}])
+    def test_sees_again_what_they_entered_and_nobody_else_on_the_plain_url(self, api: Api, more: dict[str, Any]) -> None:
+        token = api.create(page={**PAGE, **more})
+        press(api, link(token, "ann"), "approve", "mine")
+        for shown in (opened(api, token, "ann"), page_of(press(api, link(token, "ann"), "reject", "other"))):
+            assert "Your answersNotemine" in shown.text
+        choose(api, token, "cy", "approve", note="theirs")
+        shown = opened(api, token, "ann")
+        assert ("Your answersNotemine" in shown.text, "Note: theirs" in shown.text) == (True, not more)
+        assert "mine" not in page_of(api.get(token["url"], BROWSER)).text
+
 
 class TestFieldsThatMustBeTheSame:
     @pytest.fixture
