@@ -130,3 +130,10 @@ def test_watch_leaves_the_screen_as_it_was(open_terminal: Callable[..., Any]) ->
     assert status == 130
     assert "\x1b[?1049l" in rest  # back from the alternate screen
     assert "Traceback" not in rest
+
+
+def test_watch_shows_as_many_tokens_as_have_room_with_their_titles(open_terminal: Callable[..., Any]) -> None:
+    terminal = open_terminal(PROGRAM, "list", "--watch", LINES="5")
+    assert "1 more than fit" in terminal.read_until("Ctrl-C ends.")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end()[0] == 130

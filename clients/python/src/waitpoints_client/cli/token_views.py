@@ -60,7 +60,8 @@ def details(token: "Token") -> dict[str, Any]:
         found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
     if token.other_deliveries:
         found["other deliveries"] = f"{token.other_deliveries.count}, the last {show.instant(token.other_deliveries.last_at)}"
-    return {**found, **({"url": token.url} if token.url else {}), **links(token.links)}
+    found |= {"url": token.url} if token.url else {}
+    return {**found, **links(token.links if token.status == "WAITING" else ())}
 
 
 def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
