@@ -1,11 +1,16 @@
-"""The answers of a page's approvers as JSON, in results, events and the API: `[{"approver", "action", "fields", "at"}, …]`."""
+"""The answers and hand-overs of a page's approvers as JSON, in results, events and the API.
+
+[{"approver", "action", "fields", "at"}, …]
+[{"added": ["bo"], "removed": ["ann"], "at", "key"}, …]    `key` is the name of a named key
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from waitpoints import json_text
 from waitpoints.errors import BodyTooLarge
-from waitpoints.token import Answer, iso
+from waitpoints.json_text import present
+from waitpoints.token import Answer, HandOver, iso
 
 MAX_ANSWER = 3_072  # bytes of JSON: 20 answers, and all of them again in the output, fit into an item with 100 waiters
 
@@ -42,12 +47,23 @@ def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     ]
 
 
-def decided_text(answers: Sequence[Answer]) -> str:
+def hand_over_members(hand_over: HandOver) -> dict[str, Any]:
+    """Return a hand-over as the API has it: the ids of whom it added and removed, when, and with which named key."""
+    added, removed = [person["id"] for person in hand_over.added], list(hand_over.removed)
+    return present({"added": added, "removed": removed, "at": iso(hand_over.at), "key": hand_over.key})
+
+
+def hand_overs_text(hand_overs: Sequence[HandOver]) -> dict[str, str]:
+    """Return the member of a result that says who handed over to whom. Empty if nobody did."""
+    return {"handOvers": json_text.dumps([hand_over_members(one) for one in hand_overs])} if hand_overs else {}
+
+
+def decided_text(answers: Sequence[Answer], hand_overs: Sequence[HandOver] = ()) -> str:
     """Return the output of a token whose last answer decided: what a page's output is, whose answer it was, and all answers."""
     last = answers[-1]
     action, approver = json_text.dumps(last.action), json_text.dumps(last.approver)
     members = {"action": action, "fields": last.fields, "approver": approver, "answers": answers_text(answers)}
-    return json_text.object_of(members)
+    return json_text.object_of({**members, **hand_overs_text(hand_overs)})
 
 
 def answer_text(answer: Answer) -> str:

@@ -1,13 +1,14 @@
-"""Who may answer a page. `api.page.approver_checks` says what a create may write."""
+"""Who may answer a page, after each hand-over. `api.page.approver_checks` says what a create may write."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Self
 
 from waitpoints import json_text
 from waitpoints.json_text import Stored
-from waitpoints.token import Token
+from waitpoints.token import HandOver, Token
 
 MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
 MAX_EMAIL = 254  # characters
@@ -39,14 +40,27 @@ class Approver(Stored):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """The people of a page. `escalated_to` may also answer once the token is escalated."""
+    """The people of a page. `escalated_to` may also answer once the token is escalated.
+
+    `ever` are they and who was removed, each where they were first: a hand-over adds at the end.
+    """
 
     approvers: tuple[Approver, ...]
     requested_by: str | None = None
     escalated_to: tuple[Approver, ...] = ()
+    ever: tuple[Approver, ...] = ()
 
     def everybody(self) -> tuple[Approver, ...]:
         return (*self.approvers, *self.escalated_to)
+
+    def after(self, hand_over: HandOver) -> Self:
+        added = tuple(map(Approver.of, hand_over.added))
+
+        def stay(people: tuple[Approver, ...]) -> tuple[Approver, ...]:
+            return tuple(person for person in people if person.id not in hand_over.removed)
+
+        approvers = (*stay(self.approvers), *added)
+        return replace(self, approvers=approvers, escalated_to=stay(self.escalated_to), ever=(*self.ever, *added))
 
     def links(self, link_of: Callable[[str], str]) -> list[dict[str, str]]:
         """Return the link of each person, also of those whom it may be escalated to, as the API shows it."""
@@ -61,12 +75,13 @@ class Approval:
         return [person for person in self.who_may_answer(token) if token.answer_of(person.id) is None]
 
 
-def load(page: Mapping[str, Any]) -> Approval | None:
-    """Return the people of a page's members. None if it names no approvers."""
+def load(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> Approval | None:
+    """Return the people of a page's members after these hand-overs. None if it names no approvers."""
     if "approvers" not in page:
         return None
-    approvers, to = page["approvers"], page.get("escalate", {}).get("to", ())
-    return Approval(tuple(map(Approver.of, approvers)), page.get("requestedBy"), tuple(map(Approver.of, to)))
+    people = tuple(map(Approver.of, page["approvers"]))
+    to = tuple(map(Approver.of, page.get("escalate", {}).get("to", ())))
+    return reduce(Approval.after, hand_overs, Approval(people, page.get("requestedBy"), to, (*people, *to)))
 
 
 def is_known(page: Mapping[str, Any]) -> bool:
@@ -78,7 +93,7 @@ def is_known(page: Mapping[str, Any]) -> bool:
 
 def of_token(token: Token) -> Approval | None:
     """Return the people of a token that was read with its page."""
-    return load(json_text.parse(token.page or "{}"))
+    return load(json_text.parse(token.page or "{}"), token.hand_overs)
 
 
 def is_email(text: Any) -> bool:

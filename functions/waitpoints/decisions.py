@@ -1,8 +1,8 @@
 """What the approvers of a token's page decide: one answer a person, the first stands, and the token ends once.
 
-An answer is one read and one conditional update, which holds only if nobody has answered since the read (invariant 6). So
-every answer recorded before the end is in the output, and none after it, and the values that must be the same are. An action
-decides once as many people have chosen it as it needs.
+An answer is one read and one conditional update, which holds only if nobody has answered or handed over since the read
+(invariant 6). So every answer recorded before the end is in the output, and none after it, and the values that must be the same
+are. An action decides once as many people have chosen it as it needs.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from waitpoints.answers import different_values
 from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resumer import Resumer
-from waitpoints.token import Answer, Completed, CompletedBy, Output, Token
+from waitpoints.token import Answer, Completed, CompletedBy, HandOver, Output, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,15 @@ class Differs:
     fields: tuple[str, ...]
 
 
-MakeOutput = Callable[[Sequence[Answer]], str]
-"""Returns the JSON text of a token's output from all answers. The last one decides."""
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A hand-over came before this person's answer."""
+
+    token: Token
+
+
+MakeOutput = Callable[[Sequence[Answer], Sequence[HandOver]], str]
+"""Returns the JSON text of a token's output from all answers, of which the last one decides, and all hand-overs."""
 
 
 class Decisions:
@@ -67,7 +74,7 @@ class Decisions:
 
     def answer(
         self, token: Token, choice: ApproverChoice, by: CompletedBy, make_output: MakeOutput
-    ) -> Recorded | TooLate | Differs:
+    ) -> Recorded | TooLate | Differs | Removed:
         """Record what a person chose on the page of `token`, which was just read. Settles it if that decides.
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
@@ -78,6 +85,8 @@ class Decisions:
             if earlier := token.answer_of(choice.approver):
                 is_this = (earlier.action, earlier.fields) == (choice.action, choice.fields)
                 return Recorded(as_of_now, earlier, is_this)
+            if token.has_removed(choice.approver):
+                return Removed(as_of_now)
             if as_of_now.outcome is not None:
                 return TooLate(as_of_now)
             if differs := _find_difference(as_of_now, choice):
@@ -86,7 +95,7 @@ class Decisions:
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs
             by_them = replace(by, approver=choice.approver)
-            outcome = Completed(now, Output(make_output(answers)), by_them) if decides else None
+            outcome = Completed(now, Output(make_output(answers, token.hand_overs)), by_them) if decides else None
             is_recorded, token = self._store.answer(token, answer, outcome)
             if is_recorded:
                 telemetry.note(tokenId=token.id, answers=len(answers), won=decides)

@@ -150,9 +150,15 @@ class TooManyWaiters(WaitpointsError):
 
 
 class TokenHasEnded(WaitpointsError):
-    """The token has been completed, or has timed out, so it has no deadline any more."""
+    """The token has been completed, or has timed out, so it has no deadline and no approvers any more."""
 
     status, sentence, final = 409, "The waitpoint has ended, so its timeout can no longer be changed", True
+
+
+class HasAnswered(WaitpointsError):
+    """An approver who is to be removed has answered."""
+
+    status, final = 409, True
 
 
 class ApiKeyNameTaken(WaitpointsError):

@@ -16,6 +16,7 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     Failed,
+    HandOver,
     IdempotencyKey,
     KeyHolder,
     Outcome,
@@ -113,9 +114,15 @@ class TokenStore(Protocol):
         """
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
-        """Add an answer to a waiting token that has the answers of `token` and no other (invariant 6).
+        """Add an answer to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
 
         With an outcome, the answer settles the token. Returns whether it was added, and the token as it is now.
+        """
+
+    def hand_over(self, token: Token, hand_over: HandOver) -> bool:
+        """Add a hand-over to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
+
+        Returns False if it no longer waits so.
         """
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:

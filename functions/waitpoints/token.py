@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
 
 VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
+HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
@@ -228,6 +229,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """A change of who may answer a token's page, with the named key `key`, or with the root key.
+
+    `added` are people as a page has them, `removed` are ids. Whoever was removed never comes back under the same id.
+    """
+
+    added: tuple[Mapping[str, str], ...]
+    removed: tuple[str, ...]
+    at: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OtherDeliveries(Stored):
     """The deliveries that did not settle their token: late, repeated, not matching or rejected."""
 
@@ -362,7 +376,7 @@ class Token(Stored):
     The create had `traceparent` and came with the named key `created_by`, or with the root key.
     Only `since_version` and later versions may settle it (None: every version). `is_later`: this version may not.
     `is_due`: its timeout has come and is its `outcome`, but is not stored yet.
-    `answers` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
+    `answers` and `hand_overs` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
     """
 
     id: str
@@ -384,6 +398,7 @@ class Token(Stored):
     traceparent: str | None = None
     created_by: str | None = None
     answers: tuple[Answer, ...] = ()
+    hand_overs: tuple[HandOver, ...] = ()
     escalated_at: int | None = None
     reminded_count: int = 0
     reminded_at: int | None = None
@@ -428,6 +443,10 @@ class Token(Stored):
 
     def answer_of(self, approver: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.approver == approver), None)
+
+    def has_removed(self, approver: str) -> bool:
+        """Whether a hand-over took the page from this person."""
+        return any(approver in one.removed for one in self.hand_overs)
 
     def unresumed(self) -> list[Waiter]:
         """Return the waiters without a recorded reply."""

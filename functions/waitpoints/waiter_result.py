@@ -58,9 +58,9 @@ def _answers(token: Token) -> dict[str, str]:
     """Return what the approvers of a page had answered before it ended without a decision."""
     if token.rules is None or not token.rules.has_approvers:
         return {}
-    from waitpoints.answers import answers_text
+    from waitpoints.answers import answers_text, hand_overs_text
 
-    return {"answers": answers_text(token.answers)}
+    return {"answers": answers_text(token.answers), **hand_overs_text(token.hand_overs)}
 
 
 def outcome_error(outcome: Failed | TimedOut) -> TokenError:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from waitpoints.doctor.scan import Doctor
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
+    from waitpoints.hand_overs import HandOvers
     from waitpoints.resumer import Resumer
     from waitpoints.stream.event_publisher import EventPublisher
     from waitpoints.stream.notice_filter import NoticeFilter
@@ -93,6 +94,12 @@ class Services:
         from waitpoints.decisions import Decisions
 
         return Decisions(self.store, self.resumer, self.now)
+
+    @cached_property
+    def hand_overs(self) -> "HandOvers":
+        from waitpoints.hand_overs import HandOvers
+
+        return HandOvers(self.tokens, self.store, self.now)
 
     @cached_property
     def resumer(self) -> "Resumer":

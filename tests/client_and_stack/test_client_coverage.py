@@ -106,12 +106,12 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Approver, answers.Approver),
         (models.ApproverLink, answers.ApproverLink),
         (models.ApproverAnswer, answers.ApproverAnswer),
+        (models.HandOver, answers.HandOver),
         (models.Escalation, answers.Escalation),
         (models.Reminders, answers.Reminders),
         (models.Notify, answers.Notify),
         (models.Notice, answers.Notice),
         (models.OtherDeliveries, answers.OtherDeliveries),
-        (models.MovedDeadline, answers.MoveDeadlineResponse),
         (models.Completion, answers.CompleteWaitpointTokenResponse),
         (models.KeyCompletion, answers.CompleteWaitpointKeyResponse),
         (models.PublicTokenClaims, answers.PublicTokenClaims),
@@ -128,6 +128,12 @@ def test_an_answer_has_every_field(model: type[BaseModel], answer: type[BaseMode
     read = {field.alias for field in model.model_fields.values()}
 
     assert set(answer.model_fields) - read - {"success"} <= SAME_AS_OTHERS
+
+
+def test_a_change_of_a_token_is_answered_to_one_of_two_calls() -> None:
+    read = {field.alias for model in (models.MovedDeadline, models.HandedOver) for field in model.model_fields.values()}
+
+    assert read == set(answers.MoveDeadlineResponse.model_fields)
 
 
 def test_the_fake_answers_as_the_api_is_described_to() -> None:

@@ -78,6 +78,9 @@ APPROVERS: list[Any] = [
     [{"id": "ann", "language": "it"}],
     [{"id": "ann", "language": []}],
     ["ann", "Ann"],
+    ["jos\u00e9", "jose\u0301"],
+    ["ann", "an\u200bn"],
+    ["K", "\u212a"],
     ["ann@example.com", {"id": "ann", "email": "Ann@example.com"}],
     [{"id": "U024BE7LH"}, {"id": "ann", "slack": "U024BE7LH"}],
     [str(number) for number in range(21)],
@@ -348,6 +351,59 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(both: Both, members: d
         assert all(ours.get(name) == shown[1].get(name) for name in ("approvers", "needs", "answers", "requestedBy"))
         links = [[(it["approver"], it["url"].partition("?")[2]) for it in found.get("links", ())] for found in (ours, shown[1])]
         assert links[0] == links[1]
+
+
+HAND_OVERS: list[Any] = [
+    None,
+    [],
+    {},
+    {"ad": ["x"]},
+    {"add": []},
+    {"add": [1]},
+    {"add": [{"id": "x", "slack": "@x"}]},
+    {"add": ["x", "X"]},
+    {"remove": []},
+    {"remove": "ann"},
+    {"remove": [""]},
+    {"remove": ["zed"]},
+    {"remove": ["ANN", "ann"]},
+    {"remove": ["ann", "bo@example.com"]},
+    {"remove": ["lea"]},
+    {"add": ["ann"], "remove": ["ann"]},
+    {"add": ["Cy"]},
+    {"add": ["cy", "ed"]},
+    {"add": [{"id": "x", "email": "Bo@Example.com"}]},
+    {"add": ["de\u200be"]},
+    {"add": [f"p{number}" for number in range(16)]},
+    {"add": [f"p{number}" for number in range(17)]},
+    {"add": ["ed@example.com"], "remove": ["ann"]},
+]
+
+
+@pytest.mark.parametrize("notify", [None, {"email": True}], ids=["plain", "notify"])
+@pytest.mark.parametrize("approvers", HAND_OVERS, ids=lambda it: json.dumps(it)[:60])
+def test_a_hand_over_is_read_as_the_handlers_do(both: Both, world: InMemory, approvers: Any, notify: Any) -> None:
+    world.channels.add("email")
+    people = [{"id": "ann", "email": "ann@example.com"}, "bo@example.com", {"id": "cy", "email": "c@example.com"}]
+    page: Any = {
+        "title": "Go?",
+        "approvers": people,
+        "requestedBy": "dee",
+        "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
+        "escalate": {"after": "1d", "to": [{"id": "lea", "email": "lea@example.com"}]},
+    }
+    theirs = both.api.create(page=page, **({"notify": notify} if notify else {}))
+    made = both.fake.client().create(page=page, notify=notify)
+    for _ in range(2):
+        answer = both.api.request("PATCH", f"{TOKENS}/{theirs['id']}", {"approvers": approvers})
+        url, headers = f"{both.fake.url}{TOKENS}/{made.id}", {"authorization": f"Bearer {both.fake.api_key}"}
+        given = both.fake.handle_request(httpx.Request("PATCH", url, json={"approvers": approvers}, headers=headers))
+        assert (given.status_code, given.json().get("error")) == (answer.status, answer.json.get("error"))
+    found, shown = both.api.retrieve(theirs["id"]), both.fake.client().get(made)
+    assert [it["id"] for it in found["approvers"]] == [it.id for it in shown.approvers]
+    assert [(it["added"], it["removed"]) for it in found.get("handOvers", [])] == [
+        ([*it.added], [*it.removed]) for it in shown.hand_overs
+    ]
 
 
 @pytest.mark.parametrize("wanted", NOTIFIES, ids=lambda it: json.dumps(it)[:60])

@@ -7,6 +7,7 @@ No button outlives the end of its token, but on a message whose record was lost.
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from tests.support.faults.notices import GO, NOTIFY, STOP, UNRECORDED, NoticeWor
 from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack
+from waitpoints.access.caller import ROOT
+from waitpoints.api import hand_over_request
 from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.notices import Channel
 from waitpoints.wiring import services
@@ -118,6 +121,20 @@ def a_timeout_that_is_moved(world: NoticeWorld) -> None:
         world.come_to_rest()
     world.deliver_all()
     assert any(it.kind is NoticeKind.EDIT for it in world.post.messages)
+
+
+@flow
+def a_hand_over(world: NoticeWorld) -> None:
+    token = world.ask()
+    world.deliver_all()
+    wanted = hand_over_request.parse({"add": [{"id": "cy", "slack": "U01CY"}], "remove": ["bo"]})
+    services.hand_overs.hand_over(token["id"], partial(wanted.of, key=None), ROOT)
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    assert world.post.asked(token["id"])["slack.3"]
+    decide(world, token)
+    world.deliver_all()
 
 
 @flow

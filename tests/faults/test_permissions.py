@@ -193,6 +193,13 @@ def move_a_deadline_near(world: World) -> None:
     assert delayed(world) == "1"
 
 
+@of("move_deadline")
+def hand_a_page_over(world: World) -> None:
+    token = world.create(page={"title": "Go?", "approvers": ["ann", "bo"]})
+    handed_over = api(world, "PATCH", f"{TOKENS}/{token['id']}", {"approvers": {"add": ["cy"], "remove": ["ann"]}})
+    assert [link["approver"] for link in handed_over["links"]] == ["cy"]
+
+
 # Read
 
 

@@ -89,7 +89,7 @@ def test_of_two_who_enter_different_values_at_the_same_moment_one_is_recorded(ap
 
 @pytest.mark.slow
 class TestTheLargestDecision:
-    """100 waiters with the longest handles, which are not base64, and 20 answers of the largest size."""
+    """100 waiters with the longest handles, which are not base64, a large hand-over, and 20 answers of the largest size."""
 
     @pytest.fixture(autouse=True)
     def exact_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +125,9 @@ class TestTheLargestDecision:
         services.store.create(
             token, None, services.now(), document=Document(DocumentKind.PAGE, parse(page)[1], has_approvers=True)
         )
+        people, body = page["approvers"], {"add": [f"{number}{'🎈' * 126}" for number in range(PEOPLE, PEOPLE + 5)]}
+        change = json.dumps({"approvers": {**body, "remove": people[:5]}}, ensure_ascii=False)
+        assert api.request("PATCH", f"{TOKENS}/{token.id}", change.encode()).status == 200
         return dict(api.retrieve(token.id))
 
     def answer(self, api: Api, token: dict[str, Any], people: int) -> None:

@@ -119,6 +119,7 @@ ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for 
 COMPLETE = {"data": ANY_JSON}
 MOVE_DEADLINE = {
     "timeout": every(422, but_200=["null"]),
+    "approvers": every(400, but_422=OBJECTS),
     **UNKNOWN_FIELDS,
 }
 COMPLETE_KEY = {

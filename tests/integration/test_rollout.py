@@ -3,12 +3,15 @@
 Each reads what the other has written, and every wait with a timeout ends once, at its time.
 """
 
+import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 import pytest
 
+from tests.support.approval_page import BROWSER, JSON
+from tests.support.decision import link
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
@@ -114,6 +117,51 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     statuses = {name: api.retrieve(token["id"])["status"] for name, token in tokens.items()}
     assert {name for name, status in statuses.items() if status == "TIMED_OUT"} == {"short", "long", "timed out"}
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []
+
+
+@pytest.fixture
+def handed_over(api: Api) -> dict[str, Any]:
+    """A token of two approvers that was handed over from one to another."""
+    token: dict[str, Any] = api.create(page={"title": "Go?", "approvers": ["ann", "bo"]}, timeout="1h")
+    body = {"approvers": {"add": ["cy"], "remove": ["ann"]}}
+    changed = api.request("PATCH", f"{TOKENS}/{token['id']}", body)
+    assert changed.status == 200, changed.text
+    return {**token, "links": token["links"] + changed.json["links"]}
+
+
+@pytest.mark.parametrize("approver", ["ann", "bo", "cy"])
+def test_a_version_without_hand_overs_answers_503_and_counts_no_answer(
+    stack: MotoStack, api: Api, previous: PreviousFunctions, handed_over: dict[str, Any], approver: str
+) -> None:
+    """Neither of who was removed, whom it would still accept, nor of who was added, whom it does not know."""
+    old, url = Api(previous.template, stack.secret("ApiKey")), link(handed_over, approver)
+    before = api.retrieve(handed_over["id"])
+    with previous.in_place():
+        for answer in (
+            old.post(url, '{"action": "submit"}', JSON),
+            old.get(url, BROWSER),
+            old.get(handed_over["url"], BROWSER),
+            old.post(handed_over["url"], '{"action": "submit"}', JSON),
+            old.post(f"{TOKENS}/{handed_over['id']}/complete", {"data": {"action": "submit", "fields": {}}}),
+            old.request("PATCH", f"{TOKENS}/{handed_over['id']}", {"timeout": "2h"}),
+        ):
+            assert answer.status == 503, answer.text
+        assert old.retrieve(handed_over["id"])["status"] == "WAITING"
+    assert api.retrieve(handed_over["id"]) == before
+    answer = api.post(url, '{"action": "submit"}', JSON)
+    assert answer.status == (403 if approver == "ann" else 200)
+
+
+def test_a_version_without_hand_overs_times_such_a_token_out_neither_by_its_timer_nor_by_its_doctor(
+    api: Api, clock: FakeClock, previous: PreviousFunctions, handed_over: dict[str, Any]
+) -> None:
+    clock.advance(2 * HOUR)
+    message = {"messageId": "1", "receiptHandle": "1", "body": json.dumps({"waitpointId": handed_over["id"]})}
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(clock.now)}
+    timers = {"Records": [{**message, "attributes": attributes, "eventSource": "aws:sqs"}]}
+    assert previous.call("expire_tokens", timers) == {"batchItemFailures": []}
+    assert previous.call("doctor", {})["repaired"] == 0
+    assert services.store.get(handed_over["id"]).outcome is None
 
 
 CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"

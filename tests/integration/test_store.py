@@ -25,6 +25,7 @@ from waitpoints.token import (
     ALL_BUT_APPROVERS,
     ALL_BUT_DOCUMENT,
     ALL_CHECKED,
+    HAND_OVERS_SINCE,
     MAX_WAITERS,
     NOTHING_CHECKED,
     VERSION,
@@ -35,6 +36,7 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     Failed,
+    HandOver,
     IdempotencyKey,
     KeyHolder,
     KeyKind,
@@ -150,6 +152,7 @@ class TestComplete:
 
 Change = Callable[[AnyStore, Token, int], bool | tuple[bool, Token]]
 ANSWER = Answer("ann", "yes", "{}", START)
+HAND_OVER = HandOver(({"id": "di", "name": "Größe"},), ("ann",), START, "ci")
 CHANGES: dict[str, Change] = {
     **{
         f"complete, {sorted(checked)}": lambda store, token, now, checked=checked: store.complete(  # type: ignore[misc]
@@ -160,6 +163,7 @@ CHANGES: dict[str, Change] = {
     "fail": lambda store, token, now: store.complete(token.id, Failed(now, FAILURE), ALL_CHECKED),
     "time out": lambda store, token, now: store.time_out(token.id, now),
     "answer": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), None),
+    "hand over": lambda store, token, now: store.hand_over(token, replace(HAND_OVER, at=now)),
     "decide": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), Completed(now, OUTPUT)),
     "add a waiter": lambda store, token, now: store.add_waiter(token.id, waiter(), now),
     "remind": lambda store, token, now: store.remind(token, replace(token, reminded_count=1, reminded_at=now)),
@@ -344,6 +348,22 @@ class TestAnswers:
         _, first = store.answer(read, self.ANN, None)
         assert store.answer(read, self.BO, outcome) == (False, first)
         assert store.get(read.id) == replace(first, page="{}")
+
+    def test_and_a_hand_over_are_refused_if_the_other_came_meanwhile(self, store: AnyStore) -> None:
+        read = self.token(store)
+        assert store.hand_over(read, HAND_OVER)
+        handed_over = replace(read, hand_overs=(HAND_OVER,), since_version=HAND_OVERS_SINCE)
+        assert store.answer(read, self.ANN, None) == (False, handed_over)
+        assert store.answer(handed_over, self.BO, self.DECISION)[0]
+        read = self.token(store)
+        _, answered = store.answer(read, self.ANN, None)
+        assert not store.hand_over(read, HAND_OVER)
+        assert store.hand_over(answered, HAND_OVER)
+        assert not store.hand_over(answered, HAND_OVER), "another hand-over came first"
+        other = HandOver((), ("bo",), START + 1)
+        again = store.get(read.id)
+        assert store.hand_over(again, other)
+        assert store.get(read.id) == replace(again, hand_overs=(HAND_OVER, other))
 
     def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: AnyStore) -> None:
         _, one = store.answer(self.token(store), self.ANN, None)

@@ -8,11 +8,23 @@ from urllib.parse import quote
 from waitpoints import json_text
 from waitpoints.api.http import FORM
 from waitpoints.api.page import form, page_request, render
-from waitpoints.api.page.definition import Page
+from waitpoints.api.page.definition import Page, of_token
 from waitpoints.api.page.form import Errors, Submission
 from waitpoints.api.page.progress import Progress
 from waitpoints.api.page.theme import Theme
-from waitpoints.token import Answer, Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints.token import (
+    Answer,
+    Completed,
+    CompletedBy,
+    Failed,
+    HandOver,
+    Outcome,
+    Output,
+    Source,
+    TimedOut,
+    Token,
+    TokenError,
+)
 
 AT = 1_795_615_500_000
 THEME = Theme("en", "Example Ltd")
@@ -103,14 +115,20 @@ def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION,
     page, text = page_request.parse(definition)
     by_bo = Completed(AT, Output('{"action":"approve"}'), CompletedBy(source=Source.CALLBACK, approver="bo"))
 
-    def shown(*answers: tuple[str, str], is_late: bool = False, outcome: Outcome | None = None) -> str:
+    def shown(
+        *answers: tuple[str, str], is_late: bool = False, outcome: Outcome | None = None, hand_overs: tuple[HandOver, ...] = ()
+    ) -> str:
         given = tuple(Answer(person, action, json_text.dumps({"share": 2.5, "note": note}), AT) for person, action in answers)
-        token = Token(id="t", created_at=AT - 86_400_000, timeout_at=AT, page=text, answers=given, outcome=outcome)
-        assert page.approval
-        progress = Progress(page, token, page.approval.approvers[0], is_late)
-        return render.page_of(token, page, theme, progress)
+        token = Token(
+            id="t", created_at=AT - 86_400_000, timeout_at=AT, page=text, answers=given, outcome=outcome, hand_overs=hand_overs
+        )
+        now = of_token(token)
+        assert now.approval
+        progress = Progress(now, token, now.approval.approvers[0], is_late)
+        return render.page_of(token, now, theme, progress)
 
     mine, bo = ("ann", "approve"), ("bo", "approve")
+    di = HandOver(({"id": "di", "name": definition["approvers"][1]["name"]},), ("cy",), AT, "ci")
     return {
         "asked": shown(bo),
         "answered": shown(mine),
@@ -119,6 +137,8 @@ def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION,
         "too late": shown(bo, ("cy", "approve"), is_late=True, outcome=by_bo),
         "completed with the API key": shown(mine, outcome=replace(by_bo, completed_by=CompletedBy(source=Source.COMPLETE))),
         "timed out with an answer": shown(bo, outcome=TimedOut(AT)),
+        "handed over": shown(bo, hand_overs=(di, HandOver((), ("di",), AT))),
+        "removed": render.removed(page, theme),
         "plain URL": render.page_of(Token(id="t", created_at=AT - 86_400_000, timeout_at=AT), page, theme),
     }
 

@@ -1,8 +1,10 @@
 """Who may answer a page, as it is stored."""
 
+import json
+
 from waitpoints import approvers
 from waitpoints.approvers import Approver, find_approver, find_member
-from waitpoints.token import Answer, Token
+from waitpoints.token import Answer, HandOver, Token
 
 PAGE = {"approvers": ["ann", {"id": "bo", "name": "Bo"}], "requestedBy": "di", "escalate": {"after": "1d", "to": ["lea"]}}
 ANN, BO, LEA = Approver("ann"), Approver("bo", "Bo"), Approver("lea")
@@ -22,6 +24,16 @@ def test_who_may_answer_and_has_not_changes_with_the_escalation() -> None:
     assert approval.who_may_answer(escalated) == approval.everybody() == (ANN, BO, LEA)
     assert (approval.pending(waiting), approval.pending(escalated)) == ([ANN], [ANN, LEA])
     assert approval.links(str.upper)[2] == {"approver": "lea", "url": "LEA"}
+
+
+def test_a_hand_over_changes_who_may_answer_and_keeps_everybodys_place() -> None:
+    away, back = HandOver(({"id": "di", "name": "Di"},), ("ann", "lea"), 1), HandOver(({"id": "ed"},), ("di",), 2)
+    waiting = Token(id="t", created_at=0, page=json.dumps(PAGE), hand_overs=(away, back))
+    approval = approvers.of_token(waiting)
+    assert approval is not None
+    assert approval.who_may_answer(waiting) == approval.everybody() == (BO, Approver("ed"))
+    assert approval.ever == (ANN, BO, LEA, Approver("di", "Di"), Approver("ed"))
+    assert [waiting.has_removed(one) for one in ("ann", "bo", "lea", "di", "ed")] == [True, False, True, True, False]
 
 
 def test_a_page_that_names_nobody_has_no_approval() -> None:

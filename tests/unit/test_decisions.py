@@ -11,9 +11,9 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import COMPLETED_BY
 from waitpoints.answers import decided_text
-from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, TooLate
+from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
-from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, TimedOut, Token
+from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, NewToken, TimedOut, Token
 
 PAGE = Document(DocumentKind.PAGE, "{}", has_approvers=True)
 MINUTE = 60_000
@@ -58,7 +58,7 @@ class Decision:
 
     def answer(
         self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None, same: tuple[str, ...] = ()
-    ) -> Recorded | TooLate | Differs:
+    ) -> Recorded | TooLate | Differs | Removed:
         choice = ApproverChoice(person, action, fields, 2 if action == "yes" else 1, same)
         return self.world.decisions.answer(read or self.token, choice, COMPLETED_BY, decided_text)
 
@@ -171,6 +171,23 @@ class TestAtTheSameMoment:
         result = decision.answer("ann", "yes")
         assert isinstance(result, Recorded)
         assert (result.is_this, result.answer.action, decision.decided_by()) == (False, "no", ["ann"])
+
+    def test_a_hand_over_comes_first_and_the_answer_of_who_was_removed_does_not_count(self, decision: Decision) -> None:
+        away = HandOver((), ("ann",), decision.world.clock())
+        decision.store.before = lambda: decision.store.hand_over(decision.token, away)
+        result = decision.answer("ann", "no")
+        assert isinstance(result, Removed)
+        assert (decision.recorded(), decision.token.outcome) == ([], None)
+
+    def test_a_hand_over_of_others_comes_first_and_is_in_the_output(self, decision: Decision) -> None:
+        away = HandOver(({"id": "di"},), ("ann",), decision.world.clock(), "ci")
+        decision.store.before = lambda: decision.store.hand_over(decision.token, away)
+        decision.answer("bo", "no")
+        assert (decision.decided_by(), decision.store.writes) == (["bo"], 2)
+        outcome = decision.token.outcome
+        assert isinstance(outcome, Completed)
+        [shown] = json.loads(outcome.output.json or "")["handOvers"]
+        assert (shown["added"], shown["removed"], shown["key"]) == (["di"], ["ann"], "ci")
 
     def test_an_answer_that_is_always_too_slow_is_given_up(self, decision: Decision) -> None:
         def refuse(token: Token, *_: Any) -> tuple[bool, Token]:

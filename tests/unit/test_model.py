@@ -33,7 +33,7 @@ from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVA
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.answers import answer_members
+from waitpoints.answers import answer_members, hand_over_members
 from waitpoints.api.deliveries import callback, output_check
 from waitpoints.api.page import page_request
 from waitpoints.api.representation import retrieved
@@ -118,6 +118,9 @@ class Model:
     early_until: int | None = None
     removed: bool = False
     answers: list[dict[str, Any]] = field(default_factory=list)
+    people: list[str] = field(default_factory=lambda: [*PAGE["approvers"]])
+    removed_people: list[str] = field(default_factory=list)
+    hand_overs: list[dict[str, Any]] = field(default_factory=list)
     asks: tuple[int, ...] = ()
     """When its page reminds."""
     is_later: bool = False
@@ -142,6 +145,8 @@ class Model:
 
         What as many have chosen as it needs is decided. Returns the status.
         """
+        if person not in self.people:
+            return 403
         earlier = next(((one["action"], one["fields"]) for one in self.answers if one["approver"] == person), None)
         if earlier or self.outcome(now) is not None:
             self.others += earlier != (action, fields)
@@ -151,9 +156,29 @@ class Model:
             return 422
         self.answers.append({"approver": person, "action": action, "fields": fields, "at": iso(now)})
         if [one["action"] for one in self.answers].count(action) == NEEDS[action]:
-            decided = {"action": action, "fields": fields, "approver": person, "answers": self.answers}
+            decided = {"action": action, "fields": fields, "approver": person, "answers": self.answers, **self.handed_over()}
             self.complete(json.dumps(decided, separators=(",", ":")), now)
         return 200
+
+    def hand_over(self, add: str | None, remove: str | None, now: int) -> int:
+        """Change who may answer. Returns the status: an id that was removed never comes back, and one person is too few."""
+        if self.outcome(now) is not None or remove in [one["approver"] for one in self.answers]:
+            return 409
+        gone = {*self.removed_people, *([remove] if remove else [])}
+        if add in gone or remove not in (None, *self.people, *self.removed_people):
+            return 422
+        added = [one for one in (add,) if one and one not in self.people]
+        removed = [one for one in (remove,) if one and one in self.people]
+        people = [one for one in self.people if one != remove] + added
+        if (added or removed) and len(people) < 2:
+            return 422
+        if added or removed:
+            self.people, self.removed_people = people, [*self.removed_people, *removed]
+            self.hand_overs.append({"added": added, "removed": removed, "at": iso(now)})
+        return 200
+
+    def handed_over(self) -> dict[str, Any]:
+        return {"handOvers": self.hand_overs} if self.hand_overs else {}
 
     def is_outside(self, within: str | None) -> bool:
         return within is not None and within not in self.tags
@@ -489,7 +514,20 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
     @rule(
         data=st.data(),
-        person=st.sampled_from(PAGE["approvers"]),
+        add=st.sampled_from([None, "ann", "di", "ed"]),
+        remove=st.sampled_from([None, "ann", "bo", "di", "ed"]),
+    )
+    def hand_over(self, data: st.DataObject, add: str | None, remove: str | None) -> None:
+        token_id = data.draw(st.sampled_from([id for id, model in self.models.items() if model.rules == DECISION]))
+        lists = {"add": [add] if add else [], "remove": [remove] if remove else []}
+        if wanted := {name: ids for name, ids in lists.items() if ids}:
+            answer = self.api.request("PATCH", f"{TOKENS}/{token_id}", {"approvers": wanted})
+            assert answer.status == self.models[token_id].hand_over(add, remove, self.now), answer.text
+
+    @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
+    @rule(
+        data=st.data(),
+        person=st.sampled_from([*PAGE["approvers"], "di", "ed"]),
         action=st.sampled_from(["approve", "approve", "reject"]),
         fields=st.sampled_from([{}, {"amount": 7}, {"amount": 7}, {"amount": 7, "note": "x"}, {"amount": 8}]),
     )
@@ -610,6 +648,7 @@ class Life(RuleBasedStateMachine):
             assert self.seen(token.outcome) == model.outcome(self.now)
             assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
             assert answer_members(token.answers) == model.answers
+            assert [hand_over_members(one) for one in token.hand_overs] == model.hand_overs
 
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:
@@ -732,7 +771,8 @@ class Life(RuleBasedStateMachine):
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         model = self.models[execution.token_id]
         if model.rules == DECISION:
-            completed_by = f',"answers":{json.dumps(model.answers, separators=(",", ":"))}{completed_by}'
+            said = {"answers": model.answers, **model.handed_over()}
+            completed_by = f",{json.dumps(said, separators=(',', ':'))[1:-1]}{completed_by}"
         if execution.unwrap:
             code = outcome.code if execution.waits.kind is WaiterKind.DURABLE_FUNCTION else None
             return Failure(outcome.name, outcome.message, code)

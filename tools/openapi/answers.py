@@ -80,6 +80,15 @@ class ApproverAnswer(AnswerModel):
     at: Instant
 
 
+class HandOver(AnswerModel):
+    """A change of who may answer."""
+
+    added: list[str] = Field(description="The ids of these people.")
+    removed: list[str]
+    at: Instant
+    key: str = _optional("The name of the named key that made it. Absent for the root key.")
+
+
 class Escalation(AnswerModel):
     """Who may answer, too, once enough time has passed."""
 
@@ -212,10 +221,11 @@ class WaitpointTokenObject(AnswerModel):
         "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."
     )
     approvers: list[Approver] = _optional(
-        "Who may answer its page, if it names them. This and the next five are not in a list, and not in Trigger.dev."
+        "Who may answer its page, if it names them. This and the next six are not in a list, and not in Trigger.dev."
     )
     needs: dict[str, int] = _optional("How many people must choose each action.")
     answers: list[ApproverAnswer] = _optional("What they have answered, in this order. The last one decided, if one did.")
+    handOvers: list[HandOver] = _optional("The changes of who may answer, in this order, if there were some.")
     links: list[ApproverLink] = _optional("The link of each person. Absent for a key that may not complete the token.")
     requestedBy: str = _optional("Who asked for the decision.")
     escalation: Escalation = _optional("Who may answer later.")
@@ -241,7 +251,8 @@ class ListWaitpointTokensResult(AnswerModel):
 
 class MoveDeadlineResponse(AnswerModel):
     id: TokenId
-    timeoutAt: Instant = _optional("When the token times out now. Absent if it has no timeout any more.")
+    timeoutAt: Instant = _optional("For `timeout`: when the token times out now. Absent if it has no timeout any more.")
+    links: list[ApproverLink] = _optional("For `approvers`: the link of each person in `add`.")
 
 
 _SETTLED = (

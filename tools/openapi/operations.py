@@ -218,14 +218,21 @@ OPERATIONS = (
         "PATCH",
         TOKEN,
         "move_waitpoint_token_deadline_v1",
-        "Move a token's timeout, or remove it",
+        "Move a token's timeout, or change who may answer its page",
         "Gives a waiting token another timeout, earlier or later than before, or none. A limit that a state has of its own, "
-        "such as `TimeoutSeconds`, does not move with it.",
+        "such as `TimeoutSeconds`, does not move with it. Or it changes the `approvers` of the token's page. The same request "
+        "again changes nothing. If the token has `notify`, adding someone also needs the scope `notify`.",
         answers.MoveDeadlineResponse,
         {
             404: NOT_FOUND,
-            409: ENDED,
-            422: Answer("A timeout that names no future instant, or is over the stack's MaxTimeout; `error` says why."),
+            409: Answer(
+                "The token has been completed, or has timed out, or a person to remove has answered. Nothing has changed.",
+                headers=ENDED.headers,
+            ),
+            422: Answer(
+                "A timeout that names no future instant, or is over the stack's MaxTimeout. Or approvers that a page cannot "
+                "have, who could all answer and nothing be decided, or whom `notify` does not reach; `error` says why."
+            ),
         },
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
         parameters=(WAITPOINT_ID,),

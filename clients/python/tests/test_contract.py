@@ -595,6 +595,33 @@ def test_enough_people_decide_and_each_answers_once(waitpoints: Waitpoints, appr
     assert (token.completed_at, token.still_asked) == (token.answers[-1].at, ())
 
 
+def test_a_token_is_handed_over_and_who_was_removed_answers_no_more(
+    served: Served, waitpoints: Waitpoints, approval: CreatedToken, choose: Choose
+) -> None:
+    done = waitpoints.hand_over(approval, add=["ed", {"id": "flo", "name": "Flo"}], remove=["ann"])
+    assert (done.id, [link.approver for link in done.links]) == (approval.id, ["ed", "flo"])
+    assert waitpoints.hand_over(approval, add=["ed", {"id": "flo", "name": "Flo"}], remove=["ann"]) == done
+    assert choose("ann", {"action": "approve"}) == 403
+    assert served.deliver(done.links[0].url, b'{"action": "approve"}', "application/json") == 200
+    with pytest.raises(ConflictError, match="ed has answered"):
+        waitpoints.hand_over(approval.id, remove=["ed"])
+    assert waitpoints.hand_over(approval.id, remove=["flo"]).links == ()
+    for wrong in ({"add": ["ann"]}, {"add": ["dee"]}, {"add": ["BO@example.com"]}, {"remove": ["zed"]}, {}):
+        with pytest.raises(UnprocessableEntityError):
+            waitpoints.hand_over(approval, **wrong)
+
+    token = waitpoints.get(approval)
+    assert [it.id for it in token.approvers] == ["bo@example.com", "c/o d", "ed"]
+    assert [(it.added, it.removed, it.key) for it in token.hand_overs] == [
+        (("ed", "flo"), ("ann",), None),
+        ((), ("flo",), None),
+    ]
+    assert choose("c/o d", {"action": "approve"}) == 200
+    assert [it["removed"] for it in waitpoints.get(approval).output["handOvers"]] == [["ann"], ["flo"]]
+    with pytest.raises(ConflictError, match="The waitpoint has ended"):
+        waitpoints.hand_over(approval, add=["gus"])
+
+
 def test_the_name_in_a_link_cannot_be_changed(served: Served, waitpoints: Waitpoints, approval: CreatedToken) -> None:
     ann, another = approval.links[0].url, waitpoints.create(page=APPROVAL).links[0].url
     for wrong in (

@@ -80,13 +80,16 @@ def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...
 
 
 def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:
-    """Return the links of those who may answer the token's page. An earlier create may have named other people."""
+    """Return the links of those who may answer the token's page. Those of a token that existed are its own."""
     if not document.has_approvers:
         return {}
-    from waitpoints.api.page import definition
+    from waitpoints import approvers, json_text
 
-    text = document.text if created.is_new else services.tokens.read_document(created.token_id, document.kind)
-    approval = definition.load(text, waits=False).approval if text else None
+    if created.is_new:
+        approval = approvers.load(json_text.parse(document.text))
+    else:
+        found = services.tokens.find_or_none(created.token_id)
+        approval = approvers.of_token(found) if found else None
     if approval is None:
         return {}
     return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}

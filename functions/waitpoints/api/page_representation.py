@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from waitpoints.answers import answer_members
+from waitpoints.answers import answer_members, hand_over_members
 from waitpoints.api.notices import plan
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
@@ -15,7 +15,7 @@ from waitpoints.token import Token, iso
 
 def members(token: Token, page: str, link_of: Callable[[str], str] | None) -> dict[str, Any]:
     """Return the members of a token with this page. Some are None. `link_of` is that of `representation.retrieved`."""
-    defined = definition.load(page, waits=False)
+    defined = definition.load(page, waits=False, hand_overs=token.hand_overs)
     return {
         "page": {"title": defined.title},
         "pageActions": [action.id for action in defined.actions],
@@ -35,6 +35,7 @@ def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) ->
         "requestedBy": page.approval.requested_by,
         "links": link_of and page.approval.links(link_of),
         "answers": answer_members(token.answers),
+        "handOvers": [hand_over_members(one) for one in token.hand_overs] or None,
     }
 
 

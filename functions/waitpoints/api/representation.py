@@ -1,6 +1,6 @@
 """Tokens and named keys as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
@@ -10,6 +10,7 @@ from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
     from waitpoints.access.api_keys import NamedKey
+    from waitpoints.approvers import Approver
     from waitpoints.complete_by_key import KeyCompletion
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
@@ -73,6 +74,11 @@ def _bytes_in_an_answer(output: str) -> int:
 def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:
     """Return a token's new timeout, or that it has none."""
     return present({"id": token_id, "timeoutAt": _iso(timeout_at)})
+
+
+def handed_over(token_id: str, added: Sequence["Approver"], link_of: LinkOf) -> dict[str, Any]:
+    """Return the links of those who were added."""
+    return {"id": token_id, "links": [{"approver": person.id, "url": link_of(person.id)} for person in added]}
 
 
 def completed(settled: bool) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     Failed,
+    HandOver,
     IdempotencyKey,
     KeyHolder,
     KeyKind,
@@ -280,6 +281,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
             "metadata": _document(siblings, DocumentKind.METADATA),
             "traceparent": _traceparent(item["traceparent"]) if "traceparent" in item else None,
             "answers": tuple(_answer(answer) for answer in item.get("answers", ())),
+            "handOvers": tuple(_hand_over(one) for one in item.get("handOvers", ())),
             "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
             "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
             "isLater": item.get(SINCE_VERSION, 0) > VERSION or not _are_known(item.get("deliveryRules", {})),
@@ -315,6 +317,17 @@ def answer_map(answer: Answer) -> dict[str, Any]:
 
 def _answer(stored: Item) -> Answer:
     return Answer(stored["approver"], stored["action"], stored.get("fields", NO_FIELDS), int(stored["at"]))
+
+
+def hand_over_map(hand_over: HandOver) -> dict[str, Any]:
+    """Return a hand-over as it is stored in the token's list `handOvers`."""
+    added, removed = list(hand_over.added), list(hand_over.removed)
+    return present({"added": added or None, "removed": removed or None, "at": hand_over.at, "key": hand_over.key})
+
+
+def _hand_over(stored: Item) -> HandOver:
+    added, removed = tuple(stored.get("added", ())), tuple(stored.get("removed", ()))
+    return HandOver(added, removed, int(stored["at"]), stored.get("key"))
 
 
 def is_settled(item: Mapping[str, Any]) -> bool:

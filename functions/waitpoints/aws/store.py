@@ -22,6 +22,7 @@ from waitpoints.aws.items import (
     LIST_SHARDS,
     OTHERS,
     REPLIES,
+    SINCE_VERSION,
     TOKEN,
     UNDELIVERED,
     StoredStatus,
@@ -33,6 +34,7 @@ from waitpoints.aws.items import (
     count_replies,
     digest,
     document_item,
+    hand_over_map,
     key_holder,
     key_item,
     key_primary_key,
@@ -46,6 +48,7 @@ from waitpoints.aws.items import (
 from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, Table, Updated
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
+    HAND_OVERS_SINCE,
     MAX_WAITERS,
     VERSION,
     Answer,
@@ -55,6 +58,7 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     Failed,
+    HandOver,
     IdempotencyKey,
     KeyHolder,
     Outcome,
@@ -96,6 +100,7 @@ HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_RULE = "attribute_not_exists(deliveryRules.{})"
 HAS_TAG = "contains(tags, :onlyTag)"  # of a list an element that equals it, and not true without tags
 HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
+HAS_NO_HAND_OVERS, HANDED_OVER_AS_READ = "attribute_not_exists(handOverCount)", "handOverCount = :handOversAsRead"
 
 CREATE_MAY_CLAIM_KEY = HELD_BY_REPLACED_EARLY
 
@@ -265,16 +270,28 @@ class Store:
         return won, replace(token, outcome=outcome) if won else token
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
-        answered = len(token.answers)
         changes = {
-            "answers": Expression("list_append(if_not_exists(answers, :none), :answer)"),
-            "answerCount": answered + 1,
+            "answers": Expression("list_append(if_not_exists(answers, :none), :added)"),
+            "answerCount": len(token.answers) + 1,
             **(self._settled(outcome) if outcome else {}),
         }
-        condition = f"{MAY_BE_COMPLETED} AND {ANSWERED_AS_READ if answered else HAS_NO_ANSWERS}"
-        values: dict[str, Any] = {"none": [], "answer": [answer_map(answer)], "answersAsRead": answered}
-        won, now = self._update(token.id, changes, condition, now=answer.at, **values)
+        won, now = self._add_as_read(token, changes, answer_map(answer), answer.at)
         return won, replace(now, outcome=outcome) if won and outcome else now
+
+    def hand_over(self, token: Token, hand_over: HandOver) -> bool:
+        changes = {
+            "handOvers": Expression("list_append(if_not_exists(handOvers, :none), :added)"),
+            "handOverCount": len(token.hand_overs) + 1,
+            SINCE_VERSION: max(token.since_version or 0, HAND_OVERS_SINCE),
+        }
+        return self._add_as_read(token, changes, hand_over_map(hand_over), hand_over.at)[0]
+
+    def _add_as_read(self, token: Token, changes: Changes, added: Any, now: int) -> tuple[bool, Token]:
+        """Add to the answers or hand-overs of a token that waits with those that were read. So each knows all before it."""
+        answered, handed_over = len(token.answers), len(token.hand_overs)
+        as_read = (ANSWERED_AS_READ if answered else HAS_NO_ANSWERS, HANDED_OVER_AS_READ if handed_over else HAS_NO_HAND_OVERS)
+        values: dict[str, Any] = {"none": [], "added": [added], "answersAsRead": answered, "handOversAsRead": handed_over}
+        return self._update(token.id, changes, " AND ".join((MAY_BE_COMPLETED, *as_read)), now=now, **values)
 
     def _settled(self, outcome: Completed | Failed) -> Changes:
         """Return what an outcome changes of its token."""

@@ -113,10 +113,10 @@ class EventPublisher:
 
     def _all_events(self, token: Token) -> Iterator[MakeEvent]:
         """Yield every event that a token may lack."""
-        from waitpoints.stream.waiting_event import all_answers, latest, waiting_event
+        from waitpoints.stream.waiting_event import all_answers, all_hand_overs, latest, waiting_event
 
         waits = token.outcome_at(self._clock()) is None
-        for it in [*all_answers(token), *(it for it in latest(token) if it.is_request and waits)]:
+        for it in [*all_answers(token), *all_hand_overs(token), *(it for it in latest(token) if it.is_request and waits)]:
             yield partial(waiting_event, token, it)
         if has_event(token):
             yield partial(settled_event, token, self._bucket)

@@ -15,7 +15,8 @@ from waitpoints.ports import Clock, NoticeQueue
 from waitpoints.stream.record import Record, image_of, is_given_up, is_new, number_of, token_id_of
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
-CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed
+# What a waiting token has once something has changed.
+CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt", "handOverCount")
 ALL_TARGETS = "all targets"  # in a dead letter, instead of one target
 REFUSED = "refused by SQS"
 

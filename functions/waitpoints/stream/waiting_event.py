@@ -1,17 +1,20 @@
-"""What the events of a waiting token say: an answer that did not end it, a reminder, its escalation. See docs/events.md.
+"""What the events of a waiting token say: an answer that did not end it, a hand-over, a reminder, its escalation.
+
+docs/events.md has them.
 
 Each kind has numbers of its own. So an event has an id that is the same whenever it is put: the token, the kind, the number.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from waitpoints import approvers, json_text
-from waitpoints.answers import answer_text
+from waitpoints.answers import answer_text, hand_over_members
 from waitpoints.event import Event
 from waitpoints.json_text import present
 from waitpoints.token import Answer, Completed, Token, iso
 
-ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
+ANSWERED, HANDED_OVER, REMINDER, ESCALATED = "answered", "handed_over", "reminder", "escalated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Change:
     @property
     def is_request(self) -> bool:
         """Whether it asks people for an answer, which a token that has ended needs no more."""
-        return self.kind != ANSWERED
+        return self.kind in (REMINDER, ESCALATED)
 
     def id_of(self, token: Token) -> str:
         return f"{token.id}/{self.kind}/{self.number}"
@@ -35,7 +38,7 @@ def latest(token: Token) -> list[Change]:
     """Return the last of each kind, from a token's item alone. Each was the last one in some record of the stream."""
     reminder = [Change(REMINDER, token.reminded_count, token.reminded_at)] if token.reminded_at is not None else []
     escalation = [Change(ESCALATED, 1, token.escalated_at)] if token.escalated_at is not None else []
-    return [*all_answers(token)[-1:], *reminder, *escalation]
+    return [*all_answers(token)[-1:], *all_hand_overs(token)[-1:], *reminder, *escalation]
 
 
 def all_answers(token: Token) -> list[Change]:
@@ -45,12 +48,16 @@ def all_answers(token: Token) -> list[Change]:
     ]
 
 
+def all_hand_overs(token: Token) -> list[Change]:
+    return [Change(HANDED_OVER, number, one.at) for number, one in enumerate(token.hand_overs, 1)]
+
+
 def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> Event:
     """Return the event of one of these. A request needs a token that was read with its page.
 
     Without the fields of an answer, which EventBridge has refused, the event says `"fieldsRefused": true` instead.
     """
-    members = {
+    members: dict[str, Any] = {
         "id": token.id,
         "eventId": change.id_of(token),
         "number": change.number,
@@ -65,6 +72,9 @@ def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> 
     }
     if change.is_request:
         return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members | _people(token))))
+    if change.kind == HANDED_OVER:
+        members["handOver"] = hand_over_members(token.hand_overs[change.number - 1])
+        return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members)))
     answer = _answer(token.answers[change.number - 1], with_output)
     return Event(f"waitpoint.{change.kind}", change.at, json_text.object_of(json_text.texts(present(members)) | answer))
 

@@ -27,6 +27,7 @@ from waitpoints.complete_by_key import CompletionsByKey
 from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
+from waitpoints.hand_overs import HandOvers
 from waitpoints.resumer import Resumer
 from waitpoints.timeouts import Limits
 from waitpoints.timers.due import Timers
@@ -38,7 +39,18 @@ from waitpoints.wiring import services
 BASE_URL = "https://hooks.example.com"
 RETENTION = 30 * 86_400  # seconds
 SERVICES = (
-    *("store", "tokens", "completions_by_key", "decisions", "timers", "timer_starter", "outputs", "endpoints", "urls"),
+    *(
+        "store",
+        "tokens",
+        "completions_by_key",
+        "decisions",
+        "hand_overs",
+        "timers",
+        "timer_starter",
+        "outputs",
+        "endpoints",
+        "urls",
+    ),
     *("credentials", "api_key_store", "api_key_cache", "channels"),
 )
 """The attributes of `InMemory` that are services by the same name."""
@@ -97,6 +109,7 @@ class InMemory:
         self.tokens = Tokens(self.store, self.outputs, resumer, self.clock)
         self.completions_by_key = CompletionsByKey(self.store, self.tokens, self.clock)
         self.decisions = Decisions(self.store, resumer, self.clock)
+        self.hand_overs = HandOvers(self.tokens, self.store, self.clock)
         self.queue = FakeTimerQueue()
         self.timers = Timers(self.tokens, self.store, self.queue, self.clock)
         self.index = make_index(self.store)

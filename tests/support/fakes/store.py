@@ -11,6 +11,7 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import Cursor, Timer
 from waitpoints.token import (
+    HAND_OVERS_SINCE,
     MAX_WAITERS,
     Answer,
     Attachment,
@@ -19,6 +20,7 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     Failed,
+    HandOver,
     IdempotencyKey,
     KeyHolder,
     OtherDeliveries,
@@ -151,9 +153,21 @@ class MemoryStore:
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
         with self._lock:
             now = self._changeable(token.id)
-            if now.outcome_at(answer.at) is not None or len(now.answers) != len(token.answers):
+            if not _has_approval_as_read(now, token, answer.at):
                 return False, now
             return True, self._keep(replace(now, outcome=outcome, answers=(*now.answers, answer)))
+
+    def hand_over(self, token: Token, hand_over: HandOver) -> bool:
+        with self._lock:
+            now = self._changeable(token.id)
+            if not _has_approval_as_read(now, token, hand_over.at):
+                return False
+            self._keep(
+                replace(
+                    now, hand_overs=(*now.hand_overs, hand_over), since_version=max(now.since_version or 0, HAND_OVERS_SINCE)
+                )
+            )
+            return True
 
     def peek(self, token_id: str) -> Token:
         return self._without_replies(token_id)
@@ -301,6 +315,11 @@ class MemoryDueIndex:
                 return False
             self.cursor = end
             return True
+
+
+def _has_approval_as_read(now: Token, read: Token, at: int) -> bool:
+    counts = (len(now.answers), len(now.hand_overs))
+    return now.outcome_at(at) is None and counts == (len(read.answers), len(read.hand_overs))
 
 
 def _passes(wanted: Filter, token: Token, now: int) -> bool:

@@ -125,6 +125,16 @@ class Callers(Aws):
         assert answer.status in statuses, answer
         return answer
 
+    def hand_over(self, token: dict[str, Any], add: list[str], remove: list[str], *statuses: int) -> bool:
+        """Change who may answer a token's page, and note their links. The answer has one of these statuses."""
+        body = json.dumps({"approvers": {"add": add, "remove": remove}}).encode()
+        answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self.authorized())
+        assert answer.status in statuses, answer
+        links = answer.json.get("links", [])
+        token["links"] += links
+        self.urls += [one["url"].partition("?")[0] for one in links]
+        return answer.status == 200
+
     def fail(self, token: dict[str, Any], error: TokenError) -> None:
         shown = {"message": error.message, "name": error.name, "code": error.code}
         self._complete(token, json.dumps({"error": shown}), 200)

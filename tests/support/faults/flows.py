@@ -772,6 +772,39 @@ def answer_what_differs_from_the_others(world: World) -> None:
 
 DECISIONS.append("answer what differs from the others")
 
+
+@flow
+def hand_over(world: World) -> None:
+    """Who was removed answers nothing, and who was added decides, with others."""
+    token = world.create(page=DECISION)
+    execution = world.wait(token)
+    with world.faulty():
+        is_done = world.hand_over(token, ["ed"], ["ann"], *([200, 409] if world.outcomes_are_open else [200]))
+    if is_done:
+        [url] = [one["url"] for one in token["links"] if one["approver"] == "ann"]
+        assert world.http("POST", url, REJECTED.encode(), {"content-type": "application/json"}).status == 403
+        world.answer(token, "ed", CHOSEN)
+    world.answer(token, "bo", CHOSEN)
+    world.answer(token, "cy", REJECTED)
+    world.come_to_rest()
+    world.expect(execution, token, world.decision_of(token, ["ed", "bo"]))
+    assert [one.removed for one in world.token(token["id"]).hand_overs] == [("ann",)] * is_done
+
+
+@flow
+def answer_after_a_hand_over(world: World) -> None:
+    token = world.create(page=DECISION)
+    execution = world.wait(token)
+    is_done = world.hand_over(token, ["ed"], ["ann", "cy"], 200)
+    assert is_done
+    with world.faulty():
+        world.answer(token, "ed", REJECTED)
+    world.come_to_rest()
+    world.expect(execution, token, world.decision_of(token, ["ed"]))
+
+
+DECISIONS += ["hand over", "answer after a hand over"]
+
 LATER: dict[str, Any] = {"page": DECISION, "ways": (UNWRAPPED, WITH_CONTEXT)}
 settles("answer past the timeout", Timeout(), World.answer, "cy", REJECTED, **LATE, **LATER)
 settles("complete in place of the approvers", CHOSEN, World.complete, CHOSEN, page=DECISION)

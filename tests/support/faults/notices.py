@@ -15,7 +15,7 @@ from tests.support.faults.world import World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
-from waitpoints.api.notices.plan import ENDED, Notice, NoticeKind
+from waitpoints.api.notices.plan import ENDED, REMOVED, Notice, NoticeKind
 from waitpoints.api.page import definition, page_request
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
@@ -78,7 +78,7 @@ class Post:
             ref = notice.ref or f"{target.to}/{len(self.messages)}"
             self.messages.append(Message(notice.token.id, target.key, target.channel, notice.kind, ref, is_late))
             if target.is_edited and notice.kind in (NoticeKind.FIRST, NoticeKind.EDIT):
-                self.shown[ref] = plan.state_of(notice.token)
+                self.shown[ref] = notice.done.shows or plan.state_of(notice.token)
             self.busy_until[target.to] = now + 1000
             return ref
 
@@ -189,21 +189,23 @@ class NoticeWorld(World):
         for key in {it.target for it in mine}:
             if next(it for it in mine if it.target == key).kind not in (NoticeKind.FIRST, NoticeKind.OUTCOME):
                 yield f"{token.id} was not asked first at {key}"
-        page, notify = definition.load(token.page, waits=True), Notify.of(json.loads(token.notify or "{}"))
+        page, notify = definition.of_token(token), Notify.of(json.loads(token.notify or "{}"))
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
         told = {it.target for it in mine if it.kind is NoticeKind.OUTCOME}
-        all_targets = list(plan.targets(token, page, notify))
-        due = {it.key for it in all_targets if token.outcome is not None and notify.sends_outcome_to(it.key)}
+        targets = list(plan.targets(token, page, notify))
+        removed = {it.key for it in targets if it.person and token.has_removed(it.person.id)}
+        due = {it.key for it in targets if token.outcome is not None and notify.sends_outcome_to(it.key)} - removed
         if told != due:
             yield f"the outcome of {token.id} was sent to {told}, and not to {due}"
-        for target in all_targets:
+        for target in targets:
             has_answered = target.person is not None and token.answer_of(target.person.id) is not None
-            if not (asked[target.key] or has_ended or has_answered or target.key in self.post.refuses):
+            needs_none = has_ended or has_answered or target.key in {*removed, *self.post.refuses}
+            if not (asked[target.key] or needs_none):
                 yield f"nobody was asked at {target.key} of {token.id}"
         recorded = {notice.ref for notice in token.notices.values()}
         state = ENDED if has_ended else plan.state_of(token)
-        shown = self.post.shown
-        wrong = [it.ref for it in mine if it.kind is NoticeKind.FIRST and shown.get(it.ref, state) != state]
+        firsts = {it.ref: REMOVED if it.target in removed else state for it in mine if it.kind is NoticeKind.FIRST}
+        wrong = [ref for ref, expected in firsts.items() if self.post.shown.get(ref, expected) != expected]
         yield from (f"{ref} of {token.id} does not show {state}" for ref in wrong if ref in recorded)
         unrecorded = len([ref for ref in wrong if ref not in recorded])
         if unrecorded > self.may_repeat:

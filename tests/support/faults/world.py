@@ -12,9 +12,10 @@ from unittest import mock
 from tests.support.faults import traces
 from tests.support.faults.callers import Callers, Execution
 from tests.support.in_process.moto_stack import MotoStack
-from waitpoints.answers import answer_members, answers_text
+from waitpoints.answers import answer_members, answers_text, hand_over_members, hand_overs_text
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
+from waitpoints.json_text import object_of
 from waitpoints.token import (
     Completed,
     CompletedBy,
@@ -143,7 +144,8 @@ class World(Callers):
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         if token.rules and token.rules.has_approvers:
-            completed_by = f',"answers":{answers_text(token.answers)}{completed_by}'
+            said = {"answers": answers_text(token.answers), **hand_overs_text(token.hand_overs)}
+            completed_by = f",{object_of(said)[1:-1]}{completed_by}"
         if unwrap:
             return Failure(outcome.name, outcome.message, outcome.code if kind is WaiterKind.DURABLE_FUNCTION else None)
         return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
@@ -190,11 +192,15 @@ class World(Callers):
             yield f"{token.id} has an answer after its end"
         match token.outcome:
             case Completed(_, output, CompletedBy(approver=str())):
-                given = json.loads(output.json or "")["answers"]
+                given = json.loads(output.json or "")
             case _:
                 return
-        if given != answer_members(token.answers):
+        if given["answers"] != answer_members(token.answers):
             yield f"{token.id} has other answers than its output"
+        if given.get("handOvers", []) != [hand_over_members(one) for one in token.hand_overs]:
+            yield f"{token.id} has other hand-overs than its output"
+        if any(token.has_removed(answer.approver) for answer in token.answers):
+            yield f"{token.id} has an answer of somebody who was removed"
 
     def _wrong_with_documents(self) -> Iterator[str]:
         """What a token's own item says that it has is beside it, and nothing else is."""

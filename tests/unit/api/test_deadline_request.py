@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.deadline_request import parse
+from waitpoints.api.deadline_request import NewDeadline, parse
 from waitpoints.errors import InvalidRequest, InvalidTimeout
 from waitpoints.timeouts import Limits
 
@@ -18,16 +18,16 @@ class TestParse:
         ("timeout", "expected"), [("7d", NOW + 7 * DAY), ("2030-01-31T18:00:00Z", 1_896_112_800_000), (None, None)]
     )
     def test_counts_a_duration_from_now_and_null_is_none(self, timeout: str | None, expected: int | None) -> None:
-        assert parse({"timeout": timeout}, NOW, Limits()) == expected
+        assert parse({"timeout": timeout}, NOW, Limits()) == NewDeadline(expected)
 
     def test_never_gives_the_default_timeout_of_the_stack(self) -> None:
-        assert parse({"timeout": None}, NOW, Limits(default="1d")) is None
+        assert parse({"timeout": None}, NOW, Limits(default="1d")) == NewDeadline(None)
 
     @pytest.mark.parametrize("timeout", ["8d", "2030-01-31", None])
     def test_refuses_what_is_over_the_longest_timeout_of_the_stack(self, timeout: str | None) -> None:
         with pytest.raises(InvalidTimeout, match="at most 7d"):
             parse({"timeout": timeout}, NOW, Limits(longest="7d"))
-        assert parse({"timeout": "7d"}, NOW, Limits(longest="7d")) == NOW + 7 * DAY
+        assert parse({"timeout": "7d"}, NOW, Limits(longest="7d")) == NewDeadline(NOW + 7 * DAY)
 
     @pytest.mark.parametrize("timeout", ["", "0s", "soon", "2020-01-01", 7, True, [], {}])
     def test_refuses_what_is_no_future_instant(self, timeout: Any) -> None:
@@ -37,7 +37,8 @@ class TestParse:
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            ({}, '"timeout" is required, such as "7d"'),
+            ({}, 'expected either "timeout", such as "7d", or "approvers"'),
+            ({"timeout": "7d", "approvers": {"add": ["ann"]}}, 'expected either "timeout", such as "7d", or "approvers"'),
             ({"timeOut": "7d"}, 'unknown field "timeOut": did you mean "timeout"?'),
             ({"timeout": "7d", "tags": []}, 'unknown field "tags"'),
             ([], "expected an object"),

@@ -1,12 +1,16 @@
-"""The route that moves the timeout of a waiting token."""
+"""The route that moves the timeout of a waiting token, or hands its page over."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.support.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
+from tests.support.decision import DECISION, choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.timeouts import Limits
 from waitpoints.token import iso
 
@@ -86,3 +90,157 @@ class TestMoveDeadline:
         world.store.move_deadline = lambda *_: False  # type: ignore[method-assign]
         answer = move(api, token, "2h")
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+def change(api: Api, token: Any, *, headers: Any = None, **approvers: Any) -> HttpAnswer:
+    return api.request("PATCH", f"{TOKENS}/{token['id']}", {"approvers": approvers}, headers)
+
+
+class TestTheBody:
+    @pytest.mark.parametrize("body", [{}, {"timeout": "1h", "approvers": {"add": ["x"]}}, {"timeout": None, "approvers": {}}])
+    def test_has_one_of_two_fields(self, api: Api, body: dict[str, Any]) -> None:
+        answer = api.request("PATCH", f"{TOKENS}/{api.create()['id']}", body)
+        assert answer.status == 400
+        assert answer.error == 'Validation error: expected either "timeout", such as "7d", or "approvers"'
+
+
+class TestAHandOver:
+    @pytest.fixture
+    def token(self, api: Api) -> dict[str, Any]:
+        created: dict[str, Any] = api.create(page=DECISION, tags=["team-a"], timeout="1d")
+        return created
+
+    @pytest.fixture
+    def named(self, world: InMemory) -> Callable[..., dict[str, str]]:
+        def make(*scopes: str) -> dict[str, str]:
+            key = world.api_key_store.make("ci", *scopes)
+            world.clock.advance(LOOK_AGAIN_AFTER)
+            return {"authorization": f"Bearer {key}", "content-type": "application/json"}
+
+        return make
+
+    def test_answers_with_the_links_of_who_was_added_which_work_at_once(self, api: Api, token: dict[str, Any]) -> None:
+        answer = change(api, token, add=["di", "ed"], remove=["ann"])
+        assert (answer.status, answer.json.keys()) == (200, {"id", "links"})
+        assert [one["approver"] for one in answer.json["links"]] == ["di", "ed"]
+        assert choose(api, answer.json, "di", "approve").status == 200
+        assert choose(api, answer.json, "ed", "approve").status == 200
+        assert given(output(api, token)) == [("di", "approve"), ("ed", "approve")]
+
+    def test_is_in_the_output_and_in_retrieve(self, api: Api, world: InMemory, token: dict[str, Any], named: Any) -> None:
+        change(api, token, headers=named("create:team-a"), add=["di"], remove=["ann"])
+        at = iso(world.clock())
+        world.clock.advance(1000)
+        change(api, token, remove=["bo"])
+        handed_over = [
+            {"added": ["di"], "removed": ["ann"], "at": at, "key": "ci"},
+            {"added": [], "removed": ["bo"], "at": iso(world.clock())},
+        ]
+        shown = api.retrieve(token["id"])
+        assert shown["handOvers"] == handed_over
+        assert [one["id"] for one in shown["approvers"]] == ["cy", "di"] == [one["approver"] for one in shown["links"]]
+        choose(api, token, "cy", "reject")
+        assert output(api, token)["handOvers"] == handed_over
+
+    def test_is_in_the_result_of_a_timeout_and_absent_without_one(self, api: Api, world: InMemory) -> None:
+        waiters = [world.new_waiter(), world.new_waiter()]
+        one, other = (api.create(page=DECISION, timeout="1h", taskToken=waiter.handle) for waiter in waiters)
+        change(api, one, add=["di"])
+        world.clock.advance(HOUR)
+        for token in (one, other):
+            world.tokens.expire(token["id"])
+        results: list[Any] = [json.loads(world.step_functions.result(it.handle).json) for it in waiters]  # type: ignore[union-attr]
+        assert [result["answers"] for result in results] == [[], []]
+        assert results[0]["handOvers"][0]["added"] == ["di"]
+        assert "handOvers" not in results[1] | api.retrieve(other["id"])
+
+    def test_that_is_sent_again_gives_the_same_links_and_changes_nothing(
+        self, api: Api, world: InMemory, token: dict[str, Any]
+    ) -> None:
+        first = change(api, token, add=["di"], remove=["ann"])
+        world.clock.advance(1000)
+        before = api.retrieve(token["id"])
+        again = change(api, token, add=["di"], remove=["ann"])
+        assert (again.status, again.json) == (200, first.json)
+        assert api.retrieve(token["id"]) == before
+
+    def test_takes_the_link_from_who_was_removed(self, api: Api, token: dict[str, Any]) -> None:
+        change(api, token, add=["di"], remove=["ann"])
+        program = choose(api, token, "ann", "reject")
+        assert (program.status, program.error) == (403, "This waitpoint was handed over: this person may no longer answer")
+        for person in (
+            api.get(link(token, "ann"), BROWSER),
+            api.post(link(token, "ann"), "action=reject", {**BROWSER, "content-type": "application/x-www-form-urlencoded"}),
+        ):
+            page = page_of(person)
+            assert (person.status, has_nothing_to_press(page)) == (403, True)
+            assert "This request was handed over to other people." in page.text
+        assert given(api.retrieve(token["id"])) == []
+
+    def test_is_shown_to_those_who_may_answer(self, api: Api, token: dict[str, Any], named: Any) -> None:
+        links = change(api, token, headers=named("create"), add=[{"id": "di", "name": "Di <i>"}], remove=["ann"]).json
+        change(api, token, add=["ed"])
+        text = page_of(api.get(link(links, "di"), BROWSER)).text
+        assert "Handed over" in text
+        for said in ("Di <i> (you)Added by ci", "annRemoved by ci", "edAdded by the root key"):
+            assert said in text
+        assert "Added by" not in page_of(api.get(token["url"], BROWSER)).text
+
+    def test_of_what_has_ended_or_is_answered_is_409(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+        choose(api, token, "ann", "approve")
+        answer = change(api, token, remove=["ann"])
+        assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
+        world.clock.advance(DAY)
+        answer = change(api, token, add=["di"])
+        assert (answer.status, answer.error) == (409, "The waitpoint has ended, so its approvers can no longer be changed")
+        assert "handOvers" not in api.retrieve(token["id"])
+
+    @pytest.mark.parametrize(
+        ("scopes", "status"),
+        [(["create"], 200), (["create:team-a"], 200), (["create:team-b"], 403), (["complete"], 403)],
+        ids=str,
+    )
+    def test_is_for_who_may_create_the_token(
+        self, api: Api, token: dict[str, Any], named: Any, scopes: list[str], status: int
+    ) -> None:
+        assert change(api, token, headers=named(*scopes), add=["di"]).status == status
+        assert ("handOvers" in api.retrieve(token["id"])) is (status == 200)
+
+    @pytest.mark.parametrize(
+        ("scopes", "status"),
+        [
+            (["create"], 403),
+            (["create", "notify:team-b"], 403),
+            (["create", "notify:team-a"], 200),
+            (["create", "notify"], 200),
+        ],
+        ids=str,
+    )
+    def test_that_notifies_someone_needs_the_scope_notify(
+        self, api: Api, world: InMemory, named: Any, scopes: list[str], status: int
+    ) -> None:
+        world.channels.add("email")
+        page = {**DECISION, "approvers": ["a@example.com", "b@example.com", "c@example.com"]}
+        token, headers = api.create(page=page, tags=["team-a"], notify={"email": True}), named(*scopes)
+        assert change(api, token, headers=headers, add=["d@example.com"]).status == status
+        assert change(api, token, headers=headers, remove=["c@example.com"]).status == 200
+
+    def test_while_others_always_answer_first_is_503(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+        world.store.hand_over = lambda *_: False  # type: ignore[method-assign]
+        answer = change(api, token, add=["di"])
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+    def test_keeps_a_cached_creates_links_up_to_date(self, api: Api) -> None:
+        token = api.create(page=DECISION, idempotencyKey="k")
+        change(api, token, add=["di"], remove=["ann"])
+        again = api.create(page=DECISION, idempotencyKey="k")
+        assert [one["approver"] for one in again["links"]] == ["bo", "cy", "di"]
+
+    def test_of_a_person_of_the_escalation_counts_after_it(self, api: Api, world: InMemory) -> None:
+        token = api.create(page={**DECISION, "escalate": {"after": "1h", "to": ["lea", "leo"]}})
+        change(api, token, remove=["lea"])
+        world.clock.advance(2 * HOUR)
+        world.timers.fire(token["id"])
+        assert choose(api, token, "lea", "reject").status == 403
+        assert choose(api, token, "leo", "reject").status == 200
+        assert api.post(link(token, "leo"), '{"action":"reject"}', JSON).status == 200

@@ -47,7 +47,7 @@ def world() -> World:
         (record(name="INSERT"), True),
         (record(), False),  # a run waits for it, or its next look was moved
         (record(waiterCount=COUNT, dueAt=COUNT), False),
-        *((with_image(name), True) for name in ("answerCount", "remindedCount", "escalatedAt", "movedAt")),
+        *((with_image(name), True) for name in ("answerCount", "remindedCount", "escalatedAt", "movedAt", "handOverCount")),
         *((record(status=status), True) for status in ("COMPLETED", "FAILED", "TIMED_OUT")),
     ],
 )

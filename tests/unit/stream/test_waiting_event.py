@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from waitpoints import ids
-from waitpoints.stream.waiting_event import ANSWERED, ESCALATED, REMINDER, Change, all_answers, latest, waiting_event
-from waitpoints.token import Answer, Completed, CompletedBy, Source, TimedOut, Token
+from waitpoints.stream.waiting_event import (
+    ANSWERED,
+    ESCALATED,
+    HANDED_OVER,
+    REMINDER,
+    Change,
+    all_answers,
+    latest,
+    waiting_event,
+)
+from waitpoints.token import Answer, Completed, CompletedBy, HandOver, Source, TimedOut, Token
 
 CREATED, AT = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
@@ -60,6 +69,19 @@ def test_an_answer_whose_fields_are_refused_says_so() -> None:
     assert said["answer"] == {"approver": "cy", "action": "reject", "at": "2026-11-24T14:12:31.008Z"}
 
 
+def test_a_hand_over_says_who_came_and_went_and_with_which_key() -> None:
+    away = HandOver(({"id": "di", "email": "di@example.com"},), ("bo",), AT, "ci")
+    event = waiting_event(token(hand_overs=(away,)), Change(HANDED_OVER, 1, AT))
+    assert (event.type, event.at) == ("waitpoint.handed_over", AT)
+    assert json.loads(event.detail) == {
+        **SHARED,
+        "eventId": f"{TOKEN_ID}/handed_over/1",
+        "number": 1,
+        "at": "2026-11-24T14:12:31.007Z",
+        "handOver": {"added": ["di"], "removed": ["bo"], "at": "2026-11-24T14:12:31.007Z", "key": "ci"},
+    }
+
+
 def test_a_reminder_says_who_has_not_answered() -> None:
     event = waiting_event(token(timeout_at=AT + 1), Change(REMINDER, 3, AT))
     assert event.type == "waitpoint.reminder"
@@ -90,10 +112,16 @@ def test_the_escalation_says_to_whom() -> None:
 
 
 def test_the_last_of_each_kind_has_a_number_of_its_own() -> None:
-    full = token(reminded_count=2, reminded_at=AT + 5, escalated_at=AT + 6)
-    assert latest(full) == [Change(ANSWERED, 2, AT + 1), Change(REMINDER, 2, AT + 5), Change(ESCALATED, 1, AT + 6)]
-    assert len({it.id_of(full) for it in latest(full)}) == 3
-    assert latest(replace(full, answers=(), reminded_count=0, reminded_at=None, escalated_at=None)) == []
+    twice = (HandOver((), ("x",), AT), HandOver((), ("y",), AT + 4))
+    full = token(reminded_count=2, reminded_at=AT + 5, escalated_at=AT + 6, hand_overs=twice)
+    assert latest(full) == [
+        Change(ANSWERED, 2, AT + 1),
+        Change(HANDED_OVER, 2, AT + 4),
+        Change(REMINDER, 2, AT + 5),
+        Change(ESCALATED, 1, AT + 6),
+    ]
+    assert len({it.id_of(full) for it in latest(full)}) == 4
+    assert latest(replace(full, answers=(), hand_overs=(), reminded_count=0, reminded_at=None, escalated_at=None)) == []
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ __all__ = [
     "EscalateOptions",
     "Escalation",
     "Failed",
+    "HandOver",
+    "HandedOver",
     "HasId",
     "InvalidAnswerError",
     "KeyCompletion",

@@ -12,7 +12,7 @@ from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.client import REQUEST_TIMEOUT
 from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.models import Item
-from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
@@ -104,6 +104,12 @@ class AsyncWaitpoints:
     async def extend(self, token: TokenOrId, timeout: Timeout | None) -> models.MovedDeadline:
         """As `Waitpoints.extend`."""
         return await self.send(calls.extend(token, timeout))
+
+    async def hand_over(
+        self, token: TokenOrId, *, add: Sequence[str | ApproverOptions] = (), remove: Sequence[str] = ()
+    ) -> models.HandedOver:
+        """As `Waitpoints.hand_over`."""
+        return await self.send(calls.hand_over(token, add, remove))
 
     async def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """As `Waitpoints.complete`."""

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from waitpoints_client import models, wire
 from waitpoints_client.models import Answer
-from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId, id_of
+from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId, id_of
 
 Read = TypeVar("Read")
 Model = TypeVar("Model", bound=Answer)
@@ -99,6 +99,14 @@ def extend(token: TokenOrId, timeout: wire.Timeout | None) -> Call[models.MovedD
     """Give a waiting token another timeout, or none."""
     body = {"timeout": None if timeout is None else wire.timeout(timeout)}
     return Call("PATCH", _path(token), _as(models.MovedDeadline), body=body)
+
+
+def hand_over(token: TokenOrId, add: Sequence[str | ApproverOptions], remove: Sequence[str]) -> Call[models.HandedOver]:
+    """Change who may answer a waiting token's page."""
+    lists = {"add": list(add), "remove": list(remove)}
+    return Call(
+        "PATCH", _path(token), _as(models.HandedOver), body={"approvers": {name: it for name, it in lists.items() if it}}
+    )
 
 
 def complete(token: TokenOrId, data: Any) -> Call[models.Completion]:

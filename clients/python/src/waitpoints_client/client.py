@@ -11,7 +11,7 @@ from waitpoints_client import calls, models, settings
 from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.models import Item
-from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
@@ -124,6 +124,16 @@ class Waitpoints:
         ConflictError if the token has ended, NotFoundError, UnprocessableEntityError.
         """
         return self.send(calls.extend(token, timeout))
+
+    def hand_over(
+        self, token: TokenOrId, *, add: Sequence[str | ApproverOptions] = (), remove: Sequence[str] = ()
+    ) -> models.HandedOver:
+        """Change who may answer a waiting token's page: `add` as in its `approvers`, `remove` by id.
+
+        The same call again changes nothing. Raises ConflictError if the token has ended or who is removed has answered,
+        NotFoundError, UnprocessableEntityError.
+        """
+        return self.send(calls.hand_over(token, add, remove))
 
     def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.

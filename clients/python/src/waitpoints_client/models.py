@@ -94,6 +94,17 @@ class ApproverAnswer(Answer):
     at: datetime
 
 
+class HandOver(Answer):
+    """A change of who may answer the page of a token."""
+
+    added: tuple[str, ...]
+    """The ids of these people."""
+    removed: tuple[str, ...]
+    at: datetime
+    key: str | None = None
+    """The name of the named key that made it. None: the root key."""
+
+
 class Escalation(Answer):
     """Who may answer, too, from `at` on."""
 
@@ -257,6 +268,8 @@ class Token(ListedToken):
     """How many approvers must choose each action, by its id."""
     answers: tuple[ApproverAnswer, ...] = ()
     """What they have answered, in this order. The last one decided, if one did."""
+    hand_overs: tuple[HandOver, ...] = ()
+    """The changes of who may answer."""
     links: tuple[ApproverLink, ...] = Field(default=(), repr=False)
     """The link of each person. Empty if the client's key may not complete the token."""
     requested_by: str | None = None
@@ -307,6 +320,14 @@ class MovedDeadline(Answer):
     id: str
     timeout_at: datetime | None = None
     """When the token times out now. None: it has no timeout any more."""
+
+
+class HandedOver(Answer):
+    """The answer to `hand_over`."""
+
+    id: str
+    links: tuple[ApproverLink, ...] = ()
+    """The link of each person who was added."""
 
 
 class Completion(Answer):

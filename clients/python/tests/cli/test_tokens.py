@@ -324,6 +324,28 @@ class TestExtend:
         assert printed("extend", token.id, "none") == {"id": token.id}
 
 
+class TestHandOver:
+    def test_prints_the_links_of_who_was_added(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(page=APPROVAL)
+        person = '{"id": "flo", "name": "Flo"}'
+        found = fields(run("hand-over", token.id, "--add", "ed", "--add", person, "--remove", "ann"))
+        assert list(found) == ["id", "link ed", "link flo"]
+        assert printed("hand-over", token.id, "--add", "ed")["links"][0]["url"] == found["link ed"]
+        shown, now = fields(run("get", token.id)), waitpoints.get(token)
+        assert shown["handed over 1"] == f"+ed +flo -ann {at(now.hand_overs[0].at)}"
+
+    def test_shows_with_which_key_it_was_made(self, waitpoints: Waitpoints) -> None:
+        token = waitpoints.get(waitpoints.create(page=APPROVAL))
+        change = {"added": ["ed"], "removed": [], "at": token.created_at, "key": "ci"}
+        found = token_views.details(Token.model_validate({**token.model_dump(), "hand_overs": [change]}))
+        assert found["handed over 1"] == f"+ed {at(token.created_at)} with the key ci"
+
+    def test_of_nobody_says_what_is_expected(self, run: Run, waitpoints: Waitpoints) -> None:
+        result = run("hand-over", waitpoints.create(page=APPROVAL).id)
+        assert result.exit_code == 1
+        assert "expected add, remove, or both" in result.stderr
+
+
 class TestComplete:
     @pytest.mark.parametrize(
         ("arguments", "output"),

@@ -9,7 +9,7 @@ The create request fails if an approver cannot be reached, or a channel cannot b
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from waitpoints import json_text
@@ -107,14 +107,19 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
         raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets their own link")
     if not notify.email and notify.slack is None:
         raise InvalidNotify("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
-    if unreached := list(_unreached(notify, approval)):
-        names = ", ".join(shown(person.shown) for person in unreached)
-        raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
-    for person in approval.everybody() if notify.email else ():
-        if person.email and (reason := _why_no_mail(person.email)):
-            raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
+    check_reach(notify, approval.everybody())
     if notify.outcome and notify.email:
         _check_requester(approval)
+
+
+def check_reach(notify: Notify, people: Sequence[Approver]) -> None:
+    """Raises InvalidNotify if a notify does not reach each of these people."""
+    if unreached := list(_unreached(notify, people)):
+        names = ", ".join(shown(person.shown) for person in unreached)
+        raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
+    for person in people if notify.email else ():
+        if person.email and (reason := _why_no_mail(person.email)):
+            raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
 
 
 def _check_requester(approval: Approval) -> None:
@@ -131,8 +136,8 @@ def _why_no_mail(address: str) -> str | None:
     return None if is_allowed(address, domains) else f"this stack sends mail only to {', '.join(domains)}"
 
 
-def _unreached(notify: Notify, approval: Approval) -> Iterator[Approver]:
-    for person in approval.everybody():
+def _unreached(notify: Notify, people: Sequence[Approver]) -> Iterator[Approver]:
+    for person in people:
         by_mail, by_slack = notify.email and person.email, notify.slack and person.slack
         if not by_mail and not by_slack:
             yield person

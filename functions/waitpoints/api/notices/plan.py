@@ -13,7 +13,7 @@ from waitpoints.approvers import Approver
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Token
 
-ENDED = "ended"
+ENDED, REMOVED = "ended", "removed"
 REQUESTER = "requester"  # in a target's key
 
 
@@ -80,11 +80,12 @@ def state_of(token: Token) -> str:
     """Return what a message that is edited shows of a token."""
     if token.outcome is not None:
         return ENDED
-    return f"{len(token.answers)}/{token.escalated_at is not None:d}/{token.timeout_at or 0}"
+    handed_over = f"/{len(token.hand_overs)}" if token.hand_overs else ""
+    return f"{len(token.answers)}/{token.escalated_at is not None:d}/{token.timeout_at or 0}{handed_over}"
 
 
 def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
-    """Yield the targets of a token. Those of the people to whom it may be escalated are there once it is.
+    """Yield the targets of a token, also of who was removed. Those of whom it may be escalated to are there once it is.
 
     Those of who asked for an answer are there after the end, if they get the outcome.
     """
@@ -98,8 +99,9 @@ def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
     if page.approval is None:
         return
     asked = page.approval.who_may_answer(token)
-    for number, person in enumerate(asked):
-        yield from _ways(number, person, notify)
+    for number, person in enumerate(page.approval.ever):
+        if person in asked or token.has_removed(person.id):
+            yield from _ways(number, person, notify)
     if notify.outcome and token.outcome is not None:
         from waitpoints.api.page.approver_checks import requester_of
 
@@ -118,14 +120,18 @@ def _ways(key: int | str, person: Approver, notify: Notify) -> Iterator[Target]:
 def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterator[Notice]:
     """Yield what a target lacks. One that refused something gets nothing more, but that its message shows the end."""
     record, state = token.notices.get(target.key), state_of(token)
+    person = target.person.id if target.person else None
+    is_removed = person is not None and token.has_removed(person)
+    if is_removed:
+        state = REMOVED
     shows, has_ended = state if target.is_edited else None, token.outcome is not None
     if record is not None and record.refused is not None and not has_ended:
         return
     if record is not None and record.ref is not None and target.is_edited and record.shows != state:
         yield Notice(NoticeKind.EDIT, target, replace(record, shows=shows), token, page, record.ref)
-    if has_ended and notify.sends_outcome_to(target.key):
+    if has_ended and not is_removed and notify.sends_outcome_to(target.key):
         yield from _outcome(token, page, target, record or NoticeRecord(0))
-    if has_ended or (target.person is not None and token.answer_of(target.person.id) is not None):
+    if has_ended or is_removed or (person is not None and token.answer_of(person) is not None):
         return
     if record is None:
         first = NoticeRecord(0, reminded=token.reminded_count, notified_last=_is_last(token, page), shows=shows)
@@ -134,7 +140,7 @@ def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterat
         is_last = record.notified_last or _is_last(token, page)
         done = replace(record, reminded=token.reminded_count, notified_last=is_last)
         yield Notice(NoticeKind.REMINDER, target, done, token, page, record.ref)
-    elif target.person is not None and not record.notified_last and _is_last(token, page):
+    elif person is not None and not record.notified_last and _is_last(token, page):
         yield Notice(NoticeKind.LAST, target, replace(record, notified_last=True), token, page, record.ref)
 
 

@@ -27,7 +27,7 @@ from waitpoints.api.providers import verification
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member
 from waitpoints.aws.secrets import is_unusable
-from waitpoints.decisions import ApproverChoice, Differs, Recorded
+from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify
 from waitpoints.token import CompletedBy, Source, Token, Verification
@@ -145,22 +145,29 @@ def _record(click: Click, progress: Progress, choice: Submission, by: CompletedB
     """Record the answer of an approver."""
     token, person, summary = progress.token, progress.person, Summary(progress)
     if person is None and token.outcome is None:
-        services.tokens.count_delivery(token.id, None, by)
-        names = ", ".join(summary.written(one) for one in progress.approval.who_may_answer(token))
-        return summary.said("only_these", names=names)
+        return _not_theirs(progress, by)
     if person is None:
         return _too_late(click, progress, by)
     chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     result = services.decisions.answer(token, chosen, by, answers.decided_text)
     assert not isinstance(result, Differs), "no button answers a page whose fields must be the same"
+    if isinstance(result, Removed):
+        return _not_theirs(replace(progress.as_of(result.token), person=None), by)
     if not isinstance(result, Recorded):
-        return _too_late(click, replace(progress, token=replace(result.token, notices=token.notices)), by)
+        return _too_late(click, progress.as_of(replace(result.token, notices=token.notices)), by)
     _edit_unrecorded(click, token, has_ended=result.token.outcome is not None)
     if result.is_this and progress.own_answer is None:
         return None
     if not result.is_this:
         services.tokens.count_delivery(token.id, result.token.outcome, by)
     return summary.said("first_text", choice=progress.chosen(result.answer))
+
+
+def _not_theirs(progress: Progress, by: CompletedBy) -> str:
+    services.tokens.count_delivery(progress.token.id, progress.token.outcome, by)
+    summary = Summary(progress)
+    names = ", ".join(summary.written(one) for one in progress.approval.who_may_answer(progress.token))
+    return summary.said("only_these", names=names)
 
 
 def _complete(click: Click, progress: Progress, choice: Submission, by: CompletedBy) -> str | None:

@@ -28,10 +28,11 @@ type Block = dict[str, Any]
 def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
     """The message of a target as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
     page, summary = notice.page, Summary.of(notice)
-    blocks, said = (
-        [{"type": "header", "text": _plain(line(page.title), MAX_HEADER)}, *_text(page), *_links(summary), *_state(summary)],
-        summary["asked"],
-    )
+    header: Block = {"type": "header", "text": _plain(line(page.title), MAX_HEADER)}
+    if summary.progress.is_removed:
+        said = f"{summary['removed_heading']}. {summary['removed_text']}"
+        return {"text": _cut(f"{_title(page)}: {said}", MAX_FALLBACK), "blocks": [header, _section(_plain(said, MAX_TEXT))]}
+    blocks, said = [header, *_text(page), *_links(summary), *_state(summary)], summary["asked"]
     if notice.token.outcome is not None:
         said = "\n".join(summary.ending())
     elif summary.progress.own_answer:

@@ -13,7 +13,7 @@ from waitpoints.api.page.fields import Problem
 from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.progress import Progress
 from waitpoints.approvers import find_approver
-from waitpoints.decisions import ApproverChoice, Differs, Recorded
+from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import CompletedBy, Token
 from waitpoints.wiring import services
@@ -21,7 +21,10 @@ from waitpoints.wiring import services
 
 def show(request: Request, token_id: str, approver: str) -> Response:
     """The page of a token as one of its approvers sees it now. Raises TokenNotFound and NotAsked."""
-    return _show(request, _progress(request, services.tokens.retrieve(token_id), approver))
+    token = services.tokens.retrieve(token_id)
+    if token.has_removed(approver):
+        return _refuse_removed(request, token)
+    return _show(request, _progress(request, token, approver))
 
 
 def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
@@ -35,7 +38,10 @@ def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
 def receive(request: Request, token_id: str, approver: str, body: bytes, by: CompletedBy) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     by = replace(by, query=None)  # it names the approver
-    progress = _progress(request, services.tokens.find(token_id), approver)
+    token = services.tokens.find(token_id)
+    if token.has_removed(approver):
+        return _refuse_removed(request, token)
+    progress = _progress(request, token, approver)
     if not progress.is_open:
         return _receive_again(request, progress, body, by)
     try:
@@ -57,6 +63,15 @@ def _progress(request: Request, token: Token, approver: str) -> Progress:
     return Progress(page, token, person)
 
 
+def _refuse_removed(request: Request, token: Token) -> Response:
+    """Tell a person from whom a hand-over took the page. Raises NotAsked for a program."""
+    if not request.is_of_person:
+        raise NotAsked("This waitpoint was handed over: this person may no longer answer")
+    page = definition.of_token(token).in_language(page_answer.wanted(request))
+    theme = page_answer.theme(request, page)
+    return page_answer.answer(theme, render.removed(page, theme), 403)
+
+
 def _receive_again(request: Request, progress: Progress, body: bytes, by: CompletedBy) -> Response:
     """Answer a person who has answered before, or comes after the end. Nothing that they send changes anything.
 
@@ -73,7 +88,9 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
     assert person is not None, "the link names a person"
     chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs, progress.page.same_fields)
     result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
-    now = replace(progress, token=result.token)
+    if isinstance(result, Removed):
+        return _refuse_removed(request, replace(result.token, page=progress.token.page))
+    now = progress.as_of(result.token)
     if isinstance(result, Differs):
         return _refuse_difference(request, now, choice, result, by)
     if not (isinstance(result, Recorded) and result.is_this):

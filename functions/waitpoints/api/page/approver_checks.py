@@ -37,10 +37,10 @@ def is_member_id(text: Any) -> bool:
     return isinstance(text, str) and _SLACK.fullmatch(text) is not None
 
 
-_ID = Text(128, is_id=True)
+ID = Text(128, is_id=True)
 _APPROVER = Members(
     {
-        "id": _ID,
+        "id": ID,
         "name": Text(100),
         "email": Fitting(is_email, EMAIL_EXPECTED),
         "slack": Fitting(is_member_id, "expected a member id, such as U024BE7LH, not a name"),
@@ -50,12 +50,12 @@ _APPROVER = Members(
 )
 _TRUE = Fitting(lambda value: value is True, "expected a list of names of fields, or true for all")
 _NAMES = Items(Fitting(lambda value: isinstance(value, str), "expected the name of a field"), 30, 1)
-_PEOPLE = Items(Chosen(lambda value: _ID if isinstance(value, str) else _APPROVER), MAX_APPROVERS, 1)
+PEOPLE = Items(Chosen(lambda value: ID if isinstance(value, str) else _APPROVER), MAX_APPROVERS, 1)
 SHAPES: dict[str, Shape] = {
-    "approvers": _PEOPLE,
-    "requestedBy": _ID,
+    "approvers": PEOPLE,
+    "requestedBy": ID,
     "selfApproval": FLAG,
-    "escalate": Members({"after": DURATION, "to": _PEOPLE}, needed=("after", "to")),
+    "escalate": Members({"after": DURATION, "to": PEOPLE}, needed=("after", "to")),
     "showAnswers": FLAG,
     "sameFields": Chosen(lambda value: _NAMES if isinstance(value, list) else _TRUE),
 }
@@ -75,18 +75,20 @@ def check_people(page: Mapping[str, Any]) -> None:
             raise InvalidPage(f"page.{path}", expected)
     check_decidable(needs.values(), len(people))
     people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
-    _check_different(people)
-    _check_requester(page, people)
+    if len(people) > MAX_APPROVERS:
+        raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
+    check_different(people)
+    check_requester(page, people)
     _check_same_fields(page)
 
 
-def check_decidable(needs: Iterable[int], people: int) -> None:
+def check_decidable(needs: Iterable[int], people: int, path: str = "page.actions") -> None:
     """Raises InvalidPage if everybody could answer and nothing be decided. `needs` are those of all actions."""
     most = sum(need - 1 for need in needs)
     if most < people:
         return
     raise InvalidPage(
-        "page.actions",
+        path,
         f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} and "
         f"must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
     )
@@ -119,9 +121,8 @@ def _paths(people: Sequence[Any], path: str) -> list[tuple[Approver, str]]:
     return [(Approver.of(one), f"{path}[{index}]") for index, one in enumerate(people)]
 
 
-def _check_different(people: Sequence[tuple[Approver, str]]) -> None:
-    if len(people) > MAX_APPROVERS:
-        raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
+def check_different(people: Sequence[tuple[Approver, str]]) -> None:
+    """Raises InvalidPage if two of these people, each with its path, are one."""
     seen: dict[str, str] = {}
     for approver, path in people:
         for identity in identities(approver):
@@ -130,7 +131,8 @@ def _check_different(people: Sequence[tuple[Approver, str]]) -> None:
         seen |= dict.fromkeys(identities(approver), path)
 
 
-def _check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, str]]) -> None:
+def check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, str]]) -> None:
+    """Raises InvalidPage if one of these people, each with its path, requested what they would answer."""
     itself = page.get("selfApproval", False)
     if "requestedBy" not in page:
         if "selfApproval" in page:

@@ -11,7 +11,7 @@ from waitpoints.api.page.fields import Field
 from waitpoints.api.page.submitted import TRANSLATED
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import TokenNotFound, WrittenLater
-from waitpoints.token import Token
+from waitpoints.token import HandOver, Token
 
 DEFAULT_ACTION = "submit"
 
@@ -105,8 +105,8 @@ class Page:
         return self.action(value.get("action")) if isinstance(value, dict) else None
 
 
-def load(text: str | None, *, waits: bool) -> Page:
-    """Return the page of a stored text. Raises TokenNotFound without one: its token was removed meanwhile.
+def load(text: str | None, *, waits: bool, hand_overs: Sequence[HandOver] = ()) -> Page:
+    """Return the page of a stored text after these hand-overs. Raises TokenNotFound without one: its token was removed.
 
     Raises WrittenLater for a token that `waits`, if this version does not know every member.
     """
@@ -115,16 +115,16 @@ def load(text: str | None, *, waits: bool) -> Page:
     value = json_text.parse(text)
     if waits and not _is_known(value):
         raise WrittenLater
-    return of(value)
+    return of(value, hand_overs=hand_overs)
 
 
 def of_token(token: Token) -> Page:
     """Return the page of a token that was read with it. Raises WrittenLater."""
     token.check_version()
-    return load(token.page, waits=token.outcome is None)
+    return load(token.page, waits=token.outcome is None, hand_overs=token.hand_overs)
 
 
-def of(source: Mapping[str, Any], wanted: str = "") -> Page:
+def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOver] = ()) -> Page:
     """Return the page with these members, which have been checked, in the language that is wanted most."""
     languages = languages_of(source)
     language = words.language(wanted, languages)
@@ -140,7 +140,7 @@ def of(source: Mapping[str, Any], wanted: str = "") -> Page:
         actions=tuple(map(Action.of, value.get("actions", ()))) or (Action(DEFAULT_ACTION, None),),
         fields=fields,
         confirm=value.get("confirm", False),
-        approval=approvers.load(value),
+        approval=approvers.load(value, hand_overs),
         reminds="remind" in value,
         shows_answers=value.get("showAnswers", True),
         same_fields=tuple(field.name for field in fields if same is True or field.name in same),

@@ -124,10 +124,10 @@ def _check(value: Any) -> None:
         from waitpoints.api.page import field_checks
 
         field_checks.check_fields(value["fields"], page.fields)
-    _check_visible(page)
+    _check_all_visible(page)
 
 
-def _check_visible(page: Page) -> None:
+def _check_all_visible(page: Page) -> None:
     """Check that mails and chats, which leave out what cannot be seen, have something to show, and links are what they seem."""
     shown = [("page.title", page.title)]
     shown += [(f"page.links[{at}].label", link.label) for at, link in enumerate(page.links)]
@@ -138,5 +138,10 @@ def _check_visible(page: Page) -> None:
             reason = "characters that cannot be seen are not accepted: write them as in %E2%80%AE"
             raise InvalidPage(f"page.links[{at}].url", reason)
     for path, text in shown:
-        if all(category(character) in UNSEEN for character in text):
-            raise InvalidPage(path, "expected more than characters that cannot be seen")
+        check_visible(path, text)
+
+
+def check_visible(path: str, text: str) -> None:
+    """Raises InvalidPage if nothing of a text can be seen."""
+    if all(category(character) in UNSEEN for character in text):
+        raise InvalidPage(path, "expected more than characters that cannot be seen")

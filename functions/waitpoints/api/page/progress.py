@@ -5,10 +5,10 @@ A sentence names its words (see `words`). Each medium shows the parts, of which 
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from waitpoints import json_text
+from waitpoints import approvers, json_text
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Field
@@ -73,6 +73,16 @@ class Progress:
         return values
 
     @property
+    def is_removed(self) -> bool:
+        """Whether a hand-over took the page from this person."""
+        return self.person is not None and self.token.has_removed(self.person.id)
+
+    def as_of(self, token: Token) -> "Progress":
+        """Return it as of the token now, read without its page."""
+        approval = approvers.of_token(replace(token, page=self.token.page)) if token.hand_overs else self.page.approval
+        return replace(self, page=replace(self.page, approval=approval), token=token)
+
+    @property
     def is_open(self) -> bool:
         """Whether this person can still answer."""
         return self.token.outcome is None and self.own_answer is None
@@ -109,6 +119,16 @@ class Progress:
         rows += [Row(self._name(person), Sentence("not_answered")) for person in self.pending()]
         is_alone = len(rows) == 1 and self.person is not None and self.token.outcome is None
         return [] if is_alone else rows
+
+    def handed_over(self) -> list[Row]:
+        """Whom each hand-over added and removed, when, and with which key."""
+        names = {person.id: person for person in self.approval.ever}
+        return [
+            Row(self._name(names[approver]), Sentence(word, {"key": one.key or Sentence("root_key")}), one.at)
+            for one in self.token.hand_overs
+            for word, ids in (("added_by", [person["id"] for person in one.added]), ("removed_by", one.removed))
+            for approver in ids
+        ]
 
     def chosen(self, answer: Answer) -> Part:
         return self.page.action(answer.action) or answer.action

@@ -186,6 +186,11 @@ def ended(
     return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, filled_in, state, page=page)
 
 
+def removed(page: Page, theme: Theme) -> str:
+    """What a person sees from whom a hand-over took the page."""
+    return _state(theme, "alert", theme["removed_heading"], Element("p", theme["removed_text"]), page=page)
+
+
 _ICON_OF = {"failed": "alert", "ended": "clock"}
 
 
@@ -274,14 +279,18 @@ def _answers_so_far(theme: Theme, progress: Progress | None) -> Markup | None:
 
 
 def _progress(theme: Theme, progress: Progress | None, *, has_answers: bool = True) -> Markup | None:
-    """What is needed, and each person with their answer. Of a token that has ended, the answers that came."""
-    rows = progress.rows() if progress else []
-    if progress is None or not rows:
+    """What is needed, each person with their answer, and the hand-overs. Of a token that has ended, the answers that came."""
+    if progress is None:
         return None
+    rows, changes = progress.rows(), progress.handed_over()
     needed = [theme.written(sentence) for sentence in progress.needed()]
     listed = Element("ul", [Element("li", one) for one in needed]) if len(needed) > 1 else Element("p", *needed)
     heading = "answers_heading" if progress.token.outcome else "progress_heading"
-    return _people(theme, heading, listed if needed else None, [row for row in rows if has_answers or row.at is None])
+    shown = [row for row in rows if has_answers or row.at is None]
+    return Fragment(
+        _people(theme, heading, listed if needed else None, shown) if rows else None,
+        _people(theme, "handed_over_heading", None, changes) if changes else None,
+    )
 
 
 def _people(theme: Theme, heading: str, needed: Markup | None, rows: Sequence[Row]) -> Markup:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.notices.plan import ENDED, Notice, NoticeKind, next_notice, state_of, targets
+from waitpoints.api.notices.plan import ENDED, REMOVED, Notice, NoticeKind, next_notice, state_of, targets
 from waitpoints.api.page.definition import Page, load
 from waitpoints.api.page.page_request import parse
 from waitpoints.notices import Channel, NoticeRecord, Notify
-from waitpoints.token import Answer, Completed, Failed, Output, TimedOut, Token, TokenError
+from waitpoints.token import Answer, Completed, Failed, HandOver, Output, TimedOut, Token, TokenError
 
 ANN = {"id": "ann", "email": "ann@example.com", "slack": "U01ANN"}
 PEOPLE = load(
@@ -96,6 +96,35 @@ class TestTheTargets:
     def test_without_a_channel_are_none(self) -> None:
         assert list(targets(ESCALATED, PEOPLE, Notify())) == []
         assert {target.channel for target in targets(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
+
+
+class TestAHandOver:
+    AWAY = HandOver(({"id": "di", "email": "di@example.com", "slack": "U01DI"},), ("ann",), 1)
+    TOKEN = replace(NEW, hand_overs=(AWAY,))
+    PAGE = replace(PEOPLE, approval=PEOPLE.approval and PEOPLE.approval.after(AWAY))
+
+    def test_gives_who_was_added_targets_of_their_own_and_keeps_those_of_the_others(self) -> None:
+        before = [target.key for target in targets(NEW, PEOPLE, EVERYWHERE)]
+        assert [target.key for target in targets(self.TOKEN, self.PAGE, EVERYWHERE)] == [*before, "email.4", "slack.4"]
+
+    def test_notifies_who_was_added_and_tells_who_was_removed_by_the_message_they_have(self) -> None:
+        told = replace(self.TOKEN, notices=asked())
+        steps, told = drain(told, self.PAGE)
+        assert kinds(steps) == {
+            "slack": [NoticeKind.EDIT],
+            "slack.0": [NoticeKind.EDIT],
+            "slack.2": [NoticeKind.EDIT],
+            "email.4": [NoticeKind.FIRST],
+            "slack.4": [NoticeKind.FIRST],
+        }
+        assert told.notices["slack.0"].shows == REMOVED
+        reminded, _ = drain(replace(told, reminded_count=1), self.PAGE)
+        assert {"email.0", "slack.0"}.isdisjoint(kinds(reminded))
+        ended, _ = drain(replace(told, outcome=COMPLETED.outcome), self.PAGE)
+        assert kinds(ended).keys() == {"slack", "slack.2", "slack.4"}
+
+    def test_notifies_nobody_who_was_removed_before(self) -> None:
+        assert {"email.0", "slack.0"}.isdisjoint(kinds(drain(self.TOKEN, self.PAGE)[0]))
 
 
 ASK, REMIND, LAST, EDIT, OUTCOME = ([getattr(NoticeKind, it)] for it in ("FIRST", "REMINDER", "LAST", "EDIT", "OUTCOME"))

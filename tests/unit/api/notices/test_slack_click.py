@@ -16,7 +16,7 @@ from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
 from waitpoints.notices import NoticeRecord
-from waitpoints.token import Completed, CompletedBy, Token
+from waitpoints.token import Completed, CompletedBy, HandOver, Token
 from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 
@@ -169,6 +169,27 @@ class TestAPageWithApprovers:
         assert (body["response_type"], body["replace_original"]) == ("ephemeral", False)
         token = token_of(decision)
         assert (token.answers, token.outcome, counted(world, token)) == ((), None, 1)
+
+    @pytest.mark.parametrize("comes_first", [True, False])
+    def test_who_was_removed_reads_who_may_answer(
+        self, world: InMemory, workspace: Workspace, decision: Message, monkeypatch: pytest.MonkeyPatch, comes_first: bool
+    ) -> None:
+        """Also if the hand-over comes between the read and the write."""
+        token, answer = token_of(decision), world.store.answer
+        away = HandOver(({"id": "di", "name": "Di"},), ("ann",), world.clock())
+
+        def hand_over_first(*arguments: Any) -> Any:
+            monkeypatch.setattr(world.store, "answer", answer)
+            world.store.hand_over(token, away)
+            return answer(*arguments)
+
+        if comes_first:
+            world.store.hand_over(token, away)
+        else:
+            monkeypatch.setattr(world.store, "answer", hand_over_first)
+        press(workspace, decision, "approve", ANN)
+        assert told(workspace) == ["Only these people can answer: Bo Chen, Cy, Di."]
+        assert (token_of(decision).answers, counted(world, token)) == ((), 1)
 
     def test_whom_it_may_be_escalated_to_is_unknown_before(self, workspace: Workspace) -> None:
         page = {**DECISION, "approvers": PEOPLE[:2], "escalate": {"after": "1d", "to": [{"id": "dee", "slack": "U0DEE"}]}}

@@ -16,6 +16,7 @@ from slack_sdk.models.blocks import Block
 from tests.support.slack import ANN, BO, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, answer, decided, notice
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Notice
+from waitpoints.token import HandOver
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
 PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
@@ -66,6 +67,12 @@ def shown(message: dict[str, Any]) -> str:
 
 def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for block in message["blocks"] if block["type"] == "actions" for one in block["elements"]]
+
+
+def test_who_was_removed_reads_so_and_nothing_of_the_answers() -> None:
+    message = rendered(notice(DECISION, person="ann", answers=(answer("bo"),), hand_overs=(HandOver((), ("ann",), 1),)))
+    assert shown(message) == f"{DECISION['title']}\nYou no longer need to answer. This request was handed over to other people."
+    assert buttons(message) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Notice, Reminders, Result, Token
+    from waitpoints_client.models import ApproverLink, CompletedBy, HandOver, ListedToken, Notice, Reminders, Result, Token
 
 COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY", "TITLE")
 WATCH_SECONDS = 2.0
@@ -95,11 +95,18 @@ def _decision(token: "Token") -> dict[str, str]:
     for number, answer in enumerate(token.answers, 1):
         filled_in = f" {show.json_text(answer.fields)}" if answer.fields else ""
         found[f"answer {number}"] = f"{answer.action} by {answer.approver} {show.instant(answer.at)}{filled_in}"
+    for number, change in enumerate(token.hand_overs, 1):
+        found[f"handed over {number}"] = _handed_over(change)
     if token.still_asked:
         found["still asked"] = ", ".join(person.id for person in token.still_asked)
     if token.escalation and token.status == "WAITING" and not token.escalation.asked_at:
         found["asked later"] = f"{', '.join(it.id for it in token.escalation.to)} {show.instant(token.escalation.at)}"
     return {**found, **({"requested by": token.requested_by} if token.requested_by else {})}
+
+
+def _handed_over(change: "HandOver") -> str:
+    changed = [*(f"+{one}" for one in change.added), *(f"-{one}" for one in change.removed)]
+    return f"{' '.join(changed)} {show.instant(change.at)}" + (f" with the key {change.key}" if change.key else "")
 
 
 def result_value(result: "Result") -> dict[str, Any]:

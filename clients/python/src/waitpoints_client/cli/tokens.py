@@ -157,6 +157,28 @@ def extend(
         show.fields({"id": moved.id, "times out": show.instant(moved.timeout_at) if moved.timeout_at else "never"})
 
 
+def hand_over(
+    token: Token,
+    add_: Annotated[
+        list[str] | None, option("--add", metavar="PERSON", help="An id or address, or JSON as in the page. Repeat it.")
+    ] = None,
+    remove: Annotated[list[str] | None, option("--remove", metavar="ID", help="An approver's id. Repeat it.")] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Change who may answer a token's page.
+
+    Prints the link of each person who was added. Who was removed can no longer answer.
+    """
+    people = [arguments.read_json(one, "--add") if one.lstrip().startswith(("{", "@")) else one for one in add_ or ()]
+    with stacks.find_client(stack) as waitpoints:
+        done = waitpoints.hand_over(token, add=people, remove=remove or ())
+    if as_json:
+        show.answer(done)
+    else:
+        show.fields({"id": done.id, **token_views.links(done.links)})
+
+
 def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
     """Complete a token. What waits for it gets DATA.
 
@@ -304,4 +326,4 @@ def show_done(done: "Completion", *, as_json: bool) -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, (create, get, list_, extend, complete, complete_key, fail, wait, url, open_), "Tokens")
+    add(program, (create, get, list_, extend, hand_over, complete, complete_key, fail, wait, url, open_), "Tokens")

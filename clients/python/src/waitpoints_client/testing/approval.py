@@ -39,7 +39,10 @@ class Approval:
     after: int | None = None
     to: list[Person] = field(default_factory=list)
     has_fields: bool = False
+    self_approval: bool = False
     answers: list[dict[str, Any]] = field(default_factory=list)
+    hand_overs: list[dict[str, Any]] = field(default_factory=list)
+    removed: list[Person] = field(default_factory=list)
     escalated_at: int | None = None
 
     def escalate(self, created_at: int, now: int) -> None:
@@ -49,8 +52,23 @@ class Approval:
 
     def may_answer(self, approver: str) -> bool:
         """Whether this person may answer now."""
-        asked = [*self.approvers, *(self.to if self.escalated_at is not None else ())]
-        return any(person["id"] == approver for person in asked)
+        return any(person["id"] == approver for person in self.asked())
+
+    def asked(self) -> list[Person]:
+        """Return who may answer now."""
+        return [*self.approvers, *(self.to if self.escalated_at is not None else ())]
+
+    def everybody(self) -> list[Person]:
+        """Return also those who may answer later."""
+        return [*self.approvers, *self.to]
+
+    def hand_over(self, added: list[Person], removed: list[Person], now: int) -> None:
+        """Change who may answer."""
+        self.approvers = [person for person in self.approvers if person not in removed] + added
+        self.to = [person for person in self.to if person not in removed]
+        self.removed += removed
+        ids = {"added": [one["id"] for one in added], "removed": [one["id"] for one in removed]}
+        self.hand_overs.append({**ids, "at": iso(now)})
 
     def answer_of(self, approver: str) -> dict[str, Any] | None:
         """Return what this person has answered."""
@@ -62,11 +80,11 @@ class Approval:
         chosen = Counter(answer["action"] for answer in self.answers)
         if chosen[choice["action"]] < self.needs[choice["action"]]:
             return None
-        return {**choice, "approver": approver, "answers": self.answers}
+        return without_none({**choice, "approver": approver, "answers": self.answers, "handOvers": self.hand_overs or None})
 
     def links(self, link_of: Callable[[str], str]) -> list[Person]:
         """Return the link of each person."""
-        return [{"approver": person["id"], "url": link_of(person["id"])} for person in (*self.approvers, *self.to)]
+        return [{"approver": person["id"], "url": link_of(person["id"])} for person in self.everybody()]
 
     def shown(self, created_at: int, link_of: Callable[[str], str]) -> dict[str, Any]:
         """Return what retrieve has of it."""
@@ -74,7 +92,8 @@ class Approval:
         if self.after is not None:
             later = without_none({"at": iso(created_at + self.after), "to": self.to, "askedAt": iso(self.escalated_at)})
         shown = {"needs": self.needs, "approvers": self.approvers, "escalation": later, "requestedBy": self.requested_by}
-        return without_none({**shown, "links": self.links(link_of), "answers": list(self.answers)})
+        shown |= {"links": self.links(link_of), "answers": list(self.answers), "handOvers": list(self.hand_overs) or None}
+        return without_none(shown)
 
 
 def read_choice(approval: Approval, text: str, *, ignore_fields: bool) -> dict[str, Any]:
@@ -117,14 +136,18 @@ def parse(page: Any) -> Approval | None:
             if "needs" in action:
                 raise invalid(f"page.actions[{number}].needs", "it needs page.approvers")
         return None
-    people = _people(page["approvers"], "page.approvers")
+    people = read_people(page["approvers"], "page.approvers")
     after, to = _escalate(page["escalate"]) if "escalate" in page else (None, [])
-    _refuse_twice([*people, *to])
+    if len(people) + len(to) > MOST:
+        raise invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
+    refuse_twice([*people, *to])
     requester = _requester(page, [*people, *to])
     needs = {action["id"]: _need(action, number, len(people)) for number, action in enumerate(actions)}
-    _refuse_undecidable(needs, len(people))
+    refuse_undecidable(needs, len(people))
     approvers = [person for person, _ in people]
-    return Approval(approvers, needs, requester, after, [person for person, _ in to], has_fields="fields" in page)
+    later = [person for person, _ in to]
+    itself = page.get("selfApproval", False)
+    return Approval(approvers, needs, requester, after, later, has_fields="fields" in page, self_approval=itself)
 
 
 def _need(action: Mapping[str, Any], number: int, people: int) -> int:
@@ -135,17 +158,19 @@ def _need(action: Mapping[str, Any], number: int, people: int) -> int:
     return need
 
 
-def _refuse_undecidable(needs: Mapping[str, int], people: int) -> None:
+def refuse_undecidable(needs: Mapping[str, int], people: int, path: str = "page.actions") -> None:
+    """Raises Refusal if everybody could answer and nothing be decided."""
     most = sum(need - 1 for need in needs.values())
     if most >= people:
         raise invalid(
-            "page.actions",
+            path,
             f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} "
             f"and must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
         )
 
 
-def _people(value: Any, path: str) -> list[tuple[Person, str]]:
+def read_people(value: Any, path: str) -> list[tuple[Person, str]]:
+    """Return a list of people, each with its path. Raises Refusal."""
     if not isinstance(value, list) or not 1 <= len(value) <= MOST:
         raise invalid(path, f"expected a list of 1 to {MOST} items")
     return [(_person(item, f"{path}[{number}]"), f"{path}[{number}]") for number, item in enumerate(value)]
@@ -153,9 +178,9 @@ def _people(value: Any, path: str) -> list[tuple[Person, str]]:
 
 def _person(value: Any, path: str) -> Person:
     if isinstance(value, str):
-        identifier = _id(value, path)
+        identifier = read_id(value, path)
         return {"id": identifier, **({"email": identifier} if is_email(identifier) else {})}
-    _refuse_members(value, path, _PERSON)
+    refuse_members(value, path, _PERSON)
     if "name" in value:
         _text(value["name"], f"{path}.name", 100)
     if "email" in value and not is_email(value["email"]):
@@ -164,11 +189,12 @@ def _person(value: Any, path: str) -> Person:
         raise invalid(f"{path}.slack", "expected a member id, such as U024BE7LH, not a name")
     if "language" in value and value["language"] not in _LANGUAGES:
         raise invalid(f"{path}.language", f"expected one of {', '.join(_LANGUAGES)}")
-    _id(value.get("id"), f"{path}.id")
+    read_id(value.get("id"), f"{path}.id")
     return {name: value[name] for name in _PERSON if name in value}
 
 
-def _id(value: Any, path: str) -> str:
+def read_id(value: Any, path: str) -> str:
+    """Raises Refusal."""
     text = _text(value, path, 128)
     if any(character in "\t\n\r" for character in text) or text != text.strip():
         raise invalid(path, "line breaks, tabs and outer spaces are not accepted")
@@ -190,14 +216,13 @@ def is_email(text: Any) -> bool:
 
 
 def _escalate(value: Any) -> tuple[int, list[tuple[Person, str]]]:
-    _refuse_members(value, "page.escalate", ("after", "to"))
-    to = _people(value.get("to"), "page.escalate.to")
+    refuse_members(value, "page.escalate", ("after", "to"))
+    to = read_people(value.get("to"), "page.escalate.to")
     return times.from_create(value.get("after"), "page.escalate.after"), to
 
 
-def _refuse_twice(people: Sequence[tuple[Person, str]]) -> None:
-    if len(people) > MOST:
-        raise invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
+def refuse_twice(people: Sequence[tuple[Person, str]]) -> None:
+    """Raises Refusal if two of these people, each with its path, are one."""
     seen: dict[str, str] = {}
     for person, path in people:
         names = _names(person)
@@ -214,23 +239,30 @@ def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) ->
         if "selfApproval" in page:
             raise invalid("page.selfApproval", "it needs page.requestedBy")
         return None
-    requester = _id(page["requestedBy"], "page.requestedBy")
-    paths = [path for person, path in people if _canonical(requester) in _names(person)]
-    if paths and not itself:
-        rule = "nobody answers their own request without page.selfApproval"
-        raise invalid("page.requestedBy", f"{requester} is {paths[0]}, too: {rule}")
+    requester = read_id(page["requestedBy"], "page.requestedBy")
+    if not itself:
+        refuse_requester(requester, people)
     return requester
 
 
+def refuse_requester(requester: str, people: Sequence[tuple[Person, str]]) -> None:
+    """Raises Refusal if one of these people, each with its path, requested what they would answer."""
+    if paths := [path for person, path in people if canonical(requester) in _names(person)]:
+        rule = "nobody answers their own request without page.selfApproval"
+        raise invalid("page.requestedBy", f"{requester} is {paths[0]}, too: {rule}")
+
+
 def _names(person: Person) -> set[str]:
-    return {_canonical(person[name]) for name in ("id", "email", "slack") if name in person}
+    return {canonical(person[name]) for name in ("id", "email", "slack") if name in person}
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
+    """Return the spelling by which people are compared."""
     return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
 
 
-def _refuse_members(value: Any, path: str, known: tuple[str, ...]) -> None:
+def refuse_members(value: Any, path: str, known: tuple[str, ...]) -> None:
+    """Raises Refusal."""
     if not isinstance(value, dict):
         raise invalid(path, "expected an object")
     for name in value:

@@ -16,7 +16,7 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.models import Token
 from waitpoints_client.options import TokenOrId, id_of
-from waitpoints_client.testing import hooks, listing, times
+from waitpoints_client.testing import hand_overs, hooks, listing, times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, milliseconds, refuse_unknown, without_none
 from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
@@ -235,10 +235,14 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _extend(self, asked: _Asked) -> httpx.Response:
         token = self._tokens.get(asked.path["id"], asked.now)
-        body = asked.json(SMALL, expected='Validation error: expected an object with "timeout"')
-        refuse_unknown(body, ("timeout",))
-        if "timeout" not in body:
-            raise Refusal(400, 'Validation error: "timeout" is required, such as "7d"')
+        body = asked.json(SMALL, expected="Validation error: expected an object")
+        refuse_unknown(body, ("timeout", "approvers"))
+        if len(body) != 1:
+            raise Refusal(400, 'Validation error: expected either "timeout", such as "7d", or "approvers"')
+        if "approvers" in body:
+            added = hand_overs.hand_over(token, body["approvers"], asked.now)
+            links = [{"approver": person["id"], "url": self._link(token.id, person["id"])} for person in added]
+            return _ok({"id": token.id, "links": links})
         timeout_at = times.timeout_at(body["timeout"], asked.now)
         if token.outcome is not None:
             raise Refusal(409, "The waitpoint has ended, so its timeout can no longer be changed")
@@ -292,6 +296,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Record what an approver answers by their link: the first answer of each stands."""
         approval = token.approval
         if approval is None or not approval.may_answer(approver):
+            if approval and any(person["id"] == approver for person in approval.removed):
+                raise Refusal(403, "This waitpoint was handed over: this person may no longer answer")
             raise Refusal(403, "This person is not, or not yet, among those who may answer")
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
         if len(write_json(choice).encode()) > LONGEST_ANSWER:

@@ -1,7 +1,7 @@
 """Who is notified of a page in the fake, which has every channel and sends nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waitpoints_client.testing.answers import Refusal, invalid, unknown
@@ -10,6 +10,7 @@ from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person,
 CHANNELS = ("email", "slack", "teams")
 MEMBERS = (*CHANNELS, "outcome")
 MOST = 20  # addresses
+_WAYS = {"email": "an email", "slack": "a slack id"}
 _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
 _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
 _TEAMS_SECRET = re.compile(r"TEAMS[A-Za-z0-9_-]{0,59}")
@@ -81,19 +82,26 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
         return
     if isinstance(notify.get("email"), list):
         raise invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
-    ways = {"email": "an email", "slack": "a slack id"}
-    wanted = [member for member in ways if member in notify]
-    if not wanted:
+    if not _wanted(notify):
         raise invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
-    people = [*approval.approvers, *approval.to]
+    check_reach(notify, approval.everybody())
+    requester = approval.requested_by or ""
+    if notify.get("outcome") and "email" in notify and is_email(requester) and not _is_sendable(requester):
+        raise invalid("notify.outcome", f"it does not reach page.requestedBy, {_shown({'id': requester})}: {_ASCII}")
+
+
+def _wanted(notify: Mapping[str, Any]) -> list[str]:
+    return [member for member in _WAYS if member in notify]
+
+
+def check_reach(notify: Mapping[str, Any], people: Sequence[Person]) -> None:
+    """Raises Refusal if a notify does not reach each of these people."""
+    wanted = _wanted(notify)
     if unreached := [_shown(person) for person in people if not any(member in person for member in wanted)]:
-        way = " or ".join(ways[member] for member in wanted)
+        way = " or ".join(_WAYS[member] for member in wanted)
         raise invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
     if "email" in wanted and (foreign := [person for person in people if not _is_sendable(person.get("email", ""))]):
         raise invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
-    requester = approval.requested_by or ""
-    if notify.get("outcome") and "email" in wanted and is_email(requester) and not _is_sendable(requester):
-        raise invalid("notify.outcome", f"it does not reach page.requestedBy, {_shown({'id': requester})}: {_ASCII}")
 
 
 def _shown(person: Person) -> str:

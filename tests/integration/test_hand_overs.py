@@ -1,0 +1,154 @@
+"""A hand-over, answers, an escalation and the timer at the same moment, in hundreds of orders: one outcome each.
+
+Whoever is removed either has answered, and stays, or never counts.
+"""
+
+import json
+import random
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.support.fakes.bucket import FakeBucket
+from tests.support.fakes.in_memory import FakeResumers
+from tests.support.fakes.store import MemoryStore
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.settling import COMPLETED_BY
+from tests.support.turns import StoreInTurns, Turns
+from waitpoints.access.caller import ROOT
+from waitpoints.answers import answer_members, decided_text, hand_over_members
+from waitpoints.api import hand_over_request
+from waitpoints.api.page import page_request
+from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.store import Store
+from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed
+from waitpoints.errors import HasAnswered, TokenHasEnded
+from waitpoints.hand_overs import HandOvers
+from waitpoints.resumer import Resumer
+from waitpoints.timers.due import Timers
+from waitpoints.token import Completed, Document, DocumentKind, NewToken, TimedOut, Token, Waiter
+from waitpoints.tokens import Tokens
+
+START = 1_800_000_000_000
+TIMEOUT = START + 7_200_000
+RETENTION = 86_400  # seconds
+PAGE = page_request.parse(
+    {
+        "title": "Go?",
+        "approvers": ["ann", "bo", "cy"],
+        "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
+        "escalate": {"after": "1h", "to": ["lea"]},
+    }
+)[1]
+WANTED = hand_over_request.parse({"add": ["di"], "remove": ["ann"]})
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
+    if request.param == "memory":
+        return MemoryStore(RETENTION)
+    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+
+class NoQueue:
+    def send(self, *_: Any, **__: Any) -> None:
+        """Each timer of this test fires by itself."""
+
+
+class Race:
+    """One token, and what became of each of the actors."""
+
+    def __init__(self, store: Store | MemoryStore, seed: int) -> None:
+        self.chance = random.Random(seed)  # noqa: S311
+        self.turns, self.step_functions = Turns(seed), FakeStepFunctions()
+        self.store = store
+        self.waiter = Waiter(self.step_functions.start_task(), START)
+        document = Document(DocumentKind.PAGE, PAGE, has_approvers=True)
+        new = NewToken(timeout_at=TIMEOUT, waiter=self.waiter, document=document, first_ask=START + 3_600_000)
+        self.id = self.parts(START, store)[0].create(new, START).token_id
+        self.said: dict[str, Any] = {}
+
+    def parts(self, now: int, store: Any) -> tuple[Tokens, Decisions, HandOvers, Timers]:
+        client: Any = self.step_functions
+        queue: Any = NoQueue()
+        outputs = Outputs(FakeBucket, "outputs")
+        resumer = Resumer(store, outputs, FakeResumers(client), lambda: now, parallel=1)
+        tokens = Tokens(store, outputs, resumer, lambda: now)
+        decisions, hand_overs = Decisions(store, resumer, lambda: now), HandOvers(tokens, store, lambda: now)
+        return tokens, decisions, hand_overs, Timers(tokens, store, queue, lambda: now)
+
+    def at(self, now: int | None = None) -> tuple[Tokens, Decisions, HandOvers, Timers]:
+        """What acts, in turns, with a clock near the timeout."""
+        return self.parts(now or self.chance.choice([TIMEOUT - 1, TIMEOUT - 1, TIMEOUT]), StoreInTurns(self.store, self.turns))
+
+    def answer(self, person: str) -> None:
+        tokens, decisions, _, _ = self.at()
+        token, choice = tokens.find(self.id), ApproverChoice(person, "yes", "{}", 2)
+        if not token.has_removed(person):
+            self.said[person] = decisions.answer(token, choice, COMPLETED_BY, decided_text)
+
+    def hand_over(self) -> None:
+        try:
+            self.at()[2].hand_over(self.id, partial(WANTED.of, key="ci"), ROOT)
+        except (HasAnswered, TokenHasEnded) as error:
+            self.said["hand-over"] = error
+
+    def fire(self, now: int) -> None:
+        self.at(now)[3].fire(self.id)
+
+    def run(self) -> Token:
+        self.turns.play(
+            [
+                partial(self.answer, "ann"),
+                partial(self.answer, "bo"),
+                self.hand_over,
+                partial(self.fire, TIMEOUT - 1),
+                *([partial(self.fire, TIMEOUT)] if self.chance.random() < 0.5 else []),
+            ]
+        )
+        seen = self.store.get(self.id)
+        tokens, *_ = self.parts(TIMEOUT, self.store)
+        tokens.expire(self.id)
+        tokens.resume_waiters(self.id)
+        token = self.store.get(self.id)
+        assert seen.outcome in (None, token.outcome), "an outcome is final"
+        return token
+
+
+def one_outcome(store: Store | MemoryStore, seed: int) -> str:
+    race = Race(store, seed)
+    token = race.run()
+    answered, outcome = [answer.approver for answer in token.answers], token.outcome
+    assert not ("ann" in answered and token.has_removed("ann"))
+    for person in ("ann", "bo"):
+        assert isinstance(race.said.get(person), Recorded) is (person in answered)
+    if isinstance(race.said.get("ann"), Removed):
+        assert token.has_removed("ann")
+    if not token.hand_overs:
+        assert "hand-over" in race.said
+    if isinstance(race.said.get("hand-over"), HasAnswered):
+        assert "ann" in answered
+    if isinstance(outcome, Completed):
+        given = json.loads(outcome.output.json or "")
+        assert given["answers"] == answer_members(token.answers)
+        assert given.get("handOvers", []) == [hand_over_members(one) for one in token.hand_overs]
+        assert answered in (["ann", "bo"], ["bo", "ann"])
+    else:
+        assert isinstance(outcome, TimedOut)
+        assert len(answered) < 2
+    assert token.unresumed() == []
+    return f"{type(outcome).__name__}, {'handed over' if token.hand_overs else 'not handed over'}, {len(answered)} answers"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [60, pytest.param(300, marks=pytest.mark.thorough)])
+def test_each_order_has_one_outcome(store: Store | MemoryStore, rounds: int) -> None:
+    outcomes = Counter(one_outcome(store, seed) for seed in range(rounds))
+    kinds = " / ".join(outcomes)
+    assert all(word in kinds for word in ("Completed", "TimedOut, handed over", "TimedOut, not", "0 answers", "1 answers")), (
+        kinds
+    )
