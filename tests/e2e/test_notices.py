@@ -191,8 +191,7 @@ def test_who_decided_and_who_asked_get_the_outcome(office: Office) -> None:
     }
     replies = {to: mail["In-Reply-To"] for to, mail in outcomes.items()}
     assert replies == {**questions, "dee@example.com": None}
-    assert "Decided by Ann Lee.\n" in text_of(outcomes["dee@example.com"])
-    assert "- Ann Lee: Reject\n" in text_of(outcomes["dee@example.com"])
+    assert {"Decided by Ann Lee.", "- Ann Lee: Reject"} <= {*text_of(outcomes["dee@example.com"]).splitlines()}
     [reply] = [it for it in office.slack.messages if it.content.get("thread_ts") == to_ann.ts and it.people == to_ann.channel]
     assert reply.content["text"].startswith(f"{title}: Decided\n")
 
