@@ -304,7 +304,7 @@ class TestTry:
         assert (done.returncode, "skipped 3h: Wait" in done.stdout) == (2, True), done.stdout
         assert re.search(r"  waits until [-0-9]+ [0-9:]+ UTC; --skip 1h passes it\n", done.stdout), done.stdout
         why = 'It still runs after 3 s, and waits 1h in "Night", which --skip 1h lets pass: the execution is stopped\n'
-        assert done.stderr.endswith(why), done.stderr
+        assert done.stderr.endswith(f"{why}Error: --answer for any state was not used: no state waited\n"), done.stderr
 
     def test_an_answer_of_somebody_who_is_not_asked_ends_it_with_those_who_are(self, waitpoints: CommandLine) -> None:
         (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])
