@@ -114,7 +114,9 @@ class Run:
 
     @property
     def mails(self) -> "list[Mail]":
-        """The mails about its tokens so far, in the order in which they were sent. Those that are due are sent first."""
+        """The mails about its tokens so far, in the order in which they were sent. Those that are due are sent first. A token
+        without `notify` has none.
+        """
         from waitpoints_local.machine import mails  # noqa: PLC0415 - only for tests that use it
 
         self._poll()
