@@ -56,9 +56,9 @@ class World:
             raise NotSent(f"no {channel}")
         return self.channel
 
-    def create(self, notify: dict[str, Any] | None = NOTIFY, timeout: int | None = None) -> str:
+    def create(self, notify: dict[str, Any] | None = NOTIFY, timeout: int | None = None, page: dict[str, Any] = PAGE) -> str:
         text = None if notify is None else json.dumps(notify)
-        document = Document(DocumentKind.PAGE, json.dumps(PAGE), text, has_approvers=True)
+        document = Document(DocumentKind.PAGE, json.dumps(page), text, has_approvers=True)
         timeout_at = None if timeout is None else self.clock() + timeout
         return self.domain.tokens.create(NewToken(document=document, timeout_at=timeout_at), self.clock()).token_id
 
@@ -433,3 +433,15 @@ class TestAnUnrecordedMessage:
         assert caught.value.after == 30
         world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
         assert world.dead_letters.notices == []
+
+
+def test_each_target_gets_the_page_in_its_readers_language(world: World) -> None:
+    people = [{"id": "ann", "email": "ann@example.com", "language": "de"}, {"id": "bo", "slack": "U01BO", "language": "fr"}]
+    texts = {"language": ["en", "de"], "title": {"en": "Go?", "de": "Los?"}}
+    token_id = world.create(page={**PAGE, **texts, "approvers": people})
+    world.send(token_id)
+    titles = {one.target.key: one.page.title for one in world.channel.requests}
+    assert titles == {"slack": "Los?", "email.0": "Los?", "slack.1": "Go?"}
+    world.end(token_id)
+    world.dispatcher.edit_unrecorded(token_id, "C01/17.4")
+    assert world.channel.requests[-1].page.title == "Los?"

@@ -162,6 +162,16 @@ class TestAPageWithApprovers:
         assert (token.outcome.completed_by.approver, token.outcome.completed_by.slack_user) == ("bo", None)
         assert told(workspace) == []
 
+    def test_is_answered_in_the_approvers_language(self, workspace: Workspace) -> None:
+        people = [{**PEOPLE[0], "language": "fr"}, {**PEOPLE[1], "language": "de"}]
+        label = {"en": "Approve", "de": "Genehmigen"}
+        action = {**DECISION["actions"][0], "label": label}
+        page = {**DECISION, "approvers": people, "actions": [action, DECISION["actions"][1]], "language": ["en", "de"]}
+        clicked = message(page, create(page), workspace)
+        for choice in ("approve", "reject"):
+            press(workspace, clicked, choice, BO)
+        assert told(workspace) == ["Sie haben bereits Genehmigen gewählt und können das nicht mehr ändern."]
+
     def test_an_unknown_member_reads_who_may_answer(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
         assert press(workspace, decision, "approve", ADA).status == 200
         [body] = workspace.private
