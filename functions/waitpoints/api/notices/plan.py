@@ -120,7 +120,7 @@ def _ways(key: int | str, person: Approver, notify: Notify) -> Iterator[Target]:
 def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterator[Notice]:
     """Yield what a target lacks. One that refused something gets nothing more, but that its message shows the end."""
     record, state = token.notices.get(target.key), state_of(token)
-    person = target.person.id if target.person else None
+    person = target.approver
     is_removed = person is not None and token.has_removed(person)
     if is_removed:
         state = REMOVED

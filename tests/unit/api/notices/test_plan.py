@@ -241,6 +241,14 @@ class TestTheOutcome:
     def test_also_goes_to_who_may_answer_since_the_escalation(self) -> None:
         assert "email.3" in kinds(drain(replace(COMPLETED, escalated_at=1), notify=WITH_OUTCOME)[0])
 
+    @pytest.mark.parametrize("requested_by", ["dee@example.com", "bo@example.com"])
+    def test_goes_to_who_was_added_and_not_to_who_was_removed_unless_they_asked(self, requested_by: str) -> None:
+        removal = HandOver(({"id": "di", "email": "di@example.com"},), ("bo@example.com",), 1)
+        page = {"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"], "selfApproval": True}
+        loaded = load(parse({**page, "requestedBy": requested_by})[1], waits=True, hand_overs=(removal,))
+        steps, _ = drain(replace(COMPLETED, hand_overs=(removal,)), loaded, WITH_OUTCOME)
+        assert [step.target.to for step in steps] == ["ann@example.com", "di@example.com", requested_by]
+
     def test_waits_until_a_timeout_is_stored(self) -> None:
         """A message that is edited can be mended. A mail cannot."""
         due = replace(NEW, outcome=TimedOut(1000), is_due=True, notices=asked())
