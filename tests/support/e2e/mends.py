@@ -53,6 +53,15 @@ def options_reach_the_route() -> bool:
     return bool(asyncio.run(request)[0] != 403)
 
 
+def a_request_has_its_cookies_apart() -> bool:
+    code = "def handler(event, context): return [event.get('cookies'), 'cookie' in event['headers']]\n"
+    make_function("cookies", code)
+    integration = {"integrationUri": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:cookies"}
+    headers = {"cookie": "a=1; b=2", "accept": "*/*"}
+    request = apigateway._invoke_lambda_proxy(integration, "a1", "$default", "/x", "GET", headers, b"", {})
+    return bool(asyncio.run(request)[2] == b'[["a=1", "b=2"], false]')
+
+
 def a_batch_is_gathered() -> bool:
     """Within its window, only a full batch is passed on: of two records here. The records that no filter passes don't count."""
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/G/stream/2026-01-01T00:00:00.000"
@@ -315,6 +324,7 @@ def queues_are_polled_all_the_time() -> bool:
 
 PROBES: dict[str, list[Probe]] = {
     "lead_options_to_their_route": [options_reach_the_route],
+    "set_cookies_apart": [a_request_has_its_cookies_apart],
     "name_errors_of_functions": [an_error_has_the_name_of_its_class],
     "take_bytes_from_functions": [a_function_returns_bytes],
     "answer_with_the_log": [a_silent_function_has_a_log],

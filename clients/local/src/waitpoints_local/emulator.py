@@ -122,6 +122,23 @@ def lead_options_to_their_route(apigateway: Any) -> None:
     apigateway._handle_execute_in_scope = handle_options
 
 
+def set_cookies_apart(lambda_svc: Any) -> None:
+    """Give a request's cookies in the event's `cookies`, and not among its `headers`, as payload format 2.0 does.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html: "All cookie headers
+    in the request are combined with commas and added to the cookies field." MiniStack 1.5.33 leaves them in the header.
+    """
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def execute_with_cookies(record: Any, event: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(event, dict) and event.get("version") == "2.0" and "cookie" in event.get("headers", {}):
+            headers = dict(event["headers"])
+            event = {**event, "cookies": re.split("; *", headers.pop("cookie")), "headers": headers}
+        return execute(record, event, *rest, **named)
+
+    lambda_svc._execute_function_with_config_scope = execute_with_cookies
+
+
 def poll_without_rest(esm_wake: threading.Event) -> None:
     """Let event source mappings see a delayed message as soon as it is due.
 
@@ -574,6 +591,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         count_as_tls,
         partial(record_decisions, path=decisions),
         lead_options_to_their_route,
+        set_cookies_apart,
         gather_batches,
         match_what_is_absent,
         retry_failed_records,
