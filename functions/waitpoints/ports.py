@@ -302,3 +302,6 @@ class Secret(Protocol):
 
     def read_accepted(self) -> Iterator[str]:
         """Yield the versions to verify with, likeliest first."""
+
+    def read_latest(self) -> Iterator[str]:
+        """Yield the current version. If the caller asks on, yield what is current now, if that is another one."""

@@ -67,6 +67,14 @@ class CachedSecret(FakeSecret):
         self.known = super().read_current()
         yield from super().read_accepted()
 
+    def read_latest(self) -> Iterator[str]:
+        known = self.known
+        yield known
+        self.reads += 1
+        self.known = super().read_current()
+        if self.known != known:
+            yield self.known
+
 
 def token(**more: Any) -> Token:
     return Token(id=TOKEN_ID, created_at=CREATED, **{"timeout_at": CREATED + 86_400_000, **more})

@@ -38,12 +38,24 @@ class RotatingSecret:
         """Yield the versions to verify with, likeliest first. Fetches each only when the caller asks for it."""
         yield self.read_current()
         yield from self._fetch_previous()
-        now = time.monotonic()
-        if now >= self._refetch_from:
-            self._refetch_from = now + REFETCH_AFTER
+        if self._may_refetch():
             yield self._fetch_current(force_fetch=True)
             self._forget_previous()  # it may have been read while the secret was rotated
             yield from self._fetch_previous()
+
+    def read_latest(self) -> Iterator[str]:
+        """Yield the current version. If the caller asks on, yield what is current now, if that is another one."""
+        known = self.read_current()
+        yield known
+        if self._may_refetch() and (now := self._fetch_current(force_fetch=True)) != known:
+            yield now
+
+    def _may_refetch(self) -> bool:
+        now = time.monotonic()
+        if now < self._refetch_from:
+            return False
+        self._refetch_from = now + REFETCH_AFTER
+        return True
 
     def _fetch_current(self, force_fetch: bool = False) -> str:
         """The current version. Once it is another one, what is known of the previous version no longer holds."""

@@ -44,6 +44,8 @@ class Key:
     def read_accepted(self) -> Iterator[str]:
         yield self._value
 
+    read_latest = read_accepted
+
 
 def decisions(stack_folder: Path) -> set[tuple[str, str, str]]:
     """The name of a role as the template has it, an action, and what IAM decided."""

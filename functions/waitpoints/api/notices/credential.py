@@ -29,12 +29,7 @@ def versions(secret: Secret) -> Iterator[str]:
     Never a previous version, which may be of another workspace or channel. Raises NotSentNow or NotSent.
     """
     try:
-        known = secret.read_current()
-        yield _usable(known)
-        for _ in secret.read_accepted():  # reads it again, but not more often than a verifier does
-            pass
-        if (now := secret.read_current()) != known:
-            yield _usable(now)
+        yield from map(_usable, secret.read_latest())
     except GetParameterError as error:
         if is_unusable(error):
             raise NotSent("secret_missing") from None

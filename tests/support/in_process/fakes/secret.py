@@ -19,6 +19,9 @@ class FakeSecret:
     def read_accepted(self) -> Iterator[str]:
         return iter(self._versions)
 
+    def read_latest(self) -> Iterator[str]:
+        return iter(self._versions[:1])
+
 
 class MissingSecret:
     """A secret that does not exist, or cannot be read now."""
@@ -34,6 +37,8 @@ class MissingSecret:
 
     def read_accepted(self) -> Iterator[str]:
         yield self.read_current()
+
+    read_latest = read_accepted
 
 
 class ExistingSecrets:
