@@ -59,10 +59,9 @@ def said(part: Any) -> str:
 
 
 def test_who_may_answer_later_is_named_only_before_the_escalation() -> None:
-    text = json.dumps({"escalate": {"after": "1d", "to": ["lead"]}})
     for escalated_at, is_named in ((None, True), (AT, False)):
-        asked, token = progress(ESCALATED, reader="a"), Token(id="t", created_at=0, page=text, escalated_at=escalated_at)
-        shown = HtmlPage(render.form(ESCALATED, Theme(), token=token, progress=asked)).text
+        asked = progress(ESCALATED, reader="a", escalated_at=escalated_at)
+        shown = HtmlPage(render.form(ESCALATED, Theme(), token=asked.token, progress=asked)).text
         assert ("Others who can answer from 2 January 1970, 00:00 UTC: lead" in shown) is is_named
 
 
