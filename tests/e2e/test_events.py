@@ -219,7 +219,8 @@ def test_what_happens_to_a_waiting_token_is_on_the_bus_and_its_escalation_opens_
     assert escalated["unanswered"] == ["bo", "lead"]
     assert answer("lead") == 200
     assert api.retrieve(token)["completedBy"]["approver"] == "lead"
-    until_all({token["id"]}, lambda: queued(stack, url))
+    found += until_all({token["id"]}, lambda: queued(stack, url))
+    assert {it["detail"]["page"]["title"] for it in found if it["detail"]["id"] == token["id"]} == {"Deploy?"}
     events.remove_targets(Rule=name, EventBusName=bus, Ids=["queue"])
     events.delete_rule(Name=name, EventBusName=bus)
     sqs.delete_queue(QueueUrl=url)
