@@ -203,6 +203,7 @@ def test_a_mail_has_its_links_in_their_order(emulator: ThreadingHTTPServer, no_s
     [mail, _] = read_mails(json.loads((no_stack / ".local" / "stack.json").read_text()))
     assert mail.links == ("https://evil.example/api/v1/waitpoints/tokens/x/callback/y", LINK)
     assert (mail.link, mail.html) == (LINK, "<p>HTML</p>")
+    assert mail.token_id == "waitpoint_01jd3rj5v0000000000000000a"
 
 
 @pytest.mark.usefixtures("emulator")
