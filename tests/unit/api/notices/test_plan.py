@@ -123,6 +123,12 @@ class TestAHandOver:
         ended, _ = drain(replace(told, outcome=COMPLETED.outcome), self.PAGE)
         assert kinds(ended).keys() == {"slack", "slack.2", "slack.4"}
 
+    def test_sends_the_outcome_to_who_was_added_and_not_to_who_was_removed(self) -> None:
+        ended = replace(self.TOKEN, outcome=COMPLETED.outcome)
+        steps, _ = drain(ended, self.PAGE, Notify(email=True, outcome=True))
+        assert {"email.1", "email.4"} <= kinds(steps).keys()
+        assert "email.0" not in kinds(steps)
+
     def test_notifies_nobody_who_was_removed_before(self) -> None:
         assert {"email.0", "slack.0"}.isdisjoint(kinds(drain(self.TOKEN, self.PAGE)[0]))
 
