@@ -29,7 +29,7 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
     """The message of a target as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
     page, summary = notice.page, Summary.of(notice)
     header: Block = {"type": "header", "text": _plain(line(page.title), MAX_HEADER)}
-    if summary.progress.is_removed:
+    if summary.progress.is_removed and notice.kind is not NoticeKind.OUTCOME:
         said = f"{summary['removed_heading']}. {summary['removed_text']}"
         return {"text": _cut(f"{_title(page)}: {said}", MAX_FALLBACK), "blocks": [header, _section(_plain(said, MAX_TEXT))]}
     blocks, said = [header, *_text(page), *_links(summary), *_state(summary)], summary["asked"]

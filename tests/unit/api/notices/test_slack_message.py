@@ -15,7 +15,7 @@ from slack_sdk.models.blocks import Block
 
 from tests.support.slack import ANN, BO, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, answer, decided, notice
 from waitpoints.api.notices import slack_message
-from waitpoints.api.notices.plan import Notice
+from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.token import HandOver
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
@@ -73,6 +73,11 @@ def test_who_was_removed_reads_so_and_nothing_of_the_answers() -> None:
     message = rendered(notice(DECISION, person="ann", answers=(answer("bo"),), hand_overs=(HandOver((), ("ann",), 1),)))
     assert shown(message) == f"{DECISION['title']}\nYou no longer need to answer. This request was handed over to other people."
     assert buttons(message) == []
+
+
+def test_who_asked_and_was_removed_reads_the_outcome() -> None:
+    asked = notice(DECISION, NoticeKind.OUTCOME, person="ann", hand_overs=(HandOver((), ("ann",), 1),), outcome=decided("bo"))
+    assert "Decided by Bo Chen." in shown(rendered(asked))
 
 
 @pytest.mark.parametrize(
