@@ -100,7 +100,7 @@ def test_each_answer_of_the_async_client_has_its_type() -> None:
             told = await waitpoints.create(page={"title": "Go?"}, notify={"teams": "TEAMS_DEPLOYS"})
             assert (await waitpoints.get(told)).notify == Notify(teams="TEAMS_DEPLOYS")
             tokens = assert_type(waitpoints.list(), AsyncPages[ListedToken])
-            assert [token.id async for token in tokens] == [told.id, created.id]
+            assert {token.id async for token in tokens} == {told.id, created.id}
 
     asyncio.run(answers())
 
