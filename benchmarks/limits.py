@@ -112,5 +112,5 @@ def _rate(template: Template, settings: Any) -> float:
 
 
 def markdown(wait: Wait, template: Template) -> str:
-    head = ["limit", "a wait a second takes", "enough for", "above it", "raised by"]
+    head = ["limit", "one wait a second uses", "enough for", "above it", "raised by"]
     return table(head, [limit.cells() for limit in limits(wait, template)])

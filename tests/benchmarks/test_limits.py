@@ -52,16 +52,14 @@ def test_those_of_the_routes_are_the_templates(wait: Wait) -> None:
 
 
 def test_as_many_timers_start_as_the_contract_promises() -> None:
-    promised = re.search(
-        r"\*\*T8\*\* .*?([\d,]+) get their messages within a minute", (DOCS / "internals" / "contract.md").read_text()
-    )
+    promised = re.search(r"\*\*T8\*\* .*?([\d,]+) within a minute", (DOCS / "internals" / "contract.md").read_text())
     assert promised
     assert int(promised[1].replace(",", "")) / 60 == limits.TIMERS_STARTED
 
 
 def test_a_new_account_runs_ten_functions_at_once(found: dict[str, Limit]) -> None:
     assert f"only 10 invocations at once, enough for {10 / found[limits.LAMBDAS.name].needs:.0f} waits a second" in PAGE
-    assert f"10 waits a second** need {10 * limits.LENGTH / limits.OPEN.has:.0%}".replace("%", " %") in PAGE
+    assert f"10 waits a second** use {10 * limits.LENGTH / limits.OPEN.has:.0%}".replace("%", " %") in PAGE
 
 
 def test_the_page_takes_an_invocation_to_be_as_long_as_the_prices_do() -> None:

@@ -38,6 +38,6 @@ class TestTheListForUsers:
         signature = SCHEMES[scheme].signature
         assert isinstance(signature, Header)
         name = signature.names[0] if signature.names else "x-gitlab-token"
-        assert "If the signature's header is missing, the 401 names it." in " ".join(_SCHEMES.split())
+        assert "If the signature's header is missing, the 401 names that header." in " ".join(_SCHEMES.split())
         with pytest.raises(WrongSignature, match=f"^Invalid signature: no {name} header$"):
             check(verification(scheme), [], Delivery(b"{}", {}, "https://example.com/"), 1_700_000_000)
