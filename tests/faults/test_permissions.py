@@ -7,8 +7,8 @@ template does not permit.
 import json
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain, product
 from typing import Any
 from unittest import mock
@@ -16,6 +16,8 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.fakes import issuer
+from tests.support.fakes.issuer import FakeIssuer
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
@@ -24,9 +26,11 @@ from tests.support.faults.world import World
 from tests.support.in_process.event_sources import receive_all
 from tests.support.in_process.fakes.waits import DENIED
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.template import CHANNELS, Template
+from tests.support.in_process.template import CHANNELS, SIGN_IN, STACK_NAME, Template
+from tests.support.sign_in import PAGE as THE_PAGE
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
+from waitpoints.access.sessions import BEGIN
 from waitpoints.api.notices import posting
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
 from waitpoints.timers.due import Timers
@@ -538,7 +542,7 @@ def keep_what_a_channel_refuses(world: World) -> None:
 def come_again_when_the_channel_takes_calls_again(world: World) -> None:
     ask_for_an_answer(world, email=True, teams="TEAMS")
     world.pass_on_once("schedule_timeouts")
-    with mock.patch(POSTED, return_value=posting.ChannelResponse(429, b"", retry_after=30)):
+    with mock.patch(POSTED, return_value=posting.ChannelResponse(429, b"", {"retry-after": "30"})):
         assert world.queues["send_notices"].pass_on()
     world.clock.advance(seconds=35)
     assert looks_asked_for(world) == 1
@@ -582,6 +586,40 @@ def find_it_due_while_it_is_answered(world: World) -> None:
     with mock.patch.object(Tokens, "find", find_just_in_time):
         click(world, token, "approve")
     check_told(executions)
+
+
+# People who sign in
+
+OF_SIGN_IN = {
+    "BASE_URL": SIGN_IN["PublicBaseUrl"],
+    "OIDC_CLIENT_ID": SIGN_IN["OidcClientId"],
+    "OIDC_EMAIL_CLAIM": "email",
+    "OIDC_SCOPES": "openid email",
+    "SESSION_KEY_SECRET": f"{STACK_NAME}-SessionKey",
+    "SIGN_IN_HOURS": "8",
+}
+CLIENT_SECRET = f"waitpoints/{STACK_NAME}/sign-in/OIDC_CLIENT_SECRET"
+
+
+@contextmanager
+def at_an_issuer(world: World) -> Iterator[FakeIssuer]:
+    """An issuer with which people sign in at the stack."""
+    for name, value in ((f"{STACK_NAME}-SessionKey", SECRET), (CLIENT_SECRET, issuer.SECRET)):
+        world.secrets.add(value)
+        with suppress(client("secretsmanager").exceptions.ResourceExistsException):
+            client("secretsmanager").create_secret(Name=name, SecretString=value)
+    with issuer.issuer() as idp, mock.patch.dict(os.environ, {**OF_SIGN_IN, "OIDC_ISSUER": idp.url}):
+        yield idp
+
+
+@of("begin_sign_in")
+@of("finish_sign_in")
+def sign_in(world: World) -> None:
+    with at_an_issuer(world) as idp:
+        begun = world.http("GET", f"{BEGIN}?to={THE_PAGE}", b"", {"accept": "text/html"})
+        assert begun.status == 303
+        headers = {"accept": "text/html", "cookie": begun.cookies[0].partition(";")[0]}
+        assert world.http("GET", idp.sign_in(begun.headers["location"]), b"", headers).status == 303
 
 
 NO_HANDLER_NEEDS = [

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from waitpoints import https
 from waitpoints.api.notices import posting
 from waitpoints.errors import NotSent, NotSentNow
 
@@ -87,8 +88,8 @@ def test_an_answer_that_is_no_json_object_has_no_members(server: Server, body: b
 
 
 def test_reads_no_more_than_it_should(server: Server) -> None:
-    server.answers = [(200, {}, b"x" * (posting.MAX_ANSWER + 100_000)), (200, {}, b'{"a":1}')]
-    assert len(posting.post(server.url, {}, {}).body) == posting.MAX_ANSWER
+    server.answers = [(200, {}, b"x" * (https.MAX_ANSWER + 100_000)), (200, {}, b'{"a":1}')]
+    assert len(posting.post(server.url, {}, {}).body) == https.MAX_ANSWER
     assert posting.post(server.url, {}, {}).members == {"a": 1}
 
 
