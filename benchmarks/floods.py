@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from unittest import mock
+from urllib.parse import urlsplit
 
 from benchmarks import bill, prices
 from benchmarks.figures import table
 from benchmarks.limits import CALLBACK_ROUTE, CREATE_ROUTE
 from tests.support.in_process.counting.waits import Bench, Wait
 from tests.support.in_process.fakes.secret import FakeSecret
-from tests.support.in_process.template import Template
+from tests.support.in_process.template import SIGN_IN, Template
 from waitpoints.token import MAX_WAITERS
 
 DAY: Final = 86_400  # seconds
@@ -59,6 +61,7 @@ def count_floods(counted: Bench) -> list[Flood]:
             _price(counted, "accept_delivery", "POST", "/api/v1/endpoints/github/0"),
         ),
         Flood("forged clicks, with `Slack=on`", "POST /api/v1/slack", _of_slack(counted)),
+        *_of_sign_in(counted),
         Flood("the console's page", "ANY /console", _price(counted, "show_console", "GET", "/console")),
         Flood("the console's files", "ANY /console/{version}/{file}", _price(counted, "show_console", "GET", largest)),
         Flood(
@@ -89,6 +92,27 @@ def _of_slack(counted: Bench) -> float:
     with counted.with_channels() as told:
         vars(services)["_secrets"] |= {services.channel_secret_name("SLACK_SIGNING_SECRET"): FakeSecret("secret")}
         return _price(told, "answer_slack", "POST", "/api/v1/slack", signed)
+
+
+def _of_sign_in(counted: Bench) -> list[Flood]:
+    """Of a function that knows the issuer's document."""
+    from waitpoints.oidc.issuer import Issuer  # noqa: PLC0415 - as above
+
+    issuer, form = SIGN_IN["OidcIssuer"], {"content-type": "application/x-www-form-urlencoded"}
+    endpoints = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    document = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in endpoints}}
+    with counted.with_issuer() as signing, mock.patch.object(Issuer, "_get", return_value=document):
+        begin = f"/api/v1/sign-in?to={urlsplit(counted.api.create()['url']).path}"
+        signing.api.get(begin, BROWSER)
+        returns = "/api/v1/sign-in/return"
+        begun = _price(signing, "begin_sign_in", "GET", begin)
+        returned = _price(signing, "finish_sign_in", "GET", f"{returns}?state={'x' * 43}&code=x")
+        signed_out = _price(signing, "sign_out", "POST", "/api/v1/sign-out", BROWSER | form)
+    return [
+        Flood("sign-ins, with `OidcIssuer`", "GET /api/v1/sign-in", begun),
+        Flood("forged returns", f"GET {returns}", returned),
+        Flood("forged sign-outs", "POST /api/v1/sign-out", signed_out),
+    ]
 
 
 def _of_known(counted: Bench, **rules: Any) -> float:

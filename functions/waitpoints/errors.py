@@ -119,6 +119,23 @@ class NotAsked(WaitpointsError):
     status = 403
 
 
+class SignInRefused(WaitpointsError):
+    """A sign-in that leads to no session. `reason` is one of a few words, for logs; `code` a standard error of the issuer."""
+
+    status, sentence = 403, "The sign-in failed"
+
+    def __init__(self, reason: str, code: str | None = None) -> None:
+        super().__init__()
+        self.reason = reason
+        self.code = code
+
+
+class IssuerFails(SignInRefused):
+    """The issuer does not answer in time, or not as OpenID Connect says."""
+
+    status, sentence = 503, "The identity provider does not answer as it should"
+
+
 class TokenNotFound(WaitpointsError):
     """The token does not exist, or it was removed after its retention."""
 

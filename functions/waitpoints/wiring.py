@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from waitpoints.access.api_key_cache import ApiKeyCache
     from waitpoints.access.credentials import Credentials
+    from waitpoints.access.sessions import Sessions
     from waitpoints.access.urls import Urls
     from waitpoints.aws.api_key_store import ApiKeyStore
     from waitpoints.aws.dead_letters import DeadLetters
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.hand_overs import HandOvers
+    from waitpoints.oidc.attempts import Attempts
+    from waitpoints.oidc.issuer import Issuer
     from waitpoints.resumer import Resumer
     from waitpoints.stream.event_publisher import EventPublisher
     from waitpoints.stream.notice_filter import NoticeFilter
@@ -255,6 +258,45 @@ class Services:
     def mail_domains(self) -> tuple[str, ...]:
         """The domains that mails may go to (see `addresses.is_allowed`). None: to any."""
         return tuple(os.environ.get("MAIL_DOMAINS", "").lower().replace(",", " ").split())
+
+    @cached_property
+    def sessions(self) -> "Sessions | None":
+        """None if nobody can sign in at this stack. Then its modules are not imported."""
+        if not (issuer := os.environ.get("OIDC_ISSUER")):
+            return None
+        from waitpoints.access.sessions import Sessions
+
+        return Sessions(self._session_key, issuer, os.environ["OIDC_CLIENT_ID"], os.environ["BASE_URL"], self.now)
+
+    @cached_property
+    def attempts(self) -> "Attempts":
+        from waitpoints.oidc.attempts import Attempts
+
+        return Attempts(self._session_key, os.environ["OIDC_ISSUER"], os.environ["OIDC_CLIENT_ID"], self.now)
+
+    @cached_property
+    def issuer(self) -> "Issuer":
+        from waitpoints.access.sessions import RETURN
+        from waitpoints.oidc.issuer import Issuer
+
+        redirect_uri = f"{os.environ['BASE_URL'].rstrip('/')}{RETURN}"
+        secret = self._secret(f"waitpoints/{os.environ['ENVIRONMENT']}/sign-in/OIDC_CLIENT_SECRET")
+        client = os.environ["OIDC_CLIENT_ID"], os.environ["OIDC_SCOPES"]
+        return Issuer(os.environ["OIDC_ISSUER"], *client, redirect_uri, secret, self.now)
+
+    @property
+    def email_claim(self) -> str:
+        """The claim of an ID token that has the person's address."""
+        return os.environ["OIDC_EMAIL_CLAIM"]
+
+    @property
+    def session_length(self) -> int:
+        """Milliseconds."""
+        return int(os.environ["SIGN_IN_HOURS"]) * 3_600_000
+
+    @cached_property
+    def _session_key(self) -> "RotatingSecret":
+        return self._secret(os.environ["SESSION_KEY_SECRET"])
 
     @cached_property
     def timer_queue(self) -> "TimerQueue":

@@ -51,6 +51,7 @@ def test_no_role_may_do_anything_with_the_secret_of_another_program_or_stack(nam
         ("channels/SLACK_BOT_TOKEN", {"send_notices"}),
         ("channels/TEAMS_DEPLOYS", {"send_notices"}),
         ("channels/SLACK_SIGNING_SECRET", {"send_notices", "answer_slack"}),
+        ("sign-in/OIDC_CLIENT_SECRET", {"finish_sign_in"}),
     ],
 )
 def test_only_these_functions_may_read(name: str, readers: set[str]) -> None:
@@ -67,5 +68,6 @@ def test_what_creates_may_find_a_channels_credential_and_not_read_it() -> None:
 
 def test_a_missing_signing_secret_is_not_found_rather_than_denied() -> None:
     """While a secret does not exist, AWS looks at its name alone: github.com/ministackorg/ministack/pull/1737, measured."""
-    missing = arn(f"{OURS}/channels/SLACK_SIGNING_SECRET").removesuffix("-a1b2c3")
-    assert "answer_slack" in {it.function for it in permissions() if it.allows("secretsmanager:GetSecretValue", missing)}
+    for name, reader in (("channels/SLACK_SIGNING_SECRET", "answer_slack"), ("sign-in/OIDC_CLIENT_SECRET", "finish_sign_in")):
+        missing = arn(f"{OURS}/{name}").removesuffix("-a1b2c3")
+        assert reader in {it.function for it in permissions() if it.allows("secretsmanager:GetSecretValue", missing)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template
+from tests.support.in_process.template import CHANNELS, EVERYTHING, ROOT, SIGN_IN, STACK_NAME, Template
 from waitpoints.resumer import metric_of
 from waitpoints.token import ReplyKind, Source
 
@@ -128,7 +128,7 @@ def test_every_metric_exists(metric: Metric) -> None:
         assert index[0][1] in names
 
 
-@pytest.mark.parametrize("parameters", [{}, {"MailFrom": "a@example.com"}, {"Slack": "on"}, CHANNELS], ids=str)
+@pytest.mark.parametrize("parameters", [{}, {"MailFrom": "a@example.com"}, {"Slack": "on"}, SIGN_IN, EVERYTHING], ids=str)
 @pytest.mark.parametrize("metric", ["Errors", "Throttles", "Invocations"])
 def test_every_function_is_shown_that_the_stack_has(metric: str, parameters: dict[str, str]) -> None:
     metrics = metrics_of(shown(**parameters))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.template import Template
+from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.processed_template import attributes, made, processed
 from tests.support.resource_schemas import errors
 
@@ -168,6 +168,9 @@ def test_parameters_that_fit_are_accepted(parameters: dict[str, str]) -> None:
         ({"CertificateArn": DOMAIN["CertificateArn"]}, "CertificateArn needs DomainName"),
         ({"HostedZoneId": ZONE["HostedZoneId"]}, "HostedZoneId needs DomainName"),
         ({**DOMAIN, "TruststoreUri": MUTUAL["TruststoreUri"]}, "TruststoreUri needs DefaultEndpoint=off"),
+        ({**SIGN_IN, "OidcClientId": ""}, "OidcIssuer needs OidcClientId"),
+        ({**SIGN_IN, "PublicBaseUrl": ""}, "OidcIssuer needs DomainName or PublicBaseUrl"),
+        ({"SignIn": "required"}, "SignIn=required needs OidcIssuer"),
     ],
 )
 def test_half_a_set_of_parameters_is_refused(parameters: dict[str, str], refused: str) -> None:
@@ -177,4 +180,4 @@ def test_half_a_set_of_parameters_is_refused(parameters: dict[str, str], refused
 def test_a_rule_has_only_functions_that_rules_take() -> None:
     """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-rules.html"""
     found = set(re.findall(r'"(Ref|Condition|Fn::\w+)"', json.dumps(processed().body["Rules"])))
-    assert found == {"Ref", "Fn::Equals", "Fn::Not"}
+    assert found == {"Ref", "Fn::Equals", "Fn::Not", "Fn::Or"}

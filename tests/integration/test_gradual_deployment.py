@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.cloudwatch import Alarm
-from tests.support.in_process.template import CHANNELS, ROOT, Template, read
+from tests.support.in_process.template import EVERYTHING, ROOT, Template, read
 from tests.support.processed_template import check_order, process, processed, references
 from tools import before_traffic, deploy
 from tools.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments, gradual
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.slow  # transforms the template again and again
 
 CONFIGURED = tomllib.loads((ROOT / "samconfig.toml").read_text())
 TEXT = (ROOT / "template.yaml").read_text()
-EVERYTHING = Template.load(CHANNELS)
-FUNCTIONS = [function.logical_id for function in EVERYTHING.functions().values()]
+WHOLE = Template.load(EVERYTHING)
+FUNCTIONS = [function.logical_id for function in WHOLE.functions().values()]
 
 
 @cache
@@ -209,7 +209,7 @@ def test_whatever_invokes_a_function_by_itself_invokes_the_alias() -> None:
     assert [it for it in invoked if not it.get("Ref", "").endswith("Aliaslive")] == []
     [api] = of_kind("AWS::ApiGatewayV2::Api").values()
     routes = re.findall(r"functions/\$\{(\w+)(\.\w+)?\}", str(api["Properties"]["Body"]))
-    assert {f"{function.logical_id}Aliaslive" for function in EVERYTHING.routes().values()} == {name for name, _ in routes}
+    assert {f"{function.logical_id}Aliaslive" for function in WHOLE.routes().values()} == {name for name, _ in routes}
 
 
 def needed_by(name: str) -> set[str]:
@@ -227,7 +227,7 @@ def test_no_request_is_without_a_permission_while_the_api_goes_over_to_aliases_o
     [api] = of_kind("AWS::ApiGatewayV2::Api")
     invoked = {name: it["Properties"]["FunctionName"]["Ref"] for name, it in of_kind("AWS::Lambda::Permission").items()}
     any_api = {function: name for name, function in invoked.items() if api not in needed_by(name)}
-    every = {function.logical_id for function in EVERYTHING.routes().values()}
+    every = {function.logical_id for function in WHOLE.routes().values()}
     assert any_api.keys() == every | {f"{function}Aliaslive" for function in every}
     routes = {function.logical_id for function in Template.load().routes().values()}
     assert {any_api[f"{function}Aliaslive"] for function in routes} <= needed_by(api)
@@ -301,7 +301,7 @@ def test_sam_asks_of_no_route_whether_it_may_have_no_authentication() -> None:
         "from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider;"
         "print(json.dumps(auth_per_resource(SamLocalStackProvider.get_stacks('template.yaml')[0])))"
     )
-    assert {name for name, _ in found} == {function.logical_id for function in EVERYTHING.routes().values()}
+    assert {name for name, _ in found} == {function.logical_id for function in WHOLE.routes().values()}
     assert {has_authentication for _, has_authentication in found} == {True}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.in_process.template import CHANNELS, REGION, ROOT, Template
+from tests.support.in_process.template import CHANNELS, EVERYTHING, REGION, ROOT, SIGN_IN, Template
 from tests.support.processed_template import attributes, check_order, made, process, processed, statements, texts
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
@@ -43,10 +43,12 @@ NAMELESS = {  # AWS generates an id instead
 }
 OF_DOMAIN = {"AWS::ApiGatewayV2::DomainName": "DomainName", "AWS::Route53::RecordSet": "Name"}  # as its owner chooses
 WITH_BUS = {"EventBusName": "orders"}
-WITH_ALL = {**WITH_BUS, **CHANNELS}
+WITH_ALL = {**WITH_BUS, **EVERYTHING}
+SIGN_IN_ROUTES = ("GET /api/v1/sign-in", "GET /api/v1/sign-in/return", "POST /api/v1/sign-out")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
 SENDERS = r"arn:aws:ses:us-east-1:123456789012:(identity|configuration-set)/\*"
+SECRETS = "webhooks/|channels/(SLACK_SIGNING_SECRET)?|sign-in/OIDC_CLIENT_SECRET"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 # The actions that this stack needs, and the resources that each can be granted on, by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
@@ -68,7 +70,7 @@ RESOURCE_OF = {
     "ses:SendEmail": SENDERS,
     "ses:SendRawEmail": SENDERS,
     "secretsmanager:DescribeSecret": rf"{SECRET}waitpoints/waitpoints/channels/\*",
-    "secretsmanager:GetSecretValue": rf"{SECRET}([^*]+|waitpoints/waitpoints/(webhooks/|channels/(SLACK_SIGNING_SECRET)?)\*)",
+    "secretsmanager:GetSecretValue": rf"{SECRET}([^*]+|waitpoints/waitpoints/({SECRETS})\*)",
     "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
@@ -151,7 +153,7 @@ def test_the_api_may_invoke_the_functions_of_its_routes_and_no_other() -> None:
         for permission in processed().resources("AWS::Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
     }
-    assert allowed == {function.logical_id for function in Template.load(CHANNELS).routes().values()}
+    assert allowed == {function.logical_id for function in Template.load(EVERYTHING).routes().values()}
 
 
 OF_CHANNELS = re.compile(r"notice(?!d)|notify|slack|teams|mail|\bses:", re.IGNORECASE)
@@ -201,6 +203,32 @@ class TestAStackWithoutNotices:
             assert variables["Variables"][known[channel]] == CHANNELS[channel]
 
 
+class TestAStackWithoutAnIssuer:
+    OF_SIGN_IN = re.compile(r"Oidc|OIDC|Sign(?:In|Out)|SIGN_(?:IN|OUT)|sign[-_](?:in|out)|SESSION|Session")
+
+    def parts(self, **parameters: str) -> dict[str, Any]:
+        """What a stack with these parameters has of sign-in, by resource."""
+        found = {name: self.OF_SIGN_IN.findall(json.dumps([name, it])) for name, it in made(**parameters).items()}
+        return {name: parts for name, parts in found.items() if parts}
+
+    def test_has_no_resource_route_variable_secret_or_permission_for_it(self) -> None:
+        others = {**WITH_BUS, **CHANNELS, "Dashboard": "on", "PublicBaseUrl": SIGN_IN["PublicBaseUrl"]}
+        for parameters in ({}, others):
+            assert self.parts(**parameters) == {}
+
+    def test_is_the_only_one_without(self) -> None:
+        functions = ("BeginSignIn", "FinishSignIn", "SignOut")
+        own = {f"{name}{part}" for name in functions for part in ("", "Role", "HttpPermission")} | {"SessionKey"}
+        shared = {"Api", "AcceptCallback", "AcceptCallbackRole", "ShowCallback", "ShowCallbackRole"}
+        assert self.parts(**SIGN_IN).keys() == own | shared
+        public = {"PublicBaseUrl": SIGN_IN["PublicBaseUrl"]}
+        assert made(**SIGN_IN).keys() - made(**public).keys() == own
+
+    def test_differs_only_in_what_is_of_sign_in(self) -> None:
+        without, having = made(PublicBaseUrl=SIGN_IN["PublicBaseUrl"]), made(**SIGN_IN)
+        assert {name for name, it in without.items() if having[name] != it} == self.parts(**SIGN_IN).keys() & without.keys()
+
+
 def test_only_a_stack_with_mails_sends_them_and_from_its_address_only() -> None:
     """SES looks at the address without the name: docs.aws.amazon.com/ses/latest/dg/control-user-access.html."""
     without = statements({"Slack": "on", "Teams": "on"})
@@ -240,7 +268,7 @@ def test_the_access_log_takes_no_room_in_the_accounts_resource_policy() -> None:
 def test_every_throttled_route_exists_whatever_the_parameters() -> None:
     """API Gateway keeps a stage's limits, and refuses to take away a route that has one: see `test_upgrade_template`."""
     always = Template.load().routes()
-    assert Template.load(WITH_ALL).routes().keys() - always.keys() == {"POST /api/v1/slack"}
+    assert Template.load(WITH_ALL).routes().keys() - always.keys() == {"POST /api/v1/slack", *SIGN_IN_ROUTES}
     assert stage()["RouteSettings"]
     assert stage()["RouteSettings"].keys() <= always.keys()
 
@@ -260,10 +288,10 @@ def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
     It is 2,500 in the smallest regions.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
-    assert open_together() == 1_050
+    assert open_together() == 1_350
     assert open_together(CallbacksPerSecond="1") == open_together() - 299
     assert open_together(ViewsPerSecond="1") == open_together() - 99
-    assert open_together(DeliveriesPerSecond="1000") <= 2_500 - 500
+    assert open_together(DeliveriesPerSecond="1000") <= 2_500 - 400
     security = " ".join((ROOT / "docs" / "security.md").read_text().split())
     assert f"| **{open_together():,}** |" in security
 
@@ -271,6 +299,7 @@ def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
 def open_together(**parameters: str) -> int:
     """How many requests a second the routes take that need no API key."""
     functions = {"accept_callback", "show_callback", "accept_delivery", "show_console", "answer_slack"}
+    functions |= {"begin_sign_in", "finish_sign_in", "sign_out"}
     routes = Template.load(WITH_ALL).routes().items()
     limits = route_limits(**parameters)
     return sum(int(limits(key)["ThrottlingRateLimit"]) for key, function in routes if function.name in functions)
@@ -295,7 +324,7 @@ def test_a_burst_is_at_least_what_a_route_takes_in_a_second() -> None:
         ("GET /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}", 100, 1_000),
         ("ANY /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}", 300, 1_000),
         ("ANY /api/v1/endpoints/{name}/{hash}", 300, 1_250),
-        ("POST /api/v1/slack", 100, 1_000),
+        *((route, 100, 1_000) for route in ("POST /api/v1/slack", *SIGN_IN_ROUTES)),
         ("ANY /api/v1/waitpoints/tokens", 1_000, 1_000),
     ],
 )

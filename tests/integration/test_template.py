@@ -9,7 +9,7 @@ import pytest
 from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.template import CHANNELS, ROOT, STACK_NAME, Template
+from tests.support.in_process.template import CHANNELS, EVERYTHING, ROOT, STACK_NAME, Template
 from tests.support.processed_template import processed
 from tools.deploy import UNSEEN
 from tools.openapi.operations import OPERATIONS
@@ -21,7 +21,7 @@ from waitpoints.token import Completed, Output, Token
 TEMPLATE = Template.load()
 BUS = {"EventBusName": "orders"}
 WITH_BUS, WITH_NOTICES, WITH_ALL = (Template.load(it) for it in (BUS, CHANNELS, {**CHANNELS, **BUS}))
-FUNCTIONS = WITH_NOTICES.functions()
+FUNCTIONS = Template.load(EVERYTHING).functions()
 NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 RUNBOOK = (ROOT / "docs" / "operation.md").read_text()
@@ -73,7 +73,7 @@ def test_every_handler_is_named_as_its_function(name: str) -> None:
 def test_only_the_functions_that_check_signatures_have_cryptography() -> None:
     """PyJWT imports it wherever it finds it, which slows the start of a function that signs tokens."""
     with_it = {name for name, it in FUNCTIONS.items() if {"Ref": "PublicKeyLayer"} in it.properties.get("Layers", [])}
-    assert with_it == {"accept_callback", "accept_delivery", "try_endpoint"}
+    assert with_it == {"accept_callback", "accept_delivery", "try_endpoint", "finish_sign_in"}
     usual = TEMPLATE.resolve(TEMPLATE.body["Globals"]["Function"]["Layers"], {"DependencyLayer": {"Ref": "the libraries"}})
     assert usual == ["the libraries"]
     assert "cryptography" in (ROOT / "layers/public_keys/requirements.txt").read_text()
@@ -120,16 +120,20 @@ def test_the_bucket_is_reached_only_with_tls(stack: MotoStack) -> None:
     assert statement["Resource"] == [bucket, f"{bucket}/*"]
 
 
+NOT_OF_THE_API = {"show_console", "answer_slack", "begin_sign_in", "finish_sign_in", "sign_out"}
+"""Functions that need no key, and that openapi.yaml does not have: only browsers and Slack call them."""
+
+
 class TestConcurrency:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 
     RESERVED: ClassVar = {
-        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "show_console", "answer_slack"},
+        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", *NOT_OF_THE_API},
         "ResumeConcurrency": {"resume_waiters", "schedule_timeouts", "expire_tokens"},
     }
 
     def reserved(self, **parameters: str) -> dict[str, str]:
-        template, key = Template.load({**CHANNELS, **parameters}), "ReservedConcurrentExecutions"
+        template, key = Template.load({**EVERYTHING, **parameters}), "ReservedConcurrentExecutions"
         having = {name: it.properties for name, it in template.functions().items() if key in it.properties}
         resolved = {name: template.resolve({key: properties[key]}, {}) for name, properties in having.items()}
         return {name: properties[key] for name, properties in resolved.items() if properties}
@@ -145,7 +149,7 @@ class TestConcurrency:
     def test_of_the_functions_that_anyone_can_call_is_limited(self) -> None:
         without_a_key = [it for it in OPERATIONS if not it.credentials and it.method != "OPTIONS"]
         routes = [WITH_NOTICES.route(it.method, it.example_path()) for it in without_a_key]
-        open_to_all = {route.function.name for route in routes if route} | {"show_console", "answer_slack"}
+        open_to_all = {route.function.name for route in routes if route} | NOT_OF_THE_API
         assert open_to_all == self.RESERVED["CallbackConcurrency"]
 
     def test_of_the_timers_is_never_more_than_is_reserved(self) -> None:
@@ -282,7 +286,7 @@ def test_the_runbook_has_no_entry_of_an_alarm_that_is_gone() -> None:
 
 
 def test_docs_costs_has_the_price_of_the_alarms() -> None:
-    secrets = len(TEMPLATE.resources("AWS::SecretsManager::Secret"))
+    secrets = len([name for name in TEMPLATE.resources("AWS::SecretsManager::Secret") if TEMPLATE.has(name)])
     usual = {name: it for name, it in ALARMS.items() if "Condition" not in TEMPLATE.body["Resources"][name]}
     watched = sum(
         len([it for it in alarm["Metrics"] if "MetricStat" in it]) if "Metrics" in alarm else 1 for alarm in usual.values()

@@ -13,13 +13,13 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.support.in_process.template import CHANNELS, ROOT, Template
+from tests.support.in_process.template import EVERYTHING, ROOT, Template
 from tests.support.processed_template import process, processed
 from tests.support.traced_wait import PARENT, ROOTS, TRACEPARENT
 
 pytestmark = pytest.mark.slow  # starts a process that traces
 
-FUNCTIONS = Template.load(CHANNELS).functions()
+FUNCTIONS = Template.load(EVERYTHING).functions()
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,7 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
         "timed out": render.ended(TimedOut(AT), theme, page=page),
         "waiting without a page": render.page_of(waiting, None, theme),
         "refusal": render.notice(403, theme),
+        "sign-in failed": render.signed_out(theme, theme["sign_in_failed_text"], "https://hooks.example.com/again"),
     }
 
 

@@ -10,12 +10,12 @@ from waitpoints.errors import MOST_ATTEMPTS, TryAgain, WaitpointsError, attempts
 STATUS = {
     400: "InvalidRequest",
     401: "Unauthenticated WrongCallbackHash WrongSignature",
-    403: "Forbidden OutsideTag NameOutsideTag NotAsked",
+    403: "Forbidden OutsideTag NameOutsideTag NotAsked SignInRefused",
     404: "TokenNotFound EndpointNotFound ApiKeyNotFound OutputNotFound",
     405: "MethodNotAllowed",
     409: "TooManyWaiters TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
     413: "BodyTooLarge",
-    503: "UnusableSecret TryAgain WrittenLater",
+    503: "UnusableSecret TryAgain WrittenLater IssuerFails",
 }
 REFUSALS = [it for it in vars(errors).values() if inspect.isclass(it) and issubclass(it, WaitpointsError)]
 

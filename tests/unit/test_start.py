@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.example_requests import WITH_JSON_BODY, route_of
-from tests.support.in_process.template import CHANNELS, ROOT, Template
+from tests.support.in_process.template import EVERYTHING, ROOT, SIGN_IN, Template
 from waitpoints.api.request_model import RequestModel
 
 pytestmark = pytest.mark.slow  # each starts a process
@@ -83,6 +83,8 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
         ("complete_by_key", []),
         ("put_endpoint", ["pydantic", f"{API}.endpoints.settings"]),
         ("try_endpoint", ["pydantic"]),
+        ("begin_sign_in", []),
+        ("finish_sign_in", ["jwt"]),
     ],
 )
 def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:
@@ -94,7 +96,7 @@ def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
 
 
 def test_every_function_starts_with_garbage_collection_and_only_those_that_validate_a_body_with_pydantic() -> None:
-    template = Template.load(CHANNELS)
+    template = Template.load(EVERYTHING)
     validating = {
         route_of(operation, template).function.name
         for operation in WITH_JSON_BODY
@@ -108,8 +110,8 @@ def test_every_function_starts_with_garbage_collection_and_only_those_that_valid
 
 
 def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:
-    """Run a program with the environment of a starting function of a stack that tells nobody. Returns what it printed."""
-    template = Template.load()
+    """Run a program with the environment of a starting function of a stack with an issuer. Returns what it printed."""
+    template = Template.load(SIGN_IN)
     functions = [template.body["Globals"]["Function"], *(function.properties for function in template.functions().values())]
     declared = [function.get("Environment", {}).get("Variables", {}) for function in functions]
     anything: dict[str, dict[str, str]] = defaultdict(lambda: defaultdict(str))

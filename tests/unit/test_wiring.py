@@ -103,3 +103,27 @@ def destination(client: Any, operation: str, parameters: dict[str, Any]) -> tupl
     scope = re.search(r"Credential=\w+/\d+(/[^,]+)", text)
     assert scope
     return request.url, scope[1]
+
+
+def test_nobody_signs_in_without_an_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OIDC_ISSUER", raising=False)
+    assert wiring.services.sessions is None
+
+
+def test_sign_in_is_of_the_stacks_issuer_client_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "BASE_URL": "https://hooks.example.com/",
+        "ENVIRONMENT": "waitpoints",
+        "OIDC_CLIENT_ID": "client",
+        "OIDC_ISSUER": "https://issuer.example.com",
+        "OIDC_SCOPES": "openid email",
+        "SESSION_KEY_SECRET": "session-key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    services = wiring.services
+    assert services.sessions is not None
+    assert (services.sessions.issuer, services.sessions.base_url) == ("https://issuer.example.com", "https://hooks.example.com")
+    assert (services.issuer.url, services.issuer.client_id) == ("https://issuer.example.com", "client")
+    assert services.issuer._redirect_uri == "https://hooks.example.com/api/v1/sign-in/return"
+    assert set(services._secrets) == {"session-key", "waitpoints/waitpoints/sign-in/OIDC_CLIENT_SECRET"}
+    assert services.attempts is services.attempts

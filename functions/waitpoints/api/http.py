@@ -1,7 +1,7 @@
 """API Gateway's HTTP events (payload format 2.0), and the one mapping of errors to status codes."""
 
 import base64
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -41,6 +41,7 @@ class Request:
     raw_query: str
     body_text: str
     is_base64: bool
+    cookies: Mapping[str, str] = field(default_factory=dict)
     caller: Caller = ROOT
 
     @classmethod
@@ -54,6 +55,7 @@ class Request:
             raw_query=event.get("rawQueryString") or "",
             body_text=event.get("body") or "",
             is_base64=bool(event.get("isBase64Encoded")),
+            cookies=dict(text.split("=", 1) for text in event.get("cookies") or () if "=" in text),
         )
 
     @property
@@ -80,6 +82,11 @@ class Request:
     def is_of_another_site(self) -> bool:
         """Whether a browser sent it for a page that is not of this API. Programs do not send the header."""
         return self.headers.get("sec-fetch-site", "none").strip().lower() not in ("same-origin", "none")
+
+    @property
+    def is_of_own_page(self) -> bool:
+        """Whether a browser sent it for a page of this API. `Origin` does not tell: it is null for a page without referrer."""
+        return self.headers.get("sec-fetch-site") == "same-origin"
 
     @property
     def authorization(self) -> str | None:
@@ -129,11 +136,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`body` is answered as JSON, or as plain text if it is a text, unless `headers` say otherwise."""
+    """`body` is answered as JSON, or as plain text if it is a text, unless `headers` say otherwise. `cookies` are set."""
 
     body: Mapping[str, Any] | str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[str] = ()
 
     def event(self, more_headers: Mapping[str, str]) -> dict[str, Any]:
         is_text = isinstance(self.body, str)
@@ -147,6 +155,7 @@ class Response:
                 **more_headers,
             },
             "body": self.body if is_text else json_text.dumps(self.body),
+            **({"cookies": [*self.cookies]} if self.cookies else {}),
         }
 
 

@@ -78,7 +78,7 @@ class Callers(Aws):
                 answer = self.lambdas.invoke(route.function.name, event)
                 self.answers.append(answer["body"])
                 if answer["statusCode"] < 500:
-                    return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
+                    return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"], answer.get("cookies", ()))
                 assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
             if self.named_key:
                 self.clock.advance(seconds=5)  # after a failure, an environment reads its first named keys no sooner

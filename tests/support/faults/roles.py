@@ -18,10 +18,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from tests.support.faults.world import World
-from tests.support.in_process.template import ACCOUNT, CHANNELS, REGION, STACK_NAME, Template
+from tests.support.in_process.template import ACCOUNT, EVERYTHING, REGION, STACK_NAME, Template
 from tests.support.processed_template import attributes, processed, texts
 
-WITH_ALL = {"EventBusName": "orders", **CHANNELS}
+WITH_ALL = {"EventBusName": "orders", **EVERYTHING}
 HERE = f"{REGION}:{ACCOUNT}"
 _IAM_NAMES = {"stepfunctions": "states"}
 _EXECUTIONS = {  # what waits is faked, so its ARN is any that the template may mean

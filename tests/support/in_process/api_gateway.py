@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +21,7 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     text: str
+    cookies: Sequence[str] = ()
 
     @property
     def json(self) -> Any:
@@ -78,7 +79,7 @@ class Api:
         parameters = {name: unquote(value) for name, value in route.path_parameters.items()}
         event = http_event(method, parts.path, parts.query, raw, headers, route.route_key, parameters)
         answer = route.function.call(event)
-        return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
+        return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"], answer.get("cookies", ()))
 
 
 def http_event(
@@ -90,8 +91,9 @@ def http_event(
     route_key: str,
     path_parameters: Mapping[str, str],
 ) -> dict[str, Any]:
-    """A request in payload format 2.0. A body that is not text by its content type comes in base64."""
+    """A request in payload format 2.0. A body that is not text by its content type comes in base64. Cookies are no header."""
     headers = {name.lower(): value for name, value in headers.items()}
+    cookies = headers.pop("cookie", "")
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route_key,
@@ -110,6 +112,8 @@ def http_event(
         },
         "isBase64Encoded": False,
     }
+    if cookies:
+        event["cookies"] = cookies.split("; ")
     if path_parameters:
         event["pathParameters"] = dict(path_parameters)
     if body:

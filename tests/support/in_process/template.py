@@ -17,7 +17,15 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 STACK_NAME = "waitpoints"
 CHANNELS = {"MailFrom": "approvals@example.com", "Slack": "on", "Teams": "on"}
-"""The parameters of a stack that tells people of tokens in every way. With them a stack has every function."""
+"""The parameters of a stack that tells people of tokens in every way."""
+SIGN_IN = {
+    "OidcIssuer": "https://issuer.example.com",
+    "OidcClientId": "waitpoints",
+    "PublicBaseUrl": "https://hooks.example.com",
+}
+"""The parameters of a stack at which people can sign in."""
+EVERYTHING = {**CHANNELS, **SIGN_IN}
+"""With these parameters a stack has every function."""
 
 Resource = dict[str, Any]
 _PSEUDO_PARAMETERS = {

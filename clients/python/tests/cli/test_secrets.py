@@ -118,6 +118,12 @@ def test_a_channels_credential_is_kept_apart(stack: SecretsManager, name: str, v
     assert stack.values == {f"waitpoints/shop/channels/{name}": [value]}
 
 
+def test_the_issuers_secret_is_kept_apart(stack: SecretsManager) -> None:
+    path = "waitpoints/shop/sign-in/OIDC_CLIENT_SECRET"
+    assert put("OIDC_CLIENT_SECRET", input="a secret\n").stderr.endswith(f"Stored as {path} in eu-west-1.\n")
+    assert stack.values == {path: ["a secret"]}
+
+
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
     put("STRIPE")
     result = put("STRIPE", input="new")

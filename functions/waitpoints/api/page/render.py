@@ -213,6 +213,12 @@ def notice(status: int, theme: Theme) -> str:
     return _state(theme, "alert", theme[f"{name}_heading"], Element("p", theme[f"{name}_text"]))
 
 
+def signed_out(theme: Theme, text: str, again: str | None) -> str:
+    """The page of a sign-in that failed. `again` is the link that begins another."""
+    link = Element("p", Element("a", theme["sign_in_again"], href=again)) if again else None
+    return _state(theme, "alert", theme["signed_out_heading"], Element("p", text), link)
+
+
 _ICONS = {
     "good": '<circle cx="24" cy="24" r="21"/><path d="m15 24.5 6.5 6.5L34 18"/>',
     "clock": '<circle cx="24" cy="24" r="21"/><path d="M24 12v12l8 5"/>',

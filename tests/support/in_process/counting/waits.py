@@ -6,7 +6,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -22,7 +22,7 @@ from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import Attributes, MotoStack, updated
-from tests.support.in_process.template import CHANNELS, Template
+from tests.support.in_process.template import CHANNELS, SIGN_IN, Template
 from waitpoints.timeouts import duration
 
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
@@ -238,10 +238,17 @@ class Bench:
     def resources(self) -> Mapping[str, Attributes]:
         return self._stack.resources
 
-    @contextmanager
-    def with_channels(self) -> Iterator["Bench"]:
+    def with_channels(self) -> AbstractContextManager["Bench"]:
         """Within this, the stack tells people of tokens, in every way."""
-        with updated(self._stack, CHANNELS) as stack:
+        return self._with(CHANNELS)
+
+    def with_issuer(self) -> AbstractContextManager["Bench"]:
+        """Within this, people can sign in at the stack."""
+        return self._with(SIGN_IN)
+
+    @contextmanager
+    def _with(self, parameters: Mapping[str, str]) -> Iterator["Bench"]:
+        with updated(self._stack, parameters) as stack:
             _count_services(self.meter, self._fakes)
             yield Bench(stack, self.meter, self.clock, self._fakes)
         _count_services(self.meter, self._fakes)

@@ -1,4 +1,4 @@
-"""The secrets of providers and the credentials of channels, which a stack finds in Secrets Manager under its name.
+"""The secrets of providers, channels and the issuer, which a stack finds in Secrets Manager under its name.
 
 No error here contains a value.
 """
@@ -17,11 +17,13 @@ from waitpoints_client.ops.deployed import Deployed
 LONGEST = 65_536  # bytes: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_CHANNELS = (  # which names are a channel's, the form of the text, and what it then is
-    ("SLACK_BOT_TOKEN", r"(xoxe\.)?xoxb-[\x21-\x7e]+", 'a bot token of Slack, which begins with "xoxb-"'),
-    ("SLACK_SIGNING_SECRET", r"[\x21-\x7e]+", "Slack's signing secret, one word"),
+_OWN = (  # names that mean something to a stack, their folder, the form of the text, and what it then is
+    ("SLACK_BOT_TOKEN", "channels", r"(xoxe\.)?xoxb-[\x21-\x7e]+", 'a bot token of Slack, which begins with "xoxb-"'),
+    ("SLACK_SIGNING_SECRET", "channels", r"[\x21-\x7e]+", "Slack's signing secret, one word"),
+    ("OIDC_CLIENT_SECRET", "sign-in", r"[\x20-\x7e]+", "the secret that the issuer gave its client, one line"),
     (
         "TEAMS.*",
+        "channels",
         r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+",
         'the URL of a workflow in Teams, which begins with "https://"',
     ),
@@ -57,7 +59,7 @@ def check_value(name: str, value: str) -> None:
         raise ValueError(f"The secret has {length:,} bytes, and Secrets Manager takes {LONGEST:,}")
     if _CONTROL.search(value):
         raise ValueError("The secret has a control character, as no provider's secret has: copy it again")
-    for names, form, what in _CHANNELS:
+    for names, _, form, what in _OWN:
         if re.fullmatch(names, name) and not re.fullmatch(form, value.strip()):
             raise ValueError(f"{name} must be {what}, so nothing was stored")
 
@@ -71,8 +73,8 @@ def path_of(stack: Deployed, name: str) -> str:
     """Return a secret's name in Secrets Manager. The stack can be named by its ARN. Raises NotFound if it does not exist."""
     stack.outputs["ApiUrl"]
     stack_name = stack.name.split("/")[1] if stack.name.startswith("arn:") else stack.name
-    is_channels = any(re.fullmatch(names, name) for names, _, _ in _CHANNELS)
-    return f"waitpoints/{stack_name}/{'channels' if is_channels else 'webhooks'}/{name}"
+    folder = next((folder for names, folder, _, _ in _OWN if re.fullmatch(names, name)), "webhooks")
+    return f"waitpoints/{stack_name}/{folder}/{name}"
 
 
 def put(stack: Deployed, name: str, value: str) -> Stored:

@@ -1,0 +1,87 @@
+"""The session of a person who has signed in: a cookie, which the stack signs and does not store.
+
+It is signed with a key of its own for the stack's issuer and client id, so it ends when one of the three changes. Only the
+key's current version counts: rotating it ends every session.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from urllib.parse import urlencode
+
+from waitpoints.access import signed_text
+from waitpoints.ports import Clock, Secret
+from waitpoints.sign_in import Session, SignedIn
+
+BEGIN = "/api/v1/sign-in"
+RETURN = "/api/v1/sign-in/return"
+SIGN_OUT = "/api/v1/sign-out"
+COOKIE = "__Host-waitpoints-session"
+_FORM = 1  # of the cookie. Another one ends all sessions; without it, other fields of `Session` would be read as these
+_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+class Sessions:
+    """`base_url` is that of the stack, under which the cookie is valid and to which the issuer returns."""
+
+    def __init__(self, key: Secret, issuer: str, client_id: str, base_url: str, now: Clock) -> None:
+        self.issuer = issuer
+        self.base_url = base_url.rstrip("/")
+        self._key = key
+        self._purpose = f"session {_FORM}\n{issuer}\n{client_id}"
+        self._now = now
+
+    def read(self, cookies: Mapping[str, str]) -> Session | None:
+        """Return the session of a request with these cookies. None: nobody is signed in, or not any more."""
+        if COOKIE not in cookies:
+            return None
+        value = signed_text.read(self._key.read_latest(), self._purpose, cookies[COOKIE])
+        if value is None or value["ends_at"] <= self._now():
+            return None
+        return Session(**{**value, "signed_in": SignedIn(self.issuer, **value["signed_in"])})
+
+    def begin(self, session: Session) -> str:
+        """Return the cookie of a session, with its attributes."""
+        value = asdict(session)
+        del value["signed_in"]["issuer"]  # it is in what is signed
+        *_, latest = self._key.read_latest()  # the key may have been rotated a moment ago
+        text = signed_text.sign(latest, self._purpose, value)
+        return set_cookie(COOKIE, text, (session.ends_at - self._now()) // 1000)
+
+    def link(self, target: str, *, max_age: int | None = None, other_account: bool = False) -> str:
+        """Return the URL that begins a sign-in and leads back to a page of the stack, such as `/api/v1/waitpoints/tokens/…`.
+
+        The issuer asks for credentials if the person gave them longer ago than `max_age` milliseconds. The page must still
+        check `Session.is_recent`. With `other_account`, the issuer asks for the account.
+        """
+        asked = {"max_age": None if max_age is None else max_age // 1000, "account": "other" if other_account else None}
+        query = {"to": target, **{name: value for name, value in asked.items() if value is not None}}
+        return f"{self.base_url}{BEGIN}?{urlencode(query)}"
+
+    @property
+    def sign_out_url(self) -> str:
+        """Where a form is posted that ends the session. Its field `to` names the page that is shown then."""
+        return f"{self.base_url}{SIGN_OUT}"
+
+    def form_token(self, session: Session, token_id: str) -> str:
+        """Return what a form of a token's page must send, so that nothing else can answer in this session's name."""
+        return signed_text.digest(next(self._key.read_latest()), self._form(session), token_id)
+
+    def is_form_token(self, presented: str, session: Session, token_id: str) -> bool:
+        keys = self._key.read_latest()
+        return any(signed_text.is_digest(presented, key, self._form(session), token_id) for key in keys)
+
+    def _form(self, session: Session) -> str:
+        return f"form\n{self._purpose}\n{session.id}"
+
+
+def set_cookie(name: str, value: str, max_age: int) -> str:
+    """Return a cookie with its attributes. `max_age` is in seconds; 0 deletes it."""
+    return f"{name}={value}; Max-Age={max_age}; {_ATTRIBUTES}"
+
+
+END = set_cookie(COOKIE, "", 0)
+
+
+def new_id() -> str:
+    return secrets.token_urlsafe(16)

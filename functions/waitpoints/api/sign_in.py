@@ -1,0 +1,120 @@
+"""Sign a person in: lead the browser to the issuer, and begin a session when it comes back.
+
+The page to return to must be one behind a callback URL of this stack, so no link here leads elsewhere.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import parse_qs
+
+from waitpoints import telemetry
+from waitpoints.access.sessions import END, Sessions, new_id
+from waitpoints.api.http import SMALL_LIMIT, Request, Response
+from waitpoints.errors import IssuerFails, NotAsked, SignInRefused, WrongCallbackHash
+from waitpoints.oidc.attempts import Attempt
+from waitpoints.sign_in import Session, SignedIn
+from waitpoints.wiring import services
+
+_PAGE = re.compile(r"/api/v1/waitpoints/tokens/[0-9a-z_]{26,36}/callback/[0-9a-f]{64}(\?approver=[\w.~%+-]{1,600})?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
+
+
+def begin(request: Request) -> Response:
+    """Raises WrongCallbackHash if the link is not one of this stack's pages, and IssuerFails."""
+    query = _read(request.raw_query)
+    max_age = query.get("max_age", "")
+    attempt, cookies = services.attempts.begin(
+        request.cookies, _target(query), int(max_age) if _SECONDS.fullmatch(max_age) else None
+    )
+    try:
+        url = services.issuer.sign_in_url(attempt, other_account=query.get("account") == "other")
+    except IssuerFails as error:
+        telemetry.note(signIn=error.reason)
+        raise
+    return _lead(url, cookies)
+
+
+def finish(request: Request) -> Response:
+    """Nothing is called before `state` has proved that this browser began the sign-in."""
+    query = _read(request.raw_query)
+    attempt = services.attempts.find(request.cookies, query.get("state", ""))
+    if attempt is None:
+        telemetry.note(signIn="no_attempt")
+        return _show_failure(request, None, None)
+    try:
+        session = _check(query, attempt)
+    except SignInRefused as error:
+        telemetry.note(signIn=error.reason)
+        response = _show_failure(request, error, attempt)
+    else:
+        telemetry.note(signIn="done")
+        response = _lead(f"{_sessions().base_url}{attempt.target}", [_sessions().begin(session)])
+    return replace(response, cookies=[*response.cookies, attempt.deletion])
+
+
+def sign_out(request: Request) -> Response:
+    """Raises NotAsked for another site's form, and WrongCallbackHash if `to` is not one of this stack's pages."""
+    if not request.is_of_own_page:
+        raise NotAsked("Only a page of this stack can sign out")
+    target = _target(_read(request.read_body(SMALL_LIMIT).decode("ascii", "replace")))
+    return _lead(f"{_sessions().base_url}{target}", [END])
+
+
+def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
+    """Return the session of the person whom the issuer names. Raises SignInRefused, and IssuerFails."""
+    from waitpoints.oidc import id_token, identity
+
+    issuer, now = services.issuer, services.now()
+    claims = id_token.check(issuer.redeem(issuer.read_code(query), attempt.verifier), issuer, attempt.nonce)
+    at = claims.get("auth_time")
+    auth_time = at * 1000 if isinstance(at, int) and not isinstance(at, bool) else None
+    email = identity.read_email(claims, services.email_claim)
+    session = Session(
+        new_id(),
+        SignedIn(issuer.url, claims["sub"], email, now),
+        identity.read_domain(claims, issuer.url, email),
+        auth_time,
+        now + services.session_length,
+    )
+    if attempt.max_age is not None and not session.is_recent((attempt.max_age + id_token.LEEWAY) * 1000, now):
+        raise SignInRefused("auth_time")
+    return session
+
+
+def _show_failure(request: Request, error: SignInRefused | None, attempt: Attempt | None) -> Response:
+    """The page of a sign-in that failed: which standard error the issuer gave, and a link to begin again."""
+    from waitpoints.api.page import page_answer, render
+
+    theme = page_answer.theme(request)
+    if error is None:
+        text = theme["sign_in_gone_text"]
+    elif isinstance(error, IssuerFails):
+        text = theme["try_again_text"]
+    else:
+        text = theme["sign_in_failed_text"] + (f" ({error.code})" if error.code else "")
+    again = _sessions().link(attempt.target, max_age=attempt.max_age and attempt.max_age * 1000) if attempt else None
+    return page_answer.answer(theme, render.signed_out(theme, text, again), error.status if error else 403)
+
+
+def _lead(url: str, cookies: Sequence[str]) -> Response:
+    headers = {"location": url, "cache-control": "no-store", "referrer-policy": "no-referrer"}
+    return Response("", 303, headers, cookies)
+
+
+def _target(query: Mapping[str, str]) -> str:
+    target = query.get("to", "")
+    if not _PAGE.fullmatch(target):
+        raise WrongCallbackHash
+    return target
+
+
+def _read(query: str) -> dict[str, str]:
+    """Return the parameters of a query or a form that come once."""
+    found = parse_qs(query, keep_blank_values=True, errors="replace")
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def _sessions() -> Sessions:
+    assert services.sessions is not None, "the function exists only with an issuer"
+    return services.sessions

@@ -1,0 +1,30 @@
+"""Whose address an ID token has, and of which organization the account is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from waitpoints.approvers import is_email
+from waitpoints.oidc.discovery import GOOGLE
+
+
+def read_email(claims: Mapping[str, Any], claim: str) -> str | None:
+    """Return the person's address. None: the token has none, or it does not count.
+
+    Anyone may write any address into an account, so `email` counts only if the issuer has verified it. Of another `claim` the
+    stack's owner says that only the directory's administrators write it. Outside of ASCII, letters look like others, and
+    become others in lower case.
+    """
+    email = claims.get(claim)
+    is_theirs = claim != "email" or claims.get("email_verified") is True
+    return email if isinstance(email, str) and is_theirs and is_email(email) and email.isascii() else None
+
+
+def read_domain(claims: Mapping[str, Any], issuer: str, email: str | None) -> str | None:
+    """Return the account's organization in lower case: the domain of its address, for Google the `hd` of its Workspace.
+
+    At Google anyone may make an account with an address of any domain.
+    """
+    if issuer == GOOGLE:
+        hosted = claims.get("hd")
+        return hosted.lower() if isinstance(hosted, str) and hosted.isascii() else None
+    return email.rpartition("@")[2].lower() if email else None

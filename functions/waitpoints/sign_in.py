@@ -1,0 +1,41 @@
+"""Who has signed in with the stack's OpenID Connect issuer."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person, as evidence. Times are epoch milliseconds.
+
+    `subject` names the person at the issuer for ever. `email` is None unless the address counts as theirs (`identity`). `at` is
+    when the issuer's word was checked.
+    """
+
+    issuer: str
+    subject: str
+    email: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a browser's cookie says. `id` is random.
+
+    `domain` is the organization's whose account it is, in lower case: what follows the @ in `email`, or Google's `hd`.
+    `auth_time` is when the person last proved to the issuer who they are, if the issuer says it.
+    """
+
+    id: str
+    signed_in: SignedIn
+    domain: str | None
+    auth_time: int | None
+    ends_at: int
+
+    def is_in(self, domains: Collection[str]) -> bool:
+        """Whether the account is of one of these domains, which match whole."""
+        return self.domain is not None and self.domain in {one.lower() for one in domains}
+
+    def is_recent(self, max_age: int, now: int) -> bool:
+        """Whether the person has proved who they are within so many milliseconds. False if the issuer does not say when."""
+        return self.auth_time is not None and now - self.auth_time <= max_age

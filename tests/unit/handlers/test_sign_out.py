@@ -1,0 +1,40 @@
+"""A form of a page ends the session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import sign_in
+from tests.support.fakes.in_memory import BASE_URL, InMemory
+from tests.support.fakes.issuer import issuer
+from tests.support.sign_in import PAGE, Browser
+from waitpoints.access.sessions import COOKIE, SIGN_OUT
+
+
+@pytest.fixture
+def browser(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    with issuer() as idp:
+        browser = sign_in.install(world, idp.url, monkeypatch).browser()
+        browser.sign_in(idp)
+        assert COOKIE in browser.cookies
+        yield browser
+
+
+def test_ends_the_session_and_returns_to_the_page(browser: Browser) -> None:
+    answer = browser.post(SIGN_OUT, {"to": PAGE})
+    assert (answer.status, answer.headers["location"]) == (303, f"{BASE_URL}{PAGE}")
+    assert browser.cookies == {}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", ""])
+def test_not_for_a_form_of_another_site(browser: Browser, site: str) -> None:
+    assert browser.post(SIGN_OUT, {"to": PAGE}, **{"sec-fetch-site": site}).status == 403
+    assert COOKIE in browser.cookies
+
+
+def test_leads_to_no_other_site(browser: Browser) -> None:
+    assert browser.post(SIGN_OUT, {"to": "https://evil.example.com"}).status == 401
+
+
+def test_no_link_signs_out(browser: Browser) -> None:
+    assert browser.get(f"{SIGN_OUT}?to={PAGE}").status == 404

@@ -1,0 +1,103 @@
+"""Which ID tokens are refused, whoever made them."""
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.warnings import InsecureKeyLengthWarning
+
+from tests.support.fakes.issuer import ANN, CLIENT, Key
+from waitpoints.errors import SignInRefused
+from waitpoints.oidc import id_token
+from waitpoints.oidc.issuer import Issuer
+
+URL, NONCE = "https://issuer.example.com", "the nonce"
+NOW = int(time.time())
+CLAIMS: dict[str, Any] = {**ANN, "iss": URL, "aud": CLIENT, "nonce": NONCE, "iat": NOW, "exp": NOW + 300}
+ONE, TWO, CURVE = Key("one"), Key("two"), Key("curve", "ES256")
+
+
+class Keys(Issuer):
+    """An issuer that has these keys."""
+
+    def __init__(self, *keys: dict[str, Any]) -> None:
+        self.url, self.client_id, self.keys = URL, CLIENT, [*keys]
+
+    def find_keys(self, *, again: bool = False) -> list[dict[str, Any]]:
+        return self.keys
+
+
+def check(token: str, *keys: dict[str, Any]) -> Any:
+    return id_token.check(token, Keys(*keys), NONCE)
+
+
+def refused(token: str, *keys: dict[str, Any]) -> str:
+    with pytest.raises(SignInRefused) as raised:
+        check(token, *keys)
+    return raised.value.reason
+
+
+@pytest.mark.parametrize("key", [ONE, CURVE])
+def test_the_claims_of_a_token_are_returned(key: Key) -> None:
+    assert check(key.sign(CLAIMS), ONE.public, CURVE.public) == CLAIMS
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    assert refused(jwt.encode(CLAIMS, "", "none"), ONE.public) == "token_algorithm"
+
+
+def test_a_token_that_is_signed_with_what_everybody_knows_is_refused() -> None:
+    """With HS256 the public key would be the secret."""
+    for secret in (ONE.public["n"], CLIENT.ljust(32)):
+        assert refused(jwt.encode(CLAIMS, secret, "HS256", {"kid": "one"}), ONE.public) == "token_algorithm"
+
+
+@pytest.mark.parametrize("algorithm", ["RS384", "PS256"])
+def test_a_token_of_another_algorithm_is_refused(algorithm: str) -> None:
+    assert refused(jwt.encode(CLAIMS, ONE.private, algorithm, {"kid": "one"}), ONE.public) == "token_algorithm"
+
+
+def test_a_token_by_another_key_of_the_same_name_is_refused() -> None:
+    assert refused(TWO.sign(CLAIMS, kid="one"), ONE.public) == "token_InvalidSignatureError"
+
+
+def test_a_token_without_a_keys_name_counts_only_if_there_is_one_key() -> None:
+    """OpenID Connect Core, section 10.1."""
+    token = jwt.encode(CLAIMS, ONE.private, "RS256")
+    assert check(token, ONE.public, CURVE.public) == CLAIMS
+    assert refused(token, ONE.public, TWO.public) == "token_key"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"use": "enc"}, {"alg": "RS512"}, {"alg": "ES256"}, {"kty": "EC"}, {"kty": "oct", "k": "c2VjcmV0"}, {"kid": "other"}],
+    ids=str,
+)
+def test_a_key_that_is_for_something_else_checks_nothing(changed: dict[str, Any]) -> None:
+    assert refused(ONE.sign(CLAIMS), {**ONE.public, **changed}) == "token_key"
+
+
+@pytest.mark.parametrize("changed", [{"n": 7}, {"n": "%"}, {"n": ""}, {"e": None}], ids=str)
+def test_a_key_that_is_none_checks_nothing(changed: dict[str, Any]) -> None:
+    assert refused(ONE.sign(CLAIMS), {**ONE.public, **changed}).startswith("token_")
+
+
+def test_a_key_that_can_be_broken_checks_nothing() -> None:
+    weak = rsa.generate_private_key(65_537, 1024)  # noqa: S505 - so it is refused
+    jwk: Any = jwt.algorithms.RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True)
+    with pytest.warns(InsecureKeyLengthWarning):
+        token = jwt.encode(CLAIMS, weak, "RS256", {"kid": "weak"})
+    assert refused(token, {**jwk, "kid": "weak"}) == "token_InvalidKeyError"
+
+
+def test_a_key_on_another_curve_checks_nothing() -> None:
+    other = ec.generate_private_key(ec.SECP384R1())
+    jwk: Any = jwt.algorithms.ECAlgorithm.to_jwk(other.public_key(), as_dict=True)
+    assert refused(CURVE.sign(CLAIMS), {**jwk, "kid": "curve"}) == "token_key"
+
+
+def test_what_a_token_demands_to_be_understood_is_not_passed_over() -> None:
+    """RFC 7515, section 4.1.11."""
+    assert refused(ONE.sign(CLAIMS, crit=["exp"]), ONE.public).startswith("token_")
