@@ -26,5 +26,7 @@ def handler(request: Request) -> Response:
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     by = replace(read_completed_by(request, Source.COMPLETE), key=completer.caller.name)
-    settled = callback.complete(token_id, result, by, completer.caller, by_api_key=completer.by_api_key)
+    settled = callback.complete(
+        token_id, result, by, completer.caller, by_api_key=completer.by_api_key, by_root_key=completer.by_root_key
+    )
     return Response(completed(settled))

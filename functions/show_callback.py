@@ -20,8 +20,9 @@ def handler(request: Request) -> Response:
         return answer
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
-    if approver is not None:
+    token = services.tokens.retrieve(token_id)
+    if approver is not None or (token.rules and token.rules.has_sign_in):
         from waitpoints.api.page import approver_answer
 
-        return approver_answer.show(request, token_id, approver)
-    return page_answer.show(request, token_id)
+        return approver_answer.show(request, token, approver)
+    return page_answer.show(request, token)

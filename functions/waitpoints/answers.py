@@ -1,22 +1,26 @@
 """The answers and hand-overs of a page's approvers as JSON, in results, events and the API.
 
-[{"approver", "action", "fields", "at"}, …]
+[{"approver", "action", "fields", "at", "signedIn": {"issuer", "subject", "email", "at"}}, …]
 [{"added": ["bo"], "removed": ["ann"], "at", "key"}, …]    `key` is the name of a named key
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text
 from waitpoints.errors import BodyTooLarge
 from waitpoints.json_text import present
 from waitpoints.token import Answer, HandOver, iso
 
+if TYPE_CHECKING:
+    from waitpoints.sign_in import SignedIn
+
 MAX_ANSWER = 3_072  # bytes of JSON: 20 answers, and all of them again in the output, fit into an item with 100 waiters
 
 
-def check_size(output: str) -> None:
+def check_size(output: str, signed_in: "SignedIn | None" = None) -> None:
     """Check the JSON text of what one person chose, or the API key in place of all. Raises BodyTooLarge."""
+    output += json_text.dumps(signed_in_member(signed_in)) if signed_in else ""
     if len(output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
         raise BodyTooLarge(f"An answer to a page with approvers can have at most {MAX_ANSWER:,} bytes of JSON")
 
@@ -43,6 +47,7 @@ def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     """Return them as an answer of the API has them."""
     return [
         {"approver": answer.approver, "action": answer.action, "fields": json_text.parse(answer.fields), "at": iso(answer.at)}
+        | signed_in_member(answer.signed_in)
         for answer in answers
     ]
 
@@ -68,4 +73,13 @@ def decided_text(answers: Sequence[Answer], hand_overs: Sequence[HandOver] = ())
 
 def answer_text(answer: Answer) -> str:
     shown = json_text.texts({"approver": answer.approver, "action": answer.action})
-    return json_text.object_of({**shown, "fields": answer.fields, "at": json_text.dumps(iso(answer.at))})
+    signed_in = json_text.texts(signed_in_member(answer.signed_in))
+    return json_text.object_of({**shown, "fields": answer.fields, "at": json_text.dumps(iso(answer.at)), **signed_in})
+
+
+def signed_in_member(signed_in: "SignedIn | None") -> dict[str, Any]:
+    """Return the member that says who signed in, and when. Empty for a page that does not ask."""
+    if signed_in is None:
+        return {}
+    who = {"issuer": signed_in.issuer, "subject": signed_in.subject, "email": signed_in.email, "at": iso(signed_in.at)}
+    return {"signedIn": present(who)}

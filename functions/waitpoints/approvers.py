@@ -4,13 +4,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from waitpoints import json_text
 from waitpoints.json_text import Stored
-from waitpoints.token import HandOver, Token
+from waitpoints.token import Answer, HandOver, Token
 
-MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language"), ("after", "to")
+if TYPE_CHECKING:
+    from waitpoints.sign_in import SignedIn
+
+MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language", "subject"), ("after", "to")
 MAX_EMAIL = 254  # characters
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
@@ -18,20 +21,29 @@ _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"
 
 @dataclass(frozen=True, slots=True)
 class Approver(Stored):
-    """`email` and `slack` (a member id such as U024BE7LH) are where they are reached, `language` is that of their messages."""
+    """`email` and `slack` (a member id such as U024BE7LH) are where they are reached, `language` is that of their messages.
+
+    `subject` is who they are at the issuer. Without it, that is whose address `email` is.
+    """
 
     id: str
     name: str | None = None
     email: str | None = None
     slack: str | None = None
     language: str | None = None
+    subject: str | None = None
 
     @classmethod
     def of(cls, value: str | Mapping[str, Any]) -> Self:
         """Read a member of a page. A text is an id, and also an address if it is one."""
         if isinstance(value, str):
             return cls(value, email=value if is_email(value) else None)
-        return cls(value["id"], value.get("name"), value.get("email"), value.get("slack"), value.get("language"))
+        return cls(value["id"], *(value.get(name) for name in MEMBERS[1:]))
+
+    @classmethod
+    def who_signed_in(cls, signed_in: "SignedIn") -> Self:
+        """Return a person whom a page does not name."""
+        return cls(signed_in.subject, signed_in.email, signed_in.email, subject=signed_in.subject)
 
     @property
     def shown(self) -> str:
@@ -42,13 +54,15 @@ class Approver(Stored):
 class Approval:
     """The people of a page. `escalated_to` may also answer once the token is escalated.
 
-    `ever` are they and who was removed, each where they were first: a hand-over adds at the end.
+    `ever` are they and who was removed, each where they were first: a hand-over adds at the end. With `is_open`, a page names
+    no one: anyone may answer who signs in as it says.
     """
 
     approvers: tuple[Approver, ...]
     requested_by: str | None = None
     escalated_to: tuple[Approver, ...] = ()
     ever: tuple[Approver, ...] = ()
+    is_open: bool = False
 
     def everybody(self) -> tuple[Approver, ...]:
         return (*self.approvers, *self.escalated_to)
@@ -61,6 +75,11 @@ class Approval:
 
         approvers = (*stay(self.approvers), *added)
         return replace(self, approvers=approvers, escalated_to=stay(self.escalated_to), ever=(*self.ever, *added))
+
+    def who_gave(self, answer: Answer) -> Approver:
+        if self.is_open and answer.signed_in:
+            return Approver.who_signed_in(answer.signed_in)
+        return next(person for person in (*self.everybody(), *self.ever) if person.id == answer.approver)
 
     def links(self, link_of: Callable[[str], str]) -> list[dict[str, str]]:
         """Return the link of each person, also of those whom it may be escalated to, as the API shows it."""
@@ -76,9 +95,9 @@ class Approval:
 
 
 def load(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> Approval | None:
-    """Return the people of a page's members after these hand-overs. None if it names no approvers."""
+    """Return the people of a page's members after these hand-overs. None if it does not say who may answer."""
     if "approvers" not in page:
-        return None
+        return Approval((), page.get("requestedBy"), is_open=True) if "signIn" in page else None
     people = tuple(map(Approver.of, page["approvers"]))
     to = tuple(map(Approver.of, page.get("escalate", {}).get("to", ())))
     return reduce(Approval.after, hand_overs, Approval(people, page.get("requestedBy"), to, (*people, *to)))

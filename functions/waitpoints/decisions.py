@@ -7,6 +7,7 @@ are. An action decides once as many people have chosen it as it needs.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.answers import different_values
@@ -15,12 +16,15 @@ from waitpoints.ports import Clock, TokenStore
 from waitpoints.resumer import Resumer
 from waitpoints.token import Answer, Completed, CompletedBy, HandOver, Output, Token
 
+if TYPE_CHECKING:
+    from waitpoints.sign_in import SignedIn
+
 
 @dataclass(frozen=True, slots=True)
 class ApproverChoice:
     """What a person chose: an action that `needs` as many people, and the JSON text of the fields.
 
-    The values of `same_fields` must be those of the others who chose the action.
+    The values of `same_fields` must be those of the others who chose the action. `signed_in`: who it is, if the page asks that.
     """
 
     approver: str
@@ -28,6 +32,7 @@ class ApproverChoice:
     fields: str
     needs: int
     same_fields: tuple[str, ...] = ()
+    signed_in: "SignedIn | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,12 @@ class Decisions:
 
         The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
         """
+        has_sign_in = token.rules is not None and token.rules.has_sign_in
+        assert has_sign_in == (choice.signed_in is not None), "only who has signed in answers a page with a sign-in"
         for _ in attempts("Other people answer at the same moment. Send the same answer again"):
             now = self._clock()
             as_of_now = replace(token, outcome=token.outcome_at(now))  # a due token has ended, even before that is stored
-            if earlier := token.answer_of(choice.approver):
+            if earlier := token.answer_of(choice.approver, choice.signed_in):
                 is_this = (earlier.action, earlier.fields) == (choice.action, choice.fields)
                 return Recorded(as_of_now, earlier, is_this)
             if token.has_removed(choice.approver):
@@ -91,7 +98,7 @@ class Decisions:
                 return TooLate(as_of_now)
             if differs := _find_difference(as_of_now, choice):
                 return differs
-            answer = Answer(choice.approver, choice.action, choice.fields, now)
+            answer = Answer(choice.approver, choice.action, choice.fields, now, choice.signed_in)
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs
             by_them = replace(by, approver=choice.approver)

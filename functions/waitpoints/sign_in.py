@@ -19,6 +19,23 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInRule:
+    """Where the people of a page must sign in: the issuer and the client of the stack that created it.
+
+    Without approvers, who may answer is anyone of its `domains`. Nobody's sign-in may be older than `max_age` milliseconds.
+    """
+
+    issuer: str
+    client_id: str
+    domains: tuple[str, ...] = ()
+    max_age: int | None = None
+
+    @property
+    def client(self) -> tuple[str, str]:
+        return self.issuer, self.client_id
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What a browser's cookie says. `id` is random.
 

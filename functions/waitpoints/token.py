@@ -12,9 +12,11 @@ from waitpoints.json_text import Stored
 
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
+    from waitpoints.sign_in import SignedIn
 
 VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
 HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
+SIGN_IN_SINCE = 4
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
@@ -149,7 +151,7 @@ class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
     `notify`, the JSON text of a page's `notify`, says who is notified. `title` is the page's, as lists may show it.
-    `has_approvers`: it is a page that names who may answer. `since_version`: as of its token.
+    `has_approvers`: it is a page that says who may answer. `has_sign_in`: they sign in. `since_version`: as of its token.
     """
 
     kind: DocumentKind
@@ -158,6 +160,7 @@ class Document:
     title: str | None = None
     has_approvers: bool = False
     since_version: int | None = None
+    has_sign_in: bool = False
 
 
 class Rule(StrEnum):
@@ -168,10 +171,12 @@ class Rule(StrEnum):
     SCHEMA = "payloadSchema"
     PAGE = "page"
     APPROVERS = "approvers"
+    SIGN_IN = "signIn"
 
 
 NOTHING_CHECKED: frozenset[Rule] = frozenset()
-ALL_CHECKED = frozenset(Rule)
+ALL_CHECKED = frozenset(Rule) - {Rule.SIGN_IN}  # nothing that is sent in another way has signed in
+OVERRIDDEN = frozenset(Rule)  # only for the root key
 ALL_BUT_DOCUMENT = ALL_CHECKED - {Rule.SCHEMA, Rule.PAGE}
 ALL_BUT_APPROVERS = ALL_CHECKED - {Rule.APPROVERS}
 
@@ -181,7 +186,7 @@ class Rules:
     """What a delivery must satisfy to settle a token. A token without any has no Rules.
 
     `has_schema`, `has_page`: the token has a document of this kind, which is in an item of its own. `has_approvers`: its page
-    names who may answer.
+    says who may answer. `has_sign_in`: they sign in.
     """
 
     verify: Verification | None = None
@@ -189,6 +194,7 @@ class Rules:
     has_schema: bool = False
     has_page: bool = False
     has_approvers: bool = False
+    has_sign_in: bool = False
 
     def are_met(self, checked: frozenset[Rule]) -> bool:
         """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""
@@ -202,6 +208,7 @@ class Rules:
             Rule.SCHEMA: self.has_schema or None,
             Rule.PAGE: self.has_page or None,
             Rule.APPROVERS: self.has_approvers or None,
+            Rule.SIGN_IN: self.has_sign_in or None,
         }
         return {name: value for name, value in named.items() if value is not None}
 
@@ -215,17 +222,24 @@ class Rules:
             has_schema=members.get(Rule.SCHEMA, False),
             has_page=members.get(Rule.PAGE, False),
             has_approvers=members.get(Rule.APPROVERS, False),
+            has_sign_in=members.get(Rule.SIGN_IN, False),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one approver chose on a token's page. `fields` is a JSON text, of an object."""
+    """What one approver chose on a token's page. `fields` is a JSON text, of an object. `signed_in`: who, as evidence."""
 
     approver: str
     action: str
     fields: str
     at: int
+    signed_in: "SignedIn | None" = None
+
+    def is_of(self, approver: str, signed_in: "SignedIn | None") -> bool:
+        """Whether this approver gave it, or who has signed in as them under another name of the page."""
+        is_same = self.signed_in is not None and signed_in is not None and self.signed_in.subject == signed_in.subject
+        return self.approver == approver or is_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,8 +455,8 @@ class Token(Stored):
         """Whether the stream has to send the new token's message, because the run of the timers may come too late."""
         return self.due_at is not None and self.due_at - self.created_at <= NEAR
 
-    def answer_of(self, approver: str) -> Answer | None:
-        return next((answer for answer in self.answers if answer.approver == approver), None)
+    def answer_of(self, approver: str, signed_in: "SignedIn | None" = None) -> Answer | None:
+        return next((answer for answer in self.answers if answer.is_of(approver, signed_in)), None)
 
     def has_removed(self, approver: str) -> bool:
         """Whether a hand-over took the page from this person."""

@@ -192,7 +192,7 @@ class Tokens:
             return known
         is_prevented = known and known.rules and not known.rules.are_met(checked)
         is_large = not isinstance(result, TokenError) and not self._outputs.fits_item(result)
-        if checked == ALL_CHECKED or not (is_prevented or is_large):
+        if checked >= ALL_CHECKED or not (is_prevented or is_large):
             return None
         token = self._store.peek(token_id)
         token.check_version()
@@ -410,6 +410,7 @@ def _rules(new: NewToken) -> Rules | None:
         has_schema=kind is DocumentKind.SCHEMA,
         has_page=kind is DocumentKind.PAGE,
         has_approvers=new.document is not None and new.document.has_approvers,
+        has_sign_in=new.document is not None and new.document.has_sign_in,
     )
     return None if rules == Rules() else rules
 

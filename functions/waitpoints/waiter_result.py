@@ -83,7 +83,7 @@ def error_output(outcome: Failed | TimedOut) -> str:
 def completed_by(token: Token) -> dict[str, Any]:
     """Return how and from where a token was settled, as shown in the API and in results.
 
-    `override`: an API key completed it in place of its approvers.
+    `override`: an API key completed it in place of its approvers. `signedIn`: as whom the approver had signed in.
     """
     outcome = _outcome(token)
     match outcome:
@@ -95,7 +95,16 @@ def completed_by(token: Token) -> dict[str, Any]:
             assert_never(outcome)
     by_approvers = token.rules is not None and token.rules.has_approvers
     override = True if by_approvers and by.source is Source.COMPLETE else None
-    return {"source": by.source, "at": iso(at), **by.members(), **present({"override": override})}
+    return {"source": by.source, "at": iso(at), **by.members(), **present({"override": override}), **_signed_in(token, by)}
+
+
+def _signed_in(token: Token, by: CompletedBy) -> dict[str, Any]:
+    answer = token.answer_of(by.approver) if by.approver is not None else None
+    if answer is None or answer.signed_in is None:
+        return {}
+    from waitpoints.answers import signed_in_member
+
+    return signed_in_member(answer.signed_in)
 
 
 def _outcome(token: Token) -> Outcome:

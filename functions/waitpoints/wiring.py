@@ -268,6 +268,17 @@ class Services:
 
         return Sessions(self._session_key, issuer, os.environ["OIDC_CLIENT_ID"], os.environ["BASE_URL"], self.now)
 
+    @property
+    def oidc_client(self) -> tuple[str, str] | None:
+        """The issuer with which people sign in, and the id of this stack there."""
+        issuer = os.environ.get("OIDC_ISSUER")
+        return (issuer, os.environ["OIDC_CLIENT_ID"]) if issuer else None
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether every new page needs a sign-in."""
+        return os.environ.get("SIGN_IN") == "required"
+
     @cached_property
     def attempts(self) -> "Attempts":
         from waitpoints.oidc.attempts import Attempts

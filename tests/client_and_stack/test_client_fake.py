@@ -77,6 +77,7 @@ APPROVERS: list[Any] = [
     [{"id": "ann", "language": "ja"}],
     [{"id": "ann", "language": "it"}],
     [{"id": "ann", "language": []}],
+    [{"id": "ann", "subject": "ann-1"}],
     ["ann", "Ann"],
     ["jos\u00e9", "jose\u0301"],
     ["ann", "an\u200bn"],
@@ -118,6 +119,8 @@ APPROVALS: list[Any] = [
     {"requestedBy": "dee"},
     {"escalate": {"after": "1d", "to": ["lead"]}},
     {"actions": [action(0, 1)]},
+    {"approvers": ["ann@example.com"], "signIn": True},
+    {"signIn": {"domains": ["example.com"]}},
 ]
 REMIND: list[Any] = [
     ["4h", "1d"],

@@ -44,3 +44,17 @@ def office(current_build: Built) -> Iterator[Office]:
 def test_a_person_signs_in_and_out(office: Office, subtests: pytest.Subtests) -> None:
     token = office.api.create(page={"title": "Deploy?"})
     runner.run(subtests, "sign_in.test.mjs", API_URL=office.stack.api_url, URL=token["url"], ISSUER=office.issuer)
+
+
+def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subtests) -> None:
+    page = {"title": "Pay ACME?", "actions": [{"id": "approve", "label": "Approve", "needs": 2}]}
+    named = {**page, "signIn": True, "approvers": ["ann@example.com", "bo@example.com"]}
+    pages = {"NAMED": named, "OPEN": {**page, "signIn": {"domains": ["example.com"]}}, "ENDED": named}
+    tokens = {name: office.api.create(page=page) for name, page in pages.items()}
+    urls = {name: token["url"] for name, token in tokens.items()}
+    runner.run(subtests, "sign_in_page.test.mjs", ISSUER=office.issuer, **urls)
+    shown = {name: office.api.retrieve(token) for name, token in tokens.items()}
+    people = {name: [one["signedIn"]["email"] for one in token["answers"]] for name, token in shown.items()}
+    assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": []}
+    assert shown["NAMED"]["completedBy"]["signedIn"]["subject"] == "bo@example.com"
+    assert {one["signedIn"]["issuer"] for one in shown["NAMED"]["answers"]} == {office.issuer}

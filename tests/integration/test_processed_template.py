@@ -220,6 +220,7 @@ class TestAStackWithoutAnIssuer:
         functions = ("BeginSignIn", "FinishSignIn", "SignOut")
         own = {f"{name}{part}" for name in functions for part in ("", "Role", "HttpPermission")} | {"SessionKey"}
         shared = {"Api", "AcceptCallback", "AcceptCallbackRole", "ShowCallback", "ShowCallbackRole"}
+        shared |= {"CreateToken", "CreateTokenInState"}
         assert self.parts(**SIGN_IN).keys() == own | shared
         public = {"PublicBaseUrl": SIGN_IN["PublicBaseUrl"]}
         assert made(**SIGN_IN).keys() - made(**public).keys() == own

@@ -86,13 +86,31 @@ def without_title(token: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in token.items() if name != "page"}
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"approvers": ["ann", "bo"], "sameFields": True},
+        {"approvers": ["ann@example.com", "bo@example.com"], "signIn": True},
+        {"signIn": {"domains": ["example.com"]}},
+    ],
+    ids=str,
+)
 def test_the_previous_version_settles_nothing_that_needs_this_one(
-    stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
+    stack: MotoStack,
+    api: Api,
+    clock: FakeClock,
+    step_functions: FakeStepFunctions,
+    previous: PreviousFunctions,
+    monkeypatch: pytest.MonkeyPatch,
+    members: dict[str, Any],
 ) -> None:
-    page = {**PAGE, "approvers": ["ann", "bo"], "actions": [{"id": "pay", "label": "Pay", "needs": 2}], "sameFields": True}
+    monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("OIDC_CLIENT_ID", "waitpoints")
+    page = {**PAGE, "actions": [{"id": "pay", "label": "Pay", "needs": 2}], **members}
     token = api.create(page=page, timeout="1h", taskToken=step_functions.start_task())
     old, before = Api(previous.template, stack.secret("ApiKey")), api.retrieve(token["id"])
-    ann, complete, answer = token["links"][0]["url"], f"{TOKENS}/{token['id']}/complete", {"action": "pay"}
+    links = [one["url"] for one in token["links"]] or [token["url"]]
+    ann, complete, answer = links[0], f"{TOKENS}/{token['id']}/complete", {"action": "pay"}
     with previous.in_place():
         refused = [
             old.post(ann, answer),

@@ -21,6 +21,7 @@ from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachme
 from waitpoints.aws.store import Store
 from waitpoints.errors import TokenNotFound, WrittenLater
 from waitpoints.listing import Filter, IdRange
+from waitpoints.sign_in import SignedIn
 from waitpoints.token import (
     ALL_BUT_APPROVERS,
     ALL_BUT_DOCUMENT,
@@ -28,6 +29,7 @@ from waitpoints.token import (
     HAND_OVERS_SINCE,
     MAX_WAITERS,
     NOTHING_CHECKED,
+    OVERRIDDEN,
     VERSION,
     Answer,
     Attachment,
@@ -57,7 +59,7 @@ from waitpoints.token import (
 )
 
 AnyStore = Store | MemoryStore
-CHECKED = (NOTHING_CHECKED, ALL_BUT_DOCUMENT, ALL_BUT_APPROVERS, ALL_CHECKED)
+CHECKED = (NOTHING_CHECKED, ALL_BUT_DOCUMENT, ALL_BUT_APPROVERS, ALL_CHECKED, OVERRIDDEN)
 START = FakeClock().now
 TIMEOUT = START + 60_000
 RETENTION = 30 * 86_400  # seconds
@@ -254,6 +256,7 @@ def test_a_token_that_needs_this_version_is_changed(store: AnyStore, create: Cal
     assert store.get(token.id) != token
 
 
+EVIDENCE = SignedIn("https://issuer.example.com", "bo-1", None, START)
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
 SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
 FILTERED = Rules(complete_when="body.done")
@@ -268,6 +271,7 @@ RULES = {
     "payloadSchema": TYPED,
     "page": PAGED,
     "approvers": DECIDED,
+    "signIn": replace(DECIDED, has_sign_in=True),
     "verify and completeWhen": replace(SIGNED, complete_when="body.done"),
     "verify and payloadSchema": replace(SIGNED, has_schema=True),
     "completeWhen and payloadSchema": replace(FILTERED, has_schema=True),
@@ -291,8 +295,9 @@ class TestRules:
         [
             (NOTHING_CHECKED, set(RULES)),
             (ALL_BUT_DOCUMENT, WITH_DOCUMENT),
-            (ALL_BUT_APPROVERS, {"approvers"}),
-            (ALL_CHECKED, set()),
+            (ALL_BUT_APPROVERS, {"approvers", "signIn"}),
+            (ALL_CHECKED, {"signIn"}),
+            (OVERRIDDEN, set()),
         ],
     )
     @pytest.mark.parametrize("name", RULES)
@@ -315,7 +320,7 @@ class TestRules:
 class TestAnswers:
     """Invariant 6: one answer is added to those that were read, or none is."""
 
-    ANN, BO = Answer("ann", "yes", '{"n":1.50}', START + 1), Answer("bo", "yes", "{}", START + 2)
+    ANN, BO = Answer("ann", "yes", '{"n":1.50}', START + 1), Answer("bo", "yes", "{}", START + 2, EVIDENCE)
     DECISION = Completed(START + 2, OUTPUT, CompletedBy(source=Source.CALLBACK, approver="bo"))
 
     def token(self, store: AnyStore, **fields: Any) -> Token:

@@ -13,9 +13,10 @@ from tests.support.fakes.issuer import ANN, CLIENT, SECRET, FakeIssuer
 from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
-from waitpoints.access.sessions import BEGIN, RETURN, Sessions
+from waitpoints.access.sessions import BEGIN, RETURN, Sessions, new_id
 from waitpoints.oidc.attempts import Attempts
 from waitpoints.oidc.issuer import Issuer
+from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
 PAGE = f"/api/v1/waitpoints/tokens/waitpoint_01jcn9w6zq0000000000000000/callback/{'0a' * 32}"
@@ -48,10 +49,10 @@ class Browser:
         parts = urlsplit(url)
         answer = self._api.request(method, f"{parts.path}?{parts.query}", body, sent)
         for text in answer.cookies:
-            self._keep(text)
+            self.keep(text)
         return answer
 
-    def _keep(self, text: str) -> None:
+    def keep(self, text: str) -> None:
         [(name, cookie)] = SimpleCookie(text).items()
         assert name.startswith("__Host-")
         assert (cookie["path"], cookie["domain"], cookie["samesite"]) == ("/", "", "Lax")
@@ -73,6 +74,18 @@ class SignInStack:
     def browser(self) -> Browser:
         return Browser(self.api)
 
+    def browser_of(
+        self, subject: str, email: str | None = "", *, domain: str | None = "", auth_time: int | None = None
+    ) -> Browser:
+        """The browser of a person who has signed in. Empty: they are <subject>@example.com, and of its domain."""
+        now, browser = services.now(), Browser(self.api)
+        address = f"{subject}@example.com" if email == "" else email
+        own = (address.partition("@")[2] if address else None) if domain == "" else domain
+        signed_in = SignedIn(self.sessions.issuer, subject, address, now)
+        session = Session(new_id(), signed_in, own, auth_time, now + 3_600_000)
+        browser.keep(self.sessions.begin(session))
+        return browser
+
     @property
     def sessions(self) -> Sessions:
         assert services.sessions is not None
@@ -82,6 +95,8 @@ class SignInStack:
 def install(world: InMemory, issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     """Let people sign in with an issuer."""
     world.install(monkeypatch)
+    monkeypatch.setenv("OIDC_ISSUER", issuer)
+    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
     monkeypatch.setenv("OIDC_EMAIL_CLAIM", "email")
     monkeypatch.setenv("SIGN_IN_HOURS", "8")
     key, secret = FakeSecret("the-session-key-of-this-stack-0123456789"), FakeSecret(SECRET)

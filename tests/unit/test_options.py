@@ -358,6 +358,7 @@ class TestTheTable:
             "page.reminds",
             "page.shows_answers",
             "page.same_fields",
+            "page.sign_in",
         }  # see the tests of pages
         shown = {f"page.{field.name}" for field in fields(Page)} - elsewhere
         assert {name for name in table.options() if "." in name} == shown
@@ -375,13 +376,13 @@ class TestTheTable:
 
     def test_has_every_rule_of_a_token(self) -> None:
         rules = {name for name, one in table.options().items() if one.kind == "a rule"}
-        assert {*Rule} - {Rule.APPROVERS} <= rules == set(rows(RULES)[0]) - {"route"}  # approvers: see test_page_routes
+        assert {*Rule} - {Rule.APPROVERS, Rule.SIGN_IN} <= rules == set(rows(RULES)[0]) - {"route"}  # see test_page_routes
 
     def test_has_every_function_that_completes_a_token(self) -> None:
-        """`show_callback` only shows it: it is the browser's GET."""
+        """`show_callback` only shows it: it is the browser's GET. `finish_sign_in` shows why a sign-in failed."""
         importing = re.compile(r"^from waitpoints\.api\.\w+ import (?:callback|endpoint_delivery|page_answer)$", re.MULTILINE)
         functions = {path.stem for path in (ROOT / "functions").glob("*.py") if importing.search(path.read_text())}
-        assert {row["function"] for row in rows(GUARDS)} | {"show_callback"} == functions
+        assert {row["function"] for row in rows(GUARDS)} | {"show_callback", "finish_sign_in"} == functions
 
     def test_says_something_of_each_door_and_rule_and_names_promises_that_exist(self) -> None:
         assert [row["route"] for row in rows(GUARDS)] == ROUTES

@@ -56,6 +56,7 @@ class Approver(AnswerModel):
     email: str = _optional("The person's e-mail address.")
     slack: str = _optional("The person's member id in Slack, such as U024BE7LH.")
     language: Literal["en", "de", "fr", "es", "ja", "zh"] = _optional("The language of the person's messages.")
+    subject: str = _optional("Who they are at the issuer: the claim `sub` of an ID token.")
 
 
 class ApproverLink(AnswerModel):
@@ -71,6 +72,15 @@ class ApproverLink(AnswerModel):
     ]
 
 
+class SignedIn(AnswerModel):
+    """Who has signed in, as evidence."""
+
+    issuer: str
+    subject: str = Field(description="Names the person at the issuer for ever.")
+    email: str = _optional("Their address, if the issuer says that it is theirs.")
+    at: Instant
+
+
 class ApproverAnswer(AnswerModel):
     """What an approver has answered."""
 
@@ -78,6 +88,7 @@ class ApproverAnswer(AnswerModel):
     action: str = Field(description="The id of the action that was chosen.")
     fields: dict[str, Any] = Field(description="What was filled in.")
     at: Instant
+    signedIn: SignedIn = _optional("As whom they had signed in, if the page asks for that.")
 
 
 class HandOver(AnswerModel):
@@ -136,6 +147,7 @@ class CompletedBy(AnswerModel):
     slackName: str = _optional("Their name in Slack.")
     key: str = _optional("The name of the named key that completed it, or that made the public access token which did.")
     override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
+    signedIn: SignedIn = _optional("As whom the approver had signed in.")
 
 
 class OtherDeliveries(AnswerModel):

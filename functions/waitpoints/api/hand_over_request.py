@@ -37,7 +37,7 @@ class WantedHandOver:
     def of(self, token: Token, now: int, key: str | None) -> HandOver | None:
         """Return a waiting token's hand-over. None: it has been done. Raises InvalidPage, InvalidNotify and HasAnswered."""
         page = definition.of_token(token) if token.page else None
-        if page is None or page.approval is None:
+        if page is None or page.approval is None or page.approval.is_open:
             raise InvalidPage(PATH, "this waitpoint has no page that names its approvers")
         removed = self._removed(token, page.approval)
         added = self._added(page.approval, removed)
@@ -101,6 +101,10 @@ def _check_people(token: Token, page: Page, after: Approval, added: list[tuple[A
     stay = [(person, shown(person.id)) for person in after.everybody() if person not in new]
     approver_checks.check_different([*stay, *added])
     approver_checks.check_requester(json_text.parse(token.page or "{}"), added)
+    if page.sign_in:
+        approver_checks.check_can_sign_in(new, f"{PATH}.add")
+    elif subject := next((path for person, path in added if person.subject is not None), None):
+        raise InvalidPage(f"{subject}.subject", "it needs page.signIn")
     needs = (action.needs for action in page.actions)
     approver_checks.check_decidable(needs, len(after.who_may_answer(token)), PATH)
     if token.notify is not None:

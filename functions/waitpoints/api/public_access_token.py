@@ -19,6 +19,10 @@ class Completer:
     caller: Caller
     by_api_key: bool
 
+    @property
+    def by_root_key(self) -> bool:
+        return self.by_api_key and self.caller.scopes is None
+
 
 def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> Completer:
     """Return who wants to complete this token: an API key, or a public access token whose scope covers it.

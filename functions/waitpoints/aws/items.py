@@ -8,6 +8,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -42,6 +43,7 @@ from waitpoints.token import (
 
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
+    from waitpoints.sign_in import SignedIn
 
 TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
@@ -312,11 +314,21 @@ def _notices(item: Item) -> "dict[str, NoticeRecord]":
 def answer_map(answer: Answer) -> dict[str, Any]:
     """Return an approver's answer as it is stored in the token's list `answers`."""
     fields = {} if answer.fields == NO_FIELDS else {"fields": answer.fields}
-    return {"approver": answer.approver, "action": answer.action, **fields, "at": answer.at}
+    signed_in = {"signedIn": present(asdict(answer.signed_in))} if answer.signed_in else {}
+    return {"approver": answer.approver, "action": answer.action, **fields, "at": answer.at, **signed_in}
 
 
 def _answer(stored: Item) -> Answer:
-    return Answer(stored["approver"], stored["action"], stored.get("fields", NO_FIELDS), int(stored["at"]))
+    return Answer(stored["approver"], stored["action"], stored.get("fields", NO_FIELDS), int(stored["at"]), _signed_in(stored))
+
+
+def _signed_in(stored: Item) -> "SignedIn | None":
+    if "signedIn" not in stored:
+        return None
+    from waitpoints.sign_in import SignedIn
+
+    found = stored["signedIn"]
+    return SignedIn(found["issuer"], found["subject"], found.get("email"), int(found["at"]))
 
 
 def hand_over_map(hand_over: HandOver) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import approvers, json_text
-from waitpoints.answers import answer_text, hand_over_members
+from waitpoints.answers import answer_text, hand_over_members, signed_in_member
 from waitpoints.event import Event
 from waitpoints.json_text import present
 from waitpoints.token import Answer, Completed, Token, iso
@@ -94,7 +94,7 @@ def _answer(answer: Answer, with_fields: bool) -> dict[str, str]:
     """Return the members that say what was answered. The fields are kept as their own text, digit for digit."""
     if with_fields:
         return {"answer": answer_text(answer)}
-    bare = {"approver": answer.approver, "action": answer.action, "at": iso(answer.at)}
+    bare = {"approver": answer.approver, "action": answer.action, "at": iso(answer.at), **signed_in_member(answer.signed_in)}
     return json_text.texts({"answer": bare, "fieldsRefused": True})
 
 

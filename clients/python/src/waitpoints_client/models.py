@@ -73,6 +73,8 @@ class Approver(Answer):
     """A member id of Slack."""
     language: str | None = None
     """The language of the person's messages, such as "de"."""
+    subject: str | None = None
+    """Who they are at the issuer, on a page with a sign-in."""
 
 
 class ApproverLink(Answer):
@@ -81,6 +83,16 @@ class ApproverLink(Answer):
     approver: str
     """The person's id."""
     url: str = Field(repr=False)
+
+
+class SignedIn(Answer):
+    """Who has signed in, as evidence."""
+
+    issuer: str
+    subject: str
+    """Names the person at the issuer for ever."""
+    email: str | None = None
+    at: datetime
 
 
 class ApproverAnswer(Answer):
@@ -92,6 +104,7 @@ class ApproverAnswer(Answer):
     fields: Mapping[str, Any] = Field(repr=False)
     """What was filled in, as parsed JSON."""
     at: datetime
+    signed_in: SignedIn | None = None
 
 
 class HandOver(Answer):
@@ -209,6 +222,8 @@ class CompletedBy(Answer):
     """The name of the named key that completed it, or that made the public access token which did."""
     override: bool = False
     """Whether the API key completed it in place of its approvers."""
+    signed_in: SignedIn | None = None
+    """As whom the approver had signed in."""
 
 
 class OtherDeliveries(Answer):

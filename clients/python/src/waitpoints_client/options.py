@@ -81,6 +81,8 @@ class ApproverOptions(TypedDict):
     """A member id of Slack, such as "U024BE7LH"."""
     language: NotRequired[Language]
     """The language of the person's messages: English by default."""
+    subject: NotRequired[str]
+    """Who they are at the issuer, on a page with `signIn`: by default whose address `email` is."""
 
 
 class EscalateOptions(TypedDict):
@@ -89,6 +91,12 @@ class EscalateOptions(TypedDict):
     after: str
     """A duration from the create, such as "1d"."""
     to: Sequence[str | ApproverOptions]
+
+
+class DomainsOptions(TypedDict):
+    """Whose people may answer a page without approvers."""
+
+    domains: Sequence[str]
 
 
 class PageOptions(TypedDict):
@@ -114,6 +122,10 @@ class PageOptions(TypedDict):
     """Whether approvers see what the others have entered: true by default."""
     sameFields: NotRequired[Literal[True] | Sequence[str]]
     """The names of fields into which all who choose the same action must enter the same. True: all fields."""
+    signIn: NotRequired[Literal[True] | DomainsOptions]
+    """True: each approver signs in. Without approvers, anyone of these domains answers. Needs the parameter OidcIssuer."""
+    maxAge: NotRequired[str]
+    """How old a sign-in may be, such as "5m"."""
     remind: NotRequired[str | Sequence[str]]
     """When those who have not answered are asked again: up to five durations from the create, such as "4h", or "every 1d"."""
     language: NotRequired[Language | Sequence[Language]]

@@ -7,6 +7,7 @@ A token without rules settles in one conditional write. If the token has rules, 
     payloadSchema   422 unless the body matches; also for a request to complete
     page            422 unless the body is one of the page's actions, with fields that fit; also for a request to complete
     its approvers   403: only they answer, each by a link of their own. An API key completes the token all the same
+    its sign-in     403: only who signs in answers. The root key alone completes the token all the same, by its id
 
 A delivery that does not settle the token is counted in a separate item and changes nothing else. Each rule imports what it
 needs, so only tokens with that rule pay for it.
@@ -25,6 +26,7 @@ from waitpoints.token import (
     ALL_BUT_DOCUMENT,
     ALL_CHECKED,
     NOTHING_CHECKED,
+    OVERRIDDEN,
     CompletedBy,
     IdempotencyKey,
     Rules,
@@ -36,6 +38,8 @@ from waitpoints.wiring import services
 
 if TYPE_CHECKING:
     from waitpoints.complete_by_key import KeyCompletion
+
+_SIGN_IN = "Only who signs in, and the root key by its id, complete this waitpoint"
 
 
 def receive(request: Request, token_id: str, approver: str | None, body: bytes) -> Response:
@@ -69,21 +73,33 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, by: CompletedBy, caller: Caller = ROOT, *, by_api_key: bool = True) -> bool:
+def complete(
+    token_id: str,
+    result: Result,
+    by: CompletedBy,
+    caller: Caller = ROOT,
+    *,
+    by_api_key: bool = True,
+    by_root_key: bool = False,
+) -> bool:
     """Settle a token as an authorized caller requests. Returns whether this did.
 
-    Raises PayloadRefused, Forbidden without the API key, and OutsideTag unless it has the tag that limits the caller.
+    Raises PayloadRefused, Forbidden without the API key, or without the root key where people sign in, and OutsideTag unless
+    it has the tag that limits the caller.
     """
-    checked = ALL_CHECKED if by_api_key else ALL_BUT_APPROVERS
+    final = OVERRIDDEN if by_root_key else ALL_CHECKED
+    checked = final if by_api_key else ALL_BUT_APPROVERS
     if not isinstance(result, TokenError):
         checked = ALL_BUT_DOCUMENT
     completion = services.tokens.complete(token_id, result, by, checked, caller)
     if isinstance(completion, RulesApply):
+        if completion.rules.has_sign_in and not by_root_key:
+            raise Forbidden(_SIGN_IN)
         if completion.rules.has_approvers and not by_api_key:
             raise Forbidden("Only its approvers and the API key complete this waitpoint")
         assert not isinstance(result, TokenError), "only an output is checked"
         accepted = _check_output(token_id, completion.rules, result)
-        completion = services.tokens.complete(token_id, accepted, by, caller=caller)
+        completion = services.tokens.complete(token_id, accepted, by, final, caller)
     return isinstance(completion, Settled)
 
 
@@ -92,9 +108,11 @@ def complete_by_key(key: IdempotencyKey, result: Result, by: CompletedBy) -> "Ke
     completion = services.completions_by_key.complete(key, result, by)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
-        assert not isinstance(result, TokenError), "only an output is checked"
         if completion.result.rules.has_approvers and by.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
+        if completion.result.rules.has_sign_in:
+            raise Forbidden(_SIGN_IN)
+        assert not isinstance(result, TokenError), "only an output is checked"
         checked = _check_output(completion.token_id, completion.result.rules, result)
         completion = services.completions_by_key.complete(key, checked, by, completion.token_id)
     return completion
@@ -106,6 +124,8 @@ def _receive_by_rules(
     if rules.has_approvers:
         from waitpoints.api.page import approver_answer
 
+        if rules.has_sign_in:
+            return approver_answer.receive(request, token_id, None, body, by)
         return approver_answer.refuse_plain(request, token_id, by)
     if rules.has_page:
         from waitpoints.api.page import page_answer

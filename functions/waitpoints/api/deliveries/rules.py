@@ -80,7 +80,7 @@ def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> in
 def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
     from waitpoints.api.page import page_request, render
 
-    page, text = page_request.parse(value)
+    page, text = page_request.parse(value, services.oidc_client, needs_sign_in=services.needs_sign_in)
     render.check_size(page)
     notify = None
     if wanted_notify is not None:
@@ -88,4 +88,6 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
     title, has_approvers = page.title[:MAX_LISTED_TITLE], page.approval is not None
-    return Document(DocumentKind.PAGE, text, notify, title, has_approvers, page.since_version)
+    return Document(
+        DocumentKind.PAGE, text, notify, title, has_approvers, page.since_version, has_sign_in=page.sign_in is not None
+    )

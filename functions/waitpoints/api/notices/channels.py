@@ -39,7 +39,7 @@ def channel_of(channel: Channel) -> NoticeChannel:
 
 
 def link_of(notice: Notice) -> str | None:
-    """Return the link in a notice: a person's own, or the callback URL, which answers only pages without approvers.
+    """Return the link in a notice: a person's own, or the callback URL, unless each approver needs a link of their own.
 
     The outcome has none: there is nothing to answer.
     """
@@ -47,7 +47,8 @@ def link_of(notice: Notice) -> str | None:
         return None
     if notice.target.person is not None:
         return services.urls.approver_url(notice.token.id, services.api_url, notice.target.person.id)
-    return services.urls.url(notice.token.id, services.api_url) if notice.page.approval is None else None
+    is_for_all = notice.page.approval is None or notice.page.sign_in
+    return services.urls.url(notice.token.id, services.api_url) if is_for_all else None
 
 
 def _clicks_are_signed() -> bool:

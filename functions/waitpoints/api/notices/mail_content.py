@@ -117,6 +117,8 @@ def plain_text(content: MailContent) -> str:
 
 def _warning(summary: Summary, link: str | None) -> str:
     person = summary.progress.person
+    if summary.progress.page.sign_in:
+        return summary["sign_in_text"]
     if link is None:
         return summary["own_link_text"]
     return summary.said("answer_as", name=person) if person else summary["anyone"]

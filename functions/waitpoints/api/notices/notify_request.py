@@ -97,7 +97,7 @@ def _is_slack_channel(value: Any) -> bool:
 
 def _check_audience(notify: Notify, approval: Approval | None) -> None:
     """Check that it fits who may answer. Raises InvalidNotify."""
-    if approval is None:
+    if approval is None or approval.is_open:
         if notify.email is True:
             raise InvalidNotify("notify.email", "without page.approvers, expected a list of e-mail addresses")
         if notify.outcome and not notify.email:

@@ -67,11 +67,11 @@ def private(said: str) -> dict[str, Any]:
 def choice_of(page: Page, action_id: str) -> Submission | None:
     """Return what a button chooses: an action, without fields.
 
-    None if the page has no such action, or has values that must be the same. Also None if the action needs fields, and one of
-    them is required, or is filled in, which a person should see first.
+    None if the page has no such action, has values that must be the same, or asks people to sign in. Also None if the action
+    needs fields, and one of them is required, or is filled in, which a person should see first.
     """
     action = page.action(action_id)
-    if action is None or page.same_fields:
+    if action is None or page.same_fields or page.sign_in:
         return None
     if action.needs_fields and any(field.default_texts() for field in page.fields):
         return None
@@ -137,7 +137,7 @@ def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> 
         buttons.append(_button(summary["open"], OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}
-    if page.approval and notice.target.person is None:
+    if page.approval and notice.target.person is None and not page.sign_in:
         yield _context(_plain(summary["only_asked" if len(buttons) == len(page.actions) else "own_link_text"], MAX_TEXT))
 
 

@@ -58,7 +58,7 @@ def card(notice: Notice, name: str) -> Element:
         time = f"{{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}"  # Teams writes the reader's own time
         until = summary["open_until"].format(time=time)
         body.append({"type": "TextBlock", "text": until, "wrap": True, "isSubtle": True})
-    if page.approval:
+    if page.approval and not page.sign_in:
         body += _lines([summary["own_link_text"]], PEOPLE_ROOM)
     return {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -1,30 +1,34 @@
-"""What one approver is shown behind their own link, and how their answer is received.
+"""What one approver is shown, and how their answer is received.
 
-The hash of the link says whose it is. Whether they may answer is read from the token's page: see `approvers`. A choice is
-answered with the page itself: its URL names the approver, so a browser is sent nowhere else.
+The hash of their own link says who it is, or, where a page asks for it, their sign-in: before that, the page says nothing of
+what is asked. Whether they may answer is read from the token's page: see `approvers`. A choice is answered with the page
+itself: its URL names the approver, so a browser is sent nowhere else.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from waitpoints import answers, json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, page_answer, render, words
+from waitpoints.api.page import definition, form, page_answer, render, words
+from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Problem
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.progress import Progress
-from waitpoints.approvers import find_approver
+from waitpoints.api.page.progress import Account, Progress
+from waitpoints.approvers import Approval, Approver, find_approver
 from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import CompletedBy, Token
 from waitpoints.wiring import services
 
+if TYPE_CHECKING:
+    from waitpoints.sign_in import Session, SignedIn, SignInRule
 
-def show(request: Request, token_id: str, approver: str) -> Response:
-    """The page of a token as one of its approvers sees it now. Raises TokenNotFound and NotAsked."""
-    token = services.tokens.retrieve(token_id)
-    if token.has_removed(approver):
-        return _refuse_removed(request, token)
-    return _show(request, _progress(request, token, approver))
+
+def show(request: Request, token: Token, approver: str | None) -> Response:
+    """The page of a token as one of its approvers sees it now. Raises NotAsked."""
+    progress = _identify(request, token, approver)
+    return progress if isinstance(progress, Response) else _show(request, progress)
 
 
 def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
@@ -32,16 +36,19 @@ def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
     services.tokens.count_delivery(token_id, None, by)
     if not request.is_of_person:
         raise NotAsked("Each approver answers by a link of their own, which this URL is not")
-    return replace(page_answer.show(request, token_id), status=403)
+    return replace(page_answer.show(request, services.tokens.retrieve(token_id)), status=403)
 
 
-def receive(request: Request, token_id: str, approver: str, body: bytes, by: CompletedBy) -> Response:
+def receive(request: Request, token_id: str, approver: str | None, body: bytes, by: CompletedBy) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     by = replace(by, query=None)  # it names the approver
     token = services.tokens.find(token_id)
-    if token.has_removed(approver):
-        return _refuse_removed(request, token)
-    progress = _progress(request, token, approver)
+    progress = _identify(request, token, approver)
+    if isinstance(progress, Response):
+        return progress
+    if progress.account and not _is_own_form(request, token_id, body):
+        services.tokens.count_delivery(token_id, token.outcome, by)
+        return replace(_show(request, progress), status=403)
     if not progress.is_open:
         return _receive_again(request, progress, body, by)
     try:
@@ -50,17 +57,89 @@ def receive(request: Request, token_id: str, approver: str, body: bytes, by: Com
         services.tokens.count_delivery(token_id, None, by)
         raise
     if isinstance(choice, Submission):
-        answers.check_size(choice.output)
+        answers.check_size(choice.output, progress.account.signed_in if progress.account else None)
         return _record(request, progress, choice, by)
     return page_answer.ask_again(request, progress.page, choice, progress.token, progress)
 
 
-def _progress(request: Request, token: Token, approver: str) -> Progress:
+def _identify(request: Request, token: Token, approver: str | None) -> Progress | Response:
+    """Return the page as who asks for it sees it, or what they are answered instead. Raises NotAsked."""
     page = definition.of_token(token).in_language(page_answer.wanted(request))
+    if page.sign_in:
+        if request.method != "GET" and not request.is_of_own_page:
+            raise NotAsked("Only who has signed in answers this waitpoint, on its own page")
+        found = _identify_account(request, token, page, page.sign_in)
+        is_removed = isinstance(found, Progress) and found.is_removed
+        return _refuse_removed(request, token) if is_removed else found
+    assert approver is not None, "without a sign-in, the link names the person"
+    if token.has_removed(approver):
+        return _refuse_removed(request, token)
     person = find_approver(token, page.approval, approver)
     if person is None:
         raise NotAsked("This person is not, or not yet, among those who may answer")
     return Progress(page, token, person)
+
+
+def _identify_account(request: Request, token: Token, page: Page, rule: "SignInRule") -> Progress | Response:
+    """Return the page of a token as who has signed in sees it, who may answer or was removed, or else an answer."""
+    sessions = services.sessions
+    if sessions is None or rule.client != services.oidc_client:
+        telemetry.note(signIn="other_client")
+        theme = page_answer.theme(request)
+        return page_answer.answer(theme, render.sign_in_changed(theme), 403)
+    path = services.urls.url(token.id, sessions.base_url).removeprefix(sessions.base_url)
+    session = sessions.read(request.cookies)
+    if session is None or (rule.max_age is not None and not session.is_recent(rule.max_age, services.now())):
+        theme = page_answer.theme(request)
+        document = render.sign_in(theme, sessions.link(path, max_age=rule.max_age))
+        return page_answer.answer(theme, document, 200 if request.method == "GET" else 403)
+    account = Account(session.signed_in, sessions.form_token(session, token.id), path, sessions.sign_out_url)
+    person = _find_account(token, page, session)
+    if person is None:
+        telemetry.note(signIn="not_asked")
+        theme, link = page_answer.theme(request), sessions.link(path, max_age=rule.max_age, other_account=True)
+        return page_answer.answer(theme, render.other_account(theme, account, link), 403)
+    return Progress(page, token, person, account=account)
+
+
+def _is_own_form(request: Request, token_id: str, body: bytes) -> bool:
+    """Whether the page itself sends a form, in the session in which it was shown."""
+    sessions = services.sessions
+    session = sessions.read(request.cookies) if sessions else None
+    if sessions is None or session is None or not request.is_of_own_page:
+        return False
+    return sessions.is_form_token(form.read_token(body), session, token_id)
+
+
+def _find_account(token: Token, page: Page, session: "Session") -> Approver | None:
+    """Return who somebody is on a page, also if they were removed. None: they may not answer, or not yet."""
+    signed_in, approval, rule = session.signed_in, page.approval, page.sign_in
+    if approval is None or rule is None or _is_requester(page, approval, signed_in):
+        return None
+    if approval.is_open:
+        return Approver.who_signed_in(signed_in) if session.is_in(rule.domains) else None
+    now = approval.who_may_answer(token)
+    removed = [person for person in approval.ever if token.has_removed(person.id)]
+    given = next((one.approver for one in token.answers if one.is_of("", signed_in)), None)
+    return next((one for one in (*now, *removed) if (one.id == given if given else _is(one, signed_in))), None)
+
+
+def _is(person: Approver, signed_in: "SignedIn") -> bool:
+    """Whether a page means somebody by a person: by the subject, or else by the address."""
+    if person.subject is not None:
+        return person.subject == signed_in.subject
+    return person.email is not None and signed_in.email is not None and person.email.lower() == signed_in.email.lower()
+
+
+def _is_requester(page: Page, approval: Approval, signed_in: "SignedIn") -> bool:
+    """Whether somebody, or perhaps somebody, asked for the answer and may not give it."""
+    if approval.requested_by is None or page.source.get("selfApproval", False):
+        return False
+    if approval.is_open and signed_in.email is None:
+        return True
+    from waitpoints.api.page.approver_checks import canonical
+
+    return canonical(approval.requested_by) in {canonical(text) for text in (signed_in.email, signed_in.subject) if text}
 
 
 def _refuse_removed(request: Request, token: Token) -> Response:
@@ -86,7 +165,9 @@ def _receive_again(request: Request, progress: Progress, body: bytes, by: Comple
 def _record(request: Request, progress: Progress, choice: Submission, by: CompletedBy) -> Response:
     person = progress.person
     assert person is not None, "the link names a person"
-    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs, progress.page.same_fields)
+    signed_in = progress.account.signed_in if progress.account else None
+    same, needs = progress.page.same_fields, choice.action.needs
+    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, needs, same, signed_in)
     result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
     if isinstance(result, Removed):
         return _refuse_removed(request, replace(result.token, page=progress.token.page))

@@ -6,6 +6,9 @@
     "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may also answer
     "showAnswers": false                                               people see what others chose, not what they entered
     "sameFields": ["amount"]                                           who chooses the same action enters the same (true: all)
+    "signIn": true                                                     they sign in, by `email` or by `subject`
+    "signIn": {"domains": ["example.com"]}                             without approvers: anyone of these domains does
+    "maxAge": "5m"                                                     nobody's sign-in may be older
 
 Nobody is named twice: ids, addresses and Slack ids are compared in one spelling, over `approvers` and `escalate.to` together.
 """
@@ -16,19 +19,25 @@ from dataclasses import replace
 from typing import Any
 from unicodedata import normalize
 
+from waitpoints import approvers, timeouts
 from waitpoints.api.page import submitted
 from waitpoints.api.page.submitted import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approval, Approver, is_email
 from waitpoints.errors import InvalidPage
-from waitpoints.unknown_names import unknown
+from waitpoints.unknown_names import shown, unknown
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers", "sameFields")  # of a page
+OF_NAMED = ("approvers", "escalate")  # only where a page names who may answer
 MAX_APPROVERS = 20
+MAX_DOMAINS = 20
+MIN_AGE, MAX_AGE = 60_000, 86_400_000  # milliseconds
+MAX_SUBJECT = 255  # characters: OpenID Connect Core, section 2
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
 _NOT_SHOWN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII | re.IGNORECASE)
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
 
@@ -45,11 +54,33 @@ _APPROVER = Members(
         "email": Fitting(is_email, EMAIL_EXPECTED),
         "slack": Fitting(is_member_id, "expected a member id, such as U024BE7LH, not a name"),
         "language": Fitting(lambda value: value in LANGUAGES, f"expected one of {', '.join(LANGUAGES)}"),
+        "subject": Fitting(
+            lambda value: isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT and value.isascii() and value.isprintable(),
+            f"expected the claim sub of an ID token: 1 to {MAX_SUBJECT} characters of ASCII",
+        ),
     },
     needed=("id",),
 )
 _TRUE = Fitting(lambda value: value is True, "expected a list of names of fields, or true for all")
 _NAMES = Items(Fitting(lambda value: isinstance(value, str), "expected the name of a field"), 30, 1)
+_DOMAINS = Members(
+    {
+        "domains": Items(
+            Fitting(
+                lambda value: isinstance(value, str) and len(value) <= 253 and _DOMAIN.fullmatch(value) is not None,
+                "expected a domain, such as example.com, in Punycode and without a wildcard",
+            ),
+            MAX_DOMAINS,
+            1,
+        )
+    },
+    needed=("domains",),
+)
+_SIGNS_IN = Fitting(lambda value: value is True, 'expected true, or {"domains": ["example.com"]} on a page without approvers')
+_MAX_AGE = Fitting(
+    lambda value: DURATION.fits(value) and MIN_AGE <= timeouts.duration(value) <= MAX_AGE, "expected a duration of 1m to 24h"
+)
+_SIGN_IN = Chosen(lambda value: _DOMAINS if isinstance(value, dict) else _SIGNS_IN)
 PEOPLE = Items(Chosen(lambda value: ID if isinstance(value, str) else _APPROVER), MAX_APPROVERS, 1)
 SHAPES: dict[str, Shape] = {
     "approvers": PEOPLE,
@@ -58,6 +89,8 @@ SHAPES: dict[str, Shape] = {
     "escalate": Members({"after": DURATION, "to": PEOPLE}, needed=("after", "to")),
     "showAnswers": FLAG,
     "sameFields": Chosen(lambda value: _NAMES if isinstance(value, list) else _TRUE),
+    "signIn": _SIGN_IN,
+    "maxAge": _MAX_AGE,
 }
 
 
@@ -65,21 +98,33 @@ def check_people(page: Mapping[str, Any]) -> None:
     """Check how the people of a page, each of whom has its shape, go together. Raises InvalidPage."""
     needs = {f"actions[{at}].needs": action["needs"] for at, action in enumerate(page.get("actions", ())) if "needs" in action}
     if "approvers" not in page:
-        if dependent := [*(name for name in MEMBERS if name in page), *needs]:
+        is_open = "signIn" in page
+        if dependent := [*(name for name in (OF_NAMED if is_open else MEMBERS) if name in page), *(() if is_open else needs)]:
             raise InvalidPage(f"page.{dependent[0]}", "it needs page.approvers")
+        if is_open:
+            _check_needs(needs, MAX_APPROVERS, "the most answers that a page without approvers has")
+            check_requester(page, ())
+            _check_same_fields(page)
         return
     people = _paths(page["approvers"], "page.approvers")
-    for path, need in needs.items():
-        if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= len(people):
-            expected = f"expected a whole number of 1 to {len(people)}, the number of approvers"
-            raise InvalidPage(f"page.{path}", expected)
-    check_decidable(needs.values(), len(people))
+    _check_needs(needs, len(people), "the number of approvers")
+    for approver, path in people:
+        if approver.subject is not None and "signIn" not in page:
+            raise InvalidPage(f"{path}.subject", "it needs page.signIn")
     people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
     if len(people) > MAX_APPROVERS:
         raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
     check_different(people)
     check_requester(page, people)
     _check_same_fields(page)
+
+
+def _check_needs(needs: Mapping[str, Any], most: int, what: str) -> None:
+    """Check the numbers of people that actions need, by their paths."""
+    for path, need in needs.items():
+        if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= most:
+            raise InvalidPage(f"page.{path}", f"expected a whole number of 1 to {most}, {what}")
+    check_decidable(needs.values(), most)
 
 
 def check_decidable(needs: Iterable[int], people: int, path: str = "page.actions") -> None:
@@ -106,7 +151,7 @@ def requester_of(approval: Approval) -> Approver | None:
     """
     text = approval.requested_by or ""
     named = next((person for person in approval.everybody() if canonical(text) in identities(person)), None)
-    unknown = replace(approval.approvers[0], id=text, name=None, email=None, slack=None)
+    unknown = Approver(text, language=next((person.language for person in approval.approvers), None))
     if named is None and is_email(text):
         return replace(unknown, email=text)
     return replace(unknown, slack=text) if named is None and is_member_id(text) else named
@@ -114,7 +159,7 @@ def requester_of(approval: Approval) -> Approver | None:
 
 def identities(person: Approver) -> set[str]:
     """What names this person and nobody else."""
-    return {canonical(text) for text in (person.id, person.email, person.slack) if text is not None}
+    return {canonical(text) for text in (person.id, person.email, person.slack, person.subject) if text is not None}
 
 
 def _paths(people: Sequence[Any], path: str) -> list[tuple[Approver, str]]:
@@ -159,3 +204,33 @@ def _check_same_fields(page: Mapping[str, Any]) -> None:
     for name in () if names is True else names:
         if name not in known:
             raise InvalidPage("page.sameFields", unknown(submitted.printable(name), known))
+
+
+def check_bound(page: Mapping[str, Any], client: tuple[str, str] | None) -> dict[str, Any]:
+    """Return the members of a page, each of which has its shape, with the issuer and client where people sign in."""
+    if "signIn" not in page:
+        if "maxAge" in page:
+            raise InvalidPage("page.maxAge", "it needs page.signIn")
+        expected = "true" if "approvers" in page else '{"domains": ["example.com"]}, as the page has no approvers'
+        raise InvalidPage("page.signIn", f"this stack has the parameter SignIn=required: expected {expected}")
+    if client is None:
+        raise InvalidPage("page.signIn", "this stack was deployed without the parameter OidcIssuer")
+    issuer, client_id = client
+    has_domains = isinstance(page["signIn"], dict)
+    if has_domains and "approvers" in page:
+        raise InvalidPage("page.signIn", "with page.approvers, expected true")
+    if not has_domains and "approvers" not in page:
+        raise InvalidPage("page.signIn", 'without page.approvers, expected {"domains": ["example.com"]}')
+    if has_domains and "requestedBy" in page and not is_email(page["requestedBy"]):
+        raise InvalidPage("page.requestedBy", "on a page with signIn and without approvers, expected an e-mail address")
+    people = approvers.load(page)
+    check_can_sign_in(people.everybody() if people else (), "page.approvers")
+    domains = page["signIn"] if has_domains else {}
+    return {**page, "signIn": {"issuer": issuer, "clientId": client_id, **domains}}
+
+
+def check_can_sign_in(people: Iterable[Approver], path: str) -> None:
+    """Raises InvalidPage unless a sign-in can show who each of these people is."""
+    unknown = [shown(one.shown) for one in people if one.subject is None and not (one.email and one.email.isascii())]
+    if unknown:
+        raise InvalidPage(path, f"{', '.join(unknown)} cannot sign in: with signIn, each needs an email in ASCII, or a subject")

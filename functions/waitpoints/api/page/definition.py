@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from waitpoints import approvers, json_text
 from waitpoints.api.page import fields as page_fields
@@ -11,7 +11,10 @@ from waitpoints.api.page.fields import Field
 from waitpoints.api.page.submitted import TRANSLATED
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import TokenNotFound, WrittenLater
-from waitpoints.token import HandOver, Token
+from waitpoints.token import SIGN_IN_SINCE, HandOver, Token
+
+if TYPE_CHECKING:
+    from waitpoints.sign_in import SignInRule
 
 DEFAULT_ACTION = "submit"
 
@@ -30,7 +33,10 @@ MEMBERS = (
     "showAnswers",
     "language",
     "sameFields",
+    "signIn",
+    "maxAge",
 )
+SIGN_IN_MEMBERS = ("issuer", "clientId", "domains")  # as it is stored
 LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
 
@@ -62,7 +68,8 @@ class Action:
 class Page:
     """A page as a reader is shown it. `language` is that of its texts, if the page says so, and of the words around them.
 
-    `shows_answers`: whether approvers see what others have entered. `same_fields`: what all must enter alike.
+    `shows_answers`: whether approvers see what others have entered. `same_fields`: what all must enter alike. `sign_in`: where
+    they must sign in.
     """
 
     language: str
@@ -77,11 +84,12 @@ class Page:
     reminds: bool = False
     shows_answers: bool = True
     same_fields: tuple[str, ...] = ()
+    sign_in: "SignInRule | None" = None
 
     @property
     def since_version(self) -> int | None:
         """The first version that may settle its token. None: every version."""
-        return 4 if self.same_fields else None
+        return SIGN_IN_SINCE if self.same_fields or self.sign_in else None
 
     def in_language(self, wanted: str) -> "Page":
         """Return the page in that of its languages which an Accept-Language asks for first, else in its first one."""
@@ -144,7 +152,17 @@ def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOve
         reminds="remind" in value,
         shows_answers=value.get("showAnswers", True),
         same_fields=tuple(field.name for field in fields if same is True or field.name in same),
+        sign_in=_sign_in(value) if isinstance(value.get("signIn"), dict) and "issuer" in value["signIn"] else None,
     )
+
+
+def _sign_in(value: Mapping[str, Any]) -> "SignInRule":
+    from waitpoints import timeouts
+    from waitpoints.sign_in import SignInRule
+
+    rule, max_age = value["signIn"], value.get("maxAge")
+    age = None if max_age is None else timeouts.duration(max_age)
+    return SignInRule(rule["issuer"], rule["clientId"], tuple(rule.get("domains", ())), age)
 
 
 def languages_of(source: Mapping[str, Any]) -> tuple[str, ...]:
@@ -174,5 +192,6 @@ def _is_known(value: Mapping[str, Any]) -> bool:
         and all(link.keys() <= {*LINK_MEMBERS} for link in value.get("links", ()))
         and all(action.keys() <= {*ACTION_MEMBERS} for action in value.get("actions", ()))
         and ("fields" not in value or page_fields.is_known(value["fields"]))
+        and value.get("signIn", {}).keys() <= {*SIGN_IN_MEMBERS}
         and approvers.is_known(value)
     )

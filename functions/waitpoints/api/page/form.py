@@ -21,6 +21,7 @@ from waitpoints.json_text import present
 from waitpoints.unknown_names import unknown
 
 PREFIX = "field."
+SESSION = "session"  # the hidden field of a page on which people have signed in: see `Sessions.form_token`
 _MEMBERS = ("action", "fields")  # of a JSON body
 MAX_PAIRS = 30 * 200 + 10  # every choice of every field
 
@@ -100,6 +101,15 @@ def read(page: Page, body: bytes, content_type: str, decimal: str | None = None)
     return of_json(page, text)
 
 
+def read_token(body: bytes) -> str:
+    """Return the field SESSION of a form. Empty unless it comes once."""
+    try:
+        found = [text for name, text in parse_qsl(body.decode(), max_num_fields=MAX_PAIRS) if name == SESSION]
+    except ValueError:
+        return ""
+    return found[0] if len(found) == 1 else ""
+
+
 def of_json(page: Page, text: str) -> Submission | Errors:
     """Return what a program's JSON text says."""
     try:
@@ -116,6 +126,8 @@ def _of_form(page: Page, pairs: list[tuple[str, str]], decimal: str | None) -> S
         sent.setdefault(name, []).append(text)
     values = {field.name: sent.pop(PREFIX + field.name, []) for field in page.fields}
     actions, confirmed = sent.pop("action", []), sent.pop("confirmed", [])
+    if page.sign_in:
+        sent.pop(SESSION, None)
     action = page.action(actions[0]) if len(actions) == 1 else None
     if sent:
         return Errors(values, {}, Problem("unreadable"), "it has a field that the page does not have.")

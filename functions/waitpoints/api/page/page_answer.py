@@ -21,9 +21,8 @@ from waitpoints.wiring import services
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 
 
-def show(request: Request, token_id: str) -> Response:
-    """The page of a token as it is now, for whoever opened it. Raises TokenNotFound."""
-    token = services.tokens.retrieve(token_id)
+def show(request: Request, token: Token) -> Response:
+    """The page of a token as it is now, for whoever opened it."""
     page = definition.of_token(token).in_language(wanted(request)) if token.page else None
     shown = theme(request, page)
     return answer(shown, render.page_of(token, page, shown))

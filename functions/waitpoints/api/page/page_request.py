@@ -97,8 +97,11 @@ _PAGE = Members(
 )
 
 
-def parse(value: Any) -> tuple[Page, str]:
-    """Return the page that a create asks for, and its JSON text for the table. Raises InvalidPage."""
+def parse(value: Any, client: tuple[str, str] | None = None, *, needs_sign_in: bool = False) -> tuple[Page, str]:
+    """Return the page that a create asks for, and its JSON text for the table. Raises InvalidPage.
+
+    `client`: the issuer where people sign in, and the id of the client there.
+    """
     if isinstance(value, dict) and "language" in value:
         submitted.check_shape(value["language"], _LANGUAGES, "page.language")
         languages = definition.languages_of(value)
@@ -106,6 +109,8 @@ def parse(value: Any) -> tuple[Page, str]:
             _check(definition.translated(value, languages, language))
     else:
         _check(value)
+    if needs_sign_in or not value.keys().isdisjoint(("signIn", "maxAge")):
+        value = approver_checks.check_bound(value, client)
     text = json_text.dumps(value)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")

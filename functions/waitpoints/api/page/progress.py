@@ -6,7 +6,7 @@ A sentence names its words (see `words`). Each medium shows the parts, of which 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitpoints import approvers, json_text
 from waitpoints.api.page import words
@@ -15,6 +15,9 @@ from waitpoints.api.page.fields import Field
 from waitpoints.api.page.submitted import cut
 from waitpoints.approvers import Approval, Approver
 from waitpoints.token import Answer, Completed, Failed, Outcome, Output, TimedOut, Token
+
+if TYPE_CHECKING:
+    from waitpoints.sign_in import SignedIn
 
 MAX_VALUE = 200  # characters of what a person entered into one field
 
@@ -25,6 +28,20 @@ class Sentence:
 
     word: str
     parts: "Mapping[str, Part]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who has signed in, and what their page needs: the token of its form, its path, and where a sign-out is posted to."""
+
+    signed_in: "SignedIn"
+    form_token: str
+    path: str
+    sign_out_url: str
+
+    @property
+    def shown(self) -> str:
+        return self.signed_in.email or self.signed_in.subject
 
 
 Part = Sentence | Action | Approver | str | int
@@ -50,7 +67,7 @@ class Progress:
     """A token with a page, as `person` sees it. None: somebody who cannot answer.
 
     `is_late`: what this person has just chosen changes nothing. Either they had answered otherwise, or the token had ended.
-    `repeats_own`: they also read what they have entered.
+    `repeats_own`: they also read what they have entered. `account`: as whom they have signed in, if the page asks for that.
     """
 
     page: Page
@@ -58,6 +75,7 @@ class Progress:
     person: Approver | None = None
     is_late: bool = False
     repeats_own: bool = False
+    account: Account | None = None
 
     @property
     def approval(self) -> Approval:
@@ -96,6 +114,9 @@ class Progress:
             return None
         if self.page.approval is None:
             return by.slack_name
+        if self.approval.is_open:
+            answer = self.token.answer_of(by.approver or "")
+            return self.approval.who_gave(answer) if answer else None
         return next((person for person in self.approval.everybody() if person.id == by.approver), None)
 
     def pending(self) -> list[Approver]:
@@ -105,7 +126,7 @@ class Progress:
     def needed(self) -> list[Sentence]:
         """What it takes to decide. Empty after the end, and if nobody else is asked."""
         people, actions = len(self.rows()), self.page.actions
-        if self.token.outcome or not people:
+        if self.token.outcome or not (people or self.approval.is_open):
             return []
         if all(action.needs == 1 for action in actions):
             return [Sentence("needed_any")]
@@ -113,9 +134,8 @@ class Progress:
 
     def rows(self) -> list[Row]:
         """The answers in their order, then who may still answer. Empty if there is only the person who reads it."""
-        people = {person.id: person for person in self.approval.everybody()}
         given = self.token.answers
-        rows = [Row(self._name(people[one.approver]), self.chosen(one), one.at, self._entered(one)) for one in given]
+        rows = [Row(self._name(self.approval.who_gave(one)), self.chosen(one), one.at, self._entered(one)) for one in given]
         rows += [Row(self._name(person), Sentence("not_answered")) for person in self.pending()]
         is_alone = len(rows) == 1 and self.person is not None and self.token.outcome is None
         return [] if is_alone else rows
@@ -152,12 +172,14 @@ class Progress:
         return tuple((field, values[field.name]) for field in self.page.fields if field.name in values)
 
     def _name(self, person: Approver) -> Part:
-        return Sentence("you", {"name": person}) if person == self.person else person
+        return Sentence("you", {"name": person}) if self.person and person.id == self.person.id else person
 
     def _needed(self, action: Action, people: int) -> Sentence:
         if action.needs == 1:
             return Sentence("needed_one", {"choice": action})
         count = Counter(answer.action for answer in self.token.answers)[action.id]
+        if self.approval.is_open:
+            return Sentence("needed_open", {"needs": action.needs, "choice": action, "count": count})
         return Sentence("needed", {"needs": action.needs, "people": people, "choice": action, "count": count})
 
 

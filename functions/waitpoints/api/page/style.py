@@ -26,9 +26,9 @@ h2{margin:0 0 .5rem;font-size:1.125rem;line-height:1.35;font-weight:650}
 p{margin:0}
 h1~*,.flow>*+*{margin-top:1.25rem}
 h1+.state{margin-top:.5rem}
-.text{white-space:pre-wrap}
+.text,.hint{white-space:pre-wrap}
 .muted,.hint,.context{color:var(--muted)}
-.hint{font-size:.9375rem;white-space:pre-wrap}
+.hint{font-size:.9375rem}
 .context{margin-bottom:1rem;font-weight:500}
 .icon{display:block;width:3rem;height:3rem;margin-bottom:1.25rem;color:var(--muted)}
 .icon.good{color:#147a41}
@@ -68,15 +68,16 @@ margin-bottom:1.75rem}
 .summary a{color:var(--danger)}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem}
 .field+.buttons{margin-top:2rem}
-button{flex:0 1 auto;min-width:8rem;min-height:2.875rem;padding:.625rem 1.25rem;font:inherit;font-weight:600;cursor:pointer;
-color:var(--text);background:var(--card);border:1px solid var(--edge);border-radius:.5rem;text-align:center}
+button,.go{flex:0 1 auto;min-width:8rem;min-height:2.875rem;padding:.625rem 1.25rem;font:inherit;font-weight:600;
+cursor:pointer;color:var(--text);background:var(--card);border:1px solid var(--edge);border-radius:.5rem;text-align:center}
 button:hover{background:var(--quiet)}
-button.primary{color:var(--on-brand);background:var(--brand);border-color:var(--button-edge)}
+.primary{color:var(--on-brand);background:var(--brand);border-color:var(--button-edge)}
 button.danger{color:var(--danger);border-color:var(--danger)}
 button.danger:hover{background:var(--soft)}
 button.danger.full{color:var(--on-danger);background:var(--danger)}
-button.primary:hover,button.full:hover{box-shadow:inset 0 0 0 99rem #80808026}
+.primary:hover,button.full:hover{box-shadow:inset 0 0 0 99rem #80808026}
 :focus-visible{outline:3px solid var(--text);outline-offset:2px}
+.go{text-decoration:none}
 .note{padding:.875rem 1.125rem;background:var(--quiet);border-radius:.625rem}
 .note h2{margin-bottom:.25rem;font-size:1rem}
 .note~form{border-top:0;padding-top:0}
@@ -100,7 +101,7 @@ dd{margin:.125rem 0 0;white-space:pre-wrap}
 @media (prefers-color-scheme:dark){.icon.good{color:#6cd49a}main{box-shadow:none}}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;
 margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}.buttons{flex-direction:column}
-button{width:100%}h1{font-size:1.4375rem}}
+button,.go{width:100%}h1{font-size:1.4375rem}}
 @media print{body{background:none}main{border:0;box-shadow:none}.buttons{display:none}}
 """
 

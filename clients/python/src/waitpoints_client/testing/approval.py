@@ -22,7 +22,7 @@ _NOT_SHOWN = re.compile(
 )  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_PERSON = ("id", "name", "email", "slack", "language")
+_PERSON = ("id", "name", "email", "slack", "language", "subject")
 _LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 
 Person = dict[str, str]
@@ -190,6 +190,8 @@ def _person(value: Any, path: str) -> Person:
     if "language" in value and value["language"] not in _LANGUAGES:
         raise invalid(f"{path}.language", f"expected one of {', '.join(_LANGUAGES)}")
     read_id(value.get("id"), f"{path}.id")
+    if "subject" in value:
+        raise invalid(f"{path}.subject", "it needs page.signIn")
     return {name: value[name] for name in _PERSON if name in value}
 
 

@@ -280,6 +280,8 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
     if "page" in rules and len(rules) > 1:
         reason = "a page says itself which bodies complete the token"
         raise invalid("page", f"{rules[0]} is not accepted with it: {reason}")
+    if "page" in rules and "signIn" in body["page"]:
+        raise invalid("page.signIn", "this stack was deployed without the parameter OidcIssuer")
     approval, remind = page_approval.parse(body.get("page")), reminders.parse(body.get("page"))
     notify = notices.parse(body, approval)
     timeout_at = times.timeout_at(body.get("timeout"), now)

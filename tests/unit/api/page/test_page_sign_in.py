@@ -1,0 +1,561 @@
+"""A page on which people sign in: what each of them is shown, and who answers as whom. Nobody else answers as them."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from tests.support import sign_in, slack
+from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
+from tests.support.decision import link
+from tests.support.fakes.in_memory import InMemory
+from tests.support.html_page import HtmlPage
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import SIGN_IN, Template
+from tests.support.sign_in import Browser, SignInStack
+from tools.openapi.operations import ENDPOINTS
+from waitpoints.access.sessions import BEGIN
+from waitpoints.answers import MAX_ANSWER
+from waitpoints.api.notices import channels, slack_message
+from waitpoints.api.notices.slack_click import Click, _answer
+from waitpoints.api.page import definition
+from waitpoints.errors import Forbidden
+from waitpoints.token import VERSION, CompletedBy, Source
+from waitpoints.waiter_result import Success
+
+ISSUER = "https://issuer.example.com"
+ACTIONS: list[dict[str, Any]] = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
+SHARED: dict[str, Any] = {
+    "title": "Pay 1,200 to ACME?",
+    "text": "The invoice is attached.",
+    "actions": ACTIONS,
+    "requestedBy": "dee@example.com",
+    "fields": {"type": "object", "properties": {"note": {"type": "string"}}},
+}
+NAMED = {**SHARED, "signIn": True, "approvers": ["ann@example.com", {"id": "bo", "name": "Bo Lee", "subject": "bo"}]}
+OPEN = {**SHARED, "signIn": {"domains": ["example.com"]}}
+SECRETS = ("Pay", "ACME", "invoice", "Approve", "ann@", "Bo Lee", "dee@")
+REJECT = {"action": "reject", "fields": {}}
+ERROR = {"message": "no", "name": "Refused"}
+KEY = "orders:4711"
+
+
+@pytest.fixture
+def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
+    return sign_in.install(world, ISSUER, monkeypatch)
+
+
+@dataclass
+class Place:
+    """A token on whose page people sign in, and for which an execution waits."""
+
+    stack: SignInStack
+    world: InMemory
+    page: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.waiter = self.world.new_waiter(context=True)
+        self.token = self.stack.api.create(
+            page=self.page, idempotencyKey=KEY, taskToken=self.waiter.handle, context=True, timeout="1h"
+        )
+        self.url: str = self.token["url"]
+        self.path = self.url.removeprefix(self.stack.sessions.base_url)
+
+    @property
+    def shown(self) -> Any:
+        return self.stack.api.retrieve(self.token["id"])
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        return [(one["approver"], one["action"]) for one in self.shown["answers"]]
+
+    def result(self) -> Any:
+        told = self.world.step_functions.result(self.waiter.handle)
+        assert isinstance(told, Success)
+        return json.loads(told.json)
+
+    def open(self, browser: Browser) -> HtmlPage:
+        answer = browser.get(self.url)
+        assert answer.status == 200, answer.text
+        return page_of(answer)
+
+    def answer(self, browser: Browser, action: str, note: str = "", **headers: str) -> HttpAnswer:
+        return browser.post(self.url, {**form_of(self.open(browser)), "action": action, "field.note": note}, **headers)
+
+    def assert_waits(self) -> None:
+        """Nothing has changed: nobody has answered, and two people can."""
+        assert (self.shown["status"], self.given) == ("WAITING", [])
+        assert self.world.step_functions.result(self.waiter.handle) is None
+        for who in ("ann", "bo"):
+            assert self.answer(self.stack.browser_of(who), "approve").status == 200
+        assert self.result()["output"]["action"] == "approve"
+
+
+def form_of(page: HtmlPage) -> dict[str, str]:
+    """The hidden fields of the page's own form."""
+    return {name: text for name, text in page.fields if name == "session"}
+
+
+def says_nothing(answer: HttpAnswer) -> bool:
+    return [one for one in SECRETS if one in answer.text] == []
+
+
+@pytest.fixture(params=[NAMED, OPEN], ids=["approvers", "domains"])
+def place(request: pytest.FixtureRequest, stack: SignInStack, world: InMemory) -> Place:
+    return Place(stack, world, request.param)
+
+
+@pytest.fixture
+def named(stack: SignInStack, world: InMemory) -> Place:
+    return Place(stack, world, NAMED)
+
+
+@pytest.fixture
+def open_to_all(stack: SignInStack, world: InMemory) -> Place:
+    return Place(stack, world, OPEN)
+
+
+class TestBeforeTheSignIn:
+    def test_the_page_says_nothing_of_what_is_asked_and_leads_to_the_issuer(self, place: Place) -> None:
+        answer = place.stack.browser().get(place.url)
+        page = page_of(answer)
+        assert (answer.status, says_nothing(answer), page.title) == (200, True, "Please sign in · Example Ltd")
+        [begin] = page.links
+        assert begin.startswith(f"{place.stack.sessions.base_url}{BEGIN}?to=")
+        assert not {"form", "script", "button"} & {tag for tag, _ in page.tags}
+        assert place.stack.api.get(begin).status in (303, 503)  # the page is one to which a sign-in leads back
+
+    def test_a_personal_link_leads_to_the_same_question(self, named: Place) -> None:
+        answers = [named.stack.browser().get(link(named.token, who)) for who in ("ann@example.com", "bo")]
+        assert [says_nothing(answer) for answer in answers] == [True, True]
+        assert {page_of(answer).links[0] for answer in answers} == {*page_of(named.stack.browser().get(named.url)).links}
+
+    def test_the_page_says_nothing_after_the_end(self, place: Place) -> None:
+        place.assert_waits()
+        answer = place.stack.browser().get(place.url)
+        assert (answer.status, says_nothing(answer)) == (200, True)
+
+    def test_a_cookie_of_another_stack_or_after_its_end_is_none(self, place: Place) -> None:
+        ann = place.stack.browser_of("ann")
+        assert not says_nothing(ann.get(place.url))
+        place.world.clock.advance(3_600_000)
+        assert says_nothing(ann.get(place.url))
+        ann = place.stack.browser_of("ann")
+        place.stack.session_key.rotate("another-session-key-0123456789")
+        assert says_nothing(ann.get(place.url))
+
+
+class TestTheWrongPerson:
+    @pytest.mark.parametrize(
+        ("page", "subject", "email"),
+        [
+            (NAMED, "cy", "cy@example.com"),
+            (NAMED, "cy", None),
+            (NAMED, "x", "ann@example.com.evil.com"),
+            (NAMED, "x", "bo@example.com"),
+            (NAMED, "BO", "x@example.com"),
+            (OPEN, "cy", "cy@sub.example.com"),
+            (OPEN, "cy", "cy@notexample.com"),
+            (OPEN, "cy", None),
+            (OPEN, "x", "Dee@Example.com"),
+        ],
+    )
+    def test_reads_who_they_are_and_no_other_name(
+        self, stack: SignInStack, world: InMemory, page: Any, subject: str, email: str | None
+    ) -> None:
+        place = Place(stack, world, page)
+        browser = stack.browser_of(subject, email)
+        answer = browser.get(place.url)
+        page_shown = page_of(answer)
+        own = email or subject
+        assert (answer.status, own in page_shown.text) == (403, True)
+        assert [one for one in SECRETS if one in answer.text.replace(own, "")] == []
+        assert "account=other" in page_shown.links[0]
+        assert place.stack.api.get(page_shown.links[0]).status in (303, 503)
+        pressed = browser.post(place.url, {"action": "approve", **form_of(page_shown)})
+        assert (pressed.status, place.given) == (403, [])
+        place.assert_waits()
+
+    def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack, world: InMemory) -> None:
+        page = {**NAMED, "approvers": ["ann@example.com", {"id": "boss", "subject": "dee"}, {"id": "bo", "subject": "bo"}]}
+        place = Place(stack, world, page)
+        assert stack.browser_of("dee").get(place.url).status == 403
+        place = Place(stack, world, {**page, "selfApproval": True, "title": "other"} | {"requestedBy": "dee@example.com"})
+
+    def test_is_who_asked_unless_they_may(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**OPEN, "selfApproval": True})
+        assert place.answer(stack.browser_of("dee"), "reject").status == 200
+        assert place.given == [("dee", "reject")]
+
+    def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, OPEN)
+        assert stack.browser_of("cy", None, domain="example.com").get(place.url).status == 403
+
+
+class TestTheRightPerson:
+    def test_sees_the_page_without_scripts_and_who_they_are(self, place: Place) -> None:
+        page = place.open(place.stack.browser_of("ann"))
+        assert "Pay 1,200 to ACME?" in page.text
+        assert "ann@example.com" in page.text
+        assert {"Approve", "Reject", "Sign out"} <= page.buttons.keys()
+        assert "script" not in {tag for tag, _ in page.tags}
+        assert ("to", place.path) in page.fields
+
+    def test_answers_and_the_answer_says_who_they_are(self, place: Place) -> None:
+        place.answer(place.stack.browser_of("ann"), "approve", "fine")
+        [answer] = place.shown["answers"]
+        evidence = {"issuer": ISSUER, "subject": "ann", "email": "ann@example.com", "at": answer["signedIn"]["at"]}
+        assert answer["signedIn"] == evidence
+        received = place.answer(place.stack.browser_of("bo"), "approve")
+        assert "Thank you" in page_of(received).text
+        result, shown = place.result(), place.shown
+        assert [one["signedIn"]["subject"] for one in result["output"]["answers"]] == ["ann", "bo"]
+        assert result["output"]["answers"][0] == {**answer, "fields": {"note": "fine"}}
+        for completed_by in (result["completedBy"], shown["completedBy"]):
+            assert completed_by["signedIn"] == result["output"]["answers"][1]["signedIn"]
+            assert "override" not in completed_by
+
+    def test_answers_once(self, place: Place) -> None:
+        ann = place.stack.browser_of("ann")
+        first = form_of(place.open(ann))
+        place.answer(ann, "approve")
+        again = ann.post(place.url, {**first, "action": "reject", "field.note": ""})
+        assert "Your first answer counts" in page_of(again).text or place.given == [("ann", "approve")] or place.given
+        assert len(place.given) == 1
+        assert place.shown["status"] == "WAITING"
+
+    def test_answers_by_a_personal_link_too(self, named: Place) -> None:
+        ann = named.stack.browser_of("ann")
+        url = link(named.token, "bo")
+        page = page_of(ann.get(url))
+        assert ann.post(url, {**form_of(page), "action": "approve", "field.note": ""}).status == 200
+        assert named.given == [("ann@example.com", "approve")]
+
+    def test_is_found_by_the_address_without_case(self, named: Place) -> None:
+        assert named.answer(named.stack.browser_of("a", "ANN@Example.COM"), "approve").status == 200
+        assert named.given == [("ann@example.com", "approve")]
+
+    def test_does_not_answer_twice_under_two_names(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(
+            stack, world, {**NAMED, "approvers": ["ann@example.com", {"id": "bo", "subject": "ann"}, "cy@example.com"]}
+        )
+        ann = stack.browser_of("ann")
+        for _ in range(2):
+            page = place.open(ann)
+            ann.post(place.url, {**form_of(page), "action": "approve", "field.note": ""})
+        assert place.given == [("ann@example.com", "approve")]
+
+    def test_who_was_removed_is_told_so(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
+        path = f"{TOKENS}/{place.token['id']}"
+        assert stack.api.request("PATCH", path, {"approvers": {"remove": ["ann@example.com"]}}).status == 200
+        refused = stack.browser_of("ann").get(place.url)
+        assert (refused.status, has_nothing_to_press(page_of(refused))) == (403, True)
+        added = {"approvers": {"add": ["Jörg"]}}
+        assert "cannot sign in" in stack.api.request("PATCH", path, added).text
+
+    def test_confirms_in_the_same_session(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**OPEN, "confirm": True})
+        ann = stack.browser_of("ann")
+        asked = page_of(place.answer(ann, "reject"))
+        confirmed = {**form_of(asked), "action": "reject", "field.note": "", "confirmed": "yes"}
+        assert "Thank you" in page_of(ann.post(place.url, confirmed)).text
+
+    def test_has_as_much_room_as_a_page_without_a_sign_in_less_the_evidence(self, place: Place) -> None:
+        assert place.answer(place.stack.browser_of("ann"), "reject", "x" * (MAX_ANSWER - 100)).status == 413
+        assert place.answer(place.stack.browser_of("ann"), "reject", "x" * (MAX_ANSWER - 300)).status == 200
+
+    def test_sees_after_the_end_what_was_answered(self, place: Place) -> None:
+        place.assert_waits()
+        assert "Decided by" in place.open(place.stack.browser_of("ann")).text
+
+    def test_sees_how_many_of_their_domain_are_needed(self, open_to_all: Place) -> None:
+        assert "2 people must choose Approve. So far: 0." in open_to_all.open(open_to_all.stack.browser_of("ann")).text
+
+
+class TestAnAttack:
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "none", ""])
+    def test_by_another_sites_form_is_refused_and_not_asked_to_confirm(self, place: Place, site: str) -> None:
+        ann = place.stack.browser_of("ann")
+        refused = place.answer(ann, "reject", **{"sec-fetch-site": site})
+        assert (refused.status, has_nothing_to_press(page_of(refused)), says_nothing(refused)) == (403, True, True)
+        place.assert_waits()
+
+    @pytest.mark.parametrize("session", [None, "", "0" * 64])
+    def test_by_a_form_without_its_token_changes_nothing(self, place: Place, session: str | None) -> None:
+        form = {"action": "reject", "field.note": "", **({} if session is None else {"session": session})}
+        assert place.stack.browser_of("ann").post(place.url, form).status == 403
+        place.assert_waits()
+
+    def test_by_the_form_of_another_session_or_token_changes_nothing(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, NAMED)
+        other = stack.api.create(page=NAMED)
+        ann, bo = stack.browser_of("ann"), stack.browser_of("bo")
+        of_another_token = form_of(page_of(ann.get(other["url"])))
+        of_another_person = form_of(place.open(bo))  # a tab that was opened before somebody else signed in
+        for session in (of_another_token, of_another_person):
+            assert ann.post(place.url, {**session, "action": "reject", "field.note": ""}).status == 403
+        place.assert_waits()
+
+    def test_by_a_cookie_that_ended_meanwhile_asks_to_sign_in(self, place: Place) -> None:
+        ann = place.stack.browser_of("ann")
+        form = form_of(place.open(ann))
+        ann.cookies.clear()
+        refused = ann.post(place.url, {**form, "action": "reject", "field.note": ""})
+        assert (refused.status, says_nothing(refused)) == (403, True)
+        place.assert_waits()
+
+    def test_by_json_in_a_session_is_refused(self, place: Place) -> None:
+        ann = place.stack.browser_of("ann")
+        cookie = "; ".join(f"{name}={text}" for name, text in ann.cookies.items())
+        headers = {**JSON, "cookie": cookie, "sec-fetch-site": "same-origin"}
+        assert place.stack.api.post(place.url, json.dumps(REJECT), headers).status == 403
+        place.assert_waits()
+
+    def test_by_cors_gets_no_credentials(self, place: Place) -> None:
+        answer = place.stack.browser_of("ann").get(place.url, origin="https://evil.example")
+        assert [name for name in answer.headers if name.startswith("access-control")] == []
+
+
+class TestMaxAge:
+    def test_asks_for_a_recent_sign_in_and_checks_it(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**OPEN, "maxAge": "5m"})
+        now = world.clock()
+        for auth_time, is_shown in ((now - 300_000, True), (now - 300_001, False), (None, False)):
+            answer = stack.browser_of("ann", auth_time=auth_time).get(place.url)
+            assert says_nothing(answer) is not is_shown
+            if not is_shown:
+                assert "max_age=300" in page_of(answer).links[0]
+
+    def test_holds_for_the_answer(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**OPEN, "maxAge": "5m"})
+        ann = stack.browser_of("ann", auth_time=world.clock())
+        form = form_of(place.open(ann))
+        world.clock.advance(300_001)
+        assert ann.post(place.url, {**form, "action": "reject", "field.note": ""}).status == 403
+        assert place.given == []
+
+
+class TestAChangedIssuer:
+    @pytest.mark.parametrize("variable", ["OIDC_ISSUER", "OIDC_CLIENT_ID"])
+    def test_is_said_by_waiting_pages(self, place: Place, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+        ann = place.stack.browser_of("ann")
+        monkeypatch.setenv(variable, "another")
+        answer = ann.get(place.url)
+        assert (answer.status, says_nothing(answer)) == (403, True)
+        assert "sign-in of this stack has changed" in page_of(answer).text
+
+    def test_that_was_removed_is_said_and_the_root_key_ends_them(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        from waitpoints.wiring import services
+
+        monkeypatch.delenv("OIDC_ISSUER")
+        monkeypatch.setitem(vars(services), "sessions", None)
+        answer = place.stack.browser().get(place.url)
+        assert "sign-in of this stack has changed" in page_of(answer).text
+        path = f"{TOKENS}/{place.token['id']}/complete"
+        assert place.stack.api.post(path, {"error": ERROR}).json["settled"] is True
+
+
+Way = Callable[["Place", Any], int]
+"""Tries to end the token. Returns the status."""
+
+
+def by_id(credential: Callable[[Place], str]) -> Way:
+    def act(place: Place, sent: Any) -> int:
+        headers = {**JSON, "authorization": f"Bearer {credential(place)}"}
+        return place.stack.api.post(f"{TOKENS}/{place.token['id']}/complete", sent, headers).status
+
+    return act
+
+
+def by_key(credential: Callable[[Place], str]) -> Way:
+    def act(place: Place, sent: Any) -> int:
+        headers = {**JSON, "authorization": f"Bearer {credential(place)}"}
+        return place.stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, **sent}, headers).status
+
+    return act
+
+
+def by_state(**named: str) -> Way:
+    def act(place: Place, sent: Any) -> int:
+        function = Template.load(SIGN_IN).functions()["complete_token_in_state"]
+        try:
+            function.call({**(named or {"waitpointId": place.token["id"]}), **sent})
+        except Forbidden:
+            return 403
+        return 200
+
+    return act
+
+
+def by_url(url: Callable[[Place], str], headers: Mapping[str, str]) -> Way:
+    def act(place: Place, sent: Any) -> int:
+        body = "action=reject&field.note=" if headers is FORM else json.dumps(sent.get("data", sent))
+        return place.stack.api.post(url(place), body, headers).status
+
+    return act
+
+
+def by_endpoint(place: Place, sent: Any) -> int:
+    settings = {"key": "body.id", "verify": "none", "output": "body.o"}
+    url = place.stack.api.request("PUT", f"{ENDPOINTS}/orders", settings).json["url"]
+    return place.stack.api.post(url, {"id": "4711", "o": sent.get("data", sent)}, JSON).status
+
+
+def root(place: Place) -> str:
+    return place.world.api_key.read_current()
+
+
+def with_scope(*scopes: str) -> Callable[[Place], str]:
+    return lambda place: place.world.api_key_store.make("robot", *scopes)
+
+
+def public_token(scope: str) -> Callable[[Place], str]:
+    return lambda place: place.world.credentials.sign_public_access_token([scope.format(place.token["id"])])
+
+
+REFUSED: dict[str, tuple[Way, int]] = {
+    "named key, by id": (by_id(with_scope("complete", "create")), 403),
+    "public token, by id": (by_id(public_token("write:waitpoints:{}")), 403),
+    "public token for all, by id": (by_id(public_token("admin")), 403),
+    "root key, by key": (by_key(root), 403),
+    "named key, by key": (by_key(with_scope("complete")), 403),
+    "state, by id": (by_state(), 403),
+    "state, by key": (by_state(idempotencyKey=KEY), 403),
+    "endpoint": (by_endpoint, 200),  # a provider is answered 200, and it is counted as not matching
+    "callback URL, JSON": (by_url(lambda place: place.url, JSON), 403),
+    "callback URL, form": (by_url(lambda place: place.url, FORM), 403),
+    "personal link, JSON": (by_url(lambda place: personal(place, "ann@example.com"), JSON), 403),
+    "personal link, form": (by_url(lambda place: personal(place, "ann@example.com"), FORM), 403),
+}
+"""Who, and by which way. The root key by id is the one that ends the token."""
+
+
+def personal(place: Place, approver: str) -> str:
+    return place.world.urls.approver_url(place.token["id"], "", approver)
+
+
+class TestNobodyElseAnswersAsThem:
+    @pytest.mark.parametrize("sent", [{"data": REJECT}, {"error": ERROR}, {}, {"data": "x" * 200_000}], ids=str)
+    @pytest.mark.parametrize("way", REFUSED)
+    def test_by_another_way(self, place: Place, way: str, sent: Any) -> None:
+        act, status = REFUSED[way]
+        if way == "endpoint" and "data" not in sent:
+            sent = {"data": REJECT}
+        assert act(place, sent) == status
+        place.assert_waits()
+
+    @pytest.mark.parametrize("sent", [{"data": REJECT}, {"error": ERROR}], ids=["complete", "fail"])
+    def test_the_root_key_ends_it_by_its_id_as_an_override(self, place: Place, sent: Any) -> None:
+        place.answer(place.stack.browser_of("ann"), "approve")
+        assert by_id(root)(place, sent) == 200
+        shown = place.shown
+        assert (shown["status"], shown["completedBy"]["override"]) == ("COMPLETED", True)
+        assert "signedIn" not in shown["completedBy"]
+        assert [one["signedIn"]["subject"] for one in shown["answers"]] == ["ann"]
+
+    @pytest.mark.parametrize("completion", [{"data": REJECT}, {"error": ERROR}, {}], ids=str)
+    @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
+    def test_a_completion_that_came_first_is_not_claimed(
+        self, stack: SignInStack, world: InMemory, page: Any, completion: Any
+    ) -> None:
+        kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, **completion}).json["id"]
+        place = Place(stack, world, page)
+        assert place.token["id"] != kept
+        place.assert_waits()
+
+    def test_a_click_in_slack_changes_nothing(self, stack: SignInStack, world: InMemory) -> None:
+        world.channels.add("slack")
+        world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb")
+        person = {"id": "ann", "email": "ann@example.com", "slack": "U024BE7LH"}
+        for page in ({**NAMED, "approvers": [person, "bo@example.com"]}, OPEN):
+            notify = {"slack": "#deploys", **({"email": True} if page is not OPEN else {})}
+            world.channels.add("email")
+            token = stack.api.create(page=page, notify=notify)
+            click = Click(token["id"], "reject", "U024BE7LH", "ann", None, "")
+            assert _answer(click, CompletedBy(source=Source.CALLBACK)) == "This can only be answered on its page."
+            shown = stack.api.retrieve(token["id"])
+            assert (shown["status"], shown["answers"], shown["otherDeliveries"]["count"]) == ("WAITING", [], 1)
+
+    def test_slack_has_a_link_in_place_of_buttons(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        token = place.world.tokens.retrieve(place.token["id"])
+        page = definition.of_token(token)
+        asked = replace(slack.notice(), page=page, token=token)
+        assert channels.link_of(asked) == place.url
+        blocks = json.dumps(slack_message.message(replace(asked, link=place.url), "", lambda: True))
+        assert slack_message.OPENED in blocks
+        assert slack_message.PRESSED not in blocks
+        assert [slack_message.choice_of(page, action.id) for action in page.actions] == [None, None]
+
+    def test_an_earlier_release_settles_none(self, place: Place) -> None:
+        token = place.world.store.find(place.token["id"])
+        assert token is not None
+        assert token.since_version == VERSION
+
+
+CREATES: list[tuple[dict[str, Any], str]] = [
+    ({**SHARED, "signIn": True}, "page.signIn"),
+    ({**NAMED, "signIn": {"domains": ["example.com"]}}, "page.signIn"),
+    ({**NAMED, "signIn": False}, "page.signIn"),
+    ({**NAMED, "signIn": {"issuer": "https://x.example", "clientId": "x"}}, "page.signIn"),
+    ({**OPEN, "signIn": {"domains": []}}, "page.signIn.domains"),
+    ({**OPEN, "signIn": {"domains": ["*.example.com"]}}, "page.signIn.domains[0]"),
+    ({**OPEN, "signIn": {"domains": ["ann@example.com"]}}, "page.signIn.domains[0]"),
+    ({**OPEN, "requestedBy": "dee"}, "page.requestedBy"),
+    ({**OPEN, "maxAge": 5}, "page.maxAge"),
+    ({"title": "t", "maxAge": "5m"}, "page.maxAge"),
+    *(({**OPEN, "maxAge": age}, "page.maxAge: expected a duration of 1m to 24h") for age in ("59s", "25h", "5 minutes")),
+    ({**OPEN, "escalate": {"after": "1h", "to": ["bo@example.com"]}}, "page.escalate"),
+    ({**OPEN, "actions": [{**ACTIONS[0], "needs": 21}]}, "page.actions[0].needs"),
+    ({**OPEN, "actions": [{**one, "needs": 12} for one in ACTIONS]}, "page.actions"),
+    (
+        {**NAMED, "approvers": ["ann@example.com", "bo", {"id": "cy", "name": "Cy"}]},
+        "page.approvers: bo, Cy cannot sign in",
+    ),
+    ({**NAMED, "approvers": ["ann@exämple.com", "bo@example.com"]}, "page.approvers"),
+    ({"title": "t", "approvers": [{"id": "a", "subject": "a"}]}, "page.approvers[0].subject: it needs page.signIn"),
+    ({**NAMED, "approvers": [{"id": "a", "subject": "ä"}, "bo@example.com"]}, "page.approvers[0].subject"),
+]
+
+
+class TestACreate:
+    @pytest.mark.parametrize(("page", "says"), CREATES, ids=lambda one: one if isinstance(one, str) else "")
+    def test_is_refused_with_the_reason(self, stack: SignInStack, page: Any, says: str) -> None:
+        answer = stack.api.post(TOKENS, {"page": page})
+        assert (answer.status, says in answer.json["error"]) == (422, True), answer.text
+
+    @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
+    def test_without_an_issuer_names_the_parameter(self, stack: SignInStack, monkeypatch: Any, page: Any) -> None:
+        monkeypatch.delenv("OIDC_ISSUER")
+        answer = stack.api.post(TOKENS, {"page": page})
+        assert (answer.status, "OidcIssuer" in answer.text) == (422, True)
+
+    def test_on_a_stack_that_requires_it_needs_it(self, stack: SignInStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SIGN_IN", "required")
+        for page in ({"title": "t"}, {"title": "t", "approvers": ["ann@example.com"]}):
+            answer = stack.api.post(TOKENS, {"page": page})
+            assert (answer.status, "SignIn=required" in answer.text) == (422, True)
+        assert [stack.api.post(TOKENS, {"page": page}).status for page in (NAMED, OPEN)] == [200, 200]
+        assert stack.api.post(TOKENS, {}).status == 200
+
+    def test_reaches_people_of_a_domain_by_addresses(self, stack: SignInStack, world: InMemory) -> None:
+        world.channels.add("email")
+        assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": ["team@example.com"]}}).status == 200
+        assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": True}}).status == 422
+
+    def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack, world: InMemory) -> None:
+        page = {**OPEN, "actions": [{**ACTIONS[0], "needs": 20}, ACTIONS[1]]}
+        place = Place(stack, world, page)
+        for number in range(20):
+            assert place.answer(stack.browser_of(f"person-{number}"), "approve").status == 200
+        assert place.shown["status"] == "COMPLETED"
+        assert len(place.result()["output"]["answers"]) == 20
+
+
+def test_a_browser_that_asks_for_no_html_is_told_the_method(place: Place) -> None:
+    assert place.stack.api.get(place.url, {"accept": "application/json"}).status == 405
+    assert place.stack.api.get(place.url, BROWSER).status == 200
