@@ -10,8 +10,10 @@ from waitpoints.api.http import FORM
 from waitpoints.api.page import form, page_request, render
 from waitpoints.api.page.definition import Page, of_token
 from waitpoints.api.page.form import Errors, Submission
-from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.progress import Account, Progress
 from waitpoints.api.page.theme import Theme
+from waitpoints.approvers import Approver
+from waitpoints.sign_in import SignedIn
 from waitpoints.token import (
     Answer,
     Completed,
@@ -28,6 +30,11 @@ from waitpoints.token import (
 
 AT = 1_795_615_500_000
 THEME = Theme("en", "Example Ltd")
+OPEN: dict[str, Any] = {
+    "title": "Deploy 4.2 to production?",
+    "signIn": {"domains": ["example.com"]},
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject", "style": "danger"}],
+}
 PAGE: dict[str, Any] = {
     "title": "Deploy 4.2 to production?",
     "text": "All 812 checks passed.\n\nAnn and Bo reviewed it on Tuesday.",
@@ -108,6 +115,22 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
         "waiting without a page": render.page_of(waiting, None, theme),
         "refusal": render.notice(403, theme),
         "sign-in failed": render.signed_out(theme, theme["sign_in_failed_text"], "https://hooks.example.com/again"),
+        **sign_in_states(theme),
+    }
+
+
+def sign_in_states(theme: Theme) -> dict[str, str]:
+    """A page for the people of a domain, before the sign-in, and as two of them see it."""
+    page = page_request.parse(OPEN, ("https://issuer.example.com", "waitpoints"))[0]
+    ann, eve = (SignedIn("https://issuer.example.com", f"{who}-1", f"{who}@example.com", AT) for who in ("ann", "eve"))
+    account = Account(ann, "0a" * 32, "/page", "https://hooks.example.com/out")
+    token = Token(id="waitpoint_1", created_at=AT, answers=(Answer(eve.subject, "approve", "{}", AT, eve),))
+    progress = Progress(page, token, Approver.who_signed_in(ann), account=account)
+    return {
+        "before the sign-in": render.sign_in(theme, "https://hooks.example.com/in"),
+        "signed in": render.page_of(token, page, theme, progress),
+        "signed in as another": render.other_account(theme, account, "https://hooks.example.com/in"),
+        "sign-in changed": render.sign_in_changed(theme),
     }
 
 

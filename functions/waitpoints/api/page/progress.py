@@ -138,7 +138,7 @@ class Progress:
         rows = [Row(self._name(self.approval.who_gave(one)), self.chosen(one), one.at, self._entered(one)) for one in given]
         rows += [Row(self._name(person), Sentence("not_answered")) for person in self.pending()]
         is_alone = len(rows) == 1 and self.person is not None and self.token.outcome is None
-        return [] if is_alone else rows
+        return [] if is_alone and not self.approval.is_open else rows
 
     def handed_over(self) -> list[Row]:
         """Whom each hand-over added and removed, when, and with which key."""
