@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text
@@ -26,9 +27,16 @@ def check_size(output: str, signed_in: "SignedIn | None" = None) -> None:
 
 
 def different_values(names: Iterable[str], fields: str, others: str) -> tuple[str, ...]:
-    """Return which of the fields have different values in two JSON texts, as a form understands them."""
-    one, other = json_text.parse(fields), json_text.parse(others)
+    """Return which of the fields have different values in two JSON texts, as a form understands them, but to the last digit."""
+    one, other = (json_text.parse(text, _exact, _exact) for text in (fields, others))
     return tuple(name for name in names if _understood(one.get(name)) != _understood(other.get(name)))
+
+
+def _exact(number: str) -> Decimal | str:
+    try:
+        return Decimal(number)
+    except InvalidOperation:  # its exponent has 19 digits or more: it equals only what is written like it
+        return number
 
 
 def _understood(value: Any) -> Any:

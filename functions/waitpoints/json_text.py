@@ -29,9 +29,14 @@ class RepeatedName(NotJson):
         super().__init__(f'"{shown(name)}" comes twice')
 
 
-def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
-    """The value of a JSON text; `parse_int` makes its whole numbers of their digits. Raises NotJson."""
-    return _decode(JSONDecoder(parse_constant=_refuse_constant, parse_int=parse_int) if parse_int else _decoder, text)
+ParseNumber = Callable[[str], Any]
+
+
+def parse(text: str, parse_int: ParseNumber | None = None, parse_float: ParseNumber | None = None) -> Any:
+    """The value of a JSON text; `parse_int` and `parse_float` make its numbers of their digits. Raises NotJson."""
+    if not (parse_int or parse_float):
+        return _decode(_decoder, text)
+    return _decode(JSONDecoder(parse_constant=_refuse_constant, parse_int=parse_int, parse_float=parse_float), text)
 
 
 def parse_unambiguous(text: str, kept: Collection[str] = ()) -> Any:

@@ -572,6 +572,8 @@ def test_a_token_says_who_may_answer_and_how_many_must(waitpoints: Waitpoints, a
     assert token.escalation is not None
     assert token.escalation.at == token.created_at + timedelta(days=1)
     assert ([it.id for it in token.escalation.to], token.escalation.asked_at) == (["lead"], None)
+    waitpoints.extend(approval, timedelta(hours=1))
+    assert waitpoints.get(approval).escalation is None  # it ends before
     plain = waitpoints.get(waitpoints.create(page={"title": "Go on?"}))
     assert (plain.approvers, plain.links, plain.needs, plain.answers, plain.escalation) == ((), (), {}, (), None)
 

@@ -9,7 +9,7 @@ from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.json_text import present
 from waitpoints.notices import NoticeRecord, Notify
-from waitpoints.timers.reminders import escalation_at, next_reminder
+from waitpoints.timers.reminders import escalation_at, next_reminder, plan_of
 from waitpoints.token import Token, iso
 
 
@@ -40,7 +40,7 @@ def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) ->
 
 
 def _escalation(token: Token, page: Page) -> dict[str, Any] | None:
-    at = escalation_at(token)
+    at = escalation_at(token, plan_of(page.source))
     if at is None or page.approval is None:
         return None
     to = [person.members() for person in page.approval.escalated_to]

@@ -46,10 +46,13 @@ def next_reminder(token: Token) -> int | None:
     return None if instant is None or (token.timeout_at is not None and token.timeout_at <= instant) else instant
 
 
-def escalation_at(token: Token) -> int | None:
-    """When others may answer, also after that."""
-    after = _plan(token).escalation
-    return None if after is None else token.created_at + after
+def escalation_at(token: Token, plan: Plan) -> int | None:
+    """When others may answer, also after that. None: never, as when the timeout was moved to before."""
+    if plan.escalation is None:
+        return None
+    at = token.created_at + plan.escalation
+    comes = token.escalated_at is not None or token.timeout_at is None or at < token.timeout_at
+    return at if comes else None
 
 
 def remind(token: Token, now: int) -> Token | None:

@@ -111,5 +111,13 @@ def test_a_reminder_at_the_timeout_or_later_never_comes() -> None:
 
 
 def test_others_may_answer_from_the_escalation_on() -> None:
-    assert escalation_at(waiting({"escalate": ESCALATE}, escalated_at=START)) == START + DAY
-    assert escalation_at(waiting({})) is None
+    plan = plan_of({"escalate": ESCALATE})
+    assert escalation_at(waiting({}), plan) == escalation_at(waiting({}, DAY + 1), plan) == START + DAY
+    assert escalation_at(waiting({}, escalated_at=START), plan) == START + DAY
+    assert escalation_at(waiting({}), Plan()) is None
+
+
+def test_others_never_answer_if_the_timeout_was_moved_to_before_the_escalation() -> None:
+    plan = plan_of({"escalate": ESCALATE})
+    assert escalation_at(waiting({}, DAY), plan) is escalation_at(waiting({}, HOUR), plan) is None
+    assert escalation_at(waiting({}, HOUR, escalated_at=START + DAY), plan) == START + DAY

@@ -67,13 +67,13 @@ def private(said: str) -> dict[str, Any]:
 def choice_of(page: Page, action_id: str) -> Submission | None:
     """Return what a button chooses: an action, without fields.
 
-    None if the page has no such action, has values that must be the same, or asks people to sign in. Also None if the action
-    needs fields, and one of them is required, or is filled in, which a person should see first.
+    None if the page has no such action, or asks people to sign in. Also None if the action needs fields, and one of them is
+    required, or is filled in, which a person should see first, or must be the same as that of others.
     """
     action = page.action(action_id)
-    if action is None or page.same_fields or page.sign_in:
+    if action is None or page.sign_in:
         return None
-    if action.needs_fields and any(field.default_texts() for field in page.fields):
+    if action.needs_fields and (page.same_fields or any(field.default_texts() for field in page.fields)):
         return None
     choice = form.of_json(page, json_text.dumps({"action": action_id}))
     return choice if isinstance(choice, Submission) else None

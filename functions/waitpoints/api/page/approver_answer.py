@@ -166,8 +166,8 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
     person = progress.person
     assert person is not None, "the link names a person"
     signed_in = progress.account.signed_in if progress.account else None
-    same, needs = progress.page.same_fields, choice.action.needs
-    chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, needs, same, signed_in)
+    action, same = choice.action, progress.page.same_fields if choice.action.needs_fields else ()
+    chosen = ApproverChoice(person.id, action.id, choice.fields_text, action.needs, same, signed_in)
     result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
     if isinstance(result, Removed):
         return _refuse_removed(request, replace(result.token, page=progress.token.page))

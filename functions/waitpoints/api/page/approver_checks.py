@@ -204,6 +204,8 @@ def _check_same_fields(page: Mapping[str, Any]) -> None:
     for name in () if names is True else names:
         if name not in known:
             raise InvalidPage("page.sameFields", unknown(submitted.printable(name), known))
+        if names.count(name) > 1:
+            raise InvalidPage("page.sameFields", "the same name twice")
 
 
 def check_bound(page: Mapping[str, Any], client: tuple[str, str] | None) -> dict[str, Any]:

@@ -68,8 +68,8 @@ class Action:
 class Page:
     """A page as a reader is shown it. `language` is that of its texts, if the page says so, and of the words around them.
 
-    `shows_answers`: whether approvers see what others have entered. `same_fields`: what all must enter alike. `sign_in`: where
-    they must sign in.
+    `shows_answers`: whether approvers see what others have entered. `same_fields`: what all who choose an action that needs its
+    fields must enter alike. `sign_in`: where they must sign in.
     """
 
     language: str

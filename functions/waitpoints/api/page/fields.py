@@ -122,12 +122,13 @@ _YES_OR_NO = {YES: True, "true": True, "no": False, "false": False}  # a browser
 class Problem:
     """Why a value is not accepted: the name of a sentence in `words`, and the limit in it. Has nothing of the value.
 
-    `others` is what others have entered, as the reader's page writes it.
+    `others` is what others have entered, as the reader's page writes it. `expected` is for a program that sent another type.
     """
 
     word: str
     limit: int | float | None = None
     others: str | None = None
+    expected: str | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -208,6 +209,8 @@ def problem(field: Field, value: Any) -> Problem | None:
     if excess := _excess(field, value):
         return excess
     found = payload_schema.find_violation(field.schema, json_text.dumps(value))
+    if found and found.keyword == "type":
+        return _other_type(field, value)
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
@@ -219,6 +222,12 @@ def problem(field: Field, value: Any) -> Problem | None:
     if field.kind is Kind.EMAIL and not _EMAIL.fullmatch(value):
         return Problem("email")
     return None
+
+
+def _other_type(field: Field, value: Any) -> Problem:
+    if field.kind is Kind.ONE_OF or (field.kind is Kind.SEVERAL_OF and isinstance(value, list)):
+        return Problem("not_a_choice")
+    return Problem("invalid", expected=_EXPECTED[field.schema["type"]])
 
 
 def _excess(field: Field, value: Any) -> Problem | None:
@@ -245,6 +254,14 @@ PROBLEMS = {
     "oneOf": "not_a_choice",
     "const": "not_ticked",
 }
+
+_EXPECTED = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+}  # of each type
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE].*)?")

@@ -81,7 +81,7 @@ class Errors:
     @property
     def message(self) -> str:
         """What a program is answered. Has nothing of the values."""
-        of_fields = [f'field "{name}": {words.problem("en", found)}' for name, found in self.problems.items()]
+        of_fields = [f'field "{name}": {_said(found)}' for name, found in self.problems.items()]
         of_whole = [self.detail or words.problem("en", self.whole)] if self.whole else []
         return " ".join(["The body does not fit the token's page:", *of_whole, *of_fields])
 
@@ -138,6 +138,10 @@ def _of_form(page: Page, pairs: list[tuple[str, str]], decimal: str | None) -> S
     if isinstance(result, Submission) and page.confirm and confirmed != ["yes"]:
         return NotConfirmed(result.action, values)
     return result
+
+
+def _said(problem: Problem) -> str:
+    return f"expected {problem.expected}." if problem.expected else words.problem("en", problem)
 
 
 def _sentence(text: str) -> str:

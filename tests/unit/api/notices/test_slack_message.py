@@ -116,9 +116,10 @@ def test_an_action_that_needs_no_fields_is_a_button_beside_the_page(fields: dict
     approve, reject = PAGE["actions"]
     page = {**PAGE, "actions": [approve, {**reject, "needsFields": False}], "fields": fields}
     assert [one["action_id"] for one in buttons(rendered(notice(page)))] == ["waitpoints:reject", "waitpoints-open"]
-    message = rendered(notice({**page, "approvers": PEOPLE}))
-    assert [one["action_id"] for one in buttons(message)] == ["waitpoints:reject"]
-    assert "Each person who is asked has a personal link." in shown(message)
+    for more in ({}, {"sameFields": True}):
+        message = rendered(notice({**page, **more, "approvers": PEOPLE}))
+        assert [one["action_id"] for one in buttons(message)] == ["waitpoints:reject"]
+        assert "Each person who is asked has a personal link." in shown(message)
 
 
 def test_a_text_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two() -> None:

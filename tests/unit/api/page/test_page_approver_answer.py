@@ -155,6 +155,13 @@ class TestAPerson:
         plain = page_of(api.get(token["url"], BROWSER)).text
         assert f"{PAGE['title']}Open since {created}Open until {last}You need a link of your own" in plain
 
+    def test_sees_nobody_who_may_answer_later_if_the_timeout_was_moved_to_before(self, api: Api) -> None:
+        token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}}, timeout="2d")
+        for timeout, is_shown in (("1h", False), ("30h", True)):
+            assert api.request("PATCH", f"{TOKENS}/{token['id']}", json.dumps({"timeout": timeout}).encode()).status == 200
+            assert ("Others who can answer from" in opened(api, token, "ann").text) is is_shown
+            assert ("escalation" in api.retrieve(token["id"])) is is_shown
+
     @pytest.mark.parametrize("body", ["action=reject&field.note=", "action=", "action=approve&field.note=" + "x" * 3_100])
     def test_who_comes_too_late_is_told_who_decided_and_goes_nowhere_else(
         self, api: Api, token: dict[str, Any], body: str
@@ -290,6 +297,26 @@ class TestFieldsThatMustBeTheSame:
         assert "Others entered: 1200." in page.text
         assert "Ann Lee" in page.texts
         assert answers(api, token) == [("ann", "approve")]
+
+    @pytest.mark.parametrize("amount", ["12345678901234567890.123", "0.1"])
+    def test_of_a_program_differ_in_any_digit(self, api: Api, amount: str) -> None:
+        token = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": True})
+
+        def approve(approver: str, amount: str) -> HttpAnswer:
+            return api.post(link(token, approver), f'{{"action":"approve","fields":{{"amount":{amount}}}}}', JSON)
+
+        assert approve("ann", amount).status == 200
+        assert approve("cy", f"{amount}0000000000000000001").status == 422
+        assert approve("cy", f"{amount}0").status == 200
+        assert f'"amount":{amount}0' in api.retrieve(token["id"])["output"]
+
+    def test_do_not_bind_an_action_that_needs_no_fields(self, api: Api) -> None:
+        reject = {"id": "reject", "label": "Reject it", "needs": 2, "needsFields": False}
+        page = {**PAGE, "actions": [PAGE["actions"][0] | {"needs": 1}, reject], "fields": {"properties": ENTERED}}
+        token = api.create(page=page | {"sameFields": ["amount"]})
+        assert choose(api, token, "ann", "reject", amount=5).status == 200
+        assert choose(api, token, "cy", "reject").status == 200
+        assert output(api, token)["action"] == "reject"
 
     def test_do_not_bind_the_api_key(self, api: Api, token: dict[str, Any]) -> None:
         data = {"action": "approve", "fields": {"amount": 7}}

@@ -252,7 +252,7 @@ def test_what_is_for_approvers_needs_them(member: dict[str, Any]) -> None:
 
 class TestSameFields:
     @pytest.mark.parametrize(
-        ("same", "names"), [(["note"], ("note",)), (["note", "amount", "note"], ("amount", "note")), (True, ("amount", "note"))]
+        ("same", "names"), [(["note"], ("note",)), (["note", "amount"], ("amount", "note")), (True, ("amount", "note"))]
     )
     def test_must_be_the_same_in_some_fields_or_all(self, same: Any, names: tuple[str, ...]) -> None:
         found = parse({"title": "Go?", "approvers": ["ann", "bo"], "fields": FIELDS, "sameFields": same})[0]
@@ -268,6 +268,7 @@ class TestSameFields:
             ({"sameFields": [1]}, "sameFields[0]: expected the name of a field"),
             ({"sameFields": ["amont"]}, 'sameFields: unknown field "amont": did you mean "amount"?'),
             ({"sameFields": ["x"]}, 'sameFields: unknown field "x": expected one of amount, note'),
+            ({"sameFields": ["note", "amount", "note"]}, "sameFields: the same name twice"),
             ({"sameFields": True, "fields": None}, "sameFields: it needs page.fields"),
             ({"sameFields": True, "showAnswers": False}, f"sameFields: {SEEN}"),
             ({"showAnswers": None}, "showAnswers: expected true or false"),

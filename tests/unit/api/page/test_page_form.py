@@ -123,9 +123,10 @@ class TestAProgram:
             ({"fields": {"amount": 7}}, 'expected "action" to be "approve" or "reject"'),
             ({"action": "approve"}, 'field "amount": Fill in this field.'),
             ({"action": "approve", "fields": {"amount": 0}}, 'field "amount": Enter 1 or more.'),
-            ({"action": "approve", "fields": {"amount": "7"}}, 'field "amount": This answer is not accepted.'),
+            ({"action": "approve", "fields": {"amount": "7"}}, 'field "amount": expected a whole number.'),
             ({"action": "approve", "fields": {"amount": True}}, 'field "amount"'),
-            ({"action": "approve", "fields": {"amount": 7, "urgent": "yes"}}, 'field "urgent"'),
+            ({"action": "approve", "fields": {"amount": 7, "urgent": "yes"}}, 'field "urgent": expected true or false.'),
+            ({"action": "approve", "fields": {"amount": 7, "regions": "eu"}}, 'field "regions": expected a list.'),
             ({"action": "approve", "fields": {"amount": 7, "regions": ["mars"]}}, 'field "regions"'),
             ({"action": "approve", "fields": {"amont": 7}}, '"amont"'),
             (

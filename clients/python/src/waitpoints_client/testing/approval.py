@@ -86,11 +86,11 @@ class Approval:
         """Return the link of each person."""
         return [{"approver": person["id"], "url": link_of(person["id"])} for person in self.everybody()]
 
-    def shown(self, created_at: int, link_of: Callable[[str], str]) -> dict[str, Any]:
+    def shown(self, created_at: int, timeout_at: int | None, link_of: Callable[[str], str]) -> dict[str, Any]:
         """Return what retrieve has of it."""
-        later = None
-        if self.after is not None:
-            later = without_none({"at": iso(created_at + self.after), "to": self.to, "askedAt": iso(self.escalated_at)})
+        later, at = None, None if self.after is None else created_at + self.after
+        if at is not None and (self.escalated_at is not None or timeout_at is None or at < timeout_at):
+            later = without_none({"at": iso(at), "to": self.to, "askedAt": iso(self.escalated_at)})
         shown = {"needs": self.needs, "approvers": self.approvers, "escalation": later, "requestedBy": self.requested_by}
         shown |= {"links": self.links(link_of), "answers": list(self.answers), "handOvers": list(self.hand_overs) or None}
         return without_none(shown)

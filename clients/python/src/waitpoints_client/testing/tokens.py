@@ -108,7 +108,7 @@ class FakeToken:
             "notices": None if self.notify is None else [],
             "traceparent": self.traceparent,
         }
-        people = self.approval.shown(self.created_at, link_of) if self.approval else {}
+        people = self.approval.shown(self.created_at, self.timeout_at, link_of) if self.approval else {}
         return {**self.shown(url), **without_none(more), **people}
 
     def _reminders(self, now: int) -> dict[str, Any] | None:
