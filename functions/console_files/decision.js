@@ -5,6 +5,8 @@ import { visible } from "./text.js";
 
 const everybody = (token) => [...token.approvers, ...(token.escalation?.to ?? [])];
 
+export const isRemoved = (token, id) => (token.handOvers ?? []).some((it) => it.removed.includes(id));
+
 export const nameOf = (token, id) => everybody(token).find((it) => it.id === id)?.name ?? id;
 
 export const decision = (token, say) =>

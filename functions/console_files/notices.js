@@ -1,5 +1,5 @@
 // Who is told of a token's page, and what became of it.
-import { nameOf } from "./decision.js";
+import { isRemoved, nameOf } from "./decision.js";
 import { el, said } from "./dom.js";
 import { badge, note, section, time } from "./parts.js";
 
@@ -30,6 +30,7 @@ const notice = (token, it) => {
       said(it.approver ? nameOf(token, it.approver) : it.to),
       " ",
       isRefused ? badge("bad", "Refused") : badge("plain", "Sent"),
+      isRemoved(token, it.approver) && [" ", badge("plain", "Removed")],
       el("span", { class: "hint" }, " ", time(it.at)),
     ),
     note(HOW[it.channel] ?? `By ${it.channel}: `, said(it.to), it.outcome && ", with the outcome"),

@@ -177,6 +177,7 @@ const life = (token, say) => {
     ...(token.answers ?? []).map((it) =>
       event(it.at, "other", [said(nameOf(token, it.approver)), ` chose ${it.action}`], filledIn(it, say)),
     ),
+    ...(token.handOvers ?? []).map((it) => handedOver(token, it)),
     ...(token.completedBy ? [settled(token)] : []),
     ...waiters
       .filter((it) => it.resumedAt)
@@ -205,6 +206,12 @@ const step = (kind, instant, title, ...details) =>
     instant ? note(exactMoment(instant)) : null,
     details.filter(Boolean).map((detail) => el("div", { class: "detail" }, detail)),
   );
+
+const handedOver = (token, { at, added, removed, key }) => {
+  const people = (ids) => ids.map((id, number) => [number ? ", " : null, said(nameOf(token, id))]);
+  const named = fact("Named key", key && said(key));
+  return event(at, "other", ["Handed over"], facts(fact("Added", people(added)), fact("Removed", people(removed)), named));
+};
 
 const SOURCES = {
   callback: "a delivery to its callback URL",

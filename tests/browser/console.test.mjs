@@ -501,6 +501,37 @@ test("a decision says who has answered what and who is still asked, and its link
   assert.equal(await tab.$(who), null);
 });
 
+test("a hand-over is in a token's life, and who was told and removed is marked", async () => {
+  const page = { title: "Go?", approvers: ["ann", "bo"] };
+  const { id } = await create({ page });
+  const at = new Date(Date.now() + 60_000).toISOString();
+  const hostile = "<img src=x onerror=alert(1)>\u202e";
+  const answer = {
+    ...(await retrieve(id)),
+    approvers: [{ id: "bo" }, { id: hostile }, { id: "ed", name: "Ed Ray" }],
+    handOvers: [
+      { added: [hostile, "ed"], removed: ["ann"], at, key: "ci" },
+      { added: [], removed: ["cy"], at },
+    ],
+    notify: { email: true },
+    notices: ["ann", "bo"].map((it) => ({ channel: "email", to: `${it}@example.com`, approver: it, status: "sent", at })),
+  };
+  const tab = await signedIn("#/tokens", { width: 320, height: 720 });
+  const restore = await intercept(tab, (request) =>
+    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
+  );
+  await visit(tab, `#/tokens/${id}`);
+  const life = (await text(tab, ".life")).replace(/\s+/g, " ");
+  assert.match(life, /Handed over .* Added <img src=x onerror=alert\(1\)>\\u202e, Ed Ray Removed ann Named key ci/);
+  assert.match(life, /Handed over [^A]* Removed cy Waiting/);
+  const told = (await text(tab, "[aria-labelledby=told]")).replace(/\s+/g, " ");
+  assert.match(told, /ann Sent Removed .* bo Sent (?!Removed)/);
+  assert.equal(await tab.$("main img"), null);
+  assert.deepEqual(await violations(tab), []);
+  await fitsItsWidth(tab, "handed over");
+  await restore();
+});
+
 test("says who was told, and what a channel refused", async () => {
   const name = "<img src=x onerror=alert(1)>\u202e";
   const page = { title: "Go?", approvers: [{ id: "ann", name, email: "ann@example.com" }] };

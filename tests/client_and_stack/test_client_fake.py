@@ -407,6 +407,7 @@ def test_a_hand_over_is_read_as_the_handlers_do(both: Both, world: InMemory, app
     assert [(it["added"], it["removed"]) for it in found.get("handOvers", [])] == [
         ([*it.added], [*it.removed]) for it in shown.hand_overs
     ]
+    assert ("escalation" in found) is (shown.escalation is not None)
 
 
 @pytest.mark.parametrize("wanted", NOTIFIES, ids=lambda it: json.dumps(it)[:60])

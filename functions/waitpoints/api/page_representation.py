@@ -41,7 +41,7 @@ def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) ->
 
 def _escalation(token: Token, page: Page) -> dict[str, Any] | None:
     at = escalation_at(token, plan_of(page.source))
-    if at is None or page.approval is None:
+    if at is None or page.approval is None or not page.approval.escalated_to:  # a hand-over may have removed them all
         return None
     to = [person.members() for person in page.approval.escalated_to]
     return {"at": iso(at), "to": to, **_instants(askedAt=token.escalated_at)}

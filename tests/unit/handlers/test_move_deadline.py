@@ -244,3 +244,25 @@ class TestAHandOver:
         assert choose(api, token, "lea", "reject").status == 403
         assert choose(api, token, "leo", "reject").status == 200
         assert api.post(link(token, "leo"), '{"action":"reject"}', JSON).status == 200
+
+    def test_of_all_of_the_escalation_leaves_none_and_its_timer_asks_nobody(self, api: Api, world: InMemory) -> None:
+        page = {**DECISION, "escalate": {"after": "1h", "to": ["lea", "leo"]}}
+        token = api.create(page=page, timeout="1d")
+        change(api, token, remove=["lea", "leo"])
+        assert "escalation" not in api.retrieve(token["id"])
+        world.clock.advance(2 * HOUR)
+        world.timers.fire(token["id"])
+        stored = world.store.get(token["id"])
+        assert stored.due_at == stored.timeout_at, "its next timer is the timeout"
+        assert "escalation" not in api.retrieve(token["id"])
+        assert choose(api, token, "lea", "reject").status == 403
+        assert choose(api, token, "ann", "reject").status == 200
+        assert given(output(api, token)) == [("ann", "reject")]
+
+    def test_is_beside_an_output_in_place_of_the_approvers_as_their_answers_are(self, api: Api, token: dict[str, Any]) -> None:
+        assert choose(api, change(api, token, add=["di"]).json, "di", "approve").status == 200
+        answer = api.request("POST", f"{TOKENS}/{token['id']}/complete", {"data": {"action": "reject", "fields": {}}})
+        assert answer.status == 200, answer
+        assert output(api, token) == {"action": "reject", "fields": {}}
+        shown = api.retrieve(token["id"])
+        assert (shown["completedBy"]["override"], len(shown["answers"]), len(shown["handOvers"])) == (True, 1, 1)

@@ -24,6 +24,11 @@ OBEYED = [
     0x2029,
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
+    0x200B,
+    0x2800,
+    0xFEFF,
+    0xE0041,
+    0xE0100,
 ]
 TEXT = "".join(map(chr, OBEYED)) + "\ud800 [red]é😀 \\u202e"
 OURS = re.compile(r"\x1b\[[\d;]*m")
@@ -78,6 +83,20 @@ def test_of_a_token_its_people_and_an_endpoint(run: Run, given: dict[str, str], 
     asks_whose = command == "url APPROVAL"
     assert (result.exit_code == 2) is asks_whose, result.output
     assert_harmless(result)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\u200bb\ufe0fc\U000e0041", "a\\u200bb\\ufe0fc\\udb40\\udc41"),
+        ("\u200d\U0001f469\u200dx\u200c", "\\u200d\U0001f469\\u200dx\\u200c"),
+        ("\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468", None),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0915\u094d\u200d\u0937", None),
+    ],
+    ids=ascii,
+)
+def test_shows_what_cannot_be_seen_but_where_it_joins(written: str, shown: str | None) -> None:
+    assert show.printable(written) == (written if shown is None else shown)
 
 
 @pytest.mark.parametrize("command", ["get TOKEN", "list", "wait TOKEN"])

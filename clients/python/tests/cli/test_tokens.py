@@ -340,6 +340,24 @@ class TestHandOver:
         found = token_views.details(Token.model_validate({**token.model_dump(), "hand_overs": [change]}))
         assert found["handed over 1"] == f"+ed {at(token.created_at)} with the key ci"
 
+    @pytest.mark.parametrize("written", ['["x"]', '"quoted"', "{bad", "@list.json", "-"])
+    def test_adds_no_other_json_than_an_object(
+        self, run: Run, waitpoints: Waitpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("list.json").write_text('["x"]')
+        token = waitpoints.create(page=APPROVAL)
+        result = run("hand-over", token.id, "--add", written, input='"x"')
+        assert result.exit_code == 2
+        assert result.stderr.endswith("""write '{"id": "ann", "email": "ann@example.com"}', for example\n""")
+        assert not waitpoints.get(token).hand_overs
+
+    def test_reads_a_person_from_a_file_or_standard_input(self, run: Run, waitpoints: Waitpoints, tmp_path: Path) -> None:
+        token, file = waitpoints.create(page=APPROVAL), tmp_path / "ed.json"
+        file.write_text('{"id": "ed"}')
+        found = fields(run("hand-over", token.id, "--add", f"@{file}", "--add", "-", "--add", "5", input='{"id": "flo"}'))
+        assert list(found) == ["id", "link ed", "link flo", "link 5"]
+
     def test_of_nobody_says_what_is_expected(self, run: Run, waitpoints: Waitpoints) -> None:
         result = run("hand-over", waitpoints.create(page=APPROVAL).id)
         assert result.exit_code == 1

@@ -127,16 +127,19 @@ def _check_needs(needs: Mapping[str, Any], most: int, what: str) -> None:
     check_decidable(needs.values(), most)
 
 
-def check_decidable(needs: Iterable[int], people: int, path: str = "page.actions") -> None:
-    """Raises InvalidPage if everybody could answer and nothing be decided. `needs` are those of all actions."""
-    most = sum(need - 1 for need in needs)
-    if most < people:
-        return
-    raise InvalidPage(
-        path,
-        f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} and "
-        f"must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
-    )
+def least_approvers(needs: Iterable[int]) -> int:
+    """Return how many people decide for certain once all have answered. `needs` are those of all actions."""
+    return sum(need - 1 for need in needs) + 1
+
+
+def check_decidable(needs: Iterable[int], people: int) -> None:
+    least = least_approvers(needs)
+    if people < least:
+        raise InvalidPage(
+            "page.actions",
+            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is "
+            f"{least - 1} and must be at most {people - 1}. Ask at least {least} approvers, or need fewer",
+        )
 
 
 def canonical(text: str) -> str:

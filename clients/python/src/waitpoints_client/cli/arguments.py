@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 if TYPE_CHECKING:
-    from waitpoints_client.options import NotifyOptions, Verify
+    from waitpoints_client.options import ApproverOptions, NotifyOptions, Verify
 
 
 def read_content(argument: str) -> str:
@@ -59,9 +59,9 @@ def read_file(name: str) -> str:
         raise CommandProblem(f"{name} is not text in UTF-8", USAGE) from None
 
 
-def read_json(argument: str, name: str) -> Any:
+def read_json(argument: str, name: str, example: str | None = None) -> Any:
     """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
-    return _parse(read_content(argument), _name_of(argument, name) if argument.startswith("@") else name)
+    return _parse(read_content(argument), _name_of(argument, name) if argument.startswith("@") else name, example)
 
 
 def read_json_or_file(argument: str, name: str) -> Any:
@@ -74,13 +74,13 @@ def _name_of(file: str, argument: str) -> str:
     return f"{file.removeprefix('@')} of {argument}"
 
 
-def _parse(text: str, name: str) -> Any:
+def _parse(text: str, name: str, example: str | None = None) -> Any:
     try:
         hook = partial(_refuse_repeated, name)
         return json.loads(text, parse_constant=partial(_refuse_constant, name), object_pairs_hook=hook)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise CommandProblem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
+        raise CommandProblem(f"{name} is not JSON ({error.msg}, {place}): write {example or _example(text)}", USAGE) from None
     except RecursionError:
         raise CommandProblem(f"{name} is nested too deep: a stack takes 500 levels", USAGE) from None
     except ValueError:  # Python's limit of digits
@@ -136,6 +136,17 @@ def parse_verify(argument: str) -> "Verify":
     if len(parts) == 3 and all(parts):
         return {"scheme": parts[0], "secret": parts[1], "header": parts[2]}
     raise CommandProblem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
+
+
+def parse_approver(argument: str) -> "str | ApproverOptions":
+    """Return a person to add: an id or address, or the API's object."""
+    start, example = argument.lstrip()[:1], """'{"id": "ann", "email": "ann@example.com"}', for example"""
+    if start not in ("{", "@", "[", '"') and argument != "-":
+        return argument
+    person: ApproverOptions | None = None if start in ("[", '"') else read_json(argument, "--add", example)
+    if isinstance(person, dict):
+        return person
+    raise CommandProblem(f"--add {argument} is neither an id, an address nor a JSON object: write {example}", USAGE)
 
 
 def parse_notify(found: list[str]) -> "NotifyOptions":

@@ -10,15 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from waitpoints_client.ignorable import DEFAULT_IGNORABLE
+
 if TYPE_CHECKING:
     from waitpoints_client.models import Answer
 
 _STATUS_STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
 _CODES = {"yellow": "33", "green": "32", "red": "31"}
 _LINE_BREAKS = re.compile(r"[\t\n\r]+")
+_EMOJI = r"[\xa9\xae\u203c\u2049\u2122-\u21aa\u231a-\u27bf\u2934-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+_LETTER = r"[\u0600-\u077f\u0860-\u0dff\ufb50-\ufdff\ufe70-\ufefe]"  # of scripts that need joiners
+_JOINS = rf"(?:(?<={_EMOJI})|(?<={_EMOJI}\ufe0f))\u200d(?={_EMOJI})|(?<={_EMOJI})\ufe0f|(?<={_LETTER})[\u200c\u200d]"
 _UNPRINTABLE = re.compile(
+    f"(?!{_JOINS})"  # shown as it is in an emoji, and between such letters
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"  # C0 without tab and line feed, DEL, C1
-    "\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069"  # what breaks or reorders a line
+    f"{DEFAULT_IGNORABLE}\\u2028\\u2029\\u2800\\ufff9-\\ufffb\\U0001d159"  # what cannot be seen, breaks or reorders a line
     "\\ud800-\\udfff]"  # half of a surrogate pair, which no terminal is sent
 )
 _FREE = {"TAGS", "KEY", "WHY", "RESULT", "TO", "SUBJECT"}
@@ -53,8 +59,12 @@ def text(*parts: object, stream: TextIO | None = None) -> None:
 
 
 def printable(found: str) -> str:
-    """Write as `\\u202e` what a terminal would obey, except tabs and line feeds. JSON stays the same JSON."""
-    return _UNPRINTABLE.sub(lambda character: f"\\u{ord(character[0]):04x}", found)
+    """Write as `\\u202e` what a terminal would obey or hide, except tabs and line feeds. JSON stays the same JSON."""
+    return _UNPRINTABLE.sub(_number, found)
+
+
+def _number(found: re.Match[str]) -> str:
+    return "\\u" + found[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).replace(" ", "\\u")
 
 
 def value(found: Any) -> None:

@@ -170,7 +170,7 @@ def hand_over(
 
     Prints the link of each person who was added. Who was removed can no longer answer.
     """
-    people = [arguments.read_json(one, "--add") if one.lstrip().startswith(("{", "@")) else one for one in add_ or ()]
+    people = list(map(arguments.parse_approver, add_ or ()))
     with stacks.find_client(stack) as waitpoints:
         done = waitpoints.hand_over(token, add=people, remove=remove or ())
     if as_json:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import normalize
 
+from waitpoints_client.ignorable import DEFAULT_IGNORABLE
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, unknown, without_none
 
@@ -16,10 +17,7 @@ MOST = 20  # people
 EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and nothing else"
 LONGEST_ANSWER = 3_072  # bytes of JSON
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
-_NOT_SHOWN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
+_NOT_SHOWN = re.compile(f"[{DEFAULT_IGNORABLE}]")
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PERSON = ("id", "name", "email", "slack", "language", "subject")
@@ -89,7 +87,7 @@ class Approval:
     def shown(self, created_at: int, timeout_at: int | None, link_of: Callable[[str], str]) -> dict[str, Any]:
         """Return what retrieve has of it."""
         later, at = None, None if self.after is None else created_at + self.after
-        if at is not None and (self.escalated_at is not None or timeout_at is None or at < timeout_at):
+        if at is not None and self.to and (self.escalated_at is not None or timeout_at is None or at < timeout_at):
             later = without_none({"at": iso(at), "to": self.to, "askedAt": iso(self.escalated_at)})
         shown = {"needs": self.needs, "approvers": self.approvers, "escalation": later, "requestedBy": self.requested_by}
         shown |= {"links": self.links(link_of), "answers": list(self.answers), "handOvers": list(self.hand_overs) or None}
@@ -143,7 +141,7 @@ def parse(page: Any) -> Approval | None:
     refuse_twice([*people, *to])
     requester = _requester(page, [*people, *to])
     needs = {action["id"]: _need(action, number, len(people)) for number, action in enumerate(actions)}
-    refuse_undecidable(needs, len(people))
+    _refuse_undecidable(needs, len(people))
     approvers = [person for person, _ in people]
     later = [person for person, _ in to]
     itself = page.get("selfApproval", False)
@@ -158,14 +156,18 @@ def _need(action: Mapping[str, Any], number: int, people: int) -> int:
     return need
 
 
-def refuse_undecidable(needs: Mapping[str, int], people: int, path: str = "page.actions") -> None:
-    """Raises Refusal if everybody could answer and nothing be decided."""
-    most = sum(need - 1 for need in needs.values())
-    if most >= people:
+def least_approvers(needs: Mapping[str, int]) -> int:
+    """Return how many people decide for certain once all have answered."""
+    return sum(need - 1 for need in needs.values()) + 1
+
+
+def _refuse_undecidable(needs: Mapping[str, int], people: int) -> None:
+    least = least_approvers(needs)
+    if people < least:
         raise invalid(
-            path,
-            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} "
-            f"and must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
+            "page.actions",
+            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is "
+            f"{least - 1} and must be at most {people - 1}. Ask at least {least} approvers, or need fewer",
         )
 
 

@@ -79,7 +79,13 @@ def _check(token: FakeToken, approval: Approval, added: list[tuple[Person, str]]
     if approval.requested_by is not None and not approval.self_approval:
         approvals.refuse_requester(approval.requested_by, added)
     asked = [person for person in approval.asked() if person not in removed]
-    approvals.refuse_undecidable(approval.needs, len(asked) + len(new), "approvers")
+    least, people = approvals.least_approvers(approval.needs), len(asked) + len(new)
+    if people < least:
+        raise invalid(
+            "approvers",
+            f"all could answer and nothing be decided: at least {least} who may answer now must stay or be added, "
+            f"and this leaves {people}",
+        )
     if token.notify is not None:
         notices.check_reach(token.notify, new)
     if len(stay) + len(new) > MOST:
