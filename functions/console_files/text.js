@@ -42,16 +42,18 @@ export const relative = (instant) => {
 };
 
 // Characters that cannot be seen, or that change the direction of a text, are shown by their numbers: controls, all that
-// Unicode lets a font ignore, and blanks that are not spaces.
+// Unicode lets a font ignore, and blanks that are not spaces. So are the marks on a letter after the fifth: they would cover
+// other lines.
 const INVISIBLE =
   /[\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2800\ufff9-\ufffb\u{1d159}]/u;
+const PILED = /[\p{Mn}\p{Me}](?<=(?:[\p{Mn}\p{Me}][\p{Mc}\p{Cf}]*){6})/u;
 // Not where they join: in an emoji, and after a letter of a script that needs joiners.
 const EMOJI = /\u200d(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?.)(?=\p{Extended_Pictographic})/u;
 const STYLE = /\ufe0f(?<=\p{Extended_Pictographic}.)/u;
 const JOINING = ["Arab", "Beng", "Deva", "Gujr", "Guru", "Knda", "Mlym", "Orya", "Sinh", "Syrc", "Taml", "Telu"];
 const LETTERS = new RegExp(`[\\u200c\\u200d](?<=[${JOINING.map((it) => `\\p{scx=${it}}`).join("")}].)`, "u");
 const KEPT = [EMOJI, STYLE, LETTERS].map((it) => it.source).join("|");
-const SHOWN = new RegExp(`(${KEPT})|${INVISIBLE.source}`, "gu");
+const SHOWN = new RegExp(`(${KEPT})|${INVISIBLE.source}|${PILED.source}`, "gu");
 const number = (character) => {
   const hex = character.codePointAt(0).toString(16);
   return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;

@@ -23,8 +23,10 @@ ENDPOINT = "hostile"
 SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "<img src=x onerror=window.pwned=2>"
 FAMILY = "\N{WOMAN}\u200d\N{GIRL}\N{HEAVY BLACK HEART}\ufe0f"  # its joiners are no disguise
-INVISIBLE = "\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\U000e0041" + FAMILY
-INVISIBLE_SHOWN = r"\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\u{e0041}" + FAMILY
+INVISIBLE = "\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\U000e0041" + FAMILY + "a" + "\u0301" * 7
+INVISIBLE_SHOWN = (
+    r"\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\u{e0041}" + FAMILY + "a" + "\u0301" * 5 + r"\u0301" * 2
+)
 LARGE = json.dumps('"' * 1_000_000)  # each mark is escaped twice more in an answer, which is too long then
 HEADERS = {
     "user-agent": f"{IMAGE} agent",

@@ -1,7 +1,6 @@
 """What a mail says, in its reader's language, before it is text or HTML.
 
-Texts of callers come without line breaks where a line is meant, and without what reorders the text around them: a mail is
-shown by clients that isolate nothing.
+Texts of callers come without line breaks where a line is meant, and without what reorders the text around them.
 """
 
 from collections.abc import Callable

@@ -105,8 +105,8 @@ def _person(person: Person) -> Markup:
     return Fragment(Element("tr", who, what), _entered(person.entered) if person.entered else None)
 
 
-def _entered(lines: Sequence[str]) -> Markup:
-    listed = [Element("div", one, dir="auto") for one in lines]
+def _entered(values: Sequence[tuple[str, str]]) -> Markup:
+    listed = [Element("div", Element("bdi", title), ": ", Element("bdi", text)) for title, text in values]
     return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
 
 

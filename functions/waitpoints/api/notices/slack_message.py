@@ -10,7 +10,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, fitting, line
+from waitpoints.api.notices.summary import Summary, block, fitting, line
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Submission
@@ -84,7 +84,7 @@ def _title(page: Page) -> str:
 
 
 def _text(page: Page) -> Iterator[Block]:
-    if text := page.text.strip():
+    if text := block(page.text):
         yield _section(_plain(text, MAX_TEXT))
 
 
@@ -133,7 +133,7 @@ def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> 
     buttons = list(_buttons(summary))
     if not (buttons and has_buttons()):
         buttons = []
-    if link and (not buttons or page.fields or len(_escaped(page.text)) > MAX_TEXT):
+    if link and (not buttons or page.fields or len(_escaped(block(page.text))) > MAX_TEXT):
         buttons.append(_button(summary["open"], OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}

@@ -11,20 +11,20 @@ from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice
 from waitpoints.api.page import words
 from waitpoints.api.page.progress import Part, Progress, Row, Sentence, ending, written
-from waitpoints.api.page.submitted import printable, without_bidi_controls
+from waitpoints.api.page.submitted import visible
 from waitpoints.token import Completed
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person and their answer. `entered` has a line for each field that the reader may see."""
+    """A person and their answer. `entered` has each field that the reader may see, and its value."""
 
     name: str
     said: str
-    entered: tuple[str, ...] = ()
+    entered: tuple[tuple[str, str], ...] = ()
 
     def lines(self, *, with_entered: bool = True) -> list[str]:
-        return [f"{self.name}: {self.said}", *(f"  • {one}" for one in self.entered if with_entered)]
+        return [f"{self.name}: {self.said}", *(f"  • {title}: {text}" for title, text in self.entered if with_entered)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Summary:
         return [self._person(row) for row in self.progress.rows()]
 
     def _person(self, row: Row) -> Person:
-        entered = tuple(f"{line(title)}: {line(text)}" for title, text in row.values(self.language))
+        entered = tuple((line(title), line(text)) for title, text in row.values(self.language))
         return Person(self.written(row.who), self.written(row.said), entered)
 
     def lines(self, *, with_entered: bool = True) -> list[str]:
@@ -83,8 +83,8 @@ def line(text: str) -> str:
 
 
 def block(text: str) -> str:
-    """Return a caller's text without controls, also those of the direction of writing."""
-    return "\n".join(without_bidi_controls(printable(text)).splitlines()).strip()
+    """Return a caller's text as people may read it in every client."""
+    return "\n".join(visible(text).splitlines()).strip()
 
 
 def fitting(text: str, room: int, size: Callable[[str], int]) -> str:

@@ -1,10 +1,13 @@
-"""HTML as elements. The only place where text becomes HTML: every text is escaped, whether it is content or an attribute."""
+"""HTML as elements. The only place where text becomes HTML: every text is escaped, as content or an attribute.
+
+Content is what people read, see `visible`. Attributes, and what `verbatim` returns, are sent back as they are.
+"""
 
 from collections.abc import Iterable
 from html import escape
 from typing import Self
 
-from waitpoints.api.page.submitted import printable
+from waitpoints.api.page.submitted import printable, visible
 
 
 class Markup(str):
@@ -20,7 +23,7 @@ class Element(Markup):
 
     def __new__(cls, tag: str, /, *children: "Child", **attributes: str | int | float | bool | None) -> Self:
         written = "".join(
-            f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escaped(str(value))}"')
+            f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{verbatim(str(value))}"')
             for key, value in attributes.items()
             if value is not None and value is not False
         )
@@ -43,6 +46,10 @@ Child = str | None | Iterable[str | None]
 
 
 def escaped(text: str) -> Markup:
+    return verbatim(visible(text))
+
+
+def verbatim(text: str) -> Markup:
     return Markup(escape(printable(text), quote=True))
 
 

@@ -16,9 +16,9 @@ from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.markup import Element, Fragment, Markup
+from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim
 from waitpoints.api.page.progress import Account, Progress, Row, ending
-from waitpoints.api.page.submitted import without_bidi_controls
+from waitpoints.api.page.submitted import visible
 from waitpoints.api.page.theme import Theme, isolated
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
@@ -276,7 +276,7 @@ def _document(theme: Theme, title: str, *main: Markup | None) -> str:
     head = Element(
         "head",
         Element("meta", charset="utf-8"),
-        Element("title", without_bidi_controls(title) + name),
+        Element("title", title + name),
         Element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         Element("meta", name="color-scheme", content="light dark"),
         Element("link", rel="icon", href=_icon(theme.color)),
@@ -516,7 +516,7 @@ def _control(theme: Theme, field: Field, text: str, problem: Problem | None, **a
             ]
             return Element("select", Element("option", theme["choose"], value=""), options, **shared)
         case Kind.LONG_TEXT:  # HTML drops the first line break
-            return Element("textarea", Markup("\n"), text, dir="auto", rows="5", **lengths, **shared)
+            return Element("textarea", Markup("\n"), verbatim(text), dir="auto", rows="5", **lengths, **shared)
         case Kind.TEXT | Kind.EMAIL:
             type_ = "email" if field.kind is Kind.EMAIL else "text"
             return Element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
@@ -557,5 +557,5 @@ def _pattern(field: Field) -> dict[str, str]:
     pattern = field.schema.get("pattern")
     if pattern is None or not _PLAIN_PATTERN.fullmatch(pattern):
         return {}
-    title = {"title": field.description} if field.description else {}
+    title = {"title": visible(field.description)} if field.description else {}
     return {"pattern": rf"[\s\S]*(?:{pattern})[\s\S]*", **title}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 from waitpoints import timeouts
 from waitpoints.errors import InvalidPage, InvalidTimeout
@@ -13,7 +14,9 @@ LONGEST = 3_153_600_000_000  # milliseconds: 36,500 days, so that no instant is 
 TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_DIRECTIONS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # overrides, embeddings and isolates
+MAX_MARKS = 5  # on one letter: more reach into the line above
+_MAYBE_MARKS = re.compile(rf"[^\w\s]{{{MAX_MARKS + 1},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +143,25 @@ FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
 
 
 def printable(text: str) -> str:
-    """Return a text in which nothing is a control character or half of a surrogate pair, for HTML and error messages."""
+    """Return a text in which nothing is a control character or half of a surrogate pair, for inputs and error messages."""
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", text))
 
 
-def without_bidi_controls(text: str) -> str:
-    """Return a text that does not reorder what stands around it, for places where it cannot be isolated."""
-    return text.translate(_BIDI)
+def visible(text: str) -> str:
+    """Return a text that reads as it is written: what would reorder it is `\\u202e`, and no letter draws over other lines."""
+    escaped = _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
+    return _MAYBE_MARKS.sub(_with_few_marks, escaped)
+
+
+def _with_few_marks(found: re.Match[str]) -> str:
+    """Return it with at most MAX_MARKS marks in a row. Spacing marks and format characters between them end no row."""
+    kept, marks = "", 0
+    for character in found[0]:
+        kind = category(character)
+        is_mark = kind in ("Mn", "Me")
+        marks = marks + is_mark if is_mark or kind in ("Mc", "Cf") else 0
+        kept += "" if is_mark and marks > MAX_MARKS else character
+    return kept
 
 
 def cut(text: str, most: int) -> str:

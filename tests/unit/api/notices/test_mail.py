@@ -177,6 +177,7 @@ SAMPLES = [
     '", "Evil" <evil@example.com>, "',
     "evil@example.com>, <",
     "\u202egnp.exe\u2066",
+    "a" + "\u0301" * 100,
     "\ud800\udfff",
     "\\",
     '\\"',

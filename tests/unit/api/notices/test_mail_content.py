@@ -38,7 +38,7 @@ class TestAContentThatIsTooLong:
         assert mail_content.fitting(content, lambda _: True) == content
         without = mail_content.fitting(content, lambda one: not any(person.entered for person in one.people))
         assert (without, without.text) == (replace(content, people=without.people, is_shortened=True), content.text)
-        assert [person.entered for person in content.people] == [("Note: fine",), (), ()]
+        assert [person.entered for person in content.people] == [(("Note", "fine"),), (), ()]
         short = mail_content.fitting(content, lambda one: len(one.text) < 9_000)
         assert (len(short.text), short.text[-1], len(short.links)) == (4_001, "…", 1)
         assert "Open the page to read all of it." in mail_content.plain_text(short)

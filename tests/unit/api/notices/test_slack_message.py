@@ -176,6 +176,7 @@ def test_whatever_callers_write_slack_takes_it_and_finds_no_mention_and_no_link_
         left = OWN.sub("", text["text"]) if text["type"] == "mrkdwn" else text["text"]
         assert "<" not in left
         assert ">" not in left
+        assert not re.search(r"[\u202a-\u202e\u2066-\u2069]", left)
         assert text.get("emoji") is False or text.get("verbatim") is True
     assert not re.search("[<>]", message["text"])
     assert "`" not in "".join(text["text"] for text in texts(message["blocks"]) if text["type"] == "mrkdwn")

@@ -11,7 +11,8 @@ from waitpoints.api.notices.summary import Person, Summary
     ("given", "line", "block"),
     [
         ("a\r\nb\tc", "a b c", "a\nb\tc"),
-        (" \u202ea\u2066b\u2069 ", "ab", "ab"),
+        (" \u202ea\u2066b\u2069 ", r"\u202ea\u2066b\u2069", r"\u202ea\u2066b\u2069"),
+        ("a" + "\u0301" * 100, "a" + "\u0301" * 5, "a" + "\u0301" * 5),
         ("a\u2028b\x85c", "a b\ufffdc", "a\nb\ufffdc"),
         ("\ud800", "\ufffd", "\ufffd"),
     ],

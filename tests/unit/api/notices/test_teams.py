@@ -4,6 +4,7 @@ Source: learn.microsoft.com, "Create incoming webhooks with Workflows for Micros
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,15 @@ class TestTheCard:
             st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=90).filter(str.strip), min_size=3
         ),
         st.sampled_from(
-            ["[Sign in](https://evil.example)", "**bold**", "<at>all</at>", "{{DATE(1)}}", "![](https://x/y.png)", "- a"]
+            [
+                "[Sign in](https://evil.example)",
+                "\u202e\u2066x",
+                "**bold**",
+                "<at>all</at>",
+                "{{DATE(1)}}",
+                "![](https://x/y.png)",
+                "- a",
+            ]
         ),
     )
     def test_whatever_callers_write_is_in_text_that_knows_no_markdown(self, texts: list[str], hostile: str) -> None:
@@ -96,6 +105,7 @@ class TestTheCard:
         page["links"] = [{"label": words[1], "url": "https://example.com/x"}]
         card = rendered(notice(page), name=words[2])
         assert linked(card) == ["https://example.com/x"]
+        assert not re.search(r"[\u202a-\u202e\u2066-\u2069]", "".join(shown(card)))
         assert [block["text"][:10] for block in card["body"] if block["type"] == "TextBlock"] == ["Open until"]
 
 

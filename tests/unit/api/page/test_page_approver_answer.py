@@ -278,7 +278,7 @@ class TestFieldsThatMustBeTheSame:
         hostile = "<script>{others}\u202e" + "x" * 300
         choose(api, token, "ann", "approve", note=hostile)
         refused = self.approve(api, token, "")
-        assert hostile in page_of(refused).texts
+        assert hostile.replace("\u202e", r"\u202e") in page_of(refused).texts
         assert "script" not in {tag for tag, _ in page_of(refused).tags}
 
     def test_are_compared_again_with_an_answer_that_was_faster(
