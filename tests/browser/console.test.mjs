@@ -1,7 +1,7 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
 // `SCENE` is {"waiting", "failing", "hostile", "decision", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile
 // one has, "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of the large one's output}.
-// With `THOROUGH`, each view is looked at in each of the looks, else in one of them.
+// Each view is looked at in one of the looks, and with `THOROUGH` in the other one.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -172,7 +172,7 @@ const VIEWS = {
 };
 
 const noViewViolates = async (turn, name, options) => {
-  const taken = ([, at]) => THOROUGH || at % 2 === turn;
+  const taken = ([, at]) => (at % 2 === turn) !== Boolean(THOROUGH);
   const tab = await openTab(options);
   await tab.goto(CONSOLE);
   await tab.waitForSelector("input[type=password]");

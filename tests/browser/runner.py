@@ -21,6 +21,6 @@ def chromium() -> str:
     return found
 
 
-def run(subtests: pytest.Subtests, suite: str, **variables: str) -> None:
-    """Run each test of the suite, such as `page.test.mjs`, as a subtest. It finds `variables` in its environment."""
-    node.run_suite(subtests, FOLDER / suite, CHROMIUM=chromium(), **variables)
+def run(subtests: pytest.Subtests, suite: str, only: str = "", **variables: str) -> None:
+    """As `node.run_suite`, of the suite's name, such as `page.test.mjs`."""
+    node.run_suite(subtests, FOLDER / suite, only, CHROMIUM=chromium(), **variables)

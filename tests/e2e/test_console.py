@@ -136,10 +136,8 @@ def logged(stack: Stack, group: str, since: int) -> list[str]:
     return [event["message"] for page in pages for event in page["events"]]
 
 
-@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
-def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, thorough: str, subtests: pytest.Subtests) -> None:
-    """The thorough run looks at each view both light and wide and dark and narrow."""
-    since = time.time_ns() // 1_000_000
+def in_browser(subtests: pytest.Subtests, api: Api, stack: Stack, only: str = "", **variables: str) -> tuple[str, str, str]:
+    """Run the suite, or only some tests. Returns a token that it completes, this token's run, and that of one that it fails."""
     (completed, execution), (failed, failed_execution) = waiting(api), waiting(api, page={"title": "Go on?"})
     scene = {
         "waiting": completed,
@@ -157,12 +155,19 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, thorough: s
     runner.run(
         subtests,
         "console.test.mjs",
+        only,
         API_URL=stack.api_url,
         API_KEY=stack.api_key,
         STAGE_URL=f"{stack.endpoint_url}/_aws/execute-api/{outputs(stack)['ApiId']}/$default",
         SCENE=json.dumps(scene),
-        THOROUGH=thorough,
+        **variables,
     )
+    return completed, execution, failed_execution
+
+
+def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: pytest.Subtests) -> None:
+    since = time.time_ns() // 1_000_000
+    completed, execution, failed_execution = in_browser(subtests, api, stack)
 
     with subtests.test("the runs go on with what was decided"):
         assert api.result(execution) == ("SUCCEEDED", {"approved": True, "amount": 12345678901234567890})
@@ -173,6 +178,11 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, thorough: s
         until(lambda: any(completed in line for line in logged(stack, group, since)), "the log never arrived")
         lines = logged(stack, group, since)
         assert [line for line in lines if stack.api_key in line] == []
+
+
+@pytest.mark.thorough
+def test_each_view_has_the_other_look_too(api: Api, stack: Stack, subtests: pytest.Subtests) -> None:
+    in_browser(subtests, api, stack, "no view violates", THOROUGH="1")
 
 
 def test_a_list_of_many_stays_quick(stack: Stack, many: str, subtests: pytest.Subtests) -> None:

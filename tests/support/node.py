@@ -40,10 +40,14 @@ def esbuild() -> list[str]:
     return [node(), str(FOLDER / "node_modules" / "esbuild-wasm" / "bin" / "esbuild")]
 
 
-def run_suite(subtests: pytest.Subtests, suite: Path, **variables: str) -> None:
-    """Run a suite of tests, a `*.test.mjs`, each as a subtest. It finds `variables` in its environment."""
+def run_suite(subtests: pytest.Subtests, suite: Path, only: str = "", **variables: str) -> None:
+    """Run a suite of tests, a `*.test.mjs`, each as a subtest. It finds `variables` in its environment.
+
+    `only`: a regular expression of the names of those to run.
+    """
+    chosen = [f"--test-name-pattern={only}"] if only else []
     done = subprocess.run(
-        [node(), "--test", f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
+        [node(), "--test", *chosen, f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
         cwd=suite.parent,
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
