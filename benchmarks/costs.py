@@ -129,7 +129,7 @@ def report_deliveries(counted: Deliveries) -> str:
     rows = {
         "that match nothing": [_monthly(counted, "matches nothing", rate) for rate in RATES],
         "that complete a token each": [_monthly(counted, "completes a token, a run waits", rate) for rate in RATES],
-        "their creates with a key, waits and guarantees": [bill.monthly_around(counted, rate) for rate in RATES],
+        "plus creates with a key, waits and guarantees": [bill.monthly_around(counted, rate) for rate in RATES],
     }
     head = ["deliveries", *(f"{rate:,} a second" for rate in RATES)]
     return table(head, [[name, *(f"{dollars:,.2f}" for dollars in row)] for name, row in rows.items()])

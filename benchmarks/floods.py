@@ -110,7 +110,7 @@ def _of_sign_in(counted: Bench) -> list[Flood]:
         signed_out = _price(signing, "sign_out", "POST", "/api/v1/sign-out", BROWSER | form)
     return [
         Flood("sign-ins, with `OidcIssuer`", "GET /api/v1/sign-in", begun),
-        Flood("forged returns", f"GET {returns}", returned),
+        Flood("forged sign-in returns", f"GET {returns}", returned),
         Flood("forged sign-outs", "POST /api/v1/sign-out", signed_out),
     ]
 

@@ -70,7 +70,7 @@ NEW_TABLE = Limit(
     "write units a second of a new table",
     4_000,
     REFUSED,
-    "time: twice the peak so far, or warm throughput",
+    "time (twice the peak so far) or warm throughput",
     source="ondemand",
 )
 TIMERS = Limit(

@@ -129,6 +129,10 @@ def updated(stack: MotoStack, parameters: Mapping[str, str]) -> Iterator[MotoSta
     finally:
         for name in set(new) & template.resources("AWS::SQS::Queue").keys():
             boto3.client("sqs").delete_queue(QueueUrl=changed.resources[name]["Ref"])
+        for name in set(new) & template.resources("AWS::SecretsManager::Secret").keys():
+            boto3.client("secretsmanager").delete_secret(
+                SecretId=changed.resources[name]["Ref"], ForceDeleteWithoutRecovery=True
+            )
 
 
 @contextmanager
