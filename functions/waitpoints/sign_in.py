@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+LEEWAY = 60  # seconds by which the issuer's clock may differ
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
@@ -55,4 +57,4 @@ class Session:
 
     def is_recent(self, max_age: int, now: int) -> bool:
         """Whether the person has proved who they are within so many milliseconds. False if the issuer does not say when."""
-        return self.auth_time is not None and now - self.auth_time <= max_age
+        return self.auth_time is not None and now - self.auth_time <= max_age + LEEWAY * 1000

@@ -69,7 +69,7 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
     claims = id_token.check(issuer.redeem(issuer.read_code(query), attempt.verifier), issuer, attempt.nonce)
     at = claims.get("auth_time")
     auth_time = at * 1000 if isinstance(at, int) and not isinstance(at, bool) else None
-    email = identity.read_email(claims, services.email_claim)
+    email = identity.read_email(claims, services.email_claim, issuer.url)
     session = Session(
         new_id(),
         SignedIn(issuer.url, claims["sub"], email, now),
@@ -77,7 +77,7 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
         auth_time,
         now + services.session_length,
     )
-    if attempt.max_age is not None and not session.is_recent((attempt.max_age + id_token.LEEWAY) * 1000, now):
+    if attempt.max_age is not None and not session.is_recent(attempt.max_age * 1000, now):
         raise SignInRefused("auth_time")
     return session
 

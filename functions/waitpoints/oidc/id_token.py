@@ -9,8 +9,8 @@ import jwt
 from waitpoints.errors import SignInRefused
 from waitpoints.oidc.discovery import ALGORITHMS
 from waitpoints.oidc.issuer import Issuer
+from waitpoints.sign_in import LEEWAY
 
-LEEWAY = 60  # seconds by which clocks may differ
 MAX_SUBJECT = 255  # characters: OpenID Connect Core, section 2
 _FORMS = {"RS256": {"kty": "RSA"}, "ES256": {"kty": "EC", "crv": "P-256"}}
 """What the key of an algorithm says of itself."""
@@ -37,7 +37,7 @@ def check(token: str, issuer: Issuer, nonce: str) -> Mapping[str, Any]:
     _check_party(claims, issuer.client_id)
     if not _is(claims.get("nonce"), nonce):
         raise SignInRefused("token_nonce")
-    if not 0 < len(claims["sub"]) <= MAX_SUBJECT:
+    if not 0 < len(claims["sub"]) <= MAX_SUBJECT or not claims["sub"].isascii() or not claims["sub"].isprintable():
         raise SignInRefused("token_subject")
     return claims
 
@@ -53,7 +53,7 @@ def _find_key(issuer: Issuer, algorithm: str, kid: object) -> jwt.PyJWK:
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
     form = {**_FORMS[algorithm], "use": key.get("use") and "sig", "alg": key.get("alg") and algorithm}
-    return all(key.get(name) == value for name, value in form.items())
+    return "d" not in key and all(key.get(name) == value for name, value in form.items())  # with `d` it is a private key
 
 
 def _check_party(claims: Mapping[str, Any], client_id: str) -> None:

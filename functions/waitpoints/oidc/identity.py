@@ -7,15 +7,16 @@ from waitpoints.approvers import is_email
 from waitpoints.oidc.discovery import GOOGLE
 
 
-def read_email(claims: Mapping[str, Any], claim: str) -> str | None:
+def read_email(claims: Mapping[str, Any], claim: str, issuer: str) -> str | None:
     """Return the person's address. None: the token has none, or it does not count.
 
-    Anyone may write any address into an account, so `email` counts only if the issuer has verified it. Of another `claim` the
-    stack's owner says that only the directory's administrators write it. Outside of ASCII, letters look like others, and
-    become others in lower case.
+    Anyone may write any address into an account, so `email` counts only if the issuer has verified it. Google once verified
+    those that it does not run, whose owners may have changed since: it has a Workspace (`hd`) or is at gmail.com. Of another
+    `claim` the stack's owner says that only the directory's administrators write it. Outside of ASCII, letters look like
+    others, and become others in lower case.
     """
     email = claims.get(claim)
-    is_theirs = claim != "email" or claims.get("email_verified") is True
+    is_theirs = claim != "email" or (claims.get("email_verified") is True and (issuer != GOOGLE or _is_googles(claims)))
     return email if isinstance(email, str) and is_theirs and is_email(email) and email.isascii() else None
 
 
@@ -28,3 +29,8 @@ def read_domain(claims: Mapping[str, Any], issuer: str, email: str | None) -> st
         hosted = claims.get("hd")
         return hosted.lower() if isinstance(hosted, str) and hosted.isascii() else None
     return email.rpartition("@")[2].lower() if email else None
+
+
+def _is_googles(claims: Mapping[str, Any]) -> bool:
+    """Whether Google runs the mailbox, or the directory: "Authenticate with a backend server" in its documentation."""
+    return isinstance(claims.get("hd"), str) or str(claims.get("email")).lower().endswith("@gmail.com")

@@ -218,6 +218,8 @@ class TestAnAttack:
             {"sub": ""},
             {"sub": 7},
             {"sub": "x" * 256},
+            {"sub": "\ud800"},
+            {"sub": "ann\n"},
         ],
         ids=lambda it: "-".join(f"{name} {type(value).__name__}" for name, value in it.items()),
     )

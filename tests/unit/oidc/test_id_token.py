@@ -72,7 +72,15 @@ def test_a_token_without_a_keys_name_counts_only_if_there_is_one_key() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"use": "enc"}, {"alg": "RS512"}, {"alg": "ES256"}, {"kty": "EC"}, {"kty": "oct", "k": "c2VjcmV0"}, {"kid": "other"}],
+    [
+        {"use": "enc"},
+        {"alg": "RS512"},
+        {"alg": "ES256"},
+        {"kty": "EC"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"kid": "other"},
+        {"d": "AQAB"},
+    ],
     ids=str,
 )
 def test_a_key_that_is_for_something_else_checks_nothing(changed: dict[str, Any]) -> None:

@@ -35,7 +35,22 @@ OTHER = "https://issuer.example.com"
 def test_an_address_counts_if_it_is_verified_or_the_owner_trusts_its_claim(
     claims: dict[str, Any], claim: str, email: str | None
 ) -> None:
-    assert read_email(claims, claim) == email
+    assert read_email(claims, claim, OTHER) == email
+
+
+@pytest.mark.parametrize(
+    ("claims", "email"),
+    [
+        ({"email": ANN, "hd": "example.com"}, ANN),
+        ({"email": "Ann@GMail.com"}, "Ann@GMail.com"),
+        ({"email": ANN}, None),
+        ({"email": ANN, "hd": None}, None),
+        ({"email": "ann@gmail.com.example.org"}, None),
+        ({"email": "ann@notgmail.com"}, None),
+    ],
+)
+def test_an_address_that_google_once_verified_but_does_not_run_is_nobodys(claims: dict[str, Any], email: str | None) -> None:
+    assert read_email({**claims, "email_verified": True}, "email", GOOGLE) == email
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
         case Settled():
             return RECEIVED
         case Ended(outcome, rules):
+            if rules and rules.has_sign_in:
+                return _receive_by_rules(rules, request, token_id, body, output, by)
             services.tokens.count_delivery(token_id, outcome, by)
             if not (rules and rules.has_page):
                 return RECEIVED

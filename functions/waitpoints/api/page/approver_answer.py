@@ -15,7 +15,7 @@ from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Problem
 from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.progress import Account, Progress
-from waitpoints.approvers import Approval, Approver, find_approver
+from waitpoints.approvers import Approval, Approver, find_approver, is_email
 from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import CompletedBy, Token
@@ -135,7 +135,7 @@ def _is_requester(page: Page, approval: Approval, signed_in: "SignedIn") -> bool
     """Whether somebody, or perhaps somebody, asked for the answer and may not give it."""
     if approval.requested_by is None or page.source.get("selfApproval", False):
         return False
-    if approval.is_open and signed_in.email is None:
+    if signed_in.email is None and is_email(approval.requested_by):
         return True
     from waitpoints.api.page.approver_checks import canonical
 
