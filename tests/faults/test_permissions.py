@@ -12,10 +12,12 @@ from contextlib import contextmanager, suppress
 from itertools import chain, product
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.approval_page import page_of
 from tests.support.fakes import issuer
 from tests.support.fakes.issuer import FakeIssuer
 from tests.support.faults.aws import client, unique
@@ -612,14 +614,33 @@ def at_an_issuer(world: World) -> Iterator[FakeIssuer]:
         yield idp
 
 
+def sign_in(world: World, idp: FakeIssuer, page: str) -> str:
+    """Sign Ann in. Returns the cookie of her session."""
+    begun = world.http("GET", f"{BEGIN}?to={page}", b"", {"accept": "text/html"})
+    assert begun.status == 303
+    headers = {"accept": "text/html", "cookie": begun.cookies[0].partition(";")[0]}
+    done = world.http("GET", idp.sign_in(begun.headers["location"]), b"", headers)
+    assert done.status == 303
+    return done.cookies[0].partition(";")[0]
+
+
 @of("begin_sign_in")
 @of("finish_sign_in")
-def sign_in(world: World) -> None:
+def begin_a_session(world: World) -> None:
     with at_an_issuer(world) as idp:
-        begun = world.http("GET", f"{BEGIN}?to={THE_PAGE}", b"", {"accept": "text/html"})
-        assert begun.status == 303
-        headers = {"accept": "text/html", "cookie": begun.cookies[0].partition(";")[0]}
-        assert world.http("GET", idp.sign_in(begun.headers["location"]), b"", headers).status == 303
+        sign_in(world, idp, THE_PAGE)
+
+
+@of("show_callback")
+@of("accept_callback")
+def answer_a_page_signed_in(world: World) -> None:
+    with at_an_issuer(world) as idp:
+        url = world.create(page={"title": "Go?", "approvers": [issuer.ANN["email"]], "signIn": True})["url"]
+        form = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+        headers = {**form, "cookie": sign_in(world, idp, urlsplit(url).path)}
+        shown = page_of(world.http("GET", url, b"", headers))
+        answer = {"action": "submit", **{name: value for name, value in shown.fields if name == "session"}}
+        assert world.http("POST", url, urlencode(answer).encode(), headers).status == 200
 
 
 NO_HANDLER_NEEDS = [
