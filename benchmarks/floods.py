@@ -12,6 +12,7 @@ from benchmarks.limits import CALLBACK_ROUTE, CREATE_ROUTE
 from tests.support.in_process.counting.waits import Bench, Wait
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
+from waitpoints.oidc.issuer import Issuer
 from waitpoints.token import MAX_WAITERS
 
 DAY: Final = 86_400  # seconds
@@ -96,8 +97,6 @@ def _of_slack(counted: Bench) -> float:
 
 def _of_sign_in(counted: Bench) -> list[Flood]:
     """Of a function that knows the issuer's document."""
-    from waitpoints.oidc.issuer import Issuer  # noqa: PLC0415 - as above
-
     issuer, form = SIGN_IN["OidcIssuer"], {"content-type": "application/x-www-form-urlencoded"}
     endpoints = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     document = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in endpoints}}

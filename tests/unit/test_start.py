@@ -55,6 +55,7 @@ HEAVY = [
     f"{API}.public_token_request",
     f"{API}.providers.schemes",
     "waitpoints.access.api_key_cache",
+    "waitpoints.timers.reminders",
     *KEYS,
 ]
 OF_EVENTS = ["waitpoints.aws.event_bus", "waitpoints.stream.event_publisher", "waitpoints.stream.settled_event"]
@@ -70,6 +71,7 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
     ("function", "loaded"),
     [
         ("accept_callback", []),
+        ("show_callback", []),
         ("retrieve_token", []),
         ("move_deadline", ["pydantic"]),
         ("accept_delivery", []),

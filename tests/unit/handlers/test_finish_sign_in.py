@@ -219,6 +219,7 @@ class TestAnAttack:
             {"sub": 7},
             {"sub": "x" * 256},
             {"sub": "\ud800"},
+            {"sub": "änn"},
             {"sub": "ann\n"},
         ],
         ids=lambda it: "-".join(f"{name} {type(value).__name__}" for name, value in it.items()),

@@ -22,7 +22,6 @@ from waitpoints.api.page.submitted import visible
 from waitpoints.api.page.theme import Theme, isolated
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
-from waitpoints.timers.reminders import escalation_at, plan_of
 from waitpoints.token import Answer, Completed, Outcome, Token
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
@@ -366,8 +365,10 @@ def _facts(theme: Theme, token: Token, progress: Progress | None = None) -> Mark
     asks = theme.sentence("requested_by", name=approval.requested_by) if approval and approval.requested_by else None
     times = [("open_since", token.created_at), ("open_until", token.timeout_at)]
     shown = [asks, *(_at(theme, word, at) for word, at in times)]
-    later = escalation_at(token, plan_of(progress.page.source)) if progress else None
-    if approval and approval.escalated_to and token.escalated_at is None:
+    if progress and approval and approval.escalated_to and token.escalated_at is None:
+        from waitpoints.timers.reminders import escalation_at, plan_of
+
+        later = escalation_at(token, plan_of(progress.page.source))
         names = Markup(", ".join(isolated(person.shown) for person in approval.escalated_to))
         shown.append(_at(theme, "escalates", later, names=names))
     return Element("ul", [Element("li", one) for one in shown if one], class_="facts")
