@@ -18,7 +18,11 @@ from waitpoints_local.slack_stand_in import BOT_TOKEN, Workspace
 from waitpoints_local.stack import Stack
 
 BUTTON = {"type": "button", "action_id": "waitpoints:go", "text": {"type": "plain_text", "text": "Go"}, "value": "waitpoint_1"}
-MESSAGE = {"channel": "#deploys", "text": "Go?\x1b[31m", "blocks": [{"type": "actions", "elements": [BUTTON]}]}
+MESSAGE = {
+    "channel": "#deploys",
+    "text": "Go to &lt;b&gt; &amp;amp; &eacute;?\x1b[31m",
+    "blocks": [{"type": "actions", "elements": [BUTTON]}],
+}
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def test_a_message_is_printed_as_it_comes(
     if as_json:
         assert json.loads(line)["blocks"] == MESSAGE["blocks"]
     else:
-        assert line == "  0  #deploys       Go?\\u001b[31m  [go]\n"
+        assert line == "  0  #deploys       Go to <b> &amp; &eacute;?\\u001b[31m  [go]\n"
     assert "message 0 has no button stop; it has go\n" in (noted if as_json else answered)
 
 

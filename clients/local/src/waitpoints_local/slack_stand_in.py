@@ -302,11 +302,17 @@ def shown(workspace: Workspace) -> str:
 def line_of(number: int, message: Message) -> str:
     elements = [one for block in message.content.get("blocks", []) for one in block.get("elements", [])]
     opens = "opens the page" if any("url" in one for one in elements) else "no buttons"
-    return f"{number:>3}  {message.people:<14} {message.content.get('text', '')}  [{', '.join(message.buttons()) or opens}]"
+    text = _shown(message.content.get("text", ""))
+    return f"{number:>3}  {message.people:<14} {text}  [{', '.join(message.buttons()) or opens}]"
 
 
 def _private_line(note: Mapping[str, Any]) -> str:
-    return f"  to one person: {note['text']}"
+    return f"  to one person: {_shown(note['text'])}"
+
+
+def _shown(text: str) -> str:
+    """Return a text as people read it: Slack has three escapes, and no other."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 _TIME = re.compile(r"\{\{DATE\(([^,)]+)[^}]*\}\}(?:, \{\{TIME[^}]*\}\})?")
