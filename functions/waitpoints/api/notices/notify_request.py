@@ -3,7 +3,8 @@
     "email": true                    each approver at their address; without approvers: ["ann@example.com", …]
     "slack": "#deploys"              a channel's name or id; approvers with a Slack id get a direct message, too
     "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL; it begins with TEAMS
-    "outcome": true                  these people, and who asked, are also sent how it ended
+    "outcome": true                  these people, and who asked, are also sent how it ended. So a page on which people of some
+                                     domains sign in may have `"email": true`: only who asked gets a mail
 
 The create request fails if an approver cannot be reached, or a channel cannot be used.
 """
@@ -98,18 +99,19 @@ def _is_slack_channel(value: Any) -> bool:
 def _check_audience(notify: Notify, approval: Approval | None) -> None:
     """Check that it fits who may answer. Raises InvalidNotify."""
     if approval is None or approval.is_open:
-        if notify.email is True:
+        requester = requester_of(approval) if approval and notify.outcome else None
+        if notify.email is True and requester is None:
             raise InvalidNotify("notify.email", "without page.approvers, expected a list of e-mail addresses")
         if notify.outcome and not notify.email:
             raise InvalidNotify("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
+        _check_requester(requester)
         return
     if isinstance(notify.email, tuple):
         raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets their own link")
     if not notify.email and notify.slack is None:
         raise InvalidNotify("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
     check_reach(notify, approval.everybody())
-    if notify.outcome and notify.email:
-        _check_requester(approval)
+    _check_requester(requester_of(approval) if notify.outcome and notify.email else None)
 
 
 def check_reach(notify: Notify, people: Sequence[Approver]) -> None:
@@ -122,9 +124,8 @@ def check_reach(notify: Notify, people: Sequence[Approver]) -> None:
             raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
 
 
-def _check_requester(approval: Approval) -> None:
-    """Check that mail may go to who asked. Raises InvalidNotify."""
-    requester = requester_of(approval)
+def _check_requester(requester: Approver | None) -> None:
+    """Check that mail with the outcome may go to who asked. Raises InvalidNotify."""
     if requester and requester.email and (reason := _why_no_mail(requester.email)):
         raise InvalidNotify("notify.outcome", f"it does not reach page.requestedBy, {shown(requester.shown)}: {reason}")
 

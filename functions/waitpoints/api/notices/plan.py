@@ -103,15 +103,17 @@ def targets(token: Token, page: Page, notify: Notify) -> Iterator[Target]:
         if person in asked or token.has_removed(person.id):
             yield from _ways(number, person, notify)
     if notify.outcome and token.outcome is not None:
-        from waitpoints.api.page.approver_checks import requester_of
+        from waitpoints.api.page.approver_checks import canonical, requester_of
 
-        if (requester := requester_of(page.approval)) and requester not in asked:
+        named = {canonical(address) for address in notify.email} if isinstance(notify.email, tuple) else set[str]()
+        requester = requester_of(page.approval)
+        if requester and requester not in asked and canonical(requester.id) not in named:
             yield from _ways(REQUESTER, requester, notify)
 
 
 def _ways(key: int | str, person: Approver, notify: Notify) -> Iterator[Target]:
     """Yield each way to a person."""
-    if notify.email is True and person.email is not None:
+    if notify.email and person.email is not None:
         yield Target(f"email.{key}", Channel.EMAIL, person.email, person)
     if notify.slack is not None and person.slack is not None:
         yield Target(f"slack.{key}", Channel.SLACK, person.slack, person)

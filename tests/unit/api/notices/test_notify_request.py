@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import sign_in
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
@@ -248,6 +249,50 @@ class TestMailDomains:
         world.store.tokens.clear()
         said = f"notify.outcome: it does not reach page.requestedBy, eve@evil.example: {self.ONLY}"
         assert refusal(api, world, notify, {**asked, "requestedBy": "eve@evil.example"}) == said
+
+
+ASKED = {**PAGE, "signIn": {"domains": ["example.com"]}, "requestedBy": "dee@mail.example.org"}
+
+
+class TestWhoAsksPeopleOfADomain:
+    """Nobody is named, but who asked: they can be mailed how it ends."""
+
+    @pytest.fixture
+    def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+        return sign_in.install(world, "https://issuer.example.com", monkeypatch).api
+
+    @pytest.mark.parametrize(
+        "notify", [{"email": True, "outcome": True}, {"email": True, "slack": "#a", "outcome": True}, {"email": ["a@b.cd"]}]
+    )
+    def test_may_be_mailed_the_outcome(self, api: Api, notify: dict[str, Any]) -> None:
+        assert api.retrieve(api.create(page=ASKED, notify=notify)["id"])["notify"] == notify
+
+    @pytest.mark.parametrize(
+        ("notify", "more", "said"),
+        [
+            ({"email": True}, {}, "notify.email: without page.approvers, expected a list of e-mail addresses"),
+            ({"slack": "#a", "outcome": True}, {}, f"notify.outcome: {NO_ONE}"),
+            (
+                {"email": True, "outcome": True},
+                {"requestedBy": "größe@example.com"},
+                f"notify.outcome: it does not reach page.requestedBy, größe@example.com: {ASCII}",
+            ),
+        ],
+        ids=str,
+    )
+    def test_must_be_reachable(
+        self, api: Api, world: InMemory, notify: dict[str, Any], more: dict[str, Any], said: str
+    ) -> None:
+        assert refusal(api, world, notify, {**ASKED, **more}) == said
+
+    @pytest.mark.parametrize("email", [True, ["ann@example.com"]])
+    def test_must_be_of_the_domains_to_which_the_stack_sends_mail(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, email: Any
+    ) -> None:
+        monkeypatch.setitem(vars(services), "mail_domains", ("example.com",))
+        said = "notify.outcome: it does not reach page.requestedBy, dee@mail.example.org: "
+        found = refusal(api, world, {"email": email, "outcome": True}, ASKED)
+        assert found == f"{said}this stack sends mail only to example.com"
 
 
 def reads(world: InMemory) -> list[int]:

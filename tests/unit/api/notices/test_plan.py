@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -285,6 +286,21 @@ class TestTheOutcome:
         found = {it.key: it.to for it in targets(COMPLETED, page, WITH_OUTCOME) if it.key.endswith("requester")}
         assert found == expected
         assert not [it for it in targets(NEW, page, WITH_OUTCOME) if it.key.endswith("requester")]
+
+    @pytest.mark.parametrize(
+        ("email", "expected"),
+        [
+            (True, {"email.requester": OUTCOME}),
+            (("x@example.com",), {"email.0": OUTCOME, "email.requester": OUTCOME}),
+            (("x@example.com", "Dee@example.com"), {"email.0": OUTCOME, "email.1": OUTCOME}),
+            (False, {}),
+        ],
+        ids=str,
+    )
+    def test_goes_once_to_who_asked_people_of_a_domain(self, email: Any, expected: dict[str, Any]) -> None:
+        asked = {"title": "Go?", "requestedBy": "dee@example.com", "signIn": {"domains": ["example.com"]}}
+        page = parse(asked, ("https://issuer.example.com", "client"))[0]
+        assert kinds(drain(COMPLETED, page, Notify(email=email, outcome=True))[0]) == expected
 
 
 def test_a_state_is_what_a_message_shows() -> None:
