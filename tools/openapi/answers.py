@@ -227,7 +227,7 @@ class WaitpointTokenObject(AnswerModel):
     otherDeliveries: OtherDeliveries = _optional("Present once there were some. Not in a list, and not in Trigger.dev.")
     waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
     page: TokenPage = _optional(
-        "If it has a page. A list has the first 100 characters of its title. Trigger.dev has no such field."
+        "If it has a page. A list cuts its title at 100 characters, with `…`. Trigger.dev has no such field."
     )
     pageActions: list[str] = _optional(
         "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."

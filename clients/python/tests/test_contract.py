@@ -518,12 +518,13 @@ def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> N
 
 def test_retrieve_has_the_title_of_a_page_and_a_list_its_beginning(waitpoints: Waitpoints) -> None:
     title = "Größe 42 an 漢字 😀? " * 10
-    without, token = waitpoints.create(), waitpoints.create(page={"title": title})
+    without, token, short = waitpoints.create(), waitpoints.create(page={"title": title}), title[:100]
+    whole = waitpoints.create(page={"title": short})
 
     listed = {it.id: it.page and it.page.title for it in waitpoints.list()}
 
     assert (waitpoints.get(token).page, waitpoints.get(without).page) == (TokenPage(title=title), None)
-    assert (listed[token.id], listed[without.id]) == (title[:100], None)
+    assert (listed[token.id], listed[whole.id], listed[without.id]) == (f"{title[:99]}…", short, None)
     both = waitpoints.create(page={"title": {"en": "Go on?", "de": "Weiter?"}, "language": ["de", "en"]})
     assert waitpoints.get(both).page == TokenPage(title="Weiter?")
 

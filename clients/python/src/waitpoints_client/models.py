@@ -257,7 +257,7 @@ class ListedToken(Answer):
     idempotency_key_expires_at: datetime | None = None
     output_is_error: bool = False
     page: TokenPage | None = None
-    """None without a page. `list` has the first 100 characters of its title."""
+    """None without a page. `list` cuts its title at 100 characters, with "…"."""
 
     @property
     def ok(self) -> bool | None:

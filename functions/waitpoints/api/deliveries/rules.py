@@ -79,6 +79,7 @@ def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> in
 
 def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
     from waitpoints.api.page import page_request, render
+    from waitpoints.api.page.submitted import cut
 
     page, text = page_request.parse(value, services.oidc_client, needs_sign_in=services.needs_sign_in)
     render.check_size(page)
@@ -87,7 +88,7 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
         from waitpoints.api.notices import notify_request
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
-    title, has_approvers = page.title[:MAX_LISTED_TITLE], page.approval is not None
+    title, has_approvers = cut(page.title, MAX_LISTED_TITLE), page.approval is not None
     return Document(
         DocumentKind.PAGE, text, notify, title, has_approvers, page.since_version, has_sign_in=page.sign_in is not None
     )

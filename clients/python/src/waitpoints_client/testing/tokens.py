@@ -83,7 +83,7 @@ class FakeToken:
                 "tags": self.tags,
                 "createdAt": iso(self.created_at),
                 "outputIsError": bool(self.outcome and self.outcome.is_error),
-                "page": None if self.page_title is None else {"title": self.page_title[:longest_title]},
+                "page": None if self.page_title is None else {"title": _cut(self.page_title, longest_title)},
             }
         )
 
@@ -319,6 +319,10 @@ def _metadata(value: Any) -> dict[str, Any]:
     if len(write_json(value).encode()) > 4096:
         raise Refusal(400, 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"')
     return value
+
+
+def _cut(title: str, longest: int | None) -> str:
+    return title if longest is None or len(title) <= longest else f"{title[: longest - 1]}…"
 
 
 def _page_title(page: Mapping[str, Any]) -> Any:
