@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.e2e import wheels
+from tests.support.e2e import own_tests, wheels
 from tools.release import client_package
 from tools.stack import ROOT
 
@@ -69,8 +69,8 @@ def test_old_libraries_stay_and_the_tests_run_with_an_engine_of_its_own(old: Pro
                    XDG_DATA_HOME=str(old.folder / "data"))  # fmt: skip
     assert made.returncode == 0, made.stderr
     offline = {"HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "XDG_DATA_HOME": str(old.folder / "data")}
-    done = old.run("pytest", "-q", "-n", "2", "-p", "no:cacheprovider", **offline)
-    assert (done.returncode, "30 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    done = old.run("pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *own_tests.PATIENT, **offline)
+    assert (done.returncode, "30 passed" in done.stdout) == (0, True), own_tests.said(done)
     assert not [*(old.folder / "stacks").glob("stack*.json")], "the session has ended what it started"
     up = old.run("waitpoints", "up", "--port", "0", **offline)
     assert (up.returncode, up.stdout.startswith("Serves at ")) == (0, True), up.stderr

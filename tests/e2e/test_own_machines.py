@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.e2e import wheels
+from tests.support.e2e import own_tests, wheels
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them
@@ -94,9 +94,9 @@ def project(programs: Path, tmp_path: Path) -> Iterator[Project]:
 
 def test_every_path_of_the_patterns_is_green(project: Project) -> None:
     """In two processes, which share a stack that the last one ends."""
-    done = project.run("pytest", "-q", "-p", "no:cacheprovider", "-n", "2")
+    done = project.run("pytest", "-q", "-p", "no:cacheprovider", "-n", "2", *own_tests.PATIENT)
     found = re.search(r"^(\d+) passed in ([\d.]+)", done.stdout, re.MULTILINE)
-    assert found, done.stdout + done.stderr
+    assert found, own_tests.said(done)
     assert int(found[1]) >= 20
     assert not [*(project.folder / "stacks").glob("stack*.json")], "the session has ended what it started"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
+PATIENT = ("-o", "waitpoints_patience=180")  # beside other tests, a run takes many times as long
 SOURCES = (ROOT / "clients" / "local" / "src", ROOT / "clients" / "python" / "src")
 PATIENCE = 600  # seconds
 
@@ -18,7 +19,7 @@ def run(stack: Stack, folder: Path, chosen: str = "") -> subprocess.CompletedPro
     (folder / "stack.json").write_text(json.dumps(asdict(stack)))
     paths = os.pathsep.join(map(str, SOURCES))
     variables = {"WAITPOINTS_LOCAL": str(folder / "stack.json"), "PYTHONPATH": paths, "NO_PROXY": "127.0.0.1,localhost"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider", *PATIENT]
     return subprocess.run(
         [*command, "-k", chosen],
         cwd=folder,
@@ -28,3 +29,9 @@ def run(stack: Stack, folder: Path, chosen: str = "") -> subprocess.CompletedPro
         timeout=PATIENCE,
         check=False,
     )
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what pytest printed, its summary first: a failure's reason is cut after some lines."""
+    before, title, summary = done.stdout.partition("short test summary info")
+    return title + summary + before + done.stderr
