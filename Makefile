@@ -46,8 +46,8 @@ check: lint .local/emulator/ready ## Run the fast part: lint, types, and the fas
 test: setup ## Run the suite: unit, integration, faults, end to end (COVERAGE=1 measures the first two)
 	@.venv/bin/python -m tests.stages test $(if $(COVERAGE),--coverage)
 
-thorough: setup ## Repeat in larger numbers what `make test` proves: every fault of every call, long storms, upgrades
-	@.venv/bin/python -m tests.stages thorough
+thorough: setup ## Run the suite, and repeat in larger numbers what it proves: every fault of every call, long storms, upgrades
+	@.venv/bin/python -m tests.stages thorough $(if $(COVERAGE),--coverage)
 
 coverage: .venv/ready ## Measure the coverage of the unit and integration tests; fails below the floor in pyproject.toml
 	@.venv/bin/python -m tests.stages coverage

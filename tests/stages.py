@@ -41,24 +41,21 @@ def _in_process(name: str, marked: str, *folders: str) -> Stage:
     return Stage(name, (*SHARED, "-m", marked, *folders))
 
 
-def _end_to_end(marked: str) -> Stage:
-    processes = ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder")
-    return Stage("end-to-end tests on the deployed stack", (*processes, "-m", marked, "tests/e2e"))
+def _suite(marked: str) -> tuple[Stage, ...]:
+    with_stacks = ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder")
+    return (
+        _in_process("unit and integration tests", marked, *IN_PROCESS),
+        _in_process("every AWS call fails", marked, "tests/faults"),
+        Stage("end-to-end tests on the deployed stack", (*with_stacks, "-m", marked, "tests/e2e")),
+    )
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
     "check": (
         Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
     ),
-    "test": (
-        _in_process("unit and integration tests", "not thorough", *IN_PROCESS),
-        _in_process("every AWS call fails", "not thorough", "tests/faults"),
-        _end_to_end("not thorough"),
-    ),
-    "thorough": (
-        _in_process("every AWS call fails in every way, and other long tests", "thorough", *IN_PROCESS, "tests/faults"),
-        _end_to_end("thorough"),
-    ),
+    "test": _suite("not thorough"),
+    "thorough": _suite(""),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 
