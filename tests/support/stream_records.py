@@ -5,7 +5,7 @@ from typing import Any
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.event_sources import failures
 from tests.support.in_process.template import Context
-from waitpoints.aws.items import answer_map, token_item, wire
+from waitpoints.aws.items import answer_map, hand_over_map, token_item, wire
 from waitpoints.json_text import present
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Token, Waiter
 
@@ -28,9 +28,11 @@ def record(token: Token, written_at: int, **image: Any) -> dict[str, Any]:
         "remindedCount": token.reminded_count or None,
         "remindedAt": token.reminded_at,
         "escalatedAt": token.escalated_at,
+        "handOvers": [hand_over_map(one) for one in token.hand_overs] or None,
+        "handOverCount": len(token.hand_overs) or None,
     }
     item = {**token_item(token), **{name: wire(value) for name, value in present(noted).items()}, **image}
-    changed = token.outcome or token.answers or token.reminded_count or token.escalated_at or token.waiters
+    changed = any((token.outcome, token.answers, token.reminded_count, token.escalated_at, token.hand_overs, token.waiters))
     return {
         "eventID": f"event {token.id} {len(token.answers)} {token.reminded_count} {len(token.waiters)}",
         "eventName": "MODIFY" if changed else "INSERT",

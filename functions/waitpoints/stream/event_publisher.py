@@ -95,14 +95,14 @@ class EventPublisher:
             yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
         if token.outcome is not None:
             return
-        from waitpoints.stream.waiting_event import latest, waiting_event
+        from waitpoints.stream.waiting_event import concerns_anyone, latest, waiting_event
 
         new = [it for it in latest(token) if it.id_of(token) not in self._done and _may_have_made(record, it.at)]
         if any(it.is_request for it in new):
             now = self._store.find(token.id)
             token = replace(token, page=now.page if now else None)
-            if now is None or now.outcome_at(self._clock()) is not None:
-                new = [it for it in new if not it.is_request]
+            waits = now is not None and now.outcome_at(self._clock()) is None
+            new = [it for it in new if not it.is_request or (waits and concerns_anyone(token, it))]
         for it in new:
             yield Planned(record, token.id, it.id_of(token), partial(waiting_event, token, it))
 
@@ -113,10 +113,11 @@ class EventPublisher:
 
     def _all_events(self, token: Token) -> Iterator[MakeEvent]:
         """Yield every event that a token may lack."""
-        from waitpoints.stream.waiting_event import all_answers, all_hand_overs, latest, waiting_event
+        from waitpoints.stream.waiting_event import all_answers, all_hand_overs, concerns_anyone, latest, waiting_event
 
         waits = token.outcome_at(self._clock()) is None
-        for it in [*all_answers(token), *all_hand_overs(token), *(it for it in latest(token) if it.is_request and waits)]:
+        requests = [it for it in latest(token) if it.is_request and waits and concerns_anyone(token, it)]
+        for it in [*all_answers(token), *all_hand_overs(token), *requests]:
             yield partial(waiting_event, token, it)
         if has_event(token):
             yield partial(settled_event, token, self._bucket)

@@ -79,6 +79,11 @@ def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> 
     return Event(f"waitpoint.{change.kind}", change.at, json_text.object_of(json_text.texts(present(members)) | answer))
 
 
+def concerns_anyone(token: Token, change: Change) -> bool:
+    """Whether a change has an event: hand-overs may have removed all to whom a token, read with its page, is escalated."""
+    return change.kind != ESCALATED or bool(_people(token).get("escalatedTo"))
+
+
 def _people(token: Token) -> dict[str, list[str]]:
     """Return who may answer and has not, and to whom the token is escalated. Empty if its page does not name who may."""
     approval = approvers.of_token(token)

@@ -21,7 +21,7 @@ from waitpoints.aws.event_bus import EventBus
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
 from waitpoints.stream.record import GIVE_UP_AFTER as UNREAD_AFTER
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, Token, Waiter
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, HandOver, NewToken, Output, Token, Waiter
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
@@ -290,6 +290,10 @@ class Asking:
     def escalate(self) -> dict[str, Any]:
         return self._record(self._ask(escalated_at=self.consumer.world.clock()))
 
+    def remove(self, approver: str) -> dict[str, Any]:
+        away = HandOver((), (approver,), self.consumer.world.clock())
+        return self._record(self.consumer.world.store.hand_over(self.token, away))
+
     def wait(self) -> dict[str, Any]:
         waiter = self.consumer.world.new_waiter()
         return self._record(self.consumer.world.store.add_waiter(self.token_id, waiter, self.consumer.world.clock())[0])
@@ -369,6 +373,17 @@ class TestAWaitingToken:
                 store.remove(asking.token_id)
         assert consumer.consume(*records) == []
         assert asking.told() == ["answered/1"]
+
+    @pytest.mark.parametrize("is_before", [True, False])
+    def test_has_no_event_of_an_escalation_to_nobody(self, consumer: Consumer, asking: Asking, is_before: bool) -> None:
+        """Who was removed afterwards was asked: the escalation's own record names them."""
+        happens = (partial(asking.remove, "lead"), asking.escalate)
+        records = [happen() for happen in (happens if is_before else reversed(happens))]
+        assert consumer.consume(*records) == []
+        assert asking.told() == (["handed_over/1"] if is_before else ["escalated/1", "handed_over/1"])
+        resume_waiters.handler({"command": "publishEvents", "waitpointIds": [asking.token_id]}, CONTEXT)
+        assert asking.told()[-1] == "handed_over/1"
+        assert asking.token.escalated_at is not None
 
     def test_that_cannot_be_read_comes_again_and_keeps_back_no_other(
         self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
