@@ -28,11 +28,12 @@ def check_size(output: str, signed_in: "SignedIn | None" = None) -> None:
 
 def different_values(names: Iterable[str], fields: str, others: str) -> tuple[str, ...]:
     """Return which of the fields have different values in two JSON texts, as a form understands them, but to the last digit."""
-    one, other = (json_text.parse(text, _exact, _exact) for text in (fields, others))
+    one, other = (json_text.parse(text, exact_number, exact_number) for text in (fields, others))
     return tuple(name for name in names if _understood(one.get(name)) != _understood(other.get(name)))
 
 
-def _exact(number: str) -> Decimal | str:
+def exact_number(number: str) -> Decimal | str:
+    """Return a JSON number with all its digits."""
     try:
         return Decimal(number)
     except InvalidOperation:  # its exponent has 19 digits or more: it equals only what is written like it

@@ -97,7 +97,7 @@ def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailCo
 
 def plain_text(content: MailContent) -> str:
     """The content as text."""
-    listed = [*content.needed, *("\n".join(person.lines()) for person in content.people)]
+    listed = [*content.needed, *("\n".join(person.lines(keeps_breaks=True)) for person in content.people)]
     parts = [
         content.brand,
         content.note,

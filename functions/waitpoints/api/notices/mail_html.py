@@ -106,7 +106,7 @@ def _person(person: Person) -> Markup:
 
 
 def _entered(values: Sequence[tuple[str, str]]) -> Markup:
-    listed = [Element("div", Element("bdi", title), ": ", Element("bdi", text)) for title, text in values]
+    listed = [Element("div", Element("bdi", title), ": ", Element("bdi", _lines(text))) for title, text in values]
     return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
 
 
@@ -131,7 +131,7 @@ def _link(label: str, url: str) -> Markup:
 
 def _lines(text: str) -> Markup:
     """The lines of a text, as `white-space` would keep them. Not every client knows it."""
-    first, *others = text.splitlines()
+    first, *others = text.split("\n")
     return Fragment(first, *((Markup("<br>"), line) for line in others))
 
 

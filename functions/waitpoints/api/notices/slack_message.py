@@ -202,4 +202,4 @@ def _mentions(people: Iterable[Approver]) -> str:
 
 def _date(summary: Summary, instant: int) -> str:
     """An instant in the reader's own time zone."""
-    return f"<!date^{instant // 1000}^{{date_short_pretty}} at {{time}}|{summary.time(instant)}>"
+    return f"<!date^{instant // 1000}^{{date_short}}, {{time}}|{summary.time(instant)}>"

@@ -1,6 +1,7 @@
 """What notices say about a token: the sentences of its `Progress`, as plain text in the language of who reads them.
 
-What callers wrote stands on one line, and each person's answer on a line with nothing of others.
+What callers wrote stands on one line, and each person's answer on a line with nothing of others. Only mails keep the line
+breaks of what a person entered, each line indented below it.
 """
 
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from waitpoints.token import Completed
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person and their answer. `entered` has each field that the reader may see, and its value."""
+    """A person and their answer. `entered` has each field that the reader may see, and its value with its line breaks."""
 
     name: str
     said: str
     entered: tuple[tuple[str, str], ...] = ()
 
-    def lines(self, *, with_entered: bool = True) -> list[str]:
-        return [f"{self.name}: {self.said}", *(f"  • {title}: {text}" for title, text in self.entered if with_entered)]
+    def lines(self, *, with_entered: bool = True, keeps_breaks: bool = False) -> list[str]:
+        shown = [(title, text.replace("\n", "\n    ") if keeps_breaks else line(text)) for title, text in self.entered]
+        return [f"{self.name}: {self.said}", *(f"  • {title}: {text}" for title, text in shown if with_entered)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Summary:
         return [self._person(row) for row in self.progress.rows()]
 
     def _person(self, row: Row) -> Person:
-        entered = tuple((line(title), line(text)) for title, text in row.values(self.language))
+        entered = tuple((line(title), block(text)) for title, text in row.values(self.language))
         return Person(self.written(row.who), self.written(row.said), entered)
 
     def lines(self, *, with_entered: bool = True) -> list[str]:

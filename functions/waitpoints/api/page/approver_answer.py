@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from waitpoints import answers, json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, form, page_answer, render, words
+from waitpoints.api.page import definition, fields, form, page_answer, render, words
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Problem
 from waitpoints.api.page.form import Errors, Submission, Values
@@ -191,7 +191,7 @@ def _refuse_difference(request: Request, progress: Progress, choice: Submission,
     if not request.is_of_person:
         names = ", ".join(map(json_text.dumps, found.fields))
         raise PayloadRefused(f"Others who chose this action sent other values of {names}: send the same, or another action")
-    page, others = progress.page, json_text.parse(found.others.fields)
+    page, others = progress.page, fields.entered(progress.page.fields, found.others.fields)
     problems = {
         field.name: Problem("differs", others=words.value(page.language, field, others.get(field.name)))
         for field in page.fields

@@ -25,6 +25,7 @@ from math import isfinite
 from typing import Any, assert_never
 
 from waitpoints import json_text
+from waitpoints.answers import exact_number
 from waitpoints.api.page import submitted
 
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
@@ -322,8 +323,16 @@ def _number(field: Field, text: str, decimal: str | None) -> int | float | Probl
     return float(typed) if Decimal(repr(float(typed))) == typed else Problem("too_exact")
 
 
-def written_number(number: float | None, decimal: str) -> str:
+def entered(fields: Sequence[Field], answer: str) -> dict[str, Any]:
+    """Return what the JSON text of an answer has for these fields. A typed number keeps all its digits."""
+    values, exact = json_text.parse(answer), json_text.parse(answer, parse_float=exact_number)
+    return {field.name: (exact if field.is_number else values)[field.name] for field in fields if field.name in values}
+
+
+def written_number(number: float | Decimal | str | None, decimal: str) -> str:
     """Return a number as people write it, without separators of thousands."""
+    if isinstance(number, Decimal) and abs(number.adjusted()) < MAX_DIGITS:
+        number = f"{number:f}"
     text = str(int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 1e16 else number)
     return text.replace(".", decimal)
 

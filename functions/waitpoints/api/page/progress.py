@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from waitpoints import approvers, json_text
-from waitpoints.api.page import words
+from waitpoints import approvers
+from waitpoints.api.page import fields, words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Field
 from waitpoints.api.page.submitted import cut
@@ -87,8 +87,7 @@ class Progress:
 
     def own_values(self) -> Mapping[str, Any]:
         """Return what this person has entered, by the names of the fields."""
-        values: dict[str, Any] = json_text.parse(self.own_answer.fields) if self.own_answer else {}
-        return values
+        return fields.entered(self.page.fields, self.own_answer.fields) if self.own_answer else {}
 
     @property
     def is_removed(self) -> bool:
@@ -168,7 +167,7 @@ class Progress:
         is_known = answer == self.own_answer and not self.repeats_own
         if self.person is None or is_known or not self.page.shows_answers:
             return ()
-        values = json_text.parse(answer.fields)
+        values = fields.entered(self.page.fields, answer.fields)
         return tuple((field, values[field.name]) for field in self.page.fields if field.name in values)
 
     def _name(self, person: Approver) -> Part:

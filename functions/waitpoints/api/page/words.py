@@ -1,7 +1,8 @@
 """The page's own words in every language, which of them a browser asks for, and how a time is written."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from waitpoints.api.page import fields
@@ -11,6 +12,9 @@ DEFAULT = "en"
 _DECIMAL_COMMA = ("de", "fr", "es")
 _MAX_RANGES = 20  # of an Accept-Language header
 
+# Dates and times are CLDR 48's long and medium patterns, in English those of en-GB. CLDR's French dates have no "1er", which
+# French writes; its other languages write no ordinal (in Spanish "1 de enero" and "primero de enero" are both right).
+_FIRST = {"fr": "1er"}
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -22,7 +26,8 @@ _MONTHS = {
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
-        "time": "{day} {month} {year}, {clock} UTC",
+        "day": "{day} {month} {year}",
+        "time": "{date}, {clock} UTC",
         "submit": "Submit",
         "optional": "optional",
         "choose": "Choose…",
@@ -137,7 +142,8 @@ WORDS: dict[str, dict[str, str]] = {
         "differs": "Others entered: {others}. Enter the same, or press another button.",
     },
     "de": {
-        "time": "{day}. {month} {year}, {clock} UTC",
+        "day": "{day}. {month} {year}",
+        "time": "{date}, {clock} UTC",
         "submit": "Absenden",
         "optional": "optional",
         "choose": "Bitte wählen…",
@@ -253,7 +259,8 @@ WORDS: dict[str, dict[str, str]] = {
         "differs": "Andere haben angegeben: {others}. Geben Sie dasselbe an, oder drücken Sie eine andere Schaltfläche.",
     },
     "fr": {
-        "time": "{day} {month} {year}, {clock} UTC",
+        "day": "{day} {month} {year}",
+        "time": "{date}, {clock} UTC",
         "submit": "Envoyer",
         "optional": "facultatif",
         "choose": "Choisir…",
@@ -368,7 +375,8 @@ WORDS: dict[str, dict[str, str]] = {
         "differs": "Réponse des autres : {others}. Répondez de même ou choisissez un autre bouton.",
     },
     "es": {
-        "time": "{day} de {month} de {year}, {clock} UTC",
+        "day": "{day} de {month} de {year}",
+        "time": "{date}, {clock} UTC",
         "submit": "Enviar",
         "optional": "opcional",
         "choose": "Elija…",
@@ -483,7 +491,8 @@ WORDS: dict[str, dict[str, str]] = {
         "differs": "Los demás respondieron: {others}. Responda lo mismo o pulse otro botón.",
     },
     "ja": {
-        "time": "{year}年{month}月{day}日 {clock} UTC",
+        "day": "{year}年{month}月{day}日",
+        "time": "{date} {clock} UTC",
         "submit": "送信",
         "optional": "任意",
         "choose": "選択してください",
@@ -598,7 +607,8 @@ WORDS: dict[str, dict[str, str]] = {
         "differs": "ほかの人の回答：{others}。同じ回答にするか、別のボタンを押してください。",
     },
     "zh": {
-        "time": "{year}年{month}月{day}日 {clock} UTC",
+        "day": "{year}年{month}月{day}日",
+        "time": "{date} {clock} UTC",
         "submit": "提交",
         "optional": "选填",
         "choose": "请选择",
@@ -760,7 +770,7 @@ def decimal(language: str) -> str:
     return "," if language in _DECIMAL_COMMA else "."
 
 
-def number(language: str, value: float | None) -> str:
+def number(language: str, value: float | Decimal | str | None) -> str:
     """Return a number as the language writes it."""
     return fields.written_number(value, decimal(language))
 
@@ -773,15 +783,22 @@ def value(language: str, field: Field, value: Any) -> str:
         return WORDS[language]["yes" if value else "no"]
     if field.is_number:
         return number(language, value)
+    if field.kind is fields.Kind.DATE:
+        return day(language, date.fromisoformat(value))
     titles = {choice.value: choice.title for choice in field.choices}
     return "\n".join(titles.get(one, str(one)) for one in (value if isinstance(value, list) else [value]))
+
+
+def day(language: str, at: date) -> str:
+    """Return a date, such as "25 November 2026"."""
+    number = _FIRST.get(language, "1") if at.day == 1 else at.day
+    return WORDS[language]["day"].format(day=number, month=_MONTHS[language].split()[at.month - 1], year=at.year)
 
 
 def time(language: str, at: datetime) -> str:
     """Return a time in UTC, such as "25 November 2026, 14:05 UTC"."""
     utc = at.astimezone(UTC)
-    month = _MONTHS[language].split()[utc.month - 1]
-    return WORDS[language]["time"].format(day=utc.day, month=month, year=utc.year, clock=f"{utc:%H:%M}")
+    return WORDS[language]["time"].format(date=day(language, utc), clock=f"{utc:%H:%M}")
 
 
 def _quality(parameter: str) -> float:

@@ -46,6 +46,13 @@ def test_it_is_a_document_of_tables_with_inline_styles() -> None:
     assert tags.count("table") == 4  # around, card, button, people
 
 
+def test_what_a_person_entered_keeps_its_line_breaks() -> None:
+    page = {**mails.PAGE, "fields": {"properties": {"note": {"type": "string", "format": "textarea"}}}}
+    note = Answer("bo@example.com", "approve", '{"note":"One\\r\\n\\ntwo <b>"}', 1)
+    document = mail_html.document(content(page=page, answers=(note,)), "#2457d6")
+    assert "<bdi>note</bdi>: <bdi>One<br><br>two &lt;b&gt;</bdi>" in document
+
+
 def test_no_picture_font_or_script_is_loaded() -> None:
     document = mail_html.document(content(), "#2457d6")
     assert not re.search(r"url\(|@import|@font-face|<img|<script|<link", document)

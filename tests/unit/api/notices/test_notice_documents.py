@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ THREE = {**SHORT, "approvers": PEOPLE, "actions": [{**PAGE["actions"][0], "needs
 TWO = {**THREE, "approvers": PEOPLE[:2], "requestedBy": "Kim"}
 FIRST_DECIDES = {**TWO, "actions": [{"id": "ok", "label": "OK"}]}
 ANSWERS = (answer("ann"), answer("bo"))
-AMOUNT = {"type": "number", "title": "Amount"}
-ENTERED = {"properties": {"amount": AMOUNT, "urgent": {"type": "boolean"}, **FIELD["properties"]}}
-GIVEN = (answer("bo", amount=1200.5, urgent=False, reason="It is\n*late* <!here>"),)
+AMOUNT, FIRST_DAY = {"type": "number", "title": "Amount"}, {"type": "string", "format": "date", "title": "From"}
+ENTERED = {"properties": {"amount": AMOUNT, "from": FIRST_DAY, "urgent": {"type": "boolean"}, **FIELD["properties"]}}
+GIVEN = (
+    replace(
+        answer("bo"),
+        fields='{"amount":1200.50,"from":"2026-12-01","urgent":false,"reason":"It is\\n*late* <!here>\\nAnn Lee: Approve it"}',
+    ),
+)
 REMINDER, LAST, OUTCOME = (
     {"kind": kind, "ref": "C1/1.2"} for kind in (NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.OUTCOME)
 )

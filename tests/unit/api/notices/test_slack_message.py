@@ -20,9 +20,7 @@ from waitpoints.token import HandOver
 from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
 PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
-OWN = re.compile(
-    r"<@[UW][A-Z0-9]+>|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[^<>|]+>|<(https?|mailto):[^<>|]+\|[^<>|]+>"
-)
+OWN = re.compile(r"<@[UW][A-Z0-9]+>|<!date\^\d+\^\{date_short\}, \{time\}\|[^<>|]+>|<(https?|mailto):[^<>|]+\|[^<>|]+>")
 HOSTILE = [
     "<!channel>",
     "<!here> <!everyone>",

@@ -307,6 +307,7 @@ class TestFieldsThatMustBeTheSame:
 
         assert approve("ann", amount).status == 200
         assert approve("cy", f"{amount}0000000000000000001").status == 422
+        assert f"Others entered: {amount}." in page_of(self.approve(api, token, "1")).text
         assert approve("cy", f"{amount}0").status == 200
         assert f'"amount":{amount}0' in api.retrieve(token["id"])["output"]
 

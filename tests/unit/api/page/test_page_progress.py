@@ -88,10 +88,18 @@ FIELDS = {
     "urgent": {"type": "boolean"},
     "risk": {"oneOf": [{"const": 1, "title": "Low"}, {"const": 2}]},
     "regions": {"type": "array", "items": {"enum": ["eu", "us"]}},
+    "until": {"type": "string", "format": "date"},
     "note": {"type": "string", "format": "textarea"},
 }
-ENTERED = '{"sum":1200.50,"urgent":false,"risk":1.0,"regions":["us","eu"],"note":"Line\\nby line"}'
-SHOWN = {"Sum": "1200,5", "urgent": "Nein", "risk": "Low", "regions": "us\neu", "note": "Line\nby line"}
+ENTERED = '{"sum":1200.50,"urgent":false,"risk":1.0,"regions":["us","eu"],"until":"2026-12-01","note":"Line\\nby line"}'
+SHOWN = {
+    "Sum": "1200,50",
+    "urgent": "Nein",
+    "risk": "Low",
+    "regions": "us\neu",
+    "until": "1. Dezember 2026",
+    "note": "Line\nby line",
+}
 
 
 class TestWhatOthersEntered:
@@ -109,6 +117,22 @@ class TestWhatOthersEntered:
     def test_has_only_what_was_filled_in_and_is_cut(self) -> None:
         assert self.seen("c", '{"urgent":true}')["Ann"] == {"urgent": "Ja"}
         assert self.seen("c", json.dumps({"note": "x" * 201}))["Ann"] == {"note": "x" * 199 + "…"}
+
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [
+            ("12345678901234567890", "12345678901234567890"),
+            ("12345678901234567890.12", "12345678901234567890,12"),
+            ("0.1234567890123456789", "0,1234567890123456789"),
+            ("1.5e3", "1500"),
+            ("-1E-2", "-0,01"),
+            ("0e9", "0"),
+            ("1e-999999999", "1E-999999999"),
+            ("1e-99999999999999999999", "1e-99999999999999999999"),
+        ],
+    )
+    def test_has_every_digit_of_a_number(self, sent: str, shown: str) -> None:
+        assert self.seen("c", f'{{"sum":{sent}}}')["Ann"] == {"Sum": shown}
 
     @pytest.mark.parametrize(("reader", "members"), [(None, {}), ("c", {"showAnswers": False})])
     def test_is_seen_by_nobody_else_or_by_nobody(self, reader: str | None, members: dict[str, Any]) -> None:

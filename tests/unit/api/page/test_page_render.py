@@ -103,6 +103,13 @@ def test_a_number_is_repeated_as_it_was_understood(language: str, typed: str, sh
         assert theme["no_answer"] in HtmlPage(html).texts
 
 
+def test_a_date_is_repeated_in_the_readers_words_and_sent_as_it_was() -> None:
+    definition = page({"title": "T", "fields": {"properties": {"it": {"type": "string", "format": "date"}}}})
+    html = render.confirm(definition, definition.actions[0], {"it": ["2026-12-01"]}, Theme("fr"))
+    assert "1er décembre 2026" in HtmlPage(html).texts
+    assert [one["value"] for one in attributes(html, "it")] == ["2026-12-01"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "is_sent"),
     [
