@@ -166,6 +166,13 @@ class TooManyWaiters(WaitpointsError):
     status = 409
 
 
+class KeyTaken(WaitpointsError):
+    """A token holds the key of a page with a sign-in, and that token's page is another one."""
+
+    status, final = 409, True
+    sentence = "Another waitpoint holds this key. With signIn, send the page of that waitpoint unchanged, or another key"
+
+
 class TokenHasEnded(WaitpointsError):
     """The token has been completed, or has timed out, so it has no deadline and no approvers any more."""
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
-from waitpoints import telemetry
+from waitpoints import json_text, telemetry
 from waitpoints.access.caller import ROOT, Caller
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters, attempts
+from waitpoints.errors import CannotResumeNow, KeyTaken, TokenNotFound, TooManyWaiters, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock, TokenStore
@@ -18,6 +18,7 @@ from waitpoints.token import (
     Attachment,
     Completed,
     CompletedBy,
+    Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
@@ -93,7 +94,7 @@ class Tokens:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
 
         `accepts` says whether an output fits `new.document`. An early completion that does not fit is counted, and the new
-        token waits for the next one.
+        token waits for the next one. Raises KeyTaken.
         """
         token, key = _token(new, now), new.key
         refused: Completed | Failed | None = None
@@ -110,6 +111,7 @@ class Tokens:
             if refused:
                 self.count_delivery(token.id, None, refused.completed_by or CompletedBy(source=Source.COMPLETE))
             return Created(token.id, is_cached=False, is_new=True)
+        self._check_page(holder, new.document)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
         return Created(holder.token_id, is_cached=not holder.same_request)
@@ -330,6 +332,16 @@ class Tokens:
         complete = self._resumer.load_output(outcome)
         assert isinstance(complete, Completed)
         return None if accepts(complete.output.json or "null") else outcome
+
+    def _check_page(self, holder: KeyHolder, document: Document | None) -> None:
+        """Raises KeyTaken if a page has a sign-in, and the holder of its key has another page: others answer that, or another
+        question. Hand-overs do not count, as they may also come later.
+        """
+        if document is None or not document.has_sign_in:
+            return
+        page = self._store.read_document(holder.token_id, DocumentKind.PAGE)
+        if page is None or json_text.parse(page) != json_text.parse(document.text):
+            raise KeyTaken
 
     def _is_gone(self, holder: KeyHolder, new: Token, key: IdempotencyKey, now: int) -> bool:
         """Whether the holder of a key no longer exists. An early completion is claimed as the `new` token instead."""

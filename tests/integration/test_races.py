@@ -85,6 +85,32 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
     assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
 
 
+def test_one_hundred_creates_with_one_key_make_one_token_for_those_with_its_page(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People sign in on half of the pages. Each run waits for its own page's answer, or fails."""
+    monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("OIDC_CLIENT_ID", "waitpoints")
+    pages = [{"title": "Go?"}, *({"title": "Go?", "approvers": [f"{who}@example.com"], "signIn": True} for who in ("a", "b"))]
+    task_tokens = [step_functions.start_task() for _ in range(CROWD)]
+    functions = stack.functions()
+
+    def create(number: int) -> HttpAnswer:
+        body = {"idempotencyKey": "crowd", "page": pages[number % 3], "taskToken": task_tokens[number]}
+        return HttpAnswer(200, {}, json.dumps(functions["create_token_in_state"].call(body)))
+
+    created = [answer.json for answer in crowd(create)]
+    [token_id] = {one["id"] for one in created if one}
+    first = next(number for number, one in enumerate(created) if one and not one["isCached"])
+    joins = {number for number in range(CROWD) if number % 3 in (first % 3, 0)}
+    assert {number for number, one in enumerate(created) if one} == joins
+    assert {getattr(step_functions.result(task_tokens[number]), "error", None) for number in joins} == {None}
+    refused = [step_functions.result(task_tokens[number]) for number in range(CROWD) if number not in joins]
+    assert {it.error for it in refused if isinstance(it, Failure)} == {"KeyTaken"}
+    assert None not in refused
+    assert len(api.retrieve(token_id)["waiters"]) == len(joins)
+
+
 def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
 ) -> None:

@@ -13,7 +13,7 @@ STATUS = {
     403: "Forbidden OutsideTag NameOutsideTag NotAsked SignInRefused",
     404: "TokenNotFound EndpointNotFound ApiKeyNotFound OutputNotFound",
     405: "MethodNotAllowed",
-    409: "TooManyWaiters TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
+    409: "TooManyWaiters KeyTaken TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
     413: "BodyTooLarge",
     503: "UnusableSecret TryAgain WrittenLater IssuerFails",
 }
@@ -29,7 +29,7 @@ def test_each_refusal_has_its_status_and_those_for_a_value_have_422() -> None:
 def test_clients_repeat_what_may_succeed_later_and_not_what_is_final() -> None:
     assert TryAgain("x").headers == {"retry-after": "1"}
     finals = {it.__name__ for it in REFUSALS if it.final}
-    assert finals == {"TokenHasEnded", "HasAnswered", "ApiKeyNameTaken", "TooManyApiKeys"}
+    assert finals == {"KeyTaken", "TokenHasEnded", "HasAnswered", "ApiKeyNameTaken", "TooManyApiKeys"}
     assert errors.TokenHasEnded().headers == {"x-should-retry": "false"}
     assert errors.TokenNotFound().headers == {}
 

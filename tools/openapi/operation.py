@@ -172,7 +172,11 @@ KEY_CONFLICT = Answer(
     "A key has this name: revoke it first. Or there are 500 keys, which is the limit, and none of them has expired.",
     headers=_NOT_AGAIN,
 )
-FULL = Answer("The token has 100 waiters already, which is the limit.")
+NOT_JOINED = Answer(
+    "The token that holds the key has 100 waiters already, which is the limit. Or `page` has `signIn` and is not that token's. "
+    "Nothing has changed.",
+    headers={"x-should-retry": header("`false` for another page, so that the SDK does not try again.")},
+)
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema`, "
     "`page` or `notify` that cannot be used, such as a page on which everyone could answer and nothing be decided, or a "

@@ -16,11 +16,11 @@ from tools.openapi.operation import (
     ENDED,
     EXAMPLE_ID,
     FORBIDDEN,
-    FULL,
     KEY_CONFLICT,
     NO_ENDPOINT,
     NO_KEY,
     NOT_FOUND,
+    NOT_JOINED,
     UNPROCESSABLE,
     Answer,
     Operation,
@@ -122,7 +122,7 @@ OPERATIONS = (
         "Creates a token that executions can wait for, and a `url` that completes it. If a token already holds the "
         "`idempotencyKey`, returns that token.",
         answers.CreateWaitpointTokenResponse,
-        {409: FULL, 422: UNPROCESSABLE},
+        {409: NOT_JOINED, 422: UNPROCESSABLE},
         body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest, limit=CREATE_LIMIT),
         parameters=(
             Parameter(

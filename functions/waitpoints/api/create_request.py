@@ -93,7 +93,8 @@ class CreateWaitpointTokenRequest(RequestModel):
 
     idempotency_key: IdempotencyKeyText = Field(
         default=ABSENT,
-        description="While a token holds this key, a create with the same key returns that token unchanged.",
+        description="While a token holds this key, a create with the same key returns that token unchanged. A page with "
+        "`signIn` must be that token's, else 409.",
         examples=["approval-user-1234567"],
     )
     idempotency_key_ttl: Any = Field(

@@ -1,16 +1,19 @@
 """The flows: what exists before, what happens during faults, and what must be true at the end."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from unittest import mock
 
 from tests.support.faults.aws import unique
 from tests.support.faults.callers import Execution
 from tests.support.faults.world import Ending, Timeout, World
 from tests.support.in_process.fakes.waits import DENIED
 from waitpoints.token import TokenError, iso
+from waitpoints.waiter_result import Failure
 
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
@@ -706,6 +709,22 @@ def create_with_page(world: World) -> None:
         token = world.create(page=PAGE, idempotencyKey=KEY)
     with waiting(world, token, CHOSEN):
         world.callback(token, "{}", status=422)
+        world.choose(token, *CHOICE)
+
+
+SIGNED = {"title": "Deploy?", "approvers": ["ann@example.com"], "signIn": True}
+ISSUER = {"OIDC_ISSUER": "https://issuer.example.com", "OIDC_CLIENT_ID": "waitpoints"}
+
+
+@flow
+def create_with_a_sign_in_for_a_key_that_another_page_holds(world: World) -> None:
+    token = world.create(page=PAGE, idempotencyKey=KEY)
+    with mock.patch.dict(os.environ, ISSUER), world.faulty():
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY, "page": SIGNED})
+    results = [execution.waits.result(handle) for handle in execution.handles]
+    assert {it.error for it in results if isinstance(it, Failure)} == {"KeyTaken"}
+    assert not {waiter.handle for waiter in world.token(token["id"]).waiters.values()} & {*execution.handles}
+    with waiting(world, token, CHOSEN):
         world.choose(token, *CHOICE)
 
 

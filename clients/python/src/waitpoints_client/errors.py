@@ -73,7 +73,7 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: the token has ended, or has as many waiters as it can have."""
+    """409: the token has ended, has as many waiters as it can have, or holds the key of a create with another page."""
 
 
 class UnprocessableEntityError(APIError):

@@ -24,7 +24,7 @@ from waitpoints.api.notices.slack_click import Click, _answer
 from waitpoints.api.page import definition
 from waitpoints.errors import Forbidden
 from waitpoints.token import VERSION, CompletedBy, Source
-from waitpoints.waiter_result import Success
+from waitpoints.waiter_result import Failure, Success
 
 ISSUER = "https://issuer.example.com"
 ACTIONS: list[dict[str, Any]] = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
@@ -573,6 +573,93 @@ class TestACreate:
             assert place.answer(stack.browser_of(f"person-{number}"), "approve").status == 200
         assert place.shown["status"] == "COMPLETED"
         assert len(place.result()["output"]["answers"]) == 20
+
+
+HELD_BY: dict[str, dict[str, Any]] = {
+    "no page": {},
+    "a page without a sign-in": {"page": {**SHARED, "approvers": ["ann@example.com", "bo@example.com"]}},
+    "a page for a domain": {"page": OPEN},
+    "other people": {"page": {**NAMED, "approvers": ["mallory@example.com", "bo@example.com"]}},
+    "another subject": {"page": {**NAMED, "approvers": ["ann@example.com", {"id": "bo", "name": "Bo Lee", "subject": "eve"}]}},
+    "more people later": {"page": {**NAMED, "escalate": {"after": "1m", "to": ["mallory@example.com"]}}},
+    "fewer needed": {"page": {**NAMED, "actions": [{**ACTIONS[0], "needs": 1}, ACTIONS[1]]}},
+    "who asks answers": {"page": {**NAMED, "selfApproval": True}},
+    "an old sign-in": {"page": {**NAMED, "maxAge": "24h"}},
+    "another question": {"page": {**NAMED, "title": "Order pizza?"}},
+}
+
+
+class TestAKeyThatIsHeld:
+    @pytest.mark.parametrize("ends", [False, True], ids=["waits", "completed"])
+    @pytest.mark.parametrize("holder", HELD_BY)
+    def test_by_another_page_gives_its_token_to_no_run(
+        self, stack: SignInStack, world: InMemory, monkeypatch: pytest.MonkeyPatch, holder: str, ends: bool
+    ) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        held = stack.api.create(idempotencyKey=KEY, **HELD_BY[holder])
+        if ends:
+            stack.api.post(f"{TOKENS}/{held['id']}/complete", {"error": ERROR})
+        before, waiters = world.store.find(held["id"]), [world.new_waiter() for _ in range(2)]
+        wanted = [{"idempotencyKey": KEY, "page": NAMED, "taskToken": waiter.handle} for waiter in waiters]
+        answer = stack.api.post(TOKENS, wanted[0])
+        assert (answer.status, answer.headers["x-should-retry"], says_nothing(answer)) == (409, "false", True)
+        Template.load(SIGN_IN).functions()["create_token_in_state"].call(wanted[1])
+        results = [world.step_functions.result(waiter.handle) for waiter in waiters]
+        assert results == [None, Failure("KeyTaken", answer.json["error"])]
+        assert (world.store.find(held["id"]), [*world.store.tokens]) == (before, [held["id"]])
+
+    @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
+    def test_by_the_same_page_gives_its_token_however_it_is_written(self, stack: SignInStack, page: Any) -> None:
+        first = stack.api.create(idempotencyKey=KEY, page=page)
+        assert stack.api.create(idempotencyKey=KEY, page=dict(reversed(page.items()))) == {**first, "isCached": True}
+
+    def test_by_the_same_page_gives_its_token_after_a_hand_over_and_the_end(self, named: Place, world: InMemory) -> None:
+        handed_over = {"approvers": {"add": ["cy@example.com"], "remove": ["bo"]}}
+        assert named.stack.api.request("PATCH", f"{TOKENS}/{named.token['id']}", handed_over).status == 200
+        late, later = world.new_waiter(), world.new_waiter()
+        again = {"idempotencyKey": KEY, "page": NAMED}
+        assert named.stack.api.create(**again, taskToken=late.handle)["id"] == named.token["id"]
+        for who in ("ann", "cy"):
+            assert named.answer(named.stack.browser_of(who), "approve").status == 200
+        assert named.stack.api.create(**again, taskToken=later.handle)["id"] == named.token["id"]
+        assert [one["approver"] for one in named.result()["output"]["answers"]] == ["ann@example.com", "cy@example.com"]
+        assert isinstance(world.step_functions.result(late.handle), Success)
+        assert world.step_functions.result(later.handle) == world.step_functions.result(late.handle)
+
+    def test_of_a_request_is_checked_too(self, stack: SignInStack) -> None:
+        """An SDK sends it with each attempt of a call."""
+        headers = {**stack.api.authorized, "x-trigger-request-idempotency-key": "one-call"}
+        first = stack.api.post(TOKENS, {"page": NAMED}, headers)
+        assert stack.api.post(TOKENS, {"page": NAMED}, headers).json == first.json
+        assert stack.api.post(TOKENS, {"page": OPEN}, headers).status == 409
+
+    def test_by_a_completion_that_another_create_claims_meanwhile_is_refused(
+        self, stack: SignInStack, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, "data": REJECT}).json["id"]
+        find = world.store.find
+
+        def find_and_lose(token_id: str) -> Any:
+            found = find(token_id)
+            monkeypatch.setattr(world.store, "find", find)
+            assert stack.api.create(idempotencyKey=KEY)["id"] == kept
+            return found
+
+        monkeypatch.setattr(world.store, "find", find_and_lose)
+        assert stack.api.post(TOKENS, {"idempotencyKey": KEY, "page": NAMED}).status == 409
+        assert [*world.store.tokens] == [kept]
+
+    def test_until_its_ttl_is_free_then(self, stack: SignInStack, world: InMemory) -> None:
+        held = stack.api.create(idempotencyKey=KEY, idempotencyKeyTTL="60s")
+        world.clock.advance(60_000)
+        assert stack.api.create(idempotencyKey=KEY, page=NAMED)["id"] != held["id"]
+
+    def test_by_a_sign_in_gives_a_page_without_one_more_than_it_asks_for(
+        self, named: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is read for it."""
+        monkeypatch.delattr(type(named.world.store), "read_document")
+        assert named.stack.api.create(idempotencyKey=KEY, page={"title": "Go?"})["id"] == named.token["id"]
 
 
 def test_a_browser_that_asks_for_no_html_is_told_the_method(place: Place) -> None:
