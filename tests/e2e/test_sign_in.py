@@ -9,6 +9,7 @@ from tests.browser import runner
 from tests.support.e2e import afterwards, folders
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
+from tests.support.e2e.states import task
 from tests.support.oidc_provider import oidc_provider
 from tools.stack import emulating
 from waitpoints.access.sessions import RETURN
@@ -58,3 +59,16 @@ def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subte
     assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": []}
     assert shown["NAMED"]["completedBy"]["signedIn"]["subject"] == "bo@example.com"
     assert {one["signedIn"]["issuer"] for one in shown["NAMED"]["answers"]} == {office.issuer}
+
+
+def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> None:
+    """The holder's author would answer in place of Ann."""
+    held = office.api.create(idempotencyKey="orders:4711")
+    page = {"title": "Pay ACME?", "approvers": ["ann@example.com"], "signIn": True}
+    asked = {"idempotencyKey": "orders:4711", "page": page}
+    payload = {**asked, "taskToken.$": "$$.Task.Token"}
+    ask = task("lambda:invoke.waitForTaskToken", office.stack.create_function_name, payload)
+    assert office.api.result(office.api.run({"Ask": ask})) == ("FAILED", "KeyTaken")
+    answer = office.api.request("POST", "/api/v1/waitpoints/tokens", asked)
+    assert (answer.status, answer.headers["x-should-retry"]) == (409, "false"), answer
+    assert office.api.retrieve(held)["waiters"] == []
