@@ -3,7 +3,15 @@ import { el, said } from "./dom.js";
 import { badge, fact, facts, json, moment, note, secret, section, time } from "./parts.js";
 import { visible } from "./text.js";
 
-const everybody = (token) => [...token.approvers, ...(token.escalation?.to ?? [])];
+const everybody = (token) => [...token.approvers, ...(token.escalation?.to ?? []), ...unnamed(token)];
+
+// Who has answered a page that names no one, but the domains of whose people sign in.
+const unnamed = (token) =>
+  token.page?.signIn?.domains ? token.answers.map(({ approver, signedIn }) => ({ id: approver, name: signedIn?.email })) : [];
+
+// Nothing if a link says who answers.
+const onlySignedIn = ({ page }) =>
+  page?.signIn && ["Only signed in", page.signIn.domains && [", with an account of ", said(page.signIn.domains.join(", "))]];
 
 export const isRemoved = (token, id) => (token.handOvers ?? []).some((it) => it.removed.includes(id));
 
@@ -15,6 +23,7 @@ export const decision = (token, say) =>
     "decision",
     "Who decides",
     facts(
+      fact("Answers", onlySignedIn(token)),
       fact("Chosen", standing(token)),
       fact("Requested by", token.requestedBy && said(token.requestedBy)),
     ),
@@ -23,7 +32,10 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    token.links && token.status === "WAITING" && note("Whoever has a person's link answers as this person. Send it to nobody else."),
+    token.links &&
+      !token.page?.signIn &&
+      token.status === "WAITING" &&
+      note("Whoever has a person's link answers as this person. Send it to nobody else."),
   );
 
 // "approve: 1 of 2, reject: 0 of 1"

@@ -106,6 +106,7 @@ const fail = (act, token) =>
 
 const ANYONE = "Anyone who has it can complete the token, unless the token asks for a signature.";
 const UNSEEN = "Not shown: this key lacks the scope complete for this token.";
+const SIGNED_IN = "No secret: people sign in there, and answer as themselves.";
 const NO_ANSWERS = "It shows what is asked. Only the approvers' own links take answers.";
 
 const move = (id, call, say, refresh) =>
@@ -136,7 +137,7 @@ const about = (token, say) =>
       fact(
         "Callback URL",
         token.url && secret(token.url, "the callback URL", say),
-        note(!token.url ? UNSEEN : token.approvers ? NO_ANSWERS : ANYONE),
+        note(!token.url ? UNSEEN : token.page?.signIn ? SIGNED_IN : token.approvers ? NO_ANSWERS : ANYONE),
       ),
       fact("Created", moment(token.createdAt)),
       fact("Created with", token.createdBy && ["the named key ", said(token.createdBy)]),

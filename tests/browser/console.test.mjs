@@ -501,6 +501,45 @@ test("a decision says who has answered what and who is still asked, and its link
   assert.equal(await tab.$(who), null);
 });
 
+test("a page on which people sign in says so, and who of a domain has answered", async () => {
+  const { id } = await create({ page: { title: "Go?", approvers: ["ann@example.com", "bo@example.com"] } });
+  const at = new Date().toISOString();
+  const cy = { issuer: "https://issuer.example.com", subject: "248289761001", email: "cy@example.com", at };
+  const named = { ...(await retrieve(id)), page: { title: "Go?", signIn: true } };
+  const open = {
+    ...named,
+    page: { title: "Go?", signIn: { domains: ["example.com", "<img src=x onerror=alert(1)>\u202e"] } },
+    approvers: [],
+    links: [],
+    answers: [{ approver: cy.subject, action: "submit", fields: {}, at, signedIn: cy }],
+  };
+  let answer = named;
+  const tab = await signedIn("#/tokens", { width: 320, height: 720 });
+  const restore = await intercept(tab, (request) =>
+    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
+  );
+  await visit(tab, `#/tokens/${id}`);
+  const decides = async () => (await text(tab, "[aria-labelledby=decision]")).replace(/\s+/g, " ");
+  assert.match(await decides(), /Answers Only signed in Chosen submit: 0 of 1 ann@example.com Still asked/);
+  assert.doesNotMatch(await decides(), /answers as this person/);
+  assert.match(await text(tab, "[aria-labelledby=about]"), /No secret: people sign in there/);
+  answer = { ...named, answers: [], approvers: [], links: [], page: open.page };
+  await press(tab, "Refresh");
+  await untilItSays(tab, "with an account of example.com");
+  assert.deepEqual(await violations(tab), []);
+  answer = open;
+  await press(tab, "Refresh");
+  await untilItSays(tab, "cy@example.com chose submit");
+  assert.match(
+    await decides(),
+    /Only signed in, with an account of example.com, <img src=x onerror=alert\(1\)>\\u202e Chosen submit: 1 of 1 cy@example.com submit .* 248289761001$/,
+  );
+  assert.equal(await tab.$("main img"), null);
+  assert.deepEqual(await violations(tab), []);
+  await fitsItsWidth(tab, "people who sign in");
+  await restore();
+});
+
 test("a hand-over is in a token's life, and who was told and removed is marked", async () => {
   const page = { title: "Go?", approvers: ["ann", "bo"] };
   const { id } = await create({ page });

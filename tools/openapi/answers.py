@@ -198,10 +198,19 @@ ShownCallbackUrl = Annotated[
 ]
 
 
+class SignInDomains(AnswerModel):
+    """Whose people may answer a page that names nobody."""
+
+    domains: list[str]
+
+
 class TokenPage(AnswerModel):
     """What a person is asked who opens the token's URL."""
 
     title: str
+    signIn: Literal[True] | SignInDomains = _optional(
+        "Only who has signed in answers: true for its approvers, else anyone of these domains. Not in a list."
+    )
 
 
 class WaitpointTokenObject(AnswerModel):

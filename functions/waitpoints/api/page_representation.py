@@ -17,12 +17,18 @@ def members(token: Token, page: str, link_of: Callable[[str], str] | None) -> di
     """Return the members of a token with this page. Some are None. `link_of` is that of `representation.retrieved`."""
     defined = definition.load(page, waits=False, hand_overs=token.hand_overs)
     return {
-        "page": {"title": defined.title},
+        "page": present({"title": defined.title, "signIn": _sign_in(defined)}),
         "pageActions": [action.id for action in defined.actions],
         "reminders": _reminders(token) if defined.reminds else None,
         **_approval(token, defined, link_of),
         **(_notices(token, defined, token.notify) if token.notify else {}),
     }
+
+
+def _sign_in(page: Page) -> Any:
+    """Return whether people sign in, as a create says it. None: they do not."""
+    rule = page.sign_in
+    return rule and ({"domains": list(rule.domains)} if rule.domains else True)
 
 
 def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) -> dict[str, Any]:

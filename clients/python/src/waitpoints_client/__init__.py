@@ -72,6 +72,7 @@ __all__ = [
     "Reminders",
     "Result",
     "ServerError",
+    "SignInDomains",
     "SignedIn",
     "Status",
     "Timeout",

@@ -235,10 +235,18 @@ class OtherDeliveries(Answer):
     last_delivery_id: str | None = None
 
 
+class SignInDomains(Answer):
+    """Whose people may answer a page that names nobody."""
+
+    domains: tuple[str, ...]
+
+
 class TokenPage(Answer):
     """The page of a token."""
 
     title: str
+    sign_in: Literal[True] | SignInDomains | None = None
+    """Not None if only who has signed in answers: True for its approvers, else anyone of these domains. Not in a list."""
 
 
 class ListedToken(Answer):
@@ -278,7 +286,7 @@ class Token(ListedToken):
     page_actions: tuple[str, ...] = ()
     """The ids of the actions of its page: a completion names one. Empty without a page."""
     approvers: tuple[Approver, ...] = ()
-    """Who may answer its page. Empty if anyone may who has the `url`."""
+    """Who may answer its page. Empty if anyone may who has the `url`, or signs in."""
     needs: Mapping[str, int] = {}
     """How many approvers must choose each action, by its id."""
     answers: tuple[ApproverAnswer, ...] = ()

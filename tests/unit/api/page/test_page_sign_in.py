@@ -16,6 +16,7 @@ from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.sign_in import Browser, SignInStack
+from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.sessions import BEGIN
 from waitpoints.answers import MAX_ANSWER
@@ -293,6 +294,15 @@ class TestTheRightPerson:
         shown = open_to_all.open(open_to_all.stack.browser_of("bo")).text
         assert "ann@example.comApprove" in shown
         assert "checked twice" in shown
+
+
+class TestRetrieve:
+    def test_says_who_must_sign_in(self, place: Place) -> None:
+        rule = True if "approvers" in place.page else {"domains": ["example.com"]}
+        assert place.shown["page"] == {"title": "Pay 1,200 to ACME?", "signIn": rule}
+        answers.WaitpointTokenObject.model_validate(place.shown)
+        [listed] = place.stack.api.get(TOKENS).json["data"]
+        assert listed["page"] == {"title": "Pay 1,200 to ACME?"}
 
 
 class TestAnAttack:

@@ -5,12 +5,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import ApproverLink, CompletedBy, HandOver, ListedToken, Notice, Reminders, Result, Token
+    from waitpoints_client.models import (
+        ApproverAnswer,
+        ApproverLink,
+        CompletedBy,
+        HandOver,
+        ListedToken,
+        Notice,
+        Reminders,
+        Result,
+        SignInDomains,
+        Token,
+    )
 
 COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY", "TITLE")
 WATCH_SECONDS = 2.0
@@ -50,7 +61,7 @@ def details(token: "Token") -> dict[str, Any]:
         found["output"] = token.output_text
     if token.error:
         found["error"] = f"{token.error.name}: {token.error.message}"
-    found |= _decision(token) if token.approvers else {}
+    found |= _decision(token) if token.needs else {}
     found |= {"reminders": _reminders(token.reminders)} if token.reminders else {}
     if token.notify and not token.notices:
         found["told"] = f"nobody yet: `waitpoints logs {token.id}` shows what failed"
@@ -73,7 +84,7 @@ def _who(by: "CompletedBy") -> str:
     if by.slack_user:
         return f"{by.slack_name or by.slack_user} in Slack"
     source = f"{by.source} with the key {by.key}" if by.key else by.source
-    return by.approver or (f"{source}, in place of its approvers" if by.override else source)
+    return _approver(by) or (f"{source}, in place of its approvers" if by.override else source)
 
 
 def _reminders(sent: "Reminders") -> str:
@@ -91,10 +102,11 @@ def _told(notice: "Notice") -> str:
 def _decision(token: "Token") -> dict[str, str]:
     """Return who has answered what, who is still asked, and how many each action needs."""
     chosen = Counter(answer.action for answer in token.answers)
-    found = {"chosen": ", ".join(f"{action} {chosen[action]} of {need}" for action, need in token.needs.items())}
+    found = {"answers": _sign_in(token.page.sign_in)} if token.page and token.page.sign_in else {}
+    found["chosen"] = ", ".join(f"{action} {chosen[action]} of {need}" for action, need in token.needs.items())
     for number, answer in enumerate(token.answers, 1):
         filled_in = f" {show.json_text(answer.fields)}" if answer.fields else ""
-        found[f"answer {number}"] = f"{answer.action} by {answer.approver} {show.instant(answer.at)}{filled_in}"
+        found[f"answer {number}"] = f"{answer.action} by {_approver(answer)} {show.instant(answer.at)}{filled_in}"
     for number, change in enumerate(token.hand_overs, 1):
         found[f"handed over {number}"] = _handed_over(change)
     if token.still_asked:
@@ -102,6 +114,16 @@ def _decision(token: "Token") -> dict[str, str]:
     if token.escalation and token.status == "WAITING" and not token.escalation.asked_at:
         found["asked later"] = f"{', '.join(it.id for it in token.escalation.to)} {show.instant(token.escalation.at)}"
     return {**found, **({"requested by": token.requested_by} if token.requested_by else {})}
+
+
+def _sign_in(rule: "SignInDomains | Literal[True]") -> str:
+    return "only signed in" if rule is True else f"only signed in, with an account of {', '.join(rule.domains)}"
+
+
+def _approver(of: "ApproverAnswer | CompletedBy") -> str | None:
+    """Return the id of who answered, or the address of a person whom the page does not name."""
+    who = of.signed_in
+    return who.email if who and who.email and of.approver == who.subject else of.approver
 
 
 def _handed_over(change: "HandOver") -> str:
