@@ -108,10 +108,10 @@ def check_people(page: Mapping[str, Any]) -> None:
         return
     people = _paths(page["approvers"], "page.approvers")
     _check_needs(needs, len(people), "the number of approvers")
+    people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
     for approver, path in people:
         if approver.subject is not None and "signIn" not in page:
             raise InvalidPage(f"{path}.subject", "it needs page.signIn")
-    people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
     if len(people) > MAX_APPROVERS:
         raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
     check_different(people)

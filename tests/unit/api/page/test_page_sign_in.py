@@ -547,6 +547,10 @@ CREATES: list[tuple[dict[str, Any], str]] = [
     ),
     ({**NAMED, "approvers": ["ann@exämple.com", "bo@example.com"]}, "page.approvers"),
     ({"title": "t", "approvers": [{"id": "a", "subject": "a"}]}, "page.approvers[0].subject: it needs page.signIn"),
+    (
+        {"title": "t", "approvers": ["bo"], "escalate": {"after": "1h", "to": [{"id": "a", "subject": "a"}]}},
+        "page.escalate.to[0].subject: it needs page.signIn",
+    ),
     ({**NAMED, "approvers": [{"id": "a", "subject": "ä"}, "bo@example.com"]}, "page.approvers[0].subject"),
 ]
 
