@@ -1,17 +1,18 @@
 """What the Python client promises, on the real handlers, in memory, and on its fake, as the API is described."""
 
 import time
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from waitpoints_client import CreatedToken
 from waitpoints_client.testing import FakeWaitpoints
 
 pytest.register_assert_rewrite("clients.python.tests.test_contract")
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Served  # noqa: E402
 from tests.client_and_stack.described import Described  # noqa: E402
+from tests.support import sign_in  # noqa: E402
 from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
 from tests.support.in_process.api_gateway import Api  # noqa: E402
 
@@ -38,13 +39,20 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 @pytest.fixture(params=["handlers", "described fake"])  # type: ignore[no-redef] # in place of the fake
-def served(request: pytest.FixtureRequest, api: Api, world: InMemory) -> Served:
+def served(request: pytest.FixtureRequest, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Served:
     if request.param == "described fake":
         fake = FakeWaitpoints()
-        described = Described(fake)
-        return Served(fake.url, fake.api_key, lambda: described, lambda seconds: fake.advance(timedelta(seconds=seconds)))
+        return Served.by(fake, Described(fake))
     world.clock.now = round(time.time() * 1000)
-    handlers = Handlers(api, world)
-    return Served(
-        BASE_URL, world.api_key.read_current(), lambda: handlers, lambda seconds: world.clock.advance(seconds=seconds)
-    )
+    stack = sign_in.install(world, "https://issuer.example.com", monkeypatch)
+    handlers = Handlers(stack.api, world)
+
+    def answer(token: CreatedToken, who: str, action: str) -> int:
+        browser = stack.browser_of(f"subject of {who.lower()}", who, domain=who.lower().partition("@")[2])
+        session = stack.sessions.read(browser.cookies)
+        assert session is not None
+        form = {"session": stack.sessions.form_token(session, token.id), "action": action}
+        return browser.post(token.url, form).status
+
+    key = world.api_key.read_current()
+    return Served(BASE_URL, key, lambda: handlers, lambda seconds: world.clock.advance(seconds=seconds), answer)

@@ -11,6 +11,7 @@ from waitpoints_client import Token
 from waitpoints_client.cli import show
 from waitpoints_client.testing import FakeWaitpoints
 
+from tests.support import sign_in
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret
@@ -22,6 +23,7 @@ def action(number: int, needs: Any) -> dict[str, Any]:
     return {"id": f"a{number}", "label": "A", "needs": needs}
 
 
+ISSUER = "https://issuer.example.com"
 BY_KEY, ENDPOINT, PUBLIC = "/api/v1/waitpoints/complete", "/api/v1/endpoints/orders", "/api/v1/auth/jwt"
 LONG = "x" * 2049
 CREATES: list[Any] = [
@@ -111,6 +113,39 @@ MORE: list[Any] = [
     {"escalate": {"after": "1d", "to": ["lead"], "then": []}},
 ]
 NEEDS: list[Any] = [(1,), (3,), (4,), (0,), (-1,), (1.5,), ("2",), (True,), (None,), (2, 2), (2, 3), (3, 3), (2, 2, 2)]
+OPEN = {"signIn": {"domains": ["example.com"]}}
+DOMAINS: list[Any] = [
+    *([], "example.com", None, [1], ["Example.COM", "a.b-c.co"], [f"{number}.example.com" for number in range(21)]),
+    *([wrong] for wrong in ("*.example.com", "example", "exa mple.com", "größe.de", "-a.com", f"{'x' * 64}.com", "a.com.")),
+]
+RULES: list[Any] = [True, False, None, 1, [], {}, {"domain": ["example.com"]}, OPEN["signIn"]]
+SIGNERS: list[Any] = [
+    ["ann"],
+    ["jörg@example.com", {"id": "x", "name": "x" * 70}],
+    *(
+        [{"id": "ann", "subject": subject}]
+        for subject in ("248289761001", "a" * 256, "", "é", "a\tb", 7, None, "bo@example.com")
+    ),
+    [{"id": "ann", "subject": "1"}, {"id": "cy", "subject": "1"}],
+]
+SIGN_INS: list[Any] = [
+    *({"approvers": ["ann@example.com"], "signIn": rule} for rule in RULES),
+    *({"signIn": rule} for rule in RULES),
+    *({"signIn": {"domains": domains}} for domains in DOMAINS),
+    *({**OPEN, "maxAge": age} for age in ("5m", "59s", "60s", "24h", "1441m", "soon", 5, None)),
+    {"approvers": ["ann"], "maxAge": "5m"},
+    *({"approvers": [*people, "bo@example.com"], "signIn": True} for people in SIGNERS),
+    {"approvers": ["ann"], "escalate": {"after": "1d", "to": [{"id": "lea", "subject": "1"}]}},
+    {"approvers": ["a@b.co"], "escalate": {"after": "1d", "to": [{"id": "lea", "subject": "1"}]}, "signIn": True},
+    *({**OPEN, "requestedBy": who} for who in ("dee", "dee@example.com", "", None)),
+    {**OPEN, "requestedBy": "dee@example.com", "selfApproval": True},
+    {**OPEN, "selfApproval": True},
+    {**OPEN, "escalate": {"after": "1d", "to": ["lea"]}},
+    *(
+        {**OPEN, "actions": [action(number, need) for number, need in enumerate(needs)]}
+        for needs in [(20,), (21,), (0,), (11, 11)]
+    ),
+]
 APPROVALS: list[Any] = [
     *[{"approvers": approvers} for approvers in APPROVERS],
     *[{"approvers": PEOPLE, **more} for more in MORE],
@@ -119,8 +154,7 @@ APPROVALS: list[Any] = [
     {"requestedBy": "dee"},
     {"escalate": {"after": "1d", "to": ["lead"]}},
     {"actions": [action(0, 1)]},
-    {"approvers": ["ann@example.com"], "signIn": True},
-    {"signIn": {"domains": ["example.com"]}},
+    *SIGN_INS,
 ]
 REMIND: list[Any] = [
     ["4h", "1d"],
@@ -193,6 +227,16 @@ NOTIFIES: list[Any] = [
         for requester in ("dee", "dee@b.cd", "é@b.cd")
     ),
     {"page": {"approvers": [BO], "requestedBy": "é@b.cd"}, "notify": {"slack": "#a", "outcome": True}},
+    *(
+        {"page": {**OPEN, **asked}, "notify": notify}
+        for asked in ({}, {"requestedBy": "dee@b.cd"}, {"requestedBy": "dee@=?x?=.cd"})
+        for notify in (
+            {"email": True},
+            {"email": True, "outcome": True},
+            {"email": ["a@b.cd"], "outcome": True},
+            {"slack": "#a", "outcome": True},
+        )
+    ),
     {"notify": {"slack": "#a"}},
     {"notify": {"slack": "#a"}, "payloadSchema": {}},
     *(
@@ -317,8 +361,9 @@ class Both:
 
 
 @pytest.fixture
-def both(api: Api) -> Both:
-    return Both(api, FakeWaitpoints())
+def both(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Both:
+    """At both, people can sign in."""
+    return Both(sign_in.install(world, ISSUER, monkeypatch).api, FakeWaitpoints())
 
 
 def odd(method: str, path: str, bodies: list[Any]) -> list[Any]:
@@ -351,7 +396,8 @@ def test_an_odd_request_is_answered_as_the_handlers_do(both: Both, method: str, 
 def test_a_page_with_approvers_is_read_as_the_handlers_do(both: Both, members: dict[str, Any]) -> None:
     if shown := both.create({"page": members}):
         ours = show.as_value(shown[0])
-        assert all(ours.get(name) == shown[1].get(name) for name in ("approvers", "needs", "answers", "requestedBy"))
+        assert all(ours.get(name) == shown[1].get(name) for name in ("page", "needs", "answers", "requestedBy"))
+        assert ours.get("approvers", []) == shown[1].get("approvers", [])
         links = [[(it["approver"], it["url"].partition("?")[2]) for it in found.get("links", ())] for found in (ours, shown[1])]
         assert links[0] == links[1]
 
@@ -381,6 +427,25 @@ HAND_OVERS: list[Any] = [
     {"add": [f"p{number}" for number in range(17)]},
     {"add": ["ed@example.com"], "remove": ["ann"]},
 ]
+
+
+SIGNED_HAND_OVERS: list[Any] = [
+    {"add": ["ed"]},
+    {"add": [{"id": "ed", "subject": "ed-1"}]},
+    {"add": [{"id": "ed", "subject": "é"}]},
+    {"add": [{"id": "ed", "email": "jörg@example.com"}]},
+]
+
+
+@pytest.mark.parametrize("rule", [{}, {"signIn": True}, OPEN], ids=["plain", "approvers", "domains"])
+@pytest.mark.parametrize("approvers", SIGNED_HAND_OVERS, ids=lambda it: json.dumps(it)[:60])
+def test_a_hand_over_between_people_who_sign_in_is_read_as_the_handlers_do(both: Both, rule: Any, approvers: Any) -> None:
+    page: Any = {"title": "Go?", **({} if rule is OPEN else {"approvers": ["ann@example.com"]}), **rule}
+    answer = both.api.request("PATCH", f"{TOKENS}/{both.api.create(page=page)['id']}", {"approvers": approvers})
+    url = f"{both.fake.url}{TOKENS}/{both.fake.client().create(page=page).id}"
+    headers = {"authorization": f"Bearer {both.fake.api_key}"}
+    given = both.fake.handle_request(httpx.Request("PATCH", url, json={"approvers": approvers}, headers=headers))
+    assert (given.status_code, given.json().get("error")) == (answer.status, answer.json.get("error"))
 
 
 @pytest.mark.parametrize("notify", [None, {"email": True}], ids=["plain", "notify"])

@@ -44,12 +44,25 @@ UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
 
 @dataclass(frozen=True)
 class Served:
-    """A stack to call. `transport` makes what sends to it, and `pass_time` lets so many seconds go by."""
+    """A stack to call. `transport` makes what sends to it, and `pass_time` lets so many seconds go by.
+
+    `answer_signed_in` chooses an action of a token as who has signed in with an address, and returns the status.
+    """
 
     url: str
     api_key: str
     transport: Callable[[], Any]
     pass_time: Callable[[float], object]
+    answer_signed_in: Callable[[CreatedToken, str, str], int]
+
+    @classmethod
+    def by(cls, fake: FakeWaitpoints, transport: Any) -> "Served":
+        """A fake, to which `transport` sends."""
+
+        def answer(token: CreatedToken, who: str, action: str) -> int:
+            return fake.answer(token, who, action).status_code
+
+        return cls(fake.url, fake.api_key, lambda: transport, lambda seconds: fake.advance(timedelta(seconds=seconds)), answer)
 
     def deliver(self, url: str, body: bytes, content_type: str = "application/octet-stream") -> int:
         """Post to a URL as a webhook provider does. Returns the status."""
@@ -60,7 +73,7 @@ class Served:
 @pytest.fixture
 def served() -> Served:
     fake = FakeWaitpoints()
-    return Served(fake.url, fake.api_key, lambda: fake, lambda seconds: fake.advance(timedelta(seconds=seconds)))
+    return Served.by(fake, fake)
 
 
 class Blocking:
@@ -683,6 +696,62 @@ def test_an_endpoint_does_not_answer_for_the_approvers(served: Served, waitpoint
     assert waitpoints.get(token).status == "WAITING"
     assert set(waitpoints.endpoints.get(name).deliveries) == {"notMatching"}
     waitpoints.endpoints.delete(name)
+
+
+SIGNED: PageOptions = {**APPROVAL, "requestedBy": "dee@example.com"}
+del SIGNED["escalate"], SIGNED["approvers"]
+NAMED: PageOptions = {**SIGNED, "approvers": ["ann@example.com", "bo@example.com"], "signIn": True}
+OPEN: PageOptions = {**SIGNED, "signIn": {"domains": ["example.com"]}}
+
+
+@pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
+class TestPeopleWhoSignIn:
+    def test_answer_as_themselves(self, served: Served, waitpoints: Waitpoints, page: PageOptions) -> None:
+        token = waitpoints.create(page=page)
+        refused = [served.answer_signed_in(token, who, "reject") for who in ("dee@example.com", "eve@sub.example.com")]
+        assert refused == [403, 403]
+        for who, action in (("Ann@Example.com", "approve"), ("ann@example.com", "reject"), ("bo@example.com", "approve")):
+            assert served.answer_signed_in(token, who, action) == 200
+
+        found = waitpoints.get(token)
+        assert found.page is not None
+        assert (found.page.sign_in is True) is (page is NAMED)
+        assert [(it.action, it.signed_in and it.signed_in.email) for it in found.answers] == [
+            ("approve", "Ann@Example.com"),
+            ("approve", "bo@example.com"),
+        ]
+        ann, bo = [it.signed_in for it in found.answers]
+        assert ann is not None
+        assert found.answers[0].approver == ("ann@example.com" if page is NAMED else ann.subject)
+        assert found.completed_by is not None
+        assert (found.completed_by.signed_in, found.completed_by.override) == (bo, False)
+        evidence = found.output["answers"][0]["signedIn"]
+        assert evidence.keys() == {"issuer", "subject", "email", "at"}
+        assert (evidence["issuer"], evidence["subject"]) == (ann.issuer, ann.subject)
+
+    def test_are_the_only_ones_who_answer(
+        self, served: Served, waitpoints: Waitpoints, connect: Connect, page: PageOptions, tag: str
+    ) -> None:
+        token = waitpoints.create(page=page, idempotency_key=tag)
+        for url in (token.url, *(link.url for link in token.links)):
+            assert served.deliver(url, b'{"action": "reject"}', "application/json") == 403
+        public = connect(token.public_access_token)
+        ways: list[Callable[[], object]] = [
+            lambda: public.complete(token, {"action": "reject"}),
+            lambda: public.fail(token, "no"),
+            lambda: waitpoints.complete_key(tag, {"action": "reject"}),
+            lambda: waitpoints.fail_key(tag, "no"),
+        ]
+        for complete in ways:
+            with pytest.raises(PermissionDeniedError, match="Only who signs in, and the root key by its id"):
+                complete()
+        assert (waitpoints.get(token).status, waitpoints.get(token).answers) == ("WAITING", ())
+
+        assert waitpoints.complete(token, {"action": "reject"}).settled
+        completed_by = waitpoints.get(token).completed_by
+        assert completed_by is not None
+        assert (completed_by.override, completed_by.signed_in) == (True, None)
+        assert waitpoints.complete_key(tag, {"action": "reject"}).settled is False
 
 
 def test_a_token_keeps_the_traceparent_of_its_create(waitpoints: Waitpoints) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from waitpoints_client import AuthenticationError, NotFoundError, PageOptions, Waitpoints
+from waitpoints_client import AuthenticationError, NotFoundError, PageOptions, PermissionDeniedError, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
 
@@ -44,6 +44,77 @@ def test_it_answers_as_a_person_does() -> None:
     assert fake.client().wait(token).unwrap()["approver"] == "bo@example.com"
     unknown = fake.answer(token, "dee", "approve")
     assert (unknown.status_code, unknown.json().keys()) == (403, {"error"})  # no access token is wrong
+
+
+SIGNED: PageOptions = {
+    "title": "Deploy?",
+    "approvers": [{"id": "ann", "email": "ann@example.com"}, {"id": "bo", "subject": "bo-1"}],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+    "signIn": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("who", "approver", "email"),
+    [
+        ("ann", "ann", "ann@example.com"),
+        ("ANN@example.com", "ann", "ANN@example.com"),
+        ("bo", "bo", None),
+        ("bo-1", "bo", None),
+    ],
+)
+def test_it_answers_as_who_signs_in(who: str, approver: str, email: str | None) -> None:
+    fake = FakeWaitpoints()
+    token = fake.client().create(page=SIGNED)
+    assert fake.answer(token, who, "approve").status_code == 200
+
+    [answer] = fake.client().get(token).answers
+    assert answer.signed_in is not None
+    assert (answer.approver, answer.signed_in.email, answer.signed_in.at) == (approver, email, answer.at)
+    assert (answer.signed_in.subject == "bo-1") is (approver == "bo")
+    assert fake.answer(token, who, "reject").status_code == 200  # the first one stands
+    assert [it.action for it in fake.client().get(token).answers] == ["approve"]
+
+
+def test_who_signs_in_must_be_one_of_its_people() -> None:
+    fake = FakeWaitpoints()
+    client = fake.client()
+    token, later = client.create(page=SIGNED), client.create(page={**SIGNED, "escalate": {"after": "1d", "to": ["a@b.co"]}})
+    client.hand_over(token, add=["cy@example.com", {"id": "di", "subject": "cy"}], remove=["ann"])
+    for who in ("ann", "ann@example.com", "bo@example.com", "zed", "dee@example.com"):
+        refused = fake.answer(token, who, "approve")
+        assert (refused.status_code, "handed over" in refused.text) == (403, who.startswith("ann"))
+    assert fake.answer(later, "a@b.co", "reject").status_code == 403
+    fake.advance("1d")
+    assert fake.answer(later, "a@b.co", "reject").status_code == 200
+    assert client.get(later).output["approver"] == "a@b.co"
+
+
+def test_one_account_answers_once_even_under_two_names() -> None:
+    fake = FakeWaitpoints()
+    client = fake.client()
+    token = client.create(page=SIGNED)
+    fake.answer(token, "ann", "approve")
+    [first] = client.get(token).answers
+    assert first.signed_in is not None
+    client.hand_over(token, add=[{"id": "of ann", "subject": first.signed_in.subject}])
+    assert fake.answer(token, "of ann", "approve").status_code == 200
+    assert (client.get(token).status, client.get(token).answers) == ("WAITING", (first,))
+
+
+@pytest.mark.parametrize(("length", "status"), [(2_800, 200), (3_000, 413)])
+def test_the_evidence_of_a_sign_in_counts_towards_an_answers_length(length: int, status: int) -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    page: Any = {**SIGNED, "fields": {"type": "object", "properties": {"note": {"type": "string"}}}}
+    token = fake.client().create(page=page)
+    assert fake.answer(token, "ann", "approve", {"note": "x" * length}).status_code == status
+
+
+def test_a_named_key_does_not_override_who_signs_in() -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    token, key = fake.client().create(page=SIGNED), fake.client().keys.create("ci", scopes=["complete"]).key
+    with pytest.raises(PermissionDeniedError, match="Only who signs in"):
+        Waitpoints(fake.url, key, transport=fake).complete(token, {"action": "reject"})
 
 
 def test_others_may_answer_once_it_is_escalated() -> None:

@@ -164,6 +164,21 @@ class TestGet:
         )
         assert {"still asked", "asked later", "link ann"}.isdisjoint(found)
 
+    def test_shows_that_people_answer_only_signed_in_and_who_did(self, run: Run, fake: FakeWaitpoints) -> None:
+        shared: Any = {"title": "Go?", "actions": [{"id": "go", "label": "Go", "needs": 1}]}
+        pages: list[Any] = [
+            {**shared, "approvers": ["ann@example.com"], "signIn": True},
+            {**shared, "signIn": {"domains": ["example.com", "example.org"]}},
+        ]
+        named, token = (fake.client().create(page=page) for page in pages)
+        assert fields(run("get", named.id))["answers"] == "only signed in"
+        fake.answer(token, "cy@example.org", "go")
+
+        found = fields(run("get", token.id))
+        assert found["answers"] == "only signed in, with an account of example.com, example.org"
+        assert (found["chosen"], found["answer 1"].startswith("go by cy@example.org ")) == ("go 1 of 1", True)
+        assert found["ended"].endswith(" by cy@example.org")
+
     def test_shows_what_an_approver_filled_in_and_whom_it_was_escalated_to(self, run: Run) -> None:
         lenient = FakeWaitpoints(ignore_rules=True)
         token = lenient.client().create(page={**APPROVAL, "fields": {"type": "object", "properties": {}}})
@@ -260,11 +275,11 @@ class TestList:
 
     def test_and_get_have_the_title_of_the_page(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
         title = "Deploy\t4.2? " + "x" * 100
-        token = waitpoints.create(page={"title": title})
+        token, cut = waitpoints.create(page={"title": title}), f"{title[:99]}…"
 
-        assert run("list").stdout.splitlines()[0].split("\t")[-1] == title.replace("\t", " ")[:100]
+        assert run("list").stdout.splitlines()[0].split("\t")[-1] == cut.replace("\t", " ")
         assert list(fields(run("get", token.id)).items())[1] == ("title", title.replace("\t", " "))
-        assert [printed("get", token.id)["page"], printed("list")[0]["page"]] == [{"title": title}, {"title": title[:100]}]
+        assert [printed("get", token.id)["page"], printed("list")[0]["page"]] == [{"title": title}, {"title": cut}]
 
     def test_filters(self, printed: Printed, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
         waiting = waitpoints.create(tags=["a"], idempotency_key="k")

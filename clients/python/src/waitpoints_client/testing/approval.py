@@ -13,9 +13,11 @@ from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, unknown, without_none
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers", "sameFields")  # of a page
+OF_NAMED = ("approvers", "escalate")  # only where a page names who may answer
 MOST = 20  # people
 EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and nothing else"
 LONGEST_ANSWER = 3_072  # bytes of JSON
+MOST_SUBJECT = 255  # characters
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
 _NOT_SHOWN = re.compile(f"[{DEFAULT_IGNORABLE}]")
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
@@ -29,7 +31,10 @@ Person = dict[str, str]
 
 @dataclass
 class Approval:
-    """Who may answer a page, and what they have answered. `after` is in milliseconds from the create."""
+    """Who may answer a page, and what they have answered. `after` is in milliseconds from the create.
+
+    `sign_in` is the page's `signIn`. With `domains`, it names no approvers.
+    """
 
     approvers: list[Person]
     needs: dict[str, int]
@@ -42,6 +47,12 @@ class Approval:
     hand_overs: list[dict[str, Any]] = field(default_factory=list)
     removed: list[Person] = field(default_factory=list)
     escalated_at: int | None = None
+    sign_in: Any = None
+
+    @property
+    def domains(self) -> Sequence[str]:
+        """Whose people may answer."""
+        return self.sign_in["domains"] if isinstance(self.sign_in, dict) else ()
 
     def escalate(self, created_at: int, now: int) -> None:
         """Let the others answer, too, if it is time."""
@@ -68,13 +79,13 @@ class Approval:
         ids = {"added": [one["id"] for one in added], "removed": [one["id"] for one in removed]}
         self.hand_overs.append({**ids, "at": iso(now)})
 
-    def answer_of(self, approver: str) -> dict[str, Any] | None:
+    def answer_of(self, approver: str | None) -> dict[str, Any] | None:
         """Return what this person has answered."""
         return next((answer for answer in self.answers if answer["approver"] == approver), None)
 
-    def record(self, approver: str, choice: Mapping[str, Any], now: int) -> dict[str, Any] | None:
+    def record(self, approver: str, choice: Mapping[str, Any], now: int, signed_in: Mapping[str, Any]) -> dict[str, Any] | None:
         """Record what a person chose. Returns the token's output if that decides."""
-        self.answers.append({"approver": approver, **choice, "at": iso(now)})
+        self.answers.append({"approver": approver, **choice, "at": iso(now), **signed_in})
         chosen = Counter(answer["action"] for answer in self.answers)
         if chosen[choice["action"]] < self.needs[choice["action"]]:
             return None
@@ -123,36 +134,50 @@ def _misfit(reason: str) -> Refusal:
 
 
 def parse(page: Any) -> Approval | None:
-    """Return the people of a page, None if it names no approvers. Raises Refusal."""
+    """Return the people of a page, None if anyone may answer who has the URL. Raises Refusal."""
     if not isinstance(page, dict):
         return None
     actions = page.get("actions", [{"id": "submit"}])
-    if "approvers" not in page:
-        if lonely := [f"page.{name}" for name in MEMBERS if name in page]:
+    is_open = "approvers" not in page
+    if is_open:
+        has_rule = "signIn" in page
+        lonely = [f"page.{name}" for name in (OF_NAMED if has_rule else MEMBERS) if name in page]
+        lonely += [f"page.actions[{at}].needs" for at, one in enumerate(actions) if "needs" in one and not has_rule]
+        if lonely:
             raise invalid(lonely[0], "it needs page.approvers")
-        for number, action in enumerate(actions):
-            if "needs" in action:
-                raise invalid(f"page.actions[{number}].needs", "it needs page.approvers")
-        return None
-    people = read_people(page["approvers"], "page.approvers")
+        if not has_rule:
+            return None
+    people = [] if is_open else read_people(page["approvers"], "page.approvers")
     after, to = _escalate(page["escalate"]) if "escalate" in page else (None, [])
+    if "signIn" not in page:
+        refuse_subjects([*people, *to])
     if len(people) + len(to) > MOST:
         raise invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
     refuse_twice([*people, *to])
     requester = _requester(page, [*people, *to])
-    needs = {action["id"]: _need(action, number, len(people)) for number, action in enumerate(actions)}
-    _refuse_undecidable(needs, len(people))
+    most = MOST if is_open else len(people)
+    needs = {action["id"]: _need(action, number, most, is_open=is_open) for number, action in enumerate(actions)}
+    _refuse_undecidable(needs, most)
     approvers = [person for person, _ in people]
     later = [person for person, _ in to]
     itself = page.get("selfApproval", False)
-    return Approval(approvers, needs, requester, after, later, has_fields="fields" in page, self_approval=itself)
+    return Approval(
+        approvers,
+        needs,
+        requester,
+        after,
+        later,
+        has_fields="fields" in page,
+        self_approval=itself,
+        sign_in=page.get("signIn"),
+    )
 
 
-def _need(action: Mapping[str, Any], number: int, people: int) -> int:
+def _need(action: Mapping[str, Any], number: int, most: int, *, is_open: bool) -> int:
     need = action.get("needs", 1)
-    if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= people:
-        accepted = f"expected a whole number of 1 to {people}, the number of approvers"
-        raise invalid(f"page.actions[{number}].needs", accepted)
+    if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= most:
+        what = "the most answers that a page without approvers has" if is_open else "the number of approvers"
+        raise invalid(f"page.actions[{number}].needs", f"expected a whole number of 1 to {most}, {what}")
     return need
 
 
@@ -192,9 +217,23 @@ def _person(value: Any, path: str) -> Person:
     if "language" in value and value["language"] not in _LANGUAGES:
         raise invalid(f"{path}.language", f"expected one of {', '.join(_LANGUAGES)}")
     read_id(value.get("id"), f"{path}.id")
-    if "subject" in value:
-        raise invalid(f"{path}.subject", "it needs page.signIn")
+    subject = value.get("subject", "-")
+    if not (isinstance(subject, str) and 0 < len(subject) <= MOST_SUBJECT and subject.isascii() and subject.isprintable()):
+        expected = f"the claim sub of an ID token: 1 to {MOST_SUBJECT} characters of ASCII"
+        raise invalid(f"{path}.subject", f"expected {expected}")
     return {name: value[name] for name in _PERSON if name in value}
+
+
+def refuse_subjects(people: Sequence[tuple[Person, str]]) -> None:
+    """Raises Refusal if one of these people, each with its path, is named by what only a sign-in shows."""
+    if paths := [path for person, path in people if "subject" in person]:
+        raise invalid(f"{paths[0]}.subject", "it needs page.signIn")
+
+
+def shown(person: Person) -> str:
+    """Return what a refusal has of a person."""
+    name = person.get("name", person["id"])
+    return name if len(name) <= 60 else name[:60] + "…"
 
 
 def read_id(value: Any, path: str) -> str:
@@ -257,7 +296,7 @@ def refuse_requester(requester: str, people: Sequence[tuple[Person, str]]) -> No
 
 
 def _names(person: Person) -> set[str]:
-    return {canonical(person[name]) for name in ("id", "email", "slack") if name in person}
+    return {canonical(person[name]) for name in ("id", "email", "slack", "subject") if name in person}
 
 
 def canonical(text: str) -> str:

@@ -16,14 +16,14 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.models import Token
 from waitpoints_client.options import TokenOrId, id_of
-from waitpoints_client.testing import hand_overs, hooks, listing, times
+from waitpoints_client.testing import hand_overs, hooks, listing, sign_in, times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, milliseconds, refuse_unknown, without_none
-from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
+from waitpoints_client.testing.approval import LONGEST_ANSWER, Approval, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.clock import FakeClock
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
 from waitpoints_client.testing.keys import Keys
-from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, key_text, requested, settle
 from waitpoints_client.wire import Duration, write_json
 
 TOKENS, ENDPOINTS, KEYS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints", "/api/v1/keys"
@@ -33,6 +33,9 @@ PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
 _OUTPUTS = "outputs.waitpoints.test"
 _NEW = "waitpoints_new_token"
 """The extension of a response that says which token its create has made."""
+_SIGNED_IN = "waitpoints_signed_in"
+"""The extension of a request that says who has signed in and sends it."""
+_ONLY_SIGNED_IN = "Only who signs in, and the root key by its id, complete this waitpoint"
 
 Hook = TypeVar("Hook", bound=Callable[[Token], object])
 
@@ -86,7 +89,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
     registered one counts as resumed when its token ends. `on_create` answers each new token, and `advance` moves the clock.
 
-    It has every channel of `notify` and each secret that one names, but it sends nothing: `notices` stays empty.
+    It has every channel of `notify` and each secret that one names, but it sends nothing: `notices` stays empty. It has an
+    issuer, where everyone can sign in.
 
     It does not check `verify`, `complete_when`, `payload_schema` and `page`, except who of a page's `approvers` chose which
     action. Nor does it check the scopes of a named key. What would need more raises NotImplementedError; with `ignore_rules`,
@@ -153,14 +157,20 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def deliver(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Post to the URL of a token or an endpoint, as a webhook provider does: bytes and texts as they are, else JSON."""
         content = body if isinstance(body, (bytes, str)) else write_json(body)
-        request = httpx.Request("POST", url, headers=headers, content=b"" if body is None else content)
+        return self._send(httpx.Request("POST", url, headers=headers, content=b"" if body is None else content))
+
+    def answer(self, token: TokenOrId, approver: str, action: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Answer a token's page as the approver with this id does, by their own link.
+
+        If the page has `signIn`, they sign in first. There, `approver` can also be the address, or the subject, of anyone.
+        """
+        url, content = self._link(id_of(token), approver), write_json({"action": action, "fields": dict(fields or {})})
+        return self._send(httpx.Request("POST", url, content=content, extensions={_SIGNED_IN: approver}))
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
         answer = self.handle_request(request)
         answer.request = request
         return answer
-
-    def answer(self, token: TokenOrId, approver: str, action: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Answer a token's page as the approver with this id does, by their own link."""
-        return self.deliver(self._link(id_of(token), approver), {"action": action, "fields": dict(fields or {})})
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request. httpx calls this."""
@@ -215,7 +225,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": write_json(_CLAIMS)}
         answer = {"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}
-        if token.approval and "approvers" in (body.get("page") or {}):
+        if token.approval and not {"approvers", "signIn"}.isdisjoint(body.get("page") or ()):
             answer["links"] = token.approval.links(lambda approver: self._link(token.id, approver))
         made = _ok(answer, headers)
         made.extensions |= {_NEW: token.id} if is_new else {}
@@ -254,6 +264,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         outcome = requested(asked.json(PAYLOAD), asked.now, asked.delivery_id)
         token = self._tokens.get(asked.path["id"], asked.now)
         if token.outcome is None:
+            if asked.bearer != self.api_key:
+                _refuse_others(token)
             if token.approval and not by_api_key:
                 raise _forbidden("Only its approvers and the API key complete this waitpoint")
             outcome = self._fitting(token, outcome)
@@ -268,7 +280,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
             raise invalid("idempotencyKeyTTL", kept)
         outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
-        if holder and holder.outcome is None:
+        if holder and as_of(holder, asked.now).outcome is None:
+            _refuse_others(holder)
             outcome = self._fitting(holder, outcome)
         token, settled, created = self._tokens.complete_key(key, outcome, early_until)
         return _ok({"success": True, "settled": settled, "id": token.id, "created": created})
@@ -280,6 +293,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise Refusal(401, "Invalid URL, hash doesn't match")
         asked.check_size(PAYLOAD)
         token = self._tokens.get(asked.path["id"], asked.now)
+        if token.approval and token.approval.sign_in:
+            return self._answer_signed_in(asked, token, token.approval)
         if approver is not None:
             return self._answer_page(asked, token, approver)
         if token.outcome is None and token.approval:
@@ -299,12 +314,25 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             if approval and any(person["id"] == approver for person in approval.removed):
                 raise Refusal(403, "This waitpoint was handed over: this person may no longer answer")
             raise Refusal(403, "This person is not, or not yet, among those who may answer")
+        return self._record(asked, token, approval, approver, {})
+
+    def _answer_signed_in(self, asked: _Asked, token: FakeToken, approval: Approval) -> httpx.Response:
+        named = asked.request.extensions.get(_SIGNED_IN)
+        if named is None:
+            raise Refusal(403, "Only who has signed in answers this waitpoint, on its own page")
+        account = sign_in.Account.of(named, approval)
+        signed_in = {"signedIn": account.member(iso(asked.now))}
+        return self._record(asked, token, approval, account.find(approval)["id"], signed_in)
+
+    def _record(
+        self, asked: _Asked, token: FakeToken, approval: Approval, approver: str, signed_in: Mapping[str, Any]
+    ) -> httpx.Response:
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
-        if len(write_json(choice).encode()) > LONGEST_ANSWER:
+        if sum(len(write_json(part).encode()) for part in (choice, signed_in) if part) > LONGEST_ANSWER:
             raise Refusal(413, f"An answer to a page with approvers can have at most {LONGEST_ANSWER:,} bytes of JSON")
         earlier = approval.answer_of(approver)
         if earlier is None and token.outcome is None:
-            output = approval.record(approver, choice, asked.now)
+            output = approval.record(approver, choice, asked.now, signed_in)
             if output is not None:
                 by = Outcome(asked.now, "callback", write_json(output), delivery_id=asked.delivery_id, approver=approver)
                 settle(token, by)
@@ -463,6 +491,12 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 def _ok(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:
     return httpx.Response(200, json=body, headers=headers)
+
+
+def _refuse_others(token: FakeToken) -> None:
+    """Raises Refusal if people sign in to answer a token's page: nothing else answers as them."""
+    if token.approval and token.approval.sign_in:
+        raise _forbidden(_ONLY_SIGNED_IN)
 
 
 def _forbidden(reason: str) -> Refusal:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from waitpoints_client.testing import approval as approvals
-from waitpoints_client.testing import notices
+from waitpoints_client.testing import notices, sign_in
 from waitpoints_client.testing.answers import Refusal, invalid
 from waitpoints_client.testing.approval import MOST, Approval, Person, canonical
 from waitpoints_client.testing.tokens import FakeToken
@@ -17,7 +17,7 @@ def hand_over(token: FakeToken, value: Any, now: int) -> list[Person]:
     if token.outcome is not None:
         raise Refusal(409, "The waitpoint has ended, so its approvers can no longer be changed")
     approval = token.approval
-    if approval is None:
+    if approval is None or approval.domains:
         raise invalid("approvers", "this waitpoint has no page that names its approvers")
     removed = _removed(approval, remove)
     added = [(person, path) for person, path in add if _is_new(approval, removed, person, path)]
@@ -78,6 +78,10 @@ def _check(token: FakeToken, approval: Approval, added: list[tuple[Person, str]]
     approvals.refuse_twice([*((person, person["id"]) for person in stay), *added])
     if approval.requested_by is not None and not approval.self_approval:
         approvals.refuse_requester(approval.requested_by, added)
+    if approval.sign_in:
+        sign_in.check_can_sign_in(new, "approvers.add")
+    else:
+        approvals.refuse_subjects(added)
     asked = [person for person in approval.asked() if person not in removed]
     least, people = approvals.least_approvers(approval.needs), len(asked) + len(new)
     if people < least:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waitpoints_client.testing.answers import Refusal, invalid, unknown
-from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person, is_email
+from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person, is_email, shown
 
 CHANNELS = ("email", "slack", "teams")
 MEMBERS = (*CHANNELS, "outcome")
@@ -74,20 +74,25 @@ def _is_slack_channel(value: Any) -> bool:
 
 
 def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> None:
-    if approval is None:
-        if notify.get("email") is True:
+    requester = (approval and approval.requested_by) or ""
+    if approval is None or approval.domains:
+        if notify.get("email") is True and not (requester and notify.get("outcome")):
             raise invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
         if notify.get("outcome") and "email" not in notify:
             raise invalid("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
+        _check_requester(notify, requester)
         return
     if isinstance(notify.get("email"), list):
         raise invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
     if not _wanted(notify):
         raise invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
     check_reach(notify, approval.everybody())
-    requester = approval.requested_by or ""
+    _check_requester(notify, requester)
+
+
+def _check_requester(notify: Mapping[str, Any], requester: str) -> None:
     if notify.get("outcome") and "email" in notify and is_email(requester) and not _is_sendable(requester):
-        raise invalid("notify.outcome", f"it does not reach page.requestedBy, {_shown({'id': requester})}: {_ASCII}")
+        raise invalid("notify.outcome", f"it does not reach page.requestedBy, {shown({'id': requester})}: {_ASCII}")
 
 
 def _wanted(notify: Mapping[str, Any]) -> list[str]:
@@ -97,16 +102,11 @@ def _wanted(notify: Mapping[str, Any]) -> list[str]:
 def check_reach(notify: Mapping[str, Any], people: Sequence[Person]) -> None:
     """Raises Refusal if a notify does not reach each of these people."""
     wanted = _wanted(notify)
-    if unreached := [_shown(person) for person in people if not any(member in person for member in wanted)]:
+    if unreached := [shown(person) for person in people if not any(member in person for member in wanted)]:
         way = " or ".join(_WAYS[member] for member in wanted)
         raise invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
     if "email" in wanted and (foreign := [person for person in people if not _is_sendable(person.get("email", ""))]):
-        raise invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
-
-
-def _shown(person: Person) -> str:
-    name = person.get("name", person["id"])
-    return name if len(name) <= 60 else name[:60] + "…"
+        raise invalid("notify.email", f"it does not reach {shown(foreign[0])}: {_ASCII}")
 
 
 def _is_sendable(address: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_client.testing import approval as page_approval
-from waitpoints_client.testing import notices, reminders, times
+from waitpoints_client.testing import notices, reminders, sign_in, times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import Approval
 from waitpoints_client.wire import write_json
@@ -108,6 +108,8 @@ class FakeToken:
             "notices": None if self.notify is None else [],
             "traceparent": self.traceparent,
         }
+        if self.approval and self.approval.sign_in:
+            more["page"] = {"title": self.page_title, "signIn": self.approval.sign_in}
         people = self.approval.shown(self.created_at, self.timeout_at, link_of) if self.approval else {}
         return {**self.shown(url), **without_none(more), **people}
 
@@ -124,7 +126,9 @@ class FakeToken:
     def _completed_by(self, outcome: Outcome) -> dict[str, Any]:
         override = True if self.approval and outcome.source == "complete" else None
         by = {"source": outcome.source, "at": iso(outcome.at), "deliveryId": outcome.delivery_id}
-        return without_none({**by, "approver": outcome.approver, "override": override})
+        decided = self.approval.answer_of(outcome.approver) if self.approval else None
+        signed_in = decided.get("signedIn") if decided else None
+        return without_none({**by, "approver": outcome.approver, "override": override, "signedIn": signed_in})
 
     @property
     def stored_at(self) -> str:
@@ -280,9 +284,8 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
     if "page" in rules and len(rules) > 1:
         reason = "a page says itself which bodies complete the token"
         raise invalid("page", f"{rules[0]} is not accepted with it: {reason}")
-    if "page" in rules and "signIn" in body["page"]:
-        raise invalid("page.signIn", "this stack was deployed without the parameter OidcIssuer")
     approval, remind = page_approval.parse(body.get("page")), reminders.parse(body.get("page"))
+    sign_in.check(body.get("page") or {}, approval)
     notify = notices.parse(body, approval)
     timeout_at = times.timeout_at(body.get("timeout"), now)
     begins = {"page.remind": remind[0] if remind else None, "page.escalate.after": approval.after if approval else None}
