@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -22,10 +22,14 @@ from waitpoints.wiring import services
 PAGE = f"/api/v1/waitpoints/tokens/waitpoint_01jcn9w6zq0000000000000000/callback/{'0a' * 32}"
 
 
+class Server(Protocol):
+    def request(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> HttpAnswer: ...
+
+
 class Browser:
     """Keeps cookies as browsers do: each with the attributes that `__Host-` asks for."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Server) -> None:
         self._api = api
         self.cookies: dict[str, str] = {}
 
@@ -63,6 +67,20 @@ class Browser:
             del self.cookies[name]
 
 
+def browser_of(
+    api: Server, subject: str, email: str | None = "", *, domain: str | None = "", auth_time: int | None = None
+) -> Browser:
+    """The browser of a person who has signed in. Empty: they are <subject>@example.com, and of its domain."""
+    now, browser, sessions = services.now(), Browser(api), services.sessions
+    assert sessions is not None
+    address = f"{subject}@example.com" if email == "" else email
+    own = (address.partition("@")[2] if address else None) if domain == "" else domain
+    signed_in = SignedIn(sessions.issuer, subject, address, now)
+    session = Session(new_id(), signed_in, own, auth_time, now + 3_600_000)
+    browser.keep(sessions.begin(session))
+    return browser
+
+
 @dataclass
 class SignInStack:
     """The handlers on a `world` at which people can sign in, and its secrets."""
@@ -77,14 +95,7 @@ class SignInStack:
     def browser_of(
         self, subject: str, email: str | None = "", *, domain: str | None = "", auth_time: int | None = None
     ) -> Browser:
-        """The browser of a person who has signed in. Empty: they are <subject>@example.com, and of its domain."""
-        now, browser = services.now(), Browser(self.api)
-        address = f"{subject}@example.com" if email == "" else email
-        own = (address.partition("@")[2] if address else None) if domain == "" else domain
-        signed_in = SignedIn(self.sessions.issuer, subject, address, now)
-        session = Session(new_id(), signed_in, own, auth_time, now + 3_600_000)
-        browser.keep(self.sessions.begin(session))
-        return browser
+        return browser_of(self.api, subject, email, domain=domain, auth_time=auth_time)
 
     @property
     def sessions(self) -> Sessions:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,22 +68,28 @@ class Callers(Aws):
         self.keys.append(key)
         return key
 
-    def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
+    def http(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         """Send a request, and retry it unchanged if the answer is a 5xx or is lost."""
-        _, _, path, query, _ = urlsplit(url)
-        route = self.stack.template.route(method, path)
-        assert route
         for _ in range(PATIENCE):
-            event = http_event(method, path, query, body, headers, route.route_key, route.path_parameters)
-            with suppress(Killed):
-                answer = self.lambdas.invoke(route.function.name, event)
-                self.answers.append(answer["body"])
-                if answer["statusCode"] < 500:
-                    return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"], answer.get("cookies", ()))
-                assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
+            answer = self.http_once(method, url, body, headers)
+            if answer is not None and answer.status < 500:
+                return answer
             if self.named_key:
                 self.clock.advance(seconds=5)  # after a failure, an environment reads its first named keys no sooner
         raise AssertionError("the caller has given up")
+
+    def http_once(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer | None:
+        """Send a request. None: its answer is lost."""
+        _, _, path, query, _ = urlsplit(url)
+        route = self.stack.template.route(method, path)
+        assert route
+        event = http_event(method, path, query, body, headers, route.route_key, route.path_parameters)
+        with suppress(Killed):
+            answer = self.lambdas.invoke(route.function.name, event)
+            self.answers.append(answer["body"])
+            assert answer["statusCode"] < 500 or answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
+            return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"], answer.get("cookies", ()))
+        return None
 
     def take_key(self, *scopes: str) -> None:
         """From now on, the callers send a new named key with these scopes."""
@@ -125,7 +132,7 @@ class Callers(Aws):
         assert answer.status in statuses, answer
         return answer
 
-    def hand_over(self, token: dict[str, Any], add: list[str], remove: list[str], *statuses: int) -> bool:
+    def hand_over(self, token: dict[str, Any], add: Sequence[Any], remove: Sequence[str], *statuses: int) -> bool:
         """Change who may answer a token's page, and note their links. The answer has one of these statuses."""
         body = json.dumps({"approvers": {"add": add, "remove": remove}}).encode()
         answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self.authorized())

@@ -23,7 +23,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_shortcut import Attempt, response
 
 EVERY_ATTEMPT = 1_000
-NOT_REPEATED = ("email.", "slack.", "teams.")
+NOT_REPEATED = ("email.", "slack.", "teams.", "issuer.")
 """Calls that are not AWS's: nothing repeats them, so a fault of one attempt is one of the call."""
 
 MakeCall = Callable[[Any], Any]
