@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.example_requests import WITH_JSON_BODY, route_of
-from tests.support.in_process.template import EVERYTHING, ROOT, SIGN_IN, Template
+from tests.support.in_process.template import CHANNELS, EVERYTHING, ROOT, SIGN_IN, Template
 from waitpoints.api.request_model import RequestModel
 
 pytestmark = pytest.mark.slow  # each starts a process
@@ -34,7 +34,7 @@ print(json.dumps(["events_client" in vars(services), *sorted(set(sys.modules) & 
 """
 START = """
 import importlib, json, sys
-importlib.import_module(sys.argv[2])
+for name in sys.argv[2:]: importlib.import_module(name)
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
 START_WITHOUT_SEARCH = """
@@ -58,6 +58,7 @@ HEAVY = [
     "waitpoints.timers.reminders",
     *KEYS,
 ]
+OF_SIGN_IN = [f"waitpoints.{it}" for it in ("access.sessions", "access.signed_text", "api.sign_in", "oidc", "sign_in")]
 OF_EVENTS = ["waitpoints.aws.event_bus", "waitpoints.stream.event_publisher", "waitpoints.stream.settled_event"]
 
 
@@ -65,6 +66,12 @@ OF_EVENTS = ["waitpoints.aws.event_bus", "waitpoints.stream.event_publisher", "w
 def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported: list[str | bool]) -> None:
     """With one, the client is made for the first event."""
     assert run(START_CONSUMER, OF_EVENTS, EVENT_BUS_NAME=bus) == imported
+
+
+@pytest.mark.parametrize(("parameters", "imported"), [(CHANNELS, []), (EVERYTHING, OF_SIGN_IN)])
+def test_nothing_of_sign_in_is_imported_without_an_issuer(parameters: dict[str, str], imported: list[str]) -> None:
+    issuer = parameters.get("OidcIssuer", "")
+    assert run(START, OF_SIGN_IN, *Template.load(parameters).functions(), OIDC_ISSUER=issuer) == imported
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ import pytest
 from waitpoints.errors import IssuerFails
 from waitpoints.oidc import discovery
 
+# Microsoft's library has copies of documents, with their dates.
+COPIES = (
+    "AzureAD/azure-activedirectory-identitymodel-extensions-for-dotnet on GitHub, OpenIdConfigData.cs: a copy of 2024-02-02"
+)
 TENANT = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555"
 POOL = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Abc123"
 REALM = "https://id.example.com/realms/shop"
@@ -15,8 +19,9 @@ REALM = "https://id.example.com/realms/shop"
 
 @dataclass(frozen=True)
 class Known:
-    """What an issuer publishes. `source` is where that was read; all were read on 2026-11-30.
+    """What an issuer publishes. `source` is where that was read, on 2026-11-30.
 
+    A copy is a document that others have kept. Everything else is the issuer's own page or code.
     `endpoints` are those of the authorization, of tokens and of keys.
     """
 
@@ -49,8 +54,7 @@ KNOWN = {
         ),
         ("client_secret_post", "client_secret_basic"),
         ("RS256",),
-        "developers.google.com/identity/openid-connect/openid-connect#discovery, and the document of 2021-07-26 at "
-        "zenn.dev/noid11/scraps/64eb61e8240ed3",
+        f"{COPIES}. developers.google.com/identity/openid-connect/openid-connect#discovery",
         {"code_challenge_methods_supported": ["plain", "S256"]},
     ),
     "Entra ID": Known(
@@ -58,14 +62,15 @@ KNOWN = {
         (f"{TENANT}/oauth2/v2.0/authorize", f"{TENANT}/oauth2/v2.0/token", f"{TENANT}/discovery/v2.0/keys"),
         ("client_secret_post", "private_key_jwt", "client_secret_basic"),
         ("RS256",),
-        "learn.microsoft.com/entra/identity-platform/v2-protocols-oidc. It lists no code_challenge_methods_supported",
+        f"{COPIES}, of `common`. learn.microsoft.com/entra/identity-platform/v2-protocols-oidc, of 2026-06-30",
     ),
     "Okta": Known(
-        "https://example.okta.com/oauth2/default",
-        tuple(f"https://example.okta.com/oauth2/default/v1/{name}" for name in ("authorize", "token", "keys")),  # type: ignore[arg-type]
+        "https://example.okta.com",  # of the organization. Custom ones are below it, such as /oauth2/default
+        tuple(f"https://example.okta.com/oauth2/v1/{name}" for name in ("authorize", "token", "keys")),  # type: ignore[arg-type]
         ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"),
         ("RS256",),
-        "developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/OrgAS",
+        "developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/OrgAS. "
+        "github.com/okta/okta-developer-docs, docs/reference/api/oidc/index.md",
         {"code_challenge_methods_supported": ["S256"]},
     ),
     "Auth0": Known(
@@ -77,7 +82,7 @@ KNOWN = {
         ),
         ("client_secret_basic", "client_secret_post", "private_key_jwt"),
         ("HS256", "RS256", "PS256"),
-        "auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery",
+        "auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery, of 2026-08-20",
         {"code_challenge_methods_supported": ["S256", "plain"]},
     ),
     "Keycloak": Known(
@@ -85,7 +90,7 @@ KNOWN = {
         tuple(f"{REALM}/protocol/openid-connect/{name}" for name in ("auth", "token", "certs")),  # type: ignore[arg-type]
         ("private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "client_secret_jwt"),
         ("PS384", "RS384", "EdDSA", "ES384", "HS256", "ES256", "RS256"),
-        "www.keycloak.org/securing-apps/oidc-layers",
+        "www.keycloak.org/securing-apps/oidc-layers. keycloak/keycloak on GitHub, OIDCWellKnownProvider.java",
         {
             "authorization_response_iss_parameter_supported": True,
             "code_challenge_methods_supported": ["plain", "S256"],
@@ -101,7 +106,9 @@ KNOWN = {
         ),
         ("client_secret_basic", "client_secret_post"),
         ("RS256",),
-        "docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html",
+        "docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html has the endpoints. "
+        "api-evangelist/covatic on GitHub, well-known/covatic-openid-configuration.json: a copy of 2026-08-22",
+        {"response_types_supported": ["code", "token"]},
     ),
 }
 
