@@ -21,6 +21,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,7 +30,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from benchmarks.figures import Figures, table
-from tests.support.in_process.template import CHANNELS, Function, Template
+from tests.support.in_process.template import CHANNELS, EVERYTHING, Function, Template
 from tools.stack import LOCAL, sam
 from waitpoints_local.stack import ARCHITECTURE
 
@@ -102,6 +103,7 @@ class Measured(Paired):
 
     function: Function
     environment: dict[str, str]
+    has_issuer: bool
     services: list[str] = field(default_factory=list)
 
     @property
@@ -178,7 +180,9 @@ def environment(template: Template, function: Function) -> dict[str, str]:
     """Return a function's environment variables, with the template's parameters, and `none` for values of resources."""
     shared = template.body["Globals"]["Function"]["Environment"]["Variables"]
     variables = {**shared, **function.properties.get("Environment", {}).get("Variables", {})}
-    path = [FOLDER / "build" / function.logical_id, FOLDER / "build" / "DependencyLayer" / "python", RUNTIME]
+    layers = ["DependencyLayer", *(layer["Ref"] for layer in function.properties.get("Layers", []))]
+    path = [FOLDER / "build" / function.logical_id, *(FOLDER / "build" / layer / "python" for layer in layers), RUNTIME]
+    anything: dict[str, dict[str, str]] = defaultdict(lambda: defaultdict(lambda: "none"))
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, path)),
@@ -189,26 +193,26 @@ def environment(template: Template, function: Function) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_SESSION_TOKEN": "none",
-        **{name: value_of(template, value) for name, value in variables.items()},
+        **{name: str(value) for name, value in template.resolve(variables, anything).items()},
     }
 
 
-def value_of(template: Template, value: object) -> str:
-    match value:
-        case {"Ref": str(name)} if name in template.parameters:
-            return template.parameters[name]
-        case str() | int():
-            return str(value)
-        case _:
-            return "none"
+def to_measure(wanted: Sequence[str]) -> list[Measured]:
+    """Return the public functions, or those that are named, twice where they have other variables without an issuer."""
+    found: dict[tuple[str, frozenset[str]], Measured] = {}
+    for has_issuer, parameters in ((True, EVERYTHING), (False, CHANNELS)):
+        template = Template.load(parameters)
+        for function in public_functions(template):
+            variables = environment(template, function)
+            measured = Measured(function=function, environment=variables, has_issuer=has_issuer)
+            found.setdefault((function.name, frozenset(variables)), measured)
+    return [measured for measured in found.values() if not wanted or measured.function.name in wanted]
 
 
 def run(wanted: Sequence[str] = ()) -> Figures:
-    """Measure the public functions, or those that are named, of a stack with every channel."""
-    template = Template.load(CHANNELS)
+    """Measure the public functions, or those that are named, with every channel and an issuer, and without the issuer."""
     build()
-    functions = [function for function in public_functions(template) if not wanted or function.name in wanted]
-    measured = [Measured(function, environment(template, function)) for function in functions]
+    measured = to_measure(wanted)
     for function in measured:
         function.find_services()
     for _ in range(ROUNDS):
@@ -224,10 +228,13 @@ def run(wanted: Sequence[str] = ()) -> Figures:
 def markdown(measured: Sequence[Measured]) -> str:
     """List the functions that start slowest, and those with a budget of their own."""
     head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_callback` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
-    listed = [function for function in measured if function.ratio > LISTED or function.function.name in BUDGETS]
-    others = [function.ratio for function in measured if function not in listed]
-    rest = f"\n\nThe ratio of the {len(others)} other functions is at most {max(others):.2f}." if others else ""
-    return table(head, [function.cells() for function in listed]) + rest
+    full = {function.function.name: function for function in measured if function.has_issuer}
+    listed = [function for name, function in full.items() if function.ratio > LISTED or name in BUDGETS]
+    others = [function.ratio for function in full.values() if function not in listed]
+    differences = [abs(it.ratio - full[it.function.name].ratio) for it in measured if not it.has_issuer]
+    rest = [f"The ratio of the {len(others)} other functions is at most {max(others):.2f}."] if others else []
+    rest += [f"Without an issuer, ratios differ by at most {max(differences):.2f}."] if differences else []
+    return "\n\n".join([table(head, [function.cells() for function in listed]), *([" ".join(rest)] if rest else [])])
 
 
 if __name__ == "__main__":
