@@ -46,6 +46,7 @@ def dollars(wait: Wait) -> dict[str, float]:
         "DynamoDB reads": wait.read_units * prices.READ_UNIT,
         "S3": calls["S3:PutObject"] * prices.PUT_OBJECT + calls["S3:GetObject"] * prices.GET_OBJECT,
         "SQS": sqs * prices.SQS_REQUEST,
+        "Secrets Manager": calls["SecretsManager:GetSecretValue"] * prices.SECRET_READ,
         "SES": calls["SESv2:SendEmail"] * prices.MAIL,
         "Logs": sum(map(logged, own)) / 1000 * prices.LOG_GB,
         "Transfer out": sum(map(answered, own)) / 1000 * prices.OUT_GB,

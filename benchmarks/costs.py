@@ -21,6 +21,7 @@ from benchmarks.figures import DOCS, table, write
 from tests.support.in_process.counting.deliveries import Deliveries, count_deliveries
 from tests.support.in_process.counting.notices import count_notices
 from tests.support.in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
+from tests.support.in_process.counting.sign_in import count_sign_in
 from tests.support.in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
 from tests.support.in_process.moto_stack import moto_stack
 from tests.support.in_process.template import CHANNELS, Template
@@ -47,18 +48,19 @@ def figures(counted: Bench) -> dict[str, str]:
     deliveries = count_deliveries(counted)
     by_key = {f"by key: {step.name}": step for step in deliveries.by_key.steps}
     shown = [
-        "Dollars for a million waits, by service, and what the waits use:",
+        "Dollars for a million waits, and what they use:",
         report_waits(months, waits),
         "Each step's calls to AWS:",
         report_steps(steps(counted, waits[WEBHOOK]) | by_key),
-        "Dollars a month for deliveries to one endpoint, with `verify` and `completeWhen`, without storage:",
+        "Dollars a month for deliveries to one endpoint, with rules, without storage:",
         report_deliveries(deliveries),
     ]
     unawaited = {"the same, no run waited": counted.publish(200, waits=False)}
+    people = count_notices(counted) | count_sign_in(counted)
     return {
         "make costs": "\n\n".join(shown),
         "make costs: fixed": report_fixed(months[WEBHOOK]),
-        "make costs: options": report_options(count_options(counted, deliveries) | unawaited | count_notices(counted)),
+        "make costs: options": report_options(count_options(counted, deliveries) | unawaited | people),
     }
 
 

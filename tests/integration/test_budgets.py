@@ -13,6 +13,7 @@ from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
 from tests.support.in_process.counting.notices import count_notices
 from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_options
+from tests.support.in_process.counting.sign_in import count_sign_in
 from tests.support.in_process.counting.waits import Added, Bench, Wait, bench
 from tests.support.in_process.moto_stack import MotoStack
 from tools.openapi.operations import ENDPOINTS
@@ -51,9 +52,14 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
 }
 NOTICES = {  # the same, that `notify` adds to a page that everyone answers
     "`notify`: a mail about a page": (10, 3, 4),  # two messages, two looks; a claim and its end, the mail and its record
-    "the same, three mails about a page that two people approve": (21, 7, 8),
+    "the same, three mails to two approvers": (21, 7, 8),
     "the same, and both get the outcome": (30, 11, 11),
     "`notify`: a message in Slack, edited at the end": (16, 6, 6),
+}
+
+SIGN_IN = {  # the same, beside a page that two people approve by their links
+    "`signIn`: both of two approvers sign in": (6, 0, 2),  # each redeems a code, reads a key again, and opens the page twice
+    "the same, and both have a session": (0, 0, 0),
 }
 
 
@@ -147,6 +153,11 @@ def test_an_option_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> Non
 @pytest.mark.slow
 def test_telling_people_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
     assert over(count_notices(counted), NOTICES) == {}
+
+
+@pytest.mark.slow
+def test_signing_in_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
+    assert over(count_sign_in(counted), SIGN_IN) == {}
 
 
 def over(added: Mapping[str, Added], budgets: Mapping[str, tuple[int, int, float]]) -> dict[str, tuple[int, int, float]]:

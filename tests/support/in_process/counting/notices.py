@@ -24,7 +24,7 @@ REMINDED = "1h"
 CHOICE = '{"action": "submit", "fields": {}}'
 CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "`notify`: a mail about a page": (PAGE, {"email": ["ann@example.com"]}),
-    "the same, three mails about a page that two people approve": (TWO, {"email": True}),
+    "the same, three mails to two approvers": (TWO, {"email": True}),
     "the same, and both get the outcome": (TWO, {"email": True, "outcome": True}),
     "`notify`: a message in Slack, edited at the end": (PAGE, {"slack": "#deploys"}),
 }

@@ -242,9 +242,9 @@ class Bench:
         """Within this, the stack tells people of tokens, in every way."""
         return self._with(CHANNELS)
 
-    def with_issuer(self) -> AbstractContextManager["Bench"]:
+    def with_issuer(self, url: str = SIGN_IN["OidcIssuer"]) -> AbstractContextManager["Bench"]:
         """Within this, people can sign in at the stack."""
-        return self._with(SIGN_IN)
+        return self._with({**SIGN_IN, "OidcIssuer": url})
 
     @contextmanager
     def _with(self, parameters: Mapping[str, str]) -> Iterator["Bench"]:
@@ -358,11 +358,19 @@ class Bench:
     def invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
         self.step(wait, name, function, lambda: self._stack.functions()[function].call(event))
 
-    def step(self, wait: Wait, name: str, function: str, run: Any, over_http: bool = False) -> Any:
+    def step(
+        self,
+        wait: Wait,
+        name: str,
+        function: str,
+        run: Any,
+        over_http: bool = False,
+        not_counted: tuple[str, ...] = NOT_PER_WAIT,
+    ) -> Any:
         """Run one invocation of a function, and add it to the wait with its calls. Returns what it returned."""
         with redirect_stdout(StringIO()) as logged, log_to(logged):
             result = run()
-        calls = [call for call in self.meter.take() if not call.operation.startswith(NOT_PER_WAIT)]
+        calls = [call for call in self.meter.take() if not call.operation.startswith(not_counted)]
         step = CountedStep(name, function, over_http, calls, **_measure(logged.getvalue()))
         step.answer_bytes = _length(result) if over_http else 0
         wait.steps.append(step)
@@ -431,9 +439,9 @@ def counted[Fake](fake: Fake, meter: Meter, method: str, operation: str) -> Fake
     """Return the fake of a client, with the calls of one method counted as those of an operation."""
     call = getattr(fake, method)
 
-    def count(**arguments: Any) -> Any:
+    def count(*arguments: Any, **named: Any) -> Any:
         meter.count(operation)
-        return call(**arguments)
+        return call(*arguments, **named)
 
     setattr(fake, method, count)
     return fake
