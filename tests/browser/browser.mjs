@@ -8,7 +8,12 @@ export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 
 export const LAUNCH = {
   executablePath: CHROMIUM,
-  args: ["--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"],
+  args: [
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", // whatever a page links to, nothing but this machine is asked
+  ],
 };
 
 let browser;

@@ -1,64 +1,48 @@
 // Pages on which people sign in, with npm's oidc-provider. The Python test that runs this gives it the URLs of pages.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openTab, violations } from "./browser.mjs";
+import { openTab } from "./browser.mjs";
+import { SESSION, choose, look, main, openPhone, signIn } from "./sign_in.mjs";
 
-const { ISSUER, NAMED, OPEN, ENDED } = process.env;
+const { NAMED, OPEN, ENDED, RECENT } = process.env;
 
-const submit = (tab) => Promise.all([tab.waitForNavigation(), tab.click("button[type=submit]")]);
-
-const signIn = async (tab, who) => {
-  assert.ok(tab.url().startsWith(ISSUER), tab.url());
-  for (let page = 0; page < 4 && tab.url().startsWith(ISSUER); page += 1) {
-    if (await tab.$("input[name=login]")) {
-      await tab.fill("input[name=login]", who);
-      await tab.fill("input[name=password]", "x");
-    }
-    await submit(tab); // agree, unless they have before
-  }
-};
-
-const press = (tab, label) =>
-  Promise.all([tab.waitForNavigation(), tab.click(`button:has-text("${label}"), a:has-text("${label}")`)]);
-
-const opened = async (url, who) => {
-  const tab = await openTab({ javaScriptEnabled: false });
+const opened = async (url, who, tab) => {
+  tab ??= await openTab({ javaScriptEnabled: false });
   await tab.goto(url);
-  await press(tab, "Sign in");
+  await choose(tab, "Sign in");
   await signIn(tab, who);
   assert.equal(tab.url(), url);
   return tab;
 };
 
-const main = (tab) => tab.textContent("main");
-
 test("before the sign-in, the page says nothing of what is asked, and can be read by all", async () => {
   for (const url of [NAMED, OPEN]) {
-    const tab = await openTab();
+    const tab = await openPhone();
     await tab.goto(url);
     assert.doesNotMatch(await tab.content(), /ACME|ann@|bo@|Approve/);
-    assert.deepEqual([await violations(tab), tab.refusals], [[], []]);
-    assert.deepEqual(await tab.$$("form, script"), []);
+    await look(tab, "before", "Sign in");
   }
 });
 
 test("the wrong person reads who they are and no name, and uses another account", async () => {
-  const tab = await opened(NAMED, "eve@example.com");
-  assert.match(await main(tab), /Use another account.*eve@example\.com/s);
+  const tab = await opened(NAMED, "eve-of-the-accounts-department@subsidiary.example.com", await openPhone());
+  assert.match(await main(tab), /Use another account.*eve-of-/s);
   assert.doesNotMatch(await tab.content(), /ACME|ann@|bo@|Approve/);
-  await press(tab, "Use another account");
+  await look(tab, "wrong person", "Use another account", "Sign out");
+  await choose(tab, "Use another account");
   await signIn(tab, "ann@example.com");
   assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
 });
 
 test("two approvers sign in and answer, and the second one reads the first answer", async () => {
   const ann = await opened(NAMED, "ann@example.com");
-  await press(ann, "Approve");
+  await choose(ann, "Approve");
   assert.match(await main(ann), /Your answer is recorded/);
-  const bo = await opened(NAMED, "bo@example.com");
+  const bo = await opened(NAMED, "bo@example.com", await openPhone());
   assert.match(await main(bo), /ann@example\.com.*Approve/s);
-  await press(bo, "Approve");
+  await choose(bo, "Approve");
   assert.match(await main(bo), /Thank you/);
+  await look(bo, "receipt", "Sign out");
   await ann.goto(NAMED);
   assert.match(await main(ann), /Decided by bo@example\.com/);
 });
@@ -66,24 +50,32 @@ test("two approvers sign in and answer, and the second one reads the first answe
 test("a page for a domain can be read by all, and takes an answer of its people only", async () => {
   const eve = await opened(OPEN, "eve@other.example");
   assert.doesNotMatch(await eve.content(), /ACME/);
-  const tab = await openTab();
-  await tab.goto(OPEN);
-  await press(tab, "Sign in");
-  await signIn(tab, "cy@example.com");
+  const tab = await opened(OPEN, "cy@example.com", await openPhone());
   assert.match(await main(tab), /Pay ACME\?.*2 people must choose Approve/s);
-  assert.deepEqual([await violations(tab), tab.refusals], [[], []]);
-  await press(tab, "Approve");
+  await look(tab, "form", "Approve", "Sign out");
+  await choose(tab, "Approve");
   assert.match(await main(tab), /Your answer is recorded/);
 });
 
 test("who signs out, or whose session has ended, answers nothing", async () => {
-  const tab = await opened(ENDED, "ann@example.com");
-  await tab.context().clearCookies({ name: "__Host-waitpoints-session" });
-  await press(tab, "Approve");
+  const tab = await opened(ENDED, "ann@example.com", await openPhone());
+  await tab.context().clearCookies({ name: SESSION });
+  await choose(tab, "Approve");
   assert.match(await main(tab), /Please sign in/);
-  await press(tab, "Sign in"); // the issuer remembers them
+  await choose(tab, "Sign in"); // the issuer remembers them
   assert.equal(tab.url(), ENDED);
-  await press(tab, "Sign out");
+  await choose(tab, "Sign out");
   assert.equal(tab.url(), ENDED);
   assert.match(await main(tab), /Please sign in/);
+  await look(tab, "signed out", "Sign in");
+});
+
+test("a page that asks for a recent sign-in says so to who has signed in for another page", async () => {
+  const tab = await opened(ENDED, "ann@example.com", await openPhone());
+  await tab.goto(RECENT);
+  assert.match(await main(tab), /You are signed in, but this page asks for a recent sign-in/);
+  assert.doesNotMatch(await tab.content(), /ACME|ann@/);
+  await look(tab, "not recent", "Sign in");
+  await choose(tab, "Sign in"); // the issuer has seen their password a moment ago, and says when
+  assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
 });

@@ -10,7 +10,7 @@ from tests.support.e2e import afterwards, folders
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.states import task
-from tests.support.oidc_provider import oidc_provider
+from tests.support.oidc_provider import Provider, oidc_provider
 from tools.stack import emulating
 from waitpoints.access.sessions import RETURN
 from waitpoints_local.stack import Stack, described, free_port, overrides
@@ -23,7 +23,11 @@ CLIENT, SECRET = "waitpoints", "of the client"
 class Office:
     stack: Stack
     api: Api
-    issuer: str
+    issuer: Provider
+
+    def run(self, subtests: pytest.Subtests, suite: str, **urls: str) -> None:
+        issuer = {"ISSUER": self.issuer.url, "ISSUER_PID": str(self.issuer.pid)}
+        runner.run(subtests, suite, API_URL=self.stack.api_url, **issuer, **urls)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def office(current_build: Built) -> Iterator[Office]:
         emulating(free_port(), FOLDER) as emulator,
         oidc_provider(f"{emulator.url}{RETURN}", CLIENT, SECRET) as issuer,
     ):
-        given = {"OidcIssuer": issuer, "OidcClientId": CLIENT}
+        given = {"OidcIssuer": issuer.url, "OidcClientId": CLIENT}
         current_build.deploy(emulator, parameters=(*overrides(emulator.url), *(f"{k}={v}" for k, v in given.items())))
         with described(emulator, FOLDER) as stack:
             emulator.client("secretsmanager").create_secret(
@@ -43,22 +47,24 @@ def office(current_build: Built) -> Iterator[Office]:
 
 
 def test_a_person_signs_in_and_out(office: Office, subtests: pytest.Subtests) -> None:
-    token = office.api.create(page={"title": "Deploy?"})
-    runner.run(subtests, "sign_in.test.mjs", API_URL=office.stack.api_url, URL=token["url"], ISSUER=office.issuer)
+    token = office.api.create(page={"title": "Deploy?", "signIn": {"domains": ["example.com"]}})
+    office.run(subtests, "sign_in.test.mjs", URL=token["url"])
+    shown = office.api.retrieve(token)
+    assert (shown["status"], shown["answers"], "otherDeliveries" in shown) == ("WAITING", [], False)
 
 
 def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subtests) -> None:
     page = {"title": "Pay ACME?", "actions": [{"id": "approve", "label": "Approve", "needs": 2}]}
     named = {**page, "signIn": True, "approvers": ["ann@example.com", "bo@example.com"]}
-    pages = {"NAMED": named, "OPEN": {**page, "signIn": {"domains": ["example.com"]}}, "ENDED": named}
+    by_all = {**page, "signIn": {"domains": ["example.com"]}}
+    pages = {"NAMED": named, "OPEN": by_all, "ENDED": named, "RECENT": {**named, "maxAge": "5m"}}
     tokens = {name: office.api.create(page=page) for name, page in pages.items()}
-    urls = {name: token["url"] for name, token in tokens.items()}
-    runner.run(subtests, "sign_in_page.test.mjs", ISSUER=office.issuer, **urls)
+    office.run(subtests, "sign_in_page.test.mjs", **{name: token["url"] for name, token in tokens.items()})
     shown = {name: office.api.retrieve(token) for name, token in tokens.items()}
     people = {name: [one["signedIn"]["email"] for one in token["answers"]] for name, token in shown.items()}
-    assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": []}
+    assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": [], "RECENT": []}
     assert shown["NAMED"]["completedBy"]["signedIn"]["subject"] == "bo@example.com"
-    assert {one["signedIn"]["issuer"] for one in shown["NAMED"]["answers"]} == {office.issuer}
+    assert {one["signedIn"]["issuer"] for one in shown["NAMED"]["answers"]} == {office.issuer.url}
 
 
 def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> None:

@@ -1,4 +1,5 @@
 // An OpenID Connect issuer that others maintain: npm's oidc-provider, on loopback. Anyone signs in as whom they like.
+// The signal SIGUSR2 closes its port, and opens it again.
 // node issuer.mjs PORT REDIRECT_URI CLIENT SECRET METHOD
 import Provider from "oidc-provider";
 
@@ -23,4 +24,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   features: { devInteractions: { enabled: true } },
   pkce: { required: () => true },
 });
-provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
+const listen = () => provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
+let server = listen();
+setInterval(() => {}, 60_000); // without a port, the process would end
+process.on("SIGUSR2", () => {
+  if (!server.listening) return void (server = listen());
+  server.close();
+  server.closeAllConnections();
+});

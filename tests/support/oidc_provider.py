@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
@@ -16,9 +17,14 @@ FORM = re.compile(r'<form[^>]* action="([^"]+)"')
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
+@dataclass(frozen=True)
+class Provider:
+    url: str
+    pid: int
+
+
 @contextmanager
-def oidc_provider(redirect_uri: str, client: str, secret: str, method: str = "client_secret_basic") -> Iterator[str]:
-    """Run it. Returns its issuer."""
+def oidc_provider(redirect_uri: str, client: str, secret: str, method: str = "client_secret_basic") -> Iterator[Provider]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [node.node(), str(node.FOLDER / "support" / "issuer.mjs"), str(port), redirect_uri, client, secret, method]
@@ -26,7 +32,7 @@ def oidc_provider(redirect_uri: str, client: str, secret: str, method: str = "cl
         assert process.stdout is not None
         try:
             assert process.stdout.readline() == "ready\n"
-            yield f"http://127.0.0.1:{port}"
+            yield Provider(f"http://127.0.0.1:{port}", process.pid)
         finally:
             process.kill()
 

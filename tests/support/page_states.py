@@ -114,7 +114,7 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
         "timed out": render.ended(TimedOut(AT), theme, page=page),
         "waiting without a page": render.page_of(waiting, None, theme),
         "refusal": render.notice(403, theme),
-        "sign-in failed": render.signed_out(theme, theme["sign_in_failed_text"], "https://hooks.example.com/again"),
+        "sign-in failed": render.sign_in_failed(theme, "access_denied", "https://hooks.example.com/again"),
         **sign_in_states(theme),
     }
 
@@ -128,6 +128,7 @@ def sign_in_states(theme: Theme) -> dict[str, str]:
     progress = Progress(page, token, Approver.who_signed_in(ann), account=account)
     return {
         "before the sign-in": render.sign_in(theme, "https://hooks.example.com/in"),
+        "signed in too long ago": render.sign_in(theme, "https://hooks.example.com/in", is_signed_in=True),
         "signed in": render.page_of(token, page, theme, progress),
         "signed in as another": render.other_account(theme, account, "https://hooks.example.com/in"),
         "sign-in changed": render.sign_in_changed(theme),

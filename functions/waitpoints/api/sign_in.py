@@ -21,7 +21,7 @@ _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 
 def begin(request: Request) -> Response:
-    """Raises WrongCallbackHash if the link is not one of this stack's pages, and IssuerFails."""
+    """Raises WrongCallbackHash if the link is not one of this stack's pages."""
     query = _read(request.raw_query)
     max_age = query.get("max_age", "")
     attempt, cookies = services.attempts.begin(
@@ -31,7 +31,7 @@ def begin(request: Request) -> Response:
         url = services.issuer.sign_in_url(attempt, other_account=query.get("account") == "other")
     except IssuerFails as error:
         telemetry.note(signIn=error.reason)
-        raise
+        return _show_failure(request, error, attempt)
     return _lead(url, cookies)
 
 
@@ -87,14 +87,11 @@ def _show_failure(request: Request, error: SignInRefused | None, attempt: Attemp
     from waitpoints.api.page import page_answer, render
 
     theme = page_answer.theme(request)
-    if error is None:
-        text = theme["sign_in_gone_text"]
-    elif isinstance(error, IssuerFails):
+    text = error.code if error else theme["sign_in_gone_text"]
+    if isinstance(error, IssuerFails):
         text = theme["try_again_text"]
-    else:
-        text = theme["sign_in_failed_text"] + (f" ({error.code})" if error.code else "")
     again = _sessions().link(attempt.target, max_age=attempt.max_age and attempt.max_age * 1000) if attempt else None
-    return page_answer.answer(theme, render.signed_out(theme, text, again), error.status if error else 403)
+    return page_answer.answer(theme, render.sign_in_failed(theme, text, again), error.status if error else 403)
 
 
 def _lead(url: str, cookies: Sequence[str]) -> Response:

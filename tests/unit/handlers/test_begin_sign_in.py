@@ -1,7 +1,7 @@
 """A link leads a browser to the issuer."""
 
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.fakes.issuer import CLIENT, FakeIssuer, issuer
 from tests.support.sign_in import PAGE, Browser, SignInStack
 from waitpoints.access.sessions import RETURN
+from waitpoints.oidc import issuer as issuer_calls
 from waitpoints.oidc.attempts import MOST
 from waitpoints.oidc.issuer import FAILED_FOR, KEPT_FOR
 
@@ -140,11 +141,16 @@ class TestAnIssuer:
         idp.faults["/.well-known/openid-configuration"] = fault
         answers = [browser.begin() for _ in range(3)]
         assert [(answer.status, answer.cookies) for answer in answers] == [(503, ())] * 3
-        assert "Please try again" in answers[0].text
+        assert f'href="{BASE_URL}/api/v1/sign-in?{urlencode({"to": PAGE})}"' in answers[0].text
         assert len(idp.requests) == 1
         idp.faults.clear()
         world.clock.advance(milliseconds=FAILED_FOR)
         assert browser.begin().status == 303
+
+    def test_that_is_slow_is_given_up(self, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(issuer_calls, "PATIENCE", 0.2)
+        idp.delays["/.well-known/openid-configuration"] = 20
+        assert browser.begin().status == 503
 
     def test_that_is_down_is_named_to_no_one(self, stack: SignInStack, idp: FakeIssuer) -> None:
         idp.end()

@@ -166,7 +166,7 @@ class TestAnAttack:
         thief.cookies = cookies
         answer = thief.get(link)
         check_refused(stack, thief, answer)
-        assert "(invalid_grant)" in answer.text
+        assert "invalid_grant" in answer.text
 
     @pytest.mark.parametrize("later", [600_000, 3_600_000])
     def test_by_a_response_that_comes_too_late_fails(
@@ -270,7 +270,7 @@ class TestAnIssuer:
     def test_that_refuses_is_quoted_only_with_a_standard_code(
         self, stack: SignInStack, browser: Browser, idp: FakeIssuer
     ) -> None:
-        for code, shown in (("access_denied", "(access_denied)"), ("<b>evil</b>", ""), ("", "")):
+        for code, shown in (("access_denied", "<p>access_denied</p>"), ("<b>evil</b>", ""), ("", "")):
             text = "<b>call 0900 1234</b>"
             link = idp.sign_in(browser.begin().headers["location"], code=None, error=code, error_description=text)
             answer = browser.get(link)
@@ -305,11 +305,12 @@ class TestAnIssuer:
         monkeypatch.setattr(idp, "token", lambda _: token)
         check_refused(stack, browser, browser.sign_in(idp))
 
+    @pytest.mark.parametrize("path", ["/token", "/keys"])
     def test_that_is_slow_is_given_up(
-        self, stack: SignInStack, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+        self, stack: SignInStack, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch, path: str
     ) -> None:
         monkeypatch.setattr(issuer_calls, "PATIENCE", 0.2)
-        idp.delays["/token"] = 20
+        idp.delays[path] = 20
         check_refused(stack, browser, browser.sign_in(idp), 503)
 
     def test_that_redirects_is_not_followed(self, stack: SignInStack, browser: Browser, idp: FakeIssuer) -> None:

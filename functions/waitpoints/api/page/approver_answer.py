@@ -91,7 +91,7 @@ def _identify_account(request: Request, token: Token, page: Page, rule: "SignInR
     session = sessions.read(request.cookies)
     if session is None or (rule.max_age is not None and not session.is_recent(rule.max_age, services.now())):
         theme = page_answer.theme(request)
-        document = render.sign_in(theme, sessions.link(path, max_age=rule.max_age))
+        document = render.sign_in(theme, sessions.link(path, max_age=rule.max_age), is_signed_in=session is not None)
         return page_answer.answer(theme, document, 200 if request.method == "GET" else 403)
     account = Account(session.signed_in, sessions.form_token(session, token.id), path, sessions.sign_out_url)
     person = _find_account(token, page, session)

@@ -220,15 +220,17 @@ def notice(status: int, theme: Theme) -> str:
     return _state(theme, "alert", theme[f"{name}_heading"], Element("p", theme[f"{name}_text"]))
 
 
-def signed_out(theme: Theme, text: str, again: str | None) -> str:
+def sign_in_failed(theme: Theme, text: str | None, again: str | None) -> str:
     """The page of a sign-in that failed. `again` is the link that begins another."""
-    link = Element("p", Element("a", theme["sign_in_again"], href=again)) if again else None
-    return _state(theme, "alert", theme["signed_out_heading"], Element("p", text), link)
+    why = Element("p", text) if text else None
+    link = _begin(theme, "sign_in_again", again) if again else None
+    return _state(theme, "alert", theme["sign_in_failed_heading"], why, link)
 
 
-def sign_in(theme: Theme, link: str) -> str:
-    """What a page with a sign-in shows before it: nothing of what is asked."""
-    return _state(theme, "lock", theme["sign_in_heading"], Element("p", theme["sign_in_text"]), _begin(theme, "sign_in", link))
+def sign_in(theme: Theme, link: str, *, is_signed_in: bool = False) -> str:
+    """What a page with a sign-in shows before it, or to who has signed in too long ago: nothing of what is asked."""
+    text = Element("p", theme["sign_in_recent_text" if is_signed_in else "sign_in_text"])
+    return _state(theme, "lock", theme["sign_in_heading"], text, _begin(theme, "sign_in", link))
 
 
 def other_account(theme: Theme, account: Account, link: str) -> str:

@@ -67,6 +67,7 @@ margin-bottom:1.75rem}
 .summary ul{margin:0;padding-left:1.25rem}
 .summary a{color:var(--danger)}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem}
+form.buttons{align-items:baseline}
 .field+.buttons{margin-top:2rem}
 button,.go{flex:0 1 auto;min-width:8rem;min-height:2.875rem;padding:.625rem 1.25rem;font:inherit;font-weight:600;
 cursor:pointer;color:var(--text);background:var(--card);border:1px solid var(--edge);border-radius:.5rem;text-align:center}
@@ -80,7 +81,7 @@ button.danger.full{color:var(--on-danger);background:var(--danger)}
 .go{text-decoration:none}
 .note{padding:.875rem 1.125rem;background:var(--quiet);border-radius:.625rem}
 .note h2{margin-bottom:.25rem;font-size:1rem}
-.note~form{border-top:0;padding-top:0}
+.note~form,.people~form{border-top:0;padding-top:0}
 .people{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~.people{margin-top:2rem}
 .people ul{margin:0;padding:0;list-style:none}

@@ -11,6 +11,7 @@ from tests.support import sign_in, slack
 from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.decision import link
 from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.issuer import issuer
 from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
@@ -18,7 +19,7 @@ from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.sign_in import Browser, SignInStack
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.access.sessions import BEGIN
+from waitpoints.access.sessions import BEGIN, COOKIE
 from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.notices import channels, slack_message
 from waitpoints.api.notices.slack_click import Click, _answer
@@ -344,6 +345,20 @@ class TestAnAttack:
         assert place.stack.api.post(place.url, json.dumps(REJECT), headers).status == 403
         place.assert_waits()
 
+    def test_by_a_scanner_that_follows_every_link_answers_for_nobody_and_signs_nobody_out(
+        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is a mail filter, or a browser that loads links in advance, with the cookies of who may answer and who may not."""
+        with issuer() as idp:
+            place = Place(sign_in.install(world, idp.url, monkeypatch), world, NAMED)
+            for browser in (place.stack.browser(), place.stack.browser_of("eve"), place.stack.browser_of("ann")):
+                session = browser.cookies.get(COOKIE)
+                links = [place.url, *page_of(browser.get(place.url)).links] * 3
+                assert {browser.get(link).status for link in links} <= {200, 303, 403}
+                assert browser.cookies.get(COOKIE) == session
+            assert "otherDeliveries" not in place.shown
+            place.assert_waits()
+
     def test_by_cors_gets_no_credentials(self, place: Place) -> None:
         answer = place.stack.browser_of("ann").get(place.url, origin="https://evil.example")
         assert [name for name in answer.headers if name.startswith("access-control")] == []
@@ -358,6 +373,7 @@ class TestMaxAge:
             assert says_nothing(answer) is not is_shown
             if not is_shown:
                 assert "max_age=300" in page_of(answer).links[0]
+                assert "You are signed in, but this page asks for a recent sign-in." in answer.text
 
     def test_holds_for_the_answer(self, stack: SignInStack, world: InMemory) -> None:
         place = Place(stack, world, {**OPEN, "maxAge": "5m"})
