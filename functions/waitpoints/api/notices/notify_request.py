@@ -103,7 +103,7 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
         if notify.email is True and requester is None:
             raise InvalidNotify("notify.email", "without page.approvers, expected a list of e-mail addresses")
         if notify.outcome and not notify.email:
-            raise InvalidNotify("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
+            raise InvalidNotify("notify.outcome", "it reaches no one: it needs page.approvers, or notify.email")
         _check_requester(requester)
         return
     if isinstance(notify.email, tuple):

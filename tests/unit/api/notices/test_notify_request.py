@@ -1,6 +1,7 @@
 """Who may be told of a page, and why a create is refused that would leave somebody out."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ NO_CHANNELS: list[Any] = [
     *(None, 7, "", "#", "deploys", "#Deploys", "#a b", "#a.b", "#" + "x" * 81, "@ann", "#a\n", ["#deploys"]),
     *("<!channel>", "#<!here>", "U024BE7LH", "D024BE91L", "c024be91l", "C", "CÄÖÜ", "C" + "0" * 21),
 ]
-NO_ONE = "it reaches no one: it needs page.approvers, or addresses in notify.email"
+NO_ONE = "it reaches no one: it needs page.approvers, or notify.email"
 ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
@@ -207,9 +208,11 @@ class TestMailDomains:
     ONLY = "this stack sends mail only to example.com, .example.org"
 
     @pytest.fixture(autouse=True)
-    def domains(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def domains(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("MAIL_DOMAINS", "Example.com, .example.org")
-        monkeypatch.delitem(vars(services), "mail_domains", raising=False)
+        vars(services).pop("mail_domains", None)
+        yield
+        vars(services).pop("mail_domains", None)
 
     @pytest.mark.parametrize(
         ("notify", "asked"),

@@ -79,7 +79,7 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
         if notify.get("email") is True and not (requester and notify.get("outcome")):
             raise invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
         if notify.get("outcome") and "email" not in notify:
-            raise invalid("notify.outcome", "it reaches no one: it needs page.approvers, or addresses in notify.email")
+            raise invalid("notify.outcome", "it reaches no one: it needs page.approvers, or notify.email")
         _check_requester(notify, requester)
         return
     if isinstance(notify.get("email"), list):
