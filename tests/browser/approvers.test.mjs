@@ -15,7 +15,7 @@ test("two of three people approve, with and without JavaScript, and one rejects 
   assert.match(await text(nobody), /Deploy 4\.2.*You need a link of your own/s);
   assert.equal((await nobody.$$("button, input, form")).length, 0);
 
-  await ann.type("input", "Looks good");
+  await ann.type("textarea", "Looks good\nNote: not mine");
   await press(ann, APPROVE);
   assert.match(await text(ann), /You are about to choose Approve.*Looks good.*You answer as Ann Lee/s);
   await press(ann, YES);
@@ -37,6 +37,10 @@ test("two of three people approve, with and without JavaScript, and one rejects 
   assert.equal((await dee.$$("button, input, form")).length, 0);
   await Promise.all([ann.goto(URL_ANN), dee.goto(URL_DEE), nobody.goto(URL_NOBODY)]);
   for (const tab of [ann, dee]) assert.match(await text(tab), /Decided by bo@example\.com.*Ann Lee.*bo@example\.com/s);
+  const [title, first, second] = await dee.$eval(".entered li", (item) =>
+    [...item.children].flatMap((part) => [...part.getClientRects()]).filter((line) => line.width > 0).map((line) => line.left),
+  );
+  assert.ok(title < second && second < first, "a second line does not begin where titles do");
   assert.match(await text(nobody), /Approve was chosen/);
   assert.doesNotMatch(await text(nobody), /Ann|bo@example/);
   for (const [tab, url] of [[ann, URL_ANN], [bo, URL_BO], [dee, URL_DEE], [nobody, URL_NOBODY]]) {

@@ -49,7 +49,7 @@ DECISION: dict[str, Any] = {
     "title": PAGE["title"],
     "approvers": [{"id": "ann", "name": "Ann Lee"}, "bo@example.com", "dee"],
     "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject", "style": "danger"}],
-    "fields": {"properties": {"note": {"type": "string", "title": "Note"}}},
+    "fields": {"properties": {"note": {"type": "string", "format": "textarea", "title": "Note"}}},
     "confirm": True,
 }
 CHOSEN = {
@@ -128,7 +128,7 @@ def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, subtest
     succeeded, given = api.result(execution)
     assert (succeeded, given["action"], given["approver"]) == ("SUCCEEDED", "approve", "bo@example.com")
     said = [(it["approver"], it["action"], it["fields"]) for it in given["answers"]]
-    assert said == [("ann", "approve", {"note": "Looks good"}), ("bo@example.com", "approve", {})]
+    assert said == [("ann", "approve", {"note": "Looks good\nNote: not mine"}), ("bo@example.com", "approve", {})]
     shown = api.retrieve(token)
     assert (shown["completedBy"]["approver"], shown["otherDeliveries"]["count"]) == ("bo@example.com", 1)
 

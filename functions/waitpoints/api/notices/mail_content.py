@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.notices.summary import Person, Summary, block, line
+from waitpoints.api.page import words
 
 _SHORTER = ((10_000, 10), (4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
 _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
@@ -40,6 +41,10 @@ class MailContent:
     @property
     def people_heading(self) -> str:
         return self["progress_heading" if self.warning else "answers_heading"]
+
+    @property
+    def colon(self) -> str:
+        return words.colon(self.language)
 
     def __getitem__(self, word: str) -> str:
         return notice_words.sentence(self.language, word)
@@ -74,7 +79,7 @@ def _occasion(notice: Notice, summary: Summary) -> tuple[str, str | None]:
     title, outcome = notice.page.title, notice.token.outcome
     if outcome:
         heading, *lines = summary.ending()
-        return f"{heading}: {line(title)}", "\n".join([heading, *lines, summary.time(outcome.at)])
+        return f"{heading}{summary.colon}{line(title)}", "\n".join([heading, *lines, summary.time(outcome.at)])
     if word := _SUBJECTS.get(notice.kind):
         return summary.said(word, title=title), summary[f"{word}_text"]
     return line(title), None
@@ -106,7 +111,7 @@ def plain_text(content: MailContent) -> str:
         content["shortened"] if content.is_shortened else None,
         "\n".join(f"{label}: {url}" if label != url else url for label, url in content.links),
         "\n".join(filter(None, (content.requested_by, content.until))),
-        f"{content['open']}:\n{content.link}" if content.link else None,
+        f"{content['open']}{content.colon.rstrip()}\n{content.link}" if content.link else None,
         content.warning,
         "\n".join([content.people_heading, *(f"- {one}" for one in listed)]) if listed else None,
         content["no_reply"] if content.warning else None,

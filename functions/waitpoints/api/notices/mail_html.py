@@ -4,8 +4,6 @@ They differ in what they know of CSS, so the layout is tables and the styles are
 no `max-width`, no padding of links). The style sheet only adds the dark colours and small screens, where it is known.
 """
 
-from collections.abc import Sequence
-
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.summary import Person
 from waitpoints.api.page import style
@@ -102,11 +100,16 @@ def _person(person: Person) -> Markup:
     who = Element("td", Element("bdi", person.name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
     said = Element("bdi", person.said)
     what = Element("td", said, class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px"))
-    return Fragment(Element("tr", who, what), _entered(person.entered) if person.entered else None)
+    return Fragment(Element("tr", who, what), _entered(person) if person.entered else None)
 
 
-def _entered(values: Sequence[tuple[str, str]]) -> Markup:
-    listed = [Element("div", Element("bdi", title), ": ", Element("bdi", _lines(text))) for title, text in values]
+def _entered(person: Person) -> Markup:
+    listed = [
+        Element(
+            "div", Element("bdi", title), person.colon, Element("bdi", _lines(text)), style="margin-left:16px;text-indent:-16px"
+        )
+        for title, text in person.entered
+    ]
     return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
 
 

@@ -31,7 +31,10 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
     header: Block = {"type": "header", "text": _plain(line(page.title), MAX_HEADER)}
     if summary.progress.is_removed and notice.kind is not NoticeKind.OUTCOME:
         said = f"{summary['removed_heading']}. {summary['removed_text']}"
-        return {"text": _cut(f"{_title(page)}: {said}", MAX_FALLBACK), "blocks": [header, _section(_plain(said, MAX_TEXT))]}
+        return {
+            "text": _cut(f"{_title(page)}{summary.colon}{said}", MAX_FALLBACK),
+            "blocks": [header, _section(_plain(said, MAX_TEXT))],
+        }
     blocks, said = [header, *_text(page), *_links(summary), *_state(summary)], summary["asked"]
     if notice.token.outcome is not None:
         said = "\n".join(summary.ending())
@@ -41,7 +44,7 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
         blocks += _ways(notice, summary, has_buttons)
     if brand := line(name):
         blocks.append(_context(_plain(brand, MAX_NAME)))
-    return {"text": _cut(f"{_title(page)}: {said}", MAX_FALLBACK), "blocks": blocks}
+    return {"text": _cut(f"{_title(page)}{summary.colon}{said}", MAX_FALLBACK), "blocks": blocks}
 
 
 def reply(notice: Notice) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def reply(notice: Notice) -> dict[str, Any]:
     if notice.kind is NoticeKind.OUTCOME:
         said = "\n".join(summary.ending())
         blocks = [_section(_mrkdwn(mentions)), *_state(summary)]
-        return {"text": _cut(f"{_title(notice.page)}: {said}", MAX_FALLBACK), "blocks": blocks}
+        return {"text": _cut(f"{_title(notice.page)}{summary.colon}{said}", MAX_FALLBACK), "blocks": blocks}
     said = summary["last_text" if notice.kind is NoticeKind.LAST else "reminder_text"]
     opened = f"<{_url(notice.link)}|{summary['open']}>" if notice.link else ""
     text = " ".join(filter(None, [mentions, said, opened]))
@@ -116,7 +119,7 @@ def _state(summary: Summary) -> Iterator[Block]:
     if token.outcome is not None:
         return
     if progress.person is None and (mentions := _mentions(progress.pending())):
-        yield _section(_mrkdwn(f"{summary['not_answered']}: {mentions}"))
+        yield _section(_mrkdwn(f"{summary['not_answered']}{summary.colon}{mentions}"))
     if token.timeout_at is not None:
         yield _context(_mrkdwn(summary["open_until"].format(time=_date(summary, token.timeout_at))))
 

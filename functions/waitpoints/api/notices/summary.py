@@ -23,10 +23,12 @@ class Person:
     name: str
     said: str
     entered: tuple[tuple[str, str], ...] = ()
+    colon: str = ": "
 
     def lines(self, *, with_entered: bool = True, keeps_breaks: bool = False) -> list[str]:
         shown = [(title, text.replace("\n", "\n    ") if keeps_breaks else line(text)) for title, text in self.entered]
-        return [f"{self.name}: {self.said}", *(f"  • {title}: {text}" for title, text in shown if with_entered)]
+        entered = (f"  • {title}{self.colon}{text}" for title, text in shown if with_entered)
+        return [f"{self.name}{self.colon}{self.said}", *entered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Summary:
     @property
     def language(self) -> str:
         return self.progress.page.language
+
+    @property
+    def colon(self) -> str:
+        return words.colon(self.language)
 
     def __getitem__(self, word: str) -> str:
         return notice_words.sentence(self.language, word)
@@ -60,7 +66,7 @@ class Summary:
 
     def _person(self, row: Row) -> Person:
         entered = tuple((line(title), block(text)) for title, text in row.values(self.language))
-        return Person(self.written(row.who), self.written(row.said), entered)
+        return Person(self.written(row.who), self.written(row.said), entered, self.colon)
 
     def lines(self, *, with_entered: bool = True) -> list[str]:
         """What is needed, and each person's answer."""

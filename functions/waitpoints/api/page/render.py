@@ -114,7 +114,7 @@ def form(
     ]
     return _document(
         theme,
-        f"{theme['error']}: {page.title}" if errors else page.title,
+        f"{theme['error']}{theme.colon}{page.title}" if errors else page.title,
         _summary(theme, page, errors) if errors else None,
         _question(theme, page, token, progress),
         _greeting(theme, progress),
@@ -133,7 +133,7 @@ def confirm(page: Page, action: Action, values: Values, theme: Theme, *, progres
     no = Element("button", theme["go_back"], name="confirmed", value="no")
     return _document(
         theme,
-        f"{theme['confirm_heading']}: {page.title}",
+        f"{theme['confirm_heading']}{theme.colon}{page.title}",
         Element("p", page.title, class_="context", dir="auto"),
         Element("h1", theme["confirm_heading"]),
         Element("p", theme.sentence("confirm_text", choice=action)),
@@ -264,7 +264,7 @@ _SVG += 'stroke-linejoin="round" aria-hidden="true">{}</svg>'
 def _state(theme: Theme, icon: str, heading: str, *children: Markup | None, page: Page | None = None) -> str:
     return _document(
         theme,
-        f"{heading}: {page.title}" if page else heading,
+        f"{heading}{theme.colon}{page.title}" if page else heading,
         Markup(_SVG.format(icon, _ICONS[icon])),
         Element("p", page.title, class_="context", dir="auto") if page else None,
         Element("h1", heading),
@@ -356,9 +356,10 @@ def _row(theme: Theme, row: Row) -> Markup:
     said = theme.written(row.said, isolated)
     at = Element("small", theme.time(_instant(row.at))) if row.at is not None else None
     who = Element("dt", theme.written(row.who, isolated))
-    values = [Element("li", Element("bdi", title), ": ", Element("bdi", text)) for title, text in row.values(theme.language)]
-    entered = Element("dd", Element("ul", values), class_="entered") if values else None
-    return Element("div", who, Element("dd", said, at, class_=None if at else "muted"), entered)
+    entered = row.values(theme.language)
+    values = [Element("li", Element("bdi", title), theme.colon, Element("bdi", text)) for title, text in entered]
+    listed = Element("dd", Element("ul", values), class_="entered") if values else None
+    return Element("div", who, Element("dd", said, at, class_=None if at else "muted"), listed)
 
 
 def _facts(theme: Theme, token: Token, progress: Progress | None = None) -> Markup:
@@ -422,7 +423,7 @@ def _summary(theme: Theme, page: Page, errors: Errors) -> Markup:
     """The errors, each with a link to its field. It has the focus when the page opens."""
     whole = Element("p", _problem(theme, errors.whole)) if errors.whole else None
     found = [
-        Element("li", Element("a", Element("bdi", field.title), ": ", _problem(theme, problem), href=f"#f{at}"))
+        Element("li", Element("a", Element("bdi", field.title), theme.colon, _problem(theme, problem), href=f"#f{at}"))
         for at, field in enumerate(page.fields)
         if (problem := errors.problems.get(field.name))
     ]

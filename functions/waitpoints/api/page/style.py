@@ -24,9 +24,9 @@ body>main:first-child{margin-top:3rem}
 h1{margin:0;font-size:1.625rem;line-height:1.25;font-weight:650;letter-spacing:-.011em}
 h2{margin:0 0 .5rem;font-size:1.125rem;line-height:1.35;font-weight:650}
 p{margin:0}
-h1~*,.flow>*+*{margin-top:1.25rem}
-h1+.state{margin-top:.5rem}
+h1~*{margin-top:1.25rem}
 .text,.hint{white-space:pre-wrap}
+.error,.summary a{white-space:pre-line}
 .muted,.hint,.context{color:var(--muted)}
 .hint{font-size:.9375rem}
 .context{margin-bottom:1rem;font-weight:500}
@@ -36,13 +36,12 @@ a{color:var(--link);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{text-decoration-thickness:2px}
 .links,.facts{margin-bottom:0;padding:0;list-style:none}
 h1~.facts{margin-top:.75rem;color:var(--muted);font-size:.9375rem}
-.links li+li{margin-top:.25rem}
+.links li+li,.people li+li{margin-top:.25rem}
 .links a{display:inline-block;padding:.125rem 0;text-decoration-line:none}
 .links bdi{text-decoration:inherit;text-decoration-line:underline}
 .links svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
 form{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~form{margin-top:1.75rem}
-dl~form{padding-top:0;border-top:0}
 .field{margin:0 0 1.5rem;padding:0;border:0;min-width:0}
 .field>label,legend{display:block;padding:0;margin-bottom:.375rem;font-weight:600}
 .field .hint,.field .error{margin-bottom:.5rem}
@@ -81,16 +80,16 @@ button.danger.full{color:var(--on-danger);background:var(--danger)}
 .go{text-decoration:none}
 .note{padding:.875rem 1.125rem;background:var(--quiet);border-radius:.625rem}
 .note h2{margin-bottom:.25rem;font-size:1rem}
-.note~form,.people~form{border-top:0;padding-top:0}
+dl~form,.note~form,.people~form{border-top:0;padding-top:0}
 .people{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~.people{margin-top:2rem}
 .people ul{margin:0;padding:0;list-style:none}
-.people li+li{margin-top:.25rem}
+.entered li{padding:0 1rem;text-indent:-1rem}
 .people dl{margin-top:1.25rem}
 .people h2+dl{margin-top:.75rem}
 .people dl div,.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem;align-items:baseline}
 .people dd{margin:0}
-.people .entered{flex:1 0 100%;overflow-wrap:anywhere}
+.entered{flex:1 0 100%}
 .people dt{flex:1 1 12rem;min-width:0;color:inherit;font-size:inherit;overflow:hidden}
 .people dt bdi{font-weight:600}
 .people small{color:var(--muted);font-size:.875rem;line-height:1.75}
@@ -98,7 +97,6 @@ dl{margin-bottom:0;border-top:1px solid var(--line)}
 dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}
 dt{color:var(--muted);font-size:.9375rem}
 dd{margin:.125rem 0 0;white-space:pre-wrap}
-[hidden]{display:none}
 @media (prefers-color-scheme:dark){.icon.good{color:#6cd49a}main{box-shadow:none}}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;
 margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}.buttons{flex-direction:column}

@@ -41,5 +41,9 @@ class Theme:
         return Element("time", words.time(self.language, at), datetime=machine)
 
     @property
+    def colon(self) -> str:
+        return words.colon(self.language)
+
+    @property
     def decimal(self) -> str:
         return words.decimal(self.language)

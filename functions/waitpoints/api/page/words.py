@@ -15,6 +15,7 @@ _MAX_RANGES = 20  # of an Accept-Language header
 # Dates and times are CLDR 48's long and medium patterns, in English those of en-GB. CLDR's French dates have no "1er", which
 # French writes; its other languages write no ordinal (in Spanish "1 de enero" and "primero de enero" are both right).
 _FIRST = {"fr": "1er"}
+_COLONS = {"fr": "\u00a0: ", "ja": "：", "zh": "："}  # between a title and its text
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -271,12 +272,12 @@ WORDS: dict[str, dict[str, str]] = {
         "requested_by": "Demandé par {name}",
         "open_since": "Ouvert depuis le {time}",
         "open_until": "Ouvert jusqu’au {time}",
-        "escalates": "Pourront aussi répondre à partir du {time} : {names}",
+        "escalates": "Pourront aussi répondre à partir du {time}\u00a0: {names}",
         "error": "Erreur",
         "summary": "Veuillez vérifier vos réponses",
         "confirm_heading": "Veuillez confirmer",
         "confirm_text": "Vous allez choisir {choice}. Vous ne pourrez plus changer ce choix.",
-        "confirm": "Confirmer : {choice}",
+        "confirm": "Confirmer\u00a0: {choice}",
         "go_back": "Retour",
         "answers": "Vos réponses",
         "no_answer": "Pas de réponse",
@@ -294,10 +295,10 @@ WORDS: dict[str, dict[str, str]] = {
         "waiting_heading": "En attente",
         "waiting_text": "Ce lien permet à un autre système de terminer une demande. Vous n’avez rien à faire ici, et ouvrir "
         "le lien ne change rien.",
-        "answer_as": "Vous répondez en tant que {name}. Ce lien est personnel : ne le transmettez pas.",
+        "answer_as": "Vous répondez en tant que {name}. Ce lien est personnel\u00a0: ne le transmettez pas.",
         "you": "{name} (vous)",
         "progress_heading": "Où en est la décision",
-        "needed": "{needs} personnes sur {people} doivent choisir {choice}. Jusqu’ici : {count}.",
+        "needed": "{needs} personnes sur {people} doivent choisir {choice}. Jusqu’ici\u00a0: {count}.",
         "needed_one": "Une seule personne suffit pour {choice}.",
         "needed_any": "La première réponse décide.",
         "not_answered": "Pas encore de réponse",
@@ -323,7 +324,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wrong_link_text": "Vérifiez que vous avez ouvert le lien en entier, ou demandez-en un nouveau.",
         "gone_heading": "Ce lien n’existe plus",
         "gone_text": "La demande à laquelle il appartenait a été supprimée.",
-        "needed_open": "{needs} personnes doivent choisir {choice}. Jusqu’ici : {count}.",
+        "needed_open": "{needs} personnes doivent choisir {choice}. Jusqu’ici\u00a0: {count}.",
         "answer_signed_in": "Vous répondez en tant que {name}.",
         "signed_in_as": "Vous êtes connecté en tant que {name}.",
         "sign_out": "Se déconnecter",
@@ -336,7 +337,7 @@ WORDS: dict[str, dict[str, str]] = {
         "sign_in_changed_heading": "La connexion n’est plus possible ici",
         "sign_in_changed_text": "Le service de connexion a changé depuis la création de cette page. Demandez un nouveau lien.",
         "sign_in_failed_heading": "La connexion a échoué",
-        "sign_in_gone_text": "Cette connexion n’est plus valable : elle a duré trop longtemps, a commencé dans un autre "
+        "sign_in_gone_text": "Cette connexion n’est plus valable\u00a0: elle a duré trop longtemps, a commencé dans un autre "
         "navigateur ou a déjà servi. Ouvrez à nouveau votre lien et connectez-vous.",
         "sign_in_again": "Se connecter à nouveau",
         "too_large_heading": "Votre réponse est trop volumineuse",
@@ -353,10 +354,10 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "Saisissez un nombre, par exemple 3,5.",
         "integer": "Saisissez un nombre entier, par exemple 3.",
         "too_exact": "Saisissez un nombre avec moins de chiffres.",
-        "two_meanings": "Écrivez 1500 ou 1,5000 : 1,500 peut signifier l’un ou l’autre.",
+        "two_meanings": "Écrivez 1500 ou 1,5000\u00a0: 1,500 peut signifier l’un ou l’autre.",
         "date": "Saisissez une date sous la forme année-mois-jour, par exemple 2026-01-31.",
         "email": "Saisissez une adresse e-mail, par exemple nom@example.com.",
-        "control": "Supprimez les caractères de contrôle : ils ne peuvent pas être affichés.",
+        "control": "Supprimez les caractères de contrôle\u00a0: ils ne peuvent pas être affichés.",
         "too_short": "Saisissez au moins {limit} caractères.",
         "too_long": "Saisissez au plus {limit} caractères.",
         "pattern": "Respectez le format demandé.",
@@ -372,7 +373,7 @@ WORDS: dict[str, dict[str, str]] = {
         "length": "Saisissez {limit} caractères.",
         "count": "Choisissez-en {limit}.",
         "twice": "Choisissez chaque réponse une seule fois.",
-        "differs": "Réponse des autres : {others}. Répondez de même ou choisissez un autre bouton.",
+        "differs": "Réponse des autres\u00a0: {others}. Répondez de même ou choisissez un autre bouton.",
     },
     "es": {
         "day": "{day} de {month} de {year}",
@@ -768,6 +769,11 @@ def _limits(field: Field) -> dict[str, int | float]:
 def decimal(language: str) -> str:
     """Return the decimal separator."""
     return "," if language in _DECIMAL_COMMA else "."
+
+
+def colon(language: str) -> str:
+    """Return what stands between a title and its text."""
+    return _COLONS.get(language, ": ")
 
 
 def number(language: str, value: float | Decimal | str | None) -> str:

@@ -4,6 +4,7 @@ SES: docs.aws.amazon.com/ses/latest/dg/header-fields.html (each of these headers
 sesv2 (SendEmail's errors; RawMessage: 7-bit, lines of at most 1,000 characters).
 """
 
+import re
 from dataclasses import replace
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -70,7 +71,7 @@ class TestHeaders:
         message = mails.mail(mails.notice(kind=kind, language=language))
         assert message.keys() == HEADERS
         title, heading = mails.PAGE["title"], words.WORDS[language]["ended_heading"]
-        said = {**WORDS[language], "first": "{title}", "outcome": f"{heading}: {{title}}"}
+        said = {**WORDS[language], "first": "{title}", "outcome": f"{heading}{words.colon(language)}{{title}}"}
         subject = said[kind].format(title=title)
         assert message["Subject"] == subject
         assert str(message["From"]) == "Acme <waitpoints@example.com>"
@@ -112,8 +113,8 @@ class TestTheBody:
         found = HtmlPage(mails.body(message, "html"))
         html = " ".join([*found.text.split(), *found.links])
         for paragraph in mails.body(message, "plain").split("\n"):
-            for said in paragraph.removeprefix("- ").split(": ", 1):
-                assert " ".join(said.rstrip(":").split()) in html
+            for said in re.split(": |\uff1a", paragraph.removeprefix("- "), maxsplit=1):
+                assert " ".join(said.rstrip(":\uff1a").split()) in html
 
     @pytest.mark.parametrize("language", words.WORDS)
     def test_is_in_seven_bits_and_short_lines(self, language: str) -> None:

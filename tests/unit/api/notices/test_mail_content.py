@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support import mails
-from waitpoints.api.notices import mail_content
+from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.plan import NoticeKind
 from waitpoints.api.notices.summary import Person
 from waitpoints.token import Answer
@@ -21,6 +23,14 @@ def test_an_answer_of_an_action_without_a_label_has_the_pages_word() -> None:
     answered = (Answer("bo@example.com", "submit", "{}", 1),)
     content = mail_content.write(mails.notice(page, answers=answered, language="de"), "")
     assert content.people[0] == Person("bo@example.com", "Absenden")
+
+
+@pytest.mark.parametrize(("language", "colon"), [("fr", "\u00a0: "), ("ja", "\uff1a"), ("zh", "\uff1a"), ("es", ": ")])
+def test_a_colon_is_the_languages_own(language: str, colon: str) -> None:
+    content = mail_content.write(mails.notice(answers=mails.ANSWERS, language=language), "")
+    text, html = mail_content.plain_text(content), mail_html.document(content, "#2457d6")
+    assert f"- bo@example.com{colon}Approve\n  • Note{colon}fine\n" in text
+    assert f"<bdi>Note</bdi>{colon}<bdi>fine</bdi>" in html
 
 
 def test_without_a_deadline_none_is_said() -> None:

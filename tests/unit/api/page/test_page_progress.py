@@ -138,6 +138,13 @@ class TestWhatOthersEntered:
     def test_is_seen_by_nobody_else_or_by_nobody(self, reader: str | None, members: dict[str, Any]) -> None:
         assert list(self.seen(reader, **members).values()) == [{}, {}, {}]
 
+    def test_has_the_readers_own_colon_after_each_title(self) -> None:
+        answers = (Answer("a", "approve", ENTERED, AT),)
+        found = progress(page(fields={"properties": FIELDS}, language="fr"), reader="c")
+        found = replace(found, token=replace(found.token, answers=answers))
+        shown = render.form(found.page, Theme("fr"), progress=found)
+        assert "<bdi>until</bdi>\u00a0: <bdi>1er décembre 2026</bdi>" in shown
+
     def test_stands_above_the_buttons(self) -> None:
         found = progress(page(fields={"properties": FIELDS}), ("a", "approve"), reader="c")
         shown = render.form(found.page, Theme(), progress=found)

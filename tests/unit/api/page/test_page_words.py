@@ -30,6 +30,7 @@ class TestWords:
         for name, sentence in own.items():
             assert fields_of(sentence) == fields_of(english[name]), name
             assert sentence.strip() == sentence != ""
+            assert ": " not in re.sub("\u00a0: ", "", sentence) or language != "fr", "French keeps a space before it"
 
     def test_a_limit_has_the_languages_decimal_mark(self) -> None:
         assert page_words.problem("de", Problem("too_small", 2.5)) == "Geben Sie 2,5 oder mehr ein."
