@@ -170,7 +170,9 @@ class Reminders(AnswerModel):
 class Notify(AnswerModel):
     """Who is told of a token's page."""
 
-    email: Literal[True] | list[str] = _optional("True: its approvers, each at their address. Else the addresses.")
+    email: Literal[True] | list[str] = _optional(
+        "True: its approvers, each at their address, or without them only `requestedBy`. Else the addresses."
+    )
     slack: str = _optional("The name or the id of a channel.")
     teams: str = _optional("The name of the secret that holds a workflow's URL.")
     outcome: Literal[True] = _optional("These people, and `requestedBy`, also get the outcome.")

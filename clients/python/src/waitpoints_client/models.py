@@ -140,7 +140,7 @@ class Notify(Answer):
     """Who is notified of a token's page."""
 
     email: Literal[True] | tuple[str, ...] | None = None
-    """True: its approvers, each at their address. Else the addresses."""
+    """True: its approvers, each at their address, or without them only `requestedBy`. Else the addresses."""
     slack: str | None = None
     """The name or the id of a channel."""
     teams: str | None = None

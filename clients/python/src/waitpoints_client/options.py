@@ -136,7 +136,8 @@ class NotifyOptions(TypedDict, total=False):
     """Who is notified of a page, at least one of them. `docs/notices.md` has it all."""
 
     email: Literal[True] | Sequence[str]
-    """True: its approvers, each at their address. Without `approvers`: up to 20 addresses."""
+    """True: its approvers, each at their address. Without `approvers`: up to 20 addresses, or with `signIn` and `outcome` True:
+    only `requestedBy` gets a mail."""
     slack: str
     """A channel's name, such as "#deploys", or its id. Approvers with a Slack id also get a direct message."""
     teams: str
