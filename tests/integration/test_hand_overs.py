@@ -29,22 +29,42 @@ from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed
 from waitpoints.errors import HasAnswered, TokenHasEnded
 from waitpoints.hand_overs import HandOvers
 from waitpoints.resumer import Resumer
+from waitpoints.sign_in import SignedIn
 from waitpoints.timers.due import Timers
-from waitpoints.token import Completed, Document, DocumentKind, NewToken, TimedOut, Token, Waiter
-from waitpoints.tokens import Tokens
+from waitpoints.token import (
+    OVERRIDDEN,
+    Completed,
+    Document,
+    DocumentKind,
+    Failed,
+    NewToken,
+    TimedOut,
+    Token,
+    TokenError,
+    Waiter,
+)
+from waitpoints.tokens import Settled, Tokens
 
 START = 1_800_000_000_000
 TIMEOUT = START + 7_200_000
 RETENTION = 86_400  # seconds
-PAGE = page_request.parse(
-    {
-        "title": "Go?",
-        "approvers": ["ann", "bo", "cy"],
-        "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
-        "escalate": {"after": "1h", "to": ["lea"]},
-    }
-)[1]
+ANYONE = {
+    "title": "Go?",
+    "approvers": ["ann", "bo", "cy"],
+    "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
+    "escalate": {"after": "1h", "to": ["lea"]},
+}
+ISSUER = "https://issuer.example.com"
+SIGNED = {
+    **ANYONE,
+    "signIn": True,
+    "approvers": [{"id": name, "email": f"{name}@example.com"} for name in ("ann", "bo", "cy")],
+    "escalate": {"after": "1h", "to": ["lea@example.com"]},
+}
 WANTED = hand_over_request.parse({"add": ["di"], "remove": ["ann"]})
+RENAMED = hand_over_request.parse({"add": [{"id": "di", "subject": "ann"}], "remove": ["ann"]})
+"""Ann is removed, and may answer by her subject. To her address, and then to her subject, she gives one answer."""
+NO = TokenError("no")
 
 
 @pytest.fixture(params=["DynamoDB", "memory"])
@@ -62,12 +82,14 @@ class NoQueue:
 class Race:
     """One token, and what became of each of the actors."""
 
-    def __init__(self, store: Store | MemoryStore, seed: int) -> None:
+    def __init__(self, store: Store | MemoryStore, seed: int, signs_in: bool) -> None:
+        self.signs_in = signs_in
         self.chance = random.Random(seed)  # noqa: S311
         self.turns, self.step_functions = Turns(seed), FakeStepFunctions()
         self.store = store
         self.waiter = Waiter(self.step_functions.start_task(), START)
-        document = Document(DocumentKind.PAGE, PAGE, has_approvers=True)
+        page, text = page_request.parse(SIGNED if signs_in else ANYONE, (ISSUER, "waitpoints"))
+        document = Document(DocumentKind.PAGE, text, has_approvers=True, since_version=page.since_version, has_sign_in=signs_in)
         new = NewToken(timeout_at=TIMEOUT, waiter=self.waiter, document=document, first_ask=START + 3_600_000)
         self.id = self.parts(START, store)[0].create(new, START).token_id
         self.said: dict[str, Any] = {}
@@ -87,15 +109,27 @@ class Race:
 
     def answer(self, person: str) -> None:
         tokens, decisions, _, _ = self.at()
-        token, choice = tokens.find(self.id), ApproverChoice(person, "yes", "{}", 2)
-        if not token.has_removed(person):
+        token, signed_in = tokens.find(self.id), self.who(person)
+        may_answer = bool(token.hand_overs) if person == "di" else not token.has_removed(person)
+        if may_answer:
+            choice = ApproverChoice(person, "yes", "{}", 2, signed_in=signed_in)
             self.said[person] = decisions.answer(token, choice, COMPLETED_BY, decided_text)
+
+    def who(self, person: str) -> SignedIn | None:
+        subject = "ann" if person == "di" else person
+        return SignedIn(ISSUER, subject, f"{subject}@example.com", START) if self.signs_in else None
 
     def hand_over(self) -> None:
         try:
-            self.at()[2].hand_over(self.id, partial(WANTED.of, key="ci"), ROOT)
+            self.at()[2].hand_over(self.id, partial((RENAMED if self.signs_in else WANTED).of, key="ci"), ROOT)
         except (HasAnswered, TokenHasEnded) as error:
             self.said["hand-over"] = error
+
+    def override(self) -> None:
+        """A named key is refused, at any moment, and the root key ends it."""
+        tokens, *_ = self.at()
+        assert not isinstance(tokens.complete(self.id, NO, COMPLETED_BY), Settled)
+        self.said["root"] = tokens.complete(self.id, NO, COMPLETED_BY, OVERRIDDEN)
 
     def fire(self, now: int) -> None:
         self.at(now)[3].fire(self.id)
@@ -108,6 +142,8 @@ class Race:
                 self.hand_over,
                 partial(self.fire, TIMEOUT - 1),
                 *([partial(self.fire, TIMEOUT)] if self.chance.random() < 0.5 else []),
+                *([partial(self.answer, "di")] if self.signs_in else []),
+                *([self.override] if self.signs_in and self.chance.random() < 0.3 else []),
             ]
         )
         seen = self.store.get(self.id)
@@ -119,26 +155,32 @@ class Race:
         return token
 
 
-def one_outcome(store: Store | MemoryStore, seed: int) -> str:
-    race = Race(store, seed)
+def one_outcome(store: Store | MemoryStore, seed: int, signs_in: bool) -> str:
+    race = Race(store, seed, signs_in)
     token = race.run()
     answered, outcome = [answer.approver for answer in token.answers], token.outcome
+    assert not {"ann", "di"} <= {*answered}, "one person has answered under two names"
     assert not ("ann" in answered and token.has_removed("ann"))
-    for person in ("ann", "bo"):
-        assert isinstance(race.said.get(person), Recorded) is (person in answered)
+    for person in ("ann", "bo", "di"):
+        said = race.said.get(person)
+        recorded = said.answer.approver if isinstance(said, Recorded) else None
+        assert recorded in (None, *answered)
+        assert (recorded == person) is (person in answered)
     if isinstance(race.said.get("ann"), Removed):
         assert token.has_removed("ann")
     if not token.hand_overs:
         assert "hand-over" in race.said
     if isinstance(race.said.get("hand-over"), HasAnswered):
         assert "ann" in answered
+    assert isinstance(race.said.get("root"), Settled) is isinstance(outcome, Failed)
     if isinstance(outcome, Completed):
         given = json.loads(outcome.output.json or "")
         assert given["answers"] == answer_members(token.answers)
         assert given.get("handOvers", []) == [hand_over_members(one) for one in token.hand_overs]
-        assert answered in (["ann", "bo"], ["bo", "ann"])
+        assert len(answered) == 2
+        assert "bo" in answered
     else:
-        assert isinstance(outcome, TimedOut)
+        assert isinstance(outcome, TimedOut | Failed)
         assert len(answered) < 2
     assert token.unresumed() == []
     return f"{type(outcome).__name__}, {'handed over' if token.hand_overs else 'not handed over'}, {len(answered)} answers"
@@ -146,12 +188,12 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [60, pytest.param(300, marks=pytest.mark.thorough)])
-def test_each_order_has_one_outcome(store: Store | MemoryStore, stack: MotoStack, rounds: int) -> None:
+@pytest.mark.parametrize("signs_in", [False, True], ids=["by links", "signed in"])
+def test_each_order_has_one_outcome(store: Store | MemoryStore, stack: MotoStack, rounds: int, signs_in: bool) -> None:
     outcomes = Counter[str]()
     for seed in range(rounds):
-        outcomes[one_outcome(store, seed)] += 1
+        outcomes[one_outcome(store, seed, signs_in)] += 1
         stack.empty_table()
     kinds = " / ".join(outcomes)
-    assert all(word in kinds for word in ("Completed", "TimedOut, handed over", "TimedOut, not", "0 answers", "1 answers")), (
-        kinds
-    )
+    words = ("Completed", "TimedOut, handed over", "TimedOut, not", "0 answers", "1 answers", *(["Failed"] if signs_in else []))
+    assert all(word in kinds for word in words), kinds

@@ -38,6 +38,7 @@ SHARED: dict[str, Any] = {
     "fields": {"type": "object", "properties": {"note": {"type": "string"}}},
 }
 NAMED = {**SHARED, "signIn": True, "approvers": ["ann@example.com", {"id": "bo", "name": "Bo Lee", "subject": "bo"}]}
+WITH_BOTH = {**NAMED, "approvers": ["ann@example.com", {"id": "bo", "subject": "bo", "email": "bo@example.com"}]}
 OPEN = {**SHARED, "signIn": {"domains": ["example.com"]}}
 ESCALATED = {"escalate": {"after": "1m", "to": ["ann@example.com"]}}
 SECRETS = ("Pay", "ACME", "invoice", "Approve", "ann@", "Bo Lee", "dee@")
@@ -167,6 +168,7 @@ class TestTheWrongPerson:
             (NAMED, "x", "ann@example.com.evil.com"),
             (NAMED, "x", "bo@example.com"),
             (NAMED, "BO", "x@example.com"),
+            (WITH_BOTH, "x", "bo@example.com"),
             (OPEN, "cy", "cy@sub.example.com"),
             (OPEN, "cy", "cy@notexample.com"),
             (OPEN, "cy", None),
@@ -336,6 +338,17 @@ class TestAnAttack:
         ann.cookies.clear()
         refused = ann.post(place.url, {**form, "action": "reject", "field.note": ""})
         assert (refused.status, says_nothing(refused)) == (403, True)
+        place.assert_waits()
+
+    def test_by_the_form_of_a_session_whose_key_was_rotated_asks_to_sign_in(self, place: Place) -> None:
+        """The person signs in again, and the form of before is that of another session."""
+        ann = place.stack.browser_of("ann")
+        form = {**form_of(place.open(ann)), "action": "reject", "field.note": ""}
+        place.stack.session_key.rotate("the next key of this stack")
+        refused = ann.post(place.url, form)
+        assert (refused.status, says_nothing(refused)) == (403, True)
+        ann = place.stack.browser_of("ann")
+        assert ann.post(place.url, form).status == 403
         place.assert_waits()
 
     def test_by_json_in_a_session_is_refused(self, place: Place) -> None:
