@@ -3,7 +3,7 @@
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
 index that they read lags; deadlines are moved; states and durable functions wait; AWS
-throttles resumes and loses their answers; approvers answer a page.
+throttles resumes and loses their answers; approvers answer a page, by their links or as who has signed in.
 """
 
 import json
@@ -25,10 +25,12 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 import start_timers
+from tests.support import sign_in
 from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.issuer import CLIENT
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import Sent
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to
@@ -41,6 +43,8 @@ from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (
     CannotResumeNow,
+    Forbidden,
+    KeyTaken,
     OutsideTag,
     PayloadRefused,
     TimersNotStarted,
@@ -89,6 +93,16 @@ DECISION, ASKED = (
     Rules(has_page=True, has_approvers=True),
     Document(DocumentKind.PAGE, page_request.parse(PAGE)[1], has_approvers=True),
 )
+ISSUER = "https://issuer.example.com"
+SIGNED_PAGE, SIGNED_TEXT = page_request.parse(
+    {**PAGE, "signIn": True, "approvers": [{"id": name, "subject": name} for name in PAGE["approvers"]]}, (ISSUER, CLIENT)
+)
+SIGNED, ASKED_SIGNED = (
+    Rules(has_page=True, has_approvers=True, has_sign_in=True),
+    Document(DocumentKind.PAGE, SIGNED_TEXT, has_approvers=True, since_version=SIGNED_PAGE.since_version, has_sign_in=True),
+)
+DECISIONS = (DECISION, SIGNED)
+DOCUMENTS = {TYPE: SCHEMA, DECISION: ASKED, SIGNED: ASKED_SIGNED}
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
 ROUND = 60_000  # milliseconds between two rounds
@@ -135,12 +149,14 @@ class Model:
 
     def deliver(self, output: str, now: int) -> None:
         """A delivery to the callback URL, which is signed."""
+        if self.rules == SIGNED:
+            return  # not even counted: who is not signed in cannot know of it
         if self.outcome(now) is None and self.rules != DECISION and (self.rules is None or output == MATCHING):
             self.complete(output, now)
         else:
             self.others += 1
 
-    def answer(self, person: str, action: str, fields: dict[str, Any], now: int) -> int:
+    def answer(self, person: str, action: str, fields: dict[str, Any], now: int, **signed_in: Any) -> int:
         """One answer a person before the end, and the first stands. Amounts of an action are the same.
 
         What as many have chosen as it needs is decided. Returns the status.
@@ -154,7 +170,7 @@ class Model:
         if any(one["action"] == action and one["fields"].get("amount") != fields.get("amount") for one in self.answers):
             self.others += 1
             return 422
-        self.answers.append({"approver": person, "action": action, "fields": fields, "at": iso(now)})
+        self.answers.append({"approver": person, "action": action, "fields": fields, "at": iso(now), **signed_in})
         if [one["action"] for one in self.answers].count(action) == NEEDS[action]:
             decided = {"action": action, "fields": fields, "approver": person, "answers": self.answers, **self.handed_over()}
             self.complete(json.dumps(decided, separators=(",", ":")), now)
@@ -301,8 +317,9 @@ class Life(RuleBasedStateMachine):
             one.kind: one for one in (self.world.step_functions, self.world.durable_functions)
         }
         self.patches = pytest.MonkeyPatch()
-        self.world.install(self.patches)
-        self.api = Api(TEMPLATE, self.world.api_key.read_current())
+        self.people = sign_in.install(self.world, ISSUER, self.patches)
+        self.api = self.people.api
+        self.named_key = self.world.api_key_store.make("robot", "complete")
         self.patches.setattr("waitpoints.timers.starter.SLICE", 2)
         self.patches.setattr("secrets.randbits", random.Random(0).getrandbits)  # noqa: S311 - the index has ids in order
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
@@ -325,6 +342,10 @@ class Life(RuleBasedStateMachine):
     def existing(self) -> list[str]:
         """The tokens that a caller may act on."""
         return [token_id for token_id, model in self.models.items() if model.exists(self.now) and not model.is_later]
+
+    def decisions(self, *rules: Rules) -> list[str]:
+        """The tokens that approvers answer."""
+        return [token_id for token_id, model in self.models.items() if model.rules in (rules or DECISIONS)]
 
     def resumable(self) -> list[Execution]:
         """The executions whose token exists, so that their states can be entered again."""
@@ -395,7 +416,7 @@ class Life(RuleBasedStateMachine):
         lifetime=st.none() | st.integers(1, 8_000),
         timeout=TIMEOUTS,
         waits=st.none() | KINDS,
-        has_schema=st.booleans(),
+        rules=st.sampled_from([None, TYPE, SIGNED]),
         tags=TAGS,
     )
     def create_with_key(
@@ -404,17 +425,18 @@ class Life(RuleBasedStateMachine):
         lifetime: int | None,
         timeout: int,
         waits: WaiterKind | None,
-        has_schema: bool,
+        rules: Rules | None,
         tags: tuple[str, ...],
     ) -> None:
         """It returns the token that holds the key, also if a completion made that one: then the create's TTL counts.
 
-        One that does not fit the create's schema makes room for a new token, which counts it.
+        One that does not fit the create's schema, or was made by nobody who signed in, makes room for a new token.
         """
         holder, until = self.keys.get(key, ("", 0))
         is_gone = until <= self.now or self.models[holder].removed
         is_early = not is_gone and self.models[holder].early_until is not None
-        is_refused = is_early and has_schema and self.models[holder].output not in (MATCHING, NO)
+        fits = not is_early or rules is None or (rules == TYPE and self.models[holder].output in (MATCHING, NO))
+        is_refused = not fits
         is_new = is_gone or is_refused
         execution = Execution("", self.waits[waits]) if waits else None
         if execution:
@@ -425,15 +447,19 @@ class Life(RuleBasedStateMachine):
             tags=tags,
             key=IdempotencyKey(key, expires_at),
             waiter=execution.waiter(self.now) if execution else None,
-            document=SCHEMA if has_schema else None,
+            document=DOCUMENTS[rules] if rules else None,
         )
-        accepts = partial(output_check.fits, SCHEMA) if has_schema else None
+        accepts = partial(output_check.fits, DOCUMENTS[rules]) if rules else None
+        if rules == SIGNED and not is_new and self.models[holder].rules != SIGNED:
+            with pytest.raises(KeyTaken):
+                self.world.tokens.create(new, self.now, accepts)
+            return
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
             created = self.world.tokens.create(new, self.now, accepts)
             holder = created.token_id if is_new else holder
             assert (created.token_id, created.is_cached) == (holder, not is_new)
         if is_new:
-            self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None, others=int(is_refused))
+            self.models[holder] = Model(new.timeout_at, rules, others=int(is_refused))
         if is_new or is_early:
             self.keys[key] = (holder, expires_at or FOREVER)
             self.models[holder].tags = tags
@@ -483,6 +509,8 @@ class Life(RuleBasedStateMachine):
         if holder is not None and not self.models[holder].removed:
             model = self.models[holder]
             if model.outcome(self.now) is None:
+                if model.rules == SIGNED:
+                    return holder, Forbidden
                 if model.rules == TYPE and result not in (MATCHING, NO):
                     return holder, PayloadRefused
                 model.complete(result, self.now)
@@ -505,26 +533,27 @@ class Life(RuleBasedStateMachine):
                 model.removed = True
 
     @precondition(lambda self: len(self.models) < FEW)
-    @rule(rules=st.sampled_from([FILTER, TYPE, DECISION]), timeout=st.none() | TIMEOUTS)
+    @rule(rules=st.sampled_from([FILTER, TYPE, DECISION, SIGNED]), timeout=st.none() | TIMEOUTS)
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
-        document = SCHEMA if rules == TYPE else ASKED if rules == DECISION else None
-        new = NewToken(timeout_at=self.timeout_at(timeout), rules=Rules(complete_when=rules.complete_when), document=document)
+        own = Rules(complete_when=rules.complete_when)
+        new = NewToken(timeout_at=self.timeout_at(timeout), rules=own, document=DOCUMENTS.get(rules))
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(new.timeout_at, rules)
 
-    @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
+    @precondition(lambda self: self.decisions())
     @rule(
         data=st.data(),
         add=st.sampled_from([None, "ann", "di", "ed"]),
         remove=st.sampled_from([None, "ann", "bo", "di", "ed"]),
     )
     def hand_over(self, data: st.DataObject, add: str | None, remove: str | None) -> None:
-        token_id = data.draw(st.sampled_from([id for id, model in self.models.items() if model.rules == DECISION]))
-        lists = {"add": [add] if add else [], "remove": [remove] if remove else []}
+        token_id = data.draw(st.sampled_from(self.decisions()))
+        added = {"id": add, "subject": add} if self.models[token_id].rules == SIGNED else add
+        lists = {"add": [added] if add else [], "remove": [remove] if remove else []}
         if wanted := {name: ids for name, ids in lists.items() if ids}:
             answer = self.api.request("PATCH", f"{TOKENS}/{token_id}", {"approvers": wanted})
             assert answer.status == self.models[token_id].hand_over(add, remove, self.now), answer.text
 
-    @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
+    @precondition(lambda self: self.decisions())
     @rule(
         data=st.data(),
         person=st.sampled_from([*PAGE["approvers"], "di", "ed"]),
@@ -532,10 +561,41 @@ class Life(RuleBasedStateMachine):
         fields=st.sampled_from([{}, {"amount": 7}, {"amount": 7}, {"amount": 7, "note": "x"}, {"amount": 8}]),
     )
     def an_approver_answers(self, data: st.DataObject, person: str, action: str, fields: dict[str, Any]) -> None:
-        token_id = data.draw(st.sampled_from([id for id, model in self.models.items() if model.rules == DECISION]))
+        token_id = data.draw(st.sampled_from(self.decisions()))
+        if self.models[token_id].rules == SIGNED:
+            self.answer_signed_in(token_id, person, action, fields)
+            return
         status = self.models[token_id].answer(person, action, fields, self.now)
         url, body = self.world.urls.approver_url(token_id, "", person), json.dumps({"action": action, "fields": fields})
         assert self.api.post(url, body, {"content-type": "application/json"}).status == status
+
+    def answer_signed_in(self, token_id: str, person: str, action: str, fields: dict[str, Any]) -> None:
+        """In a new session. The form of the one before is refused."""
+        who = {"issuer": ISSUER, "subject": person, "email": f"{person}@example.com", "at": iso(self.now)}
+        form = {"action": action, **{f"field.{name}": str(value) for name, value in fields.items()}}
+        url, model, sessions = self.world.urls.url(token_id, ""), self.models[token_id], self.people.sessions
+        browser, before = self.people.browser_of(person), self.people.browser_of(person)
+        own, other = (sessions.read(one.cookies) for one in (browser, before))
+        assert own
+        assert other
+        assert browser.post(url, {**form, "session": sessions.form_token(other, token_id)}).status == 403
+        model.others += person in model.people
+        status = model.answer(person, action, fields, self.now, signedIn=who)
+        assert browser.post(url, {**form, "session": sessions.form_token(own, token_id)}).status == status
+
+    @precondition(lambda self: self.decisions(SIGNED))
+    @rule(data=st.data(), is_root=st.booleans())
+    def a_key_fails_what_people_sign_in_for(self, data: st.DataObject, is_root: bool) -> None:
+        token_id = data.draw(st.sampled_from(self.decisions(SIGNED)))
+        if is_root or self.models[token_id].outcome(self.now) is not None:
+            self.models[token_id].complete(NO, self.now)
+            expected = 200
+        else:
+            expected = 403
+        key = self.world.api_key.read_current() if is_root else self.named_key
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        answer = self.api.post(f"{TOKENS}/{token_id}/complete", {"error": NO.members()}, headers)
+        assert answer.status == expected, answer.text
 
     @rule(data=st.data(), kind=KINDS, unwrap=st.booleans(), context=st.booleans())
     def register(self, data: st.DataObject, kind: WaiterKind, unwrap: bool, context: bool) -> None:
@@ -562,7 +622,8 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), output=st.sampled_from(["null", '"yes"', '{"n": 1.50}']))
     def complete(self, data: st.DataObject, output: str) -> None:
         token_id = data.draw(st.sampled_from(self.existing()))
-        self.models[token_id].complete(output, self.now)
+        if self.models[token_id].rules != SIGNED:
+            self.models[token_id].complete(output, self.now)
         complete(self.world.tokens, token_id, output)
 
     @rule(data=st.data(), output=st.sampled_from([MATCHING, "null", "{}"]))
@@ -570,11 +631,11 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(self.existing()))
         model = self.models[token_id]
         waits = model.outcome(self.now) is None
-        refused = 422 if model.rules == TYPE and output != MATCHING else 403 if model.rules == DECISION else 200
+        refused = 422 if model.rules == TYPE and output != MATCHING else 403 if model.rules in DECISIONS else 200
         model.deliver(output, self.now)
         url = self.world.urls.url(token_id, "")
         answer = self.api.post(url, output, {"content-type": "application/json"})
-        assert answer.status == (refused if waits else 200)
+        assert answer.status == (refused if waits or model.rules == SIGNED else 200)
 
     @rule(data=st.data(), within=WITHIN)
     def fail(self, data: st.DataObject, within: str | None) -> None:
@@ -583,7 +644,8 @@ class Life(RuleBasedStateMachine):
             with pytest.raises(OutsideTag):
                 self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
             return
-        self.models[token_id].complete(NO, self.now)
+        if self.models[token_id].rules != SIGNED:
+            self.models[token_id].complete(NO, self.now)
         self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
 
     @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
@@ -770,7 +832,7 @@ class Life(RuleBasedStateMachine):
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         model = self.models[execution.token_id]
-        if model.rules == DECISION:
+        if model.rules in DECISIONS:
             said = {"answers": model.answers, **model.handed_over()}
             completed_by = f",{json.dumps(said, separators=(',', ':'))[1:-1]}{completed_by}"
         if execution.unwrap:
