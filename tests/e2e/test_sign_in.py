@@ -13,7 +13,7 @@ from tests.support.e2e.states import task
 from tests.support.oidc_provider import Provider, oidc_provider
 from tools.stack import emulating
 from waitpoints.access.sessions import RETURN
-from waitpoints_local.stack import Stack, described, free_port, overrides
+from waitpoints_local.stack import Endpoint, Stack, described, free_port, overrides
 
 FOLDER = folders.FOLDER / "sign-in"
 CLIENT, SECRET = "waitpoints", "of the client"
@@ -25,9 +25,14 @@ class Office:
     api: Api
     issuer: Provider
 
-    def run(self, subtests: pytest.Subtests, suite: str, **urls: str) -> None:
+    def run(self, subtests: pytest.Subtests, suite: str, only: str = "", **urls: str) -> None:
         issuer = {"ISSUER": self.issuer.url, "ISSUER_PID": str(self.issuer.pid)}
-        runner.run(subtests, suite, API_URL=self.stack.api_url, **issuer, **urls)
+        runner.run(subtests, suite, only, API_URL=self.stack.api_url, **issuer, **urls)
+
+
+def deploy(build: Built, endpoint: Endpoint, url: str, **parameters: str) -> None:
+    """Create the stack that serves at `url`, or update it."""
+    build.deploy(endpoint, parameters=(*overrides(url), *(f"{name}={text}" for name, text in parameters.items())))
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +41,7 @@ def office(current_build: Built) -> Iterator[Office]:
         emulating(free_port(), FOLDER) as emulator,
         oidc_provider(f"{emulator.url}{RETURN}", CLIENT, SECRET) as issuer,
     ):
-        given = {"OidcIssuer": issuer.url, "OidcClientId": CLIENT}
-        current_build.deploy(emulator, parameters=(*overrides(emulator.url), *(f"{k}={v}" for k, v in given.items())))
+        deploy(current_build, emulator, emulator.url, OidcIssuer=issuer.url, OidcClientId=CLIENT)
         with described(emulator, FOLDER) as stack:
             emulator.client("secretsmanager").create_secret(
                 Name=f"waitpoints/{stack.stack_name}/sign-in/OIDC_CLIENT_SECRET", SecretString=SECRET
@@ -78,3 +82,21 @@ def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> N
     answer = office.api.request("POST", "/api/v1/waitpoints/tokens", asked)
     assert (answer.status, answer.headers["x-should-retry"]) == (409, "false"), answer
     assert office.api.retrieve(held)["waiters"] == []
+
+
+@pytest.mark.thorough
+def test_an_issuer_that_is_removed_for_a_while_and_then_slow(
+    office: Office, current_build: Built, subtests: pytest.Subtests
+) -> None:
+    """The functions that are deployed last have not read yet what the issuer says of itself."""
+    page = {"title": "Pay ACME?", "signIn": {"domains": ["example.com"]}}
+    ended, token = (office.api.create(page=page) for _ in range(2))
+    deploy(current_build, office.stack.endpoint, office.stack.api_url, OidcIssuer="", OidcClientId="")
+    office.run(subtests, "sign_in_issuer.test.mjs", "removed", URL=token["url"])
+    failure = {"error": {"message": "The issuer is gone", "name": "Refused"}}
+    answer = office.api.request("POST", f"/api/v1/waitpoints/tokens/{ended['id']}/complete", failure)
+    assert (answer.status, office.api.retrieve(ended)["status"]) == (200, "COMPLETED")
+    deploy(current_build, office.stack.endpoint, office.stack.api_url, OidcIssuer=office.issuer.url, OidcClientId=CLIENT)
+    office.run(subtests, "sign_in_issuer.test.mjs", "slow", URL=token["url"])
+    shown = office.api.retrieve(token)
+    assert (shown["status"], shown["answers"], "otherDeliveries" in shown) == ("WAITING", [], False)
