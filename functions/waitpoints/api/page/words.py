@@ -102,7 +102,7 @@ WORDS: dict[str, dict[str, str]] = {
         "other_account": "Use another account",
         "other_account_text": "This account may not answer here, or not yet.",
         "sign_in_changed_heading": "Nobody can sign in here any more",
-        "sign_in_changed_text": "The sign-in of this stack has changed since this page was made. Please ask for a new link.",
+        "sign_in_changed_text": "The sign-in has changed since this page was made. Please ask for a new link.",
         "sign_in_failed_heading": "The sign-in did not succeed",
         "sign_in_gone_text": "This sign-in is over: it took too long, was begun in another browser, or was already used. "
         "Open your link again, and sign in there.",

@@ -404,7 +404,7 @@ class TestAChangedIssuer:
         monkeypatch.setenv(variable, "another")
         answer = ann.get(place.url)
         assert (answer.status, says_nothing(answer)) == (403, True)
-        assert "sign-in of this stack has changed" in page_of(answer).text
+        assert "The sign-in has changed" in page_of(answer).text
 
     def test_that_was_removed_is_said_and_the_root_key_ends_them(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         from waitpoints.wiring import services
@@ -412,7 +412,7 @@ class TestAChangedIssuer:
         monkeypatch.delenv("OIDC_ISSUER")
         monkeypatch.setitem(vars(services), "sessions", None)
         answer = place.stack.browser().get(place.url)
-        assert "sign-in of this stack has changed" in page_of(answer).text
+        assert "The sign-in has changed" in page_of(answer).text
         path = f"{TOKENS}/{place.token['id']}/complete"
         assert place.stack.api.post(path, {"error": ERROR}).json["settled"] is True
 
