@@ -29,7 +29,7 @@ from waitpoints.token import Token
 TITLE = "Deploy?"
 ANSWERED_WITH = {"throttled": 429, "5xx": 503}
 """What an issuer answers by which a call fails. After any other fault there is no answer."""
-SECRETS_OF_SIGN_IN = re.compile(r"(?:state|nonce|code|code_challenge)=([^&]{8,})")  # also the code is the browser's alone
+OF_ONE_SIGN_IN = re.compile(r"(?:state|nonce|code|code_verifier)=([\w-]+)")
 
 
 class SignInWorld(World):
@@ -40,8 +40,8 @@ class SignInWorld(World):
         self.clock.now = time.time_ns() // 1_000_000  # that of the ID tokens
         self.idp = idp
         self.is_warm = False
-        self.browsing: set[str] = set()
-        """What only a browser and the stack may know."""
+        self.private: set[str] = set()
+        """What only a browser, the issuer and the stack may know."""
         self.secrets |= {self.secret("SessionKey"), SECRET}
         self.put_client_secret(SECRET)
 
@@ -68,9 +68,14 @@ class SignInWorld(World):
         """The calls to the issuer, as the wire sees them: `issuer.token`."""
 
         def called(method: str, url: str, *how: Any) -> HttpsAnswer:
+            def effect() -> HttpsAnswer:
+                answer = call(method, url, *how)
+                self.private |= {*OF_ONE_SIGN_IN.findall(str(how)), answer.members.get("id_token", SECRET)}
+                return answer
+
             name = urlsplit(url).path.rpartition("/")[2]
             try:
-                return self.wire.call(f"issuer.{name}", lambda: call(method, url, *how))
+                return self.wire.call(f"issuer.{name}", effect)
             except NotAnswered as failure:
                 if status := ANSWERED_WITH.get(str(failure)):
                     return HttpsAnswer(status, b"")
@@ -85,13 +90,13 @@ class SignInWorld(World):
         answer = self.http_once(method, url, (body or "").encode(), headers)
         if answer is None:
             return HttpAnswer(500, {}, "Internal Server Error")
-        self.browsing |= {text.partition(";")[0].partition("=")[2] for text in answer.cookies} - {""}
-        self.browsing.update(SECRETS_OF_SIGN_IN.findall(answer.headers.get("location", "")))
+        self.private |= {text.partition(";")[0].partition("=")[2] for text in answer.cookies} - {""}
+        self.private.update(OF_ONE_SIGN_IN.findall(f"{url} {answer.headers.get('location', '')}"))
         return answer
 
     def lost(self) -> list[str]:
         logged = self.log.getvalue()
-        told = [f"the log has {text}" for text in (*self.browsing, "@example.com", "ann-1") if text in logged]
+        told = [f"the log has {text}" for text in (*self.private, "@example.com", "ann-1") if text in logged]
         return super().lost() + told
 
     def _wrong_with_token(self, token: Token) -> Iterator[str]:
