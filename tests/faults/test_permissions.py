@@ -24,6 +24,7 @@ from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
 from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
+from tests.support.faults.sign_in import CLIENT_SECRET
 from tests.support.faults.world import World
 from tests.support.in_process.event_sources import receive_all
 from tests.support.in_process.fakes.waits import DENIED
@@ -600,7 +601,6 @@ OF_SIGN_IN = {
     "SESSION_KEY_SECRET": f"{STACK_NAME}-SessionKey",
     "SIGN_IN_HOURS": "8",
 }
-CLIENT_SECRET = f"waitpoints/{STACK_NAME}/sign-in/OIDC_CLIENT_SECRET"
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.issuer import SECRET, Key, issuer
+from tests.support.faults.aws import client
 from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR, NO, PLAIN, UNWRAPPED, WITH_CONTEXT, Way
 from tests.support.faults.matrix import Matrix
-from tests.support.faults.sign_in import TITLE, Person, SignInWorld
+from tests.support.faults.sign_in import CLIENT_SECRET, TITLE, Person, SignInWorld
 from tests.support.faults.wire import TOLD_APART, Fault
 from tests.support.faults.world import Timeout
 from tests.support.in_process.moto_stack import MotoStack, updated
@@ -184,6 +185,7 @@ LONGER = [name for name in FLOWS if name not in OFTEN]
 def matrix(stack: MotoStack, figures: Figures) -> Iterator[Matrix[SignInWorld]]:
     with issuer() as idp, updated(stack, {**SIGN_IN, "OidcIssuer": idp.url}) as changed:
         yield Matrix(FLOWS, lambda: SignInWorld(changed, idp), figures)
+        client("secretsmanager").delete_secret(SecretId=CLIENT_SECRET, ForceDeleteWithoutRecovery=True)
 
 
 @pytest.mark.parametrize("name", FLOWS)

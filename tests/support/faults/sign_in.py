@@ -27,6 +27,7 @@ from waitpoints.oidc.issuer import FAILED_FOR
 from waitpoints.token import Token
 
 TITLE = "Deploy?"
+CLIENT_SECRET = f"waitpoints/{STACK_NAME}/sign-in/OIDC_CLIENT_SECRET"
 ANSWERED_WITH = {"throttled": 429, "5xx": 503}
 """What an issuer answers by which a call fails. After any other fault there is no answer."""
 OF_ONE_SIGN_IN = re.compile(r"(?:state|nonce|code|code_verifier)=([\w-]+)")
@@ -46,13 +47,12 @@ class SignInWorld(World):
         self.put_client_secret(SECRET)
 
     def put_client_secret(self, value: str) -> None:
-        name, secrets = f"waitpoints/{STACK_NAME}/sign-in/OIDC_CLIENT_SECRET", client("secretsmanager")
         self.idp.secret = value
         self.secrets.add(value)
         try:
-            secrets.create_secret(Name=name, SecretString=value)
-        except secrets.exceptions.ResourceExistsException:
-            secrets.put_secret_value(SecretId=name, SecretString=value)
+            client("secretsmanager").create_secret(Name=CLIENT_SECRET, SecretString=value)
+        except client("secretsmanager").exceptions.ResourceExistsException:
+            client("secretsmanager").put_secret_value(SecretId=CLIENT_SECRET, SecretString=value)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
