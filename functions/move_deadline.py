@@ -22,5 +22,5 @@ def handler(request: Request) -> Response:
         if not services.timers.move_deadline(token_id, wanted.timeout_at, request.caller):
             raise TokenHasEnded
         return Response(deadline_moved(token_id, wanted.timeout_at))
-    services.hand_overs.hand_over(token_id, partial(wanted.of, key=request.caller.name), request.caller)
-    return Response(handed_over(token_id, wanted.add, partial(services.urls.approver_url, token_id, request.api_url)))
+    token = services.hand_overs.hand_over(token_id, partial(wanted.of, key=request.caller.name), request.caller)
+    return Response(handed_over(token, wanted.add, partial(services.urls.url, token_id, request.api_url)))

@@ -15,7 +15,8 @@ def handler(request: Request) -> Response:
     token, urls, caller = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls, request.caller
     caller.check("read", token.tags)
     if caller.may("complete", token.tags):
-        shown = retrieved(token, urls.url(token.id, request.api_url), partial(urls.approver_url, token.id, request.api_url))
+        link_of = partial(urls.url, token.id, request.api_url)
+        shown = retrieved(token, link_of(), link_of)
     else:
         shown = retrieved(token, "", None)
     if token.metadata is None:

@@ -32,11 +32,11 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    token.links &&
-      !token.page?.signIn &&
-      token.status === "WAITING" &&
-      note("Whoever has a person's link answers as this person. Send it to nobody else."),
+    ownLinks(token) && note("Whoever has a person's link answers as this person. Send it to nobody else."),
   );
+
+// absent: the token has ended, the key lacks the scope `complete`, or people sign in
+const ownLinks = (token) => (token.status === "WAITING" && !token.page?.signIn ? token.links : null);
 
 // "approve: 1 of 2, reject: 0 of 1"
 const standing = (token) =>
@@ -46,8 +46,7 @@ const standing = (token) =>
 
 const person = (token, { id, name, email, slack }, say) => {
   const reached = [...new Set([id, email, slack])].filter((it) => it && it !== (name ?? id));
-  const links = token.status === "WAITING" ? token.links : null; // absent: the key lacks the scope `complete`
-  const url = links?.find((it) => it.approver === id)?.url;
+  const url = ownLinks(token)?.find((it) => it.approver === id)?.url;
   return el(
     "li",
     {},

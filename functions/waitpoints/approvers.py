@@ -1,7 +1,7 @@
 """Who may answer a page, after each hand-over. `api.page.approver_checks` says what a create may write."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language", "subject"), ("after", "to")
 MAX_EMAIL = 254  # characters
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
+LinkOf = Callable[[str | None], str]
+"""Returns the link of the approver with an id; of None, the callback URL."""
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
 
 
@@ -54,15 +56,20 @@ class Approver(Stored):
 class Approval:
     """The people of a page. `escalated_to` may also answer once the token is escalated.
 
-    `ever` are they and who was removed, each where they were first: a hand-over adds at the end. With `is_open`, a page names
-    no one: anyone may answer who signs in as it says.
+    `ever` are they and who was removed, each where they were first: a hand-over adds at the end. With `signs_in`, a sign-in
+    says who somebody is, else their link does.
     """
 
     approvers: tuple[Approver, ...]
     requested_by: str | None = None
     escalated_to: tuple[Approver, ...] = ()
     ever: tuple[Approver, ...] = ()
-    is_open: bool = False
+    signs_in: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the page names no one: anyone may answer who signs in as it says."""
+        return self.signs_in and not self.ever
 
     def everybody(self) -> tuple[Approver, ...]:
         return (*self.approvers, *self.escalated_to)
@@ -81,9 +88,18 @@ class Approval:
             return Approver.who_signed_in(answer.signed_in)
         return next(person for person in (*self.everybody(), *self.ever) if person.id == answer.approver)
 
-    def links(self, link_of: Callable[[str], str]) -> list[dict[str, str]]:
-        """Return the link of each person, also of those whom it may be escalated to, as the API shows it."""
-        return [{"approver": person.id, "url": link_of(person.id)} for person in self.everybody()]
+    def link(self, person: Approver | None, link_of: LinkOf) -> str | None:
+        """Return the link by which somebody answers: their own, or with a sign-in the callback URL, which is no secret then.
+
+        None: the page does not name them, and each needs a link of their own.
+        """
+        if self.signs_in:
+            return link_of(None)
+        return link_of(person.id) if person else None
+
+    def links(self, people: Iterable[Approver], link_of: LinkOf) -> list[dict[str, Any]]:
+        """Return the link of each of these people, as the API shows it."""
+        return [{"approver": person.id, "url": self.link(person, link_of)} for person in people]
 
     def who_may_answer(self, token: Token) -> tuple[Approver, ...]:
         """Return who may answer now, also who has."""
@@ -96,11 +112,12 @@ class Approval:
 
 def load(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> Approval | None:
     """Return the people of a page's members after these hand-overs. None if it does not say who may answer."""
-    if "approvers" not in page:
-        return Approval((), page.get("requestedBy"), is_open=True) if "signIn" in page else None
-    people = tuple(map(Approver.of, page["approvers"]))
+    signs_in = "signIn" in page
+    if "approvers" not in page and not signs_in:
+        return None
+    people = tuple(map(Approver.of, page.get("approvers", ())))
     to = tuple(map(Approver.of, page.get("escalate", {}).get("to", ())))
-    return reduce(Approval.after, hand_overs, Approval(people, page.get("requestedBy"), to, (*people, *to)))
+    return reduce(Approval.after, hand_overs, Approval(people, page.get("requestedBy"), to, (*people, *to), signs_in))
 
 
 def is_known(page: Mapping[str, Any]) -> bool:

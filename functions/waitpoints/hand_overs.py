@@ -23,8 +23,8 @@ class HandOvers:
         self._store = store
         self._clock = clock
 
-    def hand_over(self, token_id: str, make: MakeHandOver, caller: Caller) -> None:
-        """Change who may answer a token. A request that comes again changes nothing.
+    def hand_over(self, token_id: str, make: MakeHandOver, caller: Caller) -> Token:
+        """Change who may answer a token, and return it as it was. A request that comes again changes nothing.
 
         Raises TokenNotFound, TokenHasEnded, WrittenLater, Forbidden unless the caller may create the token, and what
         `make` raises.
@@ -37,10 +37,10 @@ class HandOvers:
                 raise TokenHasEnded("The waitpoint has ended, so its approvers can no longer be changed")
             hand_over = make(token, self._clock())
             if hand_over is None:
-                return
+                return token
             if hand_over.added and token.has_notify:
                 caller.check("notify", token.tags)
             if self._store.hand_over(token, hand_over):
                 telemetry.note(handOvers=len(token.hand_overs) + 1)
-                return
+                return token
         raise AssertionError("the last attempt raises")

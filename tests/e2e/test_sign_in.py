@@ -63,7 +63,9 @@ def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subte
     by_all = {**page, "signIn": {"domains": ["example.com"]}}
     pages = {"NAMED": named, "OPEN": by_all, "ENDED": named, "RECENT": {**named, "maxAge": "5m"}}
     tokens = {name: office.api.create(page=page) for name, page in pages.items()}
-    office.run(subtests, "sign_in_page.test.mjs", **{name: token["url"] for name, token in tokens.items()})
+    urls = {name: token["url"] for name, token in tokens.items()}
+    assert [link["url"] for link in tokens["NAMED"]["links"]] == [urls["NAMED"]] * 2
+    office.run(subtests, "sign_in_page.test.mjs", **urls)
     shown = {name: office.api.retrieve(token) for name, token in tokens.items()}
     people = {name: [one["signedIn"]["email"] for one in token["answers"]] for name, token in shown.items()}
     assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": [], "RECENT": []}

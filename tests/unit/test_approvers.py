@@ -23,7 +23,7 @@ def test_who_may_answer_and_has_not_changes_with_the_escalation() -> None:
     assert approval.who_may_answer(waiting) == (ANN, BO)
     assert approval.who_may_answer(escalated) == approval.everybody() == (ANN, BO, LEA)
     assert (approval.pending(waiting), approval.pending(escalated)) == ([ANN], [ANN, LEA])
-    assert approval.links(str.upper)[2] == {"approver": "lea", "url": "LEA"}
+    assert approval.links(approval.everybody(), str)[2] == {"approver": "lea", "url": "lea"}
 
 
 def test_a_hand_over_changes_who_may_answer_and_keeps_everybodys_place() -> None:

@@ -566,7 +566,7 @@ class Life(RuleBasedStateMachine):
             self.answer_signed_in(token_id, person, action, fields)
             return
         status = self.models[token_id].answer(person, action, fields, self.now)
-        url, body = self.world.urls.approver_url(token_id, "", person), json.dumps({"action": action, "fields": fields})
+        url, body = self.world.urls.url(token_id, "", person), json.dumps({"action": action, "fields": fields})
         assert self.api.post(url, body, {"content-type": "application/json"}).status == status
 
     def answer_signed_in(self, token_id: str, person: str, action: str, fields: dict[str, Any]) -> None:

@@ -60,14 +60,14 @@ class Approver(AnswerModel):
 
 
 class ApproverLink(AnswerModel):
-    """The personal link of an approver."""
+    """The link of an approver: a personal one, or with `signIn` the token's `url`, which is no secret then."""
 
     approver: str = Field(description="The approver's id.")
     url: Annotated[
         str,
         Field(
             description="A browser shows the page here, and a POST of one of its actions is this person's answer.",
-            pattern=r"^https?://.+/api/v1/waitpoints/tokens/waitpoint_[0-9a-z]{26}/callback/[0-9a-f]{64}\?approver=[^&]+$",
+            pattern=r"^https?://.+/api/v1/waitpoints/tokens/waitpoint_[0-9a-z]{26}/callback/[0-9a-f]{64}(\?approver=[^&]+)?$",
         ),
     ]
 

@@ -305,14 +305,14 @@ OPERATIONS = (
         "Completes the token with the whole body: JSON is kept as sent, an empty or blank body becomes `{}`, a form an "
         'object of its fields, other text a JSON string, and other bytes `{"base64": …}`. The URL is the credential, '
         "unless the token was created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 "
-        "and only counted. If the token's page has `approvers`, each answers once by their own link, and the first answer "
-        "stands; the token completes once an action has been chosen by as many people as it `needs`. The tests with which "
-        "webhook providers try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a token. While "
-        "the secret of `verify` cannot be used, deliveries are answered 503.",
+        "and only counted. If the token's page has `approvers`, each answers once, by their own link or signed in, and the "
+        "first answer stands; the token completes once an action has been chosen by as many people as it `needs`. The tests "
+        "with which webhook providers try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a "
+        "token. While the secret of `verify` cannot be used, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
-            403: Answer(f"{NOT_ASKED} Or the page has `approvers`, and this is the token's plain `url`, where nobody answers."),
+            403: Answer(f"{NOT_ASKED} Or the page has `approvers`, and this is the `url`, where only a sign-in answers."),
             404: Answer("The URL is right, but retention has removed its token."),
             413: Answer(f"The body is over {PAYLOAD_LIMIT:,} bytes, or an approver's answer is over {MAX_ANSWER:,}."),
             422: Answer(

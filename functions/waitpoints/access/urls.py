@@ -29,15 +29,15 @@ class Urls:
         self._public_base_url = public_base_url
         self._signing_key = signing_key
 
-    def url(self, token_id: str, api_url: str) -> str:
-        """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
-        return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(_token(token_id))}"
+    def url(self, token_id: str, api_url: str, approver: str | None = None) -> str:
+        """Return the token's URL, or the link of one approver of its page.
 
-    def approver_url(self, token_id: str, api_url: str, approver: str) -> str:
-        """Return the link of one approver of a token's page, under the same base as `url`."""
-        signed, named = _approver(token_id, approver), quote(approver, safe="")
-        path = f"/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(signed)}"
-        return f"{self._base(api_url)}{path}?approver={named}"
+        It is under the public base URL if one is configured, else under `api_url`.
+        """
+        signed, query = _token(token_id), ""
+        if approver is not None:
+            signed, query = _approver(token_id, approver), f"?approver={quote(approver, safe='')}"
+        return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(signed)}{query}"
 
     def check_token(self, written_id: str, hash_in_url: str, query: str = "") -> tuple[str, str | None]:
         """Return the id of the token that a callback URL names, and the approver if it is the link of one.

@@ -92,7 +92,7 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
         approval = approvers.of_token(found) if found else None
     if approval is None:
         return {}
-    return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}
+    return {"links": approval.links(approval.everybody(), partial(services.urls.url, created.token_id, api_url))}
 
 
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:

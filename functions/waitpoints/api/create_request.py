@@ -183,7 +183,8 @@ class CreateWaitpointTokenRequest(RequestModel):
             "answer, each once and by a link of their own, and `needs` of an action is how many must choose it; `requestedBy` "
             'may not be one of them without `selfApproval`. `escalate`, `{"after", "to"}`, lets others answer, too, after a '
             "time. Approvers see what the others entered, unless `showAnswers` is false. Those who choose the same action must "
-            "enter the same into `sameFields`. With `signIn`, they sign in (docs/sign-in.md). docs/pages.md has it all."
+            "enter the same into `sameFields`. With `signIn`, they sign in, all at the callback URL (docs/sign-in.md). "
+            "docs/pages.md has it all."
         ),
         examples=[
             {"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]},

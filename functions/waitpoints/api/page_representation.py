@@ -1,19 +1,19 @@
 """What retrieve shows of a token's page: what it asks, who may answer, and what was sent about it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from waitpoints.answers import answer_members, hand_over_members
 from waitpoints.api.notices import plan
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
+from waitpoints.approvers import LinkOf
 from waitpoints.json_text import present
 from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.timers.reminders import escalation_at, next_reminder, plan_of
 from waitpoints.token import Token, iso
 
 
-def members(token: Token, page: str, link_of: Callable[[str], str] | None) -> dict[str, Any]:
+def members(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
     """Return the members of a token with this page. Some are None. `link_of` is that of `representation.retrieved`."""
     defined = definition.load(page, waits=False, hand_overs=token.hand_overs)
     return {
@@ -31,7 +31,7 @@ def _sign_in(page: Page) -> Any:
     return rule and ({"domains": list(rule.domains)} if rule.domains else True)
 
 
-def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) -> dict[str, Any]:
+def _approval(token: Token, page: Page, link_of: LinkOf | None) -> dict[str, Any]:
     if page.approval is None:
         return {}
     return {
@@ -39,7 +39,7 @@ def _approval(token: Token, page: Page, link_of: Callable[[str], str] | None) ->
         "approvers": [person.members() for person in page.approval.approvers],
         "escalation": _escalation(token, page),
         "requestedBy": page.approval.requested_by,
-        "links": link_of and page.approval.links(link_of),
+        "links": link_of and page.approval.links(page.approval.everybody(), link_of),
         "answers": answer_members(token.answers),
         "handOvers": [hand_over_members(one) for one in token.hand_overs] or None,
     }

@@ -1,6 +1,6 @@
 """Tokens and named keys as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
@@ -10,16 +10,13 @@ from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
     from waitpoints.access.api_keys import NamedKey
-    from waitpoints.approvers import Approver
+    from waitpoints.approvers import Approver, LinkOf
     from waitpoints.complete_by_key import KeyCompletion
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
-LinkOf = Callable[[str], str]
-"""Returns the link of the approver with an id."""
 
-
-def retrieved(token: Token, url: str, link_of: LinkOf | None = str) -> dict[str, Any]:
+def retrieved(token: Token, url: str, link_of: "LinkOf | None" = str) -> dict[str, Any]:
     """Return one token in full. Trigger.dev has not all of these fields; its SDK ignores unknown ones.
 
     For a caller who may not complete it, `url` is empty and `link_of` None: the SDK wants a text (`z.string()`).
@@ -54,7 +51,7 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
     assert_never(outcome)
 
 
-def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
+def _page(token: Token, page: str, link_of: "LinkOf | None") -> dict[str, Any]:
     from waitpoints.api import page_representation
 
     return page_representation.members(token, page, link_of)
@@ -76,9 +73,13 @@ def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:
     return present({"id": token_id, "timeoutAt": _iso(timeout_at)})
 
 
-def handed_over(token_id: str, added: Sequence["Approver"], link_of: LinkOf) -> dict[str, Any]:
+def handed_over(token: Token, added: Sequence["Approver"], link_of: "LinkOf") -> dict[str, Any]:
     """Return the links of those who were added."""
-    return {"id": token_id, "links": [{"approver": person.id, "url": link_of(person.id)} for person in added]}
+    from waitpoints import approvers
+
+    approval = approvers.of_token(token)
+    assert approval is not None, "a page without approvers is not handed over"
+    return {"id": token.id, "links": approval.links(added, link_of)}
 
 
 def completed(settled: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from waitpoints.oidc.attempts import Attempt
 from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
-_PAGE = re.compile(r"/api/v1/waitpoints/tokens/[0-9a-z_]{26,36}/callback/[0-9a-f]{64}(\?approver=[\w.~%+-]{1,600})?", re.ASCII)
+_PAGE = re.compile(r"/api/v1/waitpoints/tokens/[0-9a-z_]{26,36}/callback/[0-9a-f]{64}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 

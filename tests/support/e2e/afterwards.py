@@ -140,7 +140,7 @@ def of_tokens(stack: Stack) -> Iterator[str]:
     items = [plain(item) for page in scanned for item in page["Items"] if item["item"]["S"] == "token"]
     for token in map(token_from, items):
         yield from (url.url(token.id, "").rsplit("/", 1)[1] for url in urls)
-        links = (url.approver_url(token.id, "", answer.approver) for url in urls for answer in token.answers)
+        links = (url.url(token.id, "", answer.approver) for url in urls for answer in token.answers)
         yield from (link.rsplit("/", 1)[1].partition("?")[0] for link in links)
         yield from (waiter.handle for waiter in token.waiters.values())
         yield from (text for text in payloads(token) if "waitpoint_" not in text)

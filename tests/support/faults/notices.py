@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -139,7 +140,7 @@ class NoticeWorld(World):
         token_id = services.tokens.create(new, now).token_id
         approval = definition.load(document.text, waits=True).approval
         assert approval
-        links = approval.links(lambda approver: services.urls.approver_url(token_id, services.api_url, approver))
+        links = approval.links(approval.everybody(), partial(services.urls.url, token_id, services.api_url))
         token: dict[str, Any] = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}
         self.tokens.append(token)
         self.urls += [token["url"], *(link["url"].partition("?")[0] for link in links)]

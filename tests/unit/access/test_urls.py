@@ -68,7 +68,7 @@ def test_any_other_text_is_refused(written: str) -> None:
 KINDS: dict[str, tuple[Callable[[Urls], str], Callable[[Urls, str], object]]] = {
     "a token": (lambda urls: urls.url(TOKEN, API_URL), lambda urls, it: urls.check_token(TOKEN, it)),
     "an approver": (
-        lambda urls: urls.approver_url(TOKEN, API_URL, "ann").partition("?")[0],
+        lambda urls: urls.url(TOKEN, API_URL, "ann").partition("?")[0],
         lambda urls, it: urls.check_token(TOKEN, it.upper(), "approver=ann&a=1"),
     ),
     "an endpoint": (
@@ -115,7 +115,7 @@ class TestApprover:
     def test_the_hash_of_a_link_is_that_of_the_contract(self, approver: str) -> None:
         urls, named = Urls("", FakeSecret(VECTORS_KEY)), quote(approver, safe="")
         path = f"/api/v1/waitpoints/tokens/{VECTORS_TOKEN}/callback/{VECTORS[approver]}?approver={named}"
-        assert urls.approver_url(VECTORS_TOKEN, API_URL, approver) == f"{API_URL}{path}"
+        assert urls.url(VECTORS_TOKEN, API_URL, approver) == f"{API_URL}{path}"
         assert urls.check_token(VECTORS_TOKEN, VECTORS[approver], f"approver={named}") == (VECTORS_TOKEN, approver)
 
     def test_a_vector_is_in_the_contract(self) -> None:

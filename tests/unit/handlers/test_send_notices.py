@@ -94,7 +94,7 @@ class TestAMessage:
         links = {one.target: one.link for one in world.channel.sent}
         assert links["slack"] is None
         assert {links["email.0"], links["slack.1"]} == {
-            world.domain.urls.approver_url(token_id, "", approver) for approver in ("ann@example.com", "bo")
+            world.domain.urls.url(token_id, "", approver) for approver in ("ann@example.com", "bo")
         }
         assert world.queue.again == []
 

@@ -78,7 +78,10 @@ class Approver(Answer):
 
 
 class ApproverLink(Answer):
-    """The personal link of an approver. Treat its `url` as a secret: its holder answers as this person."""
+    """The link of an approver. Treat its `url` as a secret: its holder answers as this person.
+
+    On a page with `signIn`, it is the token's `url`, which is no secret there.
+    """
 
     approver: str
     """The person's id."""

@@ -17,6 +17,7 @@ from waitpoints_client.cli import show, stacks, token_views
 from waitpoints_client.cli.arguments import read_content
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
+from waitpoints_client.cli.tokens import url_of
 from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
@@ -614,6 +615,21 @@ class TestUrl:
         ):
             result = run(command, token.id, *words)
             assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {said}\n")
+
+    def test_is_one_for_all_where_people_sign_in(self, waitpoints: Waitpoints) -> None:
+        found = waitpoints.get(waitpoints.create(page=APPROVAL).id)
+        links = [{"approver": link.approver, "url": found.url} for link in found.links]
+        token = Token.model_validate({**found.model_dump(), "links": links})
+        assert [url_of(token, who) for who in (None, "ann", "lead")] == [token.url] * 3
+        shown = token_views.details(token)
+        assert [name for name in shown if name.startswith("link")] == []
+        assert shown["url"] == token.url
+
+    def test_of_a_key_that_may_not_complete_it_is_not_known(self, waitpoints: Waitpoints) -> None:
+        for page in (APPROVAL, PageOptions(title="Go?")):
+            found = waitpoints.get(waitpoints.create(page=page).id)
+            with pytest.raises(CommandProblem, match="lacks the scope complete"):
+                url_of(Token.model_validate({**found.model_dump(), "url": "", "links": []}), None)
 
     def test_is_shown_if_there_is_no_browser(self, run: Run, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
         token = waitpoints.create()

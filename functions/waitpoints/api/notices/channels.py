@@ -1,5 +1,6 @@
 """The channels of this stack, and the links in what they send."""
 
+from functools import partial
 from typing import Protocol, assert_never
 
 from waitpoints.api.notices.plan import Notice, NoticeKind
@@ -39,16 +40,11 @@ def channel_of(channel: Channel) -> NoticeChannel:
 
 
 def link_of(notice: Notice) -> str | None:
-    """Return the link in a notice: a person's own, or the callback URL, unless each approver needs a link of their own.
-
-    The outcome has none: there is nothing to answer.
-    """
+    """Return the link by which its reader answers, if there is one. The outcome has none: there is nothing to answer."""
     if notice.kind is NoticeKind.OUTCOME:
         return None
-    if notice.target.person is not None:
-        return services.urls.approver_url(notice.token.id, services.api_url, notice.target.person.id)
-    is_for_all = notice.page.approval is None or notice.page.sign_in
-    return services.urls.url(notice.token.id, services.api_url) if is_for_all else None
+    approval, link_of = notice.page.approval, partial(services.urls.url, notice.token.id, services.api_url)
+    return approval.link(notice.target.person, link_of) if approval else link_of()
 
 
 def _clicks_are_signed() -> bool:

@@ -107,9 +107,9 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
         _check_requester(requester)
         return
     if isinstance(notify.email, tuple):
-        raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets their own link")
+        raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets a mail")
     if not notify.email and notify.slack is None:
-        raise InvalidNotify("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
+        raise InvalidNotify("notify", "with page.approvers, it needs email or slack, too: Teams reaches none of them in person")
     check_reach(notify, approval.everybody())
     _check_requester(requester_of(approval) if notify.outcome and notify.email else None)
 

@@ -21,6 +21,9 @@ from waitpoints.wiring import services
 
 ANYBODY = parse({"title": "Go?"})[0]
 PEOPLE = parse({"title": "Go?", "approvers": ["ann@example.com"]})[0]
+CLIENT = ("https://issuer.example.com", "client")
+SIGNED_IN = parse({"title": "Go?", "approvers": ["ann@example.com"], "signIn": True}, CLIENT)[0]
+DOMAIN = parse({"title": "Go?", "signIn": {"domains": ["example.com"]}}, CLIENT)[0]
 ANN = Approver("ann@example.com", email="ann@example.com")
 VARIABLES = {Channel.EMAIL: "MAIL_FROM", Channel.SLACK: "SLACK", Channel.TEAMS: "TEAMS"}
 
@@ -74,12 +77,18 @@ def test_a_channel_that_the_stack_does_not_have_refuses(world: InMemory, channel
         (Target("teams", Channel.TEAMS, "TEAMS"), PEOPLE, None),
         (Target("email.0", Channel.EMAIL, "x@example.com"), ANYBODY, "plain"),
         (Target("slack", Channel.SLACK, "#deploys"), ANYBODY, "plain"),
+        (Target("email.0", Channel.EMAIL, "ann@example.com", ANN), SIGNED_IN, "plain"),
+        (Target("slack.0", Channel.SLACK, "U01ANN", ANN), SIGNED_IN, "plain"),
+        (Target("slack", Channel.SLACK, "#deploys"), SIGNED_IN, "plain"),
+        (Target("teams", Channel.TEAMS, "TEAMS"), SIGNED_IN, "plain"),
+        (Target("email.0", Channel.EMAIL, "x@example.com"), DOMAIN, "plain"),
     ],
 )
 def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, target: Target, page: Any, expected: str | None) -> None:
     token = Token(id=new_id(0), created_at=0)
-    links = {"own": world.urls.approver_url(token.id, "", ANN.id), "plain": world.urls.url(token.id, ""), None: None}
-    link = channels.link_of(Notice(NoticeKind.FIRST, target, NoticeRecord(0), token, page))
+    links = {"own": world.urls.url(token.id, "", ANN.id), "plain": world.urls.url(token.id, ""), None: None}
+    kinds = (NoticeKind.FIRST, NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.EDIT)
+    [link] = {channels.link_of(Notice(kind, target, NoticeRecord(0), token, page)) for kind in kinds}
     assert link == links[expected]
     assert link is None or link.startswith(BASE_URL)
     assert channels.link_of(Notice(NoticeKind.OUTCOME, target, NoticeRecord(0), token, page)) is None

@@ -74,7 +74,7 @@ class TestLinks:
 
     def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
         for name in ("dee", "Ann", "ann ", "ann@example.com"):
-            url = world.urls.approver_url(token["id"], "https://x.example", name)
+            url = world.urls.url(token["id"], "https://x.example", name)
             answer = api.post(url, '{"action": "reject"}', JSON)
             assert answer.status == 403, name
             assert "approved" not in answer.text

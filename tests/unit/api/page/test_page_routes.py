@@ -209,7 +209,7 @@ class TestAPersonalLink:
 
     def test_is_in_no_log(self, place: Place, log: Any, capsys: pytest.CaptureFixture[str]) -> None:
         for name in (*PEOPLE, "dee"):
-            url = place.world.urls.approver_url(place.token["id"], "", name)
+            url = place.world.urls.url(place.token["id"], "", name)
             for body in ("{}", '{"action": "approve", "fields": {"note": "secret-note"}}'):
                 place.api.post(url, body, JSON)
             place.api.get(url, BROWSER)

@@ -9,7 +9,6 @@ import pytest
 
 from tests.support import sign_in, slack
 from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
-from tests.support.decision import link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.issuer import issuer
 from tests.support.html_page import HtmlPage
@@ -132,10 +131,18 @@ class TestBeforeTheSignIn:
         assert not {"form", "script", "button"} & {tag for tag, _ in page.tags}
         assert place.stack.api.get(begin).status in (303, 503)  # the page is one to which a sign-in leads back
 
-    def test_a_personal_link_leads_to_the_same_question(self, named: Place) -> None:
-        answers = [named.stack.browser().get(link(named.token, who)) for who in ("ann@example.com", "bo")]
-        assert [says_nothing(answer) for answer in answers] == [True, True]
-        assert {page_of(answer).links[0] for answer in answers} == {*page_of(named.stack.browser().get(named.url)).links}
+    @pytest.mark.parametrize("who", ["bo", "cy@example.com", "nobody"])
+    def test_a_link_that_names_a_person_shows_the_same_page(self, named: Place, who: str) -> None:
+        """Whoever is asked, was removed or was never asked: neither before nor after the end does it name them."""
+        people = {"add": ["cy@example.com"]}, {"remove": ["cy@example.com"]}
+        for change in people:
+            named.stack.api.request("PATCH", f"{TOKENS}/{named.token['id']}", {"approvers": change})
+        for end in (named.assert_waits, lambda: None):
+            answer = named.stack.browser().get(personal(named, who))
+            assert (answer.status, answer.text) == (200, named.stack.browser().get(named.url).text)
+            assert named.stack.browser().post(personal(named, who), {"action": "reject"}).status == 403
+            end()
+        assert "otherDeliveries" not in named.shown
 
     def test_the_page_says_nothing_after_the_end(self, place: Place) -> None:
         place.assert_waits()
@@ -241,9 +248,9 @@ class TestTheRightPerson:
         assert "Your first answer stands" in page_of(again).text
         assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
 
-    def test_answers_by_a_personal_link_too(self, named: Place) -> None:
+    def test_answers_as_themselves_by_a_link_that_names_somebody_else(self, named: Place) -> None:
         ann = named.stack.browser_of("ann")
-        url = link(named.token, "bo")
+        url = personal(named, "bo")
         page = page_of(ann.get(url))
         assert ann.post(url, {**form_of(page), "action": "approve", "field.note": ""}).status == 200
         assert named.given == [("ann@example.com", "approve")]
@@ -306,6 +313,26 @@ class TestRetrieve:
         answers.WaitpointTokenObject.model_validate(place.shown)
         [listed] = place.stack.api.get(TOKENS).json["data"]
         assert listed["page"] == {"title": "Pay 1,200 to ACME?"}
+
+
+class TestTheLinks:
+    """All people use one URL, which names no one, so it may be passed on."""
+
+    def test_of_all_people_are_the_callback_url(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**NAMED, "escalate": {"after": "1m", "to": ["lea@example.com"]}})
+        again = stack.api.create(page=place.page, idempotencyKey=KEY)
+        assert again["isCached"]
+        links = [{"approver": who, "url": place.url} for who in ("ann@example.com", "bo", "lea@example.com")]
+        assert place.token["links"] == again["links"] == place.shown["links"] == links
+        handed_over = {"add": ["cy@example.com"], "remove": ["bo"]}
+        for _ in range(2):
+            answer = stack.api.request("PATCH", f"{TOKENS}/{place.token['id']}", {"approvers": handed_over})
+            assert answer.json["links"] == [{"approver": "cy@example.com", "url": place.url}]
+        assert {one["url"] for one in place.shown["links"]} == {place.url}
+
+    def test_of_nobody_where_the_page_names_nobody(self, open_to_all: Place) -> None:
+        assert open_to_all.token["links"] == open_to_all.shown["links"] == []
+        assert open_to_all.shown["url"] == open_to_all.url
 
 
 class TestAnAttack:
@@ -493,7 +520,7 @@ REFUSED: dict[str, tuple[Way, int]] = {
 
 
 def personal(place: Place, approver: str) -> str:
-    return place.world.urls.approver_url(place.token["id"], "", approver)
+    return place.world.urls.url(place.token["id"], "", approver)
 
 
 class TestNobodyElseAnswersAsThem:

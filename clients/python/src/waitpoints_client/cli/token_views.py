@@ -72,12 +72,12 @@ def details(token: "Token") -> dict[str, Any]:
     if token.other_deliveries:
         found["other deliveries"] = f"{token.other_deliveries.count}, the last {show.instant(token.other_deliveries.last_at)}"
     found |= {"url": token.url} if token.url else {}
-    return {**found, **links(token.links if token.status == "WAITING" else ())}
+    return {**found, **links(token.links if token.status == "WAITING" else (), token.url)}
 
 
-def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
-    """Return the personal link of each approver."""
-    return {f"link {link.approver}": link.url for link in found}
+def links(found: "Sequence[ApproverLink]", url: str = "") -> dict[str, str]:
+    """Return the link of each approver, unless it is the token's `url`."""
+    return {f"link {link.approver}": link.url for link in found if link.url != url}
 
 
 def _who(by: "CompletedBy") -> str:

@@ -52,8 +52,8 @@ def create(
     """Create a token.
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there. If the page names its approvers,
-    each has a link of their own, and only these take answers. With --notify, the stack notifies people of the page: --notify
-    email its approvers.
+    each has a link of their own, and only these take answers; with signIn, all use the URL. With --notify, the stack notifies
+    people of the page: --notify email its approvers.
     """
     options: Any = {
         "timeout": timeout,
@@ -76,7 +76,7 @@ def create(
         show.text(created.id)
     else:
         cached = {"cached": "yes"} if created.is_cached else {}
-        show.fields({"id": created.id, "url": created.url, **cached, **token_views.links(created.links)})
+        show.fields({"id": created.id, "url": created.url, **cached, **token_views.links(created.links, created.url)})
 
 
 def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
@@ -274,7 +274,7 @@ def wait(
 def url(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
     """Print a token's callback URL, or an approver's link.
 
-    Anyone who has it can complete the token, or answer as this approver.
+    Anyone who has it can complete the token, or answer as this approver, unless its page asks them to sign in.
     """
     with stacks.find_client(stack) as waitpoints:
         found = url_of(waitpoints.get(token), approver)
@@ -292,13 +292,15 @@ def open_(token: Token, approver: As = None, stack: Stack = None, as_json: Json 
 
 def url_of(token: "FoundToken", approver: str | None) -> str:
     """Return a token's callback URL, or the link of an approver. Raises CommandProblem unless it is clear whose."""
+    if not token.url:
+        raise CommandProblem(f"Your API key lacks the scope complete for {token.id}, so it gets no URL")
     if not token.approvers:
         if approver is not None:
             raise CommandProblem(f"{token.id} names no approvers, so --as {approver} is nobody's link", USAGE)
         return token.url
-    if approver is None and len(token.approvers) == 1:
-        approver = token.approvers[0].id
     links = {link.approver: link.url for link in token.links}
+    if approver is None and (len(token.approvers) == 1 or {*links.values()} == {token.url}):
+        approver = token.approvers[0].id
     if approver is None:
         raise CommandProblem(f"Each approver has a link of their own, so say whose: --as {_one_of(links)}", USAGE)
     if approver not in links:

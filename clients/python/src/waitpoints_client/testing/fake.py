@@ -477,6 +477,9 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return f"{self.url}{TOKENS}/{token.id}/callback/{self._hash(token.id)}"
 
     def _link(self, token_id: str, approver: str) -> str:
+        token = self._tokens.all.get(token_id)
+        if token and token.approval and token.approval.sign_in:
+            return self._callback_url(token)
         path = f"{TOKENS}/{token_id}/callback/{self._hash(token_id, approver)}"
         return f"{self.url}{path}?approver={quote(approver, safe='')}"
 

@@ -83,9 +83,9 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
         _check_requester(notify, requester)
         return
     if isinstance(notify.get("email"), list):
-        raise invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
+        raise invalid("notify.email", "with page.approvers, expected true: each of them gets a mail")
     if not _wanted(notify):
-        raise invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
+        raise invalid("notify", "with page.approvers, it needs email or slack, too: Teams reaches none of them in person")
     check_reach(notify, approval.everybody())
     _check_requester(notify, requester)
 
