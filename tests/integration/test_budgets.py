@@ -58,8 +58,8 @@ NOTICES = {  # the same, that `notify` adds to a page that everyone answers
 }
 
 SIGN_IN = {  # the same, beside a page that two people approve by their links
-    "`signIn`: both of two approvers sign in": (6, 0, 2),  # each redeems a code, reads a key again, and opens the page twice
-    "the same, and both have a session": (0, 0, 0),
+    "`signIn`: both of two approvers sign in": (8, 1, 3),  # each redeems a code, reads a key again, and opens the page twice
+    "the same, and both have a session": (2, 1, 1),  # an answer at the callback URL is first taken for a plain completion
 }
 
 
