@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.documents import blocks
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.html_page import HtmlPage
 from tests.support.readme import APPROVALS, SNIPPETS
 from tools.stack import ROOT
 from waitpoints import answers

@@ -17,20 +17,20 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.approval_page import page_of
-from tests.support.fakes import issuer
-from tests.support.fakes.issuer import FakeIssuer
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
 from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
 from tests.support.faults.sign_in import CLIENT_SECRET
 from tests.support.faults.world import World
+from tests.support.in_process.approval_page import page_of
+from tests.support.in_process.browser import PAGE as THE_PAGE
 from tests.support.in_process.event_sources import receive_all
+from tests.support.in_process.fakes import issuer
+from tests.support.in_process.fakes.issuer import FakeIssuer
 from tests.support.in_process.fakes.waits import DENIED
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, SIGN_IN, STACK_NAME, Template
-from tests.support.sign_in import PAGE as THE_PAGE
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
 from waitpoints.access.sessions import BEGIN

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.issuer import SECRET, Key, issuer
 from tests.support.faults.aws import client
 from tests.support.faults.figures import Figures
 from tests.support.faults.flows import HOUR, NO, PLAIN, UNWRAPPED, WITH_CONTEXT, Way
@@ -17,6 +16,7 @@ from tests.support.faults.matrix import Matrix
 from tests.support.faults.sign_in import CLIENT_SECRET, TITLE, Person, SignInWorld
 from tests.support.faults.wire import TOLD_APART, Fault
 from tests.support.faults.world import Timeout
+from tests.support.in_process.fakes.issuer import SECRET, Key, issuer
 from tests.support.in_process.moto_stack import MotoStack, updated
 from tests.support.in_process.template import SIGN_IN
 from waitpoints.oidc.issuer import REFETCH_AFTER

@@ -190,7 +190,7 @@ def test_docs_costs_has_the_price_of_every_metric() -> None:
     page = (ROOT / "docs" / "costs.md").read_text()
     [fixed] = re.findall(r"\| (\d+) custom metrics \|", page)
     more = len(emitted() | counted_in_logs()) - int(fixed)
-    assert f"| Each further metric, once it is used | $0.30 a month, all together ${0.30 * more:.2f} |" in page
+    assert f"| Each further metric in use | $0.30 a month, all together ${0.30 * more:.2f} |" in page
 
 
 def test_the_names_of_a_stacks_resources_are_filled_in(stack: MotoStack) -> None:

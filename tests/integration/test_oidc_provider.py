@@ -8,9 +8,10 @@ import pytest
 
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.fakes.issuer import CLIENT, SECRET
+from tests.support.in_process.browser import PAGE
+from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.oidc_provider import Person, oidc_provider
-from tests.support.sign_in import PAGE, SignInStack
+from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
 
 pytestmark = pytest.mark.slow  # starts a process

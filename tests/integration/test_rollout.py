@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.approval_page import BROWSER, JSON
 from tests.support.decision import link
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.approval_page import BROWSER, JSON
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions

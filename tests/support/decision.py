@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.approval_page import JSON
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.approval_page import JSON
 
 PEOPLE = ["ann", "bo", "cy"]
 DECISION: dict[str, Any] = {

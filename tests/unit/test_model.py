@@ -27,10 +27,10 @@ import schedule_timeouts
 import start_timers
 from tests.support import sign_in
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.issuer import CLIENT
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.fakes.issuer import CLIENT
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to

@@ -11,8 +11,8 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from tests.support.e2e.waiting import PATIENCE, until
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints_local.stack import Stack
 
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}

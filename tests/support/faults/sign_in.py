@@ -9,17 +9,18 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-from tests.support.approval_page import page_of
-from tests.support.fakes.issuer import SECRET, FakeIssuer
 from tests.support.faults.aws import client
 from tests.support.faults.callers import PATIENCE
 from tests.support.faults.wire import NotAnswered
 from tests.support.faults.world import World
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import HttpAnswer
+from tests.support.in_process.approval_page import page_of
+from tests.support.in_process.browser import Browser
+from tests.support.in_process.fakes.issuer import SECRET, FakeIssuer
+from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import STACK_NAME
-from tests.support.sign_in import Browser, browser_of
+from tests.support.sign_in import browser_of
 from waitpoints import https
 from waitpoints.access.sessions import SIGN_OUT
 from waitpoints.https import HttpsAnswer, NoAnswer

@@ -7,8 +7,9 @@ import pytest
 
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.fakes.issuer import CLIENT, FakeIssuer, issuer
-from tests.support.sign_in import PAGE, Browser, SignInStack
+from tests.support.in_process.browser import PAGE, Browser
+from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer, issuer
+from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
 from waitpoints.oidc import issuer as issuer_calls
 from waitpoints.oidc.attempts import MOST

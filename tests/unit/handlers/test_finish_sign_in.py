@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.fakes.issuer import ANN, CLIENT, FakeIssuer, Key, issuer
 from tests.support.in_process.api_gateway import HttpAnswer, http_event
+from tests.support.in_process.browser import PAGE, Browser
+from tests.support.in_process.fakes.issuer import ANN, CLIENT, FakeIssuer, Key, issuer
 from tests.support.in_process.fakes.secret import MissingSecret
 from tests.support.in_process.template import Context
-from tests.support.sign_in import PAGE, Browser, SignInStack
+from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import BEGIN, COOKIE, RETURN, SIGN_OUT
 from waitpoints.oidc import issuer as issuer_calls
 from waitpoints.sign_in import Session, SignedIn

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
 from tests.support.decision import DECISION, choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.timeouts import Limits
 from waitpoints.token import iso

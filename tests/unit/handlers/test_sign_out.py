@@ -6,8 +6,8 @@ import pytest
 
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.fakes.issuer import issuer
-from tests.support.sign_in import PAGE, Browser
+from tests.support.in_process.browser import PAGE, Browser
+from tests.support.in_process.fakes.issuer import issuer
 from waitpoints.access.sessions import COOKIE, SIGN_OUT
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.warnings import InsecureKeyLengthWarning
 
-from tests.support.fakes.issuer import ANN, CLIENT, Key
+from tests.support.in_process.fakes.issuer import ANN, CLIENT, Key
 from waitpoints.errors import SignInRefused
 from waitpoints.oidc import id_token
 from waitpoints.oidc.issuer import Issuer

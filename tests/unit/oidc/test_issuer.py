@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fakes.issuer import FakeIssuer, issuer
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.issuer import FakeIssuer, issuer
 from tests.support.in_process.fakes.secret import MissingSecret
 from waitpoints.errors import IssuerFails, SignInRefused
 from waitpoints.oidc.issuer import ERROR_CODES, FAILED_FOR, KEPT_FOR, REFETCH_AFTER, Fetched, Issuer

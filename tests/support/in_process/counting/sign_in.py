@@ -8,19 +8,18 @@ from unittest import mock
 
 import boto3
 
-from tests.support.approval_page import page_of
-from tests.support.fakes.issuer import ANN, SECRET, FakeIssuer, issuer
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.approval_page import page_of
+from tests.support.in_process.browser import Browser
 from tests.support.in_process.counting.notices import TWO
 from tests.support.in_process.counting.waits import Added, Bench, Wait, counted
+from tests.support.in_process.fakes.issuer import ANN, SECRET, FakeIssuer, issuer
+from tests.support.in_process.html_page import HtmlPage
 
 SIGNED_IN = {**TWO, "signIn": True}
 EMAILS = [str(email) for email in TWO["approvers"]]
 
 
 def count_sign_in(bench: Bench) -> dict[str, Added]:
-    from tests.support.sign_in import Browser
-
     with at_an_issuer(bench) as (signing, idp):
         known, strangers, others = ({email: Browser(signing.api) for email in EMAILS} for _ in range(3))
         approved(signing, SIGNED_IN, known, idp)  # reads what functions keep: secrets, the issuer's document and its keys

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import mails
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.html_page import HtmlPage
 from tests.unit.api.notices.test_mail_html import GMAIL_CLIPS, largest_pages
 from waitpoints import json_text
 from waitpoints.api.notices import mail as module

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support import mails
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.plan import NoticeKind

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
 from tests.support.decision import choose, given, link
 from tests.support.fakes.in_memory import InMemory
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 

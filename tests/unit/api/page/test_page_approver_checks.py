@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.approval_page import BROWSER, JSON
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.approval_page import BROWSER, JSON
 from waitpoints.api.page import words
 from waitpoints.api.page.approver_checks import check_decidable
 from waitpoints.api.page.page_request import parse

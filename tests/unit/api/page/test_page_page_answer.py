@@ -8,7 +8,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.approval_page import (
+from tests.support.callbacks import assert_untouched
+from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.approval_page import (
     APPROVAL,
     BROWSER,
     FITTING,
@@ -20,9 +23,6 @@ from tests.support.approval_page import (
     page_of,
     submit,
 )
-from tests.support.callbacks import assert_untouched
-from tests.support.fakes.in_memory import InMemory
-from tests.support.in_process.api_gateway import Api
 
 
 @pytest.fixture

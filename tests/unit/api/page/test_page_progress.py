@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import page_request, render, words
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.progress import Progress, written

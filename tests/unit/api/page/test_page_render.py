@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import page_request, render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission

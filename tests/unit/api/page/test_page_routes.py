@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.decision import DECISION, PEOPLE, REJECT, choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.in_process.template import Template
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import MAX_ANSWER

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from tests.support import sign_in, slack
-from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.issuer import issuer
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
+from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
+from tests.support.in_process.browser import Browser
+from tests.support.in_process.fakes.issuer import issuer
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.template import SIGN_IN, Template
-from tests.support.sign_in import Browser, SignInStack
+from tests.support.sign_in import SignInStack
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.sessions import BEGIN, COOKIE

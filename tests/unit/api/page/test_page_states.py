@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import golden, page_states
-from tests.support.html_page import HtmlPage
+from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import words
 from waitpoints.api.page.theme import Theme
 

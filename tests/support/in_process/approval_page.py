@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.html_page import HtmlPage
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.html_page import HtmlPage
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en-GB,en;q=0.9"}
 FORM = {**BROWSER, "content-type": "application/x-www-form-urlencoded"}
