@@ -60,7 +60,7 @@ class Limit:
 NO_START, REFUSED = "your `StartExecution` fails", "503, and `TryAgain` in states"
 LATE = "the stream resumes later; `ResumeLateAlarm`"
 OPEN = Limit("Standard executions open at once", 1_000_000, NO_START, "AWS, to millions", source="states")
-DURABLE = Limit("durable executions open at once, if those wait", 10**7, "your invocation fails", "AWS", 1, 5_000_000, "lambda")
+DURABLE = Limit("the same for durable executions", 10**7, "your invocation fails", "AWS", 1, 5_000_000, "lambda")
 STARTS = Limit("`StartExecution` a second", 300, "your `StartExecution` is throttled", "`L-1B55A735`", 1, 150, "states")
 RESUMES = Limit("`SendTaskSuccess` a second", 500, LATE, "`L-EACE83FA`", 1, 300, "states")
 STATES = Limit("state transitions a second", 5_000, "Step Functions delays executions", "`L-AD9B4E93`", 1, 800, "states")

@@ -62,5 +62,5 @@ def test_a_wrong_key_at_the_quota_of_an_account_costs_what_the_page_says(floods:
 
 
 def test_docs_costs_has_the_price_of_forged_callbacks(floods: dict[str, Flood]) -> None:
-    [said] = re.findall(r"\| Forged requests \| .* at most \$(\d+) a day", (DOCS / "costs.md").read_text())
+    [said] = re.findall(r"\| Forged requests without a key \| .* at most \$(\d+) a day", (DOCS / "costs.md").read_text())
     assert float(said) == pytest.approx(dollars(TOGETHER), rel=0.02)

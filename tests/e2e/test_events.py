@@ -103,6 +103,7 @@ def example(stack: Stack, name: str, bus: str) -> Iterator[dict[str, str]]:
         yield outputs(stack, stack_name)
     finally:
         cloudformation.delete_stack(StackName=stack_name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
 
 
 def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:

@@ -65,6 +65,15 @@ def run(stack: Stack, tmp_path: Path) -> Step:
     return run
 
 
+@pytest.mark.thorough
+def test_a_request_that_goes_wrong_ends_it(run: Step, stack: Stack) -> None:
+    """First, as the function remembers a secret that it has read."""
+    with denied(stack, "secretsmanager:GetSecretValue", "AcceptCallback"):
+        status, printed = run("sh examples/first_hour.sh bodies")
+    assert status == 1
+    assert re.search(r"^FAILED  signed with 0+: 503 in place of 401", printed, re.MULTILINE), printed
+
+
 def test_bodies(run: Step) -> None:
     status, printed = run("sh examples/first_hour.sh bodies")
     assert status == 0, printed
@@ -80,14 +89,6 @@ def test_bodies(run: Step) -> None:
         ("a form", "200"),
     ]
     assert re.findall(r"^output\t(.*)$", printed, re.MULTILINE) == ['{"café": 1}', '{"name":"café"}']
-
-
-@pytest.mark.thorough
-def test_a_request_that_goes_wrong_ends_it(run: Step, stack: Stack) -> None:
-    with denied(stack, "secretsmanager:GetSecretValue", "AcceptCallback"):
-        status, printed = run("sh examples/first_hour.sh bodies")
-    assert status == 1
-    assert re.search(r"^FAILED  signed with 0+: 503 in place of 401", printed, re.MULTILINE), printed
 
 
 @pytest.mark.thorough

@@ -41,7 +41,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "`page`, opened once and answered": (3, 4, 2),
     "`page`, opened and approved by two people": (5, 5, 4),  # an answer is one read and one update
     "`page`, approved by five people": (14, 8, 10),
-    "each reminder (`remind`) of such a page": (4, 3, 1.5),
+    "each reminder (`remind`) of an answered page": (4, 3, 1.5),
     "`metadata` of 200 bytes": (0, 3, 0),  # with `context`, or an event, one call and one read unit more
     "`execution`, the waiter's ARN": (0, 1, 0),
     "each further waiter (the second)": (2, 3, 0),

@@ -109,9 +109,10 @@ def test_install_takes_uv_else_a_python_that_is_new_enough(tmp_path: Path, monke
     program(tmp_path / "bin").rename(uv := tmp_path / "bin" / "uv")
     (made / "left").mkdir(parents=True)
     engine.install(run)
+    refreshed = [word for name in ("local", "testing", "client") for word in ("--refresh-package", f"waitpoints-{name}")]
     assert commands[2:] == [
         [str(uv), "venv", "-q", "--no-project", "--python", ">=3.13", str(made)],
-        [str(uv), "pip", "install", "-q", "--python", str(made / "bin" / "python"), package],
+        [str(uv), "pip", "install", "-q", *refreshed, "--python", str(made / "bin" / "python"), package],
     ]
     assert not made.exists()
 

@@ -19,6 +19,7 @@ from waitpoints_client import __version__, local_stacks
 from waitpoints_local.stack import LocalError
 
 PACKAGE, PROGRAM = "waitpoints-local", "waitpoints-engine"
+PACKAGES = (PACKAGE, "waitpoints-testing", "waitpoints-client")
 VARIABLE = "WAITPOINTS_ENGINE"
 """Names the program of an engine."""
 PYTHONS = ("python3.13", "python3.14")
@@ -83,7 +84,8 @@ def install(run: Run) -> Path:
     shutil.rmtree(made, ignore_errors=True)
     if uv := shutil.which("uv"):
         run([uv, "venv", "-q", "--no-project", "--python", ">=3.13", made])
-        run([uv, "pip", "install", "-q", "--python", made / "bin" / "python", package])
+        anew = [word for name in PACKAGES for word in ("--refresh-package", name)]  # one version may have been built again
+        run([uv, "pip", "install", "-q", *anew, "--python", made / "bin" / "python", package])
         return made
     new_enough = [sys.executable] if sys.version_info >= (3, 13) else []
     python = next(filter(None, [*new_enough, *map(shutil.which, PYTHONS)]), None)

@@ -38,7 +38,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "a payload of 300 KB, in the bucket": bench.wait(payload=300_000),
     }
     added = {option: Added(plain, wait) for option, wait in waits.items()}
-    added |= {"each reminder (`remind`) of such a page": Added(waits[ANSWERED], answered_page(bench, reminded="1h"))}
+    added |= {"each reminder (`remind`) of an answered page": Added(waits[ANSWERED], answered_page(bench, reminded="1h"))}
     return added | {"an event bus (`EventBusName`)": bench.publish(200, waits=True)}
 
 
