@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, product
 from typing import Any
 from unittest import mock
@@ -606,11 +606,15 @@ OF_SIGN_IN = {
 @contextmanager
 def at_an_issuer(world: World) -> Iterator[FakeIssuer]:
     """An issuer with which people sign in at the stack."""
-    for name, value in ((f"{STACK_NAME}-SessionKey", SECRET), (CLIENT_SECRET, issuer.SECRET)):
-        world.secrets.add(value)
-        with suppress(client("secretsmanager").exceptions.ResourceExistsException):
-            client("secretsmanager").create_secret(Name=name, SecretString=value)
-    with issuer.issuer() as idp, mock.patch.dict(os.environ, {**OF_SIGN_IN, "OIDC_ISSUER": idp.url}):
+    secrets = client("secretsmanager")
+    with ExitStack() as ending:
+        for name, value in ((f"{STACK_NAME}-SessionKey", SECRET), (CLIENT_SECRET, issuer.SECRET)):
+            world.secrets.add(value)
+            with suppress(secrets.exceptions.ResourceExistsException):  # of a stack with an issuer, in the same process
+                secrets.create_secret(Name=name, SecretString=value)
+                ending.callback(secrets.delete_secret, SecretId=name, ForceDeleteWithoutRecovery=True)
+        idp = ending.enter_context(issuer.issuer())
+        ending.enter_context(mock.patch.dict(os.environ, {**OF_SIGN_IN, "OIDC_ISSUER": idp.url}))
         yield idp
 
 

@@ -112,7 +112,7 @@ def test_docs_costs_has_the_price_of_its_alarm() -> None:
     metrics = sum("MetricStat" in it for it in gradually()["CanaryFailedAlarm"]["Properties"]["Metrics"])
     assert metrics == 5
     page = (ROOT / "docs" / "costs.md").read_text()
-    assert f"| `make deploy ENV=prod` | ${0.10 * metrics:.2f} a month: an alarm on five metrics |" in page
+    assert f"| `make deploy ENV=prod` | ${0.10 * metrics:.2f} a month: an alarm on five metrics;" in page
 
 
 def test_the_errors_are_those_of_the_alias() -> None:
