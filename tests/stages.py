@@ -26,7 +26,8 @@ IN_PROCESS = (*OF_THE_STACK, *OF_ALL_ELSE, "tests/benchmarks")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 FEW_EXAMPLES = ("--hypothesis-profile", "check")
-WITH_STACKS = PROCESSES + 2  # end-to-end tests often wait
+WITH_STACKS = PROCESSES + 4  # end-to-end tests often wait
+WITH_LONG_TESTS = PROCESSES + 2  # these also measure how late something is
 LONGEST = 10
 BUILD = (sys.executable, "-m", "tests.support.e2e.built")
 
@@ -41,8 +42,8 @@ def _in_process(name: str, marked: str, *folders: str) -> Stage:
     return Stage(name, (*SHARED, "-m", marked, *folders))
 
 
-def _suite(marked: str) -> tuple[Stage, ...]:
-    with_stacks = ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder")
+def _suite(marked: str, processes: int) -> tuple[Stage, ...]:
+    with_stacks = ("-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder")
     return (
         _in_process("unit and integration tests", marked, *IN_PROCESS),
         _in_process("every AWS call fails", marked, "tests/faults"),
@@ -54,8 +55,8 @@ COMMANDS: dict[str, tuple[Stage, ...]] = {
     "check": (
         Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
     ),
-    "test": _suite("not thorough"),
-    "thorough": _suite(""),
+    "test": _suite("not thorough", WITH_STACKS),
+    "thorough": _suite("", WITH_LONG_TESTS),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 

@@ -93,6 +93,7 @@ def test_the_clients_own_tests_run_in_a_clean_environment(shell: Shell) -> None:
     shell.run_tests()
 
 
+@pytest.mark.thorough  # test_command_line.py runs the same commands
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) -> None:
     shell.run('pip install -q "./clients/python[aws]"')

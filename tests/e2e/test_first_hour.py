@@ -74,6 +74,7 @@ def test_a_request_that_goes_wrong_ends_it(run: Step, stack: Stack) -> None:
     assert re.search(r"^FAILED  signed with 0+: 503 in place of 401", printed, re.MULTILINE), printed
 
 
+@pytest.mark.thorough  # each answer has an integration test, too
 def test_bodies(run: Step) -> None:
     status, printed = run("sh examples/first_hour.sh bodies")
     assert status == 0, printed
