@@ -116,6 +116,6 @@ def test_a_projects_durable_functions_are_tested_on_the_stack_that_is_there(stac
     with Waitpoints(stack.api_url, stack.api_key) as waitpoints:
         assert [token.status for token in waitpoints.list(tags="left")] == ["COMPLETED"]
     assert '  3. "approval"\n     gave {"ok": true, "output": {"action": "approve"' in done.stdout
-    assert "No module named 'nothing_of_this_name'" in done.stdout
+    assert "No module named 'nothing_of_this_name'" in done.stdout, own_tests.said(done)
     [file] = re.findall(r"^All of it, uncut: (.*/approval-0\.json)$", done.stdout, re.MULTILINE)
     assert json.loads(Path(file).read_text())["output"]["status"] == "approved"

@@ -12,7 +12,7 @@ from waitpoints_local.durable import execution
 from waitpoints_local.durable.execution import DurableExecution
 from waitpoints_local.durable.live_run import DurableRun
 from waitpoints_local.machine import clock, live_run, mails, rest
-from waitpoints_local.machine.clock import Seen
+from waitpoints_local.machine.clock import Coming, Seen
 from waitpoints_local.machine.live_run import RunError
 
 CALLBACK = "a" * 40
@@ -180,6 +180,18 @@ def test_why_an_invocation_failed_is_kept_though_more_has_happened_since() -> No
 
     run, _ = live(fail)
     assert (run.error, run.cause) == ("ImportError", "no x")
+
+
+def test_an_invocation_that_failed_just_before_the_run_came_to_rest_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "LASTS", 0.0)
+    run, found = live()
+
+    def look(*_: Any) -> Seen:
+        found.note("InvocationCompleted", Error={"Payload": {"ErrorType": "ImportError"}})
+        return Seen(True, [Coming("function", "timeout", 86_400)], 0)
+
+    monkeypatch.setattr(clock, "look", look)
+    assert run.error == "ImportError"
 
 
 def test_what_is_no_json_is_shown_as_it_is() -> None:

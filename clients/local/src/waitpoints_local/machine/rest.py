@@ -24,7 +24,7 @@ class Rest:
         """Whether nothing has happened for a while, and nothing will."""
         if len(self._run.events) != self._events:
             self._events, self._since = len(self._run.events), time.monotonic()
-        return time.monotonic() - self._since > LASTS and self._is_at_rest()
+        return time.monotonic() - self._since > LASTS and self._is_at_rest() and not self._has_news()
 
     def _is_at_rest(self) -> bool:
         seen, waiting = self._run.look(), list(self._run.waiting.values())
@@ -33,6 +33,12 @@ class Rest:
         if len(waiting) < seen.waiters or not (waiting or seen.coming):  # it waits for what is not seen here
             return False
         return all(isinstance(it, TaskToken) or self._waits_on(self._run.waitpoints.get(it.token)) for it in waiting)
+
+    def _has_news(self) -> bool:
+        """Whether something happened before the run came to rest, after it was read."""
+        for _ in self._run.poll():
+            pass
+        return len(self._run.events) != self._events
 
     def _waits_on(self, token: "Token") -> bool:
         ends = token.timeout_at
