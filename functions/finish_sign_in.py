@@ -5,13 +5,12 @@ The signed cookie of the sign-in and the issuer's ID token are the credentials.
 
 from waitpoints.api import sign_in
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.api.page import page_answer
 from waitpoints.oidc import id_token  # noqa: F401 - loads `cryptography` while the function starts
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.attempts, s.issuer, s.sessions))
 
 
-@http_handler("GET", api_key_required=False, for_person=page_answer.show_refusal)
+@http_handler("GET", api_key_required=False, for_person=sign_in.show_refusal)
 def handler(request: Request) -> Response:
     return sign_in.finish(request)

@@ -10,12 +10,6 @@ from waitpoints.wiring import services
 services.build_at_start(lambda s: s.sessions)
 
 
-def _show_refusal(request: Request, refusal: Response) -> Response:
-    from waitpoints.api.page import page_answer
-
-    return page_answer.show_refusal(request, refusal)
-
-
-@http_handler("POST", api_key_required=False, for_person=_show_refusal)
+@http_handler("POST", api_key_required=False, for_person=sign_in.show_refusal)
 def handler(request: Request) -> Response:
     return sign_in.sign_out(request)

@@ -61,6 +61,12 @@ def sign_out(request: Request) -> Response:
     return _lead(f"{_sessions().base_url}{target}", [END])
 
 
+def show_refusal(request: Request, refusal: Response) -> Response:
+    from waitpoints.api.page import page_answer
+
+    return page_answer.show_refusal(request, refusal)
+
+
 def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
     """Return the session of the person whom the issuer names. Raises SignInRefused, and IssuerFails."""
     from waitpoints.oidc import id_token, identity
