@@ -9,9 +9,12 @@ import pytest
 from tests.browser import runner
 from tests.support import mails
 from waitpoints.api.notices.plan import NoticeKind
-from waitpoints.token import Answer
+from waitpoints.token import Answer, Completed, CompletedBy, Output, Source
 
-BO = Answer("bo@example.com", "approve", "{}", 1)
+BO, ANN = Answer("bo@example.com", "approve", "{}", 1), Answer("ann", "approve", "{}", 2)
+DECIDED = Completed(
+    mails.DEADLINE, Output('{"action": "approve", "fields": {}}'), CompletedBy(source=Source.CALLBACK, approver="ann")
+)
 DEPLOY = {
     **mails.PAGE,
     "text": "All 812 checks passed. The new version ships the faster search.\n\nKim and Bo reviewed it on Tuesday.",
@@ -31,6 +34,7 @@ MAILS = {
     "reminder": mails.notice(kind=NoticeKind.REMINDER, language="de", answers=(BO,)),
     "last": mails.notice(kind=NoticeKind.LAST, language="ja", answers=(BO,)),
     "long": mails.notice(LONG, answers=(BO,)),
+    "outcome": mails.notice(DEPLOY, NoticeKind.OUTCOME, answers=(BO, ANN), outcome=DECIDED),  # docs/images/mail-dark-phone.png
     "plain": mails.notice(mails.PLAIN, person=None),
 }
 
