@@ -379,10 +379,10 @@ class TestTheTable:
         assert {*Rule} - {Rule.APPROVERS, Rule.SIGN_IN} <= rules == set(rows(RULES)[0]) - {"route"}  # see test_page_routes
 
     def test_has_every_function_that_completes_a_token(self) -> None:
-        """`show_callback` only shows it: it is the browser's GET. `finish_sign_in` shows why a sign-in failed."""
+        """`show_callback` only shows it: it is the browser's GET."""
         importing = re.compile(r"^from waitpoints\.api\.\w+ import (?:callback|endpoint_delivery|page_answer)$", re.MULTILINE)
         functions = {path.stem for path in (ROOT / "functions").glob("*.py") if importing.search(path.read_text())}
-        assert {row["function"] for row in rows(GUARDS)} | {"show_callback", "finish_sign_in"} == functions
+        assert {row["function"] for row in rows(GUARDS)} | {"show_callback"} == functions
 
     def test_says_something_of_each_door_and_rule_and_names_promises_that_exist(self) -> None:
         assert [row["route"] for row in rows(GUARDS)] == ROUTES
