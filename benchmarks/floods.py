@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from benchmarks import bill, prices
 from benchmarks.figures import table
 from benchmarks.limits import CALLBACK_ROUTE, CREATE_ROUTE
+from show_console import ASSETS, VERSION
 from tests.support.in_process.counting.waits import Bench, Wait
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
@@ -46,8 +47,6 @@ class Flood:
 
 def count_floods(counted: Bench) -> list[Flood]:
     """Send each request once. A page or a file is answered with most bytes."""
-    from show_console import ASSETS, VERSION  # noqa: PLC0415 - a handler, which reads the stack's environment
-
     forged = counted.api.create()["url"][:-4] + "0000"
     largest = f"/console/{VERSION}/{max(ASSETS, key=lambda name: len(ASSETS[name]))}"
     views, deliveries = CALLBACK_ROUTE.replace("ANY", "GET"), "ANY /api/v1/endpoints/{name}/{hash}"
