@@ -20,6 +20,8 @@ from waitpoints_client.wire import Duration, Timeout
 if TYPE_CHECKING:
     import boto3
 
+    from waitpoints_client.asking import AnyPage, AskOptions
+
 
 class AsyncPages(Generic[Item]):
     """A list that is read part by part as it is iterated with `async for`. Each iteration reads it anew."""
@@ -142,6 +144,14 @@ class AsyncWaitpoints:
     ) -> models.Result:
         """As `Waitpoints.wait`. Other tasks run meanwhile."""
         return await self._run(self._session.wait(token, poll, timeout))
+
+    async def ask(
+        self, page: "AnyPage", *, poll: float | timedelta | None = None, **options: Unpack["AskOptions"]
+    ) -> models.Result:
+        """As `Waitpoints.ask`."""
+        from waitpoints_client import asking  # noqa: PLC0415 - for those who ask
+
+        return await self._run(asking.ask(self._session, page, poll, options))
 
     async def create_public_token(
         self,

@@ -19,6 +19,8 @@ from waitpoints_client.wire import Duration, Timeout
 if TYPE_CHECKING:
     import boto3
 
+    from waitpoints_client.asking import AnyPage, AskOptions
+
 REQUEST_TIMEOUT = 35.0
 """Seconds: API Gateway answers within 30."""
 
@@ -176,6 +178,17 @@ class Waitpoints:
         after so many seconds. Raises WaitTimeoutError if it still waits after `timeout` seconds, NotFoundError.
         """
         return self._run(self._session.wait(token, poll, timeout))
+
+    def ask(self, page: "AnyPage", *, poll: float | timedelta | None = None, **options: Unpack["AskOptions"]) -> models.Result:
+        """Ask people, and block until they decided: `wait` of a token that the same call finds again after a crash.
+
+        `page` is PageOptions or an `agents.ApprovalPage`. `AskOptions` lists who is asked and what names the call: with an
+        ApprovalPage, also its tool and arguments. A request that timed out stays so until `attempt=2`. Warns if the call was
+        asked before with another page or other approvers. Raises ValueError if anyone with the URL could answer.
+        """
+        from waitpoints_client import asking  # noqa: PLC0415 - for those who ask
+
+        return self._run(asking.ask(self._session, page, poll, options))
 
     def create_public_token(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from waitpoints_client.agents.decision import Decision
 from waitpoints_client.models import Failed, Result
-from waitpoints_client.options import PageOptions, PageText
+from waitpoints_client.options import Action, PageOptions, PageText
 from waitpoints_client.wire import write_json
 
 MESSAGE = "message"
@@ -46,17 +46,19 @@ def approval_page(
 ) -> ApprovalPage:
     """Make the page of a call of the tool `name` with these arguments. `schema` is the JSON Schema of its parameters.
 
-    With `edit`, what can be a field of a page is one, and a changed field changes the call. The rest is shown as text. Arguments
-    that are too long are cut, and can then not be approved without `allow_cut`. With `respond`, a person can answer in place of
-    the tool. `needs` is how many approvers must approve. Raises ValueError for what is no JSON.
+    With `edit`, what can be a field of a page is one, and a changed field changes the call. The rest is text. Arguments that
+    are too long are cut, and can then not be approved without `allow_cut`. With `respond`, a person can answer in place of the
+    tool. `needs` is how many approvers must approve. Raises ValueError for what is no JSON.
     """
+    assert schema is None or edit or not allow_cut
+    answer: list[Action] = [{"id": "respond", "label": "Answer in its place"}] if respond else []
     page: PageOptions = {
         "title": title or f"Run {name}?",
         "text": write_json(arguments),
         "actions": [
             {"id": "approve", "label": "Approve", "needs": needs},
             {"id": "reject", "label": "Reject", "style": "danger", "needsFields": False},
-            *([{"id": "respond", "label": "Answer in its place"}] if respond else []),
+            *answer,
         ],
         "fields": {
             "type": "object",
