@@ -1,4 +1,4 @@
-"""The operator's commands and stacks that are found by name need boto3, which comes with the extra `aws`."""
+"""Some tests need what an extra installs: the operator's commands need boto3, and each adapter for agents its framework."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 OF_AWS = ["ops", "cli/test_secrets.py", "cli/test_versions.py", "test_from_stack.py"]
-collect_ignore = [] if find_spec("boto3") else OF_AWS
+FRAMEWORKS = {
+    "pydantic_ai": "pydantic_ai",
+    "langgraph": "langgraph",
+    "openai_agents": "agents",
+    "strands": "strands",
+    "mcp": "mcp",
+}
+collect_ignore = [
+    *([] if find_spec("boto3") else OF_AWS),
+    *(f"frameworks/test_{name}.py" for name, module in FRAMEWORKS.items() if not find_spec(module)),
+]
 
 
 @pytest.fixture
