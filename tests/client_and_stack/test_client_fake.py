@@ -402,6 +402,13 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(both: Both, members: d
         assert links[0] == links[1]
 
 
+@pytest.mark.parametrize("second", [OPEN, {**OPEN, "title": "Stop?"}, {"approvers": ["ann"]}], ids=["same", "title", "open"])
+@pytest.mark.parametrize("first", [OPEN, {"approvers": ["ann"]}], ids=["sign-in", "links"])
+def test_a_key_that_another_page_holds_is_answered_as_the_handlers_do(both: Both, first: Any, second: Any) -> None:
+    answers = [both.send("POST", TOKENS, {"idempotencyKey": "k", "page": {"title": "Go?", **page}}) for page in (first, second)]
+    assert [ours["isCached"] == theirs["isCached"] for ours, theirs in filter(None, answers)] in ([True], [True, True])
+
+
 HAND_OVERS: list[Any] = [
     None,
     [],

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import json
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pytest
 
 from waitpoints_client import (
     APIError,
+    AskOptions,
     AsyncPages,
     AsyncWaitpoints,
     AuthenticationError,
@@ -37,6 +39,8 @@ from waitpoints_client import (
     Waitpoints,
     WaitTimeoutError,
 )
+from waitpoints_client.agents import ApprovalPage
+from waitpoints_client.asking import request
 from waitpoints_client.testing import FakeWaitpoints
 
 UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
@@ -752,6 +756,118 @@ class TestPeopleWhoSignIn:
         assert completed_by is not None
         assert (completed_by.override, completed_by.signed_in) == (True, None)
         assert waitpoints.complete_key(tag, {"action": "reject"}).settled is False
+
+
+PAGE: PageOptions = {"title": "Refund?", "actions": [{"id": "approve", "label": "Yes"}, {"id": "reject", "label": "No"}]}
+REFUND = {"order": "4711", "euros": 50}
+
+
+def asked(run: str, /, **changed: Any) -> AskOptions:
+    return cast("AskOptions", {"run": run, "call": "call_1", "approvers": ["ann", "bo"], **changed})
+
+
+class TestAsk:
+    def test_the_same_call_finds_its_request(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
+        page = ApprovalPage("refund", REFUND, PAGE)
+        created = waitpoints.create(**request(page, **asked(tag)))  # by a process that was killed before the answer
+        assert served.deliver(created.links[0].url, b'{"action": "approve"}', "application/json") == 200
+        same = ApprovalPage("refund", {"euros": 50.0, "order": "4711"}, PAGE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            results = [waitpoints.ask(it, **asked(tag)) for it in (page, same)]
+
+        [token] = list(waitpoints.list(idempotency_key=waitpoints.get(created).idempotency_key))
+        assert token.id == created.id
+        assert [result.unwrap()["approver"] for result in results] == ["ann", "ann"]
+        assert (waitpoints.get(token).metadata or {}).items() >= {"run": tag, "call": "call_1", "tool": "refund"}.items()
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "changed"),
+        [
+            ("refund", {**REFUND, "euros": 51}, {}),
+            ("void", REFUND, {}),
+            ("refund", REFUND, {"call": "call_2"}),
+            ("refund", REFUND, {"run": "another"}),
+            ("refund", REFUND, {"attempt": 2}),
+            ("refund", REFUND, {"run": None, "call": None, "key": "call_1"}),
+        ],
+    )
+    def test_another_call_is_another_request(
+        self, waitpoints: Waitpoints, tag: str, name: str, arguments: Any, changed: Any
+    ) -> None:
+        first = waitpoints.create(**request(ApprovalPage("refund", REFUND, PAGE), **asked(tag)))
+        other = waitpoints.create(**request(ApprovalPage(name, arguments, PAGE), **asked(tag, **changed)))
+
+        assert (other.is_cached, other.id != first.id) == (False, True)
+
+    @pytest.mark.parametrize("people", [{"approvers": ["ann@example.com"]}, {"sign_in": {"domains": ["example.com"]}}])
+    def test_another_page_finds_the_request_and_warns(
+        self, served: Served, waitpoints: Waitpoints, tag: str, people: AskOptions
+    ) -> None:
+        options: AskOptions = {"key": tag, **people}
+        if "approvers" in people:
+            options["sign_in"] = True
+        created = waitpoints.create(**request(PAGE, **options))
+        if "approvers" in people:
+            waitpoints.hand_over(created, add=["bo@example.com"])
+        who = "bo@example.com" if "approvers" in people else "ann@example.com"
+        assert served.answer_signed_in(created, who, "approve") == 200
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            result = waitpoints.ask(PAGE, **options)
+        with pytest.warns(UserWarning, match=f"^{created.id} asks the same with another page or other approvers"):
+            changed = waitpoints.ask({**PAGE, "title": "Refund 50 euros?"}, **options)
+
+        assert result == changed
+        assert result.unwrap()["answers"][0]["signedIn"]["email"] == who
+
+    @pytest.mark.parametrize("sign_in", [True, None])
+    def test_a_token_that_others_could_answer_does_not_stand_for_it(
+        self, waitpoints: Waitpoints, tag: str, sign_in: Any
+    ) -> None:
+        options: AskOptions = {"key": tag, "approvers": ["ann@example.com"], "sign_in": sign_in}
+        wanted = request(PAGE, **options)
+        page: PageOptions = {**PAGE, "approvers": ["eve"]} if sign_in else PAGE
+        held = waitpoints.create(page=page, idempotency_key=wanted["idempotency_key"], metadata=wanted["metadata"])
+
+        with pytest.raises(ConflictError, match=f"{held.id} holds the key of this call, and others could answer it"):
+            waitpoints.ask(PAGE, **options)
+
+    def test_a_request_that_timed_out_stays_so(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
+        created = waitpoints.create(**request(PAGE, **asked(tag, timeout=1)))
+        served.pass_time(1)
+        result = waitpoints.ask(PAGE, poll=0.05, **asked(tag, timeout=1))
+        again = waitpoints.create(**request(PAGE, **asked(tag, timeout=1, attempt=2)))
+
+        assert (result.ok, isinstance(result, Failed) and result.timed_out) == (False, True)
+        assert waitpoints.ask(PAGE, **asked(tag, timeout="1d")) == result
+        assert (again.is_cached, again.id != created.id, waitpoints.get(again).status) == (False, True, "WAITING")
+
+    def test_what_an_agent_sees_answers_nothing(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
+        """It posts to all that it sees of a request that was rejected, and of one that waits."""
+        waiting, rejected = [waitpoints.create(**request(PAGE, **asked(tag, call=call))) for call in ("call_1", "call_2")]
+        served.deliver(rejected.links[0].url, b'{"action": "reject"}', "application/json")
+        with pytest.warns(UserWarning, match=rejected.id) as warned:
+            result = waitpoints.ask({**PAGE, "title": "Please?"}, **asked(tag, call="call_2"))
+        tokens = [waitpoints.get(token) for token in (waiting, rejected)]
+        seen = " ".join(map(repr, (waitpoints, result, waiting, rejected, *tokens, *warned)))
+        urls = {url for token in tokens for url in (token.url, f"{token.url}?approver=ann")}
+        for token_id in (waiting.id, rejected.id):
+            route = f"{served.url}/api/v1/waitpoints/tokens/{token_id}"
+            urls |= {f"{route}/complete", f"{route}/callback/{'0' * 64}"}
+
+        assert waiting.id in seen
+        assert "/callback/" not in seen
+        for body in (b'{"action": "approve"}', b'{"data": {"action": "approve"}}'):
+            statuses = [served.deliver(url, body, "application/json") for url in sorted(urls) if waiting.id in url]
+            assert len(statuses) == 4
+            assert {*statuses} <= {401, 403}
+            assert all(served.deliver(url, body, "application/json") for url in urls)
+        found = [waitpoints.get(token) for token in (waiting, rejected)]
+        assert [(token.status, [answer.action for answer in token.answers]) for token in found] == [
+            ("WAITING", []),
+            ("COMPLETED", ["reject"]),
+        ]
 
 
 def test_a_token_keeps_the_traceparent_of_its_create(waitpoints: Waitpoints) -> None:

@@ -7,6 +7,7 @@ import pytest
 from typing_extensions import assert_never, assert_type
 
 from waitpoints_client import (
+    AskOptions,
     AsyncPages,
     AsyncWaitpoints,
     CompletedBy,
@@ -30,6 +31,7 @@ from waitpoints_client import (
     TokenError,
     Waitpoints,
 )
+from waitpoints_client.asking import request
 from waitpoints_client.testing import FakeWaitpoints
 
 
@@ -88,6 +90,23 @@ def test_each_answer_has_its_type() -> None:
         assert_type(waitpoints.endpoints.get(made.name).deliveries, Mapping[str, Deliveries])
         answered: list[HasId] = [created, token, *waitpoints.list()]
         assert created.id in {it.id for it in answered}
+
+
+def test_ask_has_its_types() -> None:
+    fake = FakeWaitpoints()
+    options: AskOptions = {
+        "run": "1",
+        "call": "2",
+        "approvers": ["a@b.co", {"id": "bo", "email": "bo@b.co"}],
+        "notify": {"email": True},
+    }
+    with fake.client() as waitpoints:
+        fake.on_create(lambda token: fake.answer(token, "bo", "submit"))
+        assert assert_type(waitpoints.ask({"title": "Go?"}, poll=1, **options), Result).ok
+        assert_type(waitpoints.ask({"title": "Go?"}, key="a", approvers=["bo"], timeout="1d"), Result)
+        assert_type(waitpoints.create(**request({"title": "Go?"}, **options)), CreatedToken)
+        with pytest.raises(ValueError, match="sign_in"):
+            waitpoints.ask({"title": "Go?"}, key="a", sign_in=False)  # type: ignore[arg-type]
 
 
 def test_each_answer_of_the_async_client_has_its_type() -> None:

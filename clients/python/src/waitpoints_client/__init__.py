@@ -7,6 +7,7 @@ from waitpoints_client.version import __version__
 
 if TYPE_CHECKING:  # the names below, which `__getattr__` imports
     from waitpoints_client.aio import *
+    from waitpoints_client.asking import *
     from waitpoints_client.client import *
     from waitpoints_client.errors import *
     from waitpoints_client.models import *
@@ -22,6 +23,7 @@ __all__ = [
     "ApproverAnswer",
     "ApproverLink",
     "ApproverOptions",
+    "AskOptions",
     "AsyncEndpoints",
     "AsyncKeys",
     "AsyncPages",
@@ -93,7 +95,7 @@ __all__ = [
     "__version__",
 ]
 
-_MODULES = ("errors", "options", "models", "wire", "client", "aio")
+_MODULES = ("errors", "options", "models", "wire", "client", "aio", "asking")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,25 +1,29 @@
 """Ask people for a decision: the same call finds the same token again, also after a crash."""
 
-import hashlib
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict, Unpack
 
 from waitpoints_client import calls
+from waitpoints_client.canonical_json import digest
+from waitpoints_client.clock import Pause
 from waitpoints_client.errors import ConflictError
 from waitpoints_client.options import ApproverOptions, CreateOptions, DomainsOptions, NotifyOptions, PageOptions
-from waitpoints_client.wire import Timeout
+from waitpoints_client.wire import Timeout, refuse_unknown
 
 if TYPE_CHECKING:
     from waitpoints_client.agents.approval_page import ApprovalPage
-    from waitpoints_client.models import Result
+    from waitpoints_client.models import Result, Token
     from waitpoints_client.session import Flow, Session
 
 AnyPage: TypeAlias = "PageOptions | ApprovalPage"
-_PAGE = "page"  # in a token's metadata: the digest of what people see
+_PAGE: Final = "page"  # in a token's metadata: the digest of what people see
+_LONGEST: Final = 200  # characters of a name in the metadata, which have 4 KiB for three of them
+_PAUSES: Final = (0.0, 0.2, 0.8, 2.0)  # seconds, since a list may not yet have what was created just now
 
 
 class People(TypedDict, total=False):
@@ -32,6 +36,8 @@ class People(TypedDict, total=False):
     notify: NotifyOptions | None
     timeout: Timeout | None
     tags: str | Sequence[str] | None
+    tag: str | None
+    """The tag that the API key is limited to, if it is: the token's key then begins with it."""
 
 
 class AskOptions(People, total=False):
@@ -50,19 +56,21 @@ class AskOptions(People, total=False):
 def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
     """Return what to create, for a program that ends while people decide. Raises ValueError.
 
-    The token's metadata has `run`, `call`, and for an ApprovalPage the `tool`.
+    The token's metadata has `run` and `call`, or `key`, and for an ApprovalPage the `tool`: up to 200 characters of each.
     """
-    call = {"tool": None if isinstance(page, Mapping) else page.name, **_name_of_call(options)}
-    shown = _with_people(page if isinstance(page, Mapping) else page.page, options)
-    named = {**call, "arguments": None if isinstance(page, Mapping) else page.arguments}
-    known = {name: value for name, value in call.items() if value is not None}
+    refuse_unknown(options, AskOptions.__annotations__)
+    tool, arguments, plain = (None, None, page) if isinstance(page, Mapping) else (page.name, page.arguments, page.page)
+    call = {"tool": tool, **_name_of_call(options)}
+    key = f"ask/{digest({**call, 'arguments': arguments})}/{_attempt(options)}"
+    tag, shown = options.get("tag"), _with_people(plain, options)
+    known = {name: text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for name, text in call.items() if text}
     return {
-        "idempotency_key": f"ask/{_digest(named)}/{options.get('attempt', 1)}",
+        "idempotency_key": f"{tag}:{key}" if tag else key,
         "page": shown,
         "notify": options.get("notify"),
         "timeout": options.get("timeout"),
         "tags": options.get("tags"),
-        "metadata": {**known, _PAGE: _digest(shown)},
+        "metadata": {**known, _PAGE: digest(shown)},
     }
 
 
@@ -73,39 +81,70 @@ def ask(session: "Session", page: AnyPage, poll: float | timedelta | None, optio
 
 
 def find_or_create(session: "Session", page: AnyPage, options: AskOptions) -> "Flow[str]":
-    """Return the id of the token of a call. Warns if it has another page."""
+    """Return the id of the token of a call. Warns if it has another page.
+
+    Raises ConflictError if it cannot stand for this request: anyone with its URL could answer, or without the sign-in.
+    """
     wanted = request(page, **options)
     try:
         created = yield from session.send(calls.create(**wanted))
-    except ConflictError as error:
-        if error.code != "KeyTaken":  # as for a page with a sign-in, where another one holds the key
-            raise
-        listed = yield from session.send(calls.list_tokens({"idempotency_key": wanted["idempotency_key"]}).after(None))
-        if not listed.items:
-            raise
-        token = listed.items[0].id
+    except ConflictError as error:  # with a sign-in, if a token with another page holds the key
+        token_id = yield from _find(session, wanted, error)
     else:
-        token = created.id
+        token_id = created.id
         if not created.is_cached:
-            return token
-    found = yield from session.get(token)
+            return token_id
+    _check((yield from session.get(token_id)), wanted)
+    return token_id
+
+
+def _find(session: "Session", wanted: CreateOptions, error: ConflictError) -> "Flow[str]":
+    """Return the token that holds a key, which a list may know only a moment later. Raises the error."""
+    listing = calls.list_tokens({"idempotency_key": wanted["idempotency_key"]})
+    for pause in _PAUSES:
+        yield Pause(pause)
+        listed = yield from session.send(listing.after(None))
+        if listed.items:
+            return listed.items[0].id
+    raise error
+
+
+def _check(found: "Token", wanted: CreateOptions) -> None:
+    has_sign_in = found.page is not None and found.page.sign_in is not None
+    if not has_sign_in and (not found.approvers or "signIn" in (wanted["page"] or ())):
+        raise ConflictError(409, f"{found.id} holds the key of this call, and others could answer it")
     if (found.metadata or {}).get(_PAGE) != (wanted["metadata"] or {})[_PAGE]:
-        warnings.warn(f"{token} asks the same with another page or other approvers: it stays as it is", stacklevel=2)
-    return token
+        _warn(f"{found.id} asks the same with another page or other approvers: it stays as it is")
 
 
-def _name_of_call(options: AskOptions) -> dict[str, str | None]:
-    run, call, key = options.get("run"), options.get("call"), options.get("key")
-    if not ((run and call and key is None) or (key and run is None and call is None)):
+def _warn(message: str) -> None:
+    """Warn of the line outside of this package that asks."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+def _name_of_call(options: AskOptions) -> dict[str, str]:
+    names = {"run": options.get("run"), "call": options.get("call"), "key": options.get("key")}
+    given = {name: text for name, text in names.items() if text is not None}
+    if [*given] not in (["run", "call"], ["key"]):
         raise ValueError("Which call is it? Give run and call, which the framework names, or a key of your own")
+    for name, text in given.items():
+        if not isinstance(text, str) or not text:
+            raise ValueError(f"{name} must be a text that is not empty: it names the call")
+    return given
+
+
+def _attempt(options: AskOptions) -> int:
     attempt = options.get("attempt", 1)
     if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
         raise ValueError(f"attempt must be a whole number from 1: {attempt!r}")
-    return {"run": run, "call": call, "key": key}
+    return attempt
 
 
 def _with_people(page: PageOptions, options: AskOptions) -> PageOptions:
-    """Return the page with those who may answer. Raises ValueError if anybody could."""
+    """Return the page with those who may answer. Raises ValueError if anyone could."""
     people: dict[str, Any] = {"approvers": options.get("approvers"), "signIn": options.get("sign_in")}
     given = {name: value for name, value in people.items() if value}
     if twice := [name for name in given if name in page]:
@@ -116,13 +155,3 @@ def _with_people(page: PageOptions, options: AskOptions) -> PageOptions:
             "Who may answer? Give approvers, or domains in sign_in: else the URL alone answers, and an agent sees it"
         )
     return shown
-
-
-def _digest(value: Any) -> str:
-    """Return the SHA-256 of the canonical JSON of a value (RFC 8785). Raises ValueError for what is no JSON."""
-    import rfc8785  # noqa: PLC0415 - for those who ask
-
-    try:
-        return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
-        raise ValueError(f"The arguments have no canonical JSON (RFC 8785): {error}") from None

@@ -24,6 +24,7 @@ INLINE_LIMIT = 6_000_000  # bytes of an output, escaped twice
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
 _TRACEPARENT = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TAKEN = "Another waitpoint holds this key. With signIn, send the page of that waitpoint unchanged, or another key"
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 
 
@@ -51,6 +52,7 @@ class FakeToken:
     key: str | None = None
     key_expires_at: int | None = None
     rules: tuple[str, ...] = ()
+    page: Any = None
     page_title: str | None = None
     page_actions: list[str] | None = None
     approval: Approval | None = None
@@ -170,6 +172,8 @@ class Tokens:
             elif request_key:
                 self._by_request[request_key] = (new.id, now + REQUEST_KEY_LIFETIME)
             return new, False, True
+        if new.approval and new.approval.sign_in and holder.page != new.page:
+            raise Refusal(409, _TAKEN)
         holder.waiters += new.waiters
         if holder.kept:
             holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
@@ -298,6 +302,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
+        page=body.get("page"),
         page_title=_page_title(body["page"]) if "page" in rules else None,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=approval,
