@@ -1,0 +1,277 @@
+"""The page of a tool's call: what is a field, what is text, and what nobody may approve."""
+
+import hashlib
+import json
+import sys
+from typing import Any
+from unicodedata import category
+
+import pytest
+
+from waitpoints_client import ConfigurationError
+from waitpoints_client.agents import approval_page
+
+SCHEMA = {
+    "type": "object",
+    "required": ["order", "amount"],
+    "properties": {
+        "order": {"type": "string", "title": "Order"},
+        "amount": {"type": "number", "minimum": 0.01, "maximum": 500, "multipleOf": 0.01},
+        "reason": {"enum": ["late", "broken"]},
+        "express": {"type": "boolean"},
+        "items": {"type": "array", "items": {"type": "object"}},
+        "coupon": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "note": {"type": "string", "description": "For the customer", "default": ""},
+        "parts": {"type": "array", "items": {"enum": ["lamp", "cable", "plug"]}},
+        "until": {"type": "string", "format": "date"},
+        "shop": {"$ref": "#/$defs/Shop"},
+    },
+    "$defs": {"Shop": {"enum": ["berlin", "paris"]}},
+}
+CALL: dict[str, Any] = {
+    "order": "A-1",
+    "amount": 19.99,
+    "reason": "late",
+    "express": True,
+    "items": [{"sku": "lamp", "count": 2}, {"sku": "plug", "tags": ["a", "b"]}],
+    "coupon": None,
+    "parts": ["plug", "lamp"],
+    "until": "2027-01-31",
+    "shop": "paris",
+}
+
+
+def fields(**arguments: Any) -> dict[str, Any]:
+    page = approval_page("refund", {**CALL, **arguments}, SCHEMA).page
+    properties: dict[str, Any] = page["fields"]["properties"]
+    return properties
+
+
+def text(arguments: Any, **options: Any) -> str:
+    shown = approval_page("tool", arguments, **options).page["text"]
+    assert isinstance(shown, str)
+    return shown
+
+
+def actions(arguments: Any, **options: Any) -> list[str]:
+    return [action["id"] for action in approval_page("tool", arguments, **options).page["actions"]]
+
+
+def test_flat_arguments_are_fields_with_their_values_and_what_the_tool_accepts() -> None:
+    page = approval_page("refund", CALL, SCHEMA).page
+
+    shown = page["fields"]["properties"]
+    assert shown["order"] == {"type": "string", "title": "Order", "default": "A-1"}
+    assert shown["amount"] == {
+        "type": "number",
+        "title": "amount",
+        "minimum": 0.01,
+        "maximum": 500,
+        "description": "multipleOf: 0.01",
+        "default": 19.99,
+    }
+    assert shown["reason"] == {"enum": ["late", "broken"], "title": "reason", "default": "late"}
+    assert shown["express"] == {"enum": ["true", "false"], "title": "express", "default": "true"}
+    assert shown["note"] == {"type": "string", "title": "note", "description": 'For the customer. default: ""'}
+    assert shown["parts"]["default"] == ["plug", "lamp"]
+    assert shown["until"]["format"] == "date"
+    assert page["fields"]["required"] == ["order", "amount"]
+    assert page["title"] == "Run refund?"
+
+
+def test_what_is_no_field_is_text_with_a_line_for_each_value() -> None:
+    shown = approval_page("refund", {**CALL, "free": "one\ntwo"}, SCHEMA).page["text"]
+
+    assert shown == (
+        "Arguments:\nitems:\n  1.\n    sku: lamp\n    count: 2\n  2.\n    sku: plug\n    tags:\n      1. a\n      2. b\n"
+        "coupon: null\nshop: paris\nfree:\n  │ one\n  │ two"
+    )
+
+
+@pytest.mark.parametrize("value", ["12", "true", "null", "", " a", '"a"', "[]", "│ a"])
+def test_a_text_that_looks_like_something_else_is_in_quotes(value: str) -> None:
+    assert text({"a": value}).startswith('Arguments:\na: "')
+
+
+def test_other_values_are_not_in_quotes() -> None:
+    assert (
+        text({"a": 12, "b": None, "c": [], "d": "ok", "e: f": 1.5}) == 'Arguments:\na: 12\nb: null\nc: []\nd: ok\n"e: f": 1.5'
+    )
+
+
+@pytest.mark.parametrize("arguments", ["a", ["a", 1], 5, None, {}])
+def test_arguments_that_are_no_object_or_empty_are_text(arguments: Any) -> None:
+    assert len(text(arguments, schema=SCHEMA)) > 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\u202eb",
+        "a\u200bb",
+        "a\x07b",
+        "a\ud800b",
+        "a\u2066b",
+        "a\U000e0041b",
+        "a\u2028b",
+        "a\rb",
+        "a\u3164b",
+        "e" + "\u0301" * 9,
+    ],
+)
+def test_what_cannot_be_seen_or_moves_text_is_written_out(value: str) -> None:
+    shown = text({"value": value, f"name{value}": 1})
+
+    assert "\\u" in shown.lower()
+    assert not {category(one) for one in shown.replace("\n", "")} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert "order" not in approval_page("refund", {**CALL, "order": value}, SCHEMA).fields
+
+
+def test_emoji_are_shown_as_they_are() -> None:
+    assert "❤️ 👩‍🔧" in text({"a": "thanks ❤️ 👩‍🔧"})
+
+
+def test_many_blanks_cannot_push_text_out_of_sight() -> None:
+    assert text({"a": "x" + "\n" * 500 + "y" + " " * 500 + "z"}) == "Arguments:\na: x[500 line breaks]y[500 spaces]z"
+
+
+def test_a_text_that_is_longer_than_its_field_is_also_shown_in_full() -> None:
+    mail = "line\n" * 20
+
+    page = approval_page("mail", {"body": mail}, {"properties": {"body": {"type": "string"}}})
+
+    assert page.fields["body"].schema["format"] == "textarea"
+    assert str(page.page["text"]).count("  │ line\n") == 20
+
+
+@pytest.mark.parametrize("size", [20_000, 10_000_000])
+def test_a_long_argument_has_both_ends_its_length_and_hash_and_cannot_be_approved(size: int) -> None:
+    value = "begin" + "x" * size + "end"
+
+    shown = text({"a": value, "b": 1})
+
+    assert shown.startswith("Arguments:\na: beginx")
+    assert f"[Cut: {len(value):,} characters. SHA-256 of the text: {hashlib.sha256(value.encode()).hexdigest()}]" in shown
+    assert shown.endswith("xend\nb: 1")
+    assert actions({"a": value}, respond=True) == ["reject", "respond"]
+    assert actions({"a": value}, allow_cut=True) == ["approve", "reject"]
+
+
+def test_many_members_are_cut_as_one() -> None:
+    arguments = {f"member {number}": number for number in range(2_000)}
+
+    shown = text(arguments)
+
+    assert "member 0: 0" in shown
+    assert "member 1999: 1999" in shown
+    whole = json.dumps(arguments, separators=(",", ":")).encode()
+    assert f"[Cut: {len(whole):,} characters. SHA-256 of the JSON: {hashlib.sha256(whole).hexdigest()}]" in shown
+
+
+def test_a_name_of_100_kilobytes_and_deep_arguments_are_text() -> None:
+    deep: Any = 1
+    for _ in range(200):
+        deep = {"a": [deep]}
+
+    assert "[Cut: " in text({"n" * 100_000: 1})
+    assert "deep:\n  a:\n    1.\n      a:" in text({"deep": deep})
+
+
+@pytest.mark.parametrize("wrong", [{"a": float("nan")}, {"a": {1}}, {1: "a"}, {"a": {None: 1}}])
+def test_what_is_no_json_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="The arguments are no JSON"):
+        approval_page("tool", wrong)
+
+
+def test_what_nests_too_deeply_for_json_is_refused() -> None:
+    deep: Any = []
+    for _ in range(200_000):
+        deep = [deep]
+
+    with pytest.raises(ValueError, match="The arguments are no JSON"):
+        approval_page("tool", deep)
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "nonsense"}, {"$ref": "http://127.0.0.1:9/a"}, {"required": 5}, {"properties": 5}, {}]
+)
+def test_a_schema_that_cannot_be_checked_or_has_no_members_leaves_text(schema: Any) -> None:
+    page = approval_page("tool", {"a": 1}, schema)
+
+    assert page.fields == {}
+    assert page.page["text"] == "Arguments:\na: 1"
+
+
+def test_arguments_that_the_schema_refuses_are_text() -> None:
+    page = approval_page("refund", {**CALL, "amount": "much"}, SCHEMA)
+
+    assert page.fields == {}
+    assert "amount: much" in str(page.page["text"])
+
+
+def test_the_messages_field_has_a_name_that_no_argument_has() -> None:
+    page = approval_page("tool", {"message": "hello"}, {"properties": {"message": {"type": "string"}}})
+
+    assert page.message == "message_"
+    assert [*page.page["fields"]["properties"]] == ["message", "message_"]
+
+
+def test_several_approvers_approve_the_same_values() -> None:
+    page = approval_page("refund", CALL, SCHEMA, needs=2).page
+
+    assert page["sameFields"] == ["order", "amount", "reason", "express", "note", "parts", "until"]
+    assert page["actions"][0].get("needs") == 2
+    assert "sameFields" not in approval_page("refund", CALL, needs=2).page
+
+
+def test_without_edit_or_schema_every_argument_is_text() -> None:
+    for page in (approval_page("refund", CALL, SCHEMA, edit=False), approval_page("refund", CALL)):
+        assert page.fields == {}
+        assert "amount: 19.99" in str(page.page["text"])
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\u202eb", "x" * 100_000, "<b>"])
+def test_a_hostile_name_makes_a_title(name: str) -> None:
+    title = approval_page(name, {}).page["title"]
+
+    assert isinstance(title, str)
+    assert title.startswith("Run ")
+    assert len(title) <= 200
+    assert title.isprintable()
+
+
+def test_a_title_of_your_own_has_the_tools_name_below_it_and_your_text() -> None:
+    page = approval_page("refund", {"a": 1}, title="Refund " + "x" * 500, text="Ann asked for it.").page
+
+    assert len(page["title"]) == 200
+    assert page["text"] == "Ann asked for it.\n\nTool: refund\n\nArguments:\na: 1"
+
+
+def test_words_can_be_in_other_languages() -> None:
+    page = approval_page(
+        "refund",
+        {},
+        title={"en": "Refund?", "de": "Erstatten?"},
+        respond=True,
+        labels={"approve": {"en": "Yes", "de": "Ja"}, "reject": "X", "respond": "Y", "message": {"en": "Note", "de": "Notiz"}},
+    ).page
+
+    assert page["language"] == ["en", "de"]
+    assert page["title"] == {"en": "Refund?", "de": "Erstatten?"}
+    assert [action["label"] for action in page["actions"]] == [{"en": "Yes", "de": "Ja"}, "X", "Y"]
+    assert page["fields"]["properties"]["message"]["title"] == {"en": "Note", "de": "Notiz"}
+
+
+def test_a_long_text_must_be_read_before_it_is_approved() -> None:
+    page = approval_page("tool", {"a": "x" * 4_000}).page
+
+    assert page["fields"]["required"] == ["seen"]
+    assert page["fields"]["properties"]["seen"]["const"] is True
+
+
+def test_editing_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+
+    assert approval_page("refund", CALL, SCHEMA, edit=False).fields == {}
+    with pytest.raises(ConfigurationError, match=r"waitpoints-client\[agents\]"):
+        approval_page("refund", CALL, SCHEMA)
