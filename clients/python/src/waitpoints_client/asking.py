@@ -17,7 +17,7 @@ from waitpoints_client.wire import Timeout, refuse_unknown
 
 if TYPE_CHECKING:
     from waitpoints_client.agents.approval_page import ApprovalPage
-    from waitpoints_client.models import Result, Token
+    from waitpoints_client.models import CreatedToken, ListedToken, Result, Token
     from waitpoints_client.session import Flow, Session
 
 AnyPage: TypeAlias = "PageOptions | ApprovalPage"
@@ -81,31 +81,35 @@ def ask(session: "Session", page: AnyPage, poll: float | timedelta | None, optio
 
 
 def find_or_create(session: "Session", page: AnyPage, options: AskOptions) -> "Flow[str]":
-    """Return the id of the token of a call. Warns if it has another page.
+    """Return the id of the token of a call. As `token_of`."""
+    return (yield from token_of(session, request(page, **options))).id
+
+
+def token_of(session: "Session", wanted: CreateOptions) -> "Flow[CreatedToken | ListedToken]":
+    """Create the token of a request, or find it. Warns if it has another page.
 
     Raises ConflictError if it cannot stand for this request: anyone with its URL could answer, or without the sign-in.
     """
-    wanted = request(page, **options)
+    found: CreatedToken | ListedToken
     try:
-        created = yield from session.send(calls.create(**wanted))
+        found = created = yield from session.send(calls.create(**wanted))
     except ConflictError as error:  # with a sign-in, if a token with another page holds the key
-        token_id = yield from _find(session, wanted, error)
+        found = yield from _find(session, wanted, error)
     else:
-        token_id = created.id
         if not created.is_cached:
-            return token_id
-    _check((yield from session.get(token_id)), wanted)
-    return token_id
+            return created
+    _check((yield from session.get(found)), wanted)
+    return found
 
 
-def _find(session: "Session", wanted: CreateOptions, error: ConflictError) -> "Flow[str]":
+def _find(session: "Session", wanted: CreateOptions, error: ConflictError) -> "Flow[ListedToken]":
     """Return the token that holds a key, which a list may know only a moment later. Raises the error."""
     listing = calls.list_tokens({"idempotency_key": wanted["idempotency_key"]})
     for pause in _PAUSES:
         yield Pause(pause)
         listed = yield from session.send(listing.after(None))
         if listed.items:
-            return listed.items[0].id
+            return listed.items[0]
     raise error
 
 

@@ -138,15 +138,15 @@ def parse_verify(argument: str) -> "Verify":
     raise CommandProblem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
 
 
-def parse_approver(argument: str) -> "str | ApproverOptions":
-    """Return a person to add: an id or address, or the API's object."""
+def parse_approver(argument: str, name: str = "--add") -> "str | ApproverOptions":
+    """Return a person: an id or address, or the API's object. `name` is the option's."""
     start, example = argument.lstrip()[:1], """'{"id": "ann", "email": "ann@example.com"}', for example"""
     if start not in ("{", "@", "[", '"') and argument != "-":
         return argument
-    person: ApproverOptions | None = None if start in ("[", '"') else read_json(argument, "--add", example)
+    person: ApproverOptions | None = None if start in ("[", '"') else read_json(argument, name, example)
     if isinstance(person, dict):
         return person
-    raise CommandProblem(f"--add {argument} is neither an id, an address nor a JSON object: write {example}", USAGE)
+    raise CommandProblem(f"{name} {argument} is neither an id, an address nor a JSON object: write {example}", USAGE)
 
 
 def parse_notify(found: list[str]) -> "NotifyOptions":

@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import deliver, endpoints, keys, local_stack, operate, outbox, secrets, show, tokens, try_machine
+from waitpoints_client.cli import (
+    deliver,
+    endpoints,
+    keys,
+    local_stack,
+    mcp,
+    operate,
+    outbox,
+    secrets,
+    show,
+    tokens,
+    try_machine,
+)
 from waitpoints_client.cli.options import PlainGroup, flowing, option
 from waitpoints_client.cli.problems import CommandProblem, sentence, status_of
 
@@ -78,5 +90,5 @@ def waitpoints(
         raise CommandProblem("--stack comes after the command, such as waitpoints list --stack NAME", 2)
 
 
-for module in (tokens, deliver, try_machine, outbox, local_stack, endpoints, keys, secrets, operate):
+for module in (tokens, mcp, deliver, try_machine, outbox, local_stack, endpoints, keys, secrets, operate):
     module.add_to(program)

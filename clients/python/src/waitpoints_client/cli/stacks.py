@@ -22,12 +22,19 @@ def find_client(name: str | None) -> "Waitpoints":
     """
     from waitpoints_client import Waitpoints
 
+    return Waitpoints(*find_address(name))
+
+
+def find_address(name: str | None) -> tuple[str, str]:
+    """Return the URL and the API key of the stack that `find_client` finds."""
     if name is not None:
-        return make_client(find_stack(name))
+        stack = find_stack(name)
+        return stack.outputs["ApiUrl"], stack.read_api_key()
     if given := read_environment():
-        return Waitpoints(*given)
+        return given
     if path := local_stacks.find():
-        return read_local_client(path)
+        described = local_stacks.read(path)
+        return described["api_url"], described["api_key"]
     raise CommandProblem(
         "No stack: start one with `waitpoints up` or `make run`, name one in your AWS account with --stack, or set "
         f"WAITPOINTS_URL and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {local_stacks.nowhere()}"

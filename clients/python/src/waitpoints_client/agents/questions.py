@@ -1,0 +1,204 @@
+"""Questions that a model writes, each a token whose page names the people of the program's setup."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, Field
+from typing_extensions import Unpack
+
+from waitpoints_client import asking
+from waitpoints_client.aio import AsyncWaitpoints
+from waitpoints_client.asking import People
+from waitpoints_client.errors import ConflictError, NotFoundError, WaitpointsError
+from waitpoints_client.models import Failed, Ok, Token
+from waitpoints_client.options import Action, PageOptions
+from waitpoints_client.wire import write_json
+
+Kind: TypeAlias = Literal["approval", "choice", "text"]
+REPEATED = timedelta(minutes=10)
+"""For so long after its answer, the same question is the same call once more. Later it is a new question."""
+MOST_ATTEMPTS = 100
+MOST_LISTED, MOST_READ = 20, 5  # tokens; requests, since a large stack has many tokens of others
+_SHOWN = 200  # characters of a question in a list
+_DECLINED = ("none", "decline")
+_COMMENT = {"comment": {"type": "string", "format": "textarea", "title": "Comment"}}
+
+
+class QuestionStatus(BaseModel):
+    """What became of a question."""
+
+    id: str = Field(description="The question's id, for check.")
+    state: Literal["waiting", "answered", "declined", "timed_out", "failed"]
+    question: str = Field(description="How the question begins.")
+    answer: str = Field(default="", description='"approve" or "reject", the choice, or the text that the person wrote.')
+    comment: str = Field(default="", description="What the person added.")
+    by: str = Field(default="", description="Who decided.")
+    answered_at: str = ""
+    times_out_at: str = ""
+    page: str = Field(default="", description="Shows the question. It answers nothing by itself.")
+    note: str = Field(default="", description="What to do now.")
+
+
+class Questions:
+    """The questions of one run, which finds them again after a restart."""
+
+    def __init__(
+        self,
+        connect: Callable[[], AsyncWaitpoints],
+        *,
+        run: str,
+        title: str,
+        **people: Unpack[People],
+    ) -> None:
+        """`connect` is called before the first question."""
+        self._connect, self._run, self._title, self._people = connect, run, title, people
+        tag = people.get("tag")
+        self._tag = f"{f'{tag}:' if tag else ''}mcp-{hashlib.sha256(run.encode()).hexdigest()[:16]}"
+
+    @property
+    def people(self) -> str:
+        """Who is asked."""
+        named = [one if isinstance(one, str) else one.get("name", one["id"]) for one in self._people.get("approvers") or ()]
+        domains = self._people.get("sign_in")
+        return ", ".join(named) or _anyone_of(domains["domains"] if isinstance(domains, dict) else ())
+
+    @cached_property
+    def _waitpoints(self) -> AsyncWaitpoints:
+        return self._connect()
+
+    async def ask(self, question: str, kind: Kind, choices: Sequence[str], key: str) -> tuple[str, Token]:
+        """Create a question's token, or find it while it waits. Returns its URL, empty if it is not known, and the token.
+
+        Without a `key`, a question that was answered more than REPEATED ago is asked anew.
+        """
+        page = question_page(self._title, question, kind, choices)
+        call = hashlib.sha256(write_json([question, kind, list(choices), key]).encode()).hexdigest()
+        shown = {"question": visible(question)[:_SHOWN], "choices": list(map(visible, choices))}
+        for attempt in range(1, MOST_ATTEMPTS):
+            with suppress(ConflictError):  # others could answer the one that waits, in an earlier setup: ask anew
+                url, token = await self._find_or_create(page, call, attempt, shown)
+                if key or token.completed_at is None or datetime.now(timezone.utc) - token.completed_at < REPEATED:
+                    return url, token
+        raise ValueError("The same question was asked too often: ask it in other words, or give another key")
+
+    async def get(self, question: str) -> Token:
+        """Raises ValueError unless it is a question of this run."""
+        try:
+            token = await self._waitpoints.get(question)
+        except NotFoundError:
+            token = None
+        known = (token and token.metadata) or {}
+        if token is None or known.get("run") != self._run or "question" not in known:
+            raise ValueError("No question of this server has this id: list_waiting returns those that wait")
+        return token
+
+    async def wait(self, token: Token) -> None:
+        """Wait until a token has settled, or the stack does not answer."""
+        with suppress(WaitpointsError):  # the next `get` says it
+            await self._waitpoints.wait(token)
+
+    async def waiting(self) -> tuple[list[Token], bool]:
+        """Return the questions that wait, the newest first, and whether there may be more."""
+        found: list[Token] = []
+        requests = 0
+        listed = self._waitpoints.list(status="WAITING", tags=self._tag, page_size=MOST_LISTED)
+        async for page in listed.pages():
+            requests += 1
+            for one in page.items:
+                if len(found) == MOST_LISTED:
+                    return found, True
+                token = await self._waitpoints.get(one)
+                found += [token] if token.status == "WAITING" else []
+            if page.next and requests == MOST_READ:
+                return found, True
+        return found, False
+
+    async def _find_or_create(self, page: PageOptions, call: str, attempt: int, shown: dict[str, Any]) -> tuple[str, Token]:
+        wanted = asking.request(page, run=self._run, call=call, attempt=attempt, **self._people)
+        wanted |= {"tags": self._tag, "metadata": {**(wanted["metadata"] or {}), **shown}}
+        waitpoints = self._waitpoints
+        found = await waitpoints._run(asking.token_of(waitpoints._session, wanted))
+        return found.url, await waitpoints.get(found)
+
+
+def question_page(title: str, question: str, kind: Kind, choices: Sequence[str]) -> PageOptions:
+    """Return the page of a question, without its people. A person can always refuse. Raises ValueError."""
+    if len(choices) < 2 if kind == "choice" else choices:
+        raise ValueError('The kind "choice" needs two choices or more, and no other kind has choices')
+    actions: list[Action]
+    fields: dict[str, Any] = {"type": "object", "properties": _COMMENT}
+    if kind == "approval":
+        actions = [{"id": "approve", "label": "Approve"}]
+        actions.append({"id": "reject", "label": "Reject", "style": "danger", "needsFields": False})
+    elif kind == "choice":
+        actions = [{"id": f"choice-{at}", "label": visible(choice)} for at, choice in enumerate(choices)]
+        actions.append({"id": "none", "label": "None of these", "style": "danger"})
+    else:
+        answer = {"type": "string", "format": "textarea", "title": "Answer"}
+        fields = {"type": "object", "required": ["answer"], "properties": {"answer": answer}}
+        actions = [{"id": "answer", "label": "Answer"}]
+        actions.append({"id": "decline", "label": "Do not answer", "style": "danger", "needsFields": False})
+    return {"title": title, "text": visible(question), "actions": actions, "fields": fields}
+
+
+def visible(text: str) -> str:
+    """Return a text in which the characters show that would hide or reorder others."""
+    return "".join(f"[U+{ord(one):04X}]" if _hides(one) else one for one in text.replace("\r\n", "\n"))
+
+
+def _hides(character: str) -> bool:
+    return unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI") or (
+        unicodedata.category(character) == "Cc" and character not in "\n\t"
+    )
+
+
+def status_of(token: Token, page: str = "") -> QuestionStatus:
+    """Return what became of a question, without any link of a person."""
+    times = {"answered_at": token.completed_at, "times_out_at": token.timeout_at}
+    known = {name: time.isoformat() for name, time in times.items() if time}
+    question = str((token.metadata or {}).get("question", ""))
+    status = QuestionStatus(id=token.id, state="waiting", question=question, page=page, **known)
+    match token.result:
+        case None:
+            status.note = _note_while_waiting(token, page)
+        case Failed(error, timed_out):
+            status.state = "timed_out" if timed_out else "failed"
+            status.note = "Nobody answered in time. This is no approval." if timed_out else f"It was ended: {error.message}"
+        case Ok(output):
+            _read_answer(status, token, output)
+    return status
+
+
+def _read_answer(status: QuestionStatus, token: Token, output: Any) -> None:
+    action, fields, settled = output["action"], output["fields"], token.completed_by
+    if settled:
+        signed_in = settled.signed_in.email if settled.signed_in else None
+        status.by = signed_in or settled.approver or "an operator, in place of the people asked"
+    status.comment = fields.get("comment", "")
+    if action in _DECLINED:
+        status.state, status.note = "declined", "The person chose none of the choices, or did not want to answer."
+        return
+    status.state, status.note = "answered", "Act on the answer."
+    choices = (token.metadata or {}).get("choices") or ()
+    status.answer = fields["answer"] if action == "answer" else action
+    if action.startswith("choice-"):
+        status.answer = choices[int(action.removeprefix("choice-"))]
+
+
+def _note_while_waiting(token: Token, page: str) -> str:
+    signs_in = token.page.sign_in if token.page else None
+    people = ", ".join(person.email or person.name or person.id for person in token.still_asked)
+    sent = [f"{notice.to} ({notice.channel}, {notice.status})" for notice in token.notices]
+    told = f"Notified: {', '.join(sent)}." if sent else "They are being notified." if token.notify else "Nobody was notified."
+    where = [f"They sign in at {page} to answer."] if signs_in and page else []
+    waiting = f"Waiting for {people or _anyone_of(getattr(signs_in, 'domains', ()))}."
+    return " ".join([waiting, told, *where, "Do nothing that needs the answer. Call check with this id later."])
+
+
+def _anyone_of(domains: Sequence[str]) -> str:
+    return f"anyone of {' or '.join(domains)}"

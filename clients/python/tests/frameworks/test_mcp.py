@@ -1,0 +1,366 @@
+"""`waitpoints mcp`, asked by the official client: in memory, and as a process that is killed, against a stack."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp_types import ElicitResult, TextContent
+
+from waitpoints_client import AsyncWaitpoints, ConfigurationError, Waitpoints
+from waitpoints_client.agents.mcp_server import make_server
+from waitpoints_client.agents.questions import Questions
+from waitpoints_client.testing import FakeWaitpoints
+
+pytestmark = pytest.mark.anyio
+ANN = "ann@example.com"
+PROTOCOLS = ["legacy", "2026-07-28"]  # legacy: 2025-11-25
+on_a_stack = pytest.mark.skipif("WAITPOINTS_URL" not in os.environ, reason="needs a stack")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints(ignore_rules=True)
+
+
+@asynccontextmanager
+async def asking(
+    connect: FakeWaitpoints | Callable[[], AsyncWaitpoints],
+    mode: str = "legacy",
+    *,
+    elicit: Any = None,
+    heard: Any = None,
+    **setup: Any,
+) -> AsyncIterator[Client]:
+    """Connect the official client with a server in this process."""
+    setup = {"run": "r", "title": "Claude asks", **(setup if "sign_in" in setup else {"approvers": [ANN], **setup})}
+    questions = Questions(connect.async_client if isinstance(connect, FakeWaitpoints) else connect, **setup)
+    async with Client(make_server(questions), mode=mode, elicitation_callback=elicit, message_handler=heard) as client:
+        yield client
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Return the structured content of a tool's result, which the text repeats."""
+    result = await client.call_tool(tool, {"wait_seconds": 0, **arguments} if tool == "ask_person" else arguments)
+    [text] = result.content
+    assert isinstance(text, TextContent)
+    assert not result.is_error, text.text
+    assert json.loads(text.text) == result.structured_content
+    return dict(result.structured_content or {})
+
+
+async def refusal(client: Client, tool: str, **arguments: Any) -> str:
+    """Return the sentence of a tool's error."""
+    result = await client.call_tool(tool, arguments)
+    [text] = result.content
+    assert isinstance(text, TextContent)
+    assert result.is_error
+    return str(text.text)
+
+
+async def agree(*_: Any) -> ElicitResult:
+    return ElicitResult(action="accept")
+
+
+def ids(fake: FakeWaitpoints) -> list[str]:
+    return [token.id for token in fake.client().list()]
+
+
+@pytest.mark.parametrize("mode", PROTOCOLS)
+@pytest.mark.parametrize("arguments", [{}, {"kind": "choice", "choices": ["no", "yes"]}, {"kind": "text", "key": "7"}])
+async def test_a_person_answers_while_the_tool_waits_or_until_the_next_call(
+    fake: FakeWaitpoints, mode: str, arguments: Any
+) -> None:
+    action, answer = {"choice": ("choice-1", "yes"), "text": ("answer", "Yes!")}.get(arguments.get("kind"), ("approve",) * 2)
+    async with asking(fake, mode) as client:
+        waits = await call(client, "ask_person", question="May I?", **arguments)
+        assert waits["state"] == "waiting"
+        assert (await call(client, "list_waiting"))["questions"] == [waits | {"page": ""}]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, fake.answer, waits["id"], ANN, action, {"answer": answer})
+            told = await call(client, "ask_person", question="May I?", wait_seconds=30, **arguments)
+
+        assert [told[name] for name in ("id", "state", "answer", "by")] == [waits["id"], "answered", answer, ANN]
+        assert await call(client, "check", id=waits["id"]) == told | {"page": ""}
+        assert await call(client, "list_waiting") == {"questions": [], "more": False}
+
+
+async def test_silence_is_no_approval(fake: FakeWaitpoints) -> None:
+    async with asking(fake, timeout="1h") as client:
+        waits = await call(client, "ask_person", question="May I?")
+        fake.advance("1h")
+        told = await call(client, "check", id=waits["id"], wait_seconds=10)
+    assert (told["state"], told["answer"]) == ("timed_out", "")
+    assert "no approval" in told["note"]
+
+
+class TestAPageWithASignIn:
+    """Its URL is where people answer, so the person at the client gets it."""
+
+    @pytest.mark.parametrize("mode", PROTOCOLS)
+    async def test_is_opened_by_a_client_that_can(self, fake: FakeWaitpoints, mode: str) -> None:
+        opened: list[Any] = []
+        heard: list[str] = []
+
+        async def answer_there(_: Any, opening: Any) -> ElicitResult:
+            opened.append(opening)
+            fake.answer(ids(fake)[0], ANN, "approve")
+            return ElicitResult(action="accept")
+
+        async def hear(message: Any) -> None:
+            heard.append(getattr(message, "method", ""))
+
+        setup = {"sign_in": {"domains": ["example.com"]}}
+        async with asking(fake, mode, elicit=answer_there, heard=hear, **setup) as client:
+            told = await call(client, "ask_person", question="May I?", wait_seconds=30)
+
+        assert (told["answer"], told["by"]) == ("approve", ANN)
+        assert [(opening.mode, opening.url) for opening in opened] == [("url", told["page"])]
+        assert opened[0].elicitation_id == (told["id"] if mode == "legacy" else None)  # later versions have none
+        assert ("notifications/elicitation/complete" in heard) == (mode == "legacy")
+
+    @pytest.mark.parametrize("mode", PROTOCOLS)
+    @pytest.mark.parametrize("action", ["decline", "cancel"])
+    async def test_waits_for_others_if_the_person_does_not_want_to(self, fake: FakeWaitpoints, mode: str, action: Any) -> None:
+        async def refuse(*_: Any) -> ElicitResult:
+            return ElicitResult(action=action)
+
+        async with asking(fake, mode, elicit=refuse, sign_in={"domains": ["example.com"]}) as client:
+            with anyio.fail_after(20):  # it does not wait
+                told = await call(client, "ask_person", question="May I?", wait_seconds=50)
+        assert told["state"] == "waiting"
+        assert told["note"].startswith("Waiting for anyone of example.com.")
+
+    @pytest.mark.parametrize("mode", PROTOCOLS)
+    async def test_is_in_the_result_for_a_client_that_cannot(self, fake: FakeWaitpoints, mode: str) -> None:
+        async with asking(fake, mode, sign_in={"domains": ["example.com"]}) as client:
+            told = await call(client, "ask_person", question="May I?")
+        assert f"They sign in at {told['page']} to answer." in told["note"]
+
+    async def test_is_closed_once_somebody_else_has_answered(self, fake: FakeWaitpoints) -> None:
+        async def leave_open(*_: Any) -> ElicitResult:
+            fake.answer(ids(fake)[0], ANN, "reject")
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        async with asking(fake, elicit=leave_open, approvers=[ANN], sign_in=True) as client:
+            assert (await call(client, "ask_person", question="May I?"))["answer"] == "reject"
+
+
+@pytest.mark.parametrize("mode", PROTOCOLS)
+async def test_nobody_is_sent_to_a_page_where_they_cannot_answer(fake: FakeWaitpoints, mode: str) -> None:
+    async def fail(*_: Any) -> ElicitResult:
+        raise AssertionError
+
+    async with asking(fake, mode, elicit=fail) as client:
+        assert (await call(client, "ask_person", question="May I?"))["state"] == "waiting"
+
+
+class TestRubbish:
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            ({}, "Field required"),
+            ({"question": ""}, "at least 1 character"),
+            ({"question": "x" * 1_000_000}, "at most 4000 characters"),
+            ({"question": 7}, "valid string"),
+            ({"question": "x", "kind": "order"}, "'approval', 'choice' or 'text'"),
+            ({"question": "x", "kind": "choice"}, "needs two choices or more"),
+            ({"question": "x", "kind": "choice", "choices": ["a"]}, "needs two choices or more"),
+            ({"question": "x", "choices": ["a", "b"]}, "no other kind has choices"),
+            ({"question": "x", "kind": "choice", "choices": ["a"] * 7}, "at most 6 items"),
+            ({"question": "x", "wait_seconds": 51}, "less than or equal to 50"),
+            ({"question": "x", "wait_seconds": -1}, "greater than or equal to 0"),
+        ],
+    )
+    async def test_in_a_question_is_refused_with_what_is_accepted(
+        self, fake: FakeWaitpoints, arguments: Any, says: str
+    ) -> None:
+        async with asking(fake) as client:
+            assert says in await refusal(client, "ask_person", **arguments)
+        assert ids(fake) == []
+
+    @pytest.mark.parametrize("hostile", ["nope", "waitpoint_", "../../keys", "waitpoint_01m8nkr01rm204sqywbq291ccp", "\u202e"])
+    async def test_as_an_id_gets_the_same_answer_as_the_id_of_another(self, fake: FakeWaitpoints, hostile: str) -> None:
+        others = fake.client().create(metadata={"run": "other", "question": "a secret"})
+        async with asking(fake) as client:
+            said = await refusal(client, "check", id=others.id)
+            assert "secret" not in said
+            assert await refusal(client, "check", id=hostile) == said
+            assert "at most 64 characters" in await refusal(client, "check", id="x" * 1_000_000)
+
+
+class TestAStackThatRefuses:
+    """The agent gets a sentence, and the server goes on."""
+
+    async def test_because_there_is_none(self) -> None:
+        def connect() -> AsyncWaitpoints:
+            raise ConfigurationError("No stack: start one")
+
+        async with asking(connect) as client:
+            for _ in range(2):
+                assert "No stack: start one" in await refusal(client, "ask_person", question="May I?")
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            (httpx.Response(401, json={"error": "Invalid API key"}), "401: Invalid API key"),
+            (httpx.Response(403, json={"error": "The key has not the scope notify"}), "the scope notify"),
+            (httpx.Response(422, json={"error": "Invalid notify.email: set MailFrom"}), "set MailFrom"),
+            (httpx.Response(200, text="<html>"), "did not answer as the Waitpoints API does"),
+        ],
+    )
+    async def test_with_a_reason(self, answer: httpx.Response, says: str) -> None:
+        transport = httpx.MockTransport(lambda _: answer)
+        async with asking(lambda: AsyncWaitpoints("https://a.test", "the-key", transport=transport)) as client:
+            for tool in ({"tool": "ask_person", "question": "May I?"}, {"tool": "check", "id": "x"}, {"tool": "list_waiting"}):
+                said = await refusal(client, **tool)
+                assert says in said
+                assert "the-key" not in said
+
+
+async def test_the_model_reads_who_is_asked_and_cannot_choose_them(fake: FakeWaitpoints) -> None:
+    async with asking(fake, approvers=[ANN, {"id": "bo", "name": "Bo Ek"}]) as client:
+        assert str(client.instructions).endswith("ann@example.com, Bo Ek.")
+        names = {name for tool in (await client.list_tools()).tools for name in tool.input_schema["properties"]}
+        assert names == {"question", "kind", "choices", "key", "wait_seconds", "id"}
+        await call(client, "ask_person", question="May I?", approvers=["me"], notify={"email": True}, title="Your bank")
+    [token] = fake.client().list()
+    assert token.page
+    assert token.page.title == "Claude asks"
+    assert [person.id for person in fake.client().get(token).approvers] == [ANN, "bo"]
+
+
+# A process of its own, against a stack
+
+
+class Served:
+    """The command `waitpoints mcp`, which the official client starts."""
+
+    def __init__(self, folder: Path, *options: str, key: str) -> None:
+        self._pid = folder / "pid"
+        command = [sys.executable, "-m", "waitpoints_client.cli", "mcp", *options]
+        environment = {"WAITPOINTS_API_KEY": key, "PID": str(self._pid)}
+        script = 'echo $$ > "$PID"; exec "$@"'
+        self.server = StdioServerParameters(
+            command="/bin/sh", args=["-c", script, "sh", *command], env=dict(os.environ) | environment, cwd=folder
+        )
+
+    def kill(self) -> None:
+        os.kill(int(self._pid.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Waitpoints:
+    return Waitpoints()
+
+
+@pytest.fixture(scope="session")
+def key(stack: Waitpoints) -> Any:
+    """A named key that may create and read, and nothing else."""
+    name = f"mcp-{os.getpid()}"
+    yield stack.keys.create(name, ["create", "read"], expires="1h").key
+    stack.keys.revoke(name)
+
+
+@on_a_stack
+@pytest.mark.parametrize("mode", PROTOCOLS)
+async def test_a_server_that_was_killed_finds_its_question_again(
+    tmp_path: Path, stack: Waitpoints, key: str, mode: str
+) -> None:
+    served = Served(tmp_path, "--approver", ANN, "--title", "An agent of the tests", key=key)
+    question: dict[str, Any] = {"question": f"May I, {tmp_path}?", "kind": "choice", "choices": ["\U0001f600" * 80, "no"]}
+    with pytest.raises(BaseException):  # noqa: B017, PT011, PT012 - however the client says that the server is gone
+        async with Client(served.server, mode=mode) as client:
+            first = await call(client, "ask_person", **question)
+            served.kill()
+            await client.call_tool("ask_person", {**question, "wait_seconds": 50})
+
+    async with Client(served.server, mode=mode) as client:
+        assert [one["id"] for one in (await call(client, "list_waiting"))["questions"]] == [first["id"]]
+        assert (await call(client, "ask_person", **question))["id"] == first["id"]
+        assert first["question"] == question["question"]
+        post_to_all(stack, key, first)
+        [link] = stack.get(first["id"]).links
+        httpx.post(link.url, json={"action": "choice-0", "fields": {}}).raise_for_status()
+        told = await call(client, "check", id=first["id"], wait_seconds=50)
+    assert (told["answer"], told["by"]) == (question["choices"][0], ANN)
+    assert stack.get(first["id"]).created_by == f"mcp-{os.getpid()}"
+
+
+def post_to_all(stack: Waitpoints, key: str, told: Any) -> None:
+    """Post to all that the agent was told, with the server's own key. Nothing of it settles the question."""
+    text = json.dumps(told)
+    urls, answer = re.findall(r"https?://[^\s\"\\]+", text), {"action": "choice-0", "fields": {}}
+    assert urls
+    links = stack.get(told["id"]).links
+    assert not [link for link in links if link.url in text or link.url.rpartition("/")[2].partition("?")[0] in text]
+    tokens = f"{stack.url}/api/v1/waitpoints/tokens/{told['id']}"
+    for url in (*urls, *(f"{url}?approver={ANN}" for url in urls), f"{tokens}/complete", f"{tokens}/callback/{told['id']}"):
+        for body in (answer, {"data": answer}):
+            for headers in ({}, {"authorization": f"Bearer {key}"}):
+                assert httpx.post(url, json=body, headers=headers).status_code in (401, 403, 404, 422), url
+    assert stack.get(told["id"]).status == "WAITING"
+
+
+@on_a_stack
+async def test_a_key_without_a_scope_is_told_which(tmp_path: Path, stack: Waitpoints) -> None:
+    name = f"mcp-reads-{os.getpid()}"
+    reads = stack.keys.create(name, ["read"], expires="1h").key
+    async with Client(Served(tmp_path, "--approver", ANN, key=reads).server) as client:
+        said = await refusal(client, "ask_person", question="May I?")
+        assert await call(client, "list_waiting") == {"questions": [], "more": False}
+    assert "create" in said
+    assert reads not in said
+    stack.keys.revoke(name)
+
+
+@on_a_stack
+async def test_the_longest_question_has_a_page(tmp_path: Path, key: str) -> None:
+    async with Client(Served(tmp_path, "--approver", ANN, key=key).server) as client:
+        for longest in ("&" * 4000, "\u2028" * 4000, "\U0001f600" * 4000):
+            assert (await call(client, "ask_person", question=longest))["state"] == "waiting"
+        assert "expected a text of 0 to 10,000 characters" in await refusal(client, "ask_person", question="\x00" * 4000)
+
+
+@on_a_stack
+def test_only_the_protocol_is_on_standard_output(tmp_path: Path, key: str) -> None:
+    served = Served(tmp_path, "--approver", ANN, key=key).server
+    ask = {"name": "ask_person", "arguments": {"question": f"A word that no log may have {tmp_path}", "wait_seconds": 0}}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
+    lines: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": ask},
+        {"id": 3, "method": "tools/call", "params": {"name": "ask_person", "arguments": {"question": 7}}},
+    ]
+    process = subprocess.Popen(
+        [served.command, *served.args], env=served.env, cwd=tmp_path, stdin=-1, stdout=-1, stderr=-1, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    for line in lines:
+        print(json.dumps({"jsonrpc": "2.0", **line}), file=process.stdin, flush=True)
+    answers = [json.loads(process.stdout.readline()) for _ in range(3)]
+    rest, logged = process.communicate(timeout=60)
+
+    assert sorted(answer["id"] for answer in answers) == [1, 2, 3]
+    assert rest == ""
+    assert process.returncode == 0
+    assert "no log may have" not in logged
+    assert key not in logged

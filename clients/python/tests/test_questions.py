@@ -1,0 +1,209 @@
+"""Questions that a model writes: their pages, their answers, and which token a question has."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from waitpoints_client import Waitpoints, WaitTimeoutError
+from waitpoints_client.agents.questions import Kind, Questions, QuestionStatus, status_of
+from waitpoints_client.testing import FakeWaitpoints
+
+ANN, BO = "ann@example.com", "bo@example.com"
+Ask = Callable[..., QuestionStatus]
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints(ignore_rules=True)
+
+
+@pytest.fixture
+def stack(fake: FakeWaitpoints) -> Waitpoints:
+    return fake.client()
+
+
+def questions(fake: FakeWaitpoints, **setup: Any) -> Questions:
+    """Return those of a process that was just started."""
+    return Questions(fake.async_client, **{"run": "r", "title": "Claude asks", "approvers": [ANN], **setup})
+
+
+def ask(
+    fake: FakeWaitpoints,
+    question: str = "May I?",
+    kind: Kind = "approval",
+    choices: tuple[str, ...] = (),
+    key: str = "",
+    **setup: Any,
+) -> QuestionStatus:
+    url, token = asyncio.run(questions(fake, **setup).ask(question, kind, choices, key))
+    return status_of(token, url)
+
+
+def check(fake: FakeWaitpoints, question: str, **setup: Any) -> QuestionStatus:
+    return status_of(asyncio.run(questions(fake, **setup).get(question)))
+
+
+COLOURS = {"kind": "choice", "choices": ("red", "green")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "action", "fields", "expected"),
+    [
+        ({}, "approve", {"comment": "But only once."}, {"answer": "approve", "comment": "But only once."}),
+        ({"kind": "approval"}, "reject", {}, {"answer": "reject", "comment": ""}),
+        (COLOURS, "choice-1", {}, {"answer": "green"}),
+        (COLOURS, "none", {"comment": "Blue"}, {"state": "declined", "answer": "", "comment": "Blue"}),
+        ({"kind": "text"}, "answer", {"answer": "At noon"}, {"answer": "At noon"}),
+        ({"kind": "text"}, "decline", {}, {"state": "declined", "answer": ""}),
+    ],
+)
+def test_a_person_answers(fake: FakeWaitpoints, asked: Any, action: str, fields: Any, expected: Any) -> None:
+    waits = ask(fake, **asked)
+    assert waits.state == "waiting"
+    assert waits.note.startswith(f"Waiting for {ANN}. Nobody was notified. Do nothing that needs the answer.")
+    assert fake.answer(waits.id, ANN, action, fields).status_code == 200
+
+    told = check(fake, waits.id).model_dump()
+    assert told | {"state": "answered", "by": ANN, **expected} == told
+    assert told["answered_at"] > "2026"
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (lambda fake, _: fake.advance("1h"), {"state": "timed_out", "answer": ""}),
+        (lambda fake, token: fake.client().fail(token, "Cancelled"), {"state": "failed", "note": "It was ended: Cancelled"}),
+        (
+            lambda fake, token: fake.client().complete(token, {"action": "approve", "fields": {}}),
+            {"answer": "approve", "by": "an operator, in place of the people asked"},
+        ),
+        (lambda fake, token: fake.answer(token, BO, "approve"), {"state": "waiting", "answer": ""}),
+    ],
+)
+def test_it_ends_otherwise(fake: FakeWaitpoints, end: Any, expected: Any) -> None:
+    waits = ask(fake, timeout="1h")
+    end(fake, waits.id)
+    told = check(fake, waits.id).model_dump()
+    assert told | expected == told
+
+
+@pytest.mark.parametrize(
+    ("setup", "says"),
+    [
+        ({"approvers": [{"id": "ann", "name": "Ann Lee"}, BO]}, "Waiting for Ann Lee, bo@example.com. Nobody was notified."),
+        ({"notify": {"email": True}}, "Waiting for ann@example.com. They are being notified."),
+        ({"sign_in": True}, "Nobody was notified. They sign in at PAGE to answer."),
+        ({"approvers": None, "sign_in": {"domains": ["a.test", "b.test"]}}, "Waiting for anyone of a.test or b.test. Nobody"),
+    ],
+)
+def test_it_says_who_is_asked_and_how_they_know(fake: FakeWaitpoints, setup: Any, says: str) -> None:
+    waits = ask(fake, **setup)
+    assert says.replace("PAGE", waits.page) in waits.note
+    assert questions(fake, **setup).people in ("Ann Lee, bo@example.com", ANN, "anyone of a.test or b.test")
+
+
+def test_who_has_signed_in_is_named_by_address(fake: FakeWaitpoints) -> None:
+    waits = ask(fake, approvers=None, sign_in={"domains": ["example.com"]})
+    fake.answer(waits.id, ANN, "approve")
+    assert check(fake, waits.id).by == ANN
+
+
+def test_a_person_sees_the_operators_title_and_what_the_model_wrote_as_text(
+    fake: FakeWaitpoints,
+) -> None:
+    told = ask(fake, "<b>Pay</b> 1\u202e000\u2066\x00\x1b[2J\r\n\u05d0", **COLOURS)  # type: ignore[arg-type]
+    assert told.question == "<b>Pay</b> 1[U+202E]000[U+2066][U+0000][U+001B][2J\n\u05d0"
+    page = fake.client().get(told.id)
+    assert page.page
+    assert page.page.title == "Claude asks"
+    assert page.page_actions == ("choice-0", "choice-1", "none")
+
+
+@pytest.mark.parametrize("refused", [{"kind": "choice"}, {"kind": "choice", "choices": ("a",)}, {"choices": ("a", "b")}])
+def test_choices_are_for_their_kind(fake: FakeWaitpoints, refused: Any) -> None:
+    with pytest.raises(ValueError, match="needs two choices or more, and no other kind"):
+        ask(fake, **refused)
+
+
+class TestTheSameQuestion:
+    def test_is_one_request_while_it_waits_also_after_a_restart(self, fake: FakeWaitpoints) -> None:
+        with pytest.warns(UserWarning, match="another page or other approvers"):
+            found = {sign_in: {ask(fake, approvers=[who], sign_in=sign_in).id for who in (ANN, BO)} for sign_in in (None, True)}
+        assert [len(tokens) for tokens in found.values()] == [1, 1]
+        assert found[None] != found[True]  # without the sign-in, the first cannot stand for the second
+
+    @pytest.mark.parametrize("other", [{"question": "May I not?"}, {"kind": "text"}, COLOURS, {"key": "2"}, {"run": "another"}])
+    def test_is_another_one_with_anything_else(self, fake: FakeWaitpoints, other: Any) -> None:
+        assert ask(fake, **other).id != ask(fake).id
+
+    def test_is_asked_anew_if_anyone_could_answer_what_holds_its_key(self, fake: FakeWaitpoints) -> None:
+        key = fake.client().get(ask(fake).id).idempotency_key
+        theirs = FakeWaitpoints(ignore_rules=True)
+        open_to_all = theirs.client().create(idempotency_key=key)
+        assert ask(theirs).id != open_to_all.id
+
+    @pytest.mark.parametrize(("ago", "key", "requests"), [(9, "", 1), (11, "", 2), (11, "release 7", 1)])
+    def test_is_asked_anew_later_unless_a_key_names_the_call(self, ago: int, key: str, requests: int) -> None:
+        fake = FakeWaitpoints(ignore_rules=True, now=datetime.now(timezone.utc) - timedelta(minutes=ago))
+        fake.answer(ask(fake, key=key).id, ANN, "approve")
+
+        again = ask(fake, key=key)
+        assert again == ask(fake, key=key)
+        assert again.state == ("answered" if requests == 1 else "waiting")
+        assert len(list(fake.client().list())) == requests
+
+    def test_is_not_asked_a_hundred_times(self) -> None:
+        fake = FakeWaitpoints(ignore_rules=True, now=datetime(2020, 1, 1, tzinfo=timezone.utc))
+        fake.on_create(lambda token: fake.answer(token, ANN, "approve"))
+        with pytest.raises(ValueError, match="asked too often: ask it in other words"):
+            ask(fake)
+
+
+@pytest.mark.parametrize("metadata", [None, {"run": "other", "question": "?"}, {"run": "r", "call": "of another program"}])
+def test_what_another_program_created_is_not_shown(fake: FakeWaitpoints, stack: Waitpoints, metadata: Any) -> None:
+    others = stack.create(metadata=metadata)
+    for hostile in (others.id, "nope", "waitpoint_", "../../keys", "\u202e"):
+        with pytest.raises(ValueError, match=re.escape("No question of this server has this id")):
+            check(fake, hostile)
+
+
+def test_the_list_ends_at_twenty(fake: FakeWaitpoints) -> None:
+    for number in range(21):
+        found, more = asyncio.run(questions(fake).waiting())
+        assert (len(found), more) == (number, False)
+        ask(fake, f"May I {number}?")
+    found, more = asyncio.run(questions(fake).waiting())
+    assert [status_of(one).question for one in found] == [f"May I {number}?" for number in range(20, 0, -1)]
+    assert more
+
+
+def test_the_list_ends_after_so_many_requests(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("waitpoints_client.agents.questions.MOST_LISTED", 1)
+    monkeypatch.setattr("waitpoints_client.agents.questions.MOST_READ", 1)
+    for question in ("May I?", "May I not?"):
+        ask(fake, question)
+    assert asyncio.run(questions(fake).waiting())[1]
+
+
+def test_a_tag_is_before_all_that_a_limited_key_writes(fake: FakeWaitpoints, stack: Waitpoints) -> None:
+    ask(fake, tag="team-a")
+    [token] = stack.list()
+    assert [text.partition(":")[0] for text in (*token.tags, str(token.idempotency_key))] == ["team-a", "team-a"]
+    assert len(asyncio.run(questions(fake, tag="team-a").waiting())[0]) == 1
+
+
+def test_a_wait_ends_with_the_answer_or_with_the_stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = questions(fake)
+    fake.on_create(lambda token: fake.answer(token, ANN, "approve"))
+    token = fake.client().get(ask(fake).id)
+    asyncio.run(asked.wait(token))
+
+    async def fail(*_: Any) -> None:
+        raise WaitTimeoutError
+
+    monkeypatch.setattr("waitpoints_client.AsyncWaitpoints.wait", fail)
+    asyncio.run(questions(fake).wait(token))
