@@ -1,0 +1,111 @@
+"""Ask people about calls of some tools of a Strands agent.
+
+    people = AskPeople(waitpoints, ["refund"], run="ticket-7", approvers=["ann@example.com"])
+    agent = Agent(tools=[refund], hooks=[people], session_manager=FileSessionManager("ticket-7"))
+    todo = people.ask(agent) or "Refund order 1001"
+    while todo:
+        result = agent(todo)
+        todo = people.ask(agent)
+
+The session has the agent's interrupt. After a crash, the same program finds the same requests.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from strands import Agent
+from strands.hooks import AfterToolCallEvent, AgentInitializedEvent, BeforeToolCallEvent, HookRegistry
+from strands.types.interrupt import InterruptResponseContent
+from strands.types.tools import ToolUse
+from typing_extensions import Unpack
+
+from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
+from waitpoints_client.agents.decision import Decision
+from waitpoints_client.asking import AskOptions, People, find_or_create
+from waitpoints_client.client import Waitpoints
+from waitpoints_client.wire import write_json
+
+INTERRUPT = "waitpoints"
+
+
+class AskPeople:
+    """The hook of one agent in one run. Put it last: what a later hook changes, people do not see."""
+
+    def __init__(
+        self,
+        waitpoints: Waitpoints,
+        tools: Sequence[str],
+        *,
+        run: str,
+        page: Callable[[str, Any, Mapping[str, Any] | None], ApprovalPage] = approval_page,
+        poll: float | timedelta | None = None,
+        **people: Unpack[People],
+    ) -> None:
+        """Ask about each call of these tools. `run` names the run: a session of yours.
+
+        `page` makes the page of a call from the tool's name, arguments and schema.
+        """
+        self._waitpoints, self._tools, self._run = waitpoints, frozenset(tools), run
+        self._page, self._poll, self._people = page, poll, people
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._decided: dict[str, Decision] = {}
+
+    def register_hooks(self, registry: HookRegistry, **_: Any) -> None:
+        """Strands calls this."""
+        registry.add_callback(AgentInitializedEvent, self._check_names)
+        registry.add_callback(BeforeToolCallEvent, self._before)
+        registry.add_callback(AfterToolCallEvent, self._after)
+
+    def ask(self, agent: Agent, *, wait: bool = True) -> list[InterruptResponseContent]:
+        """Ask about all pending calls at once, and return what to call the agent with when people have decided; else [].
+
+        Without `wait`, it has only what is decided by now, and the program can end: the session has the rest.
+        """
+        state = agent.take_snapshot(include=["interrupt_state"]).data["interrupt_state"]
+        done = {result["toolUseId"] for result in (state.get("pending_tool_execution") or {}).get("completed_tool_results", ())}
+        tokens = {}
+        for interrupt in state["interrupts"].values():
+            if interrupt["name"] == INTERRUPT and interrupt["reason"]["toolUseId"] not in done:
+                flow = find_or_create(self._waitpoints._session, *self._request(interrupt["reason"]))
+                tokens[interrupt["id"]] = self._waitpoints._run(flow)
+        return [
+            {"interruptResponse": {"interruptId": interrupt_id, "response": token}}
+            for interrupt_id, token in tokens.items()
+            if (self._waitpoints.wait(token, poll=self._poll) if wait else self._waitpoints.get(token).result)
+        ]
+
+    def _request(self, call: ToolUse) -> tuple[ApprovalPage, AskOptions]:
+        named: AskOptions = {"run": self._run, "call": call["toolUseId"]}
+        return self._page(call["name"], call["input"], self._schemas.get(call["name"])), {**self._people, **named}
+
+    def _check_names(self, event: AgentInitializedEvent) -> None:
+        tools = event.agent.tool_registry.registry
+        if unknown := sorted(self._tools - tools.keys()):
+            raise ValueError(f"The agent has no tool {', '.join(unknown)}: it has {', '.join(sorted(tools))}")
+        schemas = {name: tools[name].tool_spec["inputSchema"] for name in self._tools}
+        self._schemas = {name: schema.get("json", schema) for name, schema in schemas.items()}
+
+    async def _before(self, event: BeforeToolCallEvent) -> None:
+        call = event.tool_use
+        decided = self._decided.get(call["toolUseId"])
+        if call["name"] not in self._tools or (decided and decided.type == "edit" and decided.arguments == call["input"]):
+            return  # a hook lets it run again
+        event.interrupt(INTERRUPT, reason={name: call[name] for name in ("toolUseId", "name", "input")})
+        # The response decides nothing: whoever gave it, people's decision is read from the stack.
+        shown, options = self._request(call)
+        result = await asyncio.to_thread(self._waitpoints.ask, shown, poll=self._poll, **options)
+        decision = self._decided[call["toolUseId"]] = shown.decision(result)
+        if decision.runs:
+            event.tool_use = {**call, "input": decision.arguments}
+        else:
+            event.cancel_tool = decision.message or "A person rejected this call."
+
+    async def _after(self, event: AfterToolCallEvent) -> None:
+        decision = self._decided.get(event.tool_use["toolUseId"])
+        if decision and decision.type == "respond":
+            event.result = {**event.result, "status": "success"}
+        elif decision and decision.type == "edit":
+            note = f"A person changed the arguments to {write_json(decision.arguments)}. {decision.message}".strip()
+            event.result = {**event.result, "content": [*event.result["content"], {"text": note}]}
