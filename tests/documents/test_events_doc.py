@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from moto.events.models import EventPattern
 
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
@@ -60,9 +61,14 @@ def test_a_pattern_matches_what_it_says(wanted: str, matching: set[str]) -> None
     assert {name for name, made in events.items() if pattern.matches_event(made)} == matching
 
 
-def test_the_pattern_of_the_example_is_that_of_the_page() -> None:
-    pattern = PATTERNS["those that failed or timed out"]
-    assert f"EventPattern: {pattern.replace('"', '')}" in QUEUE
+def test_the_example_has_the_pattern_of_the_page_or_one_for_agents() -> None:
+    agents, failed = [yaml.safe_load(pattern) for pattern in re.findall(r"- (\{source.*)", QUEUE)]
+    assert failed == json.loads(PATTERNS["those that failed or timed out"])
+    asked = {"run": "ticket-7", "call": "1"}
+    outcomes: list[Outcome] = [COMPLETED, Failed(SETTLED, TokenError("no")), TimedOut(SETTLED)]
+    found = [event(outcome, metadata=it and json.dumps(it)) for outcome in outcomes for it in (None, {"order": 1}, asked)]
+    pattern: Any = EventPattern.load(json.dumps(agents))
+    assert [it["detail"].get("metadata") for it in found if pattern.matches_event(it)] == [asked] * 3
 
 
 CALLED = """#!/bin/sh

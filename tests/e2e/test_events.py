@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
 from typing import Any
@@ -16,10 +15,9 @@ import pytest
 
 from tests.support import figures
 from tests.support.e2e.api import Api
+from tests.support.e2e.examples import deployed_example
 from tests.support.e2e.parameters import given
-from tests.support.e2e.permissions import outputs
 from tests.support.in_process.api_gateway import TOKENS
-from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENCE = 120  # seconds
@@ -88,24 +86,6 @@ def bus(stack: Stack) -> Iterator[str]:
     stack.client("events").delete_event_bus(Name=name)
 
 
-@contextmanager
-def example(stack: Stack, name: str, bus: str) -> Iterator[dict[str, str]]:
-    """Deploy an example as it is. Yields its outputs."""
-    cloudformation, stack_name = stack.client("cloudformation"), name.replace("_", "-")
-    cloudformation.create_stack(
-        StackName=stack_name,
-        TemplateBody=(ROOT / "examples" / name / "template.yaml").read_text(),
-        Parameters=[{"ParameterKey": "EventBusName", "ParameterValue": bus}],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
-    try:
-        yield outputs(stack, stack_name)
-    finally:
-        cloudformation.delete_stack(StackName=stack_name)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
-
-
 def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:
     """Read events until each of these tokens, or of their events' ids, has one. Returns all that were read."""
     found: list[Any] = []
@@ -150,7 +130,9 @@ def count(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def settled(api: Api, bus: str, count: int) -> Iterator[tuple[dict[str, Settle], dict[str, str]]]:
     """Settled tokens, each with how it settled, and the outputs of the examples that were told of them."""
-    to_machine, to_queue = (example(api.stack, name, bus) for name in ("events_to_state_machine", "events_to_queue"))
+    to_machine, to_queue = (
+        deployed_example(api.stack, name, EventBusName=bus) for name in ("events_to_state_machine", "events_to_queue")
+    )
     with to_machine as machine, to_queue as queue:
         ways = [way for _, way in zip(range(count), cycle(WAYS), strict=False)]
         with ThreadPoolExecutor(CLIENTS) as pool:

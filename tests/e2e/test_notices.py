@@ -3,27 +3,25 @@
 Slack and Teams are the stand-in of `slack_stand_in`. Mails are those that the emulator has kept.
 """
 
-import base64
 import json
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from email import message_from_bytes, policy
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from waitpoints_client import local_stacks
 
 from tests.browser import runner
 from tests.support.e2e import afterwards, folders, own_tests
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.command_line import COMMAND, CommandLine
+from tests.support.e2e.mails import mails_about
 from tests.support.e2e.permissions import outputs
 from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
@@ -59,10 +57,7 @@ class Office:
 
     def mails(self, token: dict[str, Any]) -> list[EmailMessage]:
         """The mails about a token, in their order."""
-        with local_stacks.ask_emulator(asdict(self.stack), "/_ministack/ses/messages") as answer:
-            sent = [record for records in json.load(answer)["messages"].values() for record in records]
-        parsed = [message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default) for record in sent]
-        return [mail for mail in parsed if token["id"] in str(mail["References"])]
+        return mails_about(self.stack, token["id"])
 
     def notified(self, token: dict[str, Any], targets: int) -> list[dict[str, Any]]:
         """The token's notices, once so many targets have a record."""
