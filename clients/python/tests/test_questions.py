@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from waitpoints_client import Waitpoints, WaitTimeoutError
-from waitpoints_client.agents.questions import Kind, Questions, QuestionStatus, status_of
+from waitpoints_client.agents.questions import Kind, Questions, QuestionStatus, question_page, status_of
 from waitpoints_client.testing import FakeWaitpoints
 
 ANN, BO = "ann@example.com", "bo@example.com"
@@ -112,15 +112,17 @@ def test_who_has_signed_in_is_named_by_address(fake: FakeWaitpoints) -> None:
     assert check(fake, waits.id).by == ANN
 
 
-def test_a_person_sees_the_operators_title_and_what_the_model_wrote_as_text(
-    fake: FakeWaitpoints,
-) -> None:
-    told = ask(fake, "<b>Pay</b> 1\u202e000\u2066\x00\x1b[2J\r\n\u05d0", **COLOURS)  # type: ignore[arg-type]
-    assert told.question == "<b>Pay</b> 1[U+202E]000[U+2066][U+0000][U+001B][2J\n\u05d0"
-    page = fake.client().get(told.id)
-    assert page.page
-    assert page.page.title == "Claude asks"
-    assert page.page_actions == ("choice-0", "choice-1", "none")
+def test_a_person_sees_the_operators_title_and_what_the_model_wrote_as_text(fake: FakeWaitpoints) -> None:
+    page = question_page("Claude asks", "<b>Pay</b> 1\u202e000\x00\r\n\u05d0", "choice", ["red\u202e", "\x01" * 80])
+    assert page["title"] == "Claude asks"
+    assert page.get("text") == "<b>Pay</b> 1\\u202e000\\u0000\n\u05d0"
+    assert [action["label"] for action in page.get("actions", ())][::2] == ["red\\u202e", "None of these"]
+    assert max(len(str(action["label"])) for action in page.get("actions", ())) == 100
+
+    told = ask(fake, "1\u202e000\n" + "9" * 300, "choice", ("red\u202e", "\n"))
+    assert told.question == "1\\u202e000\\u000a" + "9" * 183 + "…"
+    fake.answer(told.id, ANN, "choice-0")
+    assert check(fake, told.id).answer == "red\u202e"  # as the model knows it
 
 
 @pytest.mark.parametrize("refused", [{"kind": "choice"}, {"kind": "choice", "choices": ("a",)}, {"choices": ("a", "b")}])

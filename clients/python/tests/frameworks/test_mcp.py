@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -252,10 +253,10 @@ async def test_the_model_reads_who_is_asked_and_cannot_choose_them(fake: FakeWai
 class Served:
     """The command `waitpoints mcp`, which the official client starts."""
 
-    def __init__(self, folder: Path, *options: str, key: str) -> None:
+    def __init__(self, folder: Path, *options: str, key: str, url: str = "") -> None:
         self._pid = folder / "pid"
         command = [sys.executable, "-m", "waitpoints_client.cli", "mcp", *options]
-        environment = {"WAITPOINTS_API_KEY": key, "PID": str(self._pid)}
+        environment = {"WAITPOINTS_API_KEY": key, "PID": str(self._pid), **({"WAITPOINTS_URL": url} if url else {})}
         script = 'echo $$ > "$PID"; exec "$@"'
         self.server = StdioServerParameters(
             command="/bin/sh", args=["-c", script, "sh", *command], env=dict(os.environ) | environment, cwd=folder
@@ -265,17 +266,38 @@ class Served:
         os.kill(int(self._pid.read_text()), signal.SIGKILL)
 
 
+@pytest.fixture
+def over_http(fake: FakeWaitpoints, serve_url: Callable[..., str]) -> str:
+    """The URL at which the stack in memory answers."""
+
+    def answer(asked: Any) -> tuple[int, dict[str, str], bytes]:
+        body = asked.rfile.read(int(asked.headers.get("content-length", 0)))
+        request = httpx.Request(asked.command, f"{fake.url}{asked.path}", headers=dict(asked.headers), content=body)
+        answered = fake.handle_request(request)
+        return answered.status_code, {"content-type": "application/json"}, answered.content
+
+    return serve_url(answer)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Waitpoints:
     return Waitpoints()
 
 
 @pytest.fixture(scope="session")
-def key(stack: Waitpoints) -> Any:
-    """A named key that may create and read, and nothing else."""
-    name = f"mcp-{os.getpid()}"
-    yield stack.keys.create(name, ["create", "read"], expires="1h").key
-    stack.keys.revoke(name)
+def keys(stack: Waitpoints) -> Iterator[dict[str, str]]:
+    """Named keys by their scopes."""
+    scopes = {"create read": f"mcp-{os.getpid()}", "read": f"mcp-reads-{os.getpid()}"}
+    yield {each: stack.keys.create(name, each.split(), expires="1h").key for each, name in scopes.items()}
+    for name in scopes.values():
+        stack.keys.revoke(name)
+
+
+@pytest.fixture(scope="session")
+def key(keys: dict[str, str]) -> str:
+    """A key that may create and read, and nothing else."""
+    time.sleep(6)  # until all functions know it
+    return keys["create read"]
 
 
 @on_a_stack
@@ -319,21 +341,46 @@ def post_to_all(stack: Waitpoints, key: str, told: Any) -> None:
 
 
 @on_a_stack
-async def test_a_key_without_a_scope_is_told_which(tmp_path: Path, stack: Waitpoints) -> None:
-    name = f"mcp-reads-{os.getpid()}"
-    reads = stack.keys.create(name, ["read"], expires="1h").key
-    async with Client(Served(tmp_path, "--approver", ANN, key=reads).server) as client:
+@pytest.mark.usefixtures("key")
+async def test_a_key_without_a_scope_is_told_which(tmp_path: Path, keys: dict[str, str]) -> None:
+    async with Client(Served(tmp_path, "--approver", ANN, key=keys["read"]).server) as client:
         said = await refusal(client, "ask_person", question="May I?")
         assert await call(client, "list_waiting") == {"questions": [], "more": False}
     assert "create" in said
-    assert reads not in said
-    stack.keys.revoke(name)
+    assert keys["read"] not in said
+
+
+async def test_a_stack_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    served = Served(tmp_path, "--approver", ANN, key="the-key", url="http://127.0.0.1:9")
+    async with Client(served.server) as client:
+        said = await refusal(client, "ask_person", question="May I?")
+        assert len((await client.list_tools()).tools) == 3
+    assert "127.0.0.1:9 did not answer" in said
+
+
+async def test_a_server_that_was_killed_while_the_page_was_opened_finds_its_question(tmp_path: Path, over_http: str) -> None:
+    """Between the two calls of protocol 2026-07-28, which have no state but the token."""
+    served = Served(tmp_path, "--sign-in-domain", "example.com", key="fake-api-key", url=over_http)
+    asked = {"question": "May I?", "wait_seconds": 0}
+    with pytest.raises(BaseException):  # noqa: B017, PT011, PT012
+        async with Client(served.server, mode="2026-07-28", elicitation_callback=agree) as client:
+            needs = await client.session.call_tool("ask_person", asked, allow_input_required=True)
+            served.kill()
+            await client.call_tool("list_waiting", {})
+    assert needs.request_state is None
+
+    async with Client(served.server, mode="2026-07-28", elicitation_callback=agree) as client:
+        agreed = {"page": ElicitResult(action="accept")}
+        told = await client.session.call_tool("ask_person", asked, input_responses=agreed)
+        [waits] = (await call(client, "list_waiting"))["questions"]
+    assert told.structured_content["id"] == waits["id"]
+    assert told.structured_content["page"] == needs.input_requests["page"].params.url
 
 
 @on_a_stack
 async def test_the_longest_question_has_a_page(tmp_path: Path, key: str) -> None:
     async with Client(Served(tmp_path, "--approver", ANN, key=key).server) as client:
-        for longest in ("&" * 4000, "\u2028" * 4000, "\U0001f600" * 4000):
+        for longest in ("&" * 4000, "\u05d0" * 4000, "\U0001f600" * 4000):
             assert (await call(client, "ask_person", question=longest))["state"] == "waiting"
         assert "expected a text of 0 to 10,000 characters" in await refusal(client, "ask_person", question="\x00" * 4000)
 

@@ -1,7 +1,6 @@
 """Questions that a model writes, each a token whose page names the people of the program's setup."""
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import Unpack
 
 from waitpoints_client import asking
+from waitpoints_client.agents.shown_text import one_line, visible
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import People
 from waitpoints_client.errors import ConflictError, NotFoundError, WaitpointsError
@@ -24,7 +24,7 @@ REPEATED = timedelta(minutes=10)
 """For so long after its answer, the same question is the same call once more. Later it is a new question."""
 MOST_ATTEMPTS = 100
 MOST_LISTED, MOST_READ = 20, 5  # tokens; requests, since a large stack has many tokens of others
-_SHOWN = 200  # characters of a question in a list
+_SHOWN, _LABEL = 200, 100  # characters of a question in a list, and of a button
 _DECLINED = ("none", "decline")
 _COMMENT = {"comment": {"type": "string", "format": "textarea", "title": "Comment"}}
 
@@ -78,7 +78,7 @@ class Questions:
         """
         page = question_page(self._title, question, kind, choices)
         call = hashlib.sha256(write_json([question, kind, list(choices), key]).encode()).hexdigest()
-        shown = {"question": visible(question)[:_SHOWN], "choices": list(map(visible, choices))}
+        shown = {"question": one_line(question, _SHOWN), "choices": list(choices)}
         for attempt in range(1, MOST_ATTEMPTS):
             with suppress(ConflictError):  # others could answer the one that waits, in an earlier setup: ask anew
                 url, token = await self._find_or_create(page, call, attempt, shown)
@@ -136,7 +136,7 @@ def question_page(title: str, question: str, kind: Kind, choices: Sequence[str])
         actions = [{"id": "approve", "label": "Approve"}]
         actions.append({"id": "reject", "label": "Reject", "style": "danger", "needsFields": False})
     elif kind == "choice":
-        actions = [{"id": f"choice-{at}", "label": visible(choice)} for at, choice in enumerate(choices)]
+        actions = [{"id": f"choice-{at}", "label": one_line(choice, _LABEL)} for at, choice in enumerate(choices)]
         actions.append({"id": "none", "label": "None of these", "style": "danger"})
     else:
         answer = {"type": "string", "format": "textarea", "title": "Answer"}
@@ -144,17 +144,6 @@ def question_page(title: str, question: str, kind: Kind, choices: Sequence[str])
         actions = [{"id": "answer", "label": "Answer"}]
         actions.append({"id": "decline", "label": "Do not answer", "style": "danger", "needsFields": False})
     return {"title": title, "text": visible(question), "actions": actions, "fields": fields}
-
-
-def visible(text: str) -> str:
-    """Return a text in which the characters show that would hide or reorder others."""
-    return "".join(f"[U+{ord(one):04X}]" if _hides(one) else one for one in text.replace("\r\n", "\n"))
-
-
-def _hides(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI") or (
-        unicodedata.category(character) == "Cc" and character not in "\n\t"
-    )
 
 
 def status_of(token: Token, page: str = "") -> QuestionStatus:
