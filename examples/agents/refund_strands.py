@@ -22,7 +22,7 @@ from waitpoints_client.asking import People
 BANK = Path("bank.txt")
 
 
-class StandIn(Model):  # type: ignore[misc]
+class StandIn(Model):
     """Answers as a model would: first with a call of the tool, then with what it returned."""
 
     async def stream(self, messages: Any, *_: Any, **__: Any) -> AsyncIterator[Any]:

@@ -22,7 +22,7 @@ Asked = Any  # of conftest.py
 FIRST, SECOND = {"order": "1001", "amount": 100}, {"order": "1002", "amount": 20}
 
 
-class Scripted(Model):  # type: ignore[misc] # the framework is elsewhere
+class Scripted(Model):
     """Makes these calls, and then repeats what the tools returned."""
 
     def __init__(self, *calls: tuple[str, str, Any]) -> None:
