@@ -2,23 +2,29 @@
 
 import json
 from copy import deepcopy
+from html import escape
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from waitpoints_client import Ok
-from waitpoints_client.agents import ApprovalPage, Decision, approval_page
+from waitpoints_client.agents import ApprovalPage, BatchPage, ToolCall, approval_page, approval_page_of
+from waitpoints_client.options import Language
 
 from waitpoints.api.page import definition, form, page_request, render
-from waitpoints.api.page.form import Submission
+from waitpoints.api.page.fields import Field, Kind
+from waitpoints.api.page.form import Errors, Submission
+from waitpoints.api.page.theme import Theme
 
 APPROVERS = [f"somebody.with.a.name.{number}@accounting.example.com" for number in range(20)]
+LONGEST_ANSWER = 3_072  # bytes
 HOSTILE = st.sampled_from(
     [
-        "<script>alert(1)</script>",
+        "<script>",
         "a\u202eb",
         "\u200b",
-        "\x00\x07",
+        "\x00",
         "\ud800",
         "é" * 400,
         "&" * 9_000,
@@ -26,9 +32,12 @@ HOSTILE = st.sampled_from(
         " ",
         "\r",
         "a\r\nb",
+        "x" * 99_999,
+        "▸",
     ]
 )
 TEXTS = st.text(max_size=30) | HOSTILE | st.text(alphabet='a "\\\n\t<', max_size=300)
+PLAIN = st.text(alphabet="abc ä,.", max_size=30)
 NUMBERS = (
     st.integers(-(2**54), 2**54) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.1, 1.125, 5e-324])
 )
@@ -37,82 +46,178 @@ JSON = st.recursive(
 )
 NAMES = st.sampled_from(["order", "amount", "message", "seen", "a b", "größe"]) | st.text(min_size=1, max_size=8) | TEXTS
 SAID = st.fixed_dictionaries({}, optional={"title": TEXTS, "description": TEXTS, "default": JSON})
+CHOICES = st.lists(PLAIN | TEXTS | st.integers(-5, 5), min_size=1, max_size=60, unique_by=lambda one: (type(one), one))
 
 
-@st.composite
-def member(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
-    """A member of a tool's schema, and a value that fits it, or not always."""
-    kind = draw(st.sampled_from(["text", "date", "number", "integer", "boolean", "enum", "list", "nullable", "ref", "any"]))
-    bounds = {"minimum": NUMBERS, "maximum": NUMBERS, "exclusiveMinimum": NUMBERS, "multipleOf": st.sampled_from([0.01, 1, 5])}
-    choices = draw(st.lists(TEXTS | st.integers(-5, 5), min_size=1, max_size=60, unique_by=lambda one: (type(one), one)))
-    schema, value = {
-        "text": ({"type": "string", **draw(_some({"minLength": st.integers(0, 9), "maxLength": st.integers(0, 99)}))}, TEXTS),
-        "date": ({"type": "string", "format": "date"}, st.dates().map(str) | TEXTS),
-        "number": ({"type": "number", **draw(_some(bounds))}, NUMBERS),
-        "integer": ({"type": "integer", **draw(_some(bounds))}, st.integers(-(2**54), 2**54)),
-        "boolean": ({"type": "boolean"}, st.booleans()),
-        "enum": ({"enum": choices}, st.sampled_from(choices)),
-        "list": ({"type": "array", "items": {"enum": choices}}, st.lists(st.sampled_from(choices))),
-        "nullable": ({"anyOf": [{"type": "string"}, {"type": "null"}]}, TEXTS | st.none()),
-        "ref": ({"$ref": "#/$defs/it"}, JSON),
-        "any": ({}, JSON),
-    }[kind]
-    return {**schema, **draw(SAID)}, draw(value)
-
-
-def _some(strategies: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+def _some(**strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=strategies)
 
 
 @st.composite
-def call(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A tool's schema, and arguments."""
-    members = draw(st.dictionaries(NAMES, member(), max_size=8) | st.dictionaries(NAMES, member(), min_size=30, max_size=60))
-    given = [name for name in members if draw(st.booleans())]
+def members(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
+    """A member of a tool's schema, and a value, which mostly fits it."""
+    choices = draw(CHOICES)
+    bounds = _some(minimum=st.integers(-9, 0), maximum=st.integers(20, 99), exclusiveMaximum=NUMBERS, multipleOf=st.just(0.01))
+    schema, value = draw(
+        st.sampled_from(
+            [
+                ({"type": "string"}, PLAIN),
+                ({"type": "string", **draw(_some(minLength=st.integers(0, 9), maxLength=st.integers(0, 99)))}, TEXTS),
+                ({"type": "string", "pattern": "^a"}, st.just("abc")),
+                ({"type": "string"}, st.text(alphabet="abc \n", min_size=250, max_size=900)),
+                ({"type": "string", "format": "date"}, st.dates().map(str) | TEXTS),
+                ({"type": "number", **draw(bounds)}, st.integers(1, 2_000).map(lambda cents: cents / 100) | NUMBERS),
+                ({"type": "integer", **draw(bounds)}, st.integers(1, 9) | NUMBERS),
+                ({"type": "boolean"}, st.booleans()),
+                ({"enum": choices}, st.sampled_from(choices)),
+                ({"type": "array", "items": {"enum": choices}}, st.lists(st.sampled_from(choices), max_size=4)),
+                ({"anyOf": [{"type": "string"}, {"type": "null"}]}, TEXTS | st.none()),
+                ({"$ref": "#/$defs/it"}, JSON),
+                ({}, JSON),
+            ]
+        )
+    )
+    return {**schema, **draw(SAID)}, draw(value)
+
+
+@st.composite
+def tool_calls(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A tool's schema, and arguments, which mostly fit it."""
+    few, many = st.dictionaries(NAMES, members(), max_size=5), st.dictionaries(NAMES, members(), min_size=30, max_size=40)
+    found = draw(few | few | few | many)
+    given = [name for name in found if draw(st.integers(0, 3))]
     required = [name for name in given if draw(st.booleans())]
-    schema = {
-        "type": "object",
-        "properties": {name: one for name, (one, _) in members.items()},
-        "required": required,
-        "$defs": {"it": {}},
-    }
-    return schema, {name: members[name][1] for name in given}
+    properties = {name: schema for name, (schema, _) in found.items()}
+    schema = {"type": "object", "properties": properties, "required": required, "$defs": {"it": {}}}
+    return schema, {name: found[name][1] for name in given}
 
 
-def read_by_stack(page: ApprovalPage) -> definition.Page:
+def read_by_stack(page: ApprovalPage | BatchPage) -> definition.Page:
     """Return the page as a create request makes it. Raises InvalidPage."""
-    parsed, text = page_request.parse(json.loads(json.dumps({**page.page, "approvers": APPROVERS})))
-    assert len(text.encode()) <= page_request.MAX_BYTES
+    parsed, _ = page_request.parse(json.loads(json.dumps({**page.page, "approvers": APPROVERS})))
     render.check_size(parsed)
     return parsed
 
 
-def answer(page: definition.Page, action: str = "approve", **typed: tuple[str, ...]) -> dict[str, Any]:
-    """Return the output of a browser's form, as it is or with what was typed."""
+def answer(page: definition.Page, action: str, **typed: tuple[str, ...]) -> dict[str, Any] | Errors:
+    """Return the output of a browser's form, as it is but for what was typed."""
     values = {field.name: field.default_texts(".") for field in page.fields} | typed
     values |= {field.name: ("yes",) for field in page.fields if field.must_be_ticked}
-    pairs = [("action", action), *((f"field.{name}", text) for name, texts in values.items() for text in texts)]
-    choice = form._of_form(page, [(name, text.replace("\n", "\r\n")) for name, text in pairs], ".")
-    assert isinstance(choice, Submission), choice
-    assert len(choice.output.encode()) <= 3_072
+    pairs = [(f"field.{name}", text.replace("\n", "\r\n")) for name, texts in values.items() for text in texts]
+    choice = form._of_form(page, [("action", action), *pairs], ".")
+    if not isinstance(choice, Submission):
+        assert isinstance(choice, Errors)
+        return choice
+    assert len(choice.output.encode()) <= LONGEST_ANSWER
     output: dict[str, Any] = json.loads(choice.output)
     return output
 
 
-def decide(page: ApprovalPage, output: object) -> Decision:
-    return page.decision(Ok(output))
-
-
-@given(call())
-def test_the_stack_accepts_every_page_and_an_unchanged_form_approves_the_call_itself(call: tuple[Any, Any]) -> None:
+@pytest.mark.slow
+@given(tool_calls())
+def test_the_stack_accepts_each_page_and_an_unchanged_form_approves_the_call_itself(call: tuple[Any, Any]) -> None:
     schema, arguments = call
     before = deepcopy(arguments)
-    page = approval_page("tool", arguments, schema, allow_cut=True)
+    page = approval_page("tool", arguments, schema, allow_cut=True, needs=2)
     parsed = read_by_stack(page)
 
-    decision = decide(page, answer(parsed))
+    decision = page.decision(Ok(answer(parsed, "approve")))
 
     assert decision.type == "approve"
     assert decision.arguments is arguments
     assert arguments == before
-    assert decide(page, answer(parsed, "reject")).type == "reject"
+    assert page.decision(Ok(answer(parsed, "reject"))).type == "reject"
+
+
+@pytest.mark.slow
+@given(tool_calls())
+def test_a_page_shows_the_value_of_each_argument(call: tuple[Any, Any]) -> None:
+    schema, arguments = call
+    page = approval_page("tool", arguments, schema, allow_cut=True)
+    parsed = read_by_stack(page)
+
+    shown = render.form(parsed, Theme())
+
+    for field in parsed.fields:
+        assert all(escape(text) in shown for text in field.default_texts())
+    assert {one.name for one in parsed.fields if one.default_texts()} >= {name for name in page.fields if arguments.get(name)}
+    text = str(page.page["text"])
+    as_text = len(arguments.keys() - page.fields.keys()) + sum(field.is_long for field in page.fields.values())
+    assert text.count("\n▸ ") == as_text or "[Cut: " in text
+
+
+def other(field: Field) -> tuple[str, ...]:
+    """Return what a person may type or choose in place of a field's default."""
+    if field.kind is Kind.SEVERAL_OF:
+        return tuple(choice.text for choice in field.choices if choice.text not in field.default_texts())[:1]
+    if field.kind is Kind.ONE_OF:
+        return next(((one.text,) for one in field.choices if (one.text,) != field.default_texts()), ())
+    return {Kind.DATE: ("2031-12-24",), Kind.NUMBER: ("7.5",), Kind.INTEGER: ("8",)}.get(field.kind, ("one\ntwo",))
+
+
+@pytest.mark.slow
+@given(tool_calls(), st.data())
+def test_a_changed_field_changes_its_argument_alone_or_rejects(call: tuple[Any, Any], data: st.DataObject) -> None:
+    schema, arguments = call
+    page = approval_page("tool", arguments, schema, allow_cut=True)
+    parsed = read_by_stack(page)
+    for name in page.fields:
+        field = next(field for field in parsed.fields if field.name == name)
+        output = answer(parsed, "approve", **{name: data.draw(st.sampled_from([other(field), ()]))})
+        if isinstance(output, Errors):
+            continue
+
+        decision = page.decision(Ok(output))
+
+        if decision.type == "edit":
+            changed = {**arguments, **decision.arguments}.keys() - {
+                one for one in arguments if one in decision.arguments and decision.arguments[one] is arguments[one]
+            }
+            assert changed == {name}
+            assert page.schema
+            assert page.schema.problem(decision.arguments) is None
+        elif decision.type == "approve":
+            assert decision.arguments is arguments
+        else:
+            assert "does not fit the tool" in decision.message
+
+
+@given(JSON | st.fixed_dictionaries({"action": st.sampled_from(["approve", "respond"]) | JSON, "fields": JSON}))
+def test_no_output_raises(output: object) -> None:
+    page = approval_page("t", {"order": "a", "n": 1}, {"properties": {"order": {"type": "string"}, "n": {"type": "number"}}})
+    batch = approval_page_of([ToolCall("1", "t", {})])
+
+    assert page.decision(Ok(output)).type in ("approve", "edit", "reject")
+    assert batch.decisions(Ok(output))["1"].type == "reject"
+
+
+@given(st.lists(st.tuples(TEXTS, JSON, st.booleans(), st.booleans()), min_size=1, max_size=14))
+def test_the_stack_accepts_each_page_of_several_calls_and_each_gets_its_own_decision(calls: list[Any]) -> None:
+    asked = [ToolCall(str(at), name, one, approve, respond) for at, (name, one, approve, respond) in enumerate(calls)]
+    page = approval_page_of(asked, needs=2, allow_cut=True)
+    parsed = read_by_stack(page)
+    typed = {field.name: (field.choices[0].text,) for field in parsed.fields if field.choices}
+    typed |= {field.name: ("x",) for field in parsed.fields if not field.choices}
+
+    decisions = page.decisions(Ok(answer(parsed, "decide", **typed)))
+
+    assert [decisions[call.id].type for call in asked] == ["approve" if call.approve else "reject" for call in asked]
+    assert all(decisions[call.id].arguments is call.arguments for call in asked if call.approve)
+    assert {one.type for one in page.decisions(Ok(answer(parsed, "reject"))).values()} == {"reject"}
+
+
+def test_the_stack_accepts_a_page_in_six_languages_with_the_longest_texts() -> None:
+    languages: tuple[Language, ...] = ("en", "de", "fr", "es", "ja", "zh")
+    words = dict.fromkeys(languages, "語" * 60)
+
+    page = approval_page(
+        "tool",
+        {"a": "&" * 50_000},
+        title=dict.fromkeys(languages, "語" * 999),
+        text="&" * 9_000,
+        allow_cut=True,
+        respond=True,
+        labels={"approve": words, "reject": words, "respond": words, "message": words},
+    )
+
+    assert read_by_stack(page).in_language("ja").title == "語" * 199 + "…"

@@ -17,10 +17,11 @@ from waitpoints_client.wire import Timeout, refuse_unknown
 
 if TYPE_CHECKING:
     from waitpoints_client.agents.approval_page import ApprovalPage
+    from waitpoints_client.agents.batch_page import BatchPage
     from waitpoints_client.models import CreatedToken, ListedToken, Result, Token
     from waitpoints_client.session import Flow, Session
 
-AnyPage: TypeAlias = "PageOptions | ApprovalPage"
+AnyPage: TypeAlias = "PageOptions | ApprovalPage | BatchPage"
 _PAGE: Final = "page"  # in a token's metadata: the digest of what people see
 _LONGEST: Final = 200  # characters of a name in the metadata, which have 4 KiB for three of them
 _PAUSES: Final = (0.0, 0.2, 0.8, 2.0)  # seconds, since a list may not yet have what was created just now
@@ -56,7 +57,7 @@ class AskOptions(People, total=False):
 def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
     """Return what to create, for a program that ends while people decide. Raises ValueError.
 
-    The token's metadata has `run` and `call`, or `key`, and for an ApprovalPage the `tool`: up to 200 characters of each.
+    The token's metadata has `run` and `call`, or `key`, and for a tool's page the `tool`: up to 200 characters of each.
     """
     refuse_unknown(options, AskOptions.__annotations__)
     tool, arguments, plain = (None, None, page) if isinstance(page, Mapping) else (page.name, page.arguments, page.page)

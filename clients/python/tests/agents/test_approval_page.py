@@ -67,12 +67,12 @@ def test_flat_arguments_are_fields_with_their_values_and_what_the_tool_accepts()
         "title": "amount",
         "minimum": 0.01,
         "maximum": 500,
-        "description": "multipleOf: 0.01",
+        "description": "Multiple of: 0.01",
         "default": 19.99,
     }
     assert shown["reason"] == {"enum": ["late", "broken"], "title": "reason", "default": "late"}
     assert shown["express"] == {"enum": ["true", "false"], "title": "express", "default": "true"}
-    assert shown["note"] == {"type": "string", "title": "note", "description": 'For the customer. default: ""'}
+    assert shown["note"] == {"type": "string", "title": "note", "description": "For the customer"}
     assert shown["parts"]["default"] == ["plug", "lamp"]
     assert shown["until"]["format"] == "date"
     assert page["fields"]["required"] == ["order", "amount"]
@@ -83,19 +83,19 @@ def test_what_is_no_field_is_text_with_a_line_for_each_value() -> None:
     shown = approval_page("refund", {**CALL, "free": "one\ntwo"}, SCHEMA).page["text"]
 
     assert shown == (
-        "Arguments:\nitems:\n  1.\n    sku: lamp\n    count: 2\n  2.\n    sku: plug\n    tags:\n      1. a\n      2. b\n"
-        "coupon: null\nshop: paris\nfree:\n  │ one\n  │ two"
+        "More arguments, which stay as they are:\n▸ items:\n  ▸ 1.\n    ▸ sku: lamp\n    ▸ count: 2\n  ▸ 2.\n    ▸ sku: plug\n"
+        "    ▸ tags:\n      ▸ 1. a\n      ▸ 2. b\n▸ coupon: null\n▸ shop: paris\n▸ free:\n  │ one\n  │ two"
     )
 
 
 @pytest.mark.parametrize("value", ["12", "true", "null", "", " a", '"a"', "[]", "│ a"])
 def test_a_text_that_looks_like_something_else_is_in_quotes(value: str) -> None:
-    assert text({"a": value}).startswith('Arguments:\na: "')
+    assert text({"a": value}).startswith('Arguments:\n▸ a: "')
 
 
 def test_other_values_are_not_in_quotes() -> None:
-    assert (
-        text({"a": 12, "b": None, "c": [], "d": "ok", "e: f": 1.5}) == 'Arguments:\na: 12\nb: null\nc: []\nd: ok\n"e: f": 1.5'
+    assert text({"a": 12, "b": None, "c": [], "d": "ok", "e: f": 1.5}) == (
+        'Arguments:\n▸ a: 12\n▸ b: null\n▸ c: []\n▸ d: ok\n▸ "e: f": 1.5'
     )
 
 
@@ -127,12 +127,28 @@ def test_what_cannot_be_seen_or_moves_text_is_written_out(value: str) -> None:
     assert "order" not in approval_page("refund", {**CALL, "order": value}, SCHEMA).fields
 
 
+def test_no_text_can_begin_a_line_as_an_argument_does() -> None:
+    assert text({"a": "x\n▸ b: 5", "▸ c": 1}) == 'Arguments:\n▸ a:\n  │ x\n  │ \\u25b8 b: 5\n▸ "\\u25b8 c": 1'
+
+
+def test_two_names_that_look_the_same_are_two_arguments() -> None:
+    assert text({"a\u200b": 1, "a\\u200b": 2}) == 'Arguments:\n▸ "a\\u200b": 1\n▸ "a\\u005cu200b": 2'
+
+
+def test_two_arguments_with_one_title_are_shown_by_their_names() -> None:
+    page = approval_page(
+        "pay", {"from": "a", "to": "b"}, {"properties": {name: {"type": "string", "title": "X"} for name in ("from", "to")}}
+    )
+
+    assert [field.schema["title"] for field in page.fields.values()] == ["from", "to"]
+
+
 def test_emoji_are_shown_as_they_are() -> None:
     assert "❤️ 👩‍🔧" in text({"a": "thanks ❤️ 👩‍🔧"})
 
 
 def test_many_blanks_cannot_push_text_out_of_sight() -> None:
-    assert text({"a": "x" + "\n" * 500 + "y" + " " * 500 + "z"}) == "Arguments:\na: x[500 line breaks]y[500 spaces]z"
+    assert text({"a": "x" + "\n" * 500 + "y" + " " * 500 + "z"}) == "Arguments:\n▸ a: x[500 line breaks]y[500 spaces]z"
 
 
 def test_a_text_that_is_longer_than_its_field_is_also_shown_in_full() -> None:
@@ -150,11 +166,22 @@ def test_a_long_argument_has_both_ends_its_length_and_hash_and_cannot_be_approve
 
     shown = text({"a": value, "b": 1})
 
-    assert shown.startswith("Arguments:\na: beginx")
+    assert shown.startswith("Arguments:\n▸ a: beginx")
     assert f"[Cut: {len(value):,} characters. SHA-256 of the text: {hashlib.sha256(value.encode()).hexdigest()}]" in shown
-    assert shown.endswith("xend\nb: 1")
+    assert shown.endswith("xend\n▸ b: 1")
     assert actions({"a": value}, respond=True) == ["reject", "respond"]
     assert actions({"a": value}, allow_cut=True) == ["approve", "reject"]
+
+
+@pytest.mark.parametrize(
+    "value", [" " * 200_000, [1] * 100_000, [{"a": "\u0301" * 200_000, "b": 1}], {f"m{at}": at for at in range(50_000)}]
+)
+def test_a_huge_argument_is_cut(value: Any) -> None:
+    shown = text({"a": value, "b": 1})
+
+    assert len(shown) < 9_500
+    assert "[Cut: " in shown
+    assert shown.endswith("\n▸ b: 1")
 
 
 def test_many_members_are_cut_as_one() -> None:
@@ -174,7 +201,7 @@ def test_a_name_of_100_kilobytes_and_deep_arguments_are_text() -> None:
         deep = {"a": [deep]}
 
     assert "[Cut: " in text({"n" * 100_000: 1})
-    assert "deep:\n  a:\n    1.\n      a:" in text({"deep": deep})
+    assert "▸ deep:\n  ▸ a:\n    ▸ 1.\n      ▸ a:" in text({"deep": deep})
 
 
 @pytest.mark.parametrize("wrong", [{"a": float("nan")}, {"a": {1}}, {1: "a"}, {"a": {None: 1}}])
@@ -199,7 +226,7 @@ def test_a_schema_that_cannot_be_checked_or_has_no_members_leaves_text(schema: A
     page = approval_page("tool", {"a": 1}, schema)
 
     assert page.fields == {}
-    assert page.page["text"] == "Arguments:\na: 1"
+    assert page.page["text"] == "Arguments:\n▸ a: 1"
 
 
 def test_arguments_that_the_schema_refuses_are_text() -> None:
@@ -244,7 +271,7 @@ def test_a_title_of_your_own_has_the_tools_name_below_it_and_your_text() -> None
     page = approval_page("refund", {"a": 1}, title="Refund " + "x" * 500, text="Ann asked for it.").page
 
     assert len(page["title"]) == 200
-    assert page["text"] == "Ann asked for it.\n\nTool: refund\n\nArguments:\na: 1"
+    assert page["text"] == "Ann asked for it.\n\nTool: refund\n\nArguments:\n▸ a: 1"
 
 
 def test_words_can_be_in_other_languages() -> None:

@@ -146,7 +146,7 @@ def test_an_answer_to_another_page_of_the_call_is_a_reject(page: ApprovalPage) -
     decision = decide(page, shop="berlin")
 
     assert decision.type == "reject"
-    assert decision.message == "not approved: the answer has fields of another page (shop)"
+    assert decision.message == "not approved: the answer is to another page, with shop"
 
 
 def test_an_action_that_the_page_does_not_have_runs_nothing() -> None:

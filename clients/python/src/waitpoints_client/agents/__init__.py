@@ -4,6 +4,17 @@ Each adapter is a module of its own, which imports its framework: `agents.langgr
 """
 
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
-from waitpoints_client.agents.decision import Decision
+from waitpoints_client.agents.batch_page import BatchPage, ToolCall, approval_page_of
+from waitpoints_client.agents.decision import Decision, DecisionType
+from waitpoints_client.agents.page_parts import Labels
 
-__all__ = ["ApprovalPage", "Decision", "approval_page"]
+__all__ = [
+    "ApprovalPage",
+    "BatchPage",
+    "Decision",
+    "DecisionType",
+    "Labels",
+    "ToolCall",
+    "approval_page",
+    "approval_page_of",
+]

@@ -1,9 +1,19 @@
-"""What a model wrote, as text that a person can read: nothing in it is hidden, reordered, or looks like something else."""
+"""What a model wrote, as text that a person can read: nothing in it is hidden, reordered, or looks like something else.
+
+    ▸ order: A-1
+    ▸ parts:
+      ▸ 1. lamp
+    ▸ note:
+      │ Two
+      │ lines
+
+Only what begins a value has the arrow, on whatever screen long lines are broken: in a text, it is written as in `\\u202e`.
+"""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 from unicodedata import category
@@ -17,13 +27,17 @@ _UNSEEN = (  # controls, format characters, and what else Unicode says is not sh
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _MARK = r"(?<=[^\w\s]{5})[^\w\s\x20-\x7e]"  # perhaps a letter's sixth mark: so many reach into other lines
-_ESCAPED = re.compile(f"(?P<kept>{_EMOJI})|{_UNSEEN}|(?P<mark>{_MARK})")
-_BLANKS = re.compile(r"\n{5,}|[^\S\n]{41,}")  # these push what follows out of sight
-_PLAIN_NAME = re.compile(r"[^\W\d][\w .-]{0,99}(?<! )")
-_OTHER_TYPE = re.compile(r'|true|false|null|-?[0-9][0-9.eE+-]*|[{\["│].*|\s.*|.*\s', re.DOTALL)
+ARROW = "▸"
+_ESCAPE = r"\\(?=u[0-9a-f]{4}|U[0-9a-f]{8})"  # what would look like one of the above
+_ESCAPED = re.compile(f"{ARROW}|{_ESCAPE}|(?P<kept>{_EMOJI})|{_UNSEEN}|(?P<mark>{_MARK})")
+_BLANKS = re.compile(r"\n{5,}|(?:[^\S\n]|\u2800){41,}")  # these push what follows out of sight
+_PLAIN_NAME = re.compile(r"\w[\w .-]{0,99}(?<! )")
+_DOUBTFUL = re.compile(r'|true|false|null|-?[0-9][0-9.eE+-]*|[{\["│].*|\s.*|.*[^\S\n]')  # looks like another value
 _DEEPEST = 12  # levels that are indented
 
 MOST_BLOCKS, LONGEST_NAME = 20, 200
+HUGE = 100_000  # characters, which no page can show
+LONGEST_NOTE = 200  # what is said of a cut
 
 
 def visible(text: str) -> str:
@@ -59,23 +73,55 @@ def weight(text: str) -> int:
     return max(len(written) - 2, len(escape(text).encode("utf-8", "surrogatepass")) // 3)
 
 
-def arguments_text(values: Mapping[str, Any], labels: Mapping[str, str], room: int) -> tuple[str, bool]:
-    """Return arguments as lines, by their labels, and whether they are cut: they may weigh `room`."""
-    blocks = {name: "\n".join(_member(labels.get(name, name), value, "")) for name, value in values.items()}
-    whole = "\n".join(blocks.values())
-    if weight(whole) <= room:
-        return whole, False
-    if len(blocks) > MOST_BLOCKS or any(len(name) > LONGEST_NAME for name in blocks):
-        return cut(whole, values, room), True
-    share = _share([weight(block) + 1 for block in blocks.values()], room)
-    kept = [block if weight(block) < share else cut(block, values[name], share - 1) for name, block in blocks.items()]
-    return "\n".join(kept), True
+def _label(name: Any) -> str:
+    """Return the name of a member as it begins its value. Raises ValueError for what is no name in JSON."""
+    if not isinstance(name, str):
+        raise ValueError(f"The arguments are no JSON: {name!r} is the name of a member")
+    shown = visible(name)
+    return shown if _PLAIN_NAME.fullmatch(shown) else _quoted(shown)
+
+
+def blocks_text(blocks: Mapping[str, Any], whole: Any, room: int) -> tuple[str, bool]:
+    """Return values as lines, each after its name, and whether they are cut: they may weigh `room`.
+
+    Many values, or one whose name is long, are cut together, as `whole`.
+    """
+    if len(blocks) > MOST_BLOCKS or any(len(str(name)) > LONGEST_NAME for name in blocks):
+        return _fitting(_lines(blocks, ""), whole, room)
+    fitted = fit(blocks, room)
+    return "\n".join(text for text, _ in fitted), any(is_cut for _, is_cut in fitted)
+
+
+def fit(blocks: Mapping[str, Any], room: int) -> list[tuple[str, bool]]:
+    """Return the lines of each value after its name, and whether they are cut. Where one is long, short ones stay whole."""
+    starts = [(f"{ARROW} {_label(name)}:", value) for name, value in blocks.items()]
+    written = [_written(_after(start, value, ""), value) for start, value in starts]
+    share = _share([weight(text) + (4 if is_whole else LONGEST_NOTE) for text, is_whole in written], room)
+    return [_fitting(_after(start, value, ""), value, share - 4) for start, value in starts]
 
 
 def value_text(value: Any, room: int) -> tuple[str, bool]:
-    """Return a value that is no object as lines, and whether they are cut."""
-    whole = "\n".join(_lines(value, ""))
-    return (whole, False) if weight(whole) <= room else (cut(whole, value, room), True)
+    """Return a value without a name as lines, and whether they are cut."""
+    return _fitting(_lines(value, ""), value, room)
+
+
+def _fitting(lines: Iterable[str], value: Any, room: int) -> tuple[str, bool]:
+    text, is_whole = _written(lines, value)
+    return (text, False) if is_whole and weight(text) <= room else (cut(text, value, room), True)
+
+
+def _written(lines: Iterable[str], value: Any) -> tuple[str, bool]:
+    """Return the lines of a value as a text, and whether it is whole. Of a huge value, which is cut anyway, it has the ends."""
+    size = len(value if isinstance(value, str) else write_json(value))
+    if size <= HUGE or isinstance(value, str):
+        return "\n".join(lines), size <= HUGE
+    kept, left = list[str](), HUGE // 4
+    for line in lines:
+        kept.append(line)
+        left -= len(line)
+        if left < 0:
+            break
+    return "\n".join([*kept, visible(write_json(value)[-HUGE // 4 :])]), False
 
 
 def cut(shown: str, value: Any, room: int) -> str:
@@ -84,7 +130,7 @@ def cut(shown: str, value: Any, room: int) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     of = "text" if isinstance(value, str) else "JSON"
     note = f"…\n[Cut: {len(text):,} characters. SHA-256 of the {of}: {digest}]\n…"
-    most = max(room - weight(note), 2)
+    most = max(min(room - weight(note), len(shown)), 2)
     while (kept := weight(shown[: most // 2]) + weight(shown[-(most // 2) :])) > room - weight(note) and most > 2:
         most = max(most * (room - weight(note)) // kept - 1, 2)
     return shown[: most // 2] + note + shown[-(most // 2) :]
@@ -96,15 +142,20 @@ def _share(sizes: list[int], room: int) -> int:
         if size * (len(sizes) - at) > room:
             return room // (len(sizes) - at)
         room -= size
-    raise AssertionError("they have room")
+    return max(sizes, default=0)
 
 
-def _member(name: str, value: Any, indent: str) -> Iterator[str]:
-    if not isinstance(name, str):
-        raise ValueError(f"The arguments are no JSON: {name!r} is the name of a member")
-    shown = visible(name)
-    label = shown if _PLAIN_NAME.fullmatch(shown) else _quoted(shown)
-    yield from _after(f"{indent}{label}:", value, indent)
+def _lines(value: Any, indent: str) -> Iterator[str]:
+    """Yield the lines of a value. The start of each says that it is none of a text."""
+    if isinstance(value, dict) and value:
+        for name, one in value.items():
+            yield from _after(f"{indent}{ARROW} {_label(name)}:", one, indent)
+    elif isinstance(value, (list, tuple)) and value:
+        for at, one in enumerate(value, 1):
+            yield from _after(f"{indent}{ARROW} {at}.", one, indent)
+    else:
+        first, *more = _scalar(value)
+        yield from (f"{indent}│ {line}" for line in (first, *more)) if more else [f"{indent}{first}"]
 
 
 def _after(start: str, value: Any, indent: str) -> Iterator[str]:
@@ -113,32 +164,21 @@ def _after(start: str, value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, (dict, list, tuple)) and value and len(deeper) <= 2 * _DEEPEST:
         yield start
         yield from _lines(value, deeper)
-    elif isinstance(value, str) and "\n" in (shown := visible(value)):
+        return
+    first, *more = _scalar(value)
+    if more:
         yield start
-        yield from (f"{deeper}│ {line}" for line in shown.split("\n"))
+        yield from (f"{deeper}│ {line}" for line in (first, *more))
     else:
-        yield f"{start} {_scalar(value)}"
+        yield f"{start} {first}"
 
 
-def _lines(value: Any, indent: str) -> Iterator[str]:
-    if isinstance(value, dict) and value:
-        for name, one in value.items():
-            yield from _member(name, one, indent)
-    elif isinstance(value, (list, tuple)) and value:
-        for at, one in enumerate(value, 1):
-            yield from _after(f"{indent}{at}.", one, indent)
-    elif isinstance(value, str) and "\n" in (shown := visible(value)):
-        yield from (f"{indent}│ {line}" for line in shown.split("\n"))
-    else:
-        yield f"{indent}{_scalar(value)}"
-
-
-def _scalar(value: Any) -> str:
-    """Return a value in one line. A text that looks like a value of another type is in quotes."""
+def _scalar(value: Any) -> list[str]:
+    """Return the lines of a value that is not indented further. A line that looks like another value is in quotes."""
     if not isinstance(value, str):
-        return visible(write_json(value))
-    shown = visible(value)
-    return _quoted(shown) if _OTHER_TYPE.fullmatch(shown) else shown
+        return [visible(write_json(value))]
+    shown = visible(value if len(value) <= HUGE else f"{value[: HUGE // 4]}…{value[-HUGE // 4 :]}")
+    return [_quoted(shown)] if _DOUBTFUL.fullmatch(shown) else shown.split("\n")
 
 
 def _quoted(shown: str) -> str:

@@ -5,7 +5,7 @@ edit. Booleans are a choice of two: a box that is not ticked could not be told f
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -16,7 +16,7 @@ from waitpoints_client.agents.shown_text import one_line, visible, weight
 from waitpoints_client.wire import write_json
 
 MOST_FIELDS = 28  # of 30: a page has some of its own
-LONGEST_NAME, LONGEST_TEXT, LONGEST_CHOICE, MOST_CHOICES = 100, 1_000, 100, 50
+LONGEST_NAME, LONGEST_TEXT, LONGEST_CHOICE, LONGEST_HINT, MOST_CHOICES = 100, 1_000, 100, 200, 50
 ROOM, ANSWER_ROOM = 5_000, 1_800  # the weight of all fields, and the bytes of their values in an answer
 SHORT_LINE, AT_A_GLANCE = 40, 200  # characters of a line, and of what a person sees without scrolling in the field
 WHOLE = 2**53
@@ -24,7 +24,18 @@ WHOLE = 2**53
 _BOOLEANS = {"true": True, "false": False}
 _NOT_FLAT = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "const", "properties")
 _LENGTHS, _BOUNDS = ("minLength", "maxLength"), ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_SAID = ("pattern", "format", *_LENGTHS, *_BOUNDS, "multipleOf", "minItems", "maxItems", "default")
+_SAID = {
+    "pattern": "Pattern",
+    "format": "Format",
+    "minimum": "At least",
+    "maximum": "At most",
+    "exclusiveMinimum": "More than",
+    "exclusiveMaximum": "Less than",
+    "multipleOf": "Multiple of",
+    "minItems": "Choices, at least",
+    "maxItems": "Choices, at most",
+    "default": "If empty",
+}  # what a field does not check, or does not show
 
 
 @dataclass(frozen=True)
@@ -77,13 +88,13 @@ class ToolField:
         return None if value == [] or (isinstance(value, str) and not value.strip()) else value
 
 
-def tool_fields(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, ToolField]:
+def tool_fields(schema: Mapping[str, Any], arguments: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, ToolField]:
     """Return the fields of a tool's arguments, as many as a page has room for. The arguments fit the schema."""
     found: dict[str, ToolField] = {}
     room, answer = ROOM, ANSWER_ROOM
-    properties, required = schema.get("properties"), schema.get("required", ())
-    for name, member in properties.items() if isinstance(properties, Mapping) else ():
-        field = _field(name, member, arguments, name in required)
+    properties = schema.get("properties")
+    for name in properties if isinstance(properties, Mapping) else ():
+        field = _field(name, titles[name], schema, arguments)
         needed = 0 if field is None else len(json.dumps({name: field.sent}))  # also of a client that escapes what is not ASCII
         if field is None or field.weight > room or needed > answer or len(found) == MOST_FIELDS:
             continue
@@ -92,14 +103,22 @@ def tool_fields(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict
     return found
 
 
-def label_of(name: str, schema: Any) -> str:
-    """Return what people know an argument by: its title in the tool's schema, or its name."""
-    title = schema.get("title") if isinstance(schema, Mapping) else None
-    return title if isinstance(title, str) and _is_line(title, LONGEST_NAME) else name
+def titles_of(schema: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, str]:
+    """Return what people know arguments by: their titles in the tool's schema, or their names, unless two are the same."""
+    members = (schema or {}).get("properties")
+    described = members if isinstance(members, Mapping) else {}
+    titles = {name: _title(described.get(name)) or name for name in {**dict.fromkeys(names), **described}}
+    return titles if len({*titles.values()}) == len(titles) else {name: name for name in titles}
 
 
-def _field(name: str, member: Any, arguments: Mapping[str, Any], is_required: bool) -> ToolField | None:
+def _title(member: Any) -> str | None:
+    title = member.get("title") if isinstance(member, Mapping) else None
+    return title if isinstance(title, str) and _is_line(title, LONGEST_NAME) else None
+
+
+def _field(name: str, title: str, tool: Mapping[str, Any], arguments: Mapping[str, Any]) -> ToolField | None:
     """Return an argument as a field. None if a page could not show it, or a form not send it as it is."""
+    member = tool["properties"][name]
     if not isinstance(member, Mapping) or not member.keys().isdisjoint(_NOT_FLAT) or not _is_line(name, LONGEST_NAME):
         return None
     value = arguments.get(name)
@@ -108,13 +127,15 @@ def _field(name: str, member: Any, arguments: Mapping[str, Any], is_required: bo
     own, sent = _kind(member, value)
     if own is None:
         return None
-    hints = [str(member["description"])] if isinstance(member.get("description"), str) else []
-    hints += [f"{keyword}: {write_json(member[keyword])}" for keyword in _SAID if keyword in member and keyword not in own]
-    described = {"description": one_line(". ".join(hints), 300)} if hints else {}
-    default = {} if sent is None else {"default": sent}
-    return ToolField(
-        name, {**own, "title": label_of(name, member), **described, **default}, sent, is_required and sent is not None
-    )
+    said = [member["description"]] if isinstance(member.get("description"), str) else []
+    left = {words: member[keyword] for keyword, words in _SAID.items() if keyword in member and keyword not in own}
+    said += [f"{words}: {one}" for words, one in left.items() if (isinstance(one, str) and one) or _is_number(one)]
+    field = {**own, "title": title}
+    if said:
+        field["description"] = "\n".join(one_line(line, LONGEST_HINT) for line in said)
+    if sent is not None:
+        field["default"] = sent
+    return ToolField(name, field, sent, sent is not None and name in tool.get("required", ()))
 
 
 def _kind(member: Mapping[str, Any], value: Any) -> tuple[dict[str, Any] | None, Any]:
