@@ -101,6 +101,28 @@ async def test_a_person_answers_while_the_tool_waits_or_until_the_next_call(
         assert await call(client, "list_waiting") == {"questions": [], "more": False}
 
 
+@pytest.mark.parametrize("mode", PROTOCOLS)
+async def test_two_questions_wait_at_once_and_the_same_call_twice_is_one(fake: FakeWaitpoints, mode: str) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def ask(client: Client, question: str) -> None:
+        told.append(await call(client, "ask_person", question=question, wait_seconds=50))
+
+    async with asking(fake, mode) as client, anyio.create_task_group() as tasks:
+        for question in ("First?", "Second?", "Second?"):
+            tasks.start_soon(ask, client, question)
+        with anyio.fail_after(20):
+            while len((await call(client, "list_waiting"))["questions"]) < 2:
+                await anyio.sleep(0.01)
+        waiting = {one["question"]: one["id"] for one in (await call(client, "list_waiting"))["questions"]}
+        await anyio.to_thread.run_sync(fake.answer, waiting["Second?"], ANN, "reject")
+        await anyio.sleep(0.1)
+        await anyio.to_thread.run_sync(fake.answer, waiting["First?"], ANN, "approve")
+
+    assert [one["answer"] for one in told] == ["reject", "reject", "approve"]
+    assert len(ids(fake)) == 2
+
+
 async def test_silence_is_no_approval(fake: FakeWaitpoints) -> None:
     async with asking(fake, timeout="1h") as client:
         waits = await call(client, "ask_person", question="May I?")
@@ -245,6 +267,12 @@ async def test_the_model_reads_who_is_asked_and_cannot_choose_them(fake: FakeWai
     assert token.page
     assert token.page.title == "Claude asks"
     assert [person.id for person in fake.client().get(token).approvers] == [ANN, "bo"]
+
+
+def test_no_other_command_imports_it() -> None:
+    lines = "import sys; from waitpoints_client.cli.program import program; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
+    assert set(printed.stdout.split()).isdisjoint({"mcp", "mcp_types", "waitpoints_client.agents"})
 
 
 # A process of its own, against a stack
