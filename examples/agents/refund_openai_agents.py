@@ -31,6 +31,7 @@ def play(call: ModelCall) -> Any:
 
 
 def agent_of(ticket: str) -> Agent[Any]:
+    @function_tool(needs_approval=True)
     def refund(call: ToolContext[Any], order: str, euros: int) -> str:
         """Refund an order."""
         with BANK.open("a+") as bank:  # it pays once for each key, although a crash can repeat a call
@@ -40,7 +41,7 @@ def agent_of(ticket: str) -> Agent[Any]:
         return f"Refunded {euros} euros for order {order}."
 
     model = ScriptedModel([ModelStep.respond(play)] * 2)
-    return Agent(name="support", model=model, tools=[function_tool(refund, needs_approval=True)])
+    return Agent(name="support", model=model, tools=[refund])
 
 
 async def main(ticket: str, email: str) -> None:

@@ -42,6 +42,7 @@ class StandIn(Model):
     def structured_output(self, *_: Any, **__: Any) -> Any: ...
 
 
+@tool(context=True)
 def refund(order: str, euros: int, tool_context: ToolContext) -> str:
     """Refund an order."""
     ticket, call = tool_context.invocation_state["ticket"], tool_context.tool_use["toolUseId"]
@@ -52,19 +53,23 @@ def refund(order: str, euros: int, tool_context: ToolContext) -> str:
     return f"Refunded {euros} euros for order {order}."
 
 
+def has_answered(agent: Agent) -> bool:
+    return agent.messages[-1]["role"] == "assistant" and not any("toolUse" in block for block in agent.messages[-1]["content"])
+
+
 def main(ticket: str, email: str) -> None:
     who: People = {"approvers": [{"id": "ann", "email": email}], "notify": {"email": True}, "timeout": "7d", "tags": ticket}
     people = AskPeople(Waitpoints(), ["refund"], run=ticket, **who)
     agent = Agent(
         model=StandIn(),
-        tools=[tool(context=True)(refund)],
+        tools=[refund],
         hooks=[people],
         session_manager=FileSessionManager(ticket, storage_dir="sessions"),
     )
-    todo: Any = people.ask(agent) or "Please refund order 1001."
-    while todo:
-        agent(todo, invocation_state={"ticket": ticket})
-        todo = people.ask(agent)
+    prompt = None if agent.messages else "Please refund order 1001."  # of a session that begins
+    while prompt or not has_answered(agent):
+        agent(people.ask(agent) or prompt, invocation_state={"ticket": ticket})
+        prompt = None
 
 
 if __name__ == "__main__":

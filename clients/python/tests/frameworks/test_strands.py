@@ -30,7 +30,7 @@ class Scripted(Model):
 
     async def stream(self, messages: Any, *_: Any, **__: Any) -> AsyncIterator[Any]:
         self.read.append(json.dumps(messages))
-        results = [block["toolResult"] for message in messages for block in message["content"] if "toolResult" in block]
+        results = [block["toolResult"] for block in messages[-1]["content"] if "toolResult" in block]
         texts = [f"{result['status']}: {' + '.join(part['text'] for part in result['content'])}" for result in results]
         yield {"messageStart": {"role": "assistant"}}
         for call_id, name, arguments in () if results else self.calls:
@@ -210,6 +210,29 @@ def test_a_tool_that_no_one_is_asked_about_runs_at_once(desk: Desk) -> None:
 
     desk.model = Scripted(("call_1", "look_up", {"order": "1001"}))
     assert str(desk.agent(desk.people(), tools=[tool(look_up), tool(refund)])("Look up 1001")).strip() == "success: found 1001"
+
+
+def test_a_model_that_uses_the_id_of_a_call_again_asks_again(desk: Desk) -> None:
+    tokens = set()
+    for number in (1, 2):
+        people = desk.people()
+        agent = desk.agent(people)
+        agent("Refund my order")
+        people.ask(agent, wait=False)
+        with desk.asked.client() as waitpoints:
+            [token] = waitpoints.list(tags=desk.run, status="WAITING")
+        desk.asked.answer(token.id, "approve", FIRST)
+        tokens.add(token.id)
+        agent(people.ask(agent))
+        assert desk.paid == [("1001", 100)] * number
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_arguments_that_are_no_json_are_refused_before_anyone_is_asked(desk: Desk, amount: float) -> None:
+    desk.model = Scripted(("call_1", "refund", {"order": "1001", "amount": amount}))
+    assert "error: No person can be asked about these arguments: input.amount" in str(desk.agent(desk.people())("Refund it"))
+    assert desk.paid == []
 
 
 def test_a_name_of_no_tool_is_refused(desk: Desk) -> None:

@@ -12,7 +12,6 @@ same requests.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -33,14 +32,14 @@ async def ask_people(
     run: str,
     wait: bool = True,
     page: Callable[[str, Any, Mapping[str, Any] | None], ApprovalPage] = partial(approval_page, edit=False),
-    poll: float | timedelta | None = None,
     **people: Unpack[People],
 ) -> list[str]:
     """Ask about all pending calls at once, and put what people decided into the state. Return the ids of tokens that wait.
 
-    `run` names the run: a thread or session of yours. Without `wait`, what is not decided yet stays pending, and the program
-    can store the state and end. `page` makes the page of a call from the tool's name, arguments and schema. The SDK runs a call
-    only with the model's own arguments: if a page lets people change them, a change is a rejection that tells the model so.
+    `run` names this run, such as a thread and the number of its turn: some models reuse the ids of calls. Without `wait`, what
+    is not decided yet stays pending, and the program can store the state and end. `page` makes the page of a call from the
+    tool's name, arguments and schema. The SDK runs a call only with the model's own arguments: if a page lets people change
+    them, a change is a rejection that tells the model so.
     """
     calls = [(item, page(str(item.qualified_name), _arguments(item), _schema(item))) for item in state.get_interruptions()]
     tokens = []
@@ -49,7 +48,7 @@ async def ask_people(
         tokens.append(await waitpoints._run(find_or_create(waitpoints._session, shown, {**people, **named})))
     waiting = []
     for (item, shown), token in zip(calls, tokens, strict=True):
-        result = await waitpoints.wait(token, poll=poll) if wait else (await waitpoints.get(token)).result
+        result = await waitpoints.wait(token) if wait else (await waitpoints.get(token)).result
         if result is None:
             waiting.append(token)
         else:

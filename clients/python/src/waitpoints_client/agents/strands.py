@@ -12,7 +12,6 @@ The session has the agent's interrupt. After a crash, the same program finds the
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from strands import Agent
@@ -24,6 +23,7 @@ from typing_extensions import Unpack
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
 from waitpoints_client.agents.decision import Decision
 from waitpoints_client.asking import AskOptions, People, find_or_create
+from waitpoints_client.canonical_json import digest
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.wire import write_json
 
@@ -40,20 +40,17 @@ class AskPeople:
         *,
         run: str,
         page: Callable[[str, Any, Mapping[str, Any] | None], ApprovalPage] = approval_page,
-        poll: float | timedelta | None = None,
         **people: Unpack[People],
     ) -> None:
         """Ask about each call of these tools. `run` names the run: a session of yours.
 
         `page` makes the page of a call from the tool's name, arguments and schema.
         """
-        self._waitpoints, self._tools, self._run = waitpoints, frozenset(tools), run
-        self._page, self._poll, self._people = page, poll, people
+        self._waitpoints, self._tools, self._run, self._page, self._people = waitpoints, frozenset(tools), run, page, people
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._decided: dict[str, Decision] = {}
 
-    def register_hooks(self, registry: HookRegistry, **_: Any) -> None:
-        """Strands calls this."""
+    def register_hooks(self, registry: HookRegistry, **_: Any) -> None:  # Strands calls it
         registry.add_callback(AgentInitializedEvent, self._check_names)
         registry.add_callback(BeforeToolCallEvent, self._before)
         registry.add_callback(AfterToolCallEvent, self._after)
@@ -67,45 +64,56 @@ class AskPeople:
         done = {result["toolUseId"] for result in (state.get("pending_tool_execution") or {}).get("completed_tool_results", ())}
         tokens = {}
         for interrupt in state["interrupts"].values():
-            if interrupt["name"] == INTERRUPT and interrupt["reason"]["toolUseId"] not in done:
-                flow = find_or_create(self._waitpoints._session, *self._request(interrupt["reason"]))
+            if interrupt["name"] == INTERRUPT and (call := interrupt["reason"])["toolUseId"] not in done:
+                flow = find_or_create(self._waitpoints._session, *self._request(call, call["call"]))
                 tokens[interrupt["id"]] = self._waitpoints._run(flow)
         return [
             {"interruptResponse": {"interruptId": interrupt_id, "response": token}}
             for interrupt_id, token in tokens.items()
-            if (self._waitpoints.wait(token, poll=self._poll) if wait else self._waitpoints.get(token).result)
+            if (self._waitpoints.wait(token) if wait else self._waitpoints.get(token).result)
         ]
 
-    def _request(self, call: ToolUse) -> tuple[ApprovalPage, AskOptions]:
-        named: AskOptions = {"run": self._run, "call": call["toolUseId"]}
+    def _request(self, call: ToolUse, name: str) -> tuple[ApprovalPage, AskOptions]:
+        named: AskOptions = {"run": self._run, "call": name}
         return self._page(call["name"], call["input"], self._schemas.get(call["name"])), {**self._people, **named}
 
     def _check_names(self, event: AgentInitializedEvent) -> None:
         tools = event.agent.tool_registry.registry
         if unknown := sorted(self._tools - tools.keys()):
             raise ValueError(f"The agent has no tool {', '.join(unknown)}: it has {', '.join(sorted(tools))}")
-        schemas = {name: tools[name].tool_spec["inputSchema"] for name in self._tools}
-        self._schemas = {name: schema.get("json", schema) for name, schema in schemas.items()}
+        self._schemas = {name: tools[name].tool_spec["inputSchema"]["json"] for name in self._tools}
 
     async def _before(self, event: BeforeToolCallEvent) -> None:
-        call = event.tool_use
-        decided = self._decided.get(call["toolUseId"])
+        call, name = event.tool_use, _name(event)
+        decided = self._decided.get(name)
         if call["name"] not in self._tools or (decided and decided.type == "edit" and decided.arguments == call["input"]):
-            return  # a hook lets it run again
-        event.interrupt(INTERRUPT, reason={name: call[name] for name in ("toolUseId", "name", "input")})
+            return  # another hook lets it run again
+        try:
+            digest({"input": call["input"]})
+        except ValueError as error:
+            event.cancel_tool = f"No person can be asked about these arguments: {error}"
+            return
+        event.interrupt(INTERRUPT, reason={**call, "call": name})
         # The response decides nothing: whoever gave it, people's decision is read from the stack.
-        shown, options = self._request(call)
-        result = await asyncio.to_thread(self._waitpoints.ask, shown, poll=self._poll, **options)
-        decision = self._decided[call["toolUseId"]] = shown.decision(result)
+        shown, options = self._request(call, name)
+        result = await asyncio.to_thread(self._waitpoints.ask, shown, **options)
+        decision = self._decided[name] = shown.decision(result)
         if decision.runs:
             event.tool_use = {**call, "input": decision.arguments}
         else:
             event.cancel_tool = decision.message or "A person rejected this call."
 
     async def _after(self, event: AfterToolCallEvent) -> None:
-        decision = self._decided.get(event.tool_use["toolUseId"])
+        decision = self._decided.get(_name(event))
         if decision and decision.type == "respond":
             event.result = {**event.result, "status": "success"}
         elif decision and decision.type == "edit":
             note = f"A person changed the arguments to {write_json(decision.arguments)}. {decision.message}".strip()
             event.result = {**event.result, "content": [*event.result["content"], {"text": note}]}
+
+
+def _name(event: BeforeToolCallEvent | AfterToolCallEvent) -> str:
+    """Return what names a call in its run: its id, and how many results have it already, since some models reuse ids."""
+    results = [block.get("toolResult", {}) for message in event.agent.messages for block in message["content"]]
+    earlier = [result for result in results if result.get("toolUseId") == event.tool_use["toolUseId"]]
+    return f"{event.tool_use['toolUseId']}/{len(earlier)}" if earlier else event.tool_use["toolUseId"]
