@@ -9,6 +9,7 @@ Started again with the same ticket, it goes on where it was. With --ask it asks 
 import os
 import sqlite3
 import sys
+from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import StateSnapshot
 from waitpoints_client import Waitpoints
+from waitpoints_client.agents import approval_page
 from waitpoints_client.agents.langgraph import resume
 from waitpoints_client.asking import People
 
@@ -60,9 +62,9 @@ def make_agent(saver: SqliteSaver) -> Any:
 
 
 def go_on(agent: Any, ticket: str, *, wait: bool) -> StateSnapshot:
-    pages = {"refund": {"title": "Pay a refund?"}}
+    page = partial(approval_page, title="Pay a refund?")
     with Waitpoints() as waitpoints:
-        return resume(waitpoints, agent, thread_of(ticket), wait=wait, pages=pages, **PEOPLE)
+        return resume(waitpoints, agent, thread_of(ticket), wait=wait, page=page, **PEOPLE)
 
 
 def thread_of(ticket: str) -> Any:

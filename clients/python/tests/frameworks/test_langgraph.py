@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from langgraph.types import interrupt
 from pydantic import AnyUrl, TypeAdapter, ValidationError
 
 from waitpoints_client import Token
+from waitpoints_client.agents import approval_page
 from waitpoints_client.agents.langgraph import Options, aresume, resume
 from waitpoints_client.testing import FakeWaitpoints
 
@@ -90,8 +92,9 @@ class Shop:
 
     def how(self, **changes: Any) -> Options:
         schema: Any = self.tool().tool_call_schema
-        pages = {"refund": {"schema": schema.model_json_schema()}} if self.mode == "batched" else {}
-        return {"approvers": ["ann"], "pages": pages, **changes}  # type: ignore[typeddict-item]
+        known = {"schema": schema.model_json_schema()} if self.mode == "batched" else {}
+        how: Any = {"approvers": ["ann"], "page": partial(approval_page, **known), **changes}
+        return how  # type: ignore[no-any-return]
 
     def answer(self, number: int, action: str, **fields: Any) -> None:
         answer = self.fake.answer(self.asked[number], "ann", action, fields)
@@ -254,6 +257,15 @@ def test_a_change_that_only_the_tool_refuses_is_a_reject() -> None:
     [(status, text)] = tool_messages(shop.resume(agent))
     assert status == "error"
     assert "change does not fit" in text
+
+
+def test_the_program_makes_the_page(shop: Shop) -> None:
+    agent = shop.agent()
+    agent.invoke(ASK, THREAD)
+    shop.resume(agent, wait=False, approvers=["ann", "bo"], page=partial(approval_page, title="Pay a refund?", needs=2))
+
+    [token] = shop.asked
+    assert (token.page and token.page.title, token.needs["approve"]) == ("Pay a refund?", 2)
 
 
 def test_an_agent_can_be_a_part_of_another_graph(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 The checkpointer has the thread, and nothing of a request: neither its id nor a link. The interrupts' ids find it again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,8 @@ class Options(People, total=False):
 
     wait: bool
     """False: return while people decide. True by default."""
-    pages: Mapping[str, Mapping[str, Any]]
-    """By a tool's name, arguments for `approval_page`, such as title and needs; in the middleware's batched mode, schema."""
+    page: Callable[..., ApprovalPage]
+    """Makes the page of a call: `approval_page`, or a function that is called as it. Only per_call mode gives it the schema."""
 
 
 def resume(waitpoints: Waitpoints, graph: Pregel, config: RunnableConfig, **how: Unpack[Options]) -> StateSnapshot:
@@ -99,22 +99,22 @@ def _questions(interrupt: Interrupt, how: Options) -> list[tuple[AnyPage, Collec
     value = interrupt.value if isinstance(interrupt.value, dict) else {}
     if "action_requests" in value:
         allowed = {it["action_name"]: it["allowed_decisions"] for it in value["review_configs"]}
-        return [_question(it, allowed[it["name"]], None, how) for it in value["action_requests"]]
+        return [_question(it, allowed[it["name"]], {}, how) for it in value["action_requests"]]
     if value.get("type") == "tool_approval":
         schema: Any = interrupt.response_schema
         kinds = schema["discriminator"]["mapping"] if "discriminator" in schema else [schema["properties"]["type"]["const"]]
         definitions = schema.get("$defs", {})
         edited = definitions["EditedAction"]["properties"]["args"] if "edit" in kinds else {}
         known = {"$defs": definitions, **definitions.get(edited.get("$ref", "").rpartition("/")[2], edited)}
-        return [_question(value, kinds, known, how)]
+        return [_question(value, kinds, {"schema": known}, how)]
     shown: Any = {name: value[name] for name in ("title", "text", "links", "fields", "actions") if name in value}
     return [(shown, ())] if "title" in value else []  # it does not choose who answers it
 
 
-def _question(call: Any, allowed: Collection[str], schema: Any, how: Options) -> tuple[AnyPage, Collection[str]]:
+def _question(call: Any, allowed: Collection[str], known: Any, how: Options) -> tuple[AnyPage, Collection[str]]:
     if "reject" not in allowed and [*allowed] != ["respond"]:
         raise ValueError(f"{call['name']} allows {', '.join(allowed)}: allow reject too, for a call that no one answers")
-    given = {"schema": schema, "edit": "edit" in allowed, "respond": "respond" in allowed}
-    asked = approval_page(call["name"], call["args"], **{**given, **how.get("pages", {}).get(call["name"], {})})
+    make = how.get("page", approval_page)
+    asked = make(call["name"], call["args"], edit="edit" in allowed, respond="respond" in allowed, **known)
     actions = [it for it in asked.page["actions"] if it["id"] in allowed or (it["id"] == "approve" and "edit" in allowed)]
     return replace(asked, page={**asked.page, "actions": actions}), allowed
