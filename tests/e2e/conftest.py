@@ -30,7 +30,7 @@ SLOWEST = (
     "test_client_install test_local_wheel "
     "test_testing_doc test_own_machines test_durable_functions test_races test_page test_sdk "
     "test_command_line test_notices test_first_deployment test_readme test_timeouts "
-    "test_emulator_mends test_providers test_patterns test_deployment test_recipes "
+    "test_emulator_mends test_providers test_patterns test_deployment test_recipes test_agents "
     "test_python_client test_build test_ops test_throttling test_serving test_local_run"
 )
 

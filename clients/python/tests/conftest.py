@@ -1,4 +1,4 @@
-"""Some tests need what an extra installs: the operator's commands need boto3, and each adapter for agents its framework."""
+"""Some tests need an extra: the operator's commands boto3, pages that can be edited jsonschema, an adapter its framework."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +19,7 @@ FRAMEWORKS = {
 }
 collect_ignore = [
     *([] if find_spec("boto3") else OF_AWS),
+    *([] if find_spec("jsonschema") else ["agents"]),
     *(f"frameworks/test_{name}.py" for name, module in FRAMEWORKS.items() if not find_spec(module)),
 ]
 

@@ -863,6 +863,8 @@ class TestAsk:
             assert len(statuses) == 4
             assert {*statuses} <= {401, 403}
             assert all(served.deliver(url, body, "application/json") for url in urls)
+        with pytest.raises(ValueError, match="Who may answer"):
+            waitpoints.ask(PAGE, **asked(tag, approvers=None))  # it would see a URL that answers
         found = [waitpoints.get(token) for token in (waiting, rejected)]
         assert [(token.status, [answer.action for answer in token.answers]) for token in found] == [
             ("WAITING", []),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 AnyPage: TypeAlias = "PageOptions | ApprovalPage | BatchPage"
 _PAGE: Final = "page"  # in a token's metadata: the digest of what people see
+_OF_ARGUMENTS: Final = ("text", "fields", "sameFields")  # members of a page that show a call's arguments
 _LONGEST: Final = 200  # characters of a name in the metadata, which have 4 KiB for three of them
 _PAUSES: Final = (0.0, 0.2, 0.8, 2.0)  # seconds, since a list may not yet have what was created just now
 
@@ -62,8 +63,10 @@ def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
     refuse_unknown(options, AskOptions.__annotations__)
     tool, arguments, plain = (None, None, page) if isinstance(page, Mapping) else (page.name, page.arguments, page.page)
     call = {"tool": tool, **_name_of_call(options)}
-    key = f"ask/{digest({**call, 'arguments': arguments})}/{_attempt(options)}"
+    named = digest({**call, "arguments": arguments})
+    key = f"ask/{named}/{_attempt(options)}"
     tag, shown = options.get("tag"), _with_people(plain, options)
+    seen = {name: value for name, value in shown.items() if tool is None or name not in _OF_ARGUMENTS}
     known = {name: text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for name, text in call.items() if text}
     return {
         "idempotency_key": f"{tag}:{key}" if tag else key,
@@ -71,7 +74,7 @@ def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
         "notify": options.get("notify"),
         "timeout": options.get("timeout"),
         "tags": options.get("tags"),
-        "metadata": {**known, _PAGE: digest(shown)},
+        "metadata": {**known, _PAGE: digest(seen)},
     }
 
 

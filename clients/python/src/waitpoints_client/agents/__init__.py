@@ -7,6 +7,7 @@ from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
 from waitpoints_client.agents.batch_page import BatchPage, ToolCall, approval_page_of
 from waitpoints_client.agents.decision import Decision, DecisionType
 from waitpoints_client.agents.page_parts import Labels
+from waitpoints_client.agents.requires_approval import requires_approval
 
 __all__ = [
     "ApprovalPage",
@@ -17,4 +18,5 @@ __all__ = [
     "ToolCall",
     "approval_page",
     "approval_page_of",
+    "requires_approval",
 ]
