@@ -1,27 +1,42 @@
-"""The adapters for agents, each with its framework in an environment of its own, against the deployed stack."""
+"""The adapters for agents, each with its framework in an environment of its own, against a deployed stack that sends mail."""
 
 import os
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
-from tools.stack import ROOT
-from waitpoints_local.stack import Stack
+from tests.support.e2e import afterwards, folders
+from tests.support.e2e.built import Built
+from tools.stack import ROOT, emulating
+from waitpoints_local.stack import Stack, described, free_port, overrides
 
 CLIENT = ROOT / "clients" / "python"
 TESTS = {
     path.stem.removeprefix("test_").replace("_", "-"): path for path in (CLIENT / "tests" / "frameworks").glob("test_*.py")
 }
+FOLDER = folders.FOLDER / "frameworks"
+SENDER = "approvals@example.com"
 PATIENCE = 300  # seconds
+
+
+@pytest.fixture(scope="module")
+def office(current_build: Built) -> Iterator[Stack]:
+    with emulating(free_port(), FOLDER) as emulator:
+        emulator.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+        current_build.deploy(emulator, parameters=(*overrides(emulator.url), f"MailFrom={SENDER}"))
+        with described(emulator, FOLDER) as stack:
+            yield stack
+            afterwards.check(stack, FOLDER)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(TESTS))
-def test_an_adapter_holds_what_it_promises(name: str, stack: Stack) -> None:
+def test_an_adapter_holds_what_it_promises(name: str, office: Stack) -> None:
     subprocess.run(["make", "-s", f".local/{name}/ready"], cwd=ROOT, check=True, timeout=PATIENCE)
     python = f"{ROOT}/.local/{name}/bin/python"
     command = [python, "-m", "pytest", "-q", "-c", f"{CLIENT}/pyproject.toml", f"{TESTS[name]}"]
-    given = {"WAITPOINTS_URL": stack.api_url, "WAITPOINTS_API_KEY": stack.api_key}
+    given = {"WAITPOINTS_URL": office.api_url, "WAITPOINTS_API_KEY": office.api_key}
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | given, capture_output=True, text=True, timeout=PATIENCE, check=False
     )

@@ -13,6 +13,8 @@ from strands import Agent, tool
 from strands.hooks import AfterToolCallEvent
 from strands.models import Model
 from strands.session.file_session_manager import FileSessionManager
+from strands.session.snapshot_session_manager import SnapshotSessionManager
+from strands.storage import LocalFileStorage
 from strands.tools.executors import SequentialToolExecutor
 
 from waitpoints_client.agents import approval_page
@@ -71,9 +73,11 @@ class Desk:
             self.paid.append((order, amount))
             return f"refunded {amount}"
 
-        session = FileSessionManager(self.run, storage_dir=str(self.folder))
-        options = {"hooks": [people], "session_manager": session, "callback_handler": None, "tools": [tool(refund)], **options}
-        return Agent(model=self.model, **options)
+        options = {"hooks": [people], "session_manager": self.session(), "tools": [tool(refund)], **options}
+        return Agent(model=self.model, callback_handler=None, **options)
+
+    def session(self) -> Any:
+        return FileSessionManager(self.run, storage_dir=str(self.folder))
 
     def start(self, **options: Any) -> list[str]:
         """Let a process run until the agent's pause, and make the requests. Returns the ids of the tokens."""
@@ -133,6 +137,15 @@ def test_silence_rejects(desk: Desk) -> None:
     desk.start(timeout="1s")
     assert re.fullmatch("error: .*timed out.*", desk.go_on(timeout="1s"))
     assert desk.paid == []
+
+
+def test_a_session_of_snapshots_continues_as_well(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = LocalFileStorage(str(desk.folder))
+    monkeypatch.setattr(desk, "session", lambda: SnapshotSessionManager(desk.run, storage=storage))
+    [token] = desk.start()
+    desk.asked.answer(token, "approve", FIRST)
+    assert desk.go_on() == "success: refunded 100"
+    assert desk.paid == [("1001", 100)]
 
 
 def test_two_calls_at_once_are_two_requests_each_with_its_own_decision(desk: Desk) -> None:
