@@ -8,7 +8,7 @@ from unicodedata import category
 
 import pytest
 
-from waitpoints_client import ConfigurationError
+from waitpoints_client import ConfigurationError, Ok
 from waitpoints_client.agents import approval_page
 
 SCHEMA = {
@@ -171,6 +171,14 @@ def test_a_long_argument_has_both_ends_its_length_and_hash_and_cannot_be_approve
     assert shown.endswith("xend\n▸ b: 1")
     assert actions({"a": value}, respond=True) == ["reject", "respond"]
     assert actions({"a": value}, allow_cut=True) == ["approve", "reject"]
+
+
+def test_without_approve_nothing_runs_and_nothing_can_be_edited() -> None:
+    page = approval_page("weather", CALL, SCHEMA, approve=False, respond=True)
+    assert [action["id"] for action in page.page["actions"]] == ["reject", "respond"]
+    assert [*page.page["fields"]["properties"]] == ["message"]
+    approved = page.decision(Ok({"action": "approve", "fields": {}, "approver": "ann"}))
+    assert (approved.type, approved.runs) == ("reject", False)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def approval_page(
     *,
     title: PageText | None = None,
     text: str = "",
+    approve: bool = True,
     edit: bool = True,
     respond: bool = False,
     needs: int = 1,
@@ -81,11 +82,11 @@ def approval_page(
     `text` is your own explanation, above the arguments. With `edit`, an argument that a page can have as a field is one, and a
     changed field changes the call; that needs the extra `agents`. The others are text, in English but for the `labels`. What
     is too long is cut, and can then not be approved without `allow_cut`. With `respond`, a person can answer in place of the
-    tool. `needs` is how many approvers must approve, all of them the same values.
+    tool: without `approve`, only that. `needs` is how many approvers must approve, all of them the same values.
     Raises ValueError for what is no JSON, and ConfigurationError without the extra.
     """
     json_of(arguments)
-    checked = ToolSchema(schema) if schema is not None and edit else None
+    checked = ToolSchema(schema) if schema is not None and edit and approve else None
     titles = titles_of(schema, arguments if isinstance(arguments, dict) else ())
     fields: dict[str, ToolField] = {}
     if schema is not None and checked and isinstance(arguments, dict) and not checked.problem(arguments):
@@ -101,7 +102,7 @@ def approval_page(
     room = page_parts.text_room(page, sum(one.weight for one in fields.values()), above)
     shown, is_cut = _shown(arguments, titles, fields, room)
     page["text"] = whole = "\n\n".join([*above, *shown])
-    if is_cut and not allow_cut:
+    if not approve or (is_cut and not allow_cut):
         page["actions"] = [action for action in page["actions"] if action["id"] != "approve"]
     is_long = page_parts.is_cut_in_slack(whole)
     page["fields"] = _form(fields, {seen: page_parts.SEEN, **own}, [seen]) if is_long else _form(fields, own, [])
