@@ -80,7 +80,7 @@ def wait_for_token(
         _invoke(wait_function, {**payload, "callbackId": callback_id})
 
     text = context.wait_for_callback(register, name=name, config=config)
-    return read_json(text) if unwrap else _result(read_json(text))
+    return read_json(text) if unwrap else read_result(read_json(text))
 
 
 def _invoke(function: str, payload: dict[str, Any]) -> None:
@@ -103,7 +103,8 @@ def _make_lambda_client() -> Any:
     return boto3.client("lambda")
 
 
-def _result(found: dict[str, Any]) -> Result:
+def read_result(found: dict[str, Any]) -> Result:
+    """Return what the stack has sent as the result of a callback, without `unwrap`."""
     if not found["ok"]:
         error = TokenError.model_validate(found["error"])
         return Failed(error, timed_out=error.name == _TIMEOUT)
