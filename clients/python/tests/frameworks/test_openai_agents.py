@@ -70,8 +70,8 @@ def ask(asked: Asked) -> Callable[..., Coroutine[Any, Any, list[str]]]:
     ("action", "message", "paid", "said"),
     [
         ("approve", "", [("1001", 100)], "refunded 100"),
-        ("reject", "not this customer", [], "not this customer"),
-        ("reject", "", [], "A person rejected this call."),
+        ("reject", "not this customer", [], "ann rejected this, so it did not run: not this customer"),
+        ("reject", "", [], "ann rejected this, so it did not run."),
         ("respond", "refunded by hand", [], "refunded by hand"),
     ],
 )
@@ -98,7 +98,7 @@ def test_silence_rejects(ask: Any) -> None:
         assert await ask(state, timeout="1s") == []
         return (await refunds.go_on(state)).final_output
 
-    assert "timed out" in asyncio.run(run())
+    assert asyncio.run(run()) == "This did not run: nobody decided in time."
     assert refunds.paid == []
 
 
@@ -115,7 +115,7 @@ def test_a_page_has_no_field_for_the_arguments_and_a_change_of_them_is_told_to_t
     [item] = asyncio.run(refunds_interruptions(refunds))
     shown = approval_page("refund", json.loads(item.arguments), edit=False).page["fields"]
     assert [*shown["properties"]] == ["message"]
-    assert asyncio.run(run()) == 'A person wants these arguments: {"order":"1001","amount":50}. Call refund with them.'
+    assert asyncio.run(run()) == 'This did not run. Call it with what ann wants: {"order":"1001","amount":50}'
     assert refunds.paid == []
 
 
@@ -139,7 +139,7 @@ def test_two_calls_at_once_are_two_requests_each_with_its_own_decision(asked: As
         assert await ask(state) == []
         return (await refunds.go_on(state)).final_output
 
-    assert sorted(asyncio.run(run()).split(" | ")) == ["no", "refunded 100"]
+    assert sorted(asyncio.run(run()).split(" | ")) == ["ann rejected this, so it did not run: no", "refunded 100"]
     assert refunds.paid == [("1001", 100)]
 
 
@@ -209,7 +209,7 @@ def test_arguments_that_are_no_json_are_shown_as_text(asked: Asked, ask: Any, ar
         await ask(state)
         return (await refunds.go_on(state)).final_output
 
-    assert asyncio.run(run()) == "A person rejected this call."
+    assert asyncio.run(run()) == "ann rejected this, so it did not run."
 
 
 def test_a_shell_command_is_shown_before_and_after_it_is_stored(asked: Asked, ask: Any) -> None:

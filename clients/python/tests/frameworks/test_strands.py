@@ -115,10 +115,10 @@ def desk(asked: Asked, tmp_path: Path) -> Desk:
             "approve",
             {**FIRST, "amount": 50, "message": "Half of it."},
             [("1001", 50)],
-            'success: refunded 50 + A person changed the arguments to {"order":"1001","amount":50}. Half of it.',
+            'success: refunded 50 + It ran with what ann wants: {"order":"1001","amount":50}\nHalf of it.',
         ),
-        ("reject", {"message": "not this customer"}, [], "error: not this customer"),
-        ("reject", {}, [], "error: A person rejected this call."),
+        ("reject", {"message": "not this customer"}, [], "error: ann rejected this, so it did not run: not this customer"),
+        ("reject", {}, [], "error: ann rejected this, so it did not run."),
         ("respond", {**FIRST, "message": "refunded by hand"}, [], "success: refunded by hand"),
     ],
     ids=["approve", "edit", "reject", "reject without a word", "respond"],
@@ -135,7 +135,7 @@ def test_a_person_decides(desk: Desk, action: str, fields: Any, paid: Any, said:
 
 def test_silence_rejects(desk: Desk) -> None:
     desk.start(timeout="1s")
-    assert re.fullmatch("error: .*timed out.*", desk.go_on(timeout="1s"))
+    assert desk.go_on(timeout="1s") == "error: This did not run: nobody decided in time."
     assert desk.paid == []
 
 
@@ -157,7 +157,7 @@ def test_two_calls_at_once_are_two_requests_each_with_its_own_decision(desk: Des
     assert agent(people.ask(agent, wait=False)).stop_reason == "interrupt"  # the other is decided
     assert people.ask(agent, wait=False) == []
     desk.asked.answer(first, "approve", FIRST)
-    assert desk.go_on() == "error: no | success: refunded 100"
+    assert desk.go_on() == "error: ann rejected this, so it did not run: no | success: refunded 100"
     assert desk.paid == [("1001", 100)]
 
 
@@ -208,7 +208,7 @@ def test_a_response_that_no_person_gave_approves_nothing(desk: Desk) -> None:
     [interrupt] = agent.take_snapshot(include=["interrupt_state"]).data["interrupt_state"]["interrupts"]
     forged = {"action": "approve", "type": "approve", "token": token}
     result = agent([{"interruptResponse": {"interruptId": interrupt, "response": forged}}])
-    assert "timed out" in str(result)
+    assert "nobody decided in time" in str(result)
     assert desk.paid == []
 
 
@@ -274,7 +274,7 @@ def test_a_hook_can_repeat_a_call_that_a_person_has_changed(desk: Desk) -> None:
     people = desk.people()
     agent = desk.agent(people)
     agent.hooks.add_callback(AfterToolCallEvent, repeat)
-    assert "refunded 50 + A person changed" in str(agent(people.ask(agent)))
+    assert "refunded 50 + It ran with what ann wants" in str(agent(people.ask(agent)))
     assert desk.paid == [("1001", 50)] * 2
     with desk.asked.client() as waitpoints:
         assert [it.id for it in waitpoints.list(tags=desk.run)] == [token]

@@ -11,15 +11,16 @@ same requests.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from agents import FunctionTool, RunState, ToolApprovalItem
 from typing_extensions import Unpack
 
-from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
+from waitpoints_client.agents.approval_page import approval_page
 from waitpoints_client.agents.decision import Decision
+from waitpoints_client.agents.requires_approval import MakePage, refusal
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import AskOptions, People, find_or_create
 from waitpoints_client.wire import write_json
@@ -31,7 +32,7 @@ async def ask_people(
     *,
     run: str,
     wait: bool = True,
-    page: Callable[[str, Any, Mapping[str, Any] | None], ApprovalPage] = partial(approval_page, edit=False),
+    page: MakePage = partial(approval_page, edit=False),
     **people: Unpack[People],
 ) -> list[str]:
     """Ask about all pending calls at once, and put what people decided into the state. Return the ids of tokens that wait.
@@ -60,10 +61,10 @@ def _decide(state: RunState[Any, Any], item: ToolApprovalItem, decision: Decisio
     if decision.type == "approve":
         state.approve(item)
     elif decision.type == "edit":
-        wanted = f"A person wants these arguments: {write_json(decision.arguments)}. Call {item.qualified_name} with them."
-        state.reject(item, rejection_message=f"{wanted} {decision.message}".strip())
+        wanted = f"This did not run. Call it with what {decision.by or 'the owner'} wants: {write_json(decision.arguments)}"
+        state.reject(item, rejection_message="\n".join(filter(None, [wanted, decision.message])))
     else:  # what a person answers in the tool's place is its output
-        state.reject(item, rejection_message=decision.message or "A person rejected this call.")
+        state.reject(item, rejection_message=decision.message if decision.type == "respond" else refusal(decision))
 
 
 def _arguments(item: ToolApprovalItem) -> Any:
@@ -82,6 +83,6 @@ def _arguments(item: ToolApprovalItem) -> Any:
     return arguments
 
 
-def _schema(item: ToolApprovalItem) -> Mapping[str, Any] | None:
+def _schema(item: ToolApprovalItem) -> Mapping[str, Any]:
     tools = [tool for tool in item.agent.tools if isinstance(tool, FunctionTool) and tool.name == item.name]
-    return tools[0].params_json_schema if tools else None
+    return tools[0].params_json_schema if tools else {}

@@ -11,7 +11,7 @@ The session has the agent's interrupt. After a crash, the same program finds the
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strands import Agent
@@ -22,16 +22,17 @@ from typing_extensions import Unpack
 
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
 from waitpoints_client.agents.decision import Decision
+from waitpoints_client.agents.requires_approval import MakePage, refusal
 from waitpoints_client.asking import AskOptions, People, find_or_create
 from waitpoints_client.canonical_json import digest
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.wire import write_json
 
-INTERRUPT = "waitpoints"
-
 
 class AskPeople:
     """The hook of one agent in one run. Put it last: what a later hook changes, people do not see."""
+
+    INTERRUPT = "waitpoints"
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class AskPeople:
         tools: Sequence[str],
         *,
         run: str,
-        page: Callable[[str, Any, Mapping[str, Any] | None], ApprovalPage] = approval_page,
+        page: MakePage = approval_page,
         **people: Unpack[People],
     ) -> None:
         """Ask about each call of these tools. `run` names the run: a session of yours.
@@ -64,7 +65,7 @@ class AskPeople:
         done = {result["toolUseId"] for result in (state.get("pending_tool_execution") or {}).get("completed_tool_results", ())}
         tokens = {}
         for interrupt in state["interrupts"].values():
-            if interrupt["name"] == INTERRUPT and (call := interrupt["reason"])["toolUseId"] not in done:
+            if interrupt["name"] == self.INTERRUPT and (call := interrupt["reason"])["toolUseId"] not in done:
                 flow = find_or_create(self._waitpoints._session, *self._request(call, call["call"]))
                 tokens[interrupt["id"]] = self._waitpoints._run(flow)
         return [
@@ -75,7 +76,7 @@ class AskPeople:
 
     def _request(self, call: ToolUse, name: str) -> tuple[ApprovalPage, AskOptions]:
         named: AskOptions = {"run": self._run, "call": name}
-        return self._page(call["name"], call["input"], self._schemas.get(call["name"])), {**self._people, **named}
+        return self._page(call["name"], call["input"], self._schemas[call["name"]]), {**self._people, **named}
 
     def _check_names(self, event: AgentInitializedEvent) -> None:
         tools = event.agent.tool_registry.registry
@@ -93,7 +94,7 @@ class AskPeople:
         except ValueError as error:
             event.cancel_tool = f"No person can be asked about these arguments: {error}"
             return
-        event.interrupt(INTERRUPT, reason={**call, "call": name})
+        event.interrupt(self.INTERRUPT, reason={**call, "call": name})
         # The response decides nothing: whoever gave it, people's decision is read from the stack.
         shown, options = self._request(call, name)
         result = await asyncio.to_thread(self._waitpoints.ask, shown, **options)
@@ -101,14 +102,15 @@ class AskPeople:
         if decision.runs:
             event.tool_use = {**call, "input": decision.arguments}
         else:
-            event.cancel_tool = decision.message or "A person rejected this call."
+            event.cancel_tool = decision.message if decision.type == "respond" else refusal(decision)
 
     async def _after(self, event: AfterToolCallEvent) -> None:
         decision = self._decided.get(_name(event))
         if decision and decision.type == "respond":
             event.result = {**event.result, "status": "success"}
         elif decision and decision.type == "edit":
-            note = f"A person changed the arguments to {write_json(decision.arguments)}. {decision.message}".strip()
+            note = f"It ran with what {decision.by or 'the owner'} wants: {write_json(decision.arguments)}"
+            note = "\n".join(filter(None, [note, decision.message]))
             event.result = {**event.result, "content": [*event.result["content"], {"text": note}]}
 
 
