@@ -2,6 +2,7 @@
 # mypy: allow-subclassing-any
 
 import asyncio
+import base64
 import json
 import re
 import time
@@ -229,6 +230,26 @@ def test_the_same_messages_find_the_same_token(fake: FakeWaitpoints, effects: Ef
     assert len(asked) == 1
 
 
+def test_a_run_that_goes_on_from_stored_messages_finds_the_token(effects: Effects) -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    people = AskPeople(connect=fake.async_client, approvers=["ann"])
+    stored = asyncio.run(agent_of([refund()], effects=effects).run("Refund order 7")).all_messages_json()
+
+    async def go_on(seconds: float) -> str:
+        agent = agent_of([refund()], effects=effects, capabilities=[people])
+        messages = ModelMessagesTypeAdapter.validate_json(stored)
+        return str((await asyncio.wait_for(agent.run(message_history=messages), seconds)).output)
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            asyncio.run(go_on(0.2))
+    (token,) = tokens_of(fake)
+    assert fake.answer(token, "ann", "approve", REFUND).is_success
+    assert asyncio.run(go_on(30)) == '["paid 1250"]'
+    assert effects == [REFUND]
+    assert len(tokens_of(fake)) == 1
+
+
 def test_messages_without_the_call_are_refused(fake: FakeWaitpoints) -> None:
     async def ask() -> None:
         requests = DeferredToolRequests(approvals=[refund()])
@@ -266,7 +287,7 @@ class Journal(ExternalEventWaiter):
 
     async def wait(self, name: str, *, ask: Callable[[str], Any], timeout: timedelta | None) -> Any:
         async def make() -> str:
-            return f"callback-{len(self.steps)}"
+            return base64.b64encode(f"the callback of step {len(self.steps)}".encode()).decode()
 
         token = self.callback = await self.step(name, make)
         answer = await self.step(f"{name}.ask", lambda: ask(token))
