@@ -11,7 +11,7 @@ The session has the agent's interrupt. After a crash, the same program finds the
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from strands import Agent
@@ -35,13 +35,7 @@ class AskPeople:
     INTERRUPT = "waitpoints"
 
     def __init__(
-        self,
-        waitpoints: Waitpoints,
-        tools: Sequence[str],
-        *,
-        run: str,
-        page: MakePage = approval_page,
-        **people: Unpack[People],
+        self, waitpoints: Waitpoints, tools: list[str], *, run: str, page: MakePage = approval_page, **people: Unpack[People]
     ) -> None:
         """Ask about each call of these tools. `run` names the run: a session of yours.
 
