@@ -166,7 +166,7 @@ def test_a_long_argument_has_both_ends_its_length_and_hash_and_cannot_be_approve
 
     shown = text({"a": value, "b": 1})
 
-    assert shown.startswith("Arguments:\n▸ a: beginx")
+    assert shown.startswith("This is too long to be shown whole, so nobody can approve it here.\n\nArguments:\n▸ a: beginx")
     assert f"[Cut: {len(value):,} characters. SHA-256 of the text: {hashlib.sha256(value.encode()).hexdigest()}]" in shown
     assert shown.endswith("xend\n▸ b: 1")
     assert actions({"a": value}, respond=True) == ["reject", "respond"]
@@ -249,6 +249,7 @@ def test_the_messages_field_has_a_name_that_no_argument_has() -> None:
 
     assert page.message == "message_"
     assert [*page.page["fields"]["properties"]] == ["message", "message_"]
+    assert approval_page("tool", {}, {"properties": {"message": {}}}).message == "message_"
 
 
 def test_several_approvers_approve_the_same_values() -> None:
@@ -302,6 +303,7 @@ def test_a_long_text_must_be_read_before_it_is_approved() -> None:
 
     assert page["fields"]["required"] == ["seen"]
     assert page["fields"]["properties"]["seen"]["const"] is True
+    assert "seen" not in approval_page("tool", {"a": "x" * 40_000}).page["fields"]["properties"]
 
 
 def test_editing_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The page of a tool's call, and how its answer is read."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,14 +86,13 @@ def approval_page(
     Raises ValueError for what is no JSON, and ConfigurationError without the extra.
     """
     json_of(arguments)
+    members = arguments if isinstance(arguments, dict) else {}
+    titles, fields = titles_of(schema, members), dict[str, ToolField]()
     checked = ToolSchema(schema) if schema is not None and edit and approve else None
-    titles = titles_of(schema, arguments if isinstance(arguments, dict) else ())
-    fields: dict[str, ToolField] = {}
-    if schema is not None and checked and isinstance(arguments, dict) and not checked.problem(arguments):
+    if schema is not None and checked and members is arguments and not checked.problem(arguments):
         fields = tool_fields(schema, arguments, titles)
-    taken = {*fields, *(arguments if isinstance(arguments, dict) else ())}
-    message, seen, words = _free("message", taken), _free("seen", taken), labels or {}
-    own = {message: page_parts.message_field(words.get("message", "Message to the agent"))}
+    message, seen, words = _free("message", titles), _free("seen", titles), labels or {}
+    own, required = {message: page_parts.message_field(words.get("message", "Message to the agent"))}, list[str]()
     page = page_parts.titled(title or f"Run {one_line(name, 150)}?", _actions(words, needs, respond=respond))
     page["fields"] = _form({}, {seen: page_parts.SEEN, **own}, [seen])
     if needs > 1 and fields:
@@ -101,15 +100,17 @@ def approval_page(
     above = [*page_parts.introduction(text), *([f"Tool: {one_line(name, 100)}"] if title else [])]
     room = page_parts.text_room(page, sum(one.weight for one in fields.values()), above)
     shown, is_cut = _shown(arguments, titles, fields, room)
-    page["text"] = whole = "\n\n".join([*above, *shown])
-    if not approve or (is_cut and not allow_cut):
+    is_hidden = is_cut and not allow_cut
+    page["text"] = whole = "\n\n".join([*above, *([page_parts.CUT] if approve and is_hidden else []), *shown])
+    if not approve or is_hidden:
         page["actions"] = [action for action in page["actions"] if action["id"] != "approve"]
-    is_long = page_parts.is_cut_in_slack(whole)
-    page["fields"] = _form(fields, {seen: page_parts.SEEN, **own}, [seen]) if is_long else _form(fields, own, [])
+    elif page_parts.is_cut_in_slack(whole):
+        own, required = {seen: page_parts.SEEN, **own}, [seen]
+    page["fields"] = _form(fields, own, required)
     return ApprovalPage(name, arguments, page, message, fields, checked)
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: Container[str]) -> str:
     """Return a name of a field that no argument has."""
     while name in taken:
         name += "_"

@@ -15,6 +15,7 @@ ROOM, TEXT_ROOM, INTRODUCTION_ROOM = 12_000, 9_500, 2_000
 SLACK_ROOM = 2_900
 """Characters. Slack shows a part of a longer text only, and must have no button then that approves."""
 LONGEST_TITLE, LONGEST_MESSAGE = 200, 1_000
+CUT = "This is too long to be shown whole, so nobody can approve it here."
 SEEN = {"type": "boolean", "const": True, "title": "I have read all of the above"}
 
 
@@ -67,4 +68,4 @@ def is_cut_in_slack(text: str) -> bool:
 def text_room(page: PageOptions, fields: int, above: list[str]) -> int:
     """Return how much arguments may weigh on a page with fields of this weight, and below these paragraphs."""
     rest: Mapping[str, Any] = page
-    return min(TEXT_ROOM, ROOM - weight(write_json(rest)) - fields) - sum(weight(part) + 4 for part in above) - 20
+    return min(TEXT_ROOM, ROOM - weight(write_json(rest)) - fields) - sum(weight(part) + 4 for part in [*above, CUT]) - 60
