@@ -275,6 +275,22 @@ def test_no_other_command_imports_it() -> None:
     assert set(printed.stdout.split()).isdisjoint({"mcp", "mcp_types", "waitpoints_client.agents"})
 
 
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, None])
+def test_it_ends_at_once_with_ctrl_c_and_with_its_client(way: Any) -> None:
+    command = [sys.executable, "-m", "waitpoints_client.cli", "mcp", "--sign-in-domain", "example.com"]
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True)
+    assert process.stdin
+    assert process.stdout
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
+    print(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}), file=process.stdin, flush=True)
+    assert process.stdout.readline()
+    if way:
+        process.send_signal(way)
+        assert process.wait(20) == -way
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == (-way if way else 0)
+
+
 # A process of its own, against a stack
 
 

@@ -1,6 +1,7 @@
 """`waitpoints mcp`: the server with which an agent asks people."""
 
 import platform
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,7 @@ def mcp(
     if not notify and not people.get("sign_in"):
         show.note("Nobody is notified: give --notify, or open each question for a person, with `waitpoints open ID --as NAME`")
     questions = Questions(lambda: connect(stack), run=run, title=title, **people)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # else the thread that reads standard input waits for its end
     make_server(questions).run("stdio")
 
 
