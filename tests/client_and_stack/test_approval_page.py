@@ -45,7 +45,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=8
 )
 NAMES = st.sampled_from(["order", "amount", "message", "seen", "a b", "größe"]) | st.text(min_size=1, max_size=8) | TEXTS
-SAID = st.fixed_dictionaries({}, optional={"title": TEXTS, "description": TEXTS, "default": JSON})
+SAID = st.fixed_dictionaries({}, optional={"title": TEXTS, "description": TEXTS, "default": JSON, "format": TEXTS})
 CHOICES = st.lists(PLAIN | TEXTS | st.integers(-5, 5), min_size=1, max_size=60, unique_by=lambda one: (type(one), one))
 
 

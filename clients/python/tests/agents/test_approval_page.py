@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import pickle
+import subprocess
 import sys
+from copy import deepcopy
 from typing import Any
 from unicodedata import category
 
@@ -276,6 +279,20 @@ def test_a_hostile_name_makes_a_title(name: str) -> None:
     assert title.isprintable()
 
 
+@pytest.mark.parametrize("title", [" ", "\n", "\u200b", {"en": "", "de": "\u00a0"}])
+def test_a_title_that_nobody_could_see_is_written_out(title: Any) -> None:
+    page = approval_page("refund", {}, title=title).page
+
+    assert all(one.strip() for one in ([page["title"]] if isinstance(page["title"], str) else page["title"].values()))
+
+
+def test_the_same_call_makes_the_same_page_which_can_be_stored() -> None:
+    page = approval_page("refund", CALL, SCHEMA)
+
+    assert page == approval_page("refund", deepcopy(CALL), SCHEMA) == pickle.loads(pickle.dumps(page))  # noqa: S301
+    assert "A-1" not in repr(page)
+
+
 def test_a_title_of_your_own_has_the_tools_name_below_it_and_your_text() -> None:
     page = approval_page("refund", {"a": 1}, title="Refund " + "x" * 500, text="Ann asked for it.").page
 
@@ -312,3 +329,8 @@ def test_editing_without_the_extra_says_what_to_install(monkeypatch: pytest.Monk
     assert approval_page("refund", CALL, SCHEMA, edit=False).fields == {}
     with pytest.raises(ConfigurationError, match=r"waitpoints-client\[agents\]"):
         approval_page("refund", CALL, SCHEMA)
+
+
+def test_pages_that_are_not_edited_import_nothing_of_the_extra() -> None:
+    program = "import sys; from waitpoints_client.agents import approval_page as page; page('a', {}, {}, edit=False)"
+    subprocess.run([sys.executable, "-c", f"{program}; assert 'jsonschema' not in sys.modules"], check=True)

@@ -27,7 +27,7 @@ class ApprovalPage:
     """The field in which a person writes to the agent."""
     fields: Mapping[str, ToolField] = field(default_factory=dict, repr=False)
     """The arguments that can be changed."""
-    schema: ToolSchema | None = field(default=None, repr=False, compare=False)
+    schema: ToolSchema | None = field(default=None, repr=False)
 
     def decision(self, result: Result) -> Decision:
         """Return what a person decided. A token that failed or timed out, or an unknown answer, is a reject."""

@@ -35,9 +35,13 @@ class Labels(TypedDict, total=False):
 def titled(title: PageText, actions: list[Action]) -> PageOptions:
     """Return a page with this title, in the languages of the title. What nobody could see in it is written out."""
     if isinstance(title, str):
-        return {"title": one_line(title, LONGEST_TITLE), "actions": actions}
-    shown = {language: one_line(text, LONGEST_TITLE) for language, text in title.items()}
+        return {"title": _title(title), "actions": actions}
+    shown = {language: _title(text) for language, text in title.items()}
     return {"title": shown, "language": [*title], "actions": actions}
+
+
+def _title(text: str) -> str:
+    return one_line(text, LONGEST_TITLE).strip() or "?"
 
 
 def approve(label: PageText, needs: int, id_: str = "approve") -> Action:

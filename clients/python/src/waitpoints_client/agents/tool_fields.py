@@ -17,6 +17,7 @@ from waitpoints_client.wire import write_json
 
 MOST_FIELDS = 28  # of 30: a page has some of its own
 LONGEST_NAME, LONGEST_TEXT, LONGEST_CHOICE, LONGEST_HINT, MOST_CHOICES = 100, 1_000, 100, 200, 50
+MOST_HINTS = 4  # lines below a field's title
 ROOM, ANSWER_ROOM = 5_000, 1_800  # the weight of all fields, and the bytes of their values in an answer
 SHORT_LINE, AT_A_GLANCE = 40, 200  # characters of a line, and of what a person sees without scrolling in the field
 WHOLE = 2**53
@@ -132,7 +133,7 @@ def _field(name: str, title: str, tool: Mapping[str, Any], arguments: Mapping[st
     said += [f"{words}: {one}" for words, one in left.items() if (isinstance(one, str) and one) or _is_number(one)]
     field = {**own, "title": title}
     if said:
-        field["description"] = "\n".join(one_line(line, LONGEST_HINT) for line in said)
+        field["description"] = "\n".join(one_line(line, LONGEST_HINT) for line in said[:MOST_HINTS])
     if sent is not None:
         field["default"] = sent
     return ToolField(name, field, sent, sent is not None and name in tool.get("required", ()))

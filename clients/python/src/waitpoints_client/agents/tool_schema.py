@@ -1,34 +1,38 @@
 """The JSON Schema of a tool's parameters: whether arguments fit it. Needs the extra `agents`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
 from waitpoints_client.agents.shown_text import one_line
 from waitpoints_client.errors import ConfigurationError
 
 
+@dataclass(frozen=True)
 class ToolSchema:
     """Raises ConfigurationError without the extra."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        try:
-            from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - for pages that can be edited
-            from referencing import Registry  # noqa: PLC0415
-        except ImportError:
+    schema: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if find_spec("jsonschema") is None:
             raise ConfigurationError(
                 "To edit arguments, install the extra: pip install 'waitpoints-client[agents]'. Or use edit=False"
-            ) from None
-        draft = validators.validator_for(schema, default=Draft202012Validator)
-        exact = validators.extend(draft, {"multipleOf": _check_multiple})
-        self._validator = exact(schema, registry=Registry(), format_checker=draft.FORMAT_CHECKER)  # which fetches nothing
+            )
 
     def problem(self, arguments: Any) -> str | None:
-        """Return why arguments do not fit, or None. Those of a schema that cannot be checked do not."""
+        """Return why arguments do not fit, or None. Those of a schema that cannot be checked do not. Fetches nothing."""
+        from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - for pages that can be edited
         from jsonschema.exceptions import best_match  # noqa: PLC0415
+        from referencing import Registry  # noqa: PLC0415
 
         try:
-            error = best_match(self._validator.iter_errors(arguments))
+            draft = validators.validator_for(self.schema, default=Draft202012Validator)
+            exact = validators.extend(draft, {"multipleOf": _check_multiple})
+            validator = exact(self.schema, registry=Registry(), format_checker=draft.FORMAT_CHECKER)
+            error = best_match(validator.iter_errors(arguments))
         except Exception as unchecked:  # a wrong schema raises whatever its keyword meets
             return one_line(f"the tool's schema cannot be checked ({type(unchecked).__name__}: {unchecked})", 300)
         if error is None:
