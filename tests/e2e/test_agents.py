@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from waitpoints_client import Waitpoints
 
+from tests.support.documents import blocks
 from tests.support.e2e import afterwards, folders
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.mails import mails_about
-from tests.support.e2e.waiting import until
+from tests.support.e2e.waiting import PATIENCE, until
 from tests.support.in_process.api_gateway import TOKENS
-from tools.stack import emulating
+from tools.stack import ROOT, emulating
 from waitpoints_local.stack import Stack, described, free_port, overrides
 
 FOLDER = folders.FOLDER / "agents"
@@ -77,6 +78,23 @@ def test_an_agent_that_is_killed_asks_once_pays_once_and_cannot_approve_itself(o
         assert bank.read_text() == "4711: 50\n"
         assert [listed.id for listed in waitpoints.list()] == [token.id]
         assert len(mails_about(office, "waitpoint_")) == 1
+
+
+def test_the_example_of_the_document_runs_with_what_a_person_changed(office: Stack, tmp_path: Path) -> None:
+    example = blocks((ROOT / "docs" / "agents.md").read_text(), "snippet")["agent"]
+    environment = os.environ | {"WAITPOINTS_URL": office.api_url, "WAITPOINTS_API_KEY": office.api_key}
+    agent = subprocess.Popen([sys.executable, "-c", example], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        with Waitpoints(office.api_url, office.api_key) as waitpoints:
+            [token] = until(lambda: [it for it in waitpoints.list(status="WAITING") if it.page], "the agent asks")
+            [link] = waitpoints.get(token).links
+        changed = {"action": "approve", "fields": {"order": "order-1001", "euros": 20}}
+        answer = Api(office).request("POST", link.url, changed, key=None)
+        assert answer.status == 200, answer
+        assert agent.communicate(timeout=PATIENCE)[0] == "refunded 20.0 euros of order-1001\n"
+    finally:
+        agent.kill()
+        agent.wait()
 
 
 def post_to_all(api: Api, seen: str, url: str) -> None:
