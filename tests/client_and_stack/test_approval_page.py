@@ -1,6 +1,7 @@
 """The client's page of a tool's call, as the stack's own code reads, shows and answers it."""
 
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from html import escape
 from typing import Any
@@ -99,12 +100,14 @@ def read_by_stack(page: ApprovalPage | BatchPage) -> definition.Page:
     return parsed
 
 
-def answer(page: definition.Page, action: str, **typed: tuple[str, ...]) -> dict[str, Any] | Errors:
+def answer(
+    page: definition.Page, action: str, typed: Mapping[str, tuple[str, ...]] | None = None, decimal: str = "."
+) -> dict[str, Any] | Errors:
     """Return the output of a browser's form, as it is but for what was typed."""
-    values = {field.name: field.default_texts(".") for field in page.fields} | typed
+    values = {field.name: field.default_texts(decimal) for field in page.fields} | dict(typed or {})
     values |= {field.name: ("yes",) for field in page.fields if field.must_be_ticked}
     pairs = [(f"field.{name}", text.replace("\n", "\r\n")) for name, texts in values.items() for text in texts]
-    choice = form._of_form(page, [("action", action), *pairs], ".")
+    choice = form._of_form(page, [("action", action), *pairs], decimal)
     if not isinstance(choice, Submission):
         assert isinstance(choice, Errors)
         return choice
@@ -114,14 +117,16 @@ def answer(page: definition.Page, action: str, **typed: tuple[str, ...]) -> dict
 
 
 @pytest.mark.slow
-@given(tool_calls())
-def test_the_stack_accepts_each_page_and_an_unchanged_form_approves_the_call_itself(call: tuple[Any, Any]) -> None:
+@given(tool_calls(), st.sampled_from(".,"))
+def test_the_stack_accepts_each_page_and_an_unchanged_form_approves_the_call_itself(
+    call: tuple[Any, Any], decimal: str
+) -> None:
     schema, arguments = call
     before = deepcopy(arguments)
     page = approval_page("tool", arguments, schema, allow_cut=True, needs=2)
     parsed = read_by_stack(page)
 
-    decision = page.decision(Ok(answer(parsed, "approve")))
+    decision = page.decision(Ok(answer(parsed, "approve", decimal=decimal)))
 
     assert decision.type == "approve"
     assert decision.arguments is arguments
@@ -163,7 +168,7 @@ def test_a_changed_field_changes_its_argument_alone_or_rejects(call: tuple[Any, 
     parsed = read_by_stack(page)
     for name in page.fields:
         field = next(field for field in parsed.fields if field.name == name)
-        output = answer(parsed, "approve", **{name: data.draw(st.sampled_from([other(field), ()]))})
+        output = answer(parsed, "approve", {name: data.draw(st.sampled_from([other(field), ()]))})
         if isinstance(output, Errors):
             continue
 
@@ -199,7 +204,7 @@ def test_the_stack_accepts_each_page_of_several_calls_and_each_gets_its_own_deci
     typed = {field.name: (field.choices[0].text,) for field in parsed.fields if field.choices}
     typed |= {field.name: ("x",) for field in parsed.fields if not field.choices}
 
-    decisions = page.decisions(Ok(answer(parsed, "decide", **typed)))
+    decisions = page.decisions(Ok(answer(parsed, "decide", typed)))
 
     assert [decisions[call.id].type for call in asked] == ["approve" if call.approve else "reject" for call in asked]
     assert all(decisions[call.id].arguments is call.arguments for call in asked if call.approve)

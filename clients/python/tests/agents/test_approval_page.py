@@ -82,6 +82,59 @@ def test_flat_arguments_are_fields_with_their_values_and_what_the_tool_accepts()
     assert page["title"] == "Run refund?"
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ({}, None),
+        ({"type": "string"}, " "),
+        ({"type": "string"}, "x" * 1_001),
+        ({"type": "string", "maxLength": 0}, ""),
+        ({"type": "number"}, 2**60),
+        ({"type": ["string", "null"]}, "a"),
+        ({"const": "a"}, "a"),
+        ({"enum": ["a", None]}, "a"),
+        ({"enum": ["a", "b\nc"]}, "a"),
+        ({"enum": ["1", 1]}, 1),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["a", "a"]),
+        ({"type": "array", "items": {"type": "string"}}, ["a"]),
+        ({"type": "object", "properties": {"b": {"type": "string"}}}, {"b": "c"}),
+    ],
+)
+def test_what_a_form_cannot_send_as_it_is_is_text(member: Any, value: Any) -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": member, "other": {"type": "string"}}}
+
+    page = approval_page("tool", {"a": value}, schema)
+
+    assert [*page.fields] == ["other"]
+    assert "▸ a:" in str(page.page["text"])
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [
+        ({"type": "integer", "minimum": 0, "maximum": 1}, {"type": "integer", "description": "At least: 0\nAt most: 1"}),
+        ({"type": "integer", "maximum": 2**63}, {"type": "integer"}),
+        ({"type": "string", "pattern": "^a"}, {"type": "string", "description": "Pattern: ^a"}),
+        ({"type": "string", "minLength": 5, "maxLength": 50_000}, {"type": "string", "minLength": 5}),
+        ({"type": "boolean", "default": True}, {"enum": ["true", "false"], "description": "If empty: true"}),
+    ],
+)
+def test_a_field_checks_what_every_stack_can_check_and_says_the_rest(member: Any, field: Any) -> None:
+    page = approval_page("tool", {}, {"properties": {"a": member}})
+
+    assert page.fields["a"].schema == {"title": "a", **field}
+
+
+def test_a_date_that_no_calendar_has_is_a_text() -> None:
+    old = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"type": "string", "format": "date"}}}
+
+    assert approval_page("tool", {"a": "soon"}, old).fields["a"].schema["description"] == "Format: date"
+
+
+def test_a_text_that_has_no_length_is_no_field() -> None:
+    assert approval_page("tool", {}, {"properties": {"a": {"type": "string", "minLength": 5, "maxLength": 4}}}).fields == {}
+
+
 def test_what_is_no_field_is_text_with_a_line_for_each_value() -> None:
     shown = approval_page("refund", {**CALL, "free": "one\ntwo"}, SCHEMA).page["text"]
 

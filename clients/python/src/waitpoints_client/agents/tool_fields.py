@@ -128,15 +128,23 @@ def _field(name: str, title: str, tool: Mapping[str, Any], arguments: Mapping[st
     own, sent = _kind(member, value)
     if own is None:
         return None
-    said = [member["description"]] if isinstance(member.get("description"), str) else []
-    left = {words: member[keyword] for keyword, words in _SAID.items() if keyword in member and keyword not in own}
-    said += [f"{words}: {one}" for words, one in left.items() if (isinstance(one, str) and one) or _is_number(one)]
+    unsaid = {words: member[keyword] for keyword, words in _SAID.items() if keyword in member and keyword not in own}
+    said = [f"{words}: {_shown(one)}" for words, one in unsaid.items() if _shown(one)]
+    if isinstance(member.get("description"), str) and member["description"].strip():
+        said = [member["description"], *said]
     field = {**own, "title": title}
     if said:
         field["description"] = "\n".join(one_line(line, LONGEST_HINT) for line in said[:MOST_HINTS])
     if sent is not None:
         field["default"] = sent
     return ToolField(name, field, sent, sent is not None and name in tool.get("required", ()))
+
+
+def _shown(value: Any) -> str:
+    """Return a keyword's value for a hint. Empty for what no line can say."""
+    if isinstance(value, str):
+        return value.strip()
+    return write_json(value) if isinstance(value, bool) or _is_number(value) else ""
 
 
 def _kind(member: Mapping[str, Any], value: Any) -> tuple[dict[str, Any] | None, Any]:
