@@ -116,6 +116,7 @@ def test_what_a_form_cannot_send_as_it_is_is_text(member: Any, value: Any) -> No
         ({"type": "integer", "maximum": 2**63}, {"type": "integer"}),
         ({"type": "string", "pattern": "^a"}, {"type": "string", "description": "Pattern: ^a"}),
         ({"type": "string", "minLength": 5, "maxLength": 50_000}, {"type": "string", "minLength": 5}),
+        ({"type": "string", "description": "For\n  people"}, {"type": "string", "description": "For people"}),
         ({"type": "boolean", "default": True}, {"enum": ["true", "false"], "description": "If empty: true"}),
     ],
 )
@@ -199,6 +200,11 @@ def test_two_arguments_with_one_title_are_shown_by_their_names() -> None:
     assert [field.schema["title"] for field in page.fields.values()] == ["from", "to"]
 
 
+@pytest.mark.parametrize("arrow", "▸►▶‣")
+def test_what_looks_like_the_arrow_is_written_out(arrow: str) -> None:
+    assert arrow not in text({"a": f"x {arrow} b: 5"}).removeprefix("Arguments:\n▸")
+
+
 def test_emoji_are_shown_as_they_are() -> None:
     assert "❤️ 👩‍🔧" in text({"a": "thanks ❤️ 👩‍🔧"})
 
@@ -246,6 +252,13 @@ def test_a_huge_argument_is_cut(value: Any) -> None:
     assert len(shown) < 9_500
     assert "[Cut: " in shown
     assert shown.endswith("\n▸ b: 1")
+
+
+def test_what_no_page_can_show_is_not_edited() -> None:
+    schema = {"properties": {"a": {"type": "array", "uniqueItems": True}, "b": {"type": "string"}}}
+
+    assert [*approval_page("tool", {"a": [{}], "b": ""}, schema).fields] == ["b"]
+    assert approval_page("tool", {"a": [{"n": n} for n in range(50_000)], "b": ""}, schema, allow_cut=True).fields == {}
 
 
 def test_many_members_are_cut_as_one() -> None:

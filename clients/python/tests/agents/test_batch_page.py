@@ -32,7 +32,7 @@ def answer(*chosen: str, action: str = "decide", **fields: Any) -> dict[str, Any
 def test_each_call_is_shown_with_what_may_be_chosen(page: BatchPage) -> None:
     properties = page.page["fields"]["properties"]
 
-    assert page.page["title"] == "Run 3 tools?"
+    assert page.page["title"] == "Run refund, send_mail, ask_customer?"
     assert page.page["text"] == (
         "▸ 1. refund:\n  ▸ order: A-1\n\n▸ 2. send_mail:\n  ▸ to: ann@example.com\n\n▸ 3. ask_customer:\n  ▸ question: Which?"
     )

@@ -7,7 +7,7 @@ from typing import Any
 from waitpoints_client.agents import page_parts
 from waitpoints_client.agents.decision import Answered, Decision, read_answer
 from waitpoints_client.agents.page_parts import Labels
-from waitpoints_client.agents.shown_text import blocks_text, json_of, one_line, value_text, weight
+from waitpoints_client.agents.shown_text import HUGE, blocks_text, json_of, one_line, value_text, weight
 from waitpoints_client.agents.tool_fields import ToolField, titles_of, tool_fields
 from waitpoints_client.agents.tool_schema import ToolSchema
 from waitpoints_client.models import Result
@@ -85,16 +85,16 @@ def approval_page(
     tool: without `approve`, only that. `needs` is how many approvers must approve, all of them the same values.
     Raises ValueError for what is no JSON, and ConfigurationError without the extra.
     """
-    json_of(arguments)
+    size = len(json_of(arguments))
     members = arguments if isinstance(arguments, dict) else {}
     titles, fields = titles_of(schema, members), dict[str, ToolField]()
     checked = ToolSchema(schema) if schema is not None and edit and approve else None
-    if schema is not None and checked and members is arguments and not checked.problem(arguments):
+    if schema is not None and checked and members is arguments and size <= HUGE and not checked.problem(arguments):
         fields = tool_fields(schema, arguments, titles)
     message, seen, words = _free("message", titles), _free("seen", titles), labels or {}
     own, required = {message: page_parts.message_field(words.get("message", "Message to the agent"))}, list[str]()
     page = page_parts.titled(title or f"Run {one_line(name, 150)}?", _actions(words, needs, respond=respond))
-    page["fields"] = _form({}, {seen: page_parts.SEEN, **own}, [seen])
+    page["fields"] = _form({}, {seen: page_parts.seen_box(words), **own}, [seen])
     if needs > 1 and fields:
         page["sameFields"] = [*fields]
     above = [*page_parts.introduction(text), *([f"Tool: {one_line(name, 100)}"] if title else [])]
@@ -105,7 +105,7 @@ def approval_page(
     if not approve or is_hidden:
         page["actions"] = [action for action in page["actions"] if action["id"] != "approve"]
     elif page_parts.is_cut_in_slack(whole):
-        own, required = {seen: page_parts.SEEN, **own}, [seen]
+        own, required = {seen: page_parts.seen_box(words), **own}, [seen]
     page["fields"] = _form(fields, own, required)
     return ApprovalPage(name, arguments, page, message, fields, checked)
 
@@ -137,10 +137,12 @@ def _shown(arguments: Any, titles: Mapping[str, str], fields: Mapping[str, ToolF
         lines, is_cut = value_text(arguments, room)
         return [f"Arguments:\n{lines}"], is_cut
     long = {titles[name]: one.sent for name, one in fields.items() if one.is_long}
-    in_full = [f"In full, and below to be changed:\n{blocks_text(long, long, room)[0]}"] if long else []
+    in_full, is_cut = blocks_text(long, long, room)
+    above = [f"In full, and below to be changed:\n{in_full}"] if long else []
     rest = {name: one for name, one in arguments.items() if name not in fields}
     if not rest:
-        return (in_full if fields else ["No arguments."]), False
+        return (above if fields else ["No arguments."]), is_cut
     named = {titles[name]: one for name, one in rest.items()}
-    lines, is_cut = blocks_text(named, rest, room - sum(map(weight, in_full)))
-    return [*in_full, f"{'More arguments, which stay as they are' if fields else 'Arguments'}:\n{lines}"], is_cut
+    lines, is_rest_cut = blocks_text(named, rest, room - sum(map(weight, above)))
+    heading = "More arguments, which stay as they are" if fields else "Arguments"
+    return [*above, f"{heading}:\n{lines}"], is_cut or is_rest_cut

@@ -88,7 +88,7 @@ def approval_page_of(
     words = labels or {}
     submit = page_parts.approve(words.get("submit", "Submit"), needs, "decide")
     actions = [submit, page_parts.reject(words.get("reject_all", "Reject all"))]
-    page = page_parts.titled(title or f"Run {len(calls)} tools?", actions)
+    page = page_parts.titled(title or f"Run {one_line(', '.join(call.name for call in calls), 150)}?", actions)
     if needs > 1:
         page["sameFields"] = [_choice(number) for number, _ in enumerate(calls, 1)]
     page["fields"] = _form(calls, [True] * len(calls), words)

@@ -16,7 +16,6 @@ SLACK_ROOM = 2_900
 """Characters. Slack shows a part of a longer text only, and must have no button then that approves."""
 LONGEST_TITLE, LONGEST_MESSAGE = 200, 1_000
 CUT = "This is too long to be shown whole, so nobody can approve it here."
-SEEN = {"type": "boolean", "const": True, "title": "I have read all of the above"}
 
 
 class Labels(TypedDict, total=False):
@@ -27,6 +26,8 @@ class Labels(TypedDict, total=False):
     respond: PageText
     message: PageText
     """The title of the field for a message."""
+    seen: PageText
+    """The title of the box that must be ticked below a long text."""
     submit: PageText
     """The button of a page for several calls, and the one that rejects all:"""
     reject_all: PageText
@@ -57,6 +58,10 @@ def reject(label: PageText) -> Action:
 
 def message_field(title: PageText, longest: int = LONGEST_MESSAGE, *, is_line: bool = False) -> dict[str, Any]:
     return {"type": "string", **({} if is_line else {"format": "textarea"}), "title": title, "maxLength": longest}
+
+
+def seen_box(words: Labels) -> dict[str, Any]:
+    return {"type": "boolean", "const": True, "title": words.get("seen", "I have read all of the above")}
 
 
 def introduction(text: str) -> list[str]:

@@ -28,8 +28,9 @@ _UNSEEN = (  # controls, format characters, and what else Unicode says is not sh
 )
 _MARK = r"(?<=[^\w\s]{5})[^\w\s\x20-\x7e]"  # perhaps a letter's sixth mark: so many reach into other lines
 ARROW = "▸"
+_ARROWS = "[‣▶▷▸▹►▻⏵⯈]"  # it, and what looks like it
 _ESCAPE = r"\\(?=u[0-9a-f]{4}|U[0-9a-f]{8})"  # what would look like one of the above
-_ESCAPED = re.compile(f"{ARROW}|{_ESCAPE}|(?P<kept>{_EMOJI})|{_UNSEEN}|(?P<mark>{_MARK})")
+_ESCAPED = re.compile(f"{_ARROWS}|{_ESCAPE}|(?P<kept>{_EMOJI})|{_UNSEEN}|(?P<mark>{_MARK})")
 _BLANKS = re.compile(r"\n{5,}|(?:[^\S\n]|\u2800){41,}")  # these push what follows out of sight
 _PLAIN_NAME = re.compile(r"\w[\w .-]{0,99}(?<! )")
 _DOUBTFUL = re.compile(r'|true|false|null|-?[0-9][0-9.eE+-]*|[{\["│].*|\s.*|.*[^\S\n]')  # looks like another value

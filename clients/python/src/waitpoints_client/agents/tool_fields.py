@@ -131,7 +131,7 @@ def _field(name: str, title: str, tool: Mapping[str, Any], arguments: Mapping[st
     unsaid = {words: member[keyword] for keyword, words in _SAID.items() if keyword in member and keyword not in own}
     said = [f"{words}: {_shown(one)}" for words, one in unsaid.items() if _shown(one)]
     if isinstance(member.get("description"), str) and member["description"].strip():
-        said = [member["description"], *said]
+        said = [" ".join(member["description"].split()), *said]
     field = {**own, "title": title}
     if said:
         field["description"] = "\n".join(one_line(line, LONGEST_HINT) for line in said[:MOST_HINTS])
