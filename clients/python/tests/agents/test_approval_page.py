@@ -261,6 +261,18 @@ def test_what_no_page_can_show_is_not_edited() -> None:
     assert approval_page("tool", {"a": [{"n": n} for n in range(50_000)], "b": ""}, schema, allow_cut=True).fields == {}
 
 
+def test_what_nobody_can_approve_nobody_can_edit() -> None:
+    options: dict[str, Any] = {"title": "Refund?", "respond": True, "needs": 2, "labels": {"message": "Why?"}}
+
+    page = approval_page("refund", {**CALL, "note": "x" * 20_000}, SCHEMA, **options).page
+
+    assert [*page["fields"]["properties"]] == ["message"]
+    assert page["fields"]["properties"]["message"]["title"] == "Why?"
+    assert [action["id"] for action in page["actions"]] == ["reject", "respond"]
+    assert "sameFields" not in page
+    assert "▸ amount: 19.99" in str(page["text"])
+
+
 def test_many_members_are_cut_as_one() -> None:
     arguments = {f"member {number}": number for number in range(2_000)}
 

@@ -101,6 +101,10 @@ def approval_page(
     room = page_parts.text_room(page, sum(one.weight for one in fields.values()), above)
     shown, is_cut = _shown(arguments, titles, fields, room)
     is_hidden = is_cut and not allow_cut
+    if is_hidden and fields:  # nobody could approve a change of them, and the text needs their room
+        return approval_page(
+            name, arguments, schema, title=title, text=text, edit=False, respond=respond, needs=needs, labels=labels
+        )
     page["text"] = whole = "\n\n".join([*above, *([page_parts.CUT] if approve and is_hidden else []), *shown])
     if not approve or is_hidden:
         page["actions"] = [action for action in page["actions"] if action["id"] != "approve"]
