@@ -393,6 +393,11 @@ def test_words_can_be_in_other_languages() -> None:
     assert page["fields"]["properties"]["message"]["title"] == {"en": "Note", "de": "Notiz"}
 
 
+def test_an_unknown_label_is_refused() -> None:
+    with pytest.raises(TypeError, match="Unknown option 'aprove': did you mean 'approve'"):
+        approval_page("refund", {}, labels={"aprove": "Yes"})  # type: ignore[typeddict-unknown-key]
+
+
 def test_a_long_text_must_be_read_before_it_is_approved() -> None:
     page = approval_page("tool", {"a": "x" * 4_000}).page
 

@@ -103,6 +103,11 @@ def test_its_words_can_be_in_other_languages() -> None:
     assert properties["message_1"]["title"] == {"en": "1. message", "de": "1. MESSAGE"}
 
 
+def test_an_unknown_label_is_refused() -> None:
+    with pytest.raises(TypeError, match="Unknown option 'rejectall': did you mean 'reject_all'"):
+        approval_page_of([MAIL], labels={"rejectall": "X"})  # type: ignore[typeddict-unknown-key]
+
+
 @pytest.mark.parametrize("calls", [[], [REFUND, REFUND], [ToolCall(str(at), "t", {}) for at in range(15)]])
 def test_too_many_or_the_same_calls_are_refused(calls: list[ToolCall]) -> None:
     with pytest.raises(ValueError, match="A page has 1 to 14 calls, each with its own id"):

@@ -91,7 +91,7 @@ def approval_page(
     checked = ToolSchema(schema) if schema is not None and edit and approve else None
     if schema is not None and checked and members is arguments and size <= HUGE and not checked.problem(arguments):
         fields = tool_fields(schema, arguments, titles)
-    message, seen, words = _free("message", titles), _free("seen", titles), labels or {}
+    message, seen, words = _free("message", titles), _free("seen", titles), page_parts.read_labels(labels)
     own, required = {message: page_parts.message_field(words.get("message", "Message to the agent"))}, list[str]()
     page = page_parts.titled(title or f"Run {one_line(name, 150)}?", _actions(words, needs, respond=respond))
     page["fields"] = _form({}, {seen: page_parts.seen_box(words), **own}, [seen])

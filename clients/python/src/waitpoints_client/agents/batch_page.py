@@ -85,7 +85,7 @@ def approval_page_of(
         raise ValueError(f"A page has 1 to {MOST_CALLS} calls, each with its own id, not {len(calls)}: make several pages")
     for call in calls:
         json_of(call.arguments)
-    words = labels or {}
+    words = page_parts.read_labels(labels)
     submit = page_parts.approve(words.get("submit", "Submit"), needs, "decide")
     actions = [submit, page_parts.reject(words.get("reject_all", "Reject all"))]
     page = page_parts.titled(title or f"Run {one_line(', '.join(call.name for call in calls), 150)}?", actions)

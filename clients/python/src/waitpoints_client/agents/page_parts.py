@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from waitpoints_client.agents.shown_text import cut, one_line, visible, weight
 from waitpoints_client.options import Action, PageOptions, PageText
-from waitpoints_client.wire import write_json
+from waitpoints_client.wire import refuse_unknown, write_json
 
 ROOM, TEXT_ROOM, INTRODUCTION_ROOM = 12_000, 9_500, 2_000
 """The weight of a page, which leaves room for its approvers, of its text, and of the program's own part of that."""
@@ -31,6 +31,12 @@ class Labels(TypedDict, total=False):
     submit: PageText
     """The button of a page for several calls, and the one that rejects all:"""
     reject_all: PageText
+
+
+def read_labels(labels: Labels | None) -> Labels:
+    """Raises TypeError for an unknown one."""
+    refuse_unknown(labels or {}, Labels.__annotations__)
+    return labels or {}
 
 
 def titled(title: PageText, actions: list[Action]) -> PageOptions:
