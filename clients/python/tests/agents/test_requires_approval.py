@@ -12,7 +12,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from typing_extensions import assert_type
 
 from waitpoints_client import Token
@@ -96,6 +96,16 @@ class TestADecision:
 
         context = Context()
         assert plan(context, date(2027, 1, 1)) == (context, date(2027, 1, 31), 7)
+
+    def test_what_no_one_changed_stays_the_caller_s_own(self, fake: FakeWaitpoints) -> None:
+        answers(fake, "approve", secret="*" * 10, euros=5)
+
+        @requires_approval(fake.client(), key="once", approvers=["ann"])
+        def pay(secret: SecretStr, euros: int, note: str = "none") -> Any:
+            return secret, euros, note
+
+        secret = SecretStr("of the bank")
+        assert pay(secret, 50, "the person leaves it out") == (secret, 5, "none")
 
     def test_a_change_that_pydantic_refuses_does_not_run(self, fake: FakeWaitpoints) -> None:
         def even(value: int) -> int:

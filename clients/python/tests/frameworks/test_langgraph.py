@@ -181,7 +181,7 @@ def test_a_timeout_is_a_reject(shop: Shop) -> None:
 
     [(status, text)] = tool_messages(shop.resume(agent, timeout="1h"))  # the fake's clock moves to the timeout
     assert (shop.paid, status) == ([], "error")
-    assert "timed out" in text
+    assert text.endswith("This did not run: nobody decided in time.")
     assert shop.resume(agent).tasks == ()
     assert len(shop.asked) == 1
 
@@ -191,7 +191,16 @@ def test_a_tool_that_people_answer_gets_a_sentence_after_a_timeout(shop: Shop) -
     agent.invoke(ASK, THREAD)
 
     [(_, text)] = tool_messages(shop.resume(agent, timeout="1h"))
-    assert "timed out" in text
+    assert text == "This did not run: nobody decided in time."
+
+
+def test_an_unknown_option_is_refused(shop: Shop) -> None:
+    agent = shop.agent()
+    agent.invoke(ASK, THREAD)
+
+    with pytest.raises(TypeError, match="Unknown option 'notfy': did you mean 'notify'"):
+        shop.resume(agent, notfy={"email": True})
+    assert shop.asked == []
 
 
 def test_a_tool_whose_timeout_has_no_decision_is_not_asked_about(shop: Shop) -> None:

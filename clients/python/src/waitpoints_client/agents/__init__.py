@@ -5,7 +5,7 @@ Each adapter is a module of its own, which imports its framework: `agents.langgr
 
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
 from waitpoints_client.agents.batch_page import BatchPage, ToolCall, approval_page_of
-from waitpoints_client.agents.decision import Decision, DecisionType
+from waitpoints_client.agents.decision import Decision, DecisionType, refusal
 from waitpoints_client.agents.page_parts import Labels
 from waitpoints_client.agents.requires_approval import requires_approval
 
@@ -18,5 +18,6 @@ __all__ = [
     "ToolCall",
     "approval_page",
     "approval_page_of",
+    "refusal",
     "requires_approval",
 ]

@@ -32,6 +32,17 @@ class Decision:
         return self.type in ("approve", "edit")
 
 
+def refusal(decision: Decision) -> str:
+    """Return what a model is told of a call that did not run: what a person answered in its place, or who rejected it."""
+    if decision.type == "respond":
+        return decision.message
+    if decision.timed_out:
+        return "This did not run: nobody decided in time."
+    return (
+        f"{decision.by or 'The owner'} rejected this, so it did not run{f': {decision.message}' if decision.message else '.'}"
+    )
+
+
 @dataclass(frozen=True)
 class Answered:
     """The answer in a token's output. What has another shape chose no action."""

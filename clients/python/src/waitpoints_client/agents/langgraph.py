@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typing_extensions import Unpack
 
 from waitpoints_client import AsyncWaitpoints, Result, Waitpoints
-from waitpoints_client.agents import ApprovalPage, approval_page
+from waitpoints_client.agents import ApprovalPage, approval_page, refusal
 from waitpoints_client.asking import AnyPage, People, find_or_create
 from waitpoints_client.session import Flow, Session
 
@@ -71,7 +71,7 @@ def _answer(session: Session, graph: Pregel, state: StateSnapshot, how: Options)
     """Ask about all interrupts. Return the answer to one: among several, a bad one could repeat what the others did."""
     if not state.interrupts and (graph.interrupt_before_nodes or graph.interrupt_after_nodes):
         raise ValueError("A breakpoint names no call to ask about: use HumanInTheLoopMiddleware or interrupt() instead")
-    people: Any = {name: value for name, value in how.items() if name in People.__optional_keys__}
+    people: Any = {name: value for name, value in how.items() if name not in ("wait", "page")}
     people["run"] = str(state.config["configurable"]["thread_id"])
     for waits in (False, True) if how.get("wait", True) else (False,):
         for interrupt in state.interrupts:
@@ -89,9 +89,10 @@ def _read(result: Result, page: AnyPage, allowed: Collection[str]) -> Any:
     if not isinstance(page, ApprovalPage):
         return result.output if result.ok else None
     decision = page.decision(result)
-    kind = decision.type if decision.type in allowed else "edit" if decision.runs else "respond"
-    edited = {"edited_action": {"name": page.name, "args": decision.arguments}}
-    return {"type": kind, **({} if kind == "approve" else edited if decision.runs else {"message": decision.message})}
+    if not decision.runs:
+        return {"type": decision.type if decision.type in allowed else "respond", "message": refusal(decision)}
+    edited = {"type": "edit", "edited_action": {"name": page.name, "args": decision.arguments}}
+    return {"type": "approve"} if decision.type == "approve" and "approve" in allowed else edited
 
 
 def _questions(interrupt: Interrupt, how: Options) -> list[tuple[AnyPage, Collection[str]]]:

@@ -19,8 +19,8 @@ from agents import FunctionTool, RunState, ToolApprovalItem
 from typing_extensions import Unpack
 
 from waitpoints_client.agents.approval_page import approval_page
-from waitpoints_client.agents.decision import Decision
-from waitpoints_client.agents.requires_approval import MakePage, refusal
+from waitpoints_client.agents.decision import Decision, refusal
+from waitpoints_client.agents.requires_approval import MakePage
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import AskOptions, People, find_or_create
 from waitpoints_client.wire import write_json
@@ -64,7 +64,7 @@ def _decide(state: RunState[Any, Any], item: ToolApprovalItem, decision: Decisio
         wanted = f"This did not run. Call it with what {decision.by or 'the owner'} wants: {write_json(decision.arguments)}"
         state.reject(item, rejection_message="\n".join(filter(None, [wanted, decision.message])))
     else:  # what a person answers in the tool's place is its output
-        state.reject(item, rejection_message=decision.message if decision.type == "respond" else refusal(decision))
+        state.reject(item, rejection_message=refusal(decision))
 
 
 def _arguments(item: ToolApprovalItem) -> Any:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import Unpack
 
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
-from waitpoints_client.agents.decision import Decision
+from waitpoints_client.agents.decision import Decision, refusal
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import AskOptions, People
 from waitpoints_client.client import Waitpoints
@@ -27,15 +27,6 @@ Named: TypeAlias = str | Callable[..., str]
 """A text, or what makes it of the function's arguments."""
 MakePage: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Any]], ApprovalPage]
 """Makes a page of the function's name, its arguments and their JSON Schema."""
-
-
-def refusal(decision: Decision) -> str:
-    """Return what a model is told of a call that did not run."""
-    if decision.timed_out:
-        return "This did not run: nobody decided in time."
-    return (
-        f"{decision.by or 'The owner'} rejected this, so it did not run{f': {decision.message}' if decision.message else '.'}"
-    )
 
 
 @overload
@@ -206,11 +197,12 @@ class _Call:
         if decision.type != "edit":
             return decision, self.given
         try:
-            changed = self.tool.arguments.validate_json(write_json(decision.arguments))
+            read = self.tool.arguments.validate_json(write_json(wanted := decision.arguments))
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             said = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)
             return _reject(decision, f"approved with a change that does not fit the tool: {said}"), self.given
+        changed = {name: value for name, value in read.items() if name not in wanted or wanted[name] != self.shown[name]}
         return decision, inspect.BoundArguments(self.tool.signature, OrderedDict({**self.given.arguments, **changed}))
 
 
