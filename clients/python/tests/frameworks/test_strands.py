@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from strands import Agent, tool
+from strands.agent.conversation_manager import SlidingWindowConversationManager
 from strands.hooks import AfterToolCallEvent
 from strands.models import Model
 from strands.session.file_session_manager import FileSessionManager
@@ -239,6 +240,33 @@ def test_a_model_that_uses_the_id_of_a_call_again_asks_again(desk: Desk) -> None
         agent(people.ask(agent))
         assert desk.paid == [("1001", 100)] * number
     assert len(tokens) == 2
+
+
+def test_the_same_call_asks_again_although_the_agent_forgot_earlier_ones(desk: Desk) -> None:
+    for number in (1, 2, 3):
+        people = desk.people()
+        agent = desk.agent(people, conversation_manager=SlidingWindowConversationManager(window_size=3))
+        agent("Refund my order")
+        people.ask(agent, wait=False)
+        with desk.asked.client() as waitpoints:
+            [token] = waitpoints.list(tags=desk.run, status="WAITING")
+        desk.asked.answer(token.id, "approve", FIRST)
+        agent(people.ask(agent))
+        assert desk.paid == [("1001", 100)] * number
+
+
+def test_a_call_that_waits_longer_than_another_stays_one_request(desk: Desk) -> None:
+    desk.model = Scripted(("call_1", "refund", FIRST), ("call_2", "refund", SECOND))
+    first, second = desk.start()
+    desk.asked.answer(first, "approve", FIRST)
+    people = desk.people()
+    agent = desk.agent(people)
+    assert agent(people.ask(agent, wait=False)).stop_reason == "interrupt"
+    assert people.ask(agent, wait=False) == []
+    desk.asked.answer(second, "approve", SECOND)
+    assert "refunded 20" in desk.go_on()
+    with desk.asked.client() as waitpoints:
+        assert {token.id for token in waitpoints.list(tags=desk.run)} == {first, second}
 
 
 @pytest.mark.parametrize("amount", [float("nan"), float("inf")])

@@ -13,6 +13,7 @@ The session has the agent's interrupt. After a crash, the same program finds the
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from strands import Agent
 from strands.hooks import AfterToolCallEvent, AgentInitializedEvent, BeforeToolCallEvent, HookRegistry
@@ -21,8 +22,8 @@ from strands.types.tools import ToolUse
 from typing_extensions import Unpack
 
 from waitpoints_client.agents.approval_page import ApprovalPage, approval_page
-from waitpoints_client.agents.decision import Decision
-from waitpoints_client.agents.requires_approval import MakePage, refusal
+from waitpoints_client.agents.decision import Decision, refusal
+from waitpoints_client.agents.requires_approval import MakePage
 from waitpoints_client.asking import AskOptions, People, find_or_create
 from waitpoints_client.canonical_json import digest
 from waitpoints_client.client import Waitpoints
@@ -55,7 +56,7 @@ class AskPeople:
 
         Without `wait`, it has only what is decided by now, and the program can end: the session has the rest.
         """
-        state = agent.take_snapshot(include=["interrupt_state"]).data["interrupt_state"]
+        state = _state(agent)
         done = {result["toolUseId"] for result in (state.get("pending_tool_execution") or {}).get("completed_tool_results", ())}
         tokens = {}
         for interrupt in state["interrupts"].values():
@@ -79,8 +80,7 @@ class AskPeople:
         self._schemas = {name: tools[name].tool_spec["inputSchema"]["json"] for name in self._tools}
 
     async def _before(self, event: BeforeToolCallEvent) -> None:
-        call, name = event.tool_use, _name(event)
-        decided = self._decided.get(name)
+        call, decided = event.tool_use, self._decided.get(self._name(event))
         if call["name"] not in self._tools or (decided and decided.type == "edit" and decided.arguments == call["input"]):
             return  # another hook lets it run again
         try:
@@ -88,7 +88,8 @@ class AskPeople:
         except ValueError as error:
             event.cancel_tool = f"No person can be asked about these arguments: {error}"
             return
-        event.interrupt(self.INTERRUPT, reason={**call, "call": name})
+        event.interrupt(self.INTERRUPT, reason={**call, "call": f"{call['toolUseId']} {uuid4()}"})
+        name = self._name(event)
         # The response decides nothing: whoever gave it, people's decision is read from the stack.
         shown, options = self._request(call, name)
         result = await asyncio.to_thread(self._waitpoints.ask, shown, **options)
@@ -96,10 +97,10 @@ class AskPeople:
         if decision.runs:
             event.tool_use = {**call, "input": decision.arguments}
         else:
-            event.cancel_tool = decision.message if decision.type == "respond" else refusal(decision)
+            event.cancel_tool = refusal(decision)
 
     async def _after(self, event: AfterToolCallEvent) -> None:
-        decision = self._decided.get(_name(event))
+        decision = self._decided.get(self._name(event))
         if decision and decision.type == "respond":
             event.result = {**event.result, "status": "success"}
         elif decision and decision.type == "edit":
@@ -107,9 +108,11 @@ class AskPeople:
             note = "\n".join(filter(None, [note, decision.message]))
             event.result = {**event.result, "content": [*event.result["content"], {"text": note}]}
 
+    def _name(self, event: BeforeToolCallEvent | AfterToolCallEvent) -> str:
+        """Return the name of a call in its run, which its interrupt has: some models use the id of a call again."""
+        found = [it["reason"] for it in _state(event.agent)["interrupts"].values() if it["name"] == self.INTERRUPT]
+        return next((it["call"] for it in found if it["toolUseId"] == event.tool_use["toolUseId"]), "")
 
-def _name(event: BeforeToolCallEvent | AfterToolCallEvent) -> str:
-    """Return what names a call in its run: its id, and how many results have it already, since some models reuse ids."""
-    results = [block.get("toolResult", {}) for message in event.agent.messages for block in message["content"]]
-    earlier = [result for result in results if result.get("toolUseId") == event.tool_use["toolUseId"]]
-    return f"{event.tool_use['toolUseId']}/{len(earlier)}" if earlier else event.tool_use["toolUseId"]
+
+def _state(agent: Any) -> dict[str, Any]:
+    return agent.take_snapshot(include=["interrupt_state"]).data["interrupt_state"]
