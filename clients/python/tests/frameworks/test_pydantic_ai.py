@@ -425,6 +425,26 @@ def test_a_page_for_all_calls_needs_as_many_approvers_as_each(fake: FakeWaitpoin
     assert effects == [REFUND, {"account": 7}]
 
 
+def test_a_call_too_long_for_its_own_page_needs_as_many_approvers(fake: FakeWaitpoints) -> None:
+    def note(text: str) -> None: ...
+
+    def look() -> None: ...
+
+    calls = [ToolCallPart("note", {"text": "x" * 9_000}, tool_call_id="one"), ToolCallPart("look", {}, tool_call_id="two")]
+    own = {"waitpoints": {"needs": 2, "text": "y" * 1_000}}
+    people = AskPeople(connect=fake.async_client, approvers=["ann", "bo"])
+    agent: Any = Agent(
+        FunctionModel(lambda *_: ModelResponse(calls)),
+        name="notes",
+        tools=[Tool(note, requires_approval=True, metadata=own), Tool(look, requires_approval=True)],
+        output_type=[str, DeferredToolRequests],
+        capabilities=[JournalDurability(Journal()), people],
+    )
+    with pytest.raises(SuspendedError):
+        asyncio.run(agent.run("Note it"))
+    assert [token.needs["decide"] for token in tokens_of(fake)] == [2]
+
+
 def test_more_calls_than_a_page_has_room_for_have_several(fake: FakeWaitpoints, effects: Effects) -> None:
     journal, calls = Journal(), [refund(f"call_{number}") for number in range(16)]
     for _ in range(2):

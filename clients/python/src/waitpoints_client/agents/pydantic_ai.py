@@ -18,9 +18,8 @@ from pydantic_ai.usage import RunUsage
 from typing_extensions import Unpack
 
 from waitpoints_client import AsyncWaitpoints
-from waitpoints_client.agents import ApprovalPage, BatchPage, Decision, ToolCall, approval_page, approval_page_of
+from waitpoints_client.agents import ApprovalPage, BatchPage, Decision, ToolCall, approval_page, approval_page_of, refusal
 from waitpoints_client.agents.batch_page import MOST_CALLS
-from waitpoints_client.agents.requires_approval import refusal
 from waitpoints_client.asking import People, request
 from waitpoints_client.durable import read_result
 
@@ -78,8 +77,8 @@ class AskPeople(AbstractCapability[Any]):  # type: ignore[misc] # mypy runs with
 
     async def _decide(self, calls: list[ToolCall], tools: list[ToolDefinition]) -> dict[str, Decision]:
         """Ask with one page. Only that of a single call can be edited."""
-        pages = [_page(call, tools) for call in calls]
-        needs = max(action.get("needs", 1) for page in pages for action in page.page["actions"])
+        pages = [_page(call, tools) for call in calls]  # also a wrong option of a tool is refused
+        needs = max(_options(call, tools).get("needs", 1) for call in calls)
         shown = pages[0] if len(pages) == 1 else approval_page_of(calls, needs=needs)
 
         async def ask(callback_id: str) -> None:  # the engine may call it again
@@ -100,9 +99,14 @@ def _calls(requests: DeferredToolRequests) -> list[ToolCall]:
 
 
 def _page(call: ToolCall, tools: list[ToolDefinition]) -> ApprovalPage:
+    return approval_page(call.name, call.arguments, **_options(call, tools))
+
+
+def _options(call: ToolCall, tools: list[ToolDefinition]) -> dict[str, Any]:
+    """Return the options of a call's page, with those of its tool."""
     tool = next((tool for tool in tools if tool.name == call.name), None)
     own = {"schema": tool.parameters_json_schema, **(tool.metadata or {}).get("waitpoints", {})} if tool else {}
-    return approval_page(call.name, call.arguments, **{**own, "approve": call.approve, "respond": call.respond})
+    return {**own, "approve": call.approve, "respond": call.respond}
 
 
 def _results(requests: DeferredToolRequests, decisions: dict[str, Decision]) -> DeferredToolResults:
