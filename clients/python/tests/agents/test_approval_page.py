@@ -395,7 +395,7 @@ def test_words_can_be_in_other_languages() -> None:
 
 def test_an_unknown_label_is_refused() -> None:
     with pytest.raises(TypeError, match="Unknown option 'aprove': did you mean 'approve'"):
-        approval_page("refund", {}, labels={"aprove": "Yes"})  # type: ignore[typeddict-unknown-key]
+        approval_page("refund", {}, labels={"aprove": "Yes"})  # type: ignore[arg-type]
 
 
 def test_a_long_text_must_be_read_before_it_is_approved() -> None:

@@ -105,7 +105,7 @@ def test_its_words_can_be_in_other_languages() -> None:
 
 def test_an_unknown_label_is_refused() -> None:
     with pytest.raises(TypeError, match="Unknown option 'rejectall': did you mean 'reject_all'"):
-        approval_page_of([MAIL], labels={"rejectall": "X"})  # type: ignore[typeddict-unknown-key]
+        approval_page_of([MAIL], labels={"rejectall": "X"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("calls", [[], [REFUND, REFUND], [ToolCall(str(at), "t", {}) for at in range(15)]])

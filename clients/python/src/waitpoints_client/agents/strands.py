@@ -114,5 +114,5 @@ class AskPeople:
         return next((it["call"] for it in found if it["toolUseId"] == event.tool_use["toolUseId"]), "")
 
 
-def _state(agent: Any) -> dict[str, Any]:
+def _state(agent: Agent) -> Any:
     return agent.take_snapshot(include=["interrupt_state"]).data["interrupt_state"]
