@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from waitpoints_client import AskOptions, Waitpoints
+from waitpoints_client.asking import request
 
 from tests.browser import runner
 from tests.support.e2e import afterwards, folders
@@ -84,6 +86,16 @@ def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> N
     answer = office.api.request("POST", "/api/v1/waitpoints/tokens", asked)
     assert (answer.status, answer.headers["x-should-retry"]) == (409, "false"), answer
     assert office.api.retrieve(held)["waiters"] == []
+
+
+def test_an_agent_finds_its_request_although_the_page_has_changed(office: Office) -> None:
+    """The stack refuses the key, so the client looks in the list, whose index is behind the table."""
+    options: AskOptions = {"key": "refund 4711", "approvers": ["ann@example.com"], "sign_in": True}
+    with Waitpoints(office.stack.api_url, office.stack.api_key) as waitpoints:
+        created = waitpoints.create(**request({"title": "Refund 5 euros?"}, **options))
+        waitpoints.complete(created, {"action": "submit"})
+        with pytest.warns(UserWarning, match=f"{created.id} asks the same with another page"):
+            assert waitpoints.ask({"title": "Refund 50 euros?"}, **options).ok
 
 
 @pytest.mark.thorough

@@ -830,7 +830,7 @@ class TestAsk:
         page: PageOptions = {**PAGE, "approvers": ["eve"]} if sign_in else PAGE
         held = waitpoints.create(page=page, idempotency_key=wanted["idempotency_key"], metadata=wanted["metadata"])
 
-        waitpoints.complete(held, {"action": "approve"})
+        waitpoints.fail(held, "by others")
         with pytest.raises(ConflictError, match=f"{held.id} holds the key of this call, and others could answer it"):
             waitpoints.ask(PAGE, **options)
 
