@@ -68,6 +68,7 @@ __all__ = [
     "Page",
     "PageOptions",
     "Pages",
+    "People",
     "PermissionDeniedError",
     "PublicTokenClaims",
     "RateLimitError",
