@@ -59,7 +59,9 @@ def test_the_async_client_has_every_call_with_the_same_parameters(sync: type, as
             assert [it.default for it in ours.values()] == [it.default for it in theirs.values()], name
 
 
-def test_boto3_is_not_imported_unless_a_stack_is_looked_up() -> None:
+def test_what_few_programs_need_is_not_imported() -> None:
     lines = "import sys; from waitpoints_client import Waitpoints, testing, durable; print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
-    assert set(printed.stdout.split()).isdisjoint({"boto3", "botocore", "typer", "waitpoints_client.cli"})
+    assert set(printed.stdout.split()).isdisjoint(
+        {"boto3", "botocore", "rfc8785", "typer", *(f"waitpoints_client.{it}" for it in ("agents", "cli"))}
+    )
