@@ -88,7 +88,7 @@ def test_a_change_that_does_not_fit_the_tool_is_a_reject_that_says_so(page: Appr
     decision = decide(page, **fields, message="go")
 
     assert (decision.type, decision.arguments, decision.runs) == ("reject", None, False)
-    assert decision.message == f"approved with a change that does not fit the tool, so it must not run: {said}\ngo"
+    assert decision.message == f"approved with a change that does not fit the tool: {said}\ngo"
 
 
 def test_a_required_argument_that_is_missing_is_a_reject(page: ApprovalPage) -> None:

@@ -58,7 +58,7 @@ class ApprovalPage:
         read = {one.name: one.read(answered.fields) for one in changed}
         arguments = {name: value for name, value in {**self.arguments, **read}.items() if name not in read or value is not None}
         if self.schema and (problem := self.schema.problem(arguments)):
-            said = f"approved with a change that does not fit the tool, so it must not run: {problem}"
+            said = f"approved with a change that does not fit the tool: {problem}"
             return answered.reject("\n".join(filter(None, [said, message])))
         return Decision("edit", arguments, message, answered.by, output=answered.output)
 
