@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from waitpoints_client import Ok
 from waitpoints_client.agents import ApprovalPage, BatchPage, ToolCall, approval_page, approval_page_of
@@ -117,6 +117,7 @@ def answer(
 
 
 @pytest.mark.slow
+@settings(max_examples=30)  # each renders pages
 @given(tool_calls(), st.sampled_from(".,"))
 def test_the_stack_accepts_each_page_and_an_unchanged_form_approves_the_call_itself(
     call: tuple[Any, Any], decimal: str
@@ -135,6 +136,7 @@ def test_the_stack_accepts_each_page_and_an_unchanged_form_approves_the_call_its
 
 
 @pytest.mark.slow
+@settings(max_examples=30)  # each renders pages
 @given(tool_calls())
 def test_a_page_shows_the_value_of_each_argument(call: tuple[Any, Any]) -> None:
     schema, arguments = call
@@ -161,6 +163,7 @@ def other(field: Field) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
+@settings(max_examples=30)  # each renders pages
 @given(tool_calls(), st.data())
 def test_a_changed_field_changes_its_argument_alone_or_rejects(call: tuple[Any, Any], data: st.DataObject) -> None:
     schema, arguments = call
