@@ -54,9 +54,9 @@ DOCUMENT = FILES[PAGE].replace("VERSION", VERSION)
 def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     method, path = event["requestContext"]["http"]["method"], event.get("pathParameters") or {}
     if os.environ.get("CONSOLE") == "off":
-        return _refusal(404, "This stack has no console: its parameter Console is off")
+        return _refusal(404, "ConsoleNotFound", "This stack has no console: its parameter Console is off")
     if method not in METHODS:
-        return _refusal(405, "Method not allowed: use GET", allow=", ".join(METHODS))
+        return _refusal(405, "MethodNotAllowed", "Method not allowed: use GET", allow=", ".join(METHODS))
     if not path:
         # while an update gives the function its new code, it may still have its old environment
         document = DOCUMENT.replace("STACK", os.environ.get("STACK_VERSION", ""))
@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
         kind = path["file"].rpartition(".")[2]
         answer = _answer(200, ASSETS[path["file"]], TYPES[kind], "public, max-age=31536000, immutable")
     else:
-        return _refusal(404, "The console has no such file: open /console again")
+        return _refusal(404, "ConsoleNotFound", "The console has no such file: open /console again")
     return {**answer, "body": ""} if method == "HEAD" else answer
 
 
@@ -74,5 +74,6 @@ def _answer(status: int, body: str, kind: str, caching: str, **headers: str) -> 
     return {"statusCode": status, "headers": headers, "body": body}
 
 
-def _refusal(status: int, error: str, **headers: str) -> dict[str, Any]:
-    return _answer(status, json.dumps({"error": error}), "application/json; charset=utf-8", "no-store", **headers)
+def _refusal(status: int, code: str, error: str, **headers: str) -> dict[str, Any]:
+    body = json.dumps({"error": error, "code": code})
+    return _answer(status, body, "application/json; charset=utf-8", "no-store", **headers)

@@ -1,7 +1,7 @@
 """The exceptions of Waitpoints.
 
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` answers it with its
-status and headers. `state_task` reports it as the error of the state or callback that waits, named after its class.
+status, code and headers. `state_task` reports it as the error of the state or callback that waits, named after its class.
 The other exceptions say what AWS or a channel did not do. Their messages are for an operator.
 """
 
@@ -14,14 +14,19 @@ MOST_ATTEMPTS = 25  # more than a page has approvers, who may all answer at once
 class WaitpointsError(Exception):
     """A rejected request. The message is for the caller: `sentence`, unless the error is made with another one.
 
-    `final`: clients must not repeat the request, as they do after other answers with 409. `members` are the answer's beside
-    the message.
+    `final`: clients must not repeat the request, as they do after other answers with 409. `code` is the class's name, which
+    callers compare: to rename a class breaks them. `members` are the answer's beside the message and the code; they may have
+    a code of Trigger.dev's.
     """
 
     status = 422
     sentence = ""
     final = False
+    code: ClassVar[str]
     members: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.members.get("code", cls.__name__)
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or self.sentence)
@@ -120,14 +125,17 @@ class NotAsked(WaitpointsError):
 
 
 class SignInRefused(WaitpointsError):
-    """A sign-in that leads to no session. `reason` is one of a few words, for logs; `code` a standard error of the issuer."""
+    """A sign-in that leads to no session.
+
+    `reason` is one of a few words, for logs; `issuer_error` a standard error of the issuer.
+    """
 
     status, sentence = 403, "The sign-in failed"
 
-    def __init__(self, reason: str, code: str | None = None) -> None:
+    def __init__(self, reason: str, issuer_error: str | None = None) -> None:
         super().__init__()
         self.reason = reason
-        self.code = code
+        self.issuer_error = issuer_error
 
 
 class IssuerFails(SignInRefused):
@@ -254,6 +262,12 @@ class TryAgain(WaitpointsError):
     """AWS throttled or failed. Nothing was lost; the caller can send the same request again."""
 
     status = 503
+
+
+class InternalServerError(WaitpointsError):
+    """An unexpected failure, which is a bug in Waitpoints."""
+
+    status, sentence = 500, "Internal Server Error"
 
 
 class WrittenLater(WaitpointsError):

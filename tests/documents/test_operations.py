@@ -41,10 +41,11 @@ def test_the_first_line_of_a_handler_names_its_route(operation: Operation) -> No
     assert (module.__doc__ or "").startswith(f"{operation.method} {path}: ")
 
 
-def test_the_table_of_routes_is_up_to_date() -> None:
+def test_the_routes_and_codes_are_up_to_date() -> None:
     text = document.PAGE.read_text()
     assert document.routes() in text
-    assert text == document.with_routes(text), "docs/api.md is stale: run `make openapi`"
+    assert document.codes() in text
+    assert text == document.up_to_date(text), "docs/api.md is stale: run `make openapi`"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)

@@ -110,7 +110,9 @@ test("a wrong API key is an AuthenticationError for every call", async () => {
 test("an unknown token is a NotFoundError, to retrieve and to complete", async () => {
   for (const id of [UNKNOWN, "waitpoint_nonsense", "waitpoint_a_b"]) {
     for (const call of [() => wait.retrieveToken(id), () => wait.completeToken(id, {})]) {
-      assert.match((await refusal(call, NotFoundError, 404)).message, /Waitpoint not found/);
+      const error = await refusal(call, NotFoundError, 404);
+      assert.match(error.message, /Waitpoint not found/);
+      assert.equal(error.code, "TokenNotFound");
     }
   }
 });

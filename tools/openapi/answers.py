@@ -4,10 +4,12 @@ This module is not deployed: `waitpoints.api.representation` and the handlers ma
 Trigger.dev's specification where it has one. An absent field is omitted, never null. A response has no other fields.
 """
 
+import inspect
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from waitpoints import errors
 from waitpoints.access.api_keys import NAME_PATTERN
 
 Instant = Annotated[
@@ -428,8 +430,42 @@ class Page(RootModel[str]):
     """An HTML document."""
 
 
+def _codes() -> dict[str, type[errors.WaitpointsError]]:
+    """The class of each code that the API answers, by status. A sign-in that fails is answered with a page."""
+    others = (errors.WaitpointsError, errors.InvalidMember, errors.SignInRefused, errors.IssuerFails)
+    found: dict[str, type[errors.WaitpointsError]] = {}
+    for it in vars(errors).values():
+        if isinstance(it, type) and issubclass(it, errors.WaitpointsError) and it not in others:
+            found.setdefault(it.code, it)
+    return dict(sorted(found.items(), key=lambda named: (named[1].status, named[0])))
+
+
+CODES = _codes()
+
+
+def _check_code(code: str) -> str:
+    assert code in CODES
+    return code
+
+
+def _meaning(code: str) -> str:
+    [sentences, *_] = inspect.cleandoc(CODES[code].__doc__ or "").split("\n\n")
+    return f"- `{code}` ({CODES[code].status}): {sentences}"
+
+
+Code = Annotated[
+    str,
+    AfterValidator(_check_code),
+    Field(
+        description="\n".join(["What is wrong. A code never changes, but more may come:", "", *map(_meaning, CODES)]),
+        json_schema_extra={"enum": [*CODES]},
+    ),
+]
+
+
 class Refusal(AnswerModel):
-    error: str = Field(description="One sentence that says what is wrong and what is accepted.")
+    error: str = Field(description="One sentence that says what is wrong and what is accepted. It may change.")
+    code: Code
 
 
 class ScopeRefusal(AnswerModel):

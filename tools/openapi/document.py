@@ -1,8 +1,9 @@
-"""`make openapi`: writes openapi.yaml, and the table of routes of docs/api.md, from the table of operations."""
+"""`make openapi`: writes openapi.yaml, and the routes and codes in docs/api.md, from the table of operations and the errors."""
 
 import re
 import tomllib
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from tools.openapi.answers import CODES
 from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from tools.openapi.operations import OPERATIONS
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "openapi.yaml"
 PAGE = ROOT / "docs" / "api.md"
 
-_TABLE = re.compile(r"(?<=<!-- routes: written by `make openapi` -->\n).*?(?=<!-- end of routes -->\n)", re.DOTALL)
+_WRITTEN = re.compile(r"(<!-- make openapi: (\w+) -->\n).*?\n(?=\n)", re.DOTALL)
 
 
 def document() -> Json:
@@ -136,24 +138,29 @@ def text() -> str:
 
 
 def routes() -> str:
-    """The operations as a Markdown table."""
-    rows = [f"| `{it.route}` | {_credential(it)} | {it.summary} |\n" for it in OPERATIONS]
-    return "| route | credential | what it does |\n| --- | --- | --- |\n" + "".join(rows)
+    """The operations as a Markdown table, without the browser's own preflight."""
+    rows = [f"| `{it.route}` | {_credential(it)} | {it.summary} |\n" for it in OPERATIONS if it.method != "OPTIONS"]
+    return "| route | scope or credential | what it does |\n| --- | --- | --- |\n" + "".join(rows)
 
 
 def _credential(operation: Operation) -> str:
-    api_key = f"API key (`{operation.scope}`)" if operation.scope else "root key"
+    api_key = f"`{operation.scope}`" if operation.scope else "root key"
     shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
-    if operation.credentials:
-        return " or ".join(shown[name] for name in operation.credentials)
-    return "the URL itself" if {"callbackHash", "endpointHash"} & {*operation.names("path")} else "none"
+    return " or ".join(shown[name] for name in operation.credentials) or "the URL"
 
 
-def with_routes(document: str) -> str:
-    """The page with the table of routes between its markers brought up to date."""
-    return _TABLE.sub(lambda _: routes(), document)
+def codes() -> str:
+    """The codes of refusals as a Markdown list, by status."""
+    by_status = groupby(CODES, lambda code: CODES[code].status)
+    return "".join(f"- {status}: {', '.join(f'`{code}`' for code in found)}\n" for status, found in by_status)
+
+
+def up_to_date(page: str) -> str:
+    """The page with what is written below its markers."""
+    written = {"routes": routes(), "codes": codes()}
+    return _WRITTEN.sub(lambda match: match[1] + written[match[2]], page)
 
 
 if __name__ == "__main__":
     FILE.write_text(text())
-    PAGE.write_text(with_routes(PAGE.read_text()))
+    PAGE.write_text(up_to_date(PAGE.read_text()))

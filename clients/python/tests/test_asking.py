@@ -3,15 +3,18 @@
 import asyncio
 import inspect
 import warnings
+from contextlib import nullcontext
 from datetime import timedelta
 from threading import Thread
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from waitpoints_client import AskOptions, ConflictError, PageOptions
 from waitpoints_client.agents import ApprovalPage
 from waitpoints_client.asking import find_or_create, request
+from waitpoints_client.clock import Pause
 from waitpoints_client.testing import FakeWaitpoints
 
 PAGE: PageOptions = {"title": "Refund?", "actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "No"}]}
@@ -161,6 +164,16 @@ class TestAKeyThatTheListDoesNotKnowYet:
             pauses, token = self.answers(2)
 
         assert (pauses, token[:10]) == ([0.0, 0.2, 0.8], "waitpoint_")
+
+    @pytest.mark.parametrize(
+        ("said", "is_taken"), [({}, True), ({"code": "KeyTaken"}, True), ({"code": "TooManyWaiters"}, False)]
+    )
+    def test_is_looked_for_after_no_other_conflict(self, said: dict[str, str], is_taken: bool) -> None:
+        _, flow = self.flow()
+        next(flow)
+        refused = httpx.Response(409, json={"error": "no", **said}, headers={"x-should-retry": "false"})
+        with nullcontext() if is_taken else pytest.raises(ConflictError, match="no"):
+            assert flow.send(refused) == Pause(0.0)
 
     def test_is_refused_in_the_end(self) -> None:
         with pytest.raises(ConflictError, match="Another waitpoint holds this key"):

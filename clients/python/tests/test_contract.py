@@ -44,6 +44,8 @@ from waitpoints_client.asking import request
 from waitpoints_client.testing import FakeWaitpoints
 
 UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
+NO_ONE: PageOptions = {"title": "Go?", "approvers": []}
+PAST = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -305,8 +307,9 @@ def test_the_timeout_of_what_has_ended_is_refused_at_once(waitpoints: Waitpoints
     token = waitpoints.create(timeout="1h")
     waitpoints.complete(token)
     monkeypatch.setattr("waitpoints_client.session.Pause", None)  # there is none before another attempt
-    with pytest.raises(ConflictError, match="409: The waitpoint has ended"):
+    with pytest.raises(ConflictError, match="409: The waitpoint has ended") as raised:
         waitpoints.extend(token, "2h")
+    assert raised.value.code == "TokenHasEnded"
     with pytest.raises(NotFoundError, match="404: Waitpoint not found"):
         waitpoints.extend(UNKNOWN, "2h")
 
@@ -492,26 +495,31 @@ def test_a_public_access_token_is_created_for_a_token_or_for_scopes(waitpoints: 
 
 
 @pytest.mark.parametrize(
-    ("refused", "error", "said"),
+    ("refused", "error", "code", "said"),
     [
-        (lambda client: client.get(UNKNOWN), NotFoundError, "404: Waitpoint not found"),
-        (lambda client: client.complete("no id", 1), NotFoundError, "404: Waitpoint not found"),
-        (lambda client: client.wait(UNKNOWN), NotFoundError, "404: Waitpoint not found"),
-        (lambda client: client.create(timeout=datetime(2020, 1, 1, tzinfo=timezone.utc)), UnprocessableEntityError, "future"),
-        (lambda client: client.create(unwrap=True), BadRequestError, "unwrap needs a taskToken or a callbackId"),
-        (lambda client: list(client.list(page_size=101)), BadRequestError, r"page\[size\]"),
+        (lambda client: client.get(UNKNOWN), NotFoundError, "TokenNotFound", "404: Waitpoint not found"),
+        (lambda client: client.complete("no id", 1), NotFoundError, "TokenNotFound", "404: Waitpoint not found"),
+        (lambda client: client.wait(UNKNOWN), NotFoundError, "TokenNotFound", "404: Waitpoint not found"),
+        (lambda client: client.endpoints.get("none"), NotFoundError, "EndpointNotFound", "404: Endpoint not found"),
+        (lambda client: client.create(timeout=PAST), UnprocessableEntityError, "InvalidTimeout", "future"),
+        (lambda client: client.create(tags=list("abcdefghijk")), UnprocessableEntityError, "TooManyTags", "10 tags"),
+        (lambda client: client.create(page=NO_ONE), UnprocessableEntityError, "InvalidPage", "page.approvers"),
+        (lambda client: client.create(unwrap=True), BadRequestError, "InvalidRequest", "needs a taskToken or a callbackId"),
+        (lambda client: list(client.list(page_size=101)), BadRequestError, "InvalidRequest", r"page\[size\]"),
     ],
 )
-def test_a_refusal_is_an_exception_of_its_status(
-    waitpoints: Waitpoints, refused: Callable[[Waitpoints], object], error: type[APIError], said: str
+def test_a_refusal_is_an_exception_of_its_status_with_its_code(
+    waitpoints: Waitpoints, refused: Callable[[Waitpoints], object], error: type[APIError], code: str, said: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=said) as raised:
         refused(waitpoints)
+    assert raised.value.code == code
 
 
 def test_a_wrong_key_is_refused(connect: Connect) -> None:
-    with pytest.raises(AuthenticationError, match="Invalid API key"):
+    with pytest.raises(AuthenticationError, match="Invalid API key") as raised:
         connect("another-key").get(UNKNOWN)
+    assert raised.value.code == "Unauthenticated"
 
 
 def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> None:

@@ -15,6 +15,7 @@ from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,
     CannotResumeNow,
+    InternalServerError,
     InvalidRequest,
     MethodNotAllowed,
     WaitpointsError,
@@ -247,6 +248,6 @@ def _answer_refusal(error: Exception) -> Response:
         error = InvalidRequest("AWS rejected taskToken or callbackId: this stack may lack permission to resume that execution")
     if not isinstance(error, WaitpointsError):
         telemetry.logger.exception("Unexpected error: please report it as a bug in Waitpoints")
-        return Response({"error": "Internal Server Error"}, 500)
+        error = InternalServerError()
     telemetry.note(refused=type(error).__name__)
-    return Response({"error": error.message, **error.members}, error.status, error.headers)
+    return Response({"error": error.message, "code": error.code, **error.members}, error.status, error.headers)

@@ -93,7 +93,7 @@ def _show_failure(request: Request, error: SignInRefused | None, attempt: Attemp
     from waitpoints.api.page import page_answer, render
 
     theme = page_answer.theme(request)
-    text = error.code if error else theme["sign_in_gone_text"]
+    text = error.issuer_error if error else theme["sign_in_gone_text"]
     if isinstance(error, IssuerFails):
         text = theme["try_again_text"]
     again = _sessions().link(attempt.target, max_age=attempt.max_age and attempt.max_age * 1000) if attempt else None

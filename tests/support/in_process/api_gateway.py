@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from tests.support.in_process.template import ACCOUNT, REGION, Template
 from tools.openapi import operations
+from tools.openapi.answers import CODES
 
 TOKENS = operations.TOKENS
 API_ID = "a1b2c3d4e5"
@@ -29,9 +30,10 @@ class HttpAnswer:
 
     @property
     def error(self) -> str:
-        """The error message of the answer."""
-        message = self.json["error"]
+        """The error message of the answer, which also has a code of its status."""
+        message, code = self.json["error"], self.json["code"]
         assert isinstance(message, str), message
+        assert CODES[code].status == self.status, (code, self.status)
         return message
 
 

@@ -14,6 +14,7 @@ from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, na
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, http_event
 from tests.support.in_process.template import Context, Template
+from tools.openapi.answers import CODES
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, methods
 from waitpoints.access.api_keys import new_key
@@ -227,4 +228,5 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
     shown = json.loads(answer["body"].encode())
     if answer["statusCode"] != 200:
         assert isinstance(shown["error"], str)
+        assert CODES[shown["code"]].status == answer["statusCode"]
         assert "Traceback" not in shown["error"]

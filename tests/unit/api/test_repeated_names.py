@@ -30,7 +30,7 @@ def test_each_request_refuses_it(api: Api, world: InMemory, operation: Operation
     text = json.dumps({name: 0, **operation.body.example}).replace("{", f'{{"{name}": {{}}, ', 1)
     path = operation.example_path(waitpointId=token["id"], name="orders")
     answer = api.request(operation.method, path, text)
-    assert (answer.status, answer.json) == (400, {"error": f'Invalid JSON: "{name}" comes twice'})
+    assert (answer.status, answer.json) == (400, {"error": f'Invalid JSON: "{name}" comes twice', "code": "InvalidRequest"})
     assert api.retrieve(token["id"])["status"] == "WAITING"
     assert [*world.store.tokens] == [token["id"]]
 

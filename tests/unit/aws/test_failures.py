@@ -44,6 +44,6 @@ def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
     with pytest.raises(TryAgain) as told:
         FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": world.new_waiter().handle})
     said = "AWS throttled or failed. Nothing was lost: "
-    assert (answer.status, answer.json) == (503, {"error": f"{said}send the same request again"})
+    assert (answer.status, answer.json) == (503, {"error": f"{said}send the same request again", "code": "TryAgain"})
     assert told.value.message == f"{said}retry the state"
     assert [(line["error"], line.get("awsCode")) for line in lines(log)] == [(type(failure).__name__, code)] * 2

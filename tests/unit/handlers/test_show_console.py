@@ -99,7 +99,8 @@ def test_every_answer_allows_only_what_the_console_needs(api: Api) -> None:
 )
 def test_no_other_file_is_served(api: Api, name: str) -> None:
     answer = asset(api, name)
-    assert (answer.status, answer.error) == (404, "The console has no such file: open /console again")
+    assert answer.status == 404
+    assert answer.json == {"error": "The console has no such file: open /console again", "code": "ConsoleNotFound"}
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -120,7 +121,7 @@ def test_head_has_the_headers_alone(api: Api, path: str) -> None:
 @pytest.mark.parametrize("path", ["/console", "/console/{version}/app.js"])
 def test_another_method_is_405(api: Api, method: str, path: str) -> None:
     answer = api.request(method, path.format(version=version(api)), headers={})
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"], answer.json["code"]) == (405, "GET, HEAD", "MethodNotAllowed")
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/{version}/app.js"])
@@ -128,7 +129,8 @@ def test_a_stack_without_it_shows_nothing(api: Api, monkeypatch: pytest.MonkeyPa
     url = path.format(version=version(api))
     monkeypatch.setenv("CONSOLE", "off")
     answer = api.request("GET", url, headers={})
-    assert (answer.status, answer.error) == (404, "This stack has no console: its parameter Console is off")
+    assert answer.status == 404
+    assert answer.json == {"error": "This stack has no console: its parameter Console is off", "code": "ConsoleNotFound"}
 
 
 def test_a_changed_file_has_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,10 @@ class APITimeoutError(APIConnectionError):
 
 
 class APIError(WaitpointsError):
-    """The API refused a request. `status` is HTTP's, `message` the API's own sentence, `code` its word if it has one."""
+    """The API refused a request. `status` is HTTP's, `message` the API's own sentence, which may change.
+
+    `code` never changes, such as "KeyTaken": docs/api.md lists them. None: API Gateway refused, or a stack of version 0.3.
+    """
 
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(status, message, code)

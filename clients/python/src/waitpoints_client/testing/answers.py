@@ -2,22 +2,40 @@
 
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_USUAL: Final = {  # the code of most refusals with a status
+    400: "InvalidRequest",
+    401: "Unauthenticated",
+    403: "NotAsked",
+    404: "TokenNotFound",
+    405: "MethodNotAllowed",
+    409: "TokenHasEnded",
+    413: "BodyTooLarge",
+    422: "InvalidTimeout",
+}
+_OF_MEMBER: Final = {
+    "page": "InvalidPage",
+    "approvers": "InvalidPage",
+    "notify": "InvalidNotify",
+    "verify": "InvalidVerification",
+    "keyTTL": "InvalidEndpoint",
+}
 
 
 class Refusal(Exception):
-    """A request that the stack would refuse."""
+    """A request that the stack would refuse, with the code that is usual for the status, or another one."""
 
-    def __init__(self, status: int, message: str, **more: str) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None, **more: str) -> None:
         super().__init__(message)
         self.status = status
-        self.body: dict[str, str] = {"error": message, **more}
+        self.body: dict[str, str] = {"error": message, "code": code or _USUAL[status], **more}
 
 
 def invalid(path: str, reason: str) -> Refusal:
-    return Refusal(422, f"Invalid {path}: {reason}")
+    """Return the refusal of a value, whose code follows from the member that it is in."""
+    return Refusal(422, f"Invalid {path}: {reason}", _OF_MEMBER.get(path.partition(".")[0]))
 
 
 def iso(instant: int | None) -> str | None:

@@ -130,7 +130,7 @@ def read_choice(approval: Approval, text: str, *, ignore_fields: bool) -> dict[s
 
 
 def _misfit(reason: str) -> Refusal:
-    return Refusal(422, f"The body does not fit the token's page: {reason}")
+    return Refusal(422, f"The body does not fit the token's page: {reason}", "PayloadRefused")
 
 
 def parse(page: Any) -> Approval | None:

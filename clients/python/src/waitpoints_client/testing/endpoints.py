@@ -56,7 +56,7 @@ class Endpoints:
     def get(self, name: str) -> FakeEndpoint:
         """Return an endpoint. Raises Refusal."""
         if name not in self.all:
-            raise Refusal(404, "Endpoint not found")
+            raise Refusal(404, "Endpoint not found", "EndpointNotFound")
         return self.all[name]
 
     def list_endpoints(self, size: int, after: str | None) -> tuple[list[FakeEndpoint], dict[str, str]]:
@@ -119,7 +119,7 @@ class Endpoints:
 
     def _check_settings(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if not _NAME.fullmatch(name):
-            raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
+            raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted", "InvalidEndpoint")
         refuse_unknown(body, FIELDS)
         if missing := [f'"{member}" is required, such as {such}' for member, such in _REQUIRED.items() if member not in body]:
             raise Refusal(400, f"Validation error: {'; '.join(missing)}")
@@ -135,7 +135,7 @@ class Endpoints:
         if not isinstance(settings.get("tag", ""), str):
             raise Refusal(400, 'Validation error: expected a text at "tag"')
         if not 1 <= len(settings.get("tag", "x")) <= 128:
-            raise Refusal(422, "Invalid tag: expected 1 to 128 characters")
+            raise Refusal(422, "Invalid tag: expected 1 to 128 characters", "InvalidEndpoint")
         if length > self._retention:
             kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
             raise invalid("keyTTL", kept)

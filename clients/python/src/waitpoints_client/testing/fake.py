@@ -211,7 +211,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
                     return answer(self, asked)
                 allowed.append(method)
         if allowed:
-            return httpx.Response(405, json={"error": "Method not allowed"}, headers={"allow": ", ".join(sorted(allowed))})
+            refusal = Refusal(405, "Method not allowed")
+            return httpx.Response(405, json=refusal.body, headers={"allow": ", ".join(sorted(allowed))})
         return httpx.Response(404, json={"message": "Not Found"})
 
     def _now(self) -> int:
@@ -290,7 +291,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         named = parse_qs(asked.request.url.query.decode(), keep_blank_values=True).get("approver", [])
         approver = named[0] if len(named) == 1 and self._is_hash(asked, named[0]) else None
         if approver is None and not self._is_hash(asked):
-            raise Refusal(401, "Invalid URL, hash doesn't match")
+            raise Refusal(401, "Invalid URL, hash doesn't match", "WrongCallbackHash")
         asked.check_size(PAYLOAD)
         token = self._tokens.get(asked.path["id"], asked.now)
         if token.approval and token.approval.sign_in:
@@ -343,7 +344,9 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _packet(self, asked: _Asked) -> httpx.Response:
         token_id, _, _ = asked.path["path"].partition("/")
         if token_id not in self._tokens.all or self._tokens.all[token_id].stored_at != asked.path["path"]:
-            raise Refusal(404, "Output not found: the path is wrong, or the output was deleted after its retention")
+            raise Refusal(
+                404, "Output not found: the path is wrong, or the output was deleted after its retention", "OutputNotFound"
+            )
         return _ok({"presignedUrl": f"https://{_OUTPUTS}/{asked.path['path']}?X-Amz-Signature={self._hash_key}"})
 
     def _download(self, request: httpx.Request) -> httpx.Response:
@@ -405,7 +408,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _deliver(self, asked: _Asked) -> httpx.Response:
         endpoint = self._endpoints.all.get(asked.path["name"])
         if endpoint is None or endpoint.hash != asked.path["hash"].lower():
-            raise Refusal(401, "Invalid URL, hash doesn't match")
+            raise Refusal(401, "Invalid URL, hash doesn't match", "WrongCallbackHash")
         asked.check_size(PAYLOAD)
         delivery = delivery_of(asked.body, dict(asked.request.headers), asked.query)
         self._endpoints.deliver(endpoint, delivery, asked.now)
@@ -503,7 +506,7 @@ def _refuse_others(token: FakeToken) -> None:
 
 
 def _forbidden(reason: str) -> Refusal:
-    return Refusal(403, reason, code="unauthorized", param="access_token", type="authorization")
+    return Refusal(403, reason, "unauthorized", param="access_token", type="authorization")
 
 
 def _json_text(asked: _Asked) -> str:

@@ -55,7 +55,7 @@ def _removed(approval: Approval, ids: list[str]) -> list[Person]:
             names = ", ".join(one["id"] for one in approval.everybody())
             raise invalid(f"approvers.remove[{number}]", f"no approver has this id: expected one of {names}")
         if approval.answer_of(person["id"]):
-            raise Refusal(409, f"{person['id']} has answered, and stays: only those who have not can be removed")
+            raise Refusal(409, f"{person['id']} has answered, and stays: only those who have not can be removed", "HasAnswered")
         if person in approval.everybody() and person not in removed:
             removed.append(person)
     return removed

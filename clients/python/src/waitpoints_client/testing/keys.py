@@ -12,6 +12,7 @@ from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, with
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCOPE = re.compile(r"(create|complete|read|notify)(?::(.{1,128}))?|endpoints", re.DOTALL)
+_CODE = "InvalidApiKey"
 _LONGEST = 3650 * 86_400_000  # milliseconds
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -47,7 +48,7 @@ class Keys:
         _check(name, scopes)
         held = self._all.get(name)
         if held and not _has_ended(held, now):
-            raise Refusal(409, "A key has this name: revoke it first, or choose another name")
+            raise Refusal(409, "A key has this name: revoke it first, or choose another name", "ApiKeyNameTaken")
         made = "tr_prod_sk_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
         self._all[name] = FakeKey(name, tuple(scopes), made, now, _ends(body.get("expiresIn"), now))
         return self._all[name]
@@ -59,7 +60,7 @@ class Keys:
     def revoke(self, name: str) -> None:
         """Take a key away. Raises Refusal."""
         if self._all.pop(name, None) is None:
-            raise Refusal(404, "Key not found")
+            raise Refusal(404, "Key not found", "ApiKeyNotFound")
 
     def is_key(self, text: str, now: int) -> bool:
         """Whether a text is one of the keys, which has not expired."""
@@ -69,12 +70,12 @@ class Keys:
 def _check(name: str, scopes: list[Any]) -> None:
     """Raises Refusal for what no key has."""
     if not _NAME.fullmatch(name):
-        raise Refusal(422, 'Invalid name: expected 1 to 64 letters, digits, "-", "_" and ".", a letter or a digit first')
+        raise Refusal(422, 'Invalid name: expected 1 to 64 letters, digits, "-", "_" and ".", a letter or a digit first', _CODE)
     actions = [str(scope).partition(":")[0] for scope in scopes]
     wrong = [scope for scope in scopes if not (isinstance(scope, str) and _SCOPE.fullmatch(scope))]
     if wrong or not scopes or len({*actions}) < len(actions):
         accepted = '"create", "complete", "read", "notify" or "endpoints", each at most once'
-        raise Refusal(422, f'Invalid scopes: expected {accepted}, and for one tag "create:team-a"')
+        raise Refusal(422, f'Invalid scopes: expected {accepted}, and for one tag "create:team-a"', _CODE)
 
 
 def _ends(text: Any, now: int) -> int | None:
@@ -84,7 +85,7 @@ def _ends(text: Any, now: int) -> int | None:
     length = times.duration(text)
     if not length or length > _LONGEST:
         raise Refusal(
-            422, 'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most 3650d'
+            422, 'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most 3650d', _CODE
         )
     return now + length
 

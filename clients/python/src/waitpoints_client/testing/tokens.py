@@ -173,7 +173,7 @@ class Tokens:
                 self._by_request[request_key] = (new.id, now + REQUEST_KEY_LIFETIME)
             return new, False, True
         if new.approval and new.approval.sign_in and holder.page != new.page:
-            raise Refusal(409, _TAKEN)
+            raise Refusal(409, _TAKEN, "KeyTaken")
         holder.waiters += new.waiters
         if holder.kept:
             holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
@@ -353,7 +353,7 @@ def _tags(tags: Any) -> list[str]:
     if any(len(tag) > 128 for tag in tags):
         raise Refusal(400, 'Validation error: Tags must be 128 characters or less at "tags"')
     if len(tags) > 10:
-        raise Refusal(422, f"Waitpoints can only have 10 tags, you're trying to set {len(tags)}.")
+        raise Refusal(422, f"Waitpoints can only have 10 tags, you're trying to set {len(tags)}.", "TooManyTags")
     return tags
 
 
