@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from waitpoints_client import AskOptions, ConflictError, PageOptions
-from waitpoints_client.agents import ApprovalPage
+from waitpoints_client.agents import ApprovalPage, approval_page
 from waitpoints_client.asking import find_or_create, request
 from waitpoints_client.clock import Pause
 from waitpoints_client.testing import FakeWaitpoints
@@ -48,6 +48,17 @@ def test_run_ids_that_differ_at_their_end_are_two() -> None:
     one, other = (wanted(key=None, run="r" * 2000 + end, call="c")["idempotency_key"] for end in "ab")
 
     assert one != other
+
+
+def test_a_form_with_other_fields_is_another_request() -> None:
+    """Else a later version of a program, whose form has one field more, would read its absence as a person's change."""
+
+    def key(note: Any) -> str:
+        schema = {"type": "object", "properties": {"order": {"type": "string", "title": note.get("title", "A")}, "note": note}}
+        return str(wanted(approval_page("refund", {"order": "1", "note": "By hand"}, schema))["idempotency_key"])
+
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    assert key(nullable) == key({"title": "B", **nullable}) != key({"type": "string"})
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
     """
     refuse_unknown(options, AskOptions.__annotations__)
     tool, arguments, plain = (None, None, page) if isinstance(page, Mapping) else (page.name, page.arguments, page.page)
-    call = {"tool": tool, **_name_of_call(options)}
-    named = digest({**call, "arguments": arguments})
+    call, form = {"tool": tool, **_name_of_call(options)}, [*getattr(page, "fields", ())]
+    named = digest({**call, "arguments": arguments, **({"form": form} if form else {})})
     key = f"ask/{named}/{_attempt(options)}"
     tag, shown = options.get("tag"), _with_people(plain, options)
     seen = {name: value for name, value in shown.items() if tool is None or name not in _OF_ARGUMENTS}

@@ -183,8 +183,8 @@ class Waitpoints:
         """Ask people, and block until they decided: `wait` of a token that the same call finds again after a crash.
 
         `page` is PageOptions or an `agents.ApprovalPage`. `AskOptions` lists who is asked and what names the call: with an
-        ApprovalPage, also its tool and arguments. A request that timed out stays so until `attempt=2`. Warns if the call was
-        asked before with another page or other approvers. Raises ValueError if anyone with the URL could answer.
+        ApprovalPage, also its tool, arguments and fields. A request that timed out stays so until `attempt=2`. Warns if the
+        call was asked before with another page or other approvers. Raises ValueError if anyone with the URL could answer.
         """
         from waitpoints_client import asking  # noqa: PLC0415 - for those who ask
 
