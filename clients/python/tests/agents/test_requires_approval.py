@@ -359,6 +359,11 @@ def test_nothing_of_a_call_is_logged(fake: FakeWaitpoints, bank: Bank) -> None:
     assert "the reason" not in logged.getvalue()
 
 
+def test_an_unknown_option_is_refused_before_a_call(fake: FakeWaitpoints, bank: Bank) -> None:
+    with pytest.raises(TypeError, match="Unknown option 'metadata'"):
+        tool(fake, bank, metadata={"team": "a"})
+
+
 def test_an_open_request_is_refused(fake: FakeWaitpoints, bank: Bank) -> None:
     with pytest.raises(ValueError, match="Who may answer"):
         tool(fake, bank, approvers=None)("4711")

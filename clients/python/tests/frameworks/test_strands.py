@@ -281,6 +281,11 @@ def test_a_name_of_no_tool_is_refused(desk: Desk) -> None:
         desk.agent(AskPeople(desk.asked.client(), ["rfund"], run="run", approvers=["ann"]))
 
 
+def test_an_unknown_option_is_refused(desk: Desk) -> None:
+    with pytest.raises(TypeError, match="Unknown option 'aprovers': did you mean 'approvers'"):
+        desk.people(aprovers=["ann"])
+
+
 def test_a_direct_call_of_the_tool_does_not_run(desk: Desk) -> None:
     agent = desk.agent(desk.people())
     with pytest.raises(RuntimeError, match="interrupt"):

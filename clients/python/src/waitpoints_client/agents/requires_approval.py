@@ -19,7 +19,7 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import AskOptions, People
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.models import Result
-from waitpoints_client.wire import write_json
+from waitpoints_client.wire import refuse_unknown, write_json
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,6 +77,7 @@ def requires_approval(
     `page` can be `functools.partial(approval_page, title=…, respond=True)`. Raises TypeError for a function that it cannot ask
     about; a call raises ValueError for an argument that has no JSON.
     """
+    refuse_unknown(people, People.__annotations__)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         tool = _Tool.of(function, hidden)

@@ -27,7 +27,7 @@ from waitpoints_client.agents.requires_approval import MakePage
 from waitpoints_client.asking import AskOptions, People, find_or_create
 from waitpoints_client.canonical_json import digest
 from waitpoints_client.client import Waitpoints
-from waitpoints_client.wire import write_json
+from waitpoints_client.wire import refuse_unknown, write_json
 
 
 class AskPeople:
@@ -42,6 +42,7 @@ class AskPeople:
 
         `page` makes the page of a call from the tool's name, arguments and schema.
         """
+        refuse_unknown(people, People.__annotations__)
         self._waitpoints, self._tools, self._run, self._page, self._people = waitpoints, frozenset(tools), run, page, people
         self._schemas: dict[str, Mapping[str, Any]] = {}
         self._decided: dict[str, Decision] = {}
