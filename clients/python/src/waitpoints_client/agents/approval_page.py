@@ -39,9 +39,11 @@ class ApprovalPage:
         message = answered.text(self.message)
         if answered.action == "approve":
             return self._approved(answered, message)
-        if answered.action == "respond" and message:
-            return Decision("respond", message=message, by=answered.by, output=answered.output)
-        return answered.reject(message)
+        if answered.action != "respond":
+            return answered.reject(message)
+        if not message:
+            return answered.reject("no answer was written")
+        return Decision("respond", message=message, by=answered.by, output=answered.output)
 
     def _approved(self, answered: Answered, message: str) -> Decision:
         """Return the call as it was, or with what the person changed, if that fits the tool.
@@ -92,7 +94,7 @@ def approval_page(
     if schema is not None and checked and members is arguments and size <= HUGE and not checked.problem(arguments):
         fields = tool_fields(schema, arguments, titles)
     message, seen, words = _free("message", titles), _free("seen", titles), page_parts.read_labels(labels)
-    own, required = {message: page_parts.message_field(words.get("message", "Message to the agent"))}, list[str]()
+    own, required = {message: page_parts.message_field(words.get("message", page_parts.MESSAGE))}, list[str]()
     page = page_parts.titled(title or f"Run {one_line(name, 150)}?", _actions(words, needs, respond=respond))
     page["fields"] = _form({}, {seen: page_parts.seen_box(words), **own}, [seen])
     if needs > 1 and fields:

@@ -126,7 +126,7 @@ def _form(calls: Sequence[ToolCall], are_whole: Sequence[bool], words: Labels) -
         }
         offered = [{"const": choice, "title": title} for choice, title in choices.items() if title]
         properties[_choice(number)] = {"oneOf": offered, "title": heading}
-        title = _numbered(number, words.get("message", "Message to the agent"))
+        title = _numbered(number, words.get("message", page_parts.MESSAGE))
         longest = min(page_parts.LONGEST_MESSAGE, 2_500 // len(calls))  # an answer has 3,072 bytes
         properties[_message(number)] = page_parts.message_field(title, longest, is_line=not call.respond)
     return {"type": "object", "properties": properties, "required": [_choice(number) for number, _ in enumerate(calls, 1)]}

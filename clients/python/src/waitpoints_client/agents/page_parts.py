@@ -16,6 +16,8 @@ SLACK_ROOM = 2_900
 """Characters. Slack shows a part of a longer text only, and must have no button then that approves."""
 LONGEST_TITLE, LONGEST_MESSAGE = 200, 1_000
 CUT = "This is too long to be shown whole, so nobody can approve it here."
+MESSAGE = "Message to the agent, unless you approve"
+"""After a yes, the tool's own result is all that most frameworks tell a model."""
 
 
 class Labels(TypedDict, total=False):
