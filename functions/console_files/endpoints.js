@@ -15,7 +15,7 @@ const KINDS = {
   notMatching: ["plain", "Did not match"],
   noKey: ["bad", "Had no key"],
   noOutput: ["bad", "Had no output"],
-  refused: ["bad", "Refused: not verified"],
+  refused: ["bad", "Refused: not verified, or disabled"],
   handshake: ["plain", "A provider's test, only answered"],
 };
 // "notMatching" as "not matching"
@@ -65,7 +65,7 @@ const card = (it) => {
     "li",
     { class: "card" },
     el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
-    note("Key: ", el("code", {}, said(it.key)), " · ", checked(it)),
+    note("Key: ", el("code", {}, said(it.key)), " · ", checked(it), it.disabled && [" · ", badge("bad", "disabled")]),
     el(
       "p",
       { class: "counts" },
@@ -86,6 +86,15 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
       say("The endpoint was changed. Deliveries see it within a minute");
       refresh();
     });
+  const [verb, effect] = it.disabled
+    ? ["Enable", "Within a minute, deliveries are processed again."]
+    : ["Disable", "Within a minute, deliveries get 503, so that the provider sends them again later."];
+  const turn = () =>
+    dialog(`${verb} ${name}?`, el("p", {}, effect), [`${verb} the endpoint`, "primary"], async () => {
+      await call("PATCH", `${ENDPOINTS}/${name}`, { json: JSON.stringify({ disabled: !it.disabled }) });
+      say(`The endpoint was ${it.disabled ? "enabled" : "disabled"}`);
+      refresh();
+    });
   const remove = () =>
     dialog(
       `Delete ${name}?`,
@@ -102,7 +111,13 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
     content: [
       back("#/endpoints", "Endpoints"),
       heading(name, button("Refresh", refresh)),
-      el("div", { class: "buttons" }, button("Change…", change), button("Delete…", remove, "danger")),
+      el(
+        "div",
+        { class: "buttons" },
+        button("Change…", change),
+        button(`${verb}…`, turn),
+        button("Delete…", remove, "danger"),
+      ),
       section("about", "Settings", about(it, say)),
       section("deliveries", "Deliveries", deliveries(it.deliveries)),
       trial(name, call, say),
@@ -121,6 +136,7 @@ const about = (it, say) => [
     fact("Output", el("code", {}, said(it.output))),
     fact("Kept for", said(it.keyTTL)),
     fact("Tag", it.tag && said(it.tag)),
+    fact("Disabled", it.disabled && "deliveries get 503"),
     fact("Created", moment(it.createdAt)),
     fact("Changed", moment(it.updatedAt)),
   ),

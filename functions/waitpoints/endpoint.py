@@ -38,7 +38,7 @@ class Endpoint(Stored):
     `key`, `complete_when` and `output` are JMESPath expressions over the delivery's body, headers and query. `verify` is None
     if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old name gets a new
     URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing. With a `tag`,
-    its keys are names that an API key limited to that tag may use.
+    its keys are names that an API key limited to that tag may use. While it is `disabled`, it processes no delivery.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Endpoint(Stored):
     output: str = WHOLE_BODY
     key_ttl: str = DEFAULT_KEY_TTL
     tag: str | None = None
+    disabled: bool = False
     is_later: bool = False
 
     def check_version(self) -> None:
@@ -74,7 +75,7 @@ class DeliveryKind(StrEnum):
     NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema or page excludes it
     NO_KEY = "noKey"  # the key expression gave no text and no number
     NO_OUTPUT = "noOutput"  # the output expression failed, or its result is too large
-    REFUSED = "refused"  # its signature is wrong, or cannot be checked
+    REFUSED = "refused"  # its signature is wrong, or cannot be checked, or the endpoint is disabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

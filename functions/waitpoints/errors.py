@@ -16,12 +16,13 @@ class WaitpointsError(Exception):
 
     `final`: clients must not repeat the request, as they do after other answers with 409. `code` is the class's name, which
     callers compare: to rename a class breaks them. `members` are the answer's beside the message and the code; they may have
-    a code of Trigger.dev's.
+    a code of Trigger.dev's. `retry_after` is in seconds.
     """
 
     status = 422
     sentence = ""
     final = False
+    retry_after = "1"
     code: ClassVar[str]
     members: ClassVar[Mapping[str, str]] = {}
 
@@ -39,7 +40,7 @@ class WaitpointsError(Exception):
     def headers(self) -> dict[str, str]:
         if self.final:
             return {"x-should-retry": "false"}
-        return {"retry-after": "1"} if self.status == 503 else {}
+        return {"retry-after": self.retry_after} if self.status == 503 else {}
 
 
 class InvalidRequest(WaitpointsError):
@@ -268,6 +269,12 @@ class InternalServerError(WaitpointsError):
     """An unexpected failure, which is a bug in Waitpoints."""
 
     status, sentence = 500, "Internal Server Error"
+
+
+class EndpointDisabled(WaitpointsError):
+    """A delivery to an endpoint that is disabled. Providers try again, and many give up a URL after another status."""
+
+    status, sentence, retry_after = 503, "This endpoint is disabled. Send the delivery again later", "60"
 
 
 class WrittenLater(WaitpointsError):

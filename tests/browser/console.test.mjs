@@ -884,6 +884,15 @@ test("an endpoint is created, tested, changed and deleted", async () => {
     ["body.id", "none", "headers.event == 'paid'", "0s", "<b>team</b>"],
   );
 
+  for (const [verb, disabled] of [["Disable", true], ["Enable", undefined]]) {
+    await tab.waitForFunction(() => !document.querySelector("dialog"));
+    await press(tab, `${verb}…`);
+    await press(tab, `${verb} the endpoint`);
+    await untilItSays(tab, `The endpoint was ${verb.toLowerCase()}d`);
+    assert.equal((await api("GET", `${API_URL}/api/v1/endpoints/${name}`)).body.disabled, disabled);
+    assert.equal(/deliveries get 503/.test(await text(tab, "main")), verb === "Disable");
+  }
+
   await tab.waitForFunction(() => !document.querySelector("dialog"));
   await press(tab, "Delete…");
   await press(tab, "Delete the endpoint");

@@ -7,7 +7,7 @@ import httpx
 from pydantic import TypeAdapter
 from waitpoints_client.testing import FakeWaitpoints
 
-from tools.openapi.operation import ROOT_ONLY, Operation
+from tools.openapi.operation import EVERYWHERE, ROOT_ONLY, Operation
 from tools.openapi.operations import OPERATIONS
 
 
@@ -41,5 +41,5 @@ class Described(httpx.BaseTransport, httpx.AsyncBaseTransport):
             operation.result.model_validate(answer.json())
             assert all(name in answer.headers for name in operation.headers)
         else:
-            body: Any = {403: ROOT_ONLY, **operation.refusals}[answer.status_code].body
+            body: Any = {403: ROOT_ONLY, **operation.refusals, **EVERYWHERE}[answer.status_code].body
             TypeAdapter(body).validate_python(answer.json())

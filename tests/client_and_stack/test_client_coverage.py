@@ -49,6 +49,7 @@ def every_call(token: str, stored: str) -> list[calls.Call[Any]]:
         calls.create_public_token(token, [], "1h", by_named_key=True),
         calls.put_endpoint("name", key="body.id", verify="none"),
         calls.get_endpoint("name"),
+        calls.change_endpoint("name", disabled=True),
         calls.list_endpoints(None, None).after(None),
         calls.test_endpoint("name", "", {}, ""),
         calls.delete_endpoint("name"),

@@ -288,6 +288,7 @@ def keep_an_endpoint(world: World) -> None:
     world.deliver(endpoint, body, signed_with=SECRET)
     assert endpoint["name"] in [it["name"] for it in api(world, "GET", ENDPOINTS)["data"]]
     assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
+    assert api(world, "PATCH", path, {"disabled": True})["disabled"] is True
     world.delete_endpoint(endpoint)
 
 

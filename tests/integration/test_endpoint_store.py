@@ -86,6 +86,37 @@ class TestPut:
         assert store.get("github") == PLAIN
 
 
+class TestSetDisabled:
+    def test_changes_nothing_else_and_a_put_leaves_it(self, store: AnyStore) -> None:
+        store.put(FULL)
+        for disabled in (True, False, True):
+            expected = replace(FULL, disabled=disabled, updated_at=NOW + 5)
+            assert store.set_disabled("github", disabled, NOW + 5) == store.get("github") == expected
+        assert store.put(PLAIN) == store.get("github") == replace(PLAIN, disabled=True)
+
+    def test_of_an_unknown_endpoint_makes_nothing(self, store: AnyStore) -> None:
+        assert store.set_disabled("github", True, NOW) is None
+        assert store.get("github") is None
+
+    def test_that_enables_leaves_no_trace_for_a_version_that_does_not_know_it(self, stack: MotoStack) -> None:
+        store = in_dynamodb(stack)
+        store.put(FULL)
+        before = items(stack)
+        store.set_disabled("github", True, NOW)
+        assert items(stack) != before
+        store.set_disabled("github", False, NOW)
+        assert items(stack) == before
+
+    @pytest.mark.parametrize("_", range(10))
+    def test_and_a_simultaneous_put_or_delete_both_hold(self, environment: Environment, _: int) -> None:
+        store = environment()
+        store.put(FULL)
+        race([lambda: environment().put(PLAIN), lambda: environment().set_disabled("github", True, NOW)])
+        assert store.get("github") == replace(PLAIN, disabled=True)
+        race([lambda: environment().delete("github"), lambda: environment().set_disabled("github", True, NOW)])
+        assert store.get("github") is None
+
+
 class TestDelete:
     def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: AnyStore) -> None:
         store.put(PLAIN)

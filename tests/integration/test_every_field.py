@@ -137,6 +137,7 @@ PUT_ENDPOINT = {
     "tag": every(400, but_200=PLAIN_TEXTS, but_422=["an empty text", "a text of 5,000 characters"]),
     **UNKNOWN_FIELDS,
 }
+CHANGE_ENDPOINT = {"disabled": every(400, but_200=["true"]), **UNKNOWN_FIELDS}
 CREATE_KEY = {
     "name": every(422, but_400=NOT_TEXTS),
     "scopes": every(400, but_422=["an empty list"]),
@@ -200,6 +201,7 @@ BODIES = {
     "claims": Body(IN_CLAIMS, "POST", PUBLIC_TOKEN, around='{"claims": %s}'),
     "mint": Body(MINT_PUBLIC_TOKEN, "POST", MINT, {"scopes": '["read:runs"]'}),
     "endpoint": Body(PUT_ENDPOINT, "PUT", ENDPOINT, {"key": '"body.id"', "verify": '"none"'}, shows=ENDPOINT),
+    "disabled": Body(CHANGE_ENDPOINT, "PATCH", ENDPOINT, shows=ENDPOINT),
     "trial": Body(TRY_ENDPOINT, "POST", f"{ENDPOINT}/test"),
     "named key": Body(CREATE_KEY, "POST", KEYS, {"name": '"job"', "scopes": '["read"]'}, shows=KEYS),
     "scope": Body(IN_SCOPES, "POST", KEYS, around='{"name": "job", "scopes": ["create", %s]}', shows=KEYS),
@@ -234,7 +236,7 @@ def is_documented(answer: HttpAnswer, status: int) -> None:
 )
 def test_every_value_of_every_field_has_its_documented_answer(api: Api, body: Body, name: str, value: str, status: int) -> None:
     token_id = api.create(timeout="1h")["id"] if "{id}" in body.path else ""
-    if body.path.endswith("/test"):
+    if body.path.startswith(ENDPOINT) and body.method != "PUT":
         put_example_endpoint()
     shows = body.shows and body.shows.replace("{id}", token_id)
     before = shows and api.get(shows).text
@@ -446,6 +448,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
     "mint_public_token_v1": MINT_PUBLIC_TOKEN,
     "put_endpoint_v1": PUT_ENDPOINT,
+    "change_endpoint_v1": CHANGE_ENDPOINT,
     "try_endpoint_v1": TRY_ENDPOINT,
     "create_key_v1": CREATE_KEY,
 }

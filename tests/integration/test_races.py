@@ -241,6 +241,32 @@ class TestCreatesAndCompletionsOfOneKey:
         return api.post(url, {"id": 1, "n": number}, JSON)
 
 
+@pytest.mark.usefixtures("counted")
+def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+) -> None:
+    path = f"{ENDPOINTS}/crowd"
+    url = api.request("PUT", path, {"key": "body.id", "verify": "none"}).json["url"]
+    tokens = {number: (api.create(idempotencyKey=f"crowd:{number}"), step_functions.start_task()) for number in range(1, CROWD)}
+    for token, task_token in tokens.values():
+        wait_for(stack, token["id"], task_token)
+
+    def request(number: int) -> HttpAnswer:
+        if number == 0:
+            return api.request("PATCH", path, {"disabled": True})
+        return api.post(url, {"id": number}, JSON)
+
+    answers = crowd(request)
+    assert answers[0].status == 200
+    for number, (token, task_token) in tokens.items():
+        settled = answers[number].status == 200
+        assert settled or answers[number].status == 503
+        assert api.retrieve(token["id"])["status"] == ("COMPLETED" if settled else "WAITING")
+        assert step_functions.calls[task_token] == settled
+        assert api.post(url, {"id": number}, JSON).status == 503
+    api.request("DELETE", path)
+
+
 def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_comes_are_all_resumed(
     api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], crowd: Any
 ) -> None:

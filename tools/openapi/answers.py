@@ -334,6 +334,7 @@ class EndpointObject(AnswerModel):
     output: str = Field(description="The JMESPath expression that gives the token's output.")
     keyTTL: str = Field(description="How long a delivery is kept that came before its token.")
     tag: str = _optional("What each key begins with, before a colon and the endpoint's name.")
+    disabled: Literal[True] = _optional("Deliveries get 503. Absent if they are processed.")
     createdAt: Instant
     updatedAt: Instant
 
@@ -359,7 +360,9 @@ class EndpointDeliveries(AnswerModel):
     notMatching: EndpointDeliveriesOfAKind = _optional("Do not match `completeWhen` or the token's payloadSchema.")
     noKey: EndpointDeliveriesOfAKind = _optional("`key` gave no text and no number.")
     noOutput: EndpointDeliveriesOfAKind = _optional("`output` failed, or its result is too large.")
-    refused: EndpointDeliveriesOfAKind = _optional("Their signature is wrong, or the secret of `verify` cannot be used.")
+    refused: EndpointDeliveriesOfAKind = _optional(
+        "Their signature is wrong, the secret cannot be used, or the endpoint is disabled."
+    )
 
 
 class EndpointWithDeliveries(EndpointObject):
@@ -405,7 +408,7 @@ class RevokeKeyResponse(AnswerModel):
 
 
 class TrialStep(AnswerModel):
-    step: Literal["handshake", "signature", "completeWhen", "key", "output", "token"]
+    step: Literal["handshake", "endpoint", "signature", "completeWhen", "key", "output", "token"]
     result: str = Field(description="What the step came to. For `key` it is the key.")
     detail: str = _optional("Why.")
 

@@ -36,6 +36,7 @@ from waitpoints.api.api_key_request import CreateKeyRequest
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
+from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
@@ -412,6 +413,20 @@ OPERATIONS = (
         scope="endpoints",
     ),
     Operation(
+        "PATCH",
+        ENDPOINT,
+        "change_endpoint_v1",
+        "Disable or enable an endpoint",
+        "Within a minute, deliveries to a disabled endpoint get 503 with `retry-after`, so that providers send them again "
+        "later. They settle nothing, and are counted as `refused`. Its settings and its URL stay, also after a PUT.",
+        answers.EndpointObject,
+        {404: NO_ENDPOINT},
+        body=RequestBody({"disabled": True}, ChangeEndpointRequest, required=True),
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+        scope="endpoints",
+    ),
+    Operation(
         "GET",
         ENDPOINT,
         "retrieve_endpoint_v1",
@@ -482,7 +497,7 @@ OPERATIONS = (
         "The URL for the provider. A delivery that matches completes the token that was created with its key, or is kept for "
         "the create that comes later. Every delivery that is understood is answered 200, whether or not it completes a token. "
         "The tests with which webhook providers try a URL are answered, also those by GET, HEAD and OPTIONS. While the secret "
-        "of `verify` cannot be used, deliveries are answered 503.",
+        "of `verify` cannot be used, or the endpoint is disabled, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("No endpoint has this URL, or the signature is wrong."),

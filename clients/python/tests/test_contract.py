@@ -931,6 +931,30 @@ def test_an_endpoint_with_a_tag_completes_keys_that_begin_with_it(served: Served
     waitpoints.endpoints.delete(name)
 
 
+def test_a_disabled_endpoint_answers_503_until_it_is_enabled(served: Served, waitpoints: Waitpoints, tag: str) -> None:
+    name = f"orders-{tag}"
+    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none")
+    assert endpoint.disabled is False
+    waiting = waitpoints.create(idempotency_key=f"{name}:1")
+
+    disabled = waitpoints.endpoints.disable(name)
+    assert (disabled.disabled, disabled.url, disabled.key) == (True, endpoint.url, "body.order")
+    assert served.deliver(endpoint.url, b'{"order": 1}') == 503
+    assert waitpoints.endpoints.put(name, key="body.order", verify="none").disabled is True
+    trial = waitpoints.endpoints.test(name, {"order": 1})
+    assert (trial.outcome, trial.steps[0].step, trial.steps[0].result) == ("refused", "endpoint", "disabled")
+    assert waitpoints.get(waiting).status == "WAITING"
+    assert waitpoints.endpoints.get(name).deliveries["refused"].last_detail == "the endpoint is disabled"
+
+    assert waitpoints.endpoints.enable(name).disabled is False
+    assert served.deliver(endpoint.url, b'{"order": 1}') == 200
+    assert waitpoints.get(waiting).status == "COMPLETED"
+    waitpoints.endpoints.delete(name)
+    for change in (waitpoints.endpoints.disable, waitpoints.endpoints.enable):
+        with pytest.raises(NotFoundError, match="Endpoint not found"):
+            change(name)
+
+
 def test_endpoints_are_listed_changed_and_deleted(waitpoints: Waitpoints, tag: str) -> None:
     names = [f"{tag}-{number}" for number in range(3)]
     made = [waitpoints.endpoints.put(name, key="body.id", verify="none") for name in names]

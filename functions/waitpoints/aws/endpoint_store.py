@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import VERIFY_MEMBERS, primary_key
-from waitpoints.aws.table import Added, IfAbsent, Table
+from waitpoints.aws.table import Added, IfAbsent, Table, Updated
 from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
@@ -27,7 +27,7 @@ SHARDS = 16
 STATISTICS_KEPT = 400 * 86_400  # seconds
 EXISTS = "attribute_exists(id)"
 
-MEMBERS = ("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag", "createdAt", "updatedAt")
+MEMBERS = ("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag", "disabled", "createdAt", "updatedAt")
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 
 
@@ -39,11 +39,17 @@ class EndpointStore:
         self._shard = f"{random.randrange(SHARDS):02}"  # noqa: S311 - one for each function environment
 
     def put(self, endpoint: Endpoint) -> Endpoint:
-        """Store an endpoint and return it. An existing one of its name keeps its secret id and its creation time.
+        """Store an endpoint and return it. An existing one of its name keeps its secret id, its creation time and `disabled`.
 
         It is one update, so simultaneous first puts agree on one secret id.
         """
         return _endpoint(self._table.update(primary_key(PARTITION, endpoint.name), _attributes(endpoint), returns=True).item)
+
+    def set_disabled(self, name: str, disabled: bool, now: int) -> Endpoint | None:
+        """Disable an endpoint, or enable it, and return it. Returns None if there is none."""
+        changes = {"disabled": disabled or None, "updatedAt": now}  # absent: a version that doesn't know it reads the endpoint
+        changed = self._table.update(primary_key(PARTITION, name), changes, EXISTS, returns=True)
+        return _endpoint(changed.item) if isinstance(changed, Updated) else None
 
     def get(self, name: str) -> Endpoint | None:
         found = self._table.get(primary_key(PARTITION, name))

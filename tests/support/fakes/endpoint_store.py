@@ -18,9 +18,17 @@ class MemoryEndpointStore:
     def put(self, endpoint: Endpoint) -> Endpoint:
         with self._lock:
             if existing := self._endpoints.get(endpoint.name):
-                endpoint = replace(endpoint, secret_id=existing.secret_id, created_at=existing.created_at)
+                secret_id, created_at, disabled = existing.secret_id, existing.created_at, existing.disabled
+                endpoint = replace(endpoint, secret_id=secret_id, created_at=created_at, disabled=disabled)
             self._endpoints[endpoint.name] = endpoint
             return endpoint
+
+    def set_disabled(self, name: str, disabled: bool, now: int) -> Endpoint | None:
+        with self._lock:
+            if name not in self._endpoints:
+                return None
+            self._endpoints[name] = replace(self._endpoints[name], disabled=disabled, updated_at=now)
+            return self._endpoints[name]
 
     def get(self, name: str) -> Endpoint | None:
         return self._endpoints.get(name)

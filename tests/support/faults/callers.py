@@ -176,6 +176,11 @@ class Callers(Aws):
         self.urls.append(answer.json["url"])
         return dict(answer.json)
 
+    def disable_endpoint(self, endpoint: dict[str, Any], disabled: bool) -> None:
+        body = json.dumps({"disabled": disabled}).encode()
+        answer = self.http("PATCH", f"{ENDPOINTS}/{endpoint['name']}", body, self.authorized())
+        assert (answer.status, answer.json.get("disabled", False)) == (200, disabled), answer
+
     def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
         """A retry after a lost answer finds that it is deleted."""
         answer = self.http("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", self.authorized())

@@ -636,6 +636,21 @@ def put_endpoint(world: World) -> None:
         world.deliver(endpoint, EVENT, signed_with=SECRET)
 
 
+@keyed(ENDPOINT_KEY)
+def disable_endpoint(world: World) -> None:
+    endpoint = an_endpoint(world)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    with waiting(world, token, RESULT):
+        with world.faulty():
+            world.disable_endpoint(endpoint, True)
+            answer = world.http_once("POST", endpoint["url"], EVENT.encode(), {})
+            assert answer is None or answer.status == 503
+            assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+            world.disable_endpoint(endpoint, False)
+        world.clock.advance(seconds=60)
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+
+
 @flow
 def delete_endpoint(world: World) -> None:
     endpoint = an_endpoint(world)

@@ -214,6 +214,14 @@ class AsyncEndpoints:
         listing = calls.list_endpoints(page_size, after)
         return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
 
+    async def disable(self, name: str) -> models.Endpoint:
+        """As `Endpoints.disable`."""
+        return await self._send(calls.change_endpoint(name, disabled=True))
+
+    async def enable(self, name: str) -> models.Endpoint:
+        """As `Endpoints.enable`."""
+        return await self._send(calls.change_endpoint(name, disabled=False))
+
     async def delete(self, name: str) -> None:
         """As `Endpoints.delete`."""
         await self._send(calls.delete_endpoint(name))

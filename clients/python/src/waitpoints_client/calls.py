@@ -175,6 +175,11 @@ def list_endpoints(page_size: int | None, after: str | None) -> Listing[models.E
     return Listing(ENDPOINTS, models.Page[models.Endpoint], _query({"page_size": page_size, "after": after}))
 
 
+def change_endpoint(name: str, *, disabled: bool) -> Call[models.Endpoint]:
+    """Disable an endpoint, or enable it."""
+    return Call("PATCH", _endpoint(name), _as(models.Endpoint), body={"disabled": disabled})
+
+
 def delete_endpoint(name: str) -> Call[None]:
     """Delete an endpoint."""
     return Call("DELETE", _endpoint(name), _nothing)

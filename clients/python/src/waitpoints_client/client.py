@@ -256,6 +256,14 @@ class Endpoints:
         listing = calls.list_endpoints(page_size, after)
         return Pages(lambda cursor: self._send(listing.after(cursor)))
 
+    def disable(self, name: str) -> models.Endpoint:
+        """Answer deliveries with 503, within a minute, so that the provider sends them again later. Raises NotFoundError."""
+        return self._send(calls.change_endpoint(name, disabled=True))
+
+    def enable(self, name: str) -> models.Endpoint:
+        """Process the deliveries to a disabled endpoint again, within a minute. Raises NotFoundError."""
+        return self._send(calls.change_endpoint(name, disabled=False))
+
     def delete(self, name: str) -> None:
         """Delete an endpoint. Its URL never becomes valid again. Raises NotFoundError."""
         self._send(calls.delete_endpoint(name))

@@ -407,6 +407,8 @@ class Endpoint(Answer):
     """How long a delivery is kept that came before its token."""
     tag: str | None = None
     """What each key begins with, before the endpoint's name."""
+    disabled: bool = False
+    """Whether deliveries get 503."""
     created_at: datetime
     updated_at: datetime
 

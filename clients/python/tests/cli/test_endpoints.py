@@ -55,6 +55,17 @@ def test_a_delivery_is_tried_out(run: Run, printed: Printed) -> None:
     assert printed("endpoints", "test", "orders", "-", input='{"order": 2}')["key"] == "orders:2"
 
 
+def test_an_endpoint_is_disabled_and_enabled(run: Run, printed: Printed, fake: FakeWaitpoints) -> None:
+    url = printed(*PUT)["url"]
+    assert "disabled\tdeliveries get 503\n" in run("endpoints", "disable", "orders").stdout
+    assert fake.deliver(url, {"order": 1}).status_code == 503
+    assert run("endpoints", "list").stdout.endswith("\tyes\n")
+    assert printed("endpoints", "disable", "orders")["disabled"] is True
+    assert "disabled" not in run("endpoints", "enable", "orders").stdout
+    assert fake.deliver(url, {"order": 1}).status_code == 200
+    assert printed("endpoints", "enable", "orders")["disabled"] is False
+
+
 def test_deletion_asks_first(run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
     run(*PUT)
 

@@ -1,7 +1,7 @@
 """Receive a delivery to an endpoint: verify it, evaluate it, complete its key, and count what became of it.
 
 A readable delivery gets 200 even if it completes no token, because providers give up a URL that answers with errors. Only a
-delivery that cannot be verified is refused.
+delivery that cannot be verified, or to a disabled endpoint, is refused.
 """
 
 from typing import assert_never
@@ -13,16 +13,23 @@ from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
-from waitpoints.errors import PayloadRefused, WrongSignature
+from waitpoints.errors import EndpointDisabled, PayloadRefused, WrongSignature
 from waitpoints.token import CompletedBy, IdempotencyKey, Outcome, Source, TimedOut
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
+DISABLED = "the endpoint is disabled"
+
 
 def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
-    """Complete the token of the delivery's key. Raises WrongSignature, WrittenLater, or a failure of the provider's secret."""
+    """Complete the token of the delivery's key. Raises EndpointDisabled, WrongSignature, WrittenLater, or a failure of
+    the provider's secret.
+    """
     endpoint.check_version()
     by = read_completed_by(request, Source.ENDPOINT)
+    if endpoint.disabled:
+        _count(endpoint, DeliveryKind.REFUSED, by, detail=DISABLED)
+        raise EndpointDisabled
     if answer := _check_signature(endpoint, request, body, by):
         return answer
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)

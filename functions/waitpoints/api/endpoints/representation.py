@@ -19,6 +19,7 @@ def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
             "output": endpoint.output,
             "keyTTL": endpoint.key_ttl,
             "tag": endpoint.tag,
+            "disabled": endpoint.disabled or None,
             "createdAt": iso(endpoint.created_at),
             "updatedAt": iso(endpoint.updated_at),
         }

@@ -41,6 +41,7 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
         token.check_version()
     steps = [
         *([_answered(answer)] if (answer := maybe_handshake.answer(request, body)) else []),
+        *([Step("endpoint", "disabled", endpoint_delivery.DISABLED, DeliveryKind.REFUSED)] if endpoint.disabled else []),
         _try_signature(endpoint, request, body),
         _try_match(endpoint, evaluation),
         Step("key", "none", key.reason, DeliveryKind.NO_KEY) if isinstance(key, NoKey) else Step("key", key),

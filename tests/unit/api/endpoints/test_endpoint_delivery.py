@@ -41,6 +41,42 @@ from waitpoints.wiring import services
 pytestmark = pytest.mark.usefixtures("github")
 
 
+class TestADisabledEndpoint:
+    def test_answers_503_and_settles_keeps_and_reads_nothing_until_it_is_enabled(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world)
+        world.webhook_secrets.clear()
+        world.endpoints.set_disabled(endpoint.name, True, world.clock())
+        for body in (BODY, BODY.replace("123456", "7"), "{"):
+            answer = deliver(api, endpoint, body)
+            assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+            assert answer.error == "This endpoint is disabled. Send the delivery again later"
+        assert world.tokens.retrieve(token).outcome is None
+        assert list(world.store.tokens) == [token]
+        assert counted(world, endpoint) == {"refused": 3}
+        assert statistics(world, endpoint).last[DeliveryKind.REFUSED].detail == "the endpoint is disabled"
+
+        world.endpoints.set_disabled(endpoint.name, False, world.clock())
+        assert deliver(api, endpoint).status == 200
+        assert isinstance(world.tokens.retrieve(token).outcome, Completed)
+
+    def test_takes_effect_within_a_minute_where_deliveries_are_verified(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world, verify=GITHUB), create(world)
+        assert deliver(api, endpoint).status == 401
+        world.endpoints.set_disabled(endpoint.name, True, world.clock())
+        world.clock.advance(59_999)
+        assert deliver(api, endpoint).status == 401
+        world.clock.advance(1)
+        assert deliver(api, endpoint, headers=signature(endpoint)).status == 503
+        assert world.tokens.retrieve(token).outcome is None
+
+    def test_answers_a_providers_test_of_the_url(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world)
+        world.endpoints.set_disabled(endpoint.name, True, world.clock())
+        answer = api.post(url_of(endpoint), {"type": "url_verification", "challenge": "abc"})
+        assert (answer.status, answer.text) == (200, "abc")
+        assert counted(world, endpoint) == {}
+
+
 class TestADelivery:
     def test_completes_the_token_of_its_key_and_resumes_the_run(self, world: InMemory, api: Api) -> None:
         endpoint, waiter = put(world), world.new_waiter()

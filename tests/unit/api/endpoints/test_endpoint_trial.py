@@ -48,6 +48,16 @@ class TestATrial:
         api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
         assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
 
+    def test_of_a_disabled_endpoint_is_refused_and_shows_the_other_steps(self, world: InMemory, api: Api) -> None:
+        endpoint, _ = put(world), create(world)
+        world.endpoints.set_disabled(endpoint.name, True, world.clock())
+        trial = try_delivery(api, body=BODY)
+        assert (trial["outcome"], trial["steps"][0]) == (
+            "refused",
+            {"step": "endpoint", "result": "disabled", "detail": "the endpoint is disabled"},
+        )
+        assert steps(trial)["token"] == "completed"
+
     def test_shows_every_step(self, world: InMemory, api: Api) -> None:
         put(world, output="body.action")
         token = create(world)

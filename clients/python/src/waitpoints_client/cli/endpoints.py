@@ -62,8 +62,28 @@ def list_(stack: Stack = None, as_json: Json = False) -> None:
     if as_json:
         show.value([show.as_value(endpoint) for endpoint in found])
     else:
-        rows = [(it.name, it.key, it.verify.scheme if it.verify else "none", show.instant(it.updated_at)) for it in found]
-        show.rows(("NAME", "KEY", "VERIFY", "UPDATED"), rows)
+        rows = [
+            (it.name, it.key, it.verify.scheme if it.verify else "none", show.instant(it.updated_at), "yes" * it.disabled)
+            for it in found
+        ]
+        show.rows(("NAME", "KEY", "VERIFY", "UPDATED", "DISABLED"), rows)
+
+
+def disable(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+    """Answer deliveries with 503.
+
+    Most providers send them again later.
+    """
+    with stacks.find_client(stack) as waitpoints:
+        changed = waitpoints.endpoints.disable(name)
+    show.answer(changed) if as_json else show.fields(_settings(changed))
+
+
+def enable(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+    """Process deliveries again."""
+    with stacks.find_client(stack) as waitpoints:
+        changed = waitpoints.endpoints.enable(name)
+    show.answer(changed) if as_json else show.fields(_settings(changed))
 
 
 def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
@@ -112,9 +132,11 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
     secret = f"{verify.scheme} with the secret {verify.secret}" if verify else "none"
     settings = {"name": endpoint.name, "key": endpoint.key, "verify": secret, **when, "output": endpoint.output}
     tag = {"tag": endpoint.tag} if endpoint.tag else {}
+    disabled = {"disabled": "deliveries get 503"} if endpoint.disabled else {}
     return {
         **settings,
         **tag,
+        **disabled,
         "kept for": duration(endpoint.key_ttl),
         "updated": show.instant(endpoint.updated_at),
         "url": endpoint.url,
@@ -122,5 +144,5 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
 
 
 def add_to(program: typer.Typer) -> None:
-    add(endpoints, (put, get, list_, delete, test_, url))
+    add(endpoints, (put, get, list_, disable, enable, delete, test_, url))
     program.add_typer(endpoints, name="endpoints", rich_help_panel="Endpoints")

@@ -28,13 +28,20 @@ class FakeEndpoint:
     settings: Mapping[str, Any]
     created_at: int
     updated_at: int
+    disabled: bool = False
     hash: str = field(default_factory=lambda: secrets.token_hex(44))
     deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def shown(self, url: str) -> dict[str, Any]:
         """Return it as the API does."""
         shown = {"name": self.name, "url": f"{url}/api/v1/endpoints/{self.name}/{self.hash}", **self.settings}
-        return {**shown, "createdAt": iso(self.created_at), "updatedAt": iso(self.updated_at)}
+        disabled = {"disabled": True} if self.disabled else {}
+        return {**shown, **disabled, "createdAt": iso(self.created_at), "updatedAt": iso(self.updated_at)}
+
+    def count(self, kind: str, now: int, **last: str | None) -> None:
+        """Count a delivery. `last` is what is shown of the last one."""
+        count = self.deliveries.get(kind, {}).get("count", 0) + 1
+        self.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), **last})
 
 
 class Endpoints:
@@ -53,6 +60,17 @@ class Endpoints:
         endpoint.settings, endpoint.updated_at = settings, now
         return endpoint
 
+    def change(self, name: str, body: Mapping[str, Any], now: int) -> FakeEndpoint:
+        """Disable an endpoint, or enable it. Raises Refusal."""
+        refuse_unknown(body, ("disabled",))
+        if "disabled" not in body:
+            raise Refusal(400, 'Validation error: "disabled" is required, such as true')
+        if not isinstance(body["disabled"], bool):
+            raise Refusal(400, 'Validation error: expected true or false at "disabled"')
+        endpoint = self.get(name)
+        endpoint.disabled, endpoint.updated_at = body["disabled"], now
+        return endpoint
+
     def get(self, name: str) -> FakeEndpoint:
         """Return an endpoint. Raises Refusal."""
         if name not in self.all:
@@ -66,7 +84,10 @@ class Endpoints:
         return shown, {"next": shown[-1].name} if len(ahead) > size else {}
 
     def deliver(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> None:
-        """Complete the token of a delivery's key, or keep it for one, and count it."""
+        """Complete the token of a delivery's key, or keep it for one, and count it. Raises Refusal."""
+        if endpoint.disabled:
+            endpoint.count("refused", now, lastDetail=_DISABLED)
+            raise Refusal(503, "This endpoint is disabled. Send the delivery again later")
         key, output = self._evaluated(endpoint, delivery)
         kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
         if key is not None and kind in ("completed", "kept"):
@@ -75,13 +96,13 @@ class Endpoints:
             )
         elif token is not None and kind != "notMatching":
             token.count_delivery(now)
-        count = endpoint.deliveries.get(kind, {}).get("count", 0) + 1
-        endpoint.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), "lastKey": key})
+        endpoint.count(kind, now, lastKey=key)
 
     def try_delivery(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> dict[str, Any]:
         """Say what would become of a delivery."""
         key, output = self._evaluated(endpoint, delivery)
         steps = [
+            *([{"step": "endpoint", "result": "disabled", "detail": _DISABLED}] if endpoint.disabled else []),
             {"step": "signature", "result": "not asked for"},
             {"step": "completeWhen", "result": "not asked for"},
             {"step": "key", "result": key or "none"},
@@ -89,10 +110,11 @@ class Endpoints:
         ]
         found: dict[str, Any] = {"steps": steps, "key": key, "output": write_json(output)}
         if key is None:
-            return without_none({**found, "outcome": "noKey"})
+            return without_none({**found, "outcome": "refused" if endpoint.disabled else "noKey"})
         kind, token = self._becomes(endpoint, key, now)
         steps.append({"step": "token", "result": _RESULTS.get(kind, kind)})
-        return without_none({**found, "outcome": kind, "token": token.id if token else None})
+        outcome = "refused" if endpoint.disabled else kind
+        return without_none({**found, "outcome": outcome, "token": token.id if token else None})
 
     def _becomes(self, endpoint: FakeEndpoint, key: str, now: int) -> tuple[str, FakeToken | None]:
         """Return as which kind a delivery would be counted, and the token that has its key."""
@@ -142,6 +164,7 @@ class Endpoints:
         return settings
 
 
+_DISABLED = "the endpoint is disabled"
 _HOW = "make it with FakeWaitpoints(ignore_rules=True) to accept every delivery"
 
 

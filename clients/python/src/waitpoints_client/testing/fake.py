@@ -190,7 +190,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         try:
             return self._answer(request)
         except Refusal as refusal:
-            headers = {"x-should-retry": "false"} if refusal.status == 409 else None
+            headers = {409: {"x-should-retry": "false"}, 503: {"retry-after": "60"}}.get(refusal.status)
             return httpx.Response(refusal.status, json=refusal.body, headers=headers)
         finally:
             if request.method != "GET":
@@ -384,6 +384,10 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         body = asked.json(SMALL, expected='Validation error: expected an object with "key" and "verify"')
         return _ok(self._endpoints.put(asked.path["name"], body, asked.now).shown(self.url))
 
+    def _change_endpoint(self, asked: _Asked) -> httpx.Response:
+        body = asked.json(SMALL, expected='Validation error: expected an object with "disabled"')
+        return _ok(self._endpoints.change(asked.path["name"], body, asked.now).shown(self.url))
+
     def _get_endpoint(self, asked: _Asked) -> httpx.Response:
         endpoint = self._endpoints.get(asked.path["name"])
         return _ok({**endpoint.shown(self.url), "deliveries": endpoint.deliveries})
@@ -545,6 +549,7 @@ _ROUTES: tuple[tuple[str, str, _Check | None, Callable[[FakeWaitpoints, _Asked],
     ("DELETE", f"{KEYS}/{_NAME}", _BY_ROOT, FakeWaitpoints._revoke_key),
     ("GET", ENDPOINTS, _BY_KEY, FakeWaitpoints._list_endpoints),
     ("PUT", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._put_endpoint),
+    ("PATCH", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._change_endpoint),
     ("GET", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._get_endpoint),
     ("DELETE", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._delete_endpoint),
     ("POST", f"{ENDPOINTS}/{_NAME}/test", _BY_KEY, FakeWaitpoints._try_endpoint),
