@@ -210,7 +210,9 @@ class Services:
 
     def webhook_secret(self, name: str) -> "RotatingSecret":
         """The secret with which a provider signs. `waitpoints secrets put` makes it, and those of channels."""
-        return self._secret(self.webhook_secret_name(name))
+        from waitpoints.aws import secrets
+
+        return self._secret(self.webhook_secret_name(name), secrets.PREVIOUS_FOR)
 
     def webhook_secret_name(self, name: str) -> str:
         return f"waitpoints/{os.environ['ENVIRONMENT']}/webhooks/{name}"
@@ -228,11 +230,11 @@ class Services:
 
         return ExistingSecrets(self.secrets_client)
 
-    def _secret(self, full_name: str) -> "RotatingSecret":
+    def _secret(self, full_name: str, previous_for: int | None = None) -> "RotatingSecret":
         from waitpoints.aws.secrets import RotatingSecret
 
         if full_name not in self._secrets:
-            self._secrets[full_name] = RotatingSecret(self.secrets_client, full_name)
+            self._secrets[full_name] = RotatingSecret(self.secrets_client, full_name, previous_for)
         return self._secrets[full_name]
 
     @cached_property

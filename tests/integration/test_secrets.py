@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -98,6 +99,27 @@ class TestRotation:
         assert "third" in secret.read_accepted()
         assert list(secret.read_accepted()) == ["third", "second"]
 
+    def test_leaves_a_webhooks_previous_version_valid_for_24_hours_after_the_new_one_was_made(
+        self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client, now = boto3.client("secretsmanager"), time.time()
+        client.create_secret(Name="dated", SecretString="first")
+        client.put_secret_value(SecretId="dated", SecretString="second")
+        made_at = client.get_secret_value(SecretId="dated")["CreatedDate"].timestamp()
+        webhooks, other = RotatingSecret(client, "dated", secrets.PREVIOUS_FOR), RotatingSecret(client, "dated")
+        monkeypatch.setattr(time, "time", lambda: now)
+        now = made_at + 86_400 - 1
+        assert list(webhooks.read_accepted())[:2] == ["second", "first"]
+        now = made_at + 86_400
+        webhooks._refetch_from = 0
+        assert set(webhooks.read_accepted()) == {"second"}
+        assert list(other.read_accepted())[:2] == ["second", "first"]
+
+        client.put_secret_value(SecretId="dated", SecretString="third")
+        now = client.get_secret_value(SecretId="dated")["CreatedDate"].timestamp()
+        webhooks._refetch_from = 0
+        assert list(webhooks.read_accepted()) == ["second", "third", "second"]
+
     def test_that_was_read_halfway_is_read_again_before_a_caller_is_refused(
         self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -107,7 +129,7 @@ class TestRotation:
         for value in ("second", "third"):
             client.put_secret_value(SecretId=secret_id, SecretString=value)
         read, secret = client.get_secret_value, RotatingSecret(client, secret_id)
-        answers = [{"SecretString": "third"}, {"SecretString": "first"}]
+        answers = [{"SecretString": value, "CreatedDate": datetime.now(UTC)} for value in ("third", "first")]
         monkeypatch.setattr(client, "get_secret_value", lambda **asked: answers.pop(0) if answers else read(**asked))
         assert "second" in secret.read_accepted()
         assert list(secret.read_accepted())[:2] == ["third", "second"]
@@ -165,6 +187,18 @@ class TestWebhookSecret:
         assert self.deliver(api, tokens[0], "the second") == 200
         assert self.deliver(api, tokens[1], "the first") == 200
         assert self.deliver(api, tokens[2], "the third") == 401
+
+    def test_is_accepted_in_its_current_version_only_once_the_previous_one_has_ended(
+        self, api: Api, fresh: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(secrets, "PREVIOUS_FOR", 0)
+        client = boto3.client("secretsmanager")
+        made = client.create_secret(Name=f"{WEBHOOKS}/ended", SecretString="the first")["ARN"]
+        token = api.create(verify={"scheme": "stripe", "secret": "ended"})
+        client.put_secret_value(SecretId=made, SecretString="the second")
+        services.reset()
+        assert self.deliver(api, token, "the first") == 401
+        assert self.deliver(api, token, "the second") == 200
 
     def test_that_was_deleted_answers_503_until_it_is_back(self, api: Api, fresh: None) -> None:
         client = boto3.client("secretsmanager")

@@ -44,4 +44,9 @@ def test_a_secret_is_created_changed_and_restored(deployed: Deployed) -> None:
     manager.delete_secret(SecretId=PATH, RecoveryWindowInDays=7)
     assert webhook_secrets.put(deployed, "PUT", "three") == webhook_secrets.Stored(PATH, "unchanged", was_restored=True)
     assert accepted() == ["three", "two"]
+
+    assert webhook_secrets.put(deployed, "PUT", "three", no_previous=True).outcome == "unchanged"
+    assert accepted() == ["three"]
+    assert webhook_secrets.put(deployed, "PUT", "four", no_previous=True).outcome == "changed"
+    assert accepted() == ["four"]
     manager.delete_secret(SecretId=PATH, ForceDeleteWithoutRecovery=True)

@@ -1,13 +1,15 @@
 """A cached secret with a current and a previous version, which may be rotated while functions run.
 
-Both versions are accepted, so a URL or access token stays valid through one rotation of its key. If neither version
+Both versions are accepted, so a URL or access token stays valid through one rotation of its key; of a webhook's secret, the
+previous one is accepted for PREVIOUS_FOR. If neither version
 matches, the cache may predate a rotation: fetch again, but at most every REFETCH_AFTER seconds, so that forged requests
 can't cause a paid call each.
 """
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.parameters.secrets import SecretsProvider
@@ -18,14 +20,29 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 CACHED_FOR = 300  # seconds
+PREVIOUS_FOR = 86_400  # seconds: how long after a rotation a provider may sign with the version before
 REFETCH_AFTER = 10  # seconds
 
 
+class DatedProvider(SecretsProvider):
+    """Powertools' provider, which also knows when the version was made that it read last."""
+
+    made_at: datetime
+
+    def _get(self, name: str, **sdk_options: Any) -> str | bytes:
+        found = self.client.get_secret_value(SecretId=name, **sdk_options)
+        self.made_at = found["CreatedDate"]
+        return str(found["SecretString"]) if "SecretString" in found else b""
+
+
 class RotatingSecret:
-    def __init__(self, client: "SecretsManagerClient", secret_id: str) -> None:
+    """`previous_for`: for how many seconds after the current version was made the previous one is accepted. None: always."""
+
+    def __init__(self, client: "SecretsManagerClient", secret_id: str, previous_for: int | None = None) -> None:
         self._id = secret_id
+        self._previous_for = previous_for
         # One provider per stage: a provider caches by name and ignores the version stage.
-        self._stages = {stage: SecretsProvider(boto3_client=client) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
+        self._stages = {stage: DatedProvider(boto3_client=client) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
         self._known: str | None = None  # the current version when it was last asked for
         self._missing_until = 0.0
         self._refetch_from = 0.0
@@ -70,7 +87,7 @@ class RotatingSecret:
         self._stages["AWSPREVIOUS"].clear_cache()  # type: ignore[no-untyped-call]
 
     def _fetch_previous(self) -> Iterator[str]:
-        if time.monotonic() < self._missing_until:
+        if time.monotonic() < self._missing_until or self._has_ended():
             return
         try:
             yield self._get("AWSPREVIOUS")
@@ -78,6 +95,11 @@ class RotatingSecret:
             if not is_missing(error):
                 raise
             self._missing_until = time.monotonic() + CACHED_FOR  # the secret was never rotated
+
+    def _has_ended(self) -> bool:
+        """Whether the previous version is too old. Its successor, the current one, was read before."""
+        made_at = self._stages["AWSCURRENT"].made_at.timestamp()
+        return self._previous_for is not None and time.time() >= made_at + self._previous_for
 
     def _get(self, stage: str, force_fetch: bool = False) -> str:
         value = self._stages[stage].get(self._id, max_age=CACHED_FOR, force_fetch=force_fetch, VersionStage=stage)

@@ -58,7 +58,8 @@ def test_a_delivery_is_tried_out(run: Run, printed: Printed) -> None:
 def test_an_endpoint_is_disabled_and_enabled(run: Run, printed: Printed, fake: FakeWaitpoints) -> None:
     url = printed(*PUT)["url"]
     assert "disabled\tdeliveries get 503\n" in run("endpoints", "disable", "orders").stdout
-    assert fake.deliver(url, {"order": 1}).status_code == 503
+    refused = fake.deliver(url, {"order": 1})
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "EndpointDisabled", "60")
     assert run("endpoints", "list").stdout.endswith("\tyes\n")
     assert printed("endpoints", "disable", "orders")["disabled"] is True
     assert "disabled" not in run("endpoints", "enable", "orders").stdout

@@ -127,11 +127,28 @@ def test_the_issuers_secret_is_kept_apart(stack: SecretsManager) -> None:
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
     put("STRIPE")
     result = put("STRIPE", input="new")
-    assert result.stderr == f"Changed {STRIPE} in eu-west-1. The value before it stays valid until the next change.\n"
+    assert result.stderr == f"Changed {STRIPE} in eu-west-1. The previous value is accepted for 24 hours.\n"
     again = put("STRIPE", "--json", input="new")
     assert json.loads(again.stdout) == {"secret": STRIPE, "outcome": "unchanged"}
     assert again.stderr == "waitpoints/shop/webhooks/STRIPE in eu-west-1 has this value already.\n"
     assert stack.values == {STRIPE: [VALUE, "new"]}
+
+
+def test_the_previous_value_ends_at_once_if_asked(stack: SecretsManager) -> None:
+    put("STRIPE", "--no-previous")
+    result = put("STRIPE", "--no-previous", input="new")
+    assert result.stderr == f"Changed {STRIPE} in eu-west-1. The previous value is accepted for up to five minutes.\n"
+    assert put("STRIPE", "--no-previous", input="new").stderr == f"{STRIPE} in eu-west-1 has this value already.\n"
+    assert stack.values == {STRIPE: [VALUE, "new", "new", "new"]}
+
+
+@pytest.mark.parametrize(("name", "value"), [("TEAMS", "https://example.com/a"), ("OIDC_CLIENT_SECRET", "a")])
+def test_what_is_not_a_webhooks_has_no_previous_value_to_end(stack: SecretsManager, name: str, value: str) -> None:
+    result = put(name, "--no-previous", input=value)
+    assert (result.exit_code, stack.values) == (2, {})
+    assert result.stderr.endswith(f"--no-previous is for a webhook's secret: of {name}, only the current value is used\n")
+    put(name, input=value)
+    assert "previous" not in put(name, input=f"{value}b").stderr
 
 
 def test_who_may_write_secrets_only_makes_the_next_version(stack: SecretsManager) -> None:
@@ -146,7 +163,7 @@ def test_one_that_is_about_to_be_deleted_is_restored(stack: SecretsManager) -> N
     assert (stack.values[STRIPE], stack.deleted) == (["old", VALUE], set())
     assert result.stderr == (
         f"{STRIPE} in eu-west-1 was about to be deleted, and is restored. Changed {STRIPE} in eu-west-1. "
-        "The value before it stays valid until the next change.\n"
+        "The previous value is accepted for 24 hours.\n"
     )
 
 
@@ -221,7 +238,7 @@ from waitpoints_client.ops import webhook_secrets
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 stacks.find_stack = lambda _: SimpleNamespace(name="shop", place="here", outputs={"ApiUrl": ""})
-webhook_secrets.put = lambda stack, name, value: webhook_secrets.Stored(f"{len(value)} characters", "created")
+webhook_secrets.put = lambda stack, name, value, no_previous: webhook_secrets.Stored(f"{len(value)} characters", "created")
 program(["secrets", "put", "STRIPE"], prog_name="waitpoints")
 """
 

@@ -19,23 +19,29 @@ def put(
     name: Annotated[str, argument("NAME", "What `verify` or `notify` calls it: letters, digits, hyphens, underscores.")],
     source: Annotated[str | None, argument("[@FILE]", "The file that holds the value; - reads standard input.")] = None,
     generate: Annotated[bool, option("--generate", help="Make a value, and print it: give it to the provider.")] = False,
+    no_previous: Annotated[
+        bool, option("--no-previous", help="End a webhook's previous value now. Functions forget it within five minutes.")
+    ] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
     """Store the secret of a webhook provider or a channel, or its next version.
 
-    Paste it when you are asked: it is not shown. A pipe is read, too. The version before it stays valid until the next one.
+    Paste it when you are asked: it is not shown. A pipe is read, too. A webhook's previous value is accepted for 24 hours.
     """
     _check_source(source, generate=generate)
     deployed = stacks.find_stack(stack)
     from waitpoints_client.ops import webhook_secrets
 
     webhook_secrets.check_name(name)
+    if no_previous and not webhook_secrets.is_webhooks(name):
+        raise CommandProblem(f"--no-previous is for a webhook's secret: of {name}, only the current value is used", USAGE)
     webhook_secrets.path_of(deployed, name)  # before anybody types
     value = webhook_secrets.generate() if generate else _read_value(name, source)
     webhook_secrets.check_value(name, value)
-    stored = webhook_secrets.put(deployed, name, value)
-    _note(f"{stored.path} {deployed.place}", stored.outcome, was_restored=stored.was_restored)
+    stored = webhook_secrets.put(deployed, name, value, no_previous=no_previous)
+    how_long = "up to five minutes" if no_previous else "24 hours" if webhook_secrets.is_webhooks(name) else None
+    _note(f"{stored.path} {deployed.place}", stored.outcome, how_long, was_restored=stored.was_restored)
     if as_json:
         show.value({"secret": stored.path, "outcome": stored.outcome, **({"value": value} if generate else {})})
     elif generate:
@@ -84,10 +90,12 @@ def _ask(name: str) -> str:
     return typed
 
 
-def _note(path: str, outcome: str, *, was_restored: bool) -> None:
+def _note(path: str, outcome: str, how_long: str | None, *, was_restored: bool) -> None:
+    """`how_long`: functions accept the previous value."""
+    previous = f" The previous value is accepted for {how_long}." if how_long else ""
     said = {
         "created": f"Stored as {path}.",
-        "changed": f"Changed {path}. The value before it stays valid until the next change.",
+        "changed": f"Changed {path}.{previous}",
         "unchanged": f"{path} has this value already.",
     }
     show.note(f"{path} was about to be deleted, and is restored. {said[outcome]}" if was_restored else said[outcome])

@@ -47,6 +47,11 @@ def check_name(name: str) -> None:
         raise ValueError("A secret's name is 1 to 64 letters, digits, hyphens or underscores, without the stack's name")
 
 
+def is_webhooks(name: str) -> bool:
+    """Whether deliveries are verified with the secret, and not a channel's or the issuer's."""
+    return not any(re.fullmatch(names, name) for names, *_ in _OWN)
+
+
 def check_value(name: str, value: str) -> None:
     """Check what a secret of this name is to hold. Raises ValueError."""
     if not value:
@@ -77,17 +82,21 @@ def path_of(stack: Deployed, name: str) -> str:
     return f"waitpoints/{stack_name}/{folder}/{name}"
 
 
-def put(stack: Deployed, name: str, value: str) -> Stored:
-    """Create a secret, or make its next version. The version before it stays valid until the next one is made.
+def put(stack: Deployed, name: str, value: str, *, no_previous: bool = False) -> Stored:
+    """Create a secret, or make its next version. A webhook's previous version is accepted for 24 hours after that.
 
-    The same value makes no version, so that a repeated call does not end the version before.
+    The same value makes no version, so that a repeated call does not end the version before. `no_previous` ends it: the value
+    is put once more, and is both versions.
     """
     manager, path = stack.client("secretsmanager"), path_of(stack, name)
     try:
-        return Stored(path, _put(manager, path, value))
+        stored = Stored(path, _put(manager, path, value))
     except manager.exceptions.InvalidRequestException:  # it is about to be deleted
         manager.restore_secret(SecretId=path)
-        return Stored(path, _put(manager, path, value), was_restored=True)
+        stored = Stored(path, _put(manager, path, value), was_restored=True)
+    if no_previous and stored.outcome != "created":
+        manager.put_secret_value(SecretId=path, SecretString=value)
+    return stored
 
 
 def delete(stack: Deployed, name: str) -> None:

@@ -87,7 +87,7 @@ class Endpoints:
         """Complete the token of a delivery's key, or keep it for one, and count it. Raises Refusal."""
         if endpoint.disabled:
             endpoint.count("refused", now, lastDetail=_DISABLED)
-            raise Refusal(503, "This endpoint is disabled. Send the delivery again later")
+            raise Refusal(503, "This endpoint is disabled. Send the delivery again later", "EndpointDisabled")
         key, output = self._evaluated(endpoint, delivery)
         kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
         if key is not None and kind in ("completed", "kept"):
