@@ -1,12 +1,11 @@
-"""A refund agent of LangGraph: a person allows each refund, and the agent may be killed at any moment.
+"""A refund agent of LangGraph that asks a person first, and can be killed at any time.
 
-    export WAITPOINTS_URL=… WAITPOINTS_API_KEY=… APPROVER=ann@example.com
-    python examples/agents/refund_langgraph.py ticket-7 "Refund order 7, the lamp is broken"
+    python refund_langgraph.py ticket-7 ann@example.com
 
-Started again with the same ticket, it goes on where it was. With --ask it asks and ends: woken_langgraph.py goes on then.
+It needs `waitpoints-client[langgraph]`, langchain, langgraph-checkpoint-sqlite, WAITPOINTS_URL and WAITPOINTS_API_KEY. After a
+crash, the same command continues. With --ask it asks and ends: woken_langgraph.py goes on then. The model is a stand-in.
 """
 
-import os
 import sqlite3
 import sys
 from functools import partial
@@ -26,12 +25,6 @@ from waitpoints_client.agents.langgraph import resume
 from waitpoints_client.asking import People
 
 THREADS, BANK = "threads.db", "bank.db"
-PEOPLE: People = {
-    "approvers": [{"id": "ann", "email": os.environ["APPROVER"]}],
-    "notify": {"email": True},
-    "timeout": "3d",
-    "tags": "refunds",
-}
 
 
 class Model(FakeMessagesListChatModel):
@@ -61,22 +54,23 @@ def make_agent(saver: SqliteSaver) -> Any:
     return create_agent(model, [refund], middleware=[people], checkpointer=saver)
 
 
-def go_on(agent: Any, ticket: str, *, wait: bool) -> StateSnapshot:
+def go_on(agent: Any, ticket: str, email: str, *, wait: bool) -> StateSnapshot:
+    people: People = {"approvers": [{"id": "ann", "email": email}], "notify": {"email": True}, "timeout": "7d", "tags": ticket}
     page = partial(approval_page, title="Pay a refund?")
     with Waitpoints() as waitpoints:
-        return resume(waitpoints, agent, thread_of(ticket), wait=wait, page=page, **PEOPLE)
+        return resume(waitpoints, agent, thread_of(ticket), wait=wait, page=page, **people)
 
 
 def thread_of(ticket: str) -> Any:
     return {"configurable": {"thread_id": ticket}}
 
 
-def main(ticket: str, prompt: str, *, wait: bool) -> None:
+def main(ticket: str, email: str, *, wait: bool) -> None:
     with SqliteSaver.from_conn_string(THREADS) as saver:
         agent = make_agent(saver)
         if not agent.get_state(thread_of(ticket)).created_at:
-            agent.invoke({"messages": [("user", prompt)]}, thread_of(ticket))
-        state = go_on(agent, ticket, wait=wait)
+            agent.invoke({"messages": [("user", "Please refund order 7.")]}, thread_of(ticket))
+        state = go_on(agent, ticket, email, wait=wait)
         print("People decide." if state.tasks else state.values["messages"][-1].content)
 
 

@@ -23,7 +23,7 @@ from tools.stack import ROOT
 from waitpoints_local.stack import Stack, verify_sender
 
 PATIENCE = 120  # seconds
-SENDER, KILLED = "approvals@example.com", -9
+SENDER, ANN, KILLED = "approvals@example.com", "ann@example.com", -9
 AGENTS = ROOT / "examples" / "agents"
 AGENT, WORKER = str(AGENTS / "refund_langgraph.py"), str(AGENTS / "woken_langgraph.py")
 KILLED_AFTER_PAYING = """
@@ -37,7 +37,7 @@ with it.SqliteSaver.from_conn_string(it.THREADS) as saver:
     print(it.make_agent(saver).get_state(it.thread_of(sys.argv[1])).tasks)
 """
 KILLED_BEFORE_DELETING = """
-import os, woken_langgraph
+import os, sys, woken_langgraph
 go_on = woken_langgraph.go_on
 woken_langgraph.go_on = lambda *thread, **how: (go_on(*thread, **how), os.kill(os.getpid(), 9))
 """
@@ -64,8 +64,7 @@ class Desk:
         self.stack, self.queue, self.folder = stack, queue, folder
         self.waitpoints = Waitpoints(stack.api_url, stack.api_key)
         client = {"WAITPOINTS_URL": stack.api_url, "WAITPOINTS_API_KEY": stack.api_key}
-        own = {"APPROVER": "ann@example.com", "QUEUE": queue, "PYTHONPATH": str(AGENTS)}
-        self.environment = {**os.environ, **stack.endpoint.environment(), **client, **own}
+        self.environment = {**os.environ, **stack.endpoint.environment(), **client, "PYTHONPATH": str(AGENTS)}
 
     def ticket(self, name: str) -> str:
         """Return a name that no ticket has yet."""
@@ -84,7 +83,7 @@ class Desk:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        worker = self.start(WORKER)
+        worker = self.start(WORKER, self.queue, ANN)
         try:
             yield
             assert worker.poll() is None, "it works until it is killed"
@@ -93,8 +92,7 @@ class Desk:
             worker.communicate(timeout=PATIENCE)
 
     def tokens(self, ticket: str) -> list[Token]:
-        found = [self.waitpoints.get(token) for token in self.waitpoints.list(tags="refunds")]
-        return [token for token in found if (token.metadata or {})["run"] == ticket]
+        return [self.waitpoints.get(token) for token in self.waitpoints.list(tags=ticket)]
 
     def token(self, ticket: str) -> Token:
         """The only one of a ticket, once it is there."""
@@ -136,26 +134,26 @@ def desk(stack: Stack, queue: str, tmp_path: Path) -> Iterator[Desk]:
 def test_an_agent_that_is_killed_asks_once_and_pays_once(desk: Desk, stack: Stack) -> None:
     ticket = desk.ticket("killed")
     for _ in range(2):
-        agent = desk.start(AGENT, ticket, "Refund")
+        agent = desk.start(AGENT, ticket, ANN)
         token = desk.token(ticket)
         agent.kill()
         agent.communicate(timeout=PATIENCE)
         assert agent.returncode == KILLED
     desk.approve(ticket)
-    desk.run("-c", KILLED_AFTER_PAYING + "refund_langgraph.main(sys.argv[1], 'Refund', wait=True)", ticket, status=KILLED)
+    desk.run("-c", KILLED_AFTER_PAYING + "refund_langgraph.main(*sys.argv[1:], wait=True)", ticket, ANN, status=KILLED)
     assert desk.payments() == [1250]
 
-    assert desk.run(AGENT, ticket, "Refund") == "Order 7 is settled.\n"
+    assert desk.run(AGENT, ticket, ANN) == "Order 7 is settled.\n"
     assert [it.id for it in desk.tokens(ticket)] == [token.id]
     assert (desk.payments(), len(mails_about(stack, token.id))) == ([1250], 1)
     stored = b"".join(path.read_bytes() for path in desk.folder.glob("threads.db*"))
-    assert not any(secret in stored for secret in (b"waitpoint_", b"/callback/", b"ann@example.com"))
+    assert not any(secret in stored for secret in (b"waitpoint_", b"/callback/", ANN.encode()))
 
 
 def test_events_resume_agents_that_have_ended(desk: Desk) -> None:
     approved, failed, waiting = tickets = [desk.ticket(name) for name in ("approved", "failed", "waiting")]
     for ticket in tickets:
-        assert desk.run(AGENT, ticket, "Refund", "--ask") == "People decide.\n"
+        assert desk.run(AGENT, ticket, ANN, "--ask") == "People decide.\n"
     desk.approve(approved, cents=900)
     desk.waitpoints.fail(desk.token(failed), "No budget")
     desk.put(id="of no agent", metadata={"order": 1})
@@ -176,9 +174,9 @@ def test_events_resume_agents_that_have_ended(desk: Desk) -> None:
 @pytest.mark.parametrize("killed", [KILLED_AFTER_PAYING, KILLED_BEFORE_DELETING], ids=["paid", "resumed"])
 def test_a_worker_that_is_killed_is_made_good_by_the_next(desk: Desk, killed: str) -> None:
     ticket = desk.ticket("worker-killed")
-    desk.run(AGENT, ticket, "Refund", "--ask")
+    desk.run(AGENT, ticket, ANN, "--ask")
     desk.approve(ticket)
-    desk.run("-c", f"{killed}\nwoken_langgraph.main(os.environ['QUEUE'])", status=KILLED)
+    desk.run("-c", f"{killed}\nwoken_langgraph.main(*sys.argv[1:])", desk.queue, ANN, status=KILLED)
     assert desk.payments() == [1250]
 
     with desk.working():
