@@ -9,9 +9,23 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints.json_text import object_of, present
-from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, Source, TimedOut, Token, TokenError, Waiter, iso
+from waitpoints.token import (
+    Completed,
+    CompletedBy,
+    Failed,
+    Outcome,
+    Output,
+    Source,
+    TimedOut,
+    Token,
+    TokenError,
+    Waiter,
+    WaiterKind,
+    iso,
+)
 
-RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
+RESULT_LIMITS = {WaiterKind.STEP_FUNCTIONS: 262_144, WaiterKind.DURABLE_FUNCTION: 1_048_576}
+"""Bytes of UTF-8: what Step Functions accepts as a task's output, and Lambda as a callback's result."""
 TIMEOUT_ERROR = "WaitpointTimeoutError"
 REFUSED_ERROR = "WaitpointOutputRefused"
 _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
@@ -115,7 +129,7 @@ def _outcome(token: Token) -> Outcome:
 def _output_result(output: Output, waiter: Waiter, bucket: str, context: Mapping[str, str]) -> Success:
     text = "null" if output.json is None else output.json
     result = Success(text) if waiter.unwrap else _result("true", {"output": text, **context})
-    if output.stored_at is None or len(result.json.encode()) <= RESULT_LIMIT:
+    if output.stored_at is None or len(result.json.encode()) <= RESULT_LIMITS[waiter.kind]:
         return result
     reference = {"outputReference": json.dumps({"bucket": bucket, "key": output.stored_at})}
     return Success(object_of(reference)) if waiter.unwrap else _result("true", {**reference, **context})

@@ -13,7 +13,8 @@ from tools.stack import ROOT
 from waitpoints import endpoint_tally, idempotency_key, token
 from waitpoints.api import create_request
 from waitpoints.aws import endpoint_store
-from waitpoints.waiter_result import RESULT_LIMIT
+from waitpoints.token import WaiterKind
+from waitpoints.waiter_result import RESULT_LIMITS
 
 
 def retries(definition: dict[str, Any]) -> list[Any]:
@@ -44,7 +45,7 @@ def test_the_readme_says_what_a_stack_costs_that_is_hardly_used() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     assert f"| {token.MAX_WAITERS} waiters for a token |" in README
-    assert f"A state's result is at most {RESULT_LIMIT // 1024} KiB" in README
+    assert f"A state's result is at most {RESULT_LIMITS[WaiterKind.STEP_FUNCTIONS] // 1024} KiB" in README
     api = (ROOT / "docs" / "api.md").read_text()
     assert f"up to {create_request.MAX_TAGS} labels of at most {token.MAX_TAG_LENGTH} characters" in api
     assert f"at most {idempotency_key.MAX_LENGTH:,} characters. Creating" in api

@@ -105,6 +105,14 @@ def test_a_callback_resumes_every_execution_that_waits(api: Api, durable: Durabl
     assert shown == {("DURABLE_FUNCTION", execution, "RESUMED") for execution in executions}
 
 
+def test_an_output_of_nearly_a_mebibyte_comes_whole(api: Api, durable: Durable) -> None:
+    token, output = api.create(), {"text": "x" * 1_000_000}
+    execution = durable.wait(token, unwrap=True)
+    api.wait_until_registered(token)
+    assert api.callback(token, output).status == 200
+    assert durable.result(execution) == ("SUCCEEDED", [output])
+
+
 def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: Api, durable: Durable) -> None:
     token = api.create()
     executions = [durable.wait(token), durable.wait(token, unwrap=True)]

@@ -23,13 +23,14 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.token import ReplyKind
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+from waitpoints.token import ReplyKind, WaiterKind
+from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 from waitpoints_local.stack import Stack
 
 PATIENCE = 30  # seconds
 OUTPUT = Success('{"n": 1.5, "text": "Ünïcode"}')
-LARGEST = Success(f'{{"x":"{"x" * (RESULT_LIMIT - 8)}"}}')
+LIMIT = RESULT_LIMITS[WaiterKind.STEP_FUNCTIONS]
+LARGEST = Success(f'{{"x":"{"x" * (LIMIT - 8)}"}}')
 ERROR = Failure("WaitpointTimeoutError", "Waitpoint timed out at 2027-01-15T08:00:00.000Z")
 
 
@@ -135,6 +136,6 @@ def test_a_waiting_task_fails_with_the_error_it_is_given(tasks: RealTasks) -> No
 
 def test_the_largest_output_is_carried(tasks: RealTasks) -> None:
     task_token = tasks.start()
-    assert len(LARGEST.json.encode()) == RESULT_LIMIT
+    assert len(LARGEST.json.encode()) == LIMIT
     assert StepFunctions(lambda: tasks.client).resume(task_token, LARGEST) is ReplyKind.RESUMED
     assert tasks.end(task_token) == as_json(LARGEST.json)

@@ -25,7 +25,7 @@ from waitpoints.token import (
     Waiter,
     WaiterKind,
 )
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
 OUTPUT = '{"n": 1.50}'
@@ -56,9 +56,11 @@ class TestAWaiterIsResumed:
         world.tokens.resume_waiters(token)
         assert set(world.waits.calls.values()) == {1}
 
-    @pytest.mark.parametrize("size", [IN_ITEM_LIMIT, RESULT_LIMIT], ids=["for the table", "for AWS"])
-    def test_with_an_output_that_is_too_large_for_the_table_or_a_reference_to_it(self, world: InMemory, size: int) -> None:
-        large = json.dumps("x" * size)
+    @pytest.mark.parametrize("is_too_large", [False, True], ids=["for the table", "for AWS"])
+    def test_with_an_output_that_is_too_large_for_the_table_or_a_reference_to_it(
+        self, world: InMemory, is_too_large: bool
+    ) -> None:
+        large = json.dumps("x" * (RESULT_LIMITS[world.waits.kind] if is_too_large else IN_ITEM_LIMIT))
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
         world.tokens.wait(token, early)
         complete(world.tokens, token, large)
@@ -66,7 +68,7 @@ class TestAWaiterIsResumed:
         [(key, stored)] = world.bucket.objects.items()
         assert stored.decode() == large
         reference = {"outputReference": {"bucket": "outputs", "key": key}}
-        whole, bare = (reference, reference) if size == RESULT_LIMIT else ({"output": json.loads(large)}, json.loads(large))
+        whole, bare = (reference, reference) if is_too_large else ({"output": json.loads(large)}, json.loads(large))
         for waiter, expected in ((early, {"ok": True, **whole}), (late, bare)):
             result = world.waits.result(waiter.handle)
             assert isinstance(result, Success)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.token import Completed, Outcome, Output, TimedOut, Token, Waiter
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, error_output, waiter_result
+from waitpoints.token import Completed, Outcome, Output, TimedOut, Token, Waiter, WaiterKind
+from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success, error_output, waiter_result
 
 TIMED_OUT = TimedOut(1_800_000_000_005)
 MESSAGE = "Waitpoint timed out at 2027-01-15T08:00:00.005Z"
@@ -17,8 +17,8 @@ def ended(outcome: Outcome) -> Token:
     return Token(id="waitpoint_1", created_at=0, outcome=outcome)
 
 
-def result(output: Output, unwrap: bool = False) -> Success | Failure:
-    return waiter_result(ended(Completed(0, output)), Waiter("task token", 0, unwrap), "bucket")
+def result(output: Output, unwrap: bool = False, kind: WaiterKind = WaiterKind.STEP_FUNCTIONS) -> Success | Failure:
+    return waiter_result(ended(Completed(0, output)), Waiter("task token", 0, unwrap, kind=kind), "bucket")
 
 
 @pytest.mark.parametrize("output", ['{"a": 1.50}', "null", "false", '""', "12345678901234567890", '{"a":1,"a":2}'])
@@ -42,15 +42,21 @@ def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
 
 @pytest.mark.parametrize("unwrap", [False, True])
 @pytest.mark.parametrize("letter", ["x", "ü"])
-def test_only_a_result_that_would_be_too_long_has_a_reference_instead_of_its_output(unwrap: bool, letter: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "limit"), [(WaiterKind.STEP_FUNCTIONS, 256 * 1024), (WaiterKind.DURABLE_FUNCTION, 1024 * 1024)]
+)
+def test_only_a_result_that_would_be_too_long_has_a_reference_instead_of_its_output(
+    unwrap: bool, letter: str, kind: WaiterKind, limit: int
+) -> None:
+    assert RESULT_LIMITS[kind] == limit
     envelope = 0 if unwrap else len('{"ok":true,"output":}')
-    letters, odd = divmod(RESULT_LIMIT - envelope - len('""'), len(letter.encode()))
+    letters, odd = divmod(limit - envelope - len('""'), len(letter.encode()))
     fits = f'"{letter * letters}{"x" * odd}"'
-    whole = result(Output(fits, "key"), unwrap)
+    whole = result(Output(fits, "key"), unwrap, kind)
     assert isinstance(whole, Success)
-    assert len(whole.json.encode()) == RESULT_LIMIT
+    assert len(whole.json.encode()) == limit
     assert fits in whole.json
-    one_more = result(Output(fits[:-1] + 'x"', "key"), unwrap)
+    one_more = result(Output(fits[:-1] + 'x"', "key"), unwrap, kind)
     assert isinstance(one_more, Success)
     reference = {"outputReference": {"bucket": "bucket", "key": "key"}}
     assert json.loads(one_more.json) == (reference if unwrap else {"ok": True, **reference})

@@ -78,8 +78,8 @@ def open_callback(execution: Execution) -> dict[str, Any]:
     return callback
 
 
-def settle(callback: dict[str, Any]) -> tuple[int, bytes]:
-    status, _, body = lambda_durable.handle_callback_success(callback["CallbackDetails"]["CallbackId"], b"1")
+def settle(callback: dict[str, Any], result: bytes = b"1") -> tuple[int, bytes]:
+    status, _, body = lambda_durable.handle_callback_success(callback["CallbackDetails"]["CallbackId"], result)
     return status, body
 
 
@@ -180,6 +180,12 @@ def a_failed_invocation_says_why() -> bool:
     return bool(told == {"ErrorType": "Runtime.ImportModuleError", "ErrorMessage": "No module named 'x'"})
 
 
+def a_result_may_have_a_mebibyte() -> bool:
+    callback, largest = open_callback(new_execution()), "é" * 524_288
+    (refused, _), (status, _) = settle(callback, f"{largest}x".encode()), settle(callback, largest.encode())
+    return (refused, status) == (400, 200) and callback["CallbackDetails"]["Result"] == largest
+
+
 def a_stopped_execution_has_no_open_callback() -> bool:
     execution = new_execution()
     callback = open_callback(execution)
@@ -207,6 +213,7 @@ PROBES: dict[str, list[Callable[[], bool]]] = {
         executions_do_not_wait_for_one_another,
     ],
     "tell_why_an_invocation_failed": [a_failed_invocation_says_why],
+    "take_results_of_a_mebibyte": [a_result_may_have_a_mebibyte],
     "close_callbacks_with_their_execution": [a_stopped_execution_has_no_open_callback],
     "authorize_callbacks": [a_callback_needs_permission_for_its_execution],
 }

@@ -14,7 +14,6 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import (
     DENIED,
     LOST_RESPONSE,
-    OUTPUT_LIMIT,
     OUTPUT_REFUSED,
     THROTTLED,
     UNAVAILABLE,
@@ -26,11 +25,11 @@ from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 
 DONE = Success('{"ok":true,"output":1}')
 ERROR = Failure("WaitpointTimeoutError", "Waitpoint timed out at …")
-TOO_LARGE = json.dumps("x" * RESULT_LIMIT)
+TOO_LARGE = json.dumps("x" * max(RESULT_LIMITS.values()))
 TRANSIENT = [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE, Fault(lambda _: ReadTimeoutError(endpoint_url="x"))]
 
 Meaning = ReplyKind | type[Exception]
@@ -194,8 +193,9 @@ class TestTheFakes:
         assert all(character in handle for character in "+/=")
         assert start(length) != handle
 
-    @pytest.mark.parametrize(("size", "accepted"), [(OUTPUT_LIMIT, True), (OUTPUT_LIMIT + 1, False)])
-    def test_count_the_bytes_of_a_result(self, fake: Any, waits: Any, size: int, accepted: bool) -> None:
+    @pytest.mark.parametrize(("more", "accepted"), [(0, True), (1, False)])
+    def test_count_the_bytes_of_a_result(self, fake: Any, waits: Any, more: int, accepted: bool) -> None:
+        size = RESULT_LIMITS[fake.kind] + more
         output = '"' + "ü" * (size // 2 - 1) + "x" * (size % 2) + '"'
         assert len(output.encode()) == size
         handle = fake.start()

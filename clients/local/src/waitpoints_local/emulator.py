@@ -624,6 +624,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         durable_mends.count_attempts,
         partial(durable_mends.run_executions_side_by_side, at_once=WORKERS),
         durable_mends.tell_why_an_invocation_failed,
+        durable_mends.take_results_of_a_mebibyte,
         durable_mends.close_callbacks_with_their_execution,
         durable_mends.authorize_callbacks,
         definition_mends.find_what_is_wrong,

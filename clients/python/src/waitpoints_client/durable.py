@@ -64,7 +64,7 @@ def wait_for_token(
     """Suspend the durable execution until the token ends. Returns Ok or Failed, or with `unwrap` the bare output.
 
     `function` is the stack's wait function, by default that of the environment variable WAITPOINTS_WAIT_FUNCTION. `name`
-    and `config` are those of the SDK's `wait_for_callback`. The output of an Ok is a StoredOutput if it is over 256 KiB.
+    and `config` are those of the SDK's `wait_for_callback`. The output of an Ok is a StoredOutput if it is over 1 MiB.
 
     The SDK cannot keep an Ok or a Failed, so a branch of `parallel` or `map` must return something of it.
 

@@ -5,7 +5,7 @@ is no callback id                       InvalidParameterValueException
 was never given out                     ResourceNotFoundException
 waits                                   success
 was answered, stopped or timed out      CallbackTimeoutException
-and the result is over 256 KiB          InvalidParameterValueException, and the callback waits on
+and the result is over 1 MiB            InvalidParameterValueException, and the callback waits on
 
 Lambda's service model and https://docs.aws.amazon.com/lambda/latest/api/API_SendDurableExecutionCallbackSuccess.html
 """
@@ -16,11 +16,12 @@ import re
 import secrets
 from typing import Any, ClassVar
 
-from tests.support.in_process.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
+from tests.support.in_process.fakes.waits import FakeWaits, refusal
 from waitpoints.aws.durable_functions import ErrorObject
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
+OUTPUT_LIMIT = 1_048_576  # bytes of UTF-8
 _INVALID = "InvalidParameterValueException"
 
 

@@ -12,10 +12,11 @@ import json
 import secrets
 from typing import Any, ClassVar
 
-from tests.support.in_process.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
+from tests.support.in_process.fakes.waits import FakeWaits, refusal
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
+OUTPUT_LIMIT = 262_144  # bytes of UTF-8
 TASK_TOKEN_LIMIT, ERROR_LIMIT, CAUSE_LIMIT = 2048, 256, 32_768  # characters
 
 

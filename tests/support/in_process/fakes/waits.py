@@ -11,9 +11,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
-OUTPUT_LIMIT = 262_144  # bytes of UTF-8
-
-
 MakeError = Callable[[str], Exception]
 """Returns the error of an operation."""
 
