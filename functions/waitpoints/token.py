@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from waitpoints import json_text
 from waitpoints.errors import WrittenLater
 from waitpoints.json_text import Stored
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
 HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
 SIGN_IN_SINCE = 4
+SIGNING_SINCE = 4
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
@@ -131,11 +133,20 @@ Outcome = Completed | Failed | TimedOut
 
 @dataclass(frozen=True, slots=True)
 class Verification(Stored):
-    """How a token's deliveries are verified. `secret` is the name of the secret, not its value."""
+    """How a token's deliveries are verified. `secret` is the name of the secret, not its value.
+
+    `header`, in lower case, is for the scheme `token`. `signing` is for the scheme `hmac`: the JSON text of the other members.
+    """
 
     scheme: str
     secret: str
-    header: str | None = None  # in lower case; only for the scheme `token`
+    header: str | None = None
+    signing: str | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return the members as the request has them."""
+        signing: dict[str, Any] = json_text.parse(self.signing or "{}")
+        return replace(self, signing=None).members() | signing
 
 
 class DocumentKind(StrEnum):
@@ -195,6 +206,11 @@ class Rules:
     has_page: bool = False
     has_approvers: bool = False
     has_sign_in: bool = False
+
+    @property
+    def since_version(self) -> int | None:
+        """The first version that knows them, or None for every version."""
+        return SIGNING_SINCE if self.verify and self.verify.signing is not None else None
 
     def are_met(self, checked: frozenset[Rule]) -> bool:
         """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""

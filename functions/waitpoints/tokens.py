@@ -409,7 +409,7 @@ def _token(new: NewToken, now: int) -> Token:
         has_metadata=new.metadata is not None,
         has_notify=new.document is not None and new.document.notify is not None,
         page_title=new.document.title if new.document else None,
-        since_version=new.document.since_version if new.document else None,
+        since_version=new.rules.since_version or (new.document.since_version if new.document else None),
         traceparent=new.traceparent,
         created_by=new.created_by,
     )

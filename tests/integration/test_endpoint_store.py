@@ -32,6 +32,9 @@ FULL = replace(
 )
 
 
+DESCRIBED = replace(PLAIN, verify=Verification("hmac", "own", signing='{"header":"X-S","signed":"{body}"}'))
+
+
 @pytest.fixture(params=["DynamoDB", "memory"])
 def environment(request: pytest.FixtureRequest, stack: MotoStack) -> Environment:
     """Gives the store of another function environment, with a given shard if it matters."""
@@ -56,7 +59,7 @@ def items(stack: MotoStack) -> Any:
 
 
 class TestPut:
-    @pytest.mark.parametrize("endpoint", [PLAIN, FULL], ids=["with defaults", "with every setting"])
+    @pytest.mark.parametrize("endpoint", [PLAIN, FULL, DESCRIBED], ids=["with defaults", "with every setting", "described"])
     def test_comes_back_as_it_was_written(self, store: AnyStore, endpoint: Endpoint) -> None:
         assert store.put(endpoint) == endpoint
         assert store.get("github") == endpoint

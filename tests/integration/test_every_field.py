@@ -22,6 +22,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tools.openapi.operation import Operation
 from tools.openapi.operations import ENDPOINTS, KEYS, OPERATIONS, by_id
 from waitpoints import ids
+from waitpoints.api.providers import own_scheme
 from waitpoints.endpoint import is_name
 
 pytestmark = pytest.mark.slow
@@ -164,7 +165,9 @@ IN_ERROR = {
     **UNKNOWN_FIELDS,
 }
 IN_NOTIFY = dict.fromkeys(["email", "slack", "teams", "outcome"], every(422, but_400=NOT_JSON))
-IN_VERIFY = dict.fromkeys(["scheme", "secret", "header"], every(422, but_400=NOT_JSON))
+IN_VERIFY = dict.fromkeys(["scheme", "secret", *own_scheme.MEMBERS], every(422, but_400=NOT_JSON))
+IN_TIMESTAMP = dict.fromkeys(own_scheme.TIMESTAMP_MEMBERS, every(422, but_400=NOT_JSON))
+HMAC = '{"verify": {"scheme": "hmac", "secret": "stripe", "header": "X-A", "signed": "{timestamp}.{body}", "timestamp": %s}}'
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ BODIES = {
     "create with a key": Body(CREATE_WITH_KEY, "POST", TOKENS, {"idempotencyKey": '"k"'}, shows=TOKENS),
     "a tag": Body(IN_TAGS, "POST", TOKENS, around='{"tags": ["fine", %s]}'),
     "verify": Body(IN_VERIFY, "POST", TOKENS, {"scheme": '"stripe"', "secret": '"stripe"'}, '{"verify": %s}'),
+    "verify.timestamp": Body(IN_TIMESTAMP, "POST", TOKENS, {"header": '"X-B"'}, HMAC),
     "notify": Body(IN_NOTIFY, "POST", TOKENS, around='{"page": {"title": "Go?"}, "notify": %s}'),
     "move": Body(MOVE_DEADLINE, "PATCH", TOKEN, shows=TOKEN),
     "fail": Body({"error": every(400)}, "POST", COMPLETE_ONE, shows=TOKEN),

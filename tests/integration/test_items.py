@@ -119,6 +119,12 @@ class TestItems:
         rules = {"verify": {"M": {"scheme": {"S": "stripe"}, "secret": {"S": "stripe"}}}}
         assert self.item(stack, token.id)["deliveryRules"] == {"M": rules}
 
+    def test_of_a_described_signature_are_a_text(self, stack: MotoStack, written: Store) -> None:
+        rules = Rules(verify=Verification("hmac", "own", signing='{"header":"X"}'))
+        verify = {"scheme": {"S": "hmac"}, "secret": {"S": "own"}, "signing": {"S": '{"header":"X"}'}}
+        item = self.item(stack, self.make(written, rules=rules).id)
+        assert item["deliveryRules"] == {"M": {"verify": {"M": verify}}}
+
     @pytest.mark.parametrize(("timeout_at", "expires_at"), [(None, None), (TIMEOUT, TIMEOUT // 1000 + RETENTION)])
     def test_of_metadata_and_of_a_schema_expire_after_the_timeout_and_the_retention(
         self, stack: MotoStack, written: Store, timeout_at: int | None, expires_at: int | None

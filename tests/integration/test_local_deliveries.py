@@ -30,6 +30,12 @@ from waitpoints_local.machine.fitting_output import Completion
 
 URL = f"https://{DOMAIN}"
 DONE = {"status": "done", "id": 7}
+DESCRIBED = {
+    "header": "X-Signature",
+    "secretEncoding": "base64",
+    "timestamp": {"header": "X-Time", "unit": "iso"},
+    "signed": "{method} {url}\n{header:Content-Type}\n{timestamp}{body}",
+}
 KEYED = {"key": "body.id", "verify": {"scheme": "github", "secret": "KEYED"}, "completeWhen": "body.status == 'done'"}
 
 
@@ -99,8 +105,8 @@ class TestAnAnswer:
     def test_is_signed_by_each_scheme_with_a_stand_in_for_its_secret(
         self, local: OnMoto, waitpoints: Waitpoints, scheme: str
     ) -> None:
-        header = {"header": "x-gitlab-token"} if scheme == "token" else {}
-        completion = make(local, waitpoints, {"scheme": scheme, "secret": "STAND-IN", **header})
+        more = {"token": {"header": "x-gitlab-token"}, "hmac": DESCRIBED}.get(scheme, {})
+        completion = make(local, waitpoints, {"scheme": scheme, "secret": "STAND-IN", **more})
         routes.deliver(local, waitpoints, completion, DONE)
         ended = waitpoints.get(completion.token)
         assert (ended.completed_by and ended.completed_by.source, ended.output["id"]) == ("callback", 7)
@@ -157,9 +163,10 @@ def test_a_secret_that_is_there_is_no_stand_in(local: OnMoto, waitpoints: Waitpo
 
 
 class TestAnEndpoint:
-    def test_gets_signed_deliveries(self, local: OnMoto, waitpoints: Waitpoints) -> None:
+    @pytest.mark.parametrize("verify", [KEYED["verify"], {"scheme": "hmac", "secret": "DESCRIBED", **DESCRIBED}])
+    def test_gets_signed_deliveries(self, local: OnMoto, waitpoints: Waitpoints, verify: Any) -> None:
         token = waitpoints.create(idempotency_key="orders:7")
-        made = endpoints.put(local, waitpoints, "orders", KEYED)
+        made = endpoints.put(local, waitpoints, "orders", {**KEYED, "verify": verify})
         assert made.deliver(DONE, signed=False).status_code == 401
         assert made.deliver({**DONE, "status": "new"}).status_code == 200
         assert waitpoints.get(token).status == "WAITING"

@@ -3,11 +3,13 @@
 Each reads what the other has written, and every wait with a timeout ends once, at its time.
 """
 
+import hmac
 import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.support.decision import link
@@ -17,6 +19,7 @@ from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.template import STACK_NAME
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
 from waitpoints.wiring import services
@@ -27,6 +30,7 @@ SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
 COMPLETE = "/api/v1/waitpoints/complete"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+SECRET = "a secret of a webhook"
 METADATA = {"order": 4711}
 
 
@@ -122,6 +126,30 @@ def test_the_previous_version_settles_nothing_that_needs_this_one(
     assert api.retrieve(token["id"]) == before
     clock.advance(3 * HOUR)
     assert previous.call("doctor", {})["repaired"] == 0
+
+
+def test_the_previous_version_verifies_nothing_that_this_one_describes(
+    stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
+) -> None:
+    """Nor does it settle such a token in another way."""
+    boto3.client("secretsmanager").create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
+    verify = {"scheme": "hmac", "secret": "own", "header": "X-Signature", "signed": "{body}"}
+    headers = {**JSON, "x-signature": hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()}
+    token = api.create(verify=verify, timeout="1h", taskToken=step_functions.start_task())
+    endpoint = api.request("PUT", "/api/v1/endpoints/own", {"key": "headers.host", "verify": verify}).json
+    assert endpoint["verify"] == verify
+    old, before = Api(previous.template, stack.secret("ApiKey")), api.retrieve(token["id"])
+    complete = f"{TOKENS}/{token['id']}/complete"
+    with previous.in_place():
+        refused = [
+            *(old.post(url, b"{}", headers) for url in (token["url"], endpoint["url"])),
+            *(old.post(complete, body) for body in ({"data": 1}, {"error": {"message": "no"}})),
+            old.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
+        ]
+    assert [one.status for one in refused] == [503] * 5
+    assert api.retrieve(token["id"]) == before
+    assert api.post(token["url"], b"{}", headers).status == 200
+    assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
 
 def test_the_previous_version_finishes_what_this_one_has_begun(

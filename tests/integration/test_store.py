@@ -259,6 +259,7 @@ def test_a_token_that_needs_this_version_is_changed(store: AnyStore, create: Cal
 EVIDENCE = SignedIn("https://issuer.example.com", "bo-1", None, START)
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
 SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
+DESCRIBED = Rules(verify=Verification("hmac", "own", signing='{"header":"X-S","signed":"{body}"}'))
 FILTERED = Rules(complete_when="body.done")
 TYPED = Rules(has_schema=True)
 PAGED = Rules(has_page=True)
@@ -266,6 +267,7 @@ DECIDED = Rules(has_page=True, has_approvers=True)
 ALL_RULES = Rules(Verification("github", "github"), "body.done", has_schema=True)
 RULES = {
     "verify": SIGNED,
+    "verify with a description": DESCRIBED,
     "token": SHARED,
     "completeWhen": FILTERED,
     "payloadSchema": TYPED,

@@ -62,7 +62,8 @@ BODIES = [
 
 def test_every_object_of_every_body_is_tried() -> None:
     places_of = {(operation.id, place) for operation in WITH_JSON_BODY for place, _ in names_of(operation)}
-    assert {place for _, place in places_of} == {(), ("verify",), ("error",), ("claims",), ("notify",), ("approvers",)}
+    inner = {place for _, place in places_of if place}
+    assert inner == {("verify",), ("verify", "timestamp"), ("error",), ("claims",), ("notify",), ("approvers",)}
     assert {operation for operation, place in places_of if not place} == {operation.id for operation in WITH_JSON_BODY}
 
 
@@ -76,7 +77,7 @@ def test_a_misspelt_field_is_refused_with_the_nearest(
     body = {field: value for field, value in operation.body.example.items() if (field, *place[:1]) not in alone}
     url = operation.example_path(**places(api.create()))
     answer = api.request(operation.method, url, with_member(body, place, misspelt(name)))
-    assert answer.status == (422 if place in (("verify",), ("notify",), ("approvers",)) else 400)
+    assert answer.status == (422 if place[:1] in (("verify",), ("notify",), ("approvers",)) else 400)
     assert answer.error.endswith(f'unknown field "{misspelt(name)}": did you mean "{name}"?')
 
 

@@ -320,7 +320,14 @@ class EndpointVerification(AnswerModel):
 
     scheme: str
     secret: str
-    header: str = _optional("Only for the scheme `token`.")
+    header: str = _optional("Only for the schemes `token` and `hmac`.")
+    separator: str = _optional("Only for the scheme `hmac`, as all that follow.")
+    prefix: str = _optional("What an item that is a signature begins with.")
+    algorithm: str = _optional("`sha256` if absent.")
+    encoding: str = _optional("`hex` if absent.")
+    secretEncoding: str = _optional("`text` if absent.")
+    timestamp: dict[str, str] = _optional("Where the signing time is, its unit, and how far it may be off.")
+    signed: str = _optional("The signed text.")
 
 
 class EndpointObject(AnswerModel):

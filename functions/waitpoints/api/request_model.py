@@ -31,6 +31,12 @@ _EXPECTED = {
     "model_type": "expected an object",
     "string_type": "expected a text",
 }
+TIMESTAMP_FIELDS: "JsonDict" = {
+    "header": {"type": "string", "description": "The header with the time. Default: the signature's."},
+    "prefix": {"type": "string", "description": "What the time's item in the header begins with."},
+    "unit": {"type": "string", "description": "`s` (default), `ms`, or `iso` for a date of ISO 8601."},
+    "tolerance": {"type": "string", "description": "How far the time may be off: a duration of at most `1h`. Default: `5m`."},
+}
 VERIFY_FIELDS: "JsonDict" = {
     "scheme": {
         "type": "string",
@@ -42,7 +48,26 @@ VERIFY_FIELDS: "JsonDict" = {
         "description": "The secret `waitpoints/<stack name>/webhooks/NAME` in Secrets Manager.",
         "examples": ["github"],
     },
-    "header": {"type": "string", "description": "For the scheme `token`, the header that repeats the secret."},
+    "header": {
+        "type": "string",
+        "description": "For `token`, the header with the secret; for `hmac`, with the signature.",
+    },
+    "separator": {"type": "string", "description": "For `hmac`: what separates the items of the header."},
+    "prefix": {"type": "string", "description": "For `hmac`: what an item that is a signature begins with."},
+    "algorithm": {"type": "string", "description": "For `hmac`: `sha256` (default), `sha1`, `sha384` or `sha512`."},
+    "encoding": {"type": "string", "description": "For `hmac`: `hex` (default) or `base64`."},
+    "secretEncoding": {"type": "string", "description": "For `hmac`: `text` (default), `hex`, `base64` or `whsec`."},
+    "timestamp": {
+        "type": "object",
+        "description": "For `hmac`: where the signing time is, and how old it may be.",
+        "properties": TIMESTAMP_FIELDS,
+        "additionalProperties": False,
+    },
+    "signed": {
+        "type": "string",
+        "description": "For `hmac`: the signed text, with `{body}` and other placeholders.",
+        "maxLength": 256,
+    },
 }
 """The fields of `verify`, which `providers.verify_request` parses: only a body that has it loads the table of schemes."""
 VERIFY_SCHEMA: "JsonDict" = {

@@ -50,7 +50,7 @@ UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, STATE = "doctor", "state"
 ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
 SINCE_VERSION = "sinceVersion"  # the first version that may settle a token. Without it, every version may
-VERIFY_MEMBERS = {"scheme", "secret", "header"}
+VERIFY_MEMBERS = {"scheme", "secret", "header", "signing"}
 USUAL_CONTENT_TYPE, NO_FIELDS = "application/json", "{}"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -46,6 +47,8 @@ class Request:
     now: float
     content_type: str
     header: str
+    row: Mapping[str, Any]
+    extra: Mapping[str, str]
 
     @property
     def ts(self) -> str:
@@ -81,15 +84,26 @@ def _of(*schemes: str, public_key: Callable[[], str] | None = None) -> Callable[
 
 
 def sign(
-    scheme: str, secret: str, body: bytes, url: str, now: float, *, content_type: str = "application/json", header: str = ""
+    scheme: str,
+    secret: str,
+    body: bytes,
+    url: str,
+    now: float,
+    *,
+    content_type: str = "application/json",
+    header: str = "",
+    row: Mapping[str, Any] = {},
+    extra: Mapping[str, str] = {},
 ) -> Sent:
     """Return a delivery of this body, signed at `now` (Unix seconds). `header` is where the scheme `token` has the secret.
+
+    `row` is the `verify` of the scheme `hmac`, and `extra` are headers that it may sign.
 
     For a scheme with a public key, the stand-in's private key signs. Raises CannotSign for a scheme that does not exist, and
     for a body that cannot be signed.
     """
     signer = _signers[check_scheme(scheme)]
-    return signer(Request(scheme, secret.rstrip("\r\n"), body, url, now, content_type, header))
+    return signer(Request(scheme, secret.rstrip("\r\n"), body, url, now, content_type, header, row, extra))
 
 
 def check_scheme(scheme: str) -> str:
@@ -324,3 +338,52 @@ def _sendgrid(request: Request) -> Sent:
 @_of("token")
 def _token(request: Request) -> Sent:
     return request.signed({request.header: request.secret})
+
+
+# As the user has described it
+
+
+@_of("hmac")
+def _described(request: Request) -> Sent:
+    row = request.row
+    if "signed" not in row:
+        raise CannotSign("hmac is described in `verify`, and there is no description: leave --scheme out")
+    time, name_of = row.get("timestamp", {}), row["header"].lower()
+    now = {"s": request.ts, "ms": str(request.ms), "iso": datetime.fromtimestamp(int(request.now), UTC).isoformat()}
+    at, headers = now[time.get("unit", "s")], {name.lower(): value for name, value in request.extra.items()}
+    content = _described_content(request, at, headers)
+    digest = hmac.new(_described_key(request), content, row.get("algorithm", "sha256")).digest()
+    encoded = base64.b64encode(digest).decode() if row.get("encoding") == "base64" else digest.hex()
+    items = [row.get("prefix", "") + encoded]
+    if time.get("header", name_of).lower() != name_of:
+        headers[time["header"].lower()] = time.get("prefix", "") + at
+    elif time:
+        items.insert(0, time["prefix"] + at)
+    return request.signed({**headers, name_of: row.get("separator", "").join(items)})
+
+
+def _described_content(request: Request, at: str, headers: dict[str, str]) -> bytes:
+    """Return the signed bytes. A signed header that is not in `headers` is made, and added to them."""
+    values = {
+        "{{": b"{",
+        "{body}": request.body,
+        "{timestamp}": at.encode(),
+        "{url}": request.url.encode(),
+        "{method}": b"POST",
+    }
+    content = b""
+    for part in re.findall(r"\{\{|\{[^}]*\}|[^{]+", request.row["signed"]):
+        header = part[8:-1].lower() if part.startswith("{header:") else None
+        text = headers.setdefault(header, _new_id()).encode() if header else values.get(part, part.encode())
+        content += text
+    return content
+
+
+def _described_key(request: Request) -> bytes:
+    match request.row.get("secretEncoding", "text"):
+        case "hex":
+            return bytes.fromhex(request.secret)
+        case "text":
+            return request.secret.encode()
+    text = request.secret.removeprefix("whsec_")
+    return base64.b64decode(text + "=" * (-len(text) % 4))

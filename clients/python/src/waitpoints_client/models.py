@@ -390,6 +390,13 @@ class Verification(Answer):
     scheme: str
     secret: str
     header: str | None = None
+    separator: str | None = None
+    prefix: str | None = None
+    algorithm: str | None = None
+    encoding: str | None = None
+    secret_encoding: str | None = None
+    timestamp: Mapping[str, str] | None = None
+    signed: str | None = None
 
 
 class Endpoint(Answer):

@@ -35,6 +35,17 @@ def id_of(token: TokenOrId) -> str:
     return found
 
 
+class SigningTime(TypedDict):
+    """Where the signing time is, and how far it may be off."""
+
+    header: NotRequired[str]
+    """By default the header of the signature."""
+    prefix: NotRequired[str]
+    unit: NotRequired[Literal["s", "ms", "iso"]]
+    tolerance: NotRequired[str]
+    """A duration of at most "1h"; by default "5m"."""
+
+
 class Verify(TypedDict):
     """The signature that deliveries must have. `docs/webhooks.md` lists the schemes."""
 
@@ -43,7 +54,17 @@ class Verify(TypedDict):
     secret: str
     """The NAME of the secret `<stack name>/NAME` in Secrets Manager."""
     header: NotRequired[str]
-    """For the scheme "token": the header that repeats the secret."""
+    """For the scheme "token": the header that repeats the secret. For "hmac": the header of the signature."""
+    separator: NotRequired[Literal[",", ";", " ", "|", "&"]]
+    """For "hmac", as all that follow: what separates the items of the header."""
+    prefix: NotRequired[str]
+    """What an item that is a signature begins with, such as "v1="."""
+    algorithm: NotRequired[Literal["sha256", "sha1", "sha384", "sha512"]]
+    encoding: NotRequired[Literal["hex", "base64"]]
+    secretEncoding: NotRequired[Literal["text", "hex", "base64", "whsec"]]
+    timestamp: NotRequired[SigningTime]
+    signed: NotRequired[str]
+    """The signed text, such as "{timestamp}.{body}"."""
 
 
 Language: TypeAlias = Literal["en", "de", "fr", "es", "ja", "zh"]

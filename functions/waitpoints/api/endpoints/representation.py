@@ -14,7 +14,7 @@ def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
             "name": endpoint.name,
             "url": url,
             "key": endpoint.key,
-            "verify": endpoint.verify.members() if endpoint.verify else UNVERIFIED,
+            "verify": endpoint.verify.shown() if endpoint.verify else UNVERIFIED,
             "completeWhen": endpoint.complete_when,
             "output": endpoint.output,
             "keyTTL": endpoint.key_ttl,

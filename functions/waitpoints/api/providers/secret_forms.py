@@ -25,7 +25,10 @@ def _text(secret: str) -> tuple[bytes, ...]:
 
 
 def _whsec(secret: str) -> tuple[bytes, ...]:
-    key = _base64(secret.removeprefix("whsec_"))
+    return _not_empty(_base64(secret.removeprefix("whsec_")))
+
+
+def _not_empty(key: bytes) -> tuple[bytes, ...]:
     if not key:
         raise ValueError("empty")
     return (key,)
@@ -70,7 +73,9 @@ _READERS: Mapping[str, Callable[[str], tuple[bytes, ...]]] = {
     "text": _text,
     "whsec": _whsec,
     "whsec or text": lambda secret: _whsec(secret) if secret.startswith("whsec_") else _text(secret),
-    "hex": lambda secret: (_ed25519(bytes.fromhex(secret)),),
+    "hex": lambda secret: _not_empty(bytes.fromhex(secret)),
+    "base64": lambda secret: _not_empty(_base64(secret)),
+    "ed25519 hex": lambda secret: (_ed25519(bytes.fromhex(secret)),),
     "whpk": lambda secret: (_ed25519(_base64(secret.removeprefix("whpk_"))),),
     "jwks": _jwks,
     "spki": _spki,
@@ -80,7 +85,9 @@ SAID: Mapping[str, str] = {
     "text": "the provider's secret exactly as shown, and not empty",
     "whsec": "whsec_ followed by base64, exactly as the provider shows it",
     "whsec or text": "whsec_ followed by base64, exactly as the provider shows it",
-    "hex": "the provider's public key: 64 hexadecimal digits",
+    "hex": "hexadecimal, and not empty",
+    "base64": "base64, and not empty",
+    "ed25519 hex": "the provider's public key: 64 hexadecimal digits",
     "whpk": "whpk_ followed by a 32-byte Ed25519 public key in base64",
     "jwks": "the provider's JSON Web Key Set, with at least one Ed25519 key",
     "spki": "the provider's verification key: a P-256 public key in base64",

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 
 from waitpoints import json_text
 from waitpoints.api.providers import secret_forms
-from waitpoints.api.providers.schemes import PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
-from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
+from waitpoints.api.providers.schemes import OWN, PUBLIC_KEY, SCHEMES, Header, Item, Member, Place, Scheme
+from waitpoints.errors import InvalidVerification, UnusableSecret, WrittenLater, WrongSignature
 from waitpoints.token import Verification
 
 MISSING, MALFORMED, TOO_OLD, TOO_NEW, WRONG = "missing", "malformed", "too old", "too new", "wrong"
@@ -26,8 +26,10 @@ MAX_FORM_FIELDS = 1000
 MAX_PUBLIC_KEY_SIGNATURES = 8
 """The most signatures accepted for a public-key scheme: verifying each one reads the whole body again."""
 
-_NAME = re.compile(rb"\{(\w+)\}")  # a placeholder in a scheme's content
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+_NAME = re.compile(rb"\{\{|\{(\w+)\}")  # a placeholder in a scheme's content
+_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,14}")  # no zeros before it, which could be the body's
+# No date of this form begins or ends with another one, so a body beside it gives it no byte.
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _BODY_SHA256 = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})(?:&|$)")
 _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
@@ -55,7 +57,7 @@ class Delivery:
 
 def check_secret(verification: Verification, secret: str) -> None:
     """Raises InvalidVerification unless the secret has the form that the scheme needs."""
-    form = SCHEMES[verification.scheme].key_form
+    form = _scheme_of(verification).key_form
     try:
         secret_forms.keys(form, secret)
     except ValueError:
@@ -67,11 +69,10 @@ def check_secret(verification: Verification, secret: str) -> None:
 def check(verification: Verification, secrets: Iterable[str], delivery: Delivery, now: float) -> str:
     """Return the secret that the delivery was signed with. `now` is in Unix seconds. Raises WrongSignature if none matches.
 
-    Checks the delivery itself before it reads the first secret. Raises UnusableSecret if no secret has the scheme's form.
+    Checks the delivery itself before it reads the first secret. Raises UnusableSecret if no secret has the scheme's form, and
+    WrittenLater for a scheme that only a later version knows.
     """
-    scheme = SCHEMES[verification.scheme]
-    if verification.header is not None:
-        scheme = replace(scheme, signature=Header((verification.header,)))
+    scheme = _scheme_of(verification)
     signatures = _find_signatures(scheme, delivery)
     _check_time(scheme, delivery, now)
     contents = [_content(scheme, delivery, url) for url in _written_urls(scheme, delivery)]
@@ -88,10 +89,21 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     raise WrongSignature(WRONG, "it does not match the delivery")
 
 
+def _scheme_of(verification: Verification) -> Scheme:
+    if verification.scheme == OWN:
+        from waitpoints.api.providers import own_scheme
+
+        return own_scheme.read(verification)
+    if verification.scheme not in SCHEMES:
+        raise WrittenLater
+    scheme = SCHEMES[verification.scheme]
+    return scheme if verification.header is None else replace(scheme, signature=Header((verification.header,)))
+
+
 def _find_signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
     """Return the texts in the delivery that may be its signature, at least one. Raises WrongSignature."""
-    items = [item for text in _find_texts(scheme.signature, scheme, delivery) for item in _items(scheme, text)]
-    written = [value for label, value in items if value and label in (scheme.labels or ("",))]
+    texts = _find_texts(scheme.signature, scheme, delivery)
+    written = [value for text in texts for value in _items(scheme, text, scheme.prefixes)]
     if not written:
         raise WrongSignature(MALFORMED, f"no signature in {_describe(scheme.signature)}")
     if scheme.primitive in PUBLIC_KEY and len(written) > MAX_PUBLIC_KEY_SIGNATURES:
@@ -99,15 +111,11 @@ def _find_signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
     return written
 
 
-def _items(scheme: Scheme, text: str) -> list[tuple[str, str]]:
-    """Return the (label, value) pairs in a signature header."""
-    if not scheme.labels:
-        return [("", text.strip())]
-    items = []
-    for item in text.split(scheme.between) if scheme.between else [text]:
-        label, found, value = item.strip().partition(scheme.after_label)
-        items.append((label, value) if found else ("", label))
-    return items
+def _items(scheme: Scheme, text: str, prefixes: Sequence[str]) -> list[str]:
+    """Return what follows the first fitting prefix in each item of a header that has one."""
+    items = [item.strip() for item in (text.split(scheme.between) if scheme.between else [text])]
+    found = [next((item[len(prefix) :] for prefix in prefixes if item.startswith(prefix)), "") for item in items]
+    return [value for value in found if value]
 
 
 def _find_texts(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
@@ -115,9 +123,9 @@ def _find_texts(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
     match place:
         case Header(names):
             texts = [delivery.headers[name] for name in names if delivery.headers.get(name)]
-        case Label(name):
-            headers = _find_texts(scheme.signature, scheme, delivery)
-            texts = [value for text in headers for label, value in _items(scheme, text) if label == name]
+        case Item(prefix, header):
+            headers = _find_texts(header or scheme.signature, scheme, delivery)
+            texts = [value for text in headers for value in _items(scheme, text, (prefix,))]
         case Member(path):
             texts = _member(delivery.json, path)
     if not texts:
@@ -137,8 +145,8 @@ def _describe(place: Place) -> str:
     match place:
         case Header(names):
             return f"{names[0]} header"
-        case Label(name):
-            return f"{name} in the signature header"
+        case Item(prefix, header):
+            return f"{prefix} in the {header.names[0] if header else 'signature'} header"
         case Member(path):
             return f"{'.'.join(path)} in the body"
 
@@ -157,13 +165,11 @@ def _seconds(scheme: Scheme, text: str) -> float:
     """Parse a signing time. Returns Unix seconds. Raises WrongSignature."""
     if scheme.unit != "iso" and _WHOLE_NUMBER.fullmatch(text):
         return int(text) if scheme.unit == "s" else int(text) / 1000
-    if scheme.unit == "iso":
+    if scheme.unit == "iso" and _ISO.fullmatch(text):
         from datetime import datetime
 
         try:
-            written = datetime.fromisoformat(text)
-            if written.tzinfo is not None:
-                return written.timestamp()
+            return datetime.fromisoformat(text).timestamp()
         except (ValueError, OverflowError):
             pass
     raise WrongSignature(MALFORMED, f"no valid time in {_describe(scheme.parts['ts'])}")
@@ -171,7 +177,7 @@ def _seconds(scheme: Scheme, text: str) -> float:
 
 def _content(scheme: Scheme, delivery: Delivery, url: str) -> bytes:
     """Return the signed bytes. Placeholders are replaced in one pass, so text like `{ts}` in the body stays as it is."""
-    return _NAME.sub(lambda name: _value(name[1].decode(), scheme, delivery, url), scheme.content.encode())
+    return _NAME.sub(lambda it: _value(it[1].decode(), scheme, delivery, url) if it[1] else b"{", scheme.content.encode())
 
 
 def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
@@ -188,7 +194,16 @@ def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
             text = delivery.method
         case _:
             text = _find_texts(scheme.parts[name], scheme, delivery)[0]
+    _check_fence(scheme, name, text)
     return text.encode("utf-8", "surrogatepass")
+
+
+def _check_fence(scheme: Scheme, name: str, text: str) -> None:
+    """Check that a part of the content cannot be read in two ways. Of a URL, only the query may vary. Raises WrongSignature."""
+    varying = "".join(text.partition("?")[1:]) if name == "url" else text
+    if name in scheme.fences and scheme.fences[name] in varying:
+        part, character = "query" if name == "url" else _describe(scheme.parts[name]), json_text.dumps(scheme.fences[name])
+        raise WrongSignature(MALFORMED, f"the {part} has {character}, which ends it in the signed text")
 
 
 def _sorted_form(delivery: Delivery) -> bytes:

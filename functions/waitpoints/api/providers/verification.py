@@ -7,8 +7,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from waitpoints import telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.providers import maybe_handshake, signatures
-from waitpoints.api.providers.schemes import SCHEMES
-from waitpoints.errors import UnusableSecret, WrittenLater, WrongSignature
+from waitpoints.errors import UnusableSecret, WrongSignature
 from waitpoints.ports import Secret
 from waitpoints.token import Verification
 from waitpoints.wiring import services
@@ -26,8 +25,6 @@ def check(
     URL. `secret` is the webhook's unless given. Raises WrittenLater for a scheme that only a later version knows, and
     WrongSignature, which is logged and counted unless the check is `quiet`.
     """
-    if verify.scheme not in SCHEMES:
-        raise WrittenLater
     query = f"?{request.raw_query}" if request.raw_query else ""
     other = f"{request.api_url}/{url.split('/', 3)[3]}"  # after the scheme and the domain
     delivery = signatures.Delivery(body, request.headers, url + query, other_url=other + query if other != url else None)

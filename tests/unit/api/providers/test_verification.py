@@ -1,5 +1,6 @@
 """A token with `verify` takes only what its provider signed."""
 
+import hmac
 import time
 from typing import Any
 
@@ -8,11 +9,19 @@ import pytest
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.in_process.api_gateway import DOMAIN, Api
+from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.providers.schemes import SCHEMES
 
 JSON = {"content-type": "application/json"}
+OWN = {
+    "scheme": "hmac",
+    "header": "X-Signature",
+    "separator": ",",
+    "prefix": "v1=",
+    "timestamp": {"prefix": "t="},
+    "signed": "{timestamp}.{url}\n{body}",
+}
 FITTING = b'{"approved": true}'
 SIGNING_THE_URL = [name for name, scheme in SCHEMES.items() if "{url}" in scheme.content]
 
@@ -43,6 +52,30 @@ class TestVerify:
         assert_untouched(api, token, 1)
         assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared value"}).status == 200
         assert "the shared value" not in repr(world.store.get(token["id"]))
+
+    @pytest.mark.parametrize("body", [b"", b"\x00\xff", FITTING], ids=["empty", "binary", "JSON"])
+    @pytest.mark.parametrize("kind", ["application/octet-stream", "application/json"])
+    def test_takes_what_is_signed_as_described(self, api: Api, world: InMemory, body: bytes, kind: str) -> None:
+        """API Gateway sends a body that is no text in base64."""
+        world.webhook_secrets["own"] = secret = FakeSecret("the first")
+        token = api.create(verify={**OWN, "secret": "own"})
+        assert "the first" not in repr(world.store.get(token["id"]))
+        secret.rotate("the second")
+        for other in ("the third", "the first"):
+            at = str(int(time.time()))
+            signature = hmac.new(other.encode(), f"{at}.{token['url']}?a\n".encode() + body, "sha256").hexdigest()
+            answer = api.post(f"{token['url']}?a", body, {"content-type": kind, "x-signature": f"t={at},v1={signature}"})
+            assert answer.status == (200 if other == "the first" else 401)
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_refuses_a_token_whose_description_cannot_be_used(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["own"] = FakeSecret("no hexadecimal")
+        for verify, said in (
+            ({**OWN, "signed": "x"}, "verify.signed must have {body} exactly once"),
+            ({**OWN, "secretEncoding": "hex"}, "The secret own cannot be used with hmac: it must be hexadecimal"),
+        ):
+            answer = api.post(TOKENS, {"verify": {**verify, "secret": "own"}})
+            assert (answer.status, said in answer.error) == (422, True)
 
     @pytest.mark.parametrize("scheme", SIGNING_THE_URL)
     def test_takes_the_url_that_the_provider_was_given_before_the_stack_had_a_base_url(

@@ -2,10 +2,12 @@
 
 import pytest
 
-from waitpoints.api.providers.schemes import ALIASES, SCHEMES
+from waitpoints.api.providers.schemes import ALIASES, OWN, SCHEMES
 from waitpoints.api.providers.verify_request import parse_verify
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
+
+SCHEME_NAMES = sorted([*SCHEMES, OWN])
 
 
 class TestVerifyOfACreateRequest:
@@ -26,13 +28,13 @@ class TestVerifyOfACreateRequest:
     def test_with_an_unknown_scheme_is_answered_with_all_and_the_nearest(self, written: str, nearest: str) -> None:
         with pytest.raises(InvalidVerification) as refused:
             parse_verify({"scheme": written, "secret": "N"})
-        assert refused.value.message == f'verify.scheme must be one of {", ".join(sorted(SCHEMES))}; did you mean "{nearest}"?'
+        assert refused.value.message == f'verify.scheme must be one of {", ".join(SCHEME_NAMES)}; did you mean "{nearest}"?'
 
     @pytest.mark.parametrize("written", ["hunter2", "", None, 7])
     def test_with_no_scheme_near_is_answered_with_all_and_without_what_was_sent(self, written: object) -> None:
         with pytest.raises(InvalidVerification) as refused:
             parse_verify({"scheme": written, "secret": "N"})
-        assert refused.value.message == f"verify.scheme must be one of {', '.join(sorted(SCHEMES))}"
+        assert refused.value.message == f"verify.scheme must be one of {', '.join(SCHEME_NAMES)}"
 
     @pytest.mark.parametrize(
         "value",

@@ -1,5 +1,7 @@
 """How a delivery to the stack on this machine is signed: as `verify` says, with the secret that the stack checks with."""
 
+import json
+import secrets
 import shlex
 import time
 from collections.abc import Mapping
@@ -32,7 +34,10 @@ class Signature:
         scheme = webhook_signer.check_scheme(scheme or self.verify.scheme)
         kind, header = sent.headers.get("content-type", ""), self.verify.header or "authorization"
         secret = self._read_secret(scheme)
-        made = webhook_signer.sign(scheme, secret, sent.body, sent.url, time.time(), content_type=kind, header=header)
+        row = self.verify.model_dump(by_alias=True, exclude_none=True)
+        made = webhook_signer.sign(
+            scheme, secret, sent.body, sent.url, time.time(), content_type=kind, header=header, row=row, extra=sent.headers
+        )
         return replace(made, headers={**made.headers, **sent.headers})
 
     def _read_secret(self, scheme: str) -> str:
@@ -56,7 +61,8 @@ def of_token(stack: Deployed, token_id: str) -> Signature | None:
     if "verify" not in rules:
         return None
     members = {name: value["S"] for name, value in rules["verify"]["M"].items()}
-    return Signature(stack, Verification.model_validate(members))
+    described = json.loads(members.pop("signing", "{}"))
+    return Signature(stack, Verification.model_validate({**members, **described}))
 
 
 def make_secret(stack: Deployed, verify: Mapping[str, Any]) -> bool:
@@ -65,7 +71,8 @@ def make_secret(stack: Deployed, verify: Mapping[str, Any]) -> bool:
     It stays until the stack ends: other runs may use it, and functions remember it for minutes.
     """
     manager, path = stack.client("secretsmanager"), webhook_secrets.path_of(stack, verify["secret"])
-    value = webhook_signer.public_key_of(str(verify.get("scheme"))) or webhook_secrets.generate()
+    shared = secrets.token_hex(32) if "secretEncoding" in verify else webhook_secrets.generate()  # of digits that all can read
+    value = webhook_signer.public_key_of(str(verify.get("scheme"))) or shared
     try:
         manager.create_secret(Name=path, SecretString=value, Description=STAND_IN)
     except manager.exceptions.ResourceExistsException:
