@@ -30,13 +30,17 @@ from waitpoints_local.machine.fitting_output import Completion
 
 URL = f"https://{DOMAIN}"
 DONE = {"status": "done", "id": 7}
-DESCRIBED = {
+DESCRIBED: dict[str, Any] = {
     "header": "X-Signature",
     "secretEncoding": "base64",
     "timestamp": {"header": "X-Time", "unit": "iso"},
     "signed": "{method} {url}\n{header:Content-Type}\n{timestamp}{body}",
 }
-KEYED = {"key": "body.id", "verify": {"scheme": "github", "secret": "KEYED"}, "completeWhen": "body.status == 'done'"}
+KEYED: dict[str, Any] = {
+    "key": "body.id",
+    "verify": {"scheme": "github", "secret": "KEYED"},
+    "completeWhen": "body.status == 'done'",
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class TestAnAnswer:
     def test_is_signed_by_each_scheme_with_a_stand_in_for_its_secret(
         self, local: OnMoto, waitpoints: Waitpoints, scheme: str
     ) -> None:
-        more = {"token": {"header": "x-gitlab-token"}, "hmac": DESCRIBED}.get(scheme, {})
+        more: dict[str, Any] = {"token": {"header": "x-gitlab-token"}, "hmac": DESCRIBED}.get(scheme, {})
         completion = make(local, waitpoints, {"scheme": scheme, "secret": "STAND-IN", **more})
         routes.deliver(local, waitpoints, completion, DONE)
         ended = waitpoints.get(completion.token)
