@@ -3,12 +3,11 @@
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from waitpoints_client import Waitpoints, WaitTimeoutError
+from waitpoints_client import ConflictError, Waitpoints, WaitTimeoutError
 from waitpoints_client.agents.questions import Kind, Questions, QuestionStatus, question_page, status_of
 from waitpoints_client.testing import FakeWaitpoints
 
@@ -28,7 +27,7 @@ def stack(fake: FakeWaitpoints) -> Waitpoints:
 
 def questions(fake: FakeWaitpoints, **setup: Any) -> Questions:
     """Return those of a process that was just started."""
-    return Questions(fake.async_client, **{"run": "r", "title": "Claude asks", "approvers": [ANN], **setup})
+    return Questions(fake.async_client(), **{"run": "r", "title": "Claude asks", "approvers": [ANN], **setup})
 
 
 def ask(
@@ -36,11 +35,11 @@ def ask(
     question: str = "May I?",
     kind: Kind = "approval",
     choices: tuple[str, ...] = (),
-    key: str = "",
+    key: str = "7",
     **setup: Any,
 ) -> QuestionStatus:
-    url, token = asyncio.run(questions(fake, **setup).ask(question, kind, choices, key))
-    return status_of(token, url)
+    found, is_of_setup = asyncio.run(questions(fake, **setup).ask(question, kind, choices, key))
+    return status_of(fake.client().get(found), found.url, is_of_setup=is_of_setup)
 
 
 def check(fake: FakeWaitpoints, question: str, **setup: Any) -> QuestionStatus:
@@ -53,11 +52,11 @@ COLOURS = {"kind": "choice", "choices": ("red", "green")}
 @pytest.mark.parametrize(
     ("asked", "action", "fields", "expected"),
     [
-        ({}, "approve", {"comment": "But only once."}, {"answer": "approve", "comment": "But only once."}),
-        ({"kind": "approval"}, "reject", {}, {"answer": "reject", "comment": ""}),
-        (COLOURS, "choice-1", {}, {"answer": "green"}),
+        ({}, "approve", {"comment": "But only once."}, {"state": "approved", "answer": "", "comment": "But only once."}),
+        ({"kind": "approval"}, "reject", {}, {"state": "rejected", "note": "Rejected: do not do it."}),
+        (COLOURS, "choice-1", {}, {"state": "answered", "answer": "green", "note": "Act on the answer."}),
         (COLOURS, "none", {"comment": "Blue"}, {"state": "declined", "answer": "", "comment": "Blue"}),
-        ({"kind": "text"}, "answer", {"answer": "At noon"}, {"answer": "At noon"}),
+        ({"kind": "text"}, "answer", {"answer": "At noon"}, {"state": "answered", "answer": "At noon"}),
         ({"kind": "text"}, "decline", {}, {"state": "declined", "answer": ""}),
     ],
 )
@@ -68,7 +67,7 @@ def test_a_person_answers(fake: FakeWaitpoints, asked: Any, action: str, fields:
     assert fake.answer(waits.id, ANN, action, fields).status_code == 200
 
     told = check(fake, waits.id).model_dump()
-    assert told | {"state": "answered", "by": ANN, **expected} == told
+    assert told | {"by": ANN, **expected} == told
     assert told["answered_at"] > "2026"
 
 
@@ -79,7 +78,7 @@ def test_a_person_answers(fake: FakeWaitpoints, asked: Any, action: str, fields:
         (lambda fake, token: fake.client().fail(token, "Cancelled"), {"state": "failed", "note": "It was ended: Cancelled"}),
         (
             lambda fake, token: fake.client().complete(token, {"action": "approve", "fields": {}}),
-            {"answer": "approve", "by": "an operator, in place of the people asked"},
+            {"state": "approved", "by": "an operator, in place of the people asked"},
         ),
         (lambda fake, token: fake.answer(token, BO, "approve"), {"state": "waiting", "answer": ""}),
     ],
@@ -113,14 +112,14 @@ def test_who_has_signed_in_is_named_by_address(fake: FakeWaitpoints) -> None:
 
 
 def test_a_person_sees_the_operators_title_and_what_the_model_wrote_as_text(fake: FakeWaitpoints) -> None:
-    page = question_page("Claude asks", "<b>Pay</b> 1\u202e000\x00\r\n\u05d0", "choice", ["red\u202e", "\x01" * 80])
+    page = question_page("Claude asks", "<b>Pay</b> 1\u202e000\x00\r\n\u05d0", "choice", ["red\u202e", "a" + "\x01" * 79])
     assert page["title"] == "Claude asks"
     assert page.get("text") == "<b>Pay</b> 1\\u202e000\\u0000\n\u05d0"
     assert [action["label"] for action in page.get("actions", ())][::2] == ["red\\u202e", "None of these"]
     assert max(len(str(action["label"])) for action in page.get("actions", ())) == 100
 
-    told = ask(fake, "1\u202e000\n" + "9" * 300, "choice", ("red\u202e", "\n"))
-    assert told.question == "1\\u202e000\\u000a" + "9" * 183 + "…"
+    told = ask(fake, "1\u202e000\n" + "9" * 300, "choice", ("red\u202e", "red"))
+    assert told.question == "1\\u202e000\n" + "9" * 188 + "…"
     fake.answer(told.id, ANN, "choice-0")
     assert check(fake, told.id).answer == "red\u202e"  # as the model knows it
 
@@ -131,12 +130,40 @@ def test_choices_are_for_their_kind(fake: FakeWaitpoints, refused: Any) -> None:
         ask(fake, **refused)
 
 
+@pytest.mark.parametrize(
+    "blank",
+    [{"question": " \n\u200b\u2800"}, {"key": "\u00ad"}, {"key": ""}, {"kind": "choice", "choices": ("a", "\u3164 ")}],
+)
+def test_what_shows_nothing_is_refused(fake: FakeWaitpoints, blank: Any) -> None:
+    with pytest.raises(ValueError, match=r"The (question|key|choice 2) is blank: give a text that can be seen"):
+        ask(fake, **blank)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [("a", "a"), ("Yes", " yes."), ("a" + "\x01" * 79, "a" + "\x01" * 78), ("a", "NONE of  these"), ("a", "None of these.")],
+)
+def test_choices_that_look_the_same_are_refused(fake: FakeWaitpoints, choices: Any) -> None:
+    with pytest.raises(ValueError, match='from each other, and from the button "None of these"'):
+        ask(fake, kind="choice", choices=choices)
+    assert ask(fake, kind="choice", choices=("+", "-", "15", "1.5")).state == "waiting"
+
+
+@pytest.mark.filterwarnings("error")
 class TestTheSameQuestion:
-    def test_is_one_request_while_it_waits_also_after_a_restart(self, fake: FakeWaitpoints) -> None:
-        with pytest.warns(UserWarning, match="another page or other approvers"):
-            found = {sign_in: {ask(fake, approvers=[who], sign_in=sign_in).id for who in (ANN, BO)} for sign_in in (None, True)}
-        assert [len(tokens) for tokens in found.values()] == [1, 1]
-        assert found[None] != found[True]  # without the sign-in, the first cannot stand for the second
+    def test_is_one_request_also_after_a_restart_and_says_whose_setup_it_is_of(self, fake: FakeWaitpoints) -> None:
+        found = {}
+        for sign_in in (None, True):
+            asked = ask(fake, sign_in=sign_in)
+            found[asked.id] = (
+                asked.note,
+                ask(fake, approvers=[BO], sign_in=sign_in).note,
+                ask(fake, title="T", sign_in=sign_in).note,
+            )
+        assert len(found) == 2  # without the sign-in, the first cannot stand for the second
+        for note, *changed in found.values():
+            assert note.startswith("Waiting for ann@example.com.")
+            assert changed == [f"Asked with an earlier setup of this server. {note}"] * 2
 
     @pytest.mark.parametrize("other", [{"question": "May I not?"}, {"kind": "text"}, COLOURS, {"key": "2"}, {"run": "another"}])
     def test_is_another_one_with_anything_else(self, fake: FakeWaitpoints, other: Any) -> None:
@@ -146,23 +173,23 @@ class TestTheSameQuestion:
         key = fake.client().get(ask(fake).id).idempotency_key
         theirs = FakeWaitpoints(ignore_rules=True)
         open_to_all = theirs.client().create(idempotency_key=key)
-        assert ask(theirs).id != open_to_all.id
+        asked_anew = ask(theirs)
+        assert asked_anew.id != open_to_all.id
+        assert ask(theirs).id == asked_anew.id
+        with pytest.raises(ConflictError, match="others could answer it"):
+            ask(theirs, sign_in=True)
 
-    @pytest.mark.parametrize(("ago", "key", "requests"), [(9, "", 1), (11, "", 2), (11, "release 7", 1)])
-    def test_is_asked_anew_later_unless_a_key_names_the_call(self, ago: int, key: str, requests: int) -> None:
-        fake = FakeWaitpoints(ignore_rules=True, now=datetime.now(timezone.utc) - timedelta(minutes=ago))
-        fake.answer(ask(fake, key=key).id, ANN, "approve")
+    def test_has_the_same_answer_days_later(self, fake: FakeWaitpoints) -> None:
+        fake.answer(ask(fake).id, ANN, "approve")
+        told = ask(fake)
+        fake.advance("6d")
+        assert (told.state, ask(fake)) == ("approved", told)
 
-        again = ask(fake, key=key)
-        assert again == ask(fake, key=key)
-        assert again.state == ("answered" if requests == 1 else "waiting")
-        assert len(list(fake.client().list())) == requests
-
-    def test_is_not_asked_a_hundred_times(self) -> None:
-        fake = FakeWaitpoints(ignore_rules=True, now=datetime(2020, 1, 1, tzinfo=timezone.utc))
-        fake.on_create(lambda token: fake.answer(token, ANN, "approve"))
-        with pytest.raises(ValueError, match="asked too often: ask it in other words"):
-            ask(fake)
+    def test_stays_timed_out(self, fake: FakeWaitpoints) -> None:
+        timed_out = ask(fake, timeout="1h")
+        fake.advance("1h")
+        assert ask(fake, timeout="1h").id == timed_out.id
+        assert ask(fake, timeout="1h").note.endswith("To ask again, give another key.")
 
 
 @pytest.mark.parametrize("metadata", [None, {"run": "other", "question": "?"}, {"run": "r", "call": "of another program"}])

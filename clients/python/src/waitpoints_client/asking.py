@@ -85,12 +85,15 @@ def ask(session: "Session", page: AnyPage, poll: float | timedelta | None, optio
 
 
 def find_or_create(session: "Session", page: AnyPage, options: AskOptions) -> "Flow[str]":
-    """Return the id of the token of a call. As `token_of`."""
-    return (yield from token_of(session, request(page, **options))).id
+    """Return the id of the token of a call. Warns if it has another page. As `token_of`."""
+    found, is_same = yield from token_of(session, request(page, **options))
+    if not is_same:
+        _warn(f"{found.id} asks the same with another page or other approvers: it stays as it is")
+    return found.id
 
 
-def token_of(session: "Session", wanted: CreateOptions) -> "Flow[CreatedToken | ListedToken]":
-    """Create the token of a request, or find it. Warns if it has another page.
+def token_of(session: "Session", wanted: CreateOptions) -> "Flow[tuple[CreatedToken | ListedToken, bool]]":
+    """Create the token of a request, or find it. Returns it, and whether it has the page that the request would give it.
 
     Raises ConflictError if it cannot stand for this request: anyone with its URL could answer, or without the sign-in.
     """
@@ -103,9 +106,8 @@ def token_of(session: "Session", wanted: CreateOptions) -> "Flow[CreatedToken | 
         found = yield from _find(session, wanted, error)
     else:
         if not created.is_cached:
-            return created
-    _check((yield from session.get(found)), wanted)
-    return found
+            return created, True
+    return found, _has_page((yield from session.get(found)), wanted)
 
 
 def _find(session: "Session", wanted: CreateOptions, error: ConflictError) -> "Flow[ListedToken]":
@@ -119,12 +121,11 @@ def _find(session: "Session", wanted: CreateOptions, error: ConflictError) -> "F
     raise error
 
 
-def _check(found: "Token", wanted: CreateOptions) -> None:
+def _has_page(found: "Token", wanted: CreateOptions) -> bool:
     has_sign_in = found.page is not None and found.page.sign_in is not None
     if not has_sign_in and (not found.approvers or "signIn" in (wanted["page"] or ())):
         raise ConflictError(409, f"{found.id} holds the key of this call, and others could answer it")
-    if (found.metadata or {}).get(_PAGE) != (wanted["metadata"] or {})[_PAGE]:
-        _warn(f"{found.id} asks the same with another page or other approvers: it stays as it is")
+    return bool((found.metadata or {}).get(_PAGE) == (wanted["metadata"] or {})[_PAGE])
 
 
 def _warn(message: str) -> None:

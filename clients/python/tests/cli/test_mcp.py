@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from waitpoints_client import ConfigurationError
-from waitpoints_client.cli import mcp, stacks
-from waitpoints_client.cli.problems import CommandProblem
+from waitpoints_client.cli import mcp
 
 Run = Callable[..., Result]
 WHO = "Who may answer?"
@@ -24,11 +23,17 @@ WHO = "Who may answer?"
         (["--sign-in", "--sign-in-domain", "example.com"], "--sign-in-domain already asks to sign in"),
         (["--approver", "[]"], "--approver [] is neither an id, an address nor a JSON object"),
         (["--approver", "ann", "--notify", "pigeon"], "--notify pigeon has another form than email"),
-        (["--approver", "ann", "--run", "x" * 201], "--run has 201 characters: 1 to 200 are accepted"),
+        (["--approver", "ann", "--run", "x" * 201], "--run has 201 characters: 1 to 200, not all blank, are accepted"),
         (["--approver", "ann", "--run", ""], "--run has 0 characters"),
+        (["--approver", "ann", "--title", " \u200b"], "--title has 2 characters: 1 to 200, not all blank, are accepted"),
+        (["--approver", "ann", "--timeout", "soon"], '--timeout "soon": expected a duration such as "30s"'),
+        (["--approver", "ann", "--timeout", "0s"], '--timeout "0s": it must be in the future'),
     ],
 )
-def test_nothing_is_served_before_it_is_clear_who_may_answer(run: Run, options: list[str], says: str) -> None:
+def test_nothing_is_served_before_it_is_clear_who_may_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    monkeypatch.setattr(mcp, "_import_server", lambda: pytest.fail)
     ended = run("mcp", *options)
 
     assert ended.exit_code == 2
@@ -39,7 +44,7 @@ def test_nothing_is_served_before_it_is_clear_who_may_answer(run: Run, options: 
 def test_it_says_which_extra_it_needs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcp", None)
     monkeypatch.delitem(sys.modules, "waitpoints_client.agents.mcp_server", raising=False)
-    ended = run("mcp", "--approver", "ann")
+    ended = run("mcp")  # before it asks for anything else
 
     assert ended.exit_code == 1
     assert 'of the extra "mcp"' in ended.stderr
@@ -54,10 +59,22 @@ def test_people_are_read_as_for_a_page() -> None:
     assert mcp.read_people([], ["example.com"], sign_in=False) == {"sign_in": {"domains": ["example.com"]}}
 
 
-def test_an_agent_is_told_why_there_is_no_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(_: str | None) -> tuple[str, str]:
-        raise CommandProblem("No stack: start one")
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "No stack: start one"),
+        ({"WAITPOINTS_URL": "https://a.test"}, "WAITPOINTS_API_KEY is not: set both"),
+        ({"WAITPOINTS_URL": "a.test", "WAITPOINTS_API_KEY": "k"}, "must begin with https://"),
+    ],
+)
+def test_nothing_is_served_without_a_stack(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, str], says: str
+) -> None:
+    monkeypatch.setattr(mcp, "_import_server", lambda: pytest.fail)
+    monkeypatch.setenv("WAITPOINTS_LOCAL", str(tmp_path))
+    for name in ("WAITPOINTS_URL", "WAITPOINTS_API_KEY"):
+        monkeypatch.setenv(name, given.get(name, ""))
+    ended = run("mcp", "--approver", "ann")
 
-    monkeypatch.setattr(stacks, "find_address", find)
-    with pytest.raises(ConfigurationError, match="No stack: start one"):
-        mcp.connect(None)
+    assert ended.exit_code == 1
+    assert says in ended.stderr

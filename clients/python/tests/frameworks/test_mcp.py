@@ -18,7 +18,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import ElicitResult, TextContent
 
-from waitpoints_client import AsyncWaitpoints, ConfigurationError, Waitpoints
+from waitpoints_client import AsyncWaitpoints, Waitpoints
 from waitpoints_client.agents.mcp_server import make_server
 from waitpoints_client.agents.questions import Questions
 from waitpoints_client.testing import FakeWaitpoints
@@ -41,7 +41,7 @@ def fake() -> FakeWaitpoints:
 
 @asynccontextmanager
 async def asking(
-    connect: FakeWaitpoints | Callable[[], AsyncWaitpoints],
+    stack: FakeWaitpoints | AsyncWaitpoints,
     mode: str = "legacy",
     *,
     elicit: Any = None,
@@ -50,14 +50,15 @@ async def asking(
 ) -> AsyncIterator[Client]:
     """Connect the official client with a server in this process."""
     setup = {"run": "r", "title": "Claude asks", **(setup if "sign_in" in setup else {"approvers": [ANN], **setup})}
-    questions = Questions(connect.async_client if isinstance(connect, FakeWaitpoints) else connect, **setup)
+    questions = Questions(stack.async_client() if isinstance(stack, FakeWaitpoints) else stack, **setup)
     async with Client(make_server(questions), mode=mode, elicitation_callback=elicit, message_handler=heard) as client:
         yield client
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     """Return the structured content of a tool's result, which the text repeats."""
-    result = await client.call_tool(tool, {"wait_seconds": 0, **arguments} if tool == "ask_person" else arguments)
+    asked = {"wait_seconds": 0, "key": "7", **arguments} if tool == "ask_person" else arguments
+    result = await client.call_tool(tool, asked)
     [text] = result.content
     assert isinstance(text, TextContent)
     assert not result.is_error, text.text
@@ -67,7 +68,7 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
 
 async def refusal(client: Client, tool: str, **arguments: Any) -> str:
     """Return the sentence of a tool's error."""
-    result = await client.call_tool(tool, arguments)
+    result = await client.call_tool(tool, {"key": "7", **arguments} if tool == "ask_person" else arguments)
     [text] = result.content
     assert isinstance(text, TextContent)
     assert result.is_error
@@ -83,11 +84,12 @@ def ids(fake: FakeWaitpoints) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", PROTOCOLS)
-@pytest.mark.parametrize("arguments", [{}, {"kind": "choice", "choices": ["no", "yes"]}, {"kind": "text", "key": "7"}])
+@pytest.mark.parametrize("arguments", [{}, {"kind": "choice", "choices": ["no", "yes"]}, {"kind": "text"}])
 async def test_a_person_answers_while_the_tool_waits_or_until_the_next_call(
     fake: FakeWaitpoints, mode: str, arguments: Any
 ) -> None:
-    action, answer = {"choice": ("choice-1", "yes"), "text": ("answer", "Yes!")}.get(arguments.get("kind"), ("approve",) * 2)
+    expected = {"choice": ("choice-1", "yes", "answered"), "text": ("answer", "Yes!", "answered")}
+    action, answer, state = expected.get(arguments.get("kind"), ("approve", "", "approved"))
     async with asking(fake, mode) as client:
         waits = await call(client, "ask_person", question="May I?", **arguments)
         assert waits["state"] == "waiting"
@@ -96,7 +98,7 @@ async def test_a_person_answers_while_the_tool_waits_or_until_the_next_call(
             tasks.start_soon(anyio.to_thread.run_sync, fake.answer, waits["id"], ANN, action, {"answer": answer})
             told = await call(client, "ask_person", question="May I?", wait_seconds=30, **arguments)
 
-        assert [told[name] for name in ("id", "state", "answer", "by")] == [waits["id"], "answered", answer, ANN]
+        assert [told[name] for name in ("id", "state", "answer", "by")] == [waits["id"], state, answer, ANN]
         assert await call(client, "check", id=waits["id"]) == told | {"page": ""}
         assert await call(client, "list_waiting") == {"questions": [], "more": False}
 
@@ -119,7 +121,7 @@ async def test_two_questions_wait_at_once_and_the_same_call_twice_is_one(fake: F
         await anyio.sleep(0.1)
         await anyio.to_thread.run_sync(fake.answer, waiting["First?"], ANN, "approve")
 
-    assert [one["answer"] for one in told] == ["reject", "reject", "approve"]
+    assert [one["state"] for one in told] == ["rejected", "rejected", "approved"]
     assert len(ids(fake)) == 2
 
 
@@ -152,7 +154,7 @@ class TestAPageWithASignIn:
         async with asking(fake, mode, elicit=answer_there, heard=hear, **setup) as client:
             told = await call(client, "ask_person", question="May I?", wait_seconds=30)
 
-        assert (told["answer"], told["by"]) == ("approve", ANN)
+        assert (told["state"], told["by"]) == ("approved", ANN)
         assert [(opening.mode, opening.url) for opening in opened] == [("url", told["page"])]
         assert opened[0].elicitation_id == (told["id"] if mode == "legacy" else None)  # later versions have none
         assert ("notifications/elicitation/complete" in heard) == (mode == "legacy")
@@ -182,7 +184,7 @@ class TestAPageWithASignIn:
             raise AssertionError
 
         async with asking(fake, elicit=leave_open, approvers=[ANN], sign_in=True) as client:
-            assert (await call(client, "ask_person", question="May I?"))["answer"] == "reject"
+            assert (await call(client, "ask_person", question="May I?"))["state"] == "rejected"
 
 
 @pytest.mark.parametrize("mode", PROTOCOLS)
@@ -200,6 +202,11 @@ class TestRubbish:
         [
             ({}, "Field required"),
             ({"question": ""}, "at least 1 character"),
+            ({"question": " \n\u200b"}, "The question is blank"),
+            ({"question": "x", "key": None}, "valid string"),
+            ({"question": "x", "key": ""}, "at least 1 character"),
+            ({"question": "x", "approver": "me"}, "Unknown argument approver: question, key, kind, choices, wait_seconds are"),
+            ({"question": "x", "kind": "choice", "choices": ["a", "None of these"]}, "must differ"),
             ({"question": "x" * 1_000_000}, "at most 4000 characters"),
             ({"question": 7}, "valid string"),
             ({"question": "x", "kind": "order"}, "'approval', 'choice' or 'text'"),
@@ -231,14 +238,6 @@ class TestRubbish:
 class TestAStackThatRefuses:
     """The agent gets a sentence, and the server goes on."""
 
-    async def test_because_there_is_none(self) -> None:
-        def connect() -> AsyncWaitpoints:
-            raise ConfigurationError("No stack: start one")
-
-        async with asking(connect) as client:
-            for _ in range(2):
-                assert "No stack: start one" in await refusal(client, "ask_person", question="May I?")
-
     @pytest.mark.parametrize(
         ("answer", "says"),
         [
@@ -250,11 +249,28 @@ class TestAStackThatRefuses:
     )
     async def test_with_a_reason(self, answer: httpx.Response, says: str) -> None:
         transport = httpx.MockTransport(lambda _: answer)
-        async with asking(lambda: AsyncWaitpoints("https://a.test", "the-key", transport=transport)) as client:
+        async with asking(AsyncWaitpoints("https://a.test", "the-key", transport=transport)) as client:
             for tool in ({"tool": "ask_person", "question": "May I?"}, {"tool": "check", "id": "x"}, {"tool": "list_waiting"}):
                 said = await refusal(client, **tool)
                 assert says in said
                 assert "the-key" not in said
+
+    async def test_to_be_read_before_anybody_is_asked(self, fake: FakeWaitpoints) -> None:
+        def handle(request: httpx.Request) -> httpx.Response:
+            refusal = httpx.Response(403, json={"error": "The API key has not the scope read"})
+            return refusal if request.method == "GET" else fake.handle_request(request)
+
+        async with asking(AsyncWaitpoints(fake.url, fake.api_key, transport=httpx.MockTransport(handle))) as client:
+            assert "scope read" in await refusal(client, "ask_person", question="May I?")
+        assert ids(fake) == []
+
+    async def test_after_it_has_asked(self, fake: FakeWaitpoints) -> None:
+        def handle(request: httpx.Request) -> httpx.Response:
+            return fake.handle_request(request) if ids(fake) == [] else httpx.Response(418, json={"error": "gone"})
+
+        async with asking(AsyncWaitpoints(fake.url, fake.api_key, transport=httpx.MockTransport(handle))) as client:
+            said = await refusal(client, "ask_person", question="May I?")
+        assert said.endswith(f"418: gone. The question was asked: call check with the id {ids(fake)[0]} later")
 
 
 async def test_the_model_reads_who_is_asked_and_cannot_choose_them(fake: FakeWaitpoints) -> None:
@@ -262,7 +278,10 @@ async def test_the_model_reads_who_is_asked_and_cannot_choose_them(fake: FakeWai
         assert str(client.instructions).endswith("ann@example.com, Bo Ek.")
         names = {name for tool in (await client.list_tools()).tools for name in tool.input_schema["properties"]}
         assert names == {"question", "kind", "choices", "key", "wait_seconds", "id"}
-        await call(client, "ask_person", question="May I?", approvers=["me"], notify={"email": True}, title="Your bank")
+        for unknown in ({"approvers": ["me"]}, {"notify": {"email": True}}, {"title": "Your bank"}, {"timeout": "1s"}):
+            assert "Unknown argument" in await refusal(client, "ask_person", question="May I?", **unknown)
+        assert not any(tool.input_schema["additionalProperties"] for tool in (await client.list_tools()).tools)
+        await call(client, "ask_person", question="May I?")
     [token] = fake.client().list()
     assert token.page
     assert token.page.title == "Claude asks"
@@ -278,7 +297,8 @@ def test_no_other_command_imports_it() -> None:
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, None])
 def test_it_ends_at_once_with_ctrl_c_and_with_its_client(way: Any) -> None:
     command = [sys.executable, "-m", "waitpoints_client.cli", "mcp", "--sign-in-domain", "example.com"]
-    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True)
+    environment = dict(os.environ) | {"WAITPOINTS_URL": "http://127.0.0.1:9", "WAITPOINTS_API_KEY": "the-key"}
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True, env=environment)
     assert process.stdin
     assert process.stdout
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
@@ -331,9 +351,9 @@ def stack() -> Waitpoints:
 @pytest.fixture(scope="session")
 def keys(stack: Waitpoints) -> Iterator[dict[str, str]]:
     """Named keys by their scopes."""
-    scopes = {"create read": f"mcp-{os.getpid()}", "read": f"mcp-reads-{os.getpid()}"}
-    yield {each: stack.keys.create(name, each.split(), expires="1h").key for each, name in scopes.items()}
-    for name in scopes.values():
+    scopes = {f"mcp-{os.getpid()}": "create read", f"mcp-reads-{os.getpid()}": "read", f"mcp-creates-{os.getpid()}": "create"}
+    yield {each: stack.keys.create(name, each.split(), expires="1h").key for name, each in scopes.items()}
+    for name in scopes:
         stack.keys.revoke(name)
 
 
@@ -355,7 +375,7 @@ async def test_a_server_that_was_killed_finds_its_question_again(
         async with Client(served.server, mode=mode) as client:
             first = await call(client, "ask_person", **question)
             served.kill()
-            await client.call_tool("ask_person", {**question, "wait_seconds": 50})
+            await call(client, "ask_person", **question, wait_seconds=50)
 
     async with Client(served.server, mode=mode) as client:
         assert [one["id"] for one in (await call(client, "list_waiting"))["questions"]] == [first["id"]]
@@ -386,12 +406,16 @@ def post_to_all(stack: Waitpoints, key: str, told: Any) -> None:
 
 @on_a_stack
 @pytest.mark.usefixtures("key")
-async def test_a_key_without_a_scope_is_told_which(tmp_path: Path, keys: dict[str, str]) -> None:
-    async with Client(Served(tmp_path, "--approver", ANN, key=keys["read"]).server) as client:
+@pytest.mark.parametrize(("scope", "missing"), [("read", "create"), ("create", "read")])
+async def test_a_key_without_a_scope_is_told_which_before_anybody_is_asked(
+    tmp_path: Path, keys: dict[str, str], scope: str, missing: str
+) -> None:
+    async with Client(Served(tmp_path, "--approver", ANN, key=keys[scope]).server) as client:
         said = await refusal(client, "ask_person", question="May I?")
+    assert missing in said
+    assert keys[scope] not in said
+    async with Client(Served(tmp_path, "--approver", ANN, key=keys["create read"]).server) as client:
         assert await call(client, "list_waiting") == {"questions": [], "more": False}
-    assert "create" in said
-    assert keys["read"] not in said
 
 
 async def test_a_stack_that_does_not_answer_is_named(tmp_path: Path) -> None:
@@ -405,7 +429,7 @@ async def test_a_stack_that_does_not_answer_is_named(tmp_path: Path) -> None:
 async def test_a_server_that_was_killed_while_the_page_was_opened_finds_its_question(tmp_path: Path, over_http: str) -> None:
     """Between the two calls of protocol 2026-07-28, which have no state but the token."""
     served = Served(tmp_path, "--sign-in-domain", "example.com", key="fake-api-key", url=over_http)
-    asked = {"question": "May I?", "wait_seconds": 0}
+    asked = {"question": "May I?", "key": "7", "wait_seconds": 0}
     with pytest.raises(BaseException):  # noqa: B017, PT011, PT012
         async with Client(served.server, mode="2026-07-28", elicitation_callback=agree) as client:
             needs = await client.session.call_tool("ask_person", asked, allow_input_required=True)
@@ -426,18 +450,18 @@ async def test_the_longest_question_has_a_page(tmp_path: Path, key: str) -> None
     async with Client(Served(tmp_path, "--approver", ANN, key=key).server) as client:
         for longest in ("&" * 4000, "\u05d0" * 4000, "\U0001f600" * 4000):
             assert (await call(client, "ask_person", question=longest))["state"] == "waiting"
-        assert "expected a text of 0 to 10,000 characters" in await refusal(client, "ask_person", question="\x00" * 4000)
+        assert "expected a text of 0 to 10,000 characters" in await refusal(client, "ask_person", question="a" + "\x00" * 3999)
 
 
 @on_a_stack
 def test_only_the_protocol_is_on_standard_output(tmp_path: Path, key: str) -> None:
     served = Served(tmp_path, "--approver", ANN, key=key).server
-    ask = {"name": "ask_person", "arguments": {"question": f"A word that no log may have {tmp_path}", "wait_seconds": 0}}
+    asked = {"question": f"A word that no log may have {tmp_path}", "key": "7", "wait_seconds": 0}
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "by hand", "version": "1"}}
     lines: list[dict[str, Any]] = [
         {"id": 1, "method": "initialize", "params": hello},
         {"method": "notifications/initialized"},
-        {"id": 2, "method": "tools/call", "params": ask},
+        {"id": 2, "method": "tools/call", "params": {"name": "ask_person", "arguments": asked}},
         {"id": 3, "method": "tools/call", "params": {"name": "ask_person", "arguments": {"question": 7}}},
     ]
     process = subprocess.Popen(

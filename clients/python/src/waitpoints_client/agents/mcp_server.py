@@ -1,4 +1,4 @@
-"""A server of the Model Context Protocol, whose tools ask people and never answer for them."""
+"""A server of the Model Context Protocol, whose tools ask people and cannot answer for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestURLParams, InputRequiredResult, ToolAnnotations
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field
 
 from waitpoints_client.agents.questions import Kind, Questions, QuestionStatus, status_of
+from waitpoints_client.agents.shown_text import one_line
 from waitpoints_client.errors import WaitpointsError
 from waitpoints_client.models import Token
 from waitpoints_client.version import __version__
@@ -42,9 +44,10 @@ Choices = Annotated[
 Key = Annotated[
     str,
     Field(
+        min_length=1,
         max_length=200,
-        description="Names this call for good: the same question with the same key always has the same answer. Without it, "
-        "a question is asked anew ten minutes after its answer.",
+        description='Names this request for good. Give each new request a key of its own, such as "refund-4711". Repeat a '
+        "call with its key only to fetch its answer.",
     ),
 ]
 Id = Annotated[str, Field(min_length=1, max_length=64, description="The id that ask_person returned.")]
@@ -61,19 +64,20 @@ class Waiting(BaseModel):
 def make_server(questions: Questions) -> MCPServer:
     """Return a server with the tools ask_person, check and list_waiting."""
     instructions = f"{INSTRUCTIONS} {questions.people}."
-    server = MCPServer("waitpoints", instructions=instructions, version=__version__, log_level="WARNING")
 
     async def ask_person(
         context: Context,
         question: QuestionText,
+        key: Key,
         kind: KindOfAnswer = "approval",
         choices: Choices = [],  # noqa: B006 - the tool's schema shows it, and nobody changes it
-        key: Key = "",
         wait_seconds: WaitSeconds = 20,
     ) -> QuestionStatus | InputRequiredResult:
-        """Ask a person for an approval, a choice or a text. The same call finds the same question while it waits."""
+        """Ask a person for an approval, a choice or a text. The same call finds the same request, and its answer."""
         with _plain_errors():
-            url, token = await questions.ask(question, kind, choices, key)
+            found, is_of_setup = await questions.ask(question, kind, choices, key)
+        with _plain_errors(found.id):
+            url, token = found.url, await questions.get(found.id)
             if not (url and token.status == "WAITING" and _can_open(context, token)):
                 token = await _wait(context, questions, token, wait_seconds)
             elif not _calls_again(context):
@@ -82,7 +86,7 @@ def make_server(questions: Questions) -> MCPServer:
                 return InputRequiredResult(input_requests={"page": ElicitRequest(params=_opening(url))})
             elif _agreed(context.input_responses.get("page")):
                 token = await _wait(context, questions, token, wait_seconds)
-            return status_of(token, url)
+            return status_of(token, url, is_of_setup=is_of_setup)
 
     async def check(context: Context, id: Id, wait_seconds: WaitSeconds = 0) -> QuestionStatus:
         """Return what became of a question, and its answer."""
@@ -95,19 +99,33 @@ def make_server(questions: Questions) -> MCPServer:
             tokens, more = await questions.waiting()
             return Waiting(questions=list(map(status_of, tokens)), more=more)
 
-    server.add_tool(ask_person, annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True))
-    for tool in (check, list_waiting):
-        server.add_tool(tool, annotations=ToolAnnotations(read_only_hint=True))
-    return server
+    tools = [
+        _ExactTool.from_function(ask_person, annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True)),
+        *(_ExactTool.from_function(tool, annotations=ToolAnnotations(read_only_hint=True)) for tool in (check, list_waiting)),
+    ]
+    for tool in tools:
+        tool.parameters["additionalProperties"] = False
+    return MCPServer("waitpoints", instructions=instructions, version=__version__, log_level="WARNING", tools=tools)
+
+
+class _ExactTool(Tool):  # type: ignore[misc] # mypy runs without the framework
+    """A tool that refuses unknown arguments: the SDK would ignore, for example, an `approver`."""
+
+    async def run(self, arguments: dict[str, Any], *options: Any, **more: Any) -> Any:
+        known = self.parameters["properties"]
+        if unknown := [name for name in arguments if name not in known]:
+            raise ToolError(f"Unknown argument {one_line(unknown[0], 50)}: {', '.join(known) or 'none'} are accepted")
+        return await super().run(arguments, *options, **more)
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Tell the model in a sentence what the stack refused, or why it did not answer."""
+def _plain_errors(asked: str = "") -> Iterator[None]:
+    """Tell the model in a sentence what the stack refused, or why it did not answer, and the id of what was `asked`."""
     try:
         yield
     except (WaitpointsError, ValueError) as error:
-        raise ToolError(str(error)) from None
+        later = f". The question was asked: call check with the id {asked} later" if asked else ""
+        raise ToolError(f"{error}{later}") from None
 
 
 def _can_open(context: Context, token: Token) -> bool:

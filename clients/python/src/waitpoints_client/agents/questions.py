@@ -1,31 +1,35 @@
 """Questions that a model writes, each a token whose page names the people of the program's setup."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
+from unicodedata import normalize
 
 from pydantic import BaseModel, Field
 from typing_extensions import Unpack
 
 from waitpoints_client import asking
-from waitpoints_client.agents.shown_text import one_line, visible
+from waitpoints_client.agents.shown_text import beginning, is_blank, one_line, visible
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import People
 from waitpoints_client.errors import ConflictError, NotFoundError, WaitpointsError
-from waitpoints_client.models import Failed, Ok, Token
+from waitpoints_client.models import CreatedToken, Failed, ListedToken, Ok, Token
 from waitpoints_client.options import Action, PageOptions
 from waitpoints_client.wire import write_json
 
 Kind: TypeAlias = Literal["approval", "choice", "text"]
-REPEATED = timedelta(minutes=10)
-"""For so long after its answer, the same question is the same call once more. Later it is a new question."""
-MOST_ATTEMPTS = 100
 MOST_LISTED, MOST_READ = 20, 5  # tokens; requests, since a large stack has many tokens of others
 _SHOWN, _LABEL = 200, 100  # characters of a question in a list, and of a button
-_DECLINED = ("none", "decline")
+_NONE = "None of these"
+_ANSWERED: dict[str, tuple[Literal["approved", "rejected", "declined"], str]] = {
+    "approve": ("approved", "Approved: do what was asked, and no more."),
+    "reject": ("rejected", "Rejected: do not do it."),
+    "none": ("declined", "Declined: the person wants none of the choices."),
+    "decline": ("declined", "Declined: the person does not want to answer."),
+}
+"""The state and the note after these actions."""
+_NOT_IN_TIME = "Nobody answered in time. This is no approval. To ask again, give another key."
 _COMMENT = {"comment": {"type": "string", "format": "textarea", "title": "Comment"}}
 
 
@@ -33,9 +37,9 @@ class QuestionStatus(BaseModel):
     """What became of a question."""
 
     id: str = Field(description="The question's id, for check.")
-    state: Literal["waiting", "answered", "declined", "timed_out", "failed"]
+    state: Literal["waiting", "approved", "rejected", "answered", "declined", "timed_out", "failed"]
     question: str = Field(description="How the question begins.")
-    answer: str = Field(default="", description='"approve" or "reject", the choice, or the text that the person wrote.')
+    answer: str = Field(default="", description="The choice, or the text that the person wrote.")
     comment: str = Field(default="", description="What the person added.")
     by: str = Field(default="", description="Who decided.")
     answered_at: str = ""
@@ -49,14 +53,14 @@ class Questions:
 
     def __init__(
         self,
-        connect: Callable[[], AsyncWaitpoints],
+        waitpoints: AsyncWaitpoints,
         *,
         run: str,
         title: str,
         **people: Unpack[People],
     ) -> None:
-        """`connect` is called before the first question."""
-        self._connect, self._run, self._title, self._people = connect, run, title, people
+        self._waitpoints, self._run, self._title, self._people = waitpoints, run, title, people
+        self._may_read = False
         tag = people.get("tag")
         self._tag = f"{f'{tag}:' if tag else ''}mcp-{hashlib.sha256(run.encode()).hexdigest()[:16]}"
 
@@ -67,24 +71,19 @@ class Questions:
         domains = self._people.get("sign_in")
         return ", ".join(named) or _anyone_of(domains["domains"] if isinstance(domains, dict) else ())
 
-    @cached_property
-    def _waitpoints(self) -> AsyncWaitpoints:
-        return self._connect()
-
-    async def ask(self, question: str, kind: Kind, choices: Sequence[str], key: str) -> tuple[str, Token]:
-        """Create a question's token, or find it while it waits. Returns its URL, empty if it is not known, and the token.
-
-        Without a `key`, a question that was answered more than REPEATED ago is asked anew.
-        """
+    async def ask(self, question: str, kind: Kind, choices: Sequence[str], key: str) -> tuple[CreatedToken | ListedToken, bool]:
+        """Create a question's token, or find it. Returns it, and whether it was asked with this setup."""
         page = question_page(self._title, question, kind, choices)
+        _refuse_blank(key=key)
+        if not self._may_read:  # else a person would be asked, and nobody could fetch the answer
+            await anext(self._waitpoints.list(page_size=1, tags=self._tag).pages())
+            self._may_read = True
         call = hashlib.sha256(write_json([question, kind, list(choices), key]).encode()).hexdigest()
-        shown = {"question": one_line(question, _SHOWN), "choices": list(choices)}
-        for attempt in range(1, MOST_ATTEMPTS):
-            with suppress(ConflictError):  # others could answer the one that waits, in an earlier setup: ask anew
-                url, token = await self._find_or_create(page, call, attempt, shown)
-                if key or token.completed_at is None or datetime.now(timezone.utc) - token.completed_at < REPEATED:
-                    return url, token
-        raise ValueError("The same question was asked too often: ask it in other words, or give another key")
+        shown = {"question": beginning(question, _SHOWN), "choices": list(choices)}
+        try:
+            return await self._find_or_create(page, call, 1, shown)
+        except ConflictError:  # others could answer the one that was found, of an earlier setup: ask anew
+            return await self._find_or_create(page, call, 2, shown)
 
     async def get(self, question: str) -> Token:
         """Raises ValueError unless it is a question of this run."""
@@ -118,26 +117,30 @@ class Questions:
                 return found, True
         return found, False
 
-    async def _find_or_create(self, page: PageOptions, call: str, attempt: int, shown: dict[str, Any]) -> tuple[str, Token]:
+    async def _find_or_create(
+        self, page: PageOptions, call: str, attempt: int, shown: dict[str, Any]
+    ) -> tuple[CreatedToken | ListedToken, bool]:
         wanted = asking.request(page, run=self._run, call=call, attempt=attempt, **self._people)
         wanted |= {"tags": self._tag, "metadata": {**(wanted["metadata"] or {}), **shown}}
-        waitpoints = self._waitpoints
-        found = await waitpoints._run(asking.token_of(waitpoints._session, wanted))
-        return found.url, await waitpoints.get(found)
+        return await self._waitpoints._run(asking.token_of(self._waitpoints._session, wanted))
 
 
 def question_page(title: str, question: str, kind: Kind, choices: Sequence[str]) -> PageOptions:
     """Return the page of a question, without its people. A person can always refuse. Raises ValueError."""
     if len(choices) < 2 if kind == "choice" else choices:
         raise ValueError('The kind "choice" needs two choices or more, and no other kind has choices')
+    _refuse_blank(question=question, **{f"choice {number}": choice for number, choice in enumerate(choices, 1)})
+    labels = [one_line(choice, _LABEL) for choice in choices]
+    if len({" ".join(normalize("NFKC", label).casefold().split()).strip(".! ") for label in (*labels, _NONE)}) <= len(labels):
+        raise ValueError(f'Choices must differ from each other, and from the button "{_NONE}", which each such page has')
     actions: list[Action]
     fields: dict[str, Any] = {"type": "object", "properties": _COMMENT}
     if kind == "approval":
         actions = [{"id": "approve", "label": "Approve"}]
         actions.append({"id": "reject", "label": "Reject", "style": "danger", "needsFields": False})
     elif kind == "choice":
-        actions = [{"id": f"choice-{at}", "label": one_line(choice, _LABEL)} for at, choice in enumerate(choices)]
-        actions.append({"id": "none", "label": "None of these", "style": "danger"})
+        actions = [{"id": f"choice-{at}", "label": label} for at, label in enumerate(labels)]
+        actions.append({"id": "none", "label": _NONE, "style": "danger"})
     else:
         answer = {"type": "string", "format": "textarea", "title": "Answer"}
         fields = {"type": "object", "required": ["answer"], "properties": {"answer": answer}}
@@ -146,7 +149,13 @@ def question_page(title: str, question: str, kind: Kind, choices: Sequence[str])
     return {"title": title, "text": visible(question), "actions": actions, "fields": fields}
 
 
-def status_of(token: Token, page: str = "") -> QuestionStatus:
+def _refuse_blank(**texts: str) -> None:
+    for name, text in texts.items():
+        if is_blank(text):
+            raise ValueError(f"The {name} is blank: give a text that can be seen")
+
+
+def status_of(token: Token, page: str = "", *, is_of_setup: bool = True) -> QuestionStatus:
     """Return what became of a question, without any link of a person."""
     times = {"answered_at": token.completed_at, "times_out_at": token.timeout_at}
     known = {name: time.isoformat() for name, time in times.items() if time}
@@ -157,9 +166,11 @@ def status_of(token: Token, page: str = "") -> QuestionStatus:
             status.note = _note_while_waiting(token, page)
         case Failed(error, timed_out):
             status.state = "timed_out" if timed_out else "failed"
-            status.note = "Nobody answered in time. This is no approval." if timed_out else f"It was ended: {error.message}"
+            status.note = _NOT_IN_TIME if timed_out else f"It was ended: {error.message}"
         case Ok(output):
             _read_answer(status, token, output)
+    if not is_of_setup:
+        status.note = f"Asked with an earlier setup of this server. {status.note}"
     return status
 
 
@@ -169,14 +180,11 @@ def _read_answer(status: QuestionStatus, token: Token, output: Any) -> None:
         signed_in = settled.signed_in.email if settled.signed_in else None
         status.by = signed_in or settled.approver or "an operator, in place of the people asked"
     status.comment = fields.get("comment", "")
-    if action in _DECLINED:
-        status.state, status.note = "declined", "The person chose none of the choices, or did not want to answer."
-        return
-    status.state, status.note = "answered", "Act on the answer."
-    choices = (token.metadata or {}).get("choices") or ()
-    status.answer = fields["answer"] if action == "answer" else action
-    if action.startswith("choice-"):
-        status.answer = choices[int(action.removeprefix("choice-"))]
+    status.state, status.note = _ANSWERED.get(action, ("answered", "Act on the answer."))
+    if action == "answer":
+        status.answer = fields["answer"]
+    elif action.startswith("choice-"):
+        status.answer = (token.metadata or {})["choices"][int(action.removeprefix("choice-"))]
 
 
 def _note_while_waiting(token: Token, page: str) -> str:

@@ -32,6 +32,7 @@ _ARROWS = "[‣▶▷▸▹►▻⏵⯈]"  # it, and what looks like it
 _ESCAPE = r"\\(?=u[0-9a-f]{4}|U[0-9a-f]{8})"  # what would look like one of the above
 _ESCAPED = re.compile(f"{_ARROWS}|{_ESCAPE}|(?P<kept>{_EMOJI})|{_UNSEEN}|(?P<mark>{_MARK})")
 _BLANKS = re.compile(r"\n{5,}|(?:[^\S\n]|\u2800){41,}")  # these push what follows out of sight
+_BLANK = re.compile(rf"(?:\s|\u2800|{_UNSEEN})*")
 _PLAIN_NAME = re.compile(r"\w[\w .-]{0,99}(?<! )")
 _DOUBTFUL = re.compile(r'|true|false|null|-?[0-9][0-9.eE+-]*|[{\["│].*|\s.*|.*[^\S\n]')  # looks like another value
 _DEEPEST = 12  # levels that are indented
@@ -54,10 +55,20 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return _BLANK.fullmatch(text) is not None
+
+
 def one_line(text: str, most: int) -> str:
     """Return a text that is shown in a line, with "…" if it is longer than `most` characters."""
-    line = visible(text[: most + 1].replace("\r\n", "\n")).replace("\n", "\\u000a")
-    return line if len(text) <= most and len(line) <= most else f"{line[: most - 1]}…"
+    return beginning(text, most, "\\u000a")
+
+
+def beginning(text: str, most: int, line_break: str = "\n") -> str:
+    """Return how a text is shown, with "…" if it is longer than `most` characters."""
+    shown = visible(text[: most + 1].replace("\r\n", "\n")).replace("\n", line_break)
+    return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def json_of(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import platform
 import signal
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,9 @@ from waitpoints_client.cli.options import Notify, Stack, add, option
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 if TYPE_CHECKING:
-    from waitpoints_client import AsyncWaitpoints
     from waitpoints_client.asking import People
 
-LONGEST_RUN = 200  # characters
+LONGEST = 200  # characters of a name or a title
 
 
 def mcp(
@@ -37,21 +37,22 @@ def mcp(
 ) -> None:
     """Let an agent ask people, over the Model Context Protocol.
 
-    Serves the tools ask_person, check and list_waiting on standard input and output. They never answer for a person. Who is
+    Serves the tools ask_person, check and list_waiting on standard input and output. They cannot answer for a person. Who is
     asked is said here, and not by the agent: with --approver, who sign in with --sign-in, or with --sign-in-domain. The API
-    key needs the scopes create and read, and for --notify also notify.
+    key needs the scopes create and read, and for --notify also notify. An agent that can read the key can get the links of
+    people and answer: then use --sign-in.
     """
-    run = f"{platform.node()}:{Path.cwd()}"[-LONGEST_RUN:] if run is None else run
-    if not 0 < len(run) <= LONGEST_RUN:
-        raise CommandProblem(f"--run has {len(run)} characters: 1 to {LONGEST_RUN} are accepted", USAGE)
+    make_server = _import_server()
+    run = f"{platform.node()}:{Path.cwd()}"[-LONGEST:] if run is None else run
+    check_options({"--run": run, "--title": title}, timeout)
     people = read_people(approver or [], sign_in_domain or [], sign_in=sign_in)
     people |= {"notify": arguments.parse_notify(notify) if notify else None, "timeout": timeout, "tag": tag}
-    make_server = _import_server()
+    from waitpoints_client import AsyncWaitpoints
     from waitpoints_client.agents.questions import Questions
 
+    questions = Questions(AsyncWaitpoints(*stacks.find_address(stack)), run=run, title=title, **people)
     if not notify and not people.get("sign_in"):
         show.note("Nobody is notified: give --notify, or open each question for a person, with `waitpoints open ID --as NAME`")
-    questions = Questions(lambda: connect(stack), run=run, title=title, **people)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # else the thread that reads standard input waits for its end
     make_server(questions).run("stdio")
 
@@ -68,15 +69,18 @@ def read_people(approvers: list[str], domains: list[str], *, sign_in: bool) -> "
     return {"approvers": people, "sign_in": True if sign_in else None}
 
 
-def connect(stack: str | None) -> "AsyncWaitpoints":
-    """Return a client of the stack, for a tool that says to the agent why there is none. Raises ConfigurationError."""
-    from waitpoints_client import AsyncWaitpoints
-    from waitpoints_client.errors import ConfigurationError
+def check_options(texts: dict[str, str], timeout: str) -> None:
+    """Raises CommandProblem for what the stack would refuse at the first question."""
+    from waitpoints_client.agents.shown_text import is_blank
+    from waitpoints_client.testing import answers, times
 
+    for name, text in texts.items():
+        if is_blank(text) or len(text) > LONGEST:
+            raise CommandProblem(f"{name} has {len(text)} characters: 1 to {LONGEST}, not all blank, are accepted", USAGE)
     try:
-        return AsyncWaitpoints(*stacks.find_address(stack))
-    except CommandProblem as problem:
-        raise ConfigurationError(str(problem)) from None
+        times.timeout_at(timeout, answers.milliseconds(datetime.now(timezone.utc)))
+    except answers.Refusal as refused:
+        raise CommandProblem(str(refused).replace("Invalid timeout", "--timeout", 1), USAGE) from None
 
 
 def _import_server() -> Any:
