@@ -1,4 +1,4 @@
-"""Ask people about the calls at which a LangGraph thread has stopped, and resume it with what they decide.
+"""Ask people about the calls at which a LangGraph thread has stopped, and resume it with what they decide. Extra: `langgraph`.
 
 The checkpointer has the thread, and nothing of a request: neither its id nor a link. The interrupts' ids find it again.
 """

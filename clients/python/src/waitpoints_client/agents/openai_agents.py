@@ -1,4 +1,4 @@
-"""Ask people about the calls of an agent of the OpenAI Agents SDK that have `needs_approval`.
+"""Ask people about the calls of an agent of the OpenAI Agents SDK that have `needs_approval`. Extra: `openai-agents`.
 
     result = await Runner.run(agent, "Refund order 1001")
     while result.interruptions:

@@ -1,6 +1,6 @@
 """Ask people about the deferred calls of a Pydantic AI agent: `ask_people` between two runs, `AskPeople` within one.
 
-A tool's metadata can have options of `approval_page`: `metadata={"waitpoints": {"title": "Pay it back?", "needs": 2}}`.
+A tool's metadata can have options of `approval_page`: `metadata={"waitpoints": {"title": "Pay?"}}`. Extra: `pydantic-ai`.
 """
 
 import asyncio

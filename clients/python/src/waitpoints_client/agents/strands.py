@@ -1,4 +1,4 @@
-"""Ask people about calls of some tools of a Strands agent.
+"""Ask people about calls of some tools of a Strands agent. Extra: `strands`.
 
     people = AskPeople(waitpoints, ["refund"], run="ticket-7", approvers=["ann@example.com"])
     agent = Agent(tools=[refund], hooks=[people], session_manager=FileSessionManager("ticket-7"))
