@@ -326,6 +326,7 @@ class Life(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}
         self.keys: dict[str, tuple[str, int]] = {}  # the newest token of each key, and when the key expires
         self.removed: dict[str, Token] = {}
+        self.disabled = set[str]()
         self.endpoints = {
             name: self.put_endpoint(name, ttl) for name, ttl in ((KEEPING, f"{KEPT_FOR // 1000}s"), (PASSING, "0s"))
         }
@@ -491,17 +492,26 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from([KEEPING, PASSING]), output=st.sampled_from([MATCHING, "{}"]))
     def deliver_to_an_endpoint(self, name: str, output: str) -> None:
+        known = dict(self.store.tokens)
+        answer = self.api.post(self.endpoints[name], f'{{"id": "a", "output": {output}}}', {"content-type": "application/json"})
+        if name in self.disabled:
+            assert (answer.status, self.store.tokens) == (503, known)
+            return
         key, lifetime = f"{name}:a", KEPT_FOR if name == KEEPING else 0
         holder, expected = self.expect_completion(key, lifetime, output)
-        known = set(self.store.tokens)
-        answer = self.api.post(self.endpoints[name], f'{{"id": "a", "output": {output}}}', {"content-type": "application/json"})
         assert answer.status == 200
         if expected is Ended:
             self.models[str(holder)].others += 1
-        made = list(set(self.store.tokens) - known)
+        made = list(self.store.tokens.keys() - known)
         assert len(made) == (expected is EarlyCompletion)
         for token_id in made:
             self.keep(key, token_id, lifetime, output)
+
+    @rule(name=st.sampled_from([KEEPING, PASSING]))
+    def disable_or_enable_an_endpoint(self, name: str) -> None:
+        self.disabled ^= {name}
+        answer = self.api.request("PATCH", f"{ENDPOINTS}/{name}", {"disabled": name in self.disabled})
+        assert answer.status == 200
 
     def expect_completion(self, key: str, lifetime: int, result: str | TokenError) -> tuple[str | None, type]:
         """What a completion by key does to the model: the token that it finds, and the kind of its result."""
