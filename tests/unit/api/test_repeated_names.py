@@ -19,7 +19,7 @@ APPROVERS = '"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}], "approv
 
 
 def test_these_are_all_requests_of_the_apis_own() -> None:
-    assert len(WITH_BODY) == 9
+    assert len(WITH_BODY) == 10
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=named)

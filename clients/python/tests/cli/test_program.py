@@ -218,7 +218,7 @@ class TestCompletion:
             ("comp", ["complete", "complete-key"]),
             ("list --st", ["--status", "--stack"]),
             ("list --status T", ["TIMED_OUT"]),
-            ("endpoints ", ["put", "get", "list", "delete", "test", "url"]),
+            ("endpoints ", ["put", "get", "list", "disable", "enable", "delete", "test", "url"]),
         ],
     )
     def test_offers_what_fits(self, typed: str, offered: list[str]) -> None:
