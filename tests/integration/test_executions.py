@@ -43,9 +43,9 @@ class TestTheWebhookResumesTheExecution:
         [waiter] = api.retrieve(token["id"])["waiters"]
         assert (waiter["status"], waiter["execution"]) == ("RESUMED", execution)
 
-    def test_with_a_reference_if_the_payload_is_too_large_for_a_state(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
+    def test_with_a_reference_if_the_payload_is_over_a_mebibyte(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
         token = api.create()
-        assert api.post(token["url"], json.dumps("x" * 300_000).encode(), JSON).status == 200
+        assert api.post(token["url"], json.dumps("x" * 1_100_000).encode(), JSON).status == 200
         status, reference = runs.end(runs.start(token["id"]))
         assert (status, reference["bucket"]) == ("SUCCEEDED", stack.resources["OutputBucket"]["Ref"])
         assert reference["key"].startswith(token["id"])
