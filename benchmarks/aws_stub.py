@@ -40,7 +40,7 @@ _SETTLED_TOKEN = {
     "output": {"S": '{"approved": true}'},
     "completedBy": {"M": {"source": {"S": "callback"}, "ip": {"S": "203.0.113.24"}, "userAgent": {"S": "curl/8.5.0"}}},
 }
-_SECRET = {"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key", "Name": "key", "SecretString": KEY}
+_SECRET = {"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key", "CreatedDate": 1.7e9, "SecretString": KEY}
 
 
 def _http(answer: dict[str, Any]) -> bytes:
