@@ -88,8 +88,7 @@ def _answer(session: Session, graph: Pregel, state: StateSnapshot, how: Options)
 def _read(result: Result, page: AnyPage, allowed: Collection[str]) -> Any:
     if not isinstance(page, ApprovalPage):
         return result.output if result.ok else None
-    decision = page.decision(result)
-    if not decision.runs:
+    if not (decision := page.decision(result)).runs:
         return {"type": decision.type if decision.type in allowed else "respond", "message": refusal(decision)}
     edited = {"type": "edit", "edited_action": {"name": page.name, "args": decision.arguments}}
     return {"type": "approve"} if decision.type == "approve" and "approve" in allowed else edited
@@ -115,7 +114,7 @@ def _questions(interrupt: Interrupt, how: Options) -> list[tuple[AnyPage, Collec
 def _question(call: Any, allowed: Collection[str], known: Any, how: Options) -> tuple[AnyPage, Collection[str]]:
     if "reject" not in allowed and [*allowed] != ["respond"]:
         raise ValueError(f"{call['name']} allows {', '.join(allowed)}: allow reject too, for a call that no one answers")
-    make = how.get("page", approval_page)
-    asked = make(call["name"], call["args"], edit="edit" in allowed, respond="respond" in allowed, **known)
+    known |= {"edit": "edit" in allowed, "respond": "respond" in allowed}
+    asked = how.get("page", approval_page)(call["name"], call["args"], **known)
     actions = [it for it in asked.page["actions"] if it["id"] in allowed or (it["id"] == "approve" and "edit" in allowed)]
     return replace(asked, page={**asked.page, "actions": actions}), allowed

@@ -18,7 +18,7 @@ from pydantic_ai.usage import RunUsage
 from typing_extensions import Unpack
 
 from waitpoints_client import AsyncWaitpoints
-from waitpoints_client.agents import ApprovalPage, BatchPage, Decision, ToolCall, approval_page, approval_page_of, refusal
+from waitpoints_client.agents import BatchPage, Decision, ToolCall, approval_page, approval_page_of, refusal
 from waitpoints_client.agents.batch_page import MOST_CALLS
 from waitpoints_client.asking import People, request
 from waitpoints_client.durable import read_result
@@ -45,7 +45,7 @@ async def ask_people(
         raise ValueError(f"No message has the calls {missing}: give the messages of the run that ended with these requests")
 
     async def decide(call: ToolCall) -> Decision:
-        page, message = _page(call, tools), made[call.id]
+        page, message = approval_page(call.name, call.arguments, **_options(call, tools)), made[call.id]
         name = f"{call.id} {message.timestamp.isoformat()}"  # some models number the calls of each response anew
         return page.decision(await waitpoints.ask(page, run=message.conversation_id, call=name, **people))
 
@@ -77,7 +77,7 @@ class AskPeople(AbstractCapability[Any]):  # type: ignore[misc] # mypy runs with
 
     async def _decide(self, calls: list[ToolCall], tools: list[ToolDefinition]) -> dict[str, Decision]:
         """Ask with one page. Only that of a single call can be edited."""
-        pages = [_page(call, tools) for call in calls]  # also a wrong option of a tool is refused
+        pages = [approval_page(call.name, call.arguments, **_options(call, tools)) for call in calls]  # refuses wrong options
         needs = max(_options(call, tools).get("needs", 1) for call in calls)
         shown = pages[0] if len(pages) == 1 else approval_page_of(calls, needs=needs)
 
@@ -96,10 +96,6 @@ class AskPeople(AbstractCapability[Any]):  # type: ignore[misc] # mypy runs with
 def _calls(requests: DeferredToolRequests) -> list[ToolCall]:
     asked = [(call, True) for call in requests.approvals] + [(call, False) for call in requests.calls]
     return [ToolCall(it.tool_call_id, it.tool_name, it.args_as_dict(), approve=may, respond=not may) for it, may in asked]
-
-
-def _page(call: ToolCall, tools: list[ToolDefinition]) -> ApprovalPage:
-    return approval_page(call.name, call.arguments, **_options(call, tools))
 
 
 def _options(call: ToolCall, tools: list[ToolDefinition]) -> dict[str, Any]:
