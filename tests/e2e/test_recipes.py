@@ -363,5 +363,5 @@ def test_the_command_of_the_page_stores_a_secret(api: Api, secrets: Secrets, tmp
         check=True,
     )
     assert done.stdout == ""
-    assert f"Changed {name} on this machine ({api.stack.endpoint_url}). The value before it stays valid" in done.stderr
+    assert f"Changed {name} on this machine ({api.stack.endpoint_url}). The previous value is accepted for 24" in done.stderr
     assert api.stack.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == value
