@@ -27,7 +27,7 @@ PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 FEW_EXAMPLES = ("--hypothesis-profile", "check")
 WITH_STACKS = PROCESSES + 4  # end-to-end tests often wait
-WITH_LONG_TESTS = PROCESSES + 2  # these also measure how late something is
+WITH_LONG_TESTS = PROCESSES + 3  # these also measure how late something is
 LONGEST = 10
 BUILD = (sys.executable, "-m", "tests.support.e2e.built")
 
