@@ -23,14 +23,13 @@ from tests.support.e2e.key_runs import Runs
 from tests.support.e2e.secrets import Secrets
 from tests.support.scope_table import Holders
 from tools.stack import emulating
-from waitpoints_local.stack import Stack, described, free_port
+from waitpoints_local.stack import Stack, described, free_port, overrides, verify_sender
 
 SLOWEST = (
-    "test_release test_first_hour test_smoke test_broken_stacks test_revocation test_upgrade test_console test_pytest_plugin "
-    "test_client_install test_local_wheel test_refund_langgraph "
-    "test_testing_doc test_own_machines test_durable_functions test_races test_page test_sdk "
-    "test_command_line test_notices test_first_deployment test_readme test_timeouts "
-    "test_emulator_mends test_providers test_patterns test_deployment test_recipes test_agents "
+    "test_frameworks test_release test_first_hour test_smoke test_broken_stacks test_revocation test_upgrade test_console "
+    "test_pytest_plugin test_client_install test_local_wheel test_refund_langgraph test_testing_doc test_own_machines "
+    "test_durable_functions test_races test_page test_sdk test_command_line test_notices test_first_deployment test_readme "
+    "test_timeouts test_emulator_mends test_providers test_patterns test_deployment test_recipes test_agents "
     "test_python_client test_build test_ops test_throttling test_serving test_local_run"
 )
 
@@ -57,6 +56,18 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
         with described(emulator, FOLDER) as stack:
             yield stack
             afterwards.check(stack, FOLDER)
+
+
+@pytest.fixture(scope="module")
+def office(request: pytest.FixtureRequest, current_build: Built) -> Iterator[Stack]:
+    """A stack of the module's own that sends mail."""
+    folder, sender = FOLDER / request.module.__name__.rpartition(".")[2], "approvals@example.com"
+    with emulating(free_port(), folder) as emulator:
+        verify_sender(emulator, sender)
+        current_build.deploy(emulator, parameters=(*overrides(emulator.url), f"MailFrom={sender}"))
+        with described(emulator, folder) as stack:
+            yield stack
+            afterwards.check(stack, folder)
 
 
 @pytest.fixture(scope="session")

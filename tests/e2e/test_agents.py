@@ -4,24 +4,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from waitpoints_client import Waitpoints
 
 from tests.support.documents import blocks
-from tests.support.e2e import afterwards, folders
 from tests.support.e2e.api import Api
-from tests.support.e2e.built import Built
 from tests.support.e2e.mails import mails_about
 from tests.support.e2e.waiting import PATIENCE, until
 from tests.support.in_process.api_gateway import TOKENS
-from tools.stack import ROOT, emulating
-from waitpoints_local.stack import Stack, described, free_port, overrides
+from tools.stack import ROOT
+from waitpoints_local.stack import Stack
 
-FOLDER = folders.FOLDER / "agents"
-SENDER = "approvals@example.com"
 AGENT = """
 import logging, os, sys
 from functools import partial
@@ -40,17 +34,6 @@ def refund(order: str, euros: int) -> str:
 
 print(refund("4711", euros=50), refund(order="4711", euros=50))
 """
-
-
-@pytest.fixture(scope="module")
-def office(current_build: Built) -> Iterator[Stack]:
-    """A stack that sends mail."""
-    with emulating(free_port(), FOLDER) as emulator:
-        emulator.client("sesv2").create_email_identity(EmailIdentity=SENDER)
-        current_build.deploy(emulator, parameters=(*overrides(emulator.url), f"MailFrom={SENDER}"))
-        with described(emulator, FOLDER) as stack:
-            yield stack
-            afterwards.check(stack, FOLDER)
 
 
 def test_an_agent_that_is_killed_asks_once_pays_once_and_cannot_approve_itself(office: Stack, tmp_path: Path) -> None:

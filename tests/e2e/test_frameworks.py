@@ -2,32 +2,17 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.e2e import afterwards, folders
-from tests.support.e2e.built import Built
-from tools.stack import ROOT, emulating
-from waitpoints_local.stack import Stack, described, free_port, overrides
+from tools.stack import ROOT
+from waitpoints_local.stack import Stack
 
 CLIENT = ROOT / "clients" / "python"
 TESTS = {
     path.stem.removeprefix("test_").replace("_", "-"): path for path in (CLIENT / "tests" / "frameworks").glob("test_*.py")
 }
-FOLDER = folders.FOLDER / "frameworks"
-SENDER = "approvals@example.com"
 PATIENCE = 300  # seconds
-
-
-@pytest.fixture(scope="module")
-def office(current_build: Built) -> Iterator[Stack]:
-    with emulating(free_port(), FOLDER) as emulator:
-        emulator.client("sesv2").create_email_identity(EmailIdentity=SENDER)
-        current_build.deploy(emulator, parameters=(*overrides(emulator.url), f"MailFrom={SENDER}"))
-        with described(emulator, FOLDER) as stack:
-            yield stack
-            afterwards.check(stack, FOLDER)
 
 
 @pytest.mark.thorough
