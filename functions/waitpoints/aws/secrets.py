@@ -1,9 +1,8 @@
 """A cached secret with a current and a previous version, which may be rotated while functions run.
 
 Both versions are accepted, so a URL or access token stays valid through one rotation of its key; of a webhook's secret, the
-previous one is accepted for PREVIOUS_FOR. If neither version
-matches, the cache may predate a rotation: fetch again, but at most every REFETCH_AFTER seconds, so that forged requests
-can't cause a paid call each.
+previous one is accepted for PREVIOUS_FOR. If neither version matches, the cache may predate a rotation: fetch again, but at
+most every REFETCH_AFTER seconds, so that forged requests can't cause a paid call each.
 """
 
 import time

@@ -88,11 +88,9 @@ def approval_page(
     Raises ValueError for what is no JSON, and ConfigurationError without the extra.
     """
     size = len(json_of(arguments))
-    members = arguments if isinstance(arguments, dict) else {}
-    titles, fields = titles_of(schema, members), dict[str, ToolField]()
+    titles = titles_of(schema, arguments if isinstance(arguments, dict) else {})
     checked = ToolSchema(schema) if schema is not None and edit and approve else None
-    if schema is not None and checked and members is arguments and size <= HUGE and not checked.problem(arguments):
-        fields = tool_fields(schema, arguments, titles)
+    fields = _fields(schema, checked, arguments, titles) if schema is not None and checked and size <= HUGE else {}
     message, seen, words = _free("message", titles), _free("seen", titles), page_parts.read_labels(labels)
     own, required = {message: page_parts.message_field(words.get("message", page_parts.MESSAGE))}, list[str]()
     page = page_parts.titled(title or f"Run {one_line(name, 150)}?", _actions(words, needs, respond=respond))
@@ -104,9 +102,8 @@ def approval_page(
     shown, is_cut = _shown(arguments, titles, fields, room)
     is_hidden = is_cut and not allow_cut
     if is_hidden and fields:  # nobody could approve a change of them, and the text needs their room
-        return approval_page(
-            name, arguments, schema, title=title, text=text, edit=False, respond=respond, needs=needs, labels=labels
-        )
+        how: dict[str, Any] = {"edit": False, "respond": respond, "needs": needs}
+        return approval_page(name, arguments, schema, title=title, text=text, labels=labels, **how)
     page["text"] = whole = "\n\n".join([*above, *([page_parts.CUT] if approve and is_hidden else []), *shown])
     if not approve or is_hidden:
         page["actions"] = [action for action in page["actions"] if action["id"] != "approve"]
@@ -114,6 +111,12 @@ def approval_page(
         own, required = {seen: page_parts.seen_box(words), **own}, [seen]
     page["fields"] = _form(fields, own, required)
     return ApprovalPage(name, arguments, page, message, fields, checked)
+
+
+def _fields(schema: Mapping[str, Any], checked: ToolSchema, arguments: Any, titles: Mapping[str, str]) -> dict[str, ToolField]:
+    """Return the arguments that can be fields: none if they do not fit the tool."""
+    is_form = isinstance(arguments, dict) and not checked.problem(arguments)
+    return tool_fields(schema, arguments, titles) if is_form else {}
 
 
 def _free(name: str, taken: Container[str]) -> str:
