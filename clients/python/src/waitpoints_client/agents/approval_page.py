@@ -84,8 +84,8 @@ def approval_page(
     `text` is your own explanation, above the arguments. With `edit`, an argument that a page can have as a field is one, and a
     changed field changes the call; that needs the extra `agents`. The others are text, in English but for the `labels`. What
     is too long is cut, and can then not be approved without `allow_cut`. With `respond`, a person can answer in place of the
-    tool: without `approve`, only that. `needs` is how many approvers must approve, all of them the same values.
-    Raises ValueError for what is no JSON, and ConfigurationError without the extra.
+    tool: without `approve`, only that. `needs` is how many approvers must approve, all of them the same values. Raises
+    ValueError for what is no JSON, and ConfigurationError without the extra.
     """
     size = len(json_of(arguments))
     titles = titles_of(schema, arguments if isinstance(arguments, dict) else {})
