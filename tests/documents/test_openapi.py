@@ -1,20 +1,30 @@
 """openapi.yaml says what the code does, and what Trigger.dev's published specification says of the same operations."""
 
+import dataclasses
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from tests.support.documents import blocks
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tools.openapi import answers
 from tools.openapi import document as openapi
 from tools.openapi.operations import TOKENS
+from tools.openapi.requested_page import RequestedPage
+from tools.stack import ROOT
 from waitpoints import ids
+from waitpoints.api.page import definition, fields
+from waitpoints.approvers import LANGUAGES, Approver
 from waitpoints.token import Waiter, WaiterKind
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
+PAGES = (ROOT / "docs" / "pages.md").read_text()
 
 
 def test_openapi_yaml_is_what_make_openapi_writes() -> None:
@@ -151,3 +161,50 @@ def test_the_callback_route_takes_the_name_of_an_approver(method: str) -> None:
     assert (parameter["name"], parameter["required"]) == ("approver", False)
     assert {"401", "403", "404"} <= operation["responses"].keys()
     assert ("413" in operation["responses"]) is (method == "post")
+
+
+class TestARequestedPage:
+    """Types are generated of its schema, so a member that is missing there could not be sent."""
+
+    def members(self, schema: str) -> set[str]:
+        assert SCHEMAS[schema]["additionalProperties"] is False
+        return set(SCHEMAS[schema]["properties"])
+
+    @pytest.mark.parametrize(
+        ("schema", "members"),
+        [
+            ("RequestedPage", definition.MEMBERS),
+            ("RequestedLink", definition.LINK_MEMBERS),
+            ("RequestedAction", definition.ACTION_MEMBERS),
+            ("RequestedForm", fields.OF_FORM),
+            ("RequestedField", {*fields.OF_ALL, *(keyword for its in fields.KEYWORDS.values() for keyword in its)}),
+            ("RequestedItems", fields.OF_ITEMS),
+            ("RequestedChoice", fields.OF_CHOICE),
+            ("RequestedTranslations", LANGUAGES),
+            ("Approver", [member.name for member in dataclasses.fields(Approver)]),
+        ],
+    )
+    def test_has_the_members_that_a_create_accepts(self, schema: str, members: Iterable[str]) -> None:
+        assert self.members(schema) == set(members)
+
+    def test_is_each_example(self) -> None:
+        examples = [body["page"] for body in map(json.loads, blocks(PAGES, "example").values())]
+        assert len(examples) >= 4
+        for example in examples:
+            RequestedPage.model_validate(example)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {},
+            {"title": "t", "titel": "t"},
+            {"title": {"en": "t", "it": "t"}},
+            {"title": "t", "actions": [{"id": "a", "lable": "A"}]},
+            {"title": "t", "fields": {"type": "object", "properties": {"a": {"type": "strng"}}}},
+            {"title": "t", "escalate": {"after": "1d"}},
+        ],
+    )
+    def test_is_nothing_else(self, wrong: Any, api: Api) -> None:
+        with pytest.raises(ValidationError):
+            RequestedPage.model_validate(wrong)
+        assert api.post(TOKENS, {"page": wrong}).status == 422

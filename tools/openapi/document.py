@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from tools.openapi.answers import CODES
 from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from tools.openapi.operations import OPERATIONS
+from tools.openapi.requested_page import RequestedPage
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "openapi.yaml"
@@ -102,13 +103,25 @@ def _models() -> Iterable[type[BaseModel]]:
             yield operation.body.model
         for answer in (Answer("", operation.result), *_refusals(operation).values()):
             yield from [answer.body] if isinstance(answer.body, type) else answer.body.__args__
+    yield RequestedPage
 
 
 def _schemas(models: Iterable[type[BaseModel]]) -> Json:
     _, definitions = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)], ref_template="#/components/schemas/{model}"
     )
-    return {name: _tidy(schema) for name, schema in sorted(definitions["$defs"].items())}
+    described = {name: _tidy(schema) for name, schema in sorted(definitions["$defs"].items())}
+    _describe_page(described)
+    return described
+
+
+def _describe_page(schemas: Json) -> None:
+    """Say what is in a page and in a list of approvers, which the requests' models do not check."""
+    create = schemas["CreateWaitpointTokenRequest"]["properties"]
+    texts = {name: create["page"][name] for name in ("description", "examples")}
+    create["page"] = {"$ref": "#/components/schemas/RequestedPage", **texts}
+    approvers = schemas["MoveDeadlineRequest"]["properties"]["approvers"]["properties"]
+    approvers["add"]["items"] = schemas["RequestedPage"]["properties"]["approvers"]["items"]
 
 
 def _tidy(schema: Json) -> Json:
