@@ -27,6 +27,8 @@ def put(name: str, request: Request) -> Endpoint:
     endpoint_settings.check_name(name)
     wanted = endpoint_settings.parse(request.read_json(SMALL_LIMIT), services.retention)
     now = services.now()
+    if wanted.record_deliveries is not None:
+        services.deliveries.note_recording()
     return services.endpoints.put(
         Endpoint(
             name=name,
@@ -37,6 +39,7 @@ def put(name: str, request: Request) -> Endpoint:
             output=wanted.output,
             key_ttl=wanted.key_ttl,
             tag=wanted.tag,
+            record_deliveries=wanted.record_deliveries,
             created_at=now,
             updated_at=now,
         )

@@ -39,6 +39,7 @@ class Endpoint(Stored):
     if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old name gets a new
     URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing. With a `tag`,
     its keys are names that an API key limited to that tag may use. While it is `disabled`, it processes no delivery.
+    `record_deliveries` is the duration for which it keeps what it received.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Endpoint(Stored):
     key_ttl: str = DEFAULT_KEY_TTL
     tag: str | None = None
     disabled: bool = False
+    record_deliveries: str | None = None
     is_later: bool = False
 
     def check_version(self) -> None:

@@ -66,7 +66,7 @@ class CompletedBy(Stored):
     """Where a delivery or a completion came from, as far as known. Texts are cut to COMPLETER_TEXT characters.
 
     `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
-    page names no approvers. `key` is the name of the named key that completed it.
+    page names no approvers. `key` is the name of the named key that completed it. `record` is the recorded delivery.
     """
 
     source: Source
@@ -79,6 +79,7 @@ class CompletedBy(Stored):
     slack_user: str | None = None
     slack_name: str | None = None
     key: str | None = None
+    record: str | None = None
 
 
 def cut(text: str | None) -> str | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from waitpoints.access.urls import Urls
     from waitpoints.aws.api_key_store import ApiKeyStore
     from waitpoints.aws.dead_letters import DeadLetters
+    from waitpoints.aws.delivery_store import DeliveryStore
     from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
@@ -152,6 +153,13 @@ class Services:
         from waitpoints.endpoint_tally import EndpointTally
 
         return EndpointTally(self.endpoints.count, self.now)
+
+    @cached_property
+    def deliveries(self) -> "DeliveryStore":
+        from waitpoints.aws.delivery_store import DeliveryStore
+
+        table, bucket = os.environ["TABLE_NAME"], os.environ["OUTPUT_BUCKET"]
+        return DeliveryStore(self.dynamodb_client, table, lambda: self.s3_client, bucket)
 
     @cached_property
     def outputs(self) -> "Outputs":

@@ -27,7 +27,10 @@ SHARDS = 16
 STATISTICS_KEPT = 400 * 86_400  # seconds
 EXISTS = "attribute_exists(id)"
 
-MEMBERS = ("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag", "disabled", "createdAt", "updatedAt")
+MEMBERS = (
+    *("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag"),
+    *("disabled", "recordDeliveries", "createdAt", "updatedAt"),
+)
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 
 
@@ -96,6 +99,7 @@ def _attributes(endpoint: Endpoint) -> dict[str, Any]:
         "output": endpoint.output,
         "keyTtl": endpoint.key_ttl,
         "tag": endpoint.tag,
+        "recordDeliveries": endpoint.record_deliveries,
         "createdAt": IfAbsent(endpoint.created_at),
         "updatedAt": endpoint.updated_at,
     }

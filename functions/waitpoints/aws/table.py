@@ -144,10 +144,13 @@ class Table:
     def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Updated | Refused:
         return _written(self.client.put_item, self.put_request(item, condition, **values))
 
+    def delete_request(self, key: Mapping[str, Any], condition: str = "", **values: Any) -> Any:
+        conditional = {"ConditionExpression": condition} if condition else {}
+        return {"TableName": self.name, "Key": key, **conditional, **_placeholders(condition, {}, values)}
+
     def delete(self, key: Mapping[str, Any], condition: str, **values: Any) -> bool:
         """Delete an item. Returns whether the condition held."""
-        request = {"TableName": self.name, "Key": key, "ConditionExpression": condition}
-        return isinstance(_written(self.client.delete_item, request | _placeholders(condition, {}, values)), Updated)
+        return isinstance(_written(self.client.delete_item, self.delete_request(key, condition, **values)), Updated)
 
     def write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> Refused | None:
         """Write all items or none. Refused if the condition on `first` does not hold.

@@ -14,6 +14,10 @@ class FakeBucket:
         self.objects[Key] = Body
         return {}
 
+    def delete_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
+        self.objects.pop(Key, None)
+        return {}
+
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         return {"Body": io.BytesIO(self.objects[Key])}
 

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.fakes.api_key_store import MemoryApiKeyStore
 from tests.support.fakes.bucket import FakeBucket
+from tests.support.fakes.delivery_store import MemoryDeliveryStore
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import FakeTimerQueue
@@ -49,6 +50,7 @@ SERVICES = (
         "timer_starter",
         "outputs",
         "endpoints",
+        "deliveries",
         "urls",
     ),
     *("credentials", "api_key_store", "api_key_cache", "channels"),
@@ -94,6 +96,7 @@ class InMemory:
         self.bucket = FakeBucket()
         self.store = store or MemoryStore(RETENTION)
         self.endpoints = MemoryEndpointStore()
+        self.deliveries = MemoryDeliveryStore()
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}

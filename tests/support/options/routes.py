@@ -46,6 +46,7 @@ MEMBERS: Mapping[str, Any] = {
     "page.actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject"}],
     "page.fields": {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}},
     "page.confirm": True,
+    "endpoint.recordDeliveries": "7d",
     "endpoint.verify": GITHUB,
     "endpoint.completeWhen": "headers.\"x-event\" == 'done'",
     "endpoint.output": "[body.inner, length(body.inner)] | [0]",
@@ -212,6 +213,8 @@ class Stack:
     def _put_endpoint(self, case: Case) -> None:
         """Make an endpoint of these options, which all their cases share, and delete one of its name before."""
         settings = {"key": "query.id", "verify": "none", **_of(case, "endpoint.")}
+        if settings["verify"] == "none":
+            settings.pop("recordDeliveries", None)
         path = f"{ENDPOINTS}/{case.endpoint}"
         self._deleted[case.endpoint] = self.api.request("PUT", path, settings).json["url"]
         self.api.request("DELETE", path)

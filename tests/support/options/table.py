@@ -63,16 +63,17 @@ completion is kept for its create.
 """
 
 ENDPOINT = """
-setting               | broken        | counted as
-endpoint.key          | obeys 200 N12 | noKey
-endpoint.verify       | obeys 401 N10 | refused
-endpoint.completeWhen | obeys 200 N10 | notMatching
-endpoint.output       | obeys 200 N10 | noOutput
-endpoint.keyTTL       | -             |
-endpoint.tag          | -             |
+setting                   | broken        | counted as
+endpoint.key              | obeys 200 N12 | noKey
+endpoint.verify           | obeys 401 N10 | refused
+endpoint.completeWhen     | obeys 200 N10 | notMatching
+endpoint.output           | obeys 200 N10 | noOutput
+endpoint.keyTTL           | -             |
+endpoint.tag              | -             |
+endpoint.recordDeliveries | -             |
 """
 """What an endpoint asks of its deliveries, by its settings. `keyTTL` is for a delivery that comes first (N13), `tag` for the
-key (N10).
+key (N10), `recordDeliveries` for what is kept of each that is verified (N24).
 """
 
 KEPT = """

@@ -20,6 +20,7 @@ def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
             "keyTTL": endpoint.key_ttl,
             "tag": endpoint.tag,
             "disabled": endpoint.disabled or None,
+            "recordDeliveries": endpoint.record_deliveries,
             "createdAt": iso(endpoint.created_at),
             "updatedAt": iso(endpoint.updated_at),
         }

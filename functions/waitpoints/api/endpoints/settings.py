@@ -74,6 +74,14 @@ class PutEndpointRequest(RequestModel):
         examples=["team-a"],
         json_schema_extra={"minLength": 1, "maxLength": MAX_TAG_LENGTH},
     )
+    record_deliveries: str = Field(
+        default=ABSENT,
+        description=(
+            "How long each delivery that passed `verify` is kept, to be read and sent again: a duration as `keyTTL`'s, but not "
+            '"0s". Without it, deliveries are only counted.'
+        ),
+        examples=["7d"],
+    )
 
 
 def check_name(name: str) -> None:
@@ -94,6 +102,8 @@ def parse(value: Any, retention: int) -> PutEndpointRequest:
         _check("completeWhen", wanted.complete_when)
     _check("output", wanted.output)
     _check_key_ttl(wanted.key_ttl, retention)
+    if wanted.record_deliveries is not None:
+        _check_recording(wanted, retention)
     if wanted.tag is not None and not 1 <= utf16_units(wanted.tag) <= MAX_TAG_LENGTH:
         raise InvalidEndpoint(f"Invalid tag: expected 1 to {MAX_TAG_LENGTH} characters")
     return wanted
@@ -119,5 +129,21 @@ def _check_key_ttl(text: str, retention: int) -> None:
         raise InvalidEndpoint(
             'Invalid keyTTL: expected a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'
         ) from None
+    _check_retention("keyTTL", duration, retention)
+
+
+def _check_recording(wanted: PutEndpointRequest, retention: int) -> None:
+    if wanted.verify is None:
+        raise InvalidEndpoint("Invalid recordDeliveries: only deliveries that are verified are recorded, so verify is needed")
+    try:
+        duration = timeouts.duration(wanted.record_deliveries)
+    except InvalidTimeout:
+        duration = 0
+    if not duration:
+        raise InvalidEndpoint('Invalid recordDeliveries: expected a duration such as "24h", "7d", "2w" (w, d, h, m, s)')
+    _check_retention("recordDeliveries", duration, retention)
+
+
+def _check_retention(field: str, duration: int, retention: int) -> None:
     if duration > retention * 1000:
-        raise InvalidEndpoint(f"Invalid keyTTL: this stack keeps tokens for at most {retention // _DAY}d (its RetentionDays)")
+        raise InvalidEndpoint(f"Invalid {field}: this stack keeps tokens for at most {retention // _DAY}d (its RetentionDays)")

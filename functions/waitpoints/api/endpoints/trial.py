@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints.api.deliveries import output_check
-from waitpoints.api.endpoints import endpoint_delivery
+from waitpoints.api.endpoints import endpoint_delivery, processing
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
 from waitpoints.api.providers import maybe_handshake
@@ -97,14 +97,14 @@ def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     outcome = token.outcome_at(now) if token else None
     expires_at = token.idempotency_key_expires_at if token else None
     if token is None or (outcome is not None and expires_at is not None and expires_at <= now):
-        if endpoint_delivery.early_until(endpoint, now, services.store.retention) <= now:
+        if processing.early_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:
         case None:
             return _try_output(token, output)
         case Completed(at) | Failed(at) | TimedOut(at):
-            kind = endpoint_delivery.after_the_end(outcome)
+            kind = processing.after_the_end(outcome)
             return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
     assert_never(outcome)
 

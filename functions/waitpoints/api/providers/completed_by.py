@@ -4,7 +4,7 @@ from waitpoints.api.http import Request
 from waitpoints.token import CompletedBy, Source, cut
 
 # The headers with a delivery's id, which stays the same when the provider retries
-_DELIVERY_IDS = (
+DELIVERY_IDS = (
     "webhook-id",  # Standard Webhooks
     "svix-id",
     "x-github-delivery",
@@ -25,7 +25,7 @@ _DELIVERY_IDS = (
 
 
 def read_completed_by(request: Request, source: Source) -> CompletedBy:
-    names = (name for name in _DELIVERY_IDS if request.headers.get(name))
+    names = (name for name in DELIVERY_IDS if request.headers.get(name))
     return CompletedBy(
         source=source,
         ip=cut(request.source_ip),

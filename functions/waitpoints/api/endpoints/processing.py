@@ -1,0 +1,74 @@
+"""Process a verified delivery to an endpoint: evaluate it, and complete its key."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from waitpoints import telemetry, timeouts
+from waitpoints.api.deliveries import callback
+from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
+from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
+from waitpoints.endpoint import DeliveryKind, Endpoint
+from waitpoints.errors import PayloadRefused
+from waitpoints.token import CompletedBy, IdempotencyKey, Outcome, TimedOut
+from waitpoints.tokens import Ended, RulesApply, Settled
+from waitpoints.wiring import services
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What became of a delivery: its kind, the key that it named, the token that it found or made, and a reason."""
+
+    kind: DeliveryKind
+    key: str | None = None
+    token_id: str | None = None
+    detail: str | None = None
+
+
+def process(endpoint: Endpoint, evaluation: Evaluation, by: CompletedBy) -> Processed:
+    """Complete the token of a verified delivery's key. Returns what became of the delivery. A failure raises."""
+    match evaluation.result:
+        case Evaluated(key, output):
+            return _complete(endpoint, key, output, by)
+        case NotMatching(reason):
+            return Processed(DeliveryKind.NOT_MATCHING, detail=reason)
+        case NoKey(reason, shape):
+            telemetry.note(shape=shape)
+            return Processed(DeliveryKind.NO_KEY, detail=reason)
+        case NoOutput(reason):
+            return Processed(DeliveryKind.NO_OUTPUT, str(evaluation.key), detail=reason)
+        case never:
+            assert_never(never)
+
+
+def early_until(endpoint: Endpoint, now: int, retention: int) -> int:
+    """Return until when a delivery that came first is kept (epoch milliseconds). `retention` is in seconds."""
+    return now + min(timeouts.duration(endpoint.key_ttl), retention * 1000)
+
+
+def after_the_end(outcome: Outcome | None) -> DeliveryKind:
+    """Return what a delivery is whose token has ended with `outcome`."""
+    return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
+
+
+def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> Processed:
+    expires_at = early_until(endpoint, services.now(), services.store.retention)
+    try:
+        completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by)
+    except PayloadRefused as refusal:
+        return Processed(DeliveryKind.NOT_MATCHING, key, detail=refusal.message)
+    match completion.result:
+        case Settled():
+            kind = DeliveryKind.COMPLETED
+        case EarlyCompletion():
+            kind = DeliveryKind.KEPT
+        case NotAwaited():
+            kind = DeliveryKind.NOT_AWAITED
+        case Ended(outcome, _):
+            assert completion.token_id is not None
+            services.tokens.count_delivery(completion.token_id, outcome, by)
+            kind = after_the_end(outcome)
+        case RulesApply():
+            raise AssertionError("complete_by_key checks the rules")
+        case never:
+            assert_never(never)
+    return Processed(kind, key, completion.token_id)

@@ -1,0 +1,198 @@
+"""Recorded deliveries in the table, and their contents in the bucket.
+
+    id                             item    content
+    deliveries#<secret id>#<shard> <ULID>  a recorded delivery
+    pending deliveries#<shard>     <ULID>  a mark: it is pending. Names its endpoint
+    delivery event#<secret id>     <hash>  the first recorded delivery with a provider's event id
+    resend#<delivery>              <hash>  the resend with an idempotency key
+
+A delivery is pending if and only if it has its mark: one transaction writes or removes both. The shard, 00 to 15, follows from
+the ULID, as a partition takes 1,000 writes a second. All items expire together. None has a status, or a token without an
+expiry, so the stream's filters and the doctor's scan pass over them. An object, `deliveries/<secret id>/<ULID>`, is written
+before its row; it has a line of JSON (the headers and the query), and then the body.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.items import DOCTOR, STATE, digest, primary_key, wire
+from waitpoints.aws.table import Table
+from waitpoints.endpoint import DeliveryKind
+from waitpoints.ids import PREFIX as TOKEN_PREFIX
+from waitpoints.ids import last_of
+from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+SHARDS = 16
+RECORDS = "recordsDeliveries"  # of the doctor's state: some endpoint has recorded deliveries
+IS_FIRST = "attribute_not_exists(id) OR expiresAt <= :now"  # TTL deletes hours late
+IS_RECORDED = "attribute_exists(id)"  # not deleted meanwhile
+IS_PENDING = f"{IS_RECORDED} AND attribute_not_exists(kind)"
+
+
+class BucketClient(Protocol):
+    """The part of boto3's S3 client that keeps contents."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object: ...
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any: ...
+
+    def delete_object(self, *, Bucket: str, Key: str) -> object: ...
+
+
+class DeliveryStore:
+    """Reads are consistent. `secret_id` is the endpoint's, so the deliveries of a deleted one are found no more."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, make_s3: Callable[[], BucketClient], bucket: str) -> None:
+        self._table = Table(client, table_name)
+        self._make_s3 = make_s3
+        self._bucket = bucket
+
+    def note_recording(self) -> None:
+        """Have the doctor look for pending deliveries from now on."""
+        self._table.update(primary_key(DOCTOR, STATE), {RECORDS: True})
+
+    def begin(
+        self, secret_id: str, endpoint: str, delivery: RecordedDelivery, contents: Contents, once: str | None = None
+    ) -> RecordedDelivery:
+        """Store a pending delivery of an endpoint, and return it, with `repeat_of` if its event was recorded before.
+
+        With `once`, an idempotency key of a resend, returns the earlier resend of that key, if there is one.
+        """
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=_object_key(secret_id, delivery.id),
+            Body=_packed(contents),
+            ContentType="application/octet-stream",
+        )
+        row = self._put(_row_key(secret_id, delivery.id), _attributes(delivery))
+        expiry = {"expiresAt": delivery.expires_at}
+        mark = self._put(_mark_key(delivery.id), {"endpoint": endpoint, "secretId": secret_id, **expiry})
+        key = _once(secret_id, delivery, once)
+        if key is None:
+            self._table.write_together(row, mark)
+            return delivery
+        first = self._put(key, {"delivery": delivery.id, **expiry}, IS_FIRST, now=delivery.at // 1000)
+        refused = self._table.write_together(first, row, mark)
+        if refused is None or refused.item["delivery"] == delivery.id:  # the latter if an earlier attempt's response was lost
+            return delivery
+        if once is not None:
+            return self.get(secret_id, refused.item["delivery"]) or replace(delivery, id=refused.item["delivery"])
+        repeat = replace(delivery, repeat_of=refused.item["delivery"])
+        self._table.write_together(self._put(_row_key(secret_id, delivery.id), _attributes(repeat)), mark)
+        return repeat
+
+    def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
+        """Store what became of a pending delivery. Returns False if it was finished or deleted meanwhile."""
+        known = _attributes(delivery)
+        changes = {name: known.get(name) for name in ("kind", "key", "detail", "tokenId")}
+        update = self._table.update_request(_row_key(secret_id, delivery.id), changes, IS_PENDING)
+        finished: Any = {"Update": update}
+        return self._table.write_together(finished, self._delete(_mark_key(delivery.id))) is None
+
+    def get(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
+        found = self._table.get(_row_key(secret_id, delivery_id))
+        return _delivery(found) if found else None
+
+    def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
+        """None if the bucket has them no more."""
+        try:
+            found = self._s3.get_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
+        except ClientError as error:
+            if error_code(error) in ("NoSuchKey", "404"):
+                return None
+            raise
+        head, _, body = found["Body"].read().partition(b"\n")
+        return Contents(**json.loads(head), body=body)
+
+    def delete(self, secret_id: str, delivery_id: str) -> bool:
+        """Delete a delivery and its contents. Returns whether there was one."""
+        self._s3.delete_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
+        row = self._delete(_row_key(secret_id, delivery_id), IS_RECORDED)
+        return self._table.write_together(row, self._delete(_mark_key(delivery_id))) is None
+
+    def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
+        """Yield the secret id, the endpoint's name and the delivery's id of what was pending at `until`, oldest first."""
+        last = _ulid_of_token(last_of(until))
+        for shard in range(SHARDS):
+            found = self._table.query("id = :id AND #item <= :last", {"id": _mark_id(shard), "last": last})
+            for mark in found.items:
+                yield mark["secretId"], mark["endpoint"], PREFIX + mark["item"]
+
+    def forget(self, delivery_id: str) -> None:
+        """Remove the mark of a delivery that is gone."""
+        self._table.delete(_mark_key(delivery_id), IS_RECORDED)
+
+    def _put(self, key: dict[str, Any], attributes: dict[str, Any], condition: str = "", **values: Any) -> Any:
+        item = key | {name: wire(value) for name, value in attributes.items()}
+        return {"Put": self._table.put_request(item, condition, **values)}
+
+    def _delete(self, key: dict[str, Any], condition: str = "") -> Any:
+        return {"Delete": self._table.delete_request(key, condition)}
+
+    @cached_property
+    def _s3(self) -> BucketClient:
+        return self._make_s3()
+
+
+def row_partition(secret_id: str, shard: int) -> str:
+    return f"deliveries#{secret_id}#{shard:02}"
+
+
+def _row_key(secret_id: str, delivery_id: str) -> dict[str, Any]:
+    return primary_key(row_partition(secret_id, _shard(delivery_id)), _ulid(delivery_id))
+
+
+def _mark_key(delivery_id: str) -> dict[str, Any]:
+    return primary_key(_mark_id(_shard(delivery_id)), _ulid(delivery_id))
+
+
+def _mark_id(shard: int) -> str:
+    return f"pending deliveries#{shard:02}"
+
+
+def _once(secret_id: str, delivery: RecordedDelivery, idempotency_key: str | None) -> dict[str, Any] | None:
+    """Return the key of the item that only the first delivery of its kind writes, if this one has any."""
+    if idempotency_key is not None:
+        return primary_key(f"resend#{delivery.resend_of}", digest(idempotency_key))
+    if delivery.delivery_id is not None and delivery.resend_of is None:
+        return primary_key(f"delivery event#{secret_id}", digest(delivery.delivery_id))
+    return None
+
+
+def _shard(delivery_id: str) -> int:
+    return sum(delivery_id.encode()) % SHARDS
+
+
+def _ulid(delivery_id: str) -> str:
+    return delivery_id.removeprefix(PREFIX)
+
+
+def _ulid_of_token(token_id: str) -> str:
+    return token_id.removeprefix(TOKEN_PREFIX)
+
+
+def _object_key(secret_id: str, delivery_id: str) -> str:
+    return f"deliveries/{secret_id}/{_ulid(delivery_id)}"
+
+
+def _packed(contents: Contents) -> bytes:
+    head = json.dumps({"headers": dict(contents.headers), "raw_query": contents.raw_query})
+    return head.encode() + b"\n" + contents.body
+
+
+def _attributes(delivery: RecordedDelivery) -> dict[str, Any]:
+    return {name: value for name, value in delivery.members().items() if name != "id"}
+
+
+def _delivery(row: dict[str, Any]) -> RecordedDelivery:
+    kind = DeliveryKind(row["kind"]) if "kind" in row else None
+    return RecordedDelivery.of({**row, "id": PREFIX + row["item"], "kind": kind})

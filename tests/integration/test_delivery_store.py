@@ -1,0 +1,114 @@
+"""Recorded deliveries in the table and the bucket, on moto; and the same promises of the fake in memory."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.support.fakes.delivery_store import MemoryDeliveryStore
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.races import race
+from waitpoints.aws.delivery_store import DeliveryStore
+from waitpoints.endpoint import DeliveryKind
+from waitpoints.recorded_delivery import MAX_DETAIL, MAX_TEXT, Contents, RecordedDelivery, cut, new_delivery_id
+
+AnyStore = DeliveryStore | MemoryDeliveryStore
+NOW = 1_800_000_000_000
+SECRET_ID = "0123456789abcdef01234567"
+OTHER_SECRET_ID = "f" * 24
+CONTENTS = Contents({"content-type": "application/json"}, "a=1&b=%C3%BC", b'{"id": "4711"}\n\x00\xff')
+
+
+def delivery(at: int = NOW, **other: Any) -> RecordedDelivery:
+    return RecordedDelivery(id=new_delivery_id(at), at=at, size=len(CONTENTS.body), expires_at=at // 1000 + 60, **other)
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
+    return MemoryDeliveryStore() if request.param == "memory" else in_dynamodb(stack)
+
+
+def in_dynamodb(stack: MotoStack) -> DeliveryStore:
+    bucket = stack.resources["OutputBucket"]["Ref"]
+    return DeliveryStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], lambda: boto3.client("s3"), bucket)
+
+
+def begin(store: AnyStore, one: RecordedDelivery, once: str | None = None) -> RecordedDelivery:
+    return store.begin(SECRET_ID, "github", one, CONTENTS, once)
+
+
+def pending(store: AnyStore, until: int = NOW) -> list[tuple[str, str, str]]:
+    return sorted(store.pending(until))
+
+
+def test_is_pending_with_its_mark_until_it_is_finished(store: AnyStore) -> None:
+    one = begin(store, delivery(delivery_id="event-1"))
+    assert (store.get(SECRET_ID, one.id), pending(store)) == (one, [(SECRET_ID, "github", one.id)])
+    assert (store.get(OTHER_SECRET_ID, one.id), pending(store, NOW - 1)) == (None, [])
+
+    done = replace(one, kind=DeliveryKind.COMPLETED, key="github:4711", token_id="waitpoint_1")
+    assert store.finish(SECRET_ID, done)
+    assert (store.get(SECRET_ID, one.id), pending(store)) == (done, [])
+    assert not store.finish(SECRET_ID, replace(done, kind=DeliveryKind.REPEATED))
+    assert store.get(SECRET_ID, one.id) == done
+
+
+def test_keeps_the_contents_byte_for_byte(store: AnyStore) -> None:
+    one = begin(store, delivery())
+    assert store.contents(SECRET_ID, one.id) == CONTENTS
+    assert store.contents(OTHER_SECRET_ID, one.id) is None
+
+
+def test_of_one_event_the_first_is_named(store: AnyStore) -> None:
+    first = begin(store, delivery(delivery_id="event-1"))
+    again = begin(store, delivery(delivery_id="event-1"))
+    other = begin(store, delivery(delivery_id="event-2"))
+    assert (first.repeat_of, again.repeat_of, other.repeat_of) == (None, first.id, None)
+    assert store.get(SECRET_ID, again.id) == again
+    later = begin(store, delivery(NOW + 60_000, delivery_id="event-1"))
+    assert later.repeat_of is None, "the first one has expired"
+
+
+def test_a_resend_with_one_idempotency_key_is_one(store: AnyStore) -> None:
+    first = begin(store, delivery(delivery_id="event-1"))
+    resent = begin(store, delivery(resend_of=first.id, delivery_id="event-1"), once="k")
+    assert begin(store, delivery(resend_of=first.id), once="k") == resent
+    assert begin(store, delivery(resend_of=first.id), once="other").id != resent.id
+    assert len(pending(store)) == 3
+
+
+def test_deleted_it_is_gone_and_nothing_finishes_it(store: AnyStore) -> None:
+    one = begin(store, delivery())
+    assert store.delete(SECRET_ID, one.id)
+    assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
+    assert not store.finish(SECRET_ID, replace(one, kind=DeliveryKind.KEPT))
+    assert (store.get(SECRET_ID, one.id), store.delete(SECRET_ID, one.id)) == (None, False)
+
+
+def test_one_of_many_finishes_it(store: AnyStore) -> None:
+    one = begin(store, delivery())
+    kinds = [DeliveryKind.COMPLETED, DeliveryKind.REPEATED, DeliveryKind.NO_KEY]
+    results = race([partial(store.finish, SECRET_ID, replace(one, kind=kind)) for kind in kinds])
+    found = store.get(SECRET_ID, one.id)
+    assert found is not None
+    assert [kind for kind, won in zip(kinds, results, strict=True) if won] == [found.kind]
+
+
+def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
+    text, detail = cut("é" * 1000), cut("é" * 1000, MAX_DETAIL)
+    assert text is not None
+    assert detail is not None
+    assert (len(text.encode()), len(detail.encode())) == (MAX_TEXT, MAX_DETAIL)
+    texts: dict[str, Any] = {"key": text, "delivery_id": text, "user_agent": text, "ip": "ffff:" * 8, "by": "n" * 64}
+    ids: dict[str, Any] = {
+        "token_id": f"waitpoint_{'0' * 26}",
+        "repeat_of": new_delivery_id(NOW),
+        "resend_of": new_delivery_id(NOW),
+    }
+    one = replace(delivery(), kind=DeliveryKind.NOT_MATCHING, detail=detail, **texts, **ids)
+    in_dynamodb(stack).begin(SECRET_ID, "github", one, CONTENTS)
+    items = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    [row] = [item for item in items if item["id"]["S"].startswith("deliveries#")]
+    assert sum(len(name) + len(next(iter(value.values())).encode()) for name, value in row.items()) <= 1024

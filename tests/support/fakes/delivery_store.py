@@ -1,0 +1,81 @@
+"""Recorded deliveries in memory: every method does what `waitpoints.aws.delivery_store.DeliveryStore` does, as a whole.
+
+`tests/integration/test_delivery_store.py` holds both to the same promises.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from waitpoints.ids import PREFIX as TOKEN_PREFIX
+from waitpoints.ids import last_of
+from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
+
+
+class MemoryDeliveryStore:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[tuple[str, str], RecordedDelivery] = {}
+        self._contents: dict[tuple[str, str], Contents] = {}
+        self._marks: dict[str, tuple[str, str]] = {}
+        self._first: dict[tuple[str, ...], RecordedDelivery] = {}
+        self.is_noted = False
+
+    def note_recording(self) -> None:
+        self.is_noted = True
+
+    def begin(
+        self, secret_id: str, endpoint: str, delivery: RecordedDelivery, contents: Contents, once: str | None = None
+    ) -> RecordedDelivery:
+        with self._lock:
+            self._contents[secret_id, delivery.id] = contents
+            first = self._first_of(secret_id, delivery, once)
+            if first.id != delivery.id and once is not None:
+                return self._rows.get((secret_id, first.id), replace(delivery, id=first.id))
+            row = delivery if first.id == delivery.id else replace(delivery, repeat_of=first.id)
+            self._rows[secret_id, delivery.id] = row
+            self._marks[delivery.id] = secret_id, endpoint
+            return row
+
+    def _first_of(self, secret_id: str, delivery: RecordedDelivery, once: str | None) -> RecordedDelivery:
+        if once is not None:
+            key = ("resend", str(delivery.resend_of), once)
+        elif delivery.delivery_id is not None and delivery.resend_of is None:
+            key = ("event", secret_id, delivery.delivery_id)
+        else:
+            return delivery
+        first = self._first.get(key)
+        if first is None or first.expires_at <= delivery.at // 1000:
+            first = self._first[key] = delivery
+        return first
+
+    def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
+        with self._lock:
+            found = self._rows.get((secret_id, delivery.id))
+            if found is None or found.kind is not None:
+                return False
+            known = {name: getattr(delivery, name) for name in ("kind", "key", "detail", "token_id")}
+            self._rows[secret_id, delivery.id] = replace(found, **known)
+            del self._marks[delivery.id]
+            return True
+
+    def get(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
+        return self._rows.get((secret_id, delivery_id))
+
+    def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
+        return self._contents.get((secret_id, delivery_id))
+
+    def delete(self, secret_id: str, delivery_id: str) -> bool:
+        with self._lock:
+            self._contents.pop((secret_id, delivery_id), None)
+            self._marks.pop(delivery_id, None)
+            return self._rows.pop((secret_id, delivery_id), None) is not None
+
+    def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
+        last = PREFIX + last_of(until).removeprefix(TOKEN_PREFIX)
+        marks = sorted(self._marks.items())
+        return ((secret_id, endpoint, delivery_id) for delivery_id, (secret_id, endpoint) in marks if delivery_id <= last)
+
+    def forget(self, delivery_id: str) -> None:
+        with self._lock:
+            self._marks.pop(delivery_id, None)
