@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import node
+from tools import node
 from tools.stack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -64,3 +64,13 @@ class TestNpm:
     def test_works_without_a_certificate_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(node, "_CERTIFICATES", ())
         assert node.trusting_the_system({}) == {"NODE_USE_SYSTEM_CA": "1"}
+
+
+@pytest.mark.parametrize("version", ["v18.20.4", "not a version"])
+def test_an_older_node_is_none(version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(node.NoNode, match=r"^Node\.js 20 or newer with npm is missing$"):
+        node.node()
