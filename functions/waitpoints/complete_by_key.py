@@ -10,7 +10,7 @@ from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, attempts
 from waitpoints.ids import new_id
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.token import ALL_BUT_DOCUMENT, ALL_CHECKED, CompletedBy, IdempotencyKey, KeyHolder, Outcome, Token, TokenError
+from waitpoints.token import ALL_CHECKED, DOCUMENTS, CompletedBy, IdempotencyKey, KeyHolder, Outcome, Rule, Token, TokenError
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 
 
@@ -59,19 +59,21 @@ class CompletionsByKey:
         result: Result,
         by: CompletedBy,
         accepted_by: str | None = None,
+        checked: frozenset[Rule] = ALL_CHECKED,
     ) -> KeyCompletion:
         """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
 
-        Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has a
-        payloadSchema or a page, unless that is `accepted_by`, the id of a token that accepts the output. Raises TryAgain if
-        other requests take the key each time.
+        Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has other rules than
+        those `checked`, or a payloadSchema or a page, unless that is `accepted_by`, the id of a token that accepts the output.
+        Raises TryAgain if other requests take the key each time.
         """
         now = self._clock()
         holder = self._store.find_key_holder(key)
         new = new_id(now)
         for _ in attempts("Other requests with this key came at the same moment. Send the same request again"):
             if holder:
-                completion = self._complete_holder(holder, result, by, accepted_by, now)
+                is_accepted = isinstance(result, TokenError) or accepted_by == holder.token_id
+                completion = self._complete_holder(holder, result, by, checked if is_accepted else checked - DOCUMENTS, now)
                 if completion is not None:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
@@ -85,11 +87,9 @@ class CompletionsByKey:
         raise AssertionError("the last attempt raises")
 
     def _complete_holder(
-        self, holder: KeyHolder, result: Result, by: CompletedBy, accepted_by: str | None, now: int
+        self, holder: KeyHolder, result: Result, by: CompletedBy, checked: frozenset[Rule], now: int
     ) -> Completion | None:
         """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
-        is_accepted = isinstance(result, TokenError) or accepted_by == holder.token_id
-        checked = ALL_CHECKED if is_accepted else ALL_BUT_DOCUMENT
         try:
             completion = self._tokens.complete(holder.token_id, result, by, checked)
         except TokenNotFound:

@@ -189,8 +189,10 @@ class Rule(StrEnum):
 NOTHING_CHECKED: frozenset[Rule] = frozenset()
 ALL_CHECKED = frozenset(Rule) - {Rule.SIGN_IN}  # nothing that is sent in another way has signed in
 OVERRIDDEN = frozenset(Rule)  # only for the root key
-ALL_BUT_DOCUMENT = ALL_CHECKED - {Rule.SCHEMA, Rule.PAGE}
+DOCUMENTS = frozenset({Rule.SCHEMA, Rule.PAGE})
+ALL_BUT_DOCUMENT = ALL_CHECKED - DOCUMENTS
 ALL_BUT_APPROVERS = ALL_CHECKED - {Rule.APPROVERS}
+RESENT = frozenset({Rule.COMPLETE_WHEN, Rule.SCHEMA})  # a resend is not signed, and no answer of a person
 
 
 @dataclass(frozen=True, slots=True)

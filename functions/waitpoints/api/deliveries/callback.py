@@ -29,6 +29,7 @@ from waitpoints.token import (
     OVERRIDDEN,
     CompletedBy,
     IdempotencyKey,
+    Rule,
     Rules,
     Source,
     TokenError,
@@ -39,6 +40,7 @@ from waitpoints.wiring import services
 if TYPE_CHECKING:
     from waitpoints.complete_by_key import KeyCompletion
 
+NOT_RESENT = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
 _SIGN_IN = "Only who signs in, and the root key by its id, complete this waitpoint"
 
 
@@ -105,18 +107,25 @@ def complete(
     return isinstance(completion, Settled)
 
 
-def complete_by_key(key: IdempotencyKey, result: Result, by: CompletedBy) -> "KeyCompletion":
-    """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
-    completion = services.completions_by_key.complete(key, result, by)
+def complete_by_key(
+    key: IdempotencyKey, result: Result, by: CompletedBy, checked: frozenset[Rule] = ALL_CHECKED
+) -> "KeyCompletion":
+    """Complete the token of a key as an authorized caller requests, or keep the completion. `checked`: all but its document.
+
+    Raises PayloadRefused, also if the token has other rules.
+    """
+    completion = services.completions_by_key.complete(key, result, by, checked=checked)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         if completion.result.rules.has_approvers and by.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
         if completion.result.rules.has_sign_in:
             raise Forbidden(_SIGN_IN)
+        if not completion.result.rules.are_met(checked):
+            raise PayloadRefused(NOT_RESENT)
         assert not isinstance(result, TokenError), "only an output is checked"
-        checked = _check_output(completion.token_id, completion.result.rules, result)
-        completion = services.completions_by_key.complete(key, checked, by, completion.token_id)
+        accepted = _check_output(completion.token_id, completion.result.rules, result)
+        completion = services.completions_by_key.complete(key, accepted, by, completion.token_id, checked)
     return completion
 
 

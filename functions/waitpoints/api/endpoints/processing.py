@@ -9,8 +9,8 @@ from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, No
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import PayloadRefused
-from waitpoints.token import CompletedBy, IdempotencyKey, Outcome, TimedOut
-from waitpoints.tokens import Ended, RulesApply, Settled
+from waitpoints.token import ALL_CHECKED, CompletedBy, IdempotencyKey, Outcome, Rule, TimedOut
+from waitpoints.tokens import Completion, Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
 
@@ -24,11 +24,14 @@ class Processed:
     detail: str | None = None
 
 
-def process(endpoint: Endpoint, evaluation: Evaluation, by: CompletedBy) -> Processed:
-    """Complete the token of a verified delivery's key. Returns what became of the delivery. A failure raises."""
+def process(endpoint: Endpoint, evaluation: Evaluation, by: CompletedBy, checked: frozenset[Rule] = ALL_CHECKED) -> Processed:
+    """Complete the token of a verified delivery's key. Returns what became of the delivery. A failure raises.
+
+    A token with other rules than those `checked` stays as it is.
+    """
     match evaluation.result:
         case Evaluated(key, output):
-            return _complete(endpoint, key, output, by)
+            return _complete(endpoint, key, output, by, checked)
         case NotMatching(reason):
             return Processed(DeliveryKind.NOT_MATCHING, detail=reason)
         case NoKey(reason, shape):
@@ -50,13 +53,11 @@ def after_the_end(outcome: Outcome | None) -> DeliveryKind:
     return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
 
 
-def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> Processed:
-    expires_at = early_until(endpoint, services.now(), services.store.retention)
-    try:
-        completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by)
-    except PayloadRefused as refusal:
-        return Processed(DeliveryKind.NOT_MATCHING, key, detail=refusal.message)
-    match completion.result:
+def processed(
+    result: Completion | EarlyCompletion | NotAwaited, by: CompletedBy, token_id: str | None, key: str | None = None
+) -> Processed:
+    """Return what became of a delivery that completed a token or a key with this result. Counts it if the token had ended."""
+    match result:
         case Settled():
             kind = DeliveryKind.COMPLETED
         case EarlyCompletion():
@@ -64,11 +65,20 @@ def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy) -> Pro
         case NotAwaited():
             kind = DeliveryKind.NOT_AWAITED
         case Ended(outcome, _):
-            assert completion.token_id is not None
-            services.tokens.count_delivery(completion.token_id, outcome, by)
+            assert token_id is not None
+            services.tokens.count_delivery(token_id, outcome, by)
             kind = after_the_end(outcome)
         case RulesApply():
-            raise AssertionError("complete_by_key checks the rules")
+            raise AssertionError("the rules were checked before")
         case never:
             assert_never(never)
-    return Processed(kind, key, completion.token_id)
+    return Processed(kind, key, token_id)
+
+
+def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy, checked: frozenset[Rule]) -> Processed:
+    expires_at = early_until(endpoint, services.now(), services.store.retention)
+    try:
+        completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by, checked)
+    except PayloadRefused as refusal:
+        return Processed(DeliveryKind.NOT_MATCHING, key, detail=refusal.message)
+    return processed(completion.result, by, completion.token_id, key)
