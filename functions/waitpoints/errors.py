@@ -96,17 +96,18 @@ class WrongSignature(WaitpointsError):
 
 
 class Forbidden(WaitpointsError):
-    """A valid credential without the scope for this token."""
+    """A valid credential without the scope for this token or endpoint."""
 
     status = 403
     members: ClassVar = {"code": "unauthorized", "param": "access_token", "type": "authorization"}
 
 
 class OutsideTag(Forbidden):
-    """A named key whose scope is limited to a tag, for a token without that tag."""
+    """A named key whose scope is limited to a tag, for a token or an endpoint without that tag."""
 
     def __init__(self, action: str, tag: str) -> None:
-        super().__init__(f"This key lacks the scope {action} for this waitpoint: it has {action}:{tag}")
+        what = "endpoint" if action == "deliveries" else "waitpoint"
+        super().__init__(f"This key lacks the scope {action} for this {what}: it has {action}:{tag}")
 
 
 class NameOutsideTag(Forbidden):
@@ -155,6 +156,12 @@ class EndpointNotFound(WaitpointsError):
     """No endpoint has this name."""
 
     status, sentence = 404, "Endpoint not found"
+
+
+class DeliveryNotFound(WaitpointsError):
+    """The endpoint has no recorded delivery with this id, or it was deleted or has expired."""
+
+    status, sentence = 404, "Delivery not found"
 
 
 class ApiKeyNotFound(WaitpointsError):

@@ -1,4 +1,4 @@
-"""Token ids: `waitpoint_` followed by a lower-case ULID.
+"""Ids: a prefix, which is `waitpoint_` for a token, followed by a lower-case ULID.
 
 A ULID is 48 bits of creation time in milliseconds and 80 random bits, in Crockford's base 32, so ids sort by creation
 time. The part after the prefix is the list cursor, and every path accepts it as the id (contract T6).
@@ -17,9 +17,9 @@ _RANDOM_BITS = 80
 _COUNT = 1 << 48 + _RANDOM_BITS
 
 
-def new_id(now: int) -> str:
-    """Return a new token id for the time `now` (epoch milliseconds)."""
-    return PREFIX + _encode(now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
+def new_id(now: int, prefix: str = PREFIX) -> str:
+    """Return a new id for the time `now` (epoch milliseconds)."""
+    return prefix + _encode(now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
 
 
 def parse(text: str) -> str:
@@ -27,10 +27,10 @@ def parse(text: str) -> str:
 
     Raises TokenNotFound for an invalid id, which needs no database call.
     """
-    bare = text.removeprefix(PREFIX)
-    if not _ULID.fullmatch(bare):
+    ulid = text.removeprefix(PREFIX)
+    if not is_cursor(ulid):
         raise TokenNotFound
-    return PREFIX + bare
+    return PREFIX + ulid
 
 
 def is_cursor(text: str) -> bool:
@@ -38,25 +38,30 @@ def is_cursor(text: str) -> bool:
     return _ULID.fullmatch(text) is not None
 
 
-def next_to(token_id: str, step: int) -> str:
+def bare(full_id: str) -> str:
+    """Return the id without its prefix."""
+    return full_id[-_LENGTH:]
+
+
+def next_to(full_id: str, step: int) -> str:
     """Return the id `step` places after this one (before it if negative), clamped to the first and last possible id."""
-    number = _decode(token_id.removeprefix(PREFIX)) + step
-    return PREFIX + _encode(min(max(number, 0), _COUNT - 1))
+    number = _decode(bare(full_id)) + step
+    return full_id[:-_LENGTH] + _encode(min(max(number, 0), _COUNT - 1))
 
 
-def first_of(instant: int) -> str:
-    """Return the smallest id of a token created at `instant` (epoch milliseconds) or later."""
-    return PREFIX + _encode(min(instant << _RANDOM_BITS, _COUNT - 1))
+def first_of(instant: int, prefix: str = PREFIX) -> str:
+    """Return the smallest id of what was created at `instant` (epoch milliseconds) or later."""
+    return prefix + _encode(min(instant << _RANDOM_BITS, _COUNT - 1))
 
 
-def last_of(instant: int) -> str:
-    """Return the largest id of a token created at `instant` (epoch milliseconds) or earlier."""
-    return PREFIX + _encode(min(instant + 1 << _RANDOM_BITS, _COUNT) - 1)
+def last_of(instant: int, prefix: str = PREFIX) -> str:
+    """Return the largest id of what was created at `instant` (epoch milliseconds) or earlier."""
+    return prefix + _encode(min(instant + 1 << _RANDOM_BITS, _COUNT) - 1)
 
 
-def _decode(bare: str) -> int:
+def _decode(ulid: str) -> int:
     number = 0
-    for character in bare:
+    for character in ulid:
         number = number << 5 | _ALPHABET.index(character)
     return number
 

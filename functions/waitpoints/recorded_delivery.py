@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waitpoints.endpoint import DeliveryKind
-from waitpoints.ids import PREFIX as TOKEN_PREFIX
-from waitpoints.ids import new_id
+from waitpoints.errors import DeliveryNotFound
+from waitpoints.ids import is_cursor, new_id
 from waitpoints.json_text import Stored
 
 PREFIX = "delivery_"
@@ -15,7 +15,15 @@ MAX_TEXT, MAX_DETAIL = 100, 200  # bytes of UTF-8, so that a row has at most 1 K
 
 def new_delivery_id(now: int) -> str:
     """Return `delivery_` and a ULID."""
-    return PREFIX + new_id(now).removeprefix(TOKEN_PREFIX)
+    return new_id(now, PREFIX)
+
+
+def parse_id(text: str) -> str:
+    """Return the full id for an id with or without the prefix. Raises DeliveryNotFound for an invalid id."""
+    ulid = text.removeprefix(PREFIX)
+    if not is_cursor(ulid):
+        raise DeliveryNotFound
+    return PREFIX + ulid
 
 
 def cut(text: str | None, limit: int = MAX_TEXT) -> str | None:

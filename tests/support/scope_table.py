@@ -8,11 +8,13 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from tools.openapi.operation import Operation
 from tools.openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
 from waitpoints.access.api_keys import new_key
+from waitpoints.access.caller import Action
+from waitpoints.api.api_key_request import UNTAGGED
 
 Ask = Callable[[str, str, Any, str], tuple[int, Any]]
 """Send a request: a method, a path, a body and a key. Returns the status and the JSON of the answer."""
@@ -21,8 +23,8 @@ KEYS = "/api/v1/keys"
 MINT = by_id("mint_public_token_v1").path
 TAG, OTHER_TAG = "team-a", "team-b"
 ENDPOINT = "scope-table"
-ACTIONS = ("create", "complete", "read", "notify", "endpoints")
-SCOPES = (*ACTIONS, f"create:{TAG}", f"complete:{TAG}", f"read:{TAG}", f"notify:{TAG}")
+ACTIONS = get_args(Action.__value__)
+SCOPES = (*ACTIONS, *(f"{action}:{TAG}" for action in ACTIONS if action != UNTAGGED))
 INVALID = ("unknown", "revoked", "expired")
 ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
 NOT_OF_ONE_TOKEN = {"list_waitpoint_tokens_v1", "mint_public_token_v1"}

@@ -11,7 +11,7 @@ CODES = {
     400: "InvalidRequest",
     401: "Unauthenticated WrongCallbackHash WrongSignature",
     403: "unauthorized NotAsked SignInRefused",
-    404: "TokenNotFound EndpointNotFound ApiKeyNotFound OutputNotFound",
+    404: "TokenNotFound EndpointNotFound DeliveryNotFound ApiKeyNotFound OutputNotFound",
     405: "MethodNotAllowed",
     409: "TooManyWaiters KeyTaken TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
     413: "BodyTooLarge",

@@ -342,6 +342,7 @@ class EndpointObject(AnswerModel):
     keyTTL: str = Field(description="How long a delivery is kept that came before its token.")
     tag: str = _optional("What each key begins with, before a colon and the endpoint's name.")
     disabled: Literal[True] = _optional("Deliveries get 503. Absent if they are processed.")
+    recordDeliveries: str = _optional("How long each verified delivery is kept. Absent if none is.")
     createdAt: Instant
     updatedAt: Instant
 

@@ -8,7 +8,7 @@ from waitpoints.errors import Forbidden, NameOutsideTag, OutsideTag
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`api_keys`)
 
-type Action = Literal["create", "complete", "read", "notify", "endpoints"]
+type Action = Literal["create", "complete", "read", "notify", "endpoints", "deliveries"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 
@@ -17,7 +17,7 @@ class Caller:
     """The defaults are the holder of the root key.
 
     `digits` names a key in public access tokens. `scopes` has the actions of a named key, each with the tag that limits it, or
-    None for any token.
+    None for any token. Of `deliveries`, the tag is the endpoint's.
     """
 
     name: str | None = None

@@ -14,13 +14,13 @@ from waitpoints.token import MAX_TAG_LENGTH
 from waitpoints.unknown_names import shown
 
 ACTIONS: tuple[Action, ...] = get_args(Action.__value__)
-TAGGED: tuple[Action, ...] = ("create", "complete", "read", "notify")  # what can be limited to the tokens with a tag
+UNTAGGED: Action = "endpoints"  # it covers all endpoints
 MAX_BYTES = 512  # of all scopes of a key in UTF-8: all keys are in one item, which has at most 400 KB
 MAX_DAYS = 3650
 _DAY = 86_400_000  # milliseconds
 _ACCEPTED = (
-    'expected "create", "complete", "read", "notify" or "endpoints", each at most once. All but the last may end in a colon '
-    f'and a tag, such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
+    'expected "create", "complete", "read", "notify", "deliveries" or "endpoints", each at most once. All but the last may end '
+    f'in a colon and a tag, such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
 )
 
 
@@ -34,10 +34,10 @@ class CreateKeyRequest(RequestModel):
     )
     scopes: list[str] = Field(
         description=(
-            "What the key may do: `create`, `complete`, `read`, `notify` (which a create with `notify` also needs) and "
-            "`endpoints`, each at most once. All but the last may end in a colon and a tag, `create:team-a`, and then cover "
-            "only tokens with this tag, and write as `tags` and `idempotencyKey` only names that are the tag or begin with it "
-            f"and a colon. At most {MAX_BYTES} bytes in all."
+            "What the key may do: `create`, `complete`, `read`, `notify` (which a create with `notify` also needs), "
+            "`deliveries` (recorded ones) and `endpoints`, each at most once. All but the last may end in a colon and a tag, "
+            "`create:team-a`, and then cover only tokens, or endpoints, with this tag, and write as `tags` and "
+            f"`idempotencyKey` only names that are the tag or begin with it and a colon. At most {MAX_BYTES} bytes in all."
         ),
         examples=[["create:team-a", "read"]],
         json_schema_extra={"minItems": 1, "maxItems": len(ACTIONS)},
@@ -79,7 +79,7 @@ def _scope(text: str) -> Scope:
     action, colon, tag = text.partition(":")
     if action not in ACTIONS:
         raise _refused(f'"{shown(text)}" is not a scope')
-    if colon and action not in TAGGED:
+    if colon and action == UNTAGGED:
         raise _refused(f'"{action}" takes no tag')
     if colon and not 1 <= utf16_units(tag) <= MAX_TAG_LENGTH:
         raise _refused(f'the tag of "{action}" has {utf16_units(tag):,} characters')

@@ -24,7 +24,6 @@ from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.items import DOCTOR, STATE, digest, primary_key, wire
 from waitpoints.aws.table import Table
 from waitpoints.endpoint import DeliveryKind
-from waitpoints.ids import PREFIX as TOKEN_PREFIX
 from waitpoints.ids import last_of
 from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
 
@@ -121,7 +120,7 @@ class DeliveryStore:
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
         """Yield the secret id, the endpoint's name and the delivery's id of what was pending at `until`, oldest first."""
-        last = _ulid_of_token(last_of(until))
+        last = last_of(until, prefix="")
         for shard in range(SHARDS):
             found = self._table.query("id = :id AND #item <= :last", {"id": _mark_id(shard), "last": last})
             for mark in found.items:
@@ -174,10 +173,6 @@ def _shard(delivery_id: str) -> int:
 
 def _ulid(delivery_id: str) -> str:
     return delivery_id.removeprefix(PREFIX)
-
-
-def _ulid_of_token(token_id: str) -> str:
-    return token_id.removeprefix(TOKEN_PREFIX)
 
 
 def _object_key(secret_id: str, delivery_id: str) -> str:

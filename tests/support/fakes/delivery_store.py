@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-from waitpoints.ids import PREFIX as TOKEN_PREFIX
 from waitpoints.ids import last_of
 from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
 
@@ -72,7 +71,7 @@ class MemoryDeliveryStore:
             return self._rows.pop((secret_id, delivery_id), None) is not None
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
-        last = PREFIX + last_of(until).removeprefix(TOKEN_PREFIX)
+        last = last_of(until, PREFIX)
         marks = sorted(self._marks.items())
         return ((secret_id, endpoint, delivery_id) for delivery_id, (secret_id, endpoint) in marks if delivery_id <= last)
 

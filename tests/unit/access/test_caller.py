@@ -7,7 +7,7 @@ from waitpoints.access.caller import ROOT, Action
 from waitpoints.errors import Forbidden
 
 
-@pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints"])
+@pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints", "deliveries"])
 def test_the_root_key_has_no_limit(action: Action) -> None:
     ROOT.check(action, [])
     assert (ROOT.name, ROOT.only_tag(action), ROOT.may(action, [])) == (None, None, True)

@@ -41,6 +41,8 @@ def test_another_name_is_refused_with_what_is_accepted(name: str) -> None:
         (["create:größe 🎈"], [Scope("create", "größe 🎈")]),
         (["create", "notify"], [Scope("create"), Scope("notify")]),
         (["notify:team-a"], [Scope("notify", "team-a")]),
+        (["deliveries"], [Scope("deliveries")]),
+        (["deliveries:team-a"], [Scope("deliveries", "team-a")]),
     ],
 )
 def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]) -> None:
@@ -74,7 +76,9 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
 def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason: str) -> None:
     with pytest.raises(InvalidApiKey) as refusal:
         parse(scopes=texts)
-    assert refusal.value.message.startswith(f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify" or')
+    assert refusal.value.message.startswith(
+        f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify", "deliveries" or'
+    )
     assert len(refusal.value.message) < 500
 
 

@@ -445,7 +445,7 @@ class NamedKey(Answer):
 
     name: str
     scopes: tuple[str, ...]
-    """What it may do: create, complete, read, notify, each also for one tag as in create:team-a, and endpoints."""
+    """What it may do: create, complete, read, notify, deliveries, each also for one tag as in create:team-a, and endpoints."""
     created_at: datetime
     last_used_at: datetime | None = None
     """Up to an hour before its last use. None if it was never used."""

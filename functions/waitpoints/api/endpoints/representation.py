@@ -1,10 +1,13 @@
 """Endpoints as the API returns them: absent fields are omitted, times are ISO 8601."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.json_text import present
 from waitpoints.token import iso
+
+if TYPE_CHECKING:
+    from waitpoints.recorded_delivery import RecordedDelivery
 
 
 def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
@@ -33,6 +36,29 @@ def with_deliveries(endpoint: Endpoint, url: str, statistics: EndpointStatistics
         str(kind): {"count": count, **_last(statistics.last[kind])} for kind, count in sorted(statistics.counts.items())
     }
     return {**configured(endpoint, url), "deliveries": deliveries}
+
+
+def recorded(delivery: "RecordedDelivery", endpoint: str) -> dict[str, Any]:
+    """Return a recorded delivery of an endpoint, without its contents."""
+    return present(
+        {
+            "id": delivery.id,
+            "endpoint": endpoint,
+            "kind": delivery.kind or "pending",
+            "createdAt": iso(delivery.at),
+            "expiresAt": iso(delivery.expires_at * 1000),
+            "size": delivery.size,
+            "key": delivery.key,
+            "detail": delivery.detail,
+            "tokenId": delivery.token_id,
+            "deliveryId": delivery.delivery_id,
+            "repeatOf": delivery.repeat_of,
+            "resendOf": delivery.resend_of,
+            "resentBy": delivery.by,
+            "ip": delivery.ip,
+            "userAgent": delivery.user_agent,
+        }
+    )
 
 
 def _last(delivery: LastDelivery) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """An endpoint as the API shows it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.endpoint_routes import FULL, SMALLEST, get, put, stored
@@ -7,7 +9,9 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tools.openapi.operations import ENDPOINTS
+from waitpoints.api.endpoints.representation import recorded
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
+from waitpoints.recorded_delivery import RecordedDelivery
 from waitpoints.token import iso
 
 
@@ -48,3 +52,45 @@ class TestRetrieve:
         put(api, SMALLEST)
         answer = api.get(f"{ENDPOINTS}/{name}")
         assert (answer.status, answer.error) == (404, "Endpoint not found")
+
+
+class TestARecordedDelivery:
+    BARE = RecordedDelivery(id="delivery_1", at=1_800_000_000_123, size=7, expires_at=1_800_000_060)
+
+    def test_has_what_is_known_of_it(self) -> None:
+        assert recorded(self.BARE, "github") == {
+            "id": "delivery_1",
+            "endpoint": "github",
+            "kind": "pending",
+            "createdAt": "2027-01-15T08:00:00.123Z",
+            "expiresAt": "2027-01-15T08:01:00.000Z",
+            "size": 7,
+        }
+
+    def test_names_the_others_that_it_has_to_do_with(self) -> None:
+        full = replace(
+            self.BARE,
+            kind=DeliveryKind.NOT_MATCHING,
+            key="github:7",
+            detail="why",
+            token_id="waitpoint_1",
+            delivery_id="d-1",
+            repeat_of="delivery_2",
+            resend_of="delivery_3",
+            by="ci",
+            ip="192.0.2.1",
+            user_agent="GitHub-Hookshot",
+        )
+        more = {name: value for name, value in recorded(full, "github").items() if name not in recorded(self.BARE, "github")}
+        assert recorded(full, "github")["kind"] == "notMatching"
+        assert more == {
+            "key": "github:7",
+            "detail": "why",
+            "tokenId": "waitpoint_1",
+            "deliveryId": "d-1",
+            "repeatOf": "delivery_2",
+            "resendOf": "delivery_3",
+            "resentBy": "ci",
+            "ip": "192.0.2.1",
+            "userAgent": "GitHub-Hookshot",
+        }

@@ -19,7 +19,12 @@ def create(
     name: KeyName,
     scope: Annotated[
         list[str],
-        option("--scope", "-s", metavar="SCOPE", help="create, complete, read, notify or endpoints; or create:TAG. Repeat it."),
+        option(
+            "--scope",
+            "-s",
+            metavar="SCOPE",
+            help="create, complete, read, notify, deliveries or endpoints; or create:TAG. Repeat it.",
+        ),
     ],
     expires: Annotated[
         str | None, option("--expires", metavar="TIME", help="How long the key is good, such as 90d. Default: for ever.")
@@ -30,8 +35,8 @@ def create(
 ) -> None:
     """Make an API key for one program, and print it once.
 
-    All but endpoints may be for the tokens of one tag, as in --scope create:team-a. A key that creates tokens with --notify
-    needs create and notify.
+    All but endpoints may be for the tokens or endpoints of one tag, as in --scope create:team-a. A key that creates tokens
+    with --notify needs create and notify.
     """
     with stacks.find_client(stack) as waitpoints:
         made = waitpoints.keys.create(name, scope, expires=expires)

@@ -11,7 +11,7 @@ from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SCOPE = re.compile(r"(create|complete|read|notify)(?::(.{1,128}))?|endpoints", re.DOTALL)
+_SCOPE = re.compile(r"(create|complete|read|notify|deliveries)(?::(.{1,128}))?|endpoints", re.DOTALL)
 _CODE = "InvalidApiKey"
 _LONGEST = 3650 * 86_400_000  # milliseconds
 _ALPHABET = string.ascii_letters + string.digits
@@ -74,7 +74,7 @@ def _check(name: str, scopes: list[Any]) -> None:
     actions = [str(scope).partition(":")[0] for scope in scopes]
     wrong = [scope for scope in scopes if not (isinstance(scope, str) and _SCOPE.fullmatch(scope))]
     if wrong or not scopes or len({*actions}) < len(actions):
-        accepted = '"create", "complete", "read", "notify" or "endpoints", each at most once'
+        accepted = '"create", "complete", "read", "notify", "deliveries" or "endpoints", each at most once'
         raise Refusal(422, f'Invalid scopes: expected {accepted}, and for one tag "create:team-a"', _CODE)
 
 
