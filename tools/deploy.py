@@ -37,6 +37,7 @@ COPY = ROOT / "gradual.yaml"  # beside template.yaml, whose paths are relative
 _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Variables:\n"
 _API, _CONSOLE, _OUTPUTS = "    Type: AWS::Serverless::HttpApi\n", "      Handler: show_console.handler\n", "\nOutputs:\n"
 _TRIED = "      DeploymentPreference: {Hooks: {PreTraffic: !Ref BeforeTraffic}}\n"
+_BOUNDARY = "!If [HasPermissionsBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]"
 _HOOK = """
   BeforeTraffic:
     Type: AWS::Lambda::Function
@@ -56,6 +57,7 @@ _HOOK = """
   BeforeTrafficRole:
     Type: AWS::IAM::Role
     Properties:
+      PermissionsBoundary: {boundary}
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}]
@@ -71,6 +73,16 @@ _HOOK = """
                 Resource: !Sub
                   - arn:${{AWS::Partition}}:codedeploy:${{AWS::Region}}:${{AWS::AccountId}}:deploymentgroup:${{Application}}/*
                   - {{Application: !Ref ServerlessDeploymentApplication}}
+"""
+_CODEDEPLOY_ROLE = """
+  CodeDeployServiceRole:
+    Type: AWS::IAM::Role
+    Properties:
+      PermissionsBoundary: {boundary}
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{{Effect: Allow, Principal: {{Service: [codedeploy.amazonaws.com]}}, Action: [sts:AssumeRole]}}]
+      ManagedPolicyArns: [!Sub "arn:${{AWS::Partition}}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"]
 """
 _PERMISSION = """
   {name}:
@@ -96,13 +108,14 @@ def gradual(template: str, kind: str, release: str) -> str:
         assert template.count(found) == 1, f"template.yaml has {found!r} {template.count(found)} times"
         template = template.replace(found, found + added)
     assert _OUTPUTS in template, "template.yaml has no outputs"
-    return template.replace(_OUTPUTS, permissions + canary_alarm() + hook() + _OUTPUTS, 1)
+    return template.replace(_OUTPUTS, permissions + canary_alarm() + hook() + codedeploy_role() + _OUTPUTS, 1)
 
 
 def aliases(kind: str) -> str:
     """The name of ApiFailedAlarm is written out: a reference would make a circle of the API, its functions and their alarm."""
     names = [f"!Ref {alarm}" if alarm != "ApiFailedAlarm" else "!Sub '${AWS::StackName}-ApiFailed'" for alarm in ALARMS]
-    return f"    AutoPublishAlias: live\n    DeploymentPreference: {{Type: {kind}, Alarms: [{', '.join(names)}]}}\n"
+    shifted = f"Type: {kind}, Alarms: [{', '.join(names)}], Role: !GetAtt CodeDeployServiceRole.Arn"
+    return f"    AutoPublishAlias: live\n    DeploymentPreference: {{{shifted}}}\n"
 
 
 def functions_of_the_api(template: str) -> dict[str, str]:
@@ -169,7 +182,13 @@ def hook() -> str:
     As in https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
     """
     code = textwrap.indent((Path(__file__).parent / "before_traffic.py").read_text(), " " * 10)
-    return _HOOK.format(versions=", ".join(f"!Ref {function}.Version" for function in SCHEDULED), code=code)
+    versions = ", ".join(f"!Ref {function}.Version" for function in SCHEDULED)
+    return _HOOK.format(versions=versions, code=code, boundary=_BOUNDARY)
+
+
+def codedeploy_role() -> str:
+    """Return the role with which CodeDeploy shifts the aliases: SAM's own, which has no boundary, with the boundary."""
+    return _CODEDEPLOY_ROLE.format(boundary=_BOUNDARY)
 
 
 def environments() -> list[str]:

@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from tests.support.in_process.template import ROOT, STACK_NAME, parse
-from tests.support.processed_template import process, processed
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from tests.support.in_process.template import ROOT, STACK_NAME
+from tests.support.processed_template import attributes, processed, processed_gradually, texts
 from tests.support.resource_schemas import services
-from tools.deploy import GRADUAL, gradual
 
 PAGE = (ROOT / "docs" / "operation.md").read_text()
 HOUR = PAGE.split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
@@ -20,11 +23,32 @@ def test_the_services_that_a_deployment_needs_are_listed() -> None:
     [listed] = re.findall(r"CloudFormation's ROLE needs (.+?); for an account's first domain", DEPLOYS, re.DOTALL)
     usual, gradually, zone = re.split(r"; for gradual\s+deployments|; for `HostedZoneId`", listed)
     kinds = {it["Type"] for it in processed().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
-    in_copy = parse(gradual((ROOT / "template.yaml").read_text(), GRADUAL["prod"], "'2030-01-31T12:00:00Z'"))
-    more = {it["Type"] for it in process(in_copy)["Resources"].values()} - {"AWS::Route53::RecordSet"}
+    more = {it["Type"] for it in processed_gradually().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     assert named(usual) == services(kinds) - UNUSED
     assert named(gradually) == services(more) - services(kinds) - UNUSED
     assert named(zone) == services({"AWS::Route53::RecordSet"})
+
+
+def test_the_services_that_a_permissions_boundary_must_allow_are_listed() -> None:
+    """CodeDeploy publishes to SNS only for triggers, and has none. SAM lets roles use X-Ray if Tracing is Active."""
+    template = processed_gradually()
+    kinds = [template.resources(f"AWS::IAM::{kind}").values() for kind in ("Role", "ManagedPolicy")]
+    attached = template.resolve([role.get("ManagedPolicyArns", []) for role in kinds[0]], attributes())
+    documents = json.loads(aws_managed_policies_data)
+    of_aws = {arn.rpartition("/")[2] for arns in attached for arn in arns} & documents.keys()
+    used = {it.partition(":")[0] for it in actions([[*kind] for kind in kinds] + [documents[name] for name in of_aws])}
+    [listed] = re.findall(r"allow what they do: (.+?)\.", DEPLOYS, re.DOTALL)
+    assert named(listed) == used - {"sts", "sns"} | {"xray"}
+
+
+def actions(value: Any) -> Iterator[str]:
+    """Every action that a part of a template names."""
+    if isinstance(value, list):
+        for item in value:
+            yield from actions(item)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from texts(member) if name == "Action" else actions(member)
 
 
 def test_the_statement_for_a_key_is_one_and_for_the_roles_of_a_stack() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from botocore.exceptions import ClientError
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.command_line import CommandLine
+from tests.support.e2e.deployer import EVERYTHING
 from tests.support.e2e.permissions import outputs
 from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.processed_template import processed
 from waitpoints_local.stack import ARCHITECTURE, Stack
 
 PATIENCE = 30  # seconds
@@ -145,6 +148,39 @@ def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second:
                 StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=CAPABILITIES
             )
     assert outputs(stack, SECOND) == second
+
+
+class TestAPermissionsBoundary:
+    def test_limits_every_role_of_a_stack_until_it_is_taken_away(
+        self, stack: Stack, api: Api, second: dict[str, str], current_build: Built
+    ) -> None:
+        boundary = self.policy(stack)
+        deploy_second(stack, current_build, f"PermissionsBoundary={boundary}")
+        assert self.boundaries(stack) == {boundary}
+        assert self.create(stack, api, second) == 200
+        narrow = self.policy(stack, {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"})
+        deploy_second(stack, current_build, f"PermissionsBoundary={narrow}")
+        assert (self.boundaries(stack), self.create(stack, api, second)) == ({narrow}, 503)
+        deploy_second(stack, current_build)
+        assert (self.boundaries(stack), self.create(stack, api, second)) == ({None}, 200)
+
+    def policy(self, stack: Stack, *but: dict[str, Any]) -> str:
+        """Make a policy that allows everything but that."""
+        document, name = {**EVERYTHING, "Statement": [*EVERYTHING["Statement"], *but]}, f"boundary-{uuid.uuid4().hex}"
+        made = stack.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(document))
+        return str(made["Policy"]["Arn"])
+
+    def boundaries(self, stack: Stack) -> set[str | None]:
+        """What limits the second stack's roles, each of them."""
+        roles = processed().resources("AWS::IAM::Role").keys() & resources(stack, SECOND).keys()
+        assert len(roles) > 30
+        found = [stack.client("iam").get_role(RoleName=resources(stack, SECOND)[name])["Role"] for name in roles]
+        return {role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in found}
+
+    def create(self, stack: Stack, api: Api, second: dict[str, str]) -> int:
+        key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]
+        root = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
+        return api.request("POST", root + TOKENS, {}, key=key).status
 
 
 def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[str, str], current_build: Built) -> None:

@@ -5,36 +5,29 @@ import re
 import subprocess
 import tomllib
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from tests.support.cloudwatch import Alarm
-from tests.support.in_process.template import EVERYTHING, ROOT, Template, read
-from tests.support.processed_template import check_order, process, processed, references
+from tests.support.in_process.template import EVERYTHING, ROOT, Template
+from tests.support.processed_template import check_order, process, processed, processed_gradually, references
 from tools import before_traffic, deploy
-from tools.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments, gradual
+from tools.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments
 from tools.stack import program
 from waitpoints_local.stack import LocalError
 
 pytestmark = pytest.mark.slow  # transforms the template again and again
 
 CONFIGURED = tomllib.loads((ROOT / "samconfig.toml").read_text())
-TEXT = (ROOT / "template.yaml").read_text()
 WHOLE = Template.load(EVERYTHING)
 FUNCTIONS = [function.logical_id for function in WHOLE.functions().values()]
 
 
-@cache
-def gradually(release: str = "'2030-01-31T12:00:00Z'") -> dict[str, Any]:
+def gradually() -> dict[str, Any]:
     """The resources of a gradual deployment, after SAM's transform."""
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / "gradual.yaml"
-        copy.write_text(gradual(TEXT, GRADUAL["prod"], release))
-        resources: dict[str, Any] = process(read(copy))["Resources"]
+    resources: dict[str, Any] = processed_gradually().body["Resources"]
     return resources
 
 
@@ -255,7 +248,7 @@ def test_only_apis_of_the_account_may_invoke_the_functions_of_the_api() -> None:
 
 def test_each_deployment_publishes_versions_also_if_only_a_parameter_changed() -> None:
     def versions(release: str) -> set[str]:
-        return {name for name, it in gradually(release).items() if it["Type"] == "AWS::Lambda::Version"}
+        return {*processed_gradually(release).resources("AWS::Lambda::Version")}
 
     first, second = versions("'2030-01-31T12:00:00Z'"), versions("'2030-01-31T13:00:00Z'")
     assert len(first) == len(FUNCTIONS)

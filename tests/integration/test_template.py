@@ -410,6 +410,10 @@ PATTERNS: dict[str, tuple[list[str], list[str]]] = {  # a parameter: what it acc
         ["", f"{ARN}/0b5f4a7e-0000-4000-8000-000000000000", "arn:aws-cn:acm:cn-north-1:123456789012:certificate/4711"],
         ["arn:aws:iam::123456789012:server-certificate/mine"],
     ),
+    "PermissionsBoundary": (
+        ["", "arn:aws:iam::123456789012:policy/own/boundary", "arn:aws-cn:iam::aws:policy/PowerUserAccess"],
+        ["boundary", "arn:aws:iam::123456789012:role/boundary", "arn:aws:iam::123456789012:policy/"],
+    ),
     "HostedZoneId": (["", "Z0123456789ABCDEFGHIJ"], ["example.com"]),
     "TruststoreUri": (
         ["", "s3://certificates/authorities.pem"],

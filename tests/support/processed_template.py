@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
-from tests.support.in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+from tests.support.in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Resource, Template, parse
+from tools.deploy import GRADUAL, gradual
 
+RELEASE = "'2030-01-31T12:00:00Z'"
 ATTRIBUTES = ("ApiEndpoint", "QueueName", "RegionalDomainName", "RegionalHostedZoneId", "StreamArn")
 
 
@@ -38,6 +40,12 @@ def process(body: Any) -> dict[str, Any]:
 @cache
 def processed() -> Template:
     return Template(process(Template.load().body))
+
+
+@cache
+def processed_gradually(release: str = RELEASE) -> Template:
+    """The template of a gradual deployment."""
+    return Template(process(parse(gradual((ROOT / "template.yaml").read_text(), GRADUAL["prod"], release))))
 
 
 def attributes() -> dict[str, dict[str, str]]:

@@ -34,6 +34,7 @@ from tests.support.e2e import (
     log_probes,
     mail_probes,
     process_probes,
+    role_probes,
 )
 from waitpoints_local import durable_mends, emulator, process_mends
 from waitpoints_local.interpreter import tokens
@@ -351,6 +352,7 @@ PROBES: dict[str, list[Probe]] = {
     **mail_probes.PROBES,
     **event_probes.PROBES,
     **durable_probes.PROBES,
+    **role_probes.PROBES,
 }
 
 

@@ -41,6 +41,7 @@ from waitpoints_local import (
     log_mends,
     mail_mends,
     process_mends,
+    role_mends,
     storage_mends,
     throttle,
 )
@@ -600,6 +601,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         authorize_tasks_by_their_machine,
         authorize_schedules_in_their_group,
         authorize_batches_as_messages,
+        role_mends.keep_permissions_boundaries,
         exclude_punctuation,
         make_alarms_on_expressions,
         import_routes,
