@@ -41,7 +41,7 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
 @pytest.fixture(params=["handlers", "described fake"])  # type: ignore[no-redef] # in place of the fake
 def served(request: pytest.FixtureRequest, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Served:
     if request.param == "described fake":
-        fake = FakeWaitpoints()
+        fake = FakeWaitpoints(ignore_rules=True)
         return Served.by(fake, Described(fake))
     world.clock.now = round(time.time() * 1000)
     stack = sign_in.install(world, "https://issuer.example.com", monkeypatch)

@@ -78,7 +78,7 @@ class Served:
 
 @pytest.fixture
 def served() -> Served:
-    fake = FakeWaitpoints()
+    fake = FakeWaitpoints(ignore_rules=True)
     return Served.by(fake, fake)
 
 

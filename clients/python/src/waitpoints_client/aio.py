@@ -12,7 +12,15 @@ from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.client import REQUEST_TIMEOUT
 from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.models import Item
-from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.options import (
+    ApproverOptions,
+    CreateOptions,
+    DeliveryFilters,
+    DeliveryOrId,
+    EndpointOptions,
+    ListFilters,
+    TokenOrId,
+)
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
@@ -231,6 +239,34 @@ class AsyncEndpoints:
     ) -> models.EndpointTrial:
         """As `Endpoints.test`."""
         return await self._send(calls.test_endpoint(name, body, headers or {}, query))
+
+    def deliveries(self, name: str, **filters: Unpack[DeliveryFilters]) -> AsyncPages[models.RecordedDelivery]:
+        """As `Endpoints.deliveries`, iterated with `async for`."""
+        listing = calls.list_deliveries(name, filters)
+        return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
+
+    async def delivery(self, name: str, delivery: DeliveryOrId) -> models.RetrievedDelivery:
+        """As `Endpoints.delivery`."""
+        return await self._send(calls.get_delivery(name, delivery))
+
+    async def resend(
+        self, name: str, delivery: DeliveryOrId, *, token: TokenOrId | None = None, idempotency_key: str | None = None
+    ) -> models.RecordedDelivery:
+        """As `Endpoints.resend`."""
+        return await self._send(calls.resend_delivery(name, delivery, token, idempotency_key))
+
+    async def delete_delivery(self, name: str, delivery: DeliveryOrId) -> None:
+        """As `Endpoints.delete_delivery`."""
+        await self._send(calls.delete_delivery(name, delivery))
+
+    async def delete_deliveries(self, name: str) -> int:
+        """As `Endpoints.delete_deliveries`."""
+        deleted = 0
+        while True:
+            answer = await self._send(calls.delete_deliveries(name))
+            deleted += answer.deleted
+            if answer.done:
+                return deleted
 
 
 class AsyncKeys:

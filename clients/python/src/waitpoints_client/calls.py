@@ -12,7 +12,16 @@ from typing_extensions import Unpack
 
 from waitpoints_client import models, wire
 from waitpoints_client.models import Answer
-from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId, id_of
+from waitpoints_client.options import (
+    ApproverOptions,
+    CreateOptions,
+    DeliveryFilters,
+    DeliveryOrId,
+    EndpointOptions,
+    ListFilters,
+    TokenOrId,
+    id_of,
+)
 
 Read = TypeVar("Read")
 Model = TypeVar("Model", bound=Answer)
@@ -92,7 +101,7 @@ def packet(path: str) -> Call[str]:
 
 def list_tokens(filters: ListFilters) -> Listing[models.ListedToken]:
     """List tokens. Raises TypeError for an unknown filter, ValueError for one that would be ignored."""
-    return Listing(TOKENS, models.Page[models.ListedToken], _query(filters))
+    return Listing(TOKENS, models.Page[models.ListedToken], _query(filters, ListFilters))
 
 
 def extend(token: TokenOrId, timeout: wire.Timeout | None) -> Call[models.MovedDeadline]:
@@ -172,7 +181,7 @@ def get_endpoint(name: str) -> Call[models.EndpointWithDeliveries]:
 
 def list_endpoints(page_size: int | None, after: str | None) -> Listing[models.Endpoint]:
     """List endpoints, by name."""
-    return Listing(ENDPOINTS, models.Page[models.Endpoint], _query({"page_size": page_size, "after": after}))
+    return Listing(ENDPOINTS, models.Page[models.Endpoint], _query({"page_size": page_size, "after": after}, ListFilters))
 
 
 def change_endpoint(name: str, *, disabled: bool) -> Call[models.Endpoint]:
@@ -190,6 +199,35 @@ def test_endpoint(name: str, body: Any, headers: Mapping[str, str], query: str) 
     text = body.decode() if isinstance(body, bytes) else body
     delivery = {"body": text, "headers": dict(headers), "query": query}
     return Call("POST", f"{_endpoint(name)}/test", _as(models.EndpointTrial), body=delivery)
+
+
+def list_deliveries(name: str, filters: DeliveryFilters) -> Listing[models.RecordedDelivery]:
+    """List an endpoint's recorded deliveries. Raises as `list_tokens`."""
+    return Listing(f"{_endpoint(name)}/deliveries", models.Page[models.RecordedDelivery], _query(filters, DeliveryFilters))
+
+
+def get_delivery(name: str, delivery: DeliveryOrId) -> Call[models.RetrievedDelivery]:
+    """Retrieve a recorded delivery, with what was sent."""
+    return Call("GET", _delivery(name, delivery), _as(models.RetrievedDelivery))
+
+
+def delete_delivery(name: str, delivery: DeliveryOrId) -> Call[None]:
+    """Delete a recorded delivery."""
+    return Call("DELETE", _delivery(name, delivery), _nothing)
+
+
+def delete_deliveries(name: str) -> Call[models.DeletedDeliveries]:
+    """Delete some of an endpoint's recorded deliveries, or the rest."""
+    return Call("DELETE", f"{_endpoint(name)}/deliveries", _as(models.DeletedDeliveries))
+
+
+def resend_delivery(
+    name: str, delivery: DeliveryOrId, token: TokenOrId | None, idempotency_key: str | None
+) -> Call[models.RecordedDelivery]:
+    """Send a recorded delivery again."""
+    given = {"tokenId": None if token is None else id_of(token), "idempotencyKey": idempotency_key}
+    body = {member: value for member, value in given.items() if value is not None}
+    return Call("POST", f"{_delivery(name, delivery)}/resend", _as(models.RecordedDelivery), body=body)
 
 
 def create_key(name: str, scopes: Sequence[str], expires: wire.Duration | None) -> Call[models.CreatedKey]:
@@ -227,6 +265,10 @@ def _endpoint(name: str) -> str:
     return f"{ENDPOINTS}/{_segment(name, 'an endpoint')}"
 
 
+def _delivery(name: str, delivery: DeliveryOrId) -> str:
+    return f"{_endpoint(name)}/deliveries/{_segment(id_of(delivery, 'a delivery'), 'a delivery')}"
+
+
 def _segment(text: str, what: str) -> str:
     """Return a part of a path. Raises ValueError for one that would name another path."""
     if text in ("", ".", ".."):
@@ -248,9 +290,9 @@ def _settle_key(key: str, ttl: wire.Duration | None, outcome: Mapping[str, Any])
     return Call("POST", "/api/v1/waitpoints/complete", _as(models.KeyCompletion), body=body)
 
 
-def _query(filters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the query of a list. Raises as `list_tokens`."""
-    wire.refuse_unknown(filters, _FILTERS)
+def _query(filters: Mapping[str, Any], known: type) -> dict[str, str]:
+    """Return the query of a list whose filters are `known`. Raises as `list_tokens`."""
+    wire.refuse_unknown(filters, known.__annotations__)
     query = {}
     for name, value in filters.items():
         parameter, written = _FILTERS[name]
@@ -273,6 +315,9 @@ _FILTERS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "status": ("filter[status]", _any_of),
     "tags": ("filter[tags]", _any_of),
     "idempotency_key": ("filter[idempotencyKey]", str),
+    "kind": ("filter[kind]", _any_of),
+    "key": ("filter[key]", str),
+    "delivery_id": ("filter[deliveryId]", str),
     "created_within": ("filter[createdAt][period]", wire.duration),
     "created_from": ("filter[createdAt][from]", wire.instant),
     "created_to": ("filter[createdAt][to]", wire.instant),

@@ -11,7 +11,15 @@ from waitpoints_client import calls, models, settings
 from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.models import Item
-from waitpoints_client.options import ApproverOptions, CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.options import (
+    ApproverOptions,
+    CreateOptions,
+    DeliveryFilters,
+    DeliveryOrId,
+    EndpointOptions,
+    ListFilters,
+    TokenOrId,
+)
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
@@ -278,6 +286,41 @@ class Endpoints:
         """
         return self._send(calls.test_endpoint(name, body, headers or {}, query))
 
+    def deliveries(self, name: str, **filters: Unpack[DeliveryFilters]) -> Pages[models.RecordedDelivery]:
+        """List the deliveries that an endpoint recorded, the newest first. `DeliveryFilters` lists the filters.
+
+        Needs the scope deliveries, as all calls for them. Requests are made as the result is iterated.
+        """
+        listing = calls.list_deliveries(name, filters)
+        return Pages(lambda cursor: self._send(listing.after(cursor)))
+
+    def delivery(self, name: str, delivery: DeliveryOrId) -> models.RetrievedDelivery:
+        """Retrieve a recorded delivery with its headers, query and body. Raises NotFoundError."""
+        return self._send(calls.get_delivery(name, delivery))
+
+    def resend(
+        self, name: str, delivery: DeliveryOrId, *, token: TokenOrId | None = None, idempotency_key: str | None = None
+    ) -> models.RecordedDelivery:
+        """Send a recorded delivery again: to the token that waits for its key now, by today's settings, or to a `token`.
+
+        Returns the record of it. The same `idempotency_key` sends it once. Needs the scope complete, too. Raises
+        NotFoundError, UnprocessableEntityError for a token that only a signature or a person completes.
+        """
+        return self._send(calls.resend_delivery(name, delivery, token, idempotency_key))
+
+    def delete_delivery(self, name: str, delivery: DeliveryOrId) -> None:
+        """Delete a recorded delivery, and the early completion that it made. Raises NotFoundError."""
+        self._send(calls.delete_delivery(name, delivery))
+
+    def delete_deliveries(self, name: str) -> int:
+        """Delete all recorded deliveries of an endpoint, one after another. Returns how many. Raises NotFoundError."""
+        deleted = 0
+        while True:
+            answer = self._send(calls.delete_deliveries(name))
+            deleted += answer.deleted
+            if answer.done:
+                return deleted
+
 
 class Keys:
     """The named keys of a stack: `waitpoints.keys`. Only a client with the stack's root key may use them."""
@@ -289,9 +332,9 @@ class Keys:
     def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
         """Make a key for one program. Its `key` is in this answer alone.
 
-        A scope is create, complete, read, notify or endpoints; all but the last may be for one tag, as in create:team-a.
-        `expires` is how long the key is good: a timedelta, whole seconds or a text such as "90d"; without it for ever. Raises
-        ConflictError if the name is taken, UnprocessableEntityError for a value that cannot be used.
+        A scope is create, complete, read, notify, deliveries or endpoints; all but the last may be for one tag, as in
+        create:team-a. `expires` is how long the key is good: a timedelta, whole seconds or a text such as "90d"; without it
+        for ever. Raises ConflictError if the name is taken, UnprocessableEntityError for a value that cannot be used.
         """
         return self._send(calls.create_key(name, scopes, expires))
 

@@ -1,5 +1,6 @@
 """What the API answers, as immutable values. Fields that a newer stack adds are ignored."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -380,6 +381,10 @@ class PublicTokenClaims(Answer):
     pub: bool
 
 
+def _duration(value: Any) -> Any:
+    return read_duration(value) if isinstance(value, str) else value
+
+
 def _verification(value: Any) -> Any:
     return None if value == "none" else value
 
@@ -414,6 +419,8 @@ class Endpoint(Answer):
     """How long a delivery is kept that came before its token."""
     tag: str | None = None
     """What each key begins with, before the endpoint's name."""
+    record_deliveries: Annotated[timedelta | None, BeforeValidator(_duration)] = None
+    """How long each verified delivery is kept, to be read and sent again. None: deliveries are only counted."""
     disabled: bool = False
     """Whether deliveries get 503."""
     created_at: datetime
@@ -438,6 +445,62 @@ class EndpointWithDeliveries(Endpoint):
     deliveries: Mapping[str, Deliveries]
     """By kind, as the API names it: completed, kept, repeated, late, notAwaited, notMatching, noKey, noOutput, refused. A
     kind that never came is absent."""
+
+
+class RecordedDelivery(Answer):
+    """A delivery that an endpoint recorded, without what was sent."""
+
+    id: str
+    endpoint: str
+    kind: str
+    """What became of it: completed, kept, repeated, late, notAwaited, notMatching, noKey, noOutput. Or pending: it is not
+    processed yet."""
+    created_at: datetime
+    """When it was received, or sent again."""
+    expires_at: datetime
+    """When the record is deleted."""
+    size: int
+    """Of its body, in bytes."""
+    key: str | None = None
+    """The token's key that it named."""
+    detail: str | None = None
+    """Why it became so."""
+    token_id: str | None = None
+    """The token that it completed, made or found."""
+    delivery_id: str | None = None
+    """The provider's id of its event."""
+    repeat_of: str | None = None
+    """The first recorded delivery of the same event."""
+    resend_of: str | None = None
+    """The recorded delivery that was sent again."""
+    resent_by: str | None = None
+    """The named key that sent it again. None: the root key did."""
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+class RetrievedDelivery(RecordedDelivery):
+    """A recorded delivery with what was sent, without credentials. That is all None once the bucket has it no more."""
+
+    headers: Mapping[str, str] | None = Field(default=None, repr=False)
+    query: str | None = Field(default=None, repr=False)
+    body: str | None = Field(default=None, repr=False)
+    body_base64: str | None = Field(default=None, repr=False)
+    """In place of `body`, if it is no text in UTF-8."""
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's bytes."""
+        if self.body is not None:
+            return self.body.encode()
+        return None if self.body_base64 is None else b64decode(self.body_base64)
+
+
+class DeletedDeliveries(Answer):
+    """How many recorded deliveries a request deleted. `done`: no other is left."""
+
+    deleted: int
+    done: bool
 
 
 class NamedKey(Answer):

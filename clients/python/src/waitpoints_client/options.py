@@ -14,24 +14,33 @@ from waitpoints_client.wire import Duration, Timeout
 Status: TypeAlias = Literal["WAITING", "COMPLETED", "TIMED_OUT"]
 """A token's status. A token that was failed is COMPLETED, too."""
 
+DeliveryKind: TypeAlias = Literal[
+    "pending", "completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput"
+]
+"""What became of a recorded delivery. One that is pending is stored, and not processed yet."""
+
 
 class HasId(Protocol):
-    """A token that the client returned."""
+    """A token or a recorded delivery that the client returned."""
 
     @property
     def id(self) -> str:
-        """The token's id."""
+        """Its id."""
 
 
 TokenOrId: TypeAlias = str | HasId
 """A token that the client returned, or its id, with or without `waitpoint_`."""
 
 
-def id_of(token: TokenOrId) -> str:
-    """Return the id of a token. Raises TypeError for anything else."""
-    found = token if isinstance(token, str) else getattr(token, "id", None)
+DeliveryOrId: TypeAlias = str | HasId
+"""A recorded delivery that the client returned, or its id."""
+
+
+def id_of(it: HasId | str, what: str = "a token") -> str:
+    """Return the id of a token, or of `what` else has one. Raises TypeError for anything else."""
+    found = it if isinstance(it, str) else getattr(it, "id", None)
     if not isinstance(found, str):
-        raise TypeError(f"Expected a token or its id, not {type(token).__name__}")
+        raise TypeError(f"Expected {what} or its id, not {type(it).__name__}")
     return found
 
 
@@ -255,3 +264,26 @@ class EndpointOptions(TypedDict, total=False):
     """How long a delivery is kept that came before its token. By default 24 hours; 0 keeps nothing."""
     tag: str | None
     """Each key then begins with the tag and a colon, and API keys that are limited to the tag may use it."""
+    record_deliveries: Duration | None
+    """How long to keep each delivery that passed `verify`, to read it and send it again. By default they are only counted."""
+
+
+class DeliveryFilters(TypedDict, total=False):
+    """The filters of an endpoint's recorded deliveries. One is listed if it passes all of them. Instants are inclusive."""
+
+    kind: DeliveryKind | Sequence[DeliveryKind] | None
+    """What became of it: one kind, or any of several."""
+    key: str | None
+    """The whole key that it named."""
+    delivery_id: str | None
+    """The provider's id of its event."""
+    created_within: Duration | None
+    """Received within this time before now."""
+    created_from: datetime | str | None
+    """Received at this instant or later."""
+    created_to: datetime | str | None
+    """Received at this instant or earlier."""
+    page_size: int | None
+    """How many deliveries one request asks for, 1 to 100. By default 25."""
+    after: str | None
+    """Begin after this cursor: `next` of a page."""

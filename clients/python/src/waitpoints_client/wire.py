@@ -119,4 +119,5 @@ _TEXTS: Final[Mapping[str, Callable[[Any], str]]] = {
     "timeout": timeout,
     "idempotency_key_ttl": duration,
     "key_ttl": duration,
+    "record_deliveries": duration,
 }

@@ -44,6 +44,15 @@ def test_a_signature_is_asked_for(printed: Printed, verify: str) -> None:
     assert made["verify"] == {"scheme": "token", "secret": "HOOK", "header": "X-Token"}
 
 
+def test_deliveries_are_recorded(run: Run) -> None:
+    put = run(*PUT[:-1], "github:GITHUB", "--record-deliveries", "7d")
+    assert "recorded for\t7d\n" in put.stdout
+    assert "recorded for\t7d\n" in run("endpoints", "get", "orders").stdout
+    assert "recorded for" not in run(*PUT).stdout
+    refused = run(*PUT, "--record-deliveries", "7d")
+    assert (refused.exit_code, "only deliveries that are verified are recorded" in refused.stderr) == (1, True)
+
+
 def test_a_delivery_is_tried_out(run: Run, printed: Printed) -> None:
     run(*PUT)
     lines = run("endpoints", "test", "orders", '{"order": 1}', "-H", "X-A: b", "--query", "c=d").stdout.splitlines()

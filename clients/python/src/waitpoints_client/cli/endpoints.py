@@ -26,6 +26,14 @@ def put(
     tag: Annotated[
         str | None, option("--tag", metavar="TAG", help="For API keys limited to TAG: keys are TAG:NAME:KEY.")
     ] = None,
+    record_deliveries: Annotated[
+        str | None,
+        option(
+            "--record-deliveries",
+            metavar="TIME",
+            help="How long to record each verified delivery, such as 7d. Default: not at all.",
+        ),
+    ] = None,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
@@ -34,6 +42,7 @@ def put(
     A delivery completes the token that was created with the key NAME:KEY. --verify none lets the URL alone complete tokens.
     """
     options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl, "tag": tag}
+    options["record_deliveries"] = record_deliveries
     checked: Any = "none" if verify == "none" else arguments.parse_verify(verify)
     with stacks.find_client(stack) as waitpoints:
         made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
@@ -133,11 +142,13 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
     settings = {"name": endpoint.name, "key": endpoint.key, "verify": secret, **when, "output": endpoint.output}
     tag = {"tag": endpoint.tag} if endpoint.tag else {}
     disabled = {"disabled": "deliveries get 503"} if endpoint.disabled else {}
+    recorded = {"recorded for": duration(endpoint.record_deliveries)} if endpoint.record_deliveries else {}
     return {
         **settings,
         **tag,
         **disabled,
         "kept for": duration(endpoint.key_ttl),
+        **recorded,
         "updated": show.instant(endpoint.updated_at),
         "url": endpoint.url,
     }

@@ -73,6 +73,20 @@ class Status(str, Enum):
     TIMED_OUT = "TIMED_OUT"
 
 
+class Kind(str, Enum):
+    """What becomes of a recorded delivery."""
+
+    COMPLETED = "completed"
+    KEPT = "kept"
+    REPEATED = "repeated"
+    LATE = "late"
+    NOT_AWAITED = "notAwaited"
+    NOT_MATCHING = "notMatching"
+    NO_KEY = "noKey"
+    NO_OUTPUT = "noOutput"
+    PENDING = "pending"
+
+
 Stack = Annotated[str | None, option("--stack", metavar="NAME", help="A stack in your AWS account.")]
 Json = Annotated[bool, option("--json", help="Print JSON, and nothing else.")]
 Yes = Annotated[bool, option("--yes", "-y", help="Do not ask.")]
@@ -95,3 +109,13 @@ Body = Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE 
 Headers = Annotated[list[str] | None, option("--header", "-H", metavar="'NAME: VALUE'", help="Repeat it for several.")]
 Query = Annotated[str, option("--query", metavar="TEXT", help="The query string.")]
 When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]
+Kinds = Annotated[
+    list[Kind] | None,
+    option("--kind", metavar="KIND", help="What became of it, such as notMatching or noKey. Repeat it.", case_sensitive=False),
+]
+OfKey = Annotated[str | None, option("--key", metavar="KEY", help="The whole key that it named.")]
+Event = Annotated[str | None, option("--event", metavar="ID", help="The provider's id of its event.")]
+Since = Annotated[
+    str | None, option("--since", metavar="TIME", help="Received within: 30m, 2h, 7d. Or since a date in ISO 8601.")
+]
+Until = Annotated[str | None, option("--until", metavar="TIME", help="Received so long ago or earlier, or until a date.")]

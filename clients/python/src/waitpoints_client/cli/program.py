@@ -12,6 +12,7 @@ import typer
 
 from waitpoints_client.cli import (
     deliver,
+    deliveries,
     endpoints,
     keys,
     local_stack,
@@ -90,5 +91,5 @@ def waitpoints(
         raise CommandProblem("--stack comes after the command, such as waitpoints list --stack NAME", 2)
 
 
-for module in (tokens, mcp, deliver, try_machine, outbox, local_stack, endpoints, keys, secrets, operate):
+for module in (tokens, mcp, deliver, try_machine, outbox, local_stack, endpoints, deliveries, keys, secrets, operate):
     module.add_to(program)

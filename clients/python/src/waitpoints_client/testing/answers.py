@@ -21,6 +21,7 @@ _OF_MEMBER: Final = {
     "notify": "InvalidNotify",
     "verify": "InvalidVerification",
     "keyTTL": "InvalidEndpoint",
+    "recordDeliveries": "InvalidEndpoint",
 }
 
 

@@ -3,16 +3,18 @@
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.bodies import output_of
-from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of
+from waitpoints_client.testing.deliveries import FakeDelivery, Received, Recorded, new_delivery_id, without_secrets
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, settle
 from waitpoints_client.wire import read_json, write_json
 
-FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL", "tag")
+FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL", "tag", "recordDeliveries")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(?:body|headers|query)(?:\.\w+)*", re.ASCII)
 _DAY = 86_400_000  # milliseconds
@@ -22,7 +24,7 @@ _REQUIRED = {"key": '"body.workflow_run.id"', "verify": '{"scheme":"github","sec
 
 @dataclass
 class FakeEndpoint:
-    """An endpoint. `deliveries` has the count and the last one of each kind."""
+    """An endpoint. `deliveries` has the count and the last one of each kind, `recorded` those that it records."""
 
     name: str
     settings: Mapping[str, Any]
@@ -31,6 +33,7 @@ class FakeEndpoint:
     disabled: bool = False
     hash: str = field(default_factory=lambda: secrets.token_hex(44))
     deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recorded: Recorded = field(default_factory=Recorded)
 
     def shown(self, url: str) -> dict[str, Any]:
         """Return it as the API does."""
@@ -42,6 +45,15 @@ class FakeEndpoint:
         """Count a delivery. `last` is what is shown of the last one."""
         count = self.deliveries.get(kind, {}).get("count", 0) + 1
         self.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), **last})
+
+
+@dataclass(frozen=True)
+class _Processed:
+    """What became of a delivery: its kind, the key that it named, and the token that it found or made."""
+
+    kind: str
+    key: str | None
+    token: FakeToken | None
 
 
 class Endpoints:
@@ -83,24 +95,68 @@ class Endpoints:
         shown = ahead[:size]
         return shown, {"next": shown[-1].name} if len(ahead) > size else {}
 
-    def deliver(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> None:
-        """Complete the token of a delivery's key, or keep it for one, and count it. Raises Refusal."""
+    def deliver(self, endpoint: FakeEndpoint, received: Received, now: int) -> None:
+        """Complete the token of a delivery's key, or keep it for one, count it and record it. Raises Refusal."""
         if endpoint.disabled:
             endpoint.count("refused", now, lastDetail=_DISABLED)
             raise Refusal(503, "This endpoint is disabled. Send the delivery again later", "EndpointDisabled")
-        key, output = self._evaluated(endpoint, delivery)
-        kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
-        if key is not None and kind in ("completed", "kept"):
+        processed = self._process(endpoint, received, now)
+        endpoint.count(processed.kind, now, lastKey=processed.key)
+        if "recordDeliveries" in endpoint.settings:
+            endpoint.recorded.add(self._record(endpoint, received, processed, now))
+
+    def resend(
+        self, endpoint: FakeEndpoint, delivery: FakeDelivery, token: FakeToken | None, once: str | None, now: int
+    ) -> FakeDelivery:
+        """Send a recorded delivery again, to the token of its key now or to `token`. Returns its record."""
+        if once is not None and (earlier := endpoint.recorded.resent(delivery.id, once, now)):
+            return earlier
+        processed = self._process(endpoint, delivery.received, now, token)
+        endpoint.count(processed.kind, now, lastKey=processed.key)
+        made = replace(self._record(endpoint, delivery.received, processed, now), resend_of=delivery.id)
+        return endpoint.recorded.add(made, once)
+
+    def delete_delivery(self, endpoint: FakeEndpoint, delivery: FakeDelivery) -> None:
+        """Delete a recorded delivery, and the early completion that it made."""
+        token = self._tokens.all.get(delivery.token_id or "")
+        if token and token.kept and delivery.kind == "kept":
+            self._tokens.forget(token)
+        endpoint.recorded.delete(delivery)
+
+    def _record(self, endpoint: FakeEndpoint, received: Received, processed: _Processed, now: int) -> FakeDelivery:
+        verify, kept_for = endpoint.settings["verify"], times.duration(endpoint.settings["recordDeliveries"])
+        return FakeDelivery(
+            new_delivery_id(now),
+            endpoint.name,
+            now,
+            now + (kept_for or 0),
+            processed.kind,
+            without_secrets(received, verify if isinstance(verify, dict) else {}),
+            key=processed.key,
+            token_id=processed.token.id if processed.token else None,
+        )
+
+    def _process(self, endpoint: FakeEndpoint, received: Received, now: int, to: FakeToken | None = None) -> _Processed:
+        key, output = self._evaluated(endpoint, delivery_of(received))
+        if to is not None:
+            outcome = as_of(to, now).outcome
+            kind = self._after(outcome) if outcome else "completed"
+            settle(to, Outcome(now, "endpoint", write_json(output)))
+            return _Processed(kind, key, to)
+        if key is None:
+            return _Processed("noKey", None, None)
+        kind, token = self._becomes(endpoint, key, now)
+        if kind in ("completed", "kept"):
             token, *_ = self._tokens.complete_key(
                 key, Outcome(now, "endpoint", write_json(output)), self._kept_until(endpoint, now)
             )
         elif token is not None and kind != "notMatching":
             token.count_delivery(now)
-        endpoint.count(kind, now, lastKey=key)
+        return _Processed(kind, key, token)
 
-    def try_delivery(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> dict[str, Any]:
+    def try_delivery(self, endpoint: FakeEndpoint, received: Received, now: int) -> dict[str, Any]:
         """Say what would become of a delivery."""
-        key, output = self._evaluated(endpoint, delivery)
+        key, output = self._evaluated(endpoint, delivery_of(received))
         steps = [
             *([{"step": "endpoint", "result": "disabled", "detail": _DISABLED}] if endpoint.disabled else []),
             {"step": "signature", "result": "not asked for"},
@@ -124,7 +180,11 @@ class Endpoints:
             return ("kept" if self._kept_until(endpoint, now) > now else "notAwaited"), token
         if outcome is None:
             return "notMatching" if token.approval else "completed", token
-        return ("late" if outcome.status == "TIMED_OUT" else "repeated"), token
+        return self._after(outcome), token
+
+    @staticmethod
+    def _after(outcome: Outcome) -> str:
+        return "late" if outcome.status == "TIMED_OUT" else "repeated"
 
     def _evaluated(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any]) -> tuple[str | None, Any]:
         """Return the key and the output of a delivery. Of expressions the fake knows paths only, such as `body.order.id`."""
@@ -161,17 +221,33 @@ class Endpoints:
         if length > self._retention:
             kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
             raise invalid("keyTTL", kept)
+        if "recordDeliveries" in settings:
+            self._check_recording(settings)
         return settings
+
+    def _check_recording(self, settings: Mapping[str, Any]) -> None:
+        """Raises Refusal."""
+        if not isinstance(settings["recordDeliveries"], str):
+            raise Refusal(400, 'Validation error: expected a text at "recordDeliveries"')
+        if settings["verify"] == "none":
+            raise invalid("recordDeliveries", "only deliveries that are verified are recorded, so verify is needed")
+        length = times.duration(settings["recordDeliveries"])
+        if not length:
+            raise invalid("recordDeliveries", 'expected a duration such as "24h", "7d", "2w" (w, d, h, m, s)')
+        if length > self._retention:
+            kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
+            raise invalid("recordDeliveries", kept)
 
 
 _DISABLED = "the endpoint is disabled"
 _HOW = "make it with FakeWaitpoints(ignore_rules=True) to accept every delivery"
 
 
-def delivery_of(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
+def delivery_of(received: Received) -> dict[str, Any]:
     """Return a delivery as expressions see it."""
-    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    return {"body": read_json(output_of(body, content_type)), "headers": dict(headers), "query": dict(query)}
+    content_type = next((value for name, value in received.headers.items() if name.lower() == "content-type"), "")
+    query = dict(parse_qsl(received.query.removeprefix("?"), keep_blank_values=True))
+    return {"body": read_json(output_of(received.body, content_type)), "headers": dict(received.headers), "query": query}
 
 
 def _at(path: str, delivery: Any) -> Any:

@@ -21,7 +21,8 @@ from waitpoints_client.testing.answers import Refusal, invalid, iso, millisecond
 from waitpoints_client.testing.approval import LONGEST_ANSWER, Approval, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.clock import FakeClock
-from waitpoints_client.testing.endpoints import Endpoints, delivery_of
+from waitpoints_client.testing.deliveries import FakeDelivery, Received
+from waitpoints_client.testing.endpoints import Endpoints, FakeEndpoint
 from waitpoints_client.testing.keys import Keys
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, key_text, requested, settle
 from waitpoints_client.wire import Duration, write_json
@@ -406,17 +407,55 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         refuse_unknown(body, ("body", "headers", "query"))
         given = body.get("body", "")
         content = given.encode() if isinstance(given, str) else write_json(given).encode()
-        query = dict(parse_qsl(body.get("query", "").removeprefix("?")))
-        return _ok(self._endpoints.try_delivery(endpoint, delivery_of(content, body.get("headers", {}), query), asked.now))
+        received = Received(content, body.get("headers", {}), body.get("query", ""))
+        return _ok(self._endpoints.try_delivery(endpoint, received, asked.now))
 
     def _deliver(self, asked: _Asked) -> httpx.Response:
         endpoint = self._endpoints.all.get(asked.path["name"])
         if endpoint is None or endpoint.hash != asked.path["hash"].lower():
             raise Refusal(401, "Invalid URL, hash doesn't match", "WrongCallbackHash")
         asked.check_size(PAYLOAD)
-        delivery = delivery_of(asked.body, dict(asked.request.headers), asked.query)
-        self._endpoints.deliver(endpoint, delivery, asked.now)
+        received = Received(asked.body, dict(asked.request.headers), asked.request.url.query.decode())
+        self._endpoints.deliver(endpoint, received, asked.now)
         return _ok({"success": True})
+
+    def _list_deliveries(self, asked: _Asked) -> httpx.Response:
+        deliveries, pagination = self._endpoints.get(asked.path["name"]).recorded.page(asked.query, asked.now)
+        return _ok({"data": [it.shown() for it in deliveries], "pagination": pagination})
+
+    def _retrieve_delivery(self, asked: _Asked) -> httpx.Response:
+        return _ok(self._delivery_of(asked)[1].retrieved())
+
+    def _delete_delivery(self, asked: _Asked) -> httpx.Response:
+        self._endpoints.delete_delivery(*self._delivery_of(asked))
+        return _ok({"success": True})
+
+    def _delete_deliveries(self, asked: _Asked) -> httpx.Response:
+        endpoint = self._endpoints.get(asked.path["name"])
+        deliveries = endpoint.recorded.all(asked.now)
+        for delivery in deliveries:
+            self._endpoints.delete_delivery(endpoint, delivery)
+        return _ok({"deleted": len(deliveries), "done": True})
+
+    def _resend_delivery(self, asked: _Asked) -> httpx.Response:
+        body = asked.json(SMALL, optional=True)
+        refuse_unknown(body, ("tokenId", "idempotencyKey"))
+        endpoint, delivery = self._delivery_of(asked)
+        token = None
+        if "tokenId" in body:
+            token = self._tokens.get(body["tokenId"], asked.now)
+            self._refuse_resend(token)
+        return _ok(self._endpoints.resend(endpoint, delivery, token, body.get("idempotencyKey"), asked.now).shown())
+
+    def _delivery_of(self, asked: _Asked) -> tuple[FakeEndpoint, FakeDelivery]:
+        endpoint = self._endpoints.get(asked.path["name"])
+        return endpoint, endpoint.recorded.get(asked.path["id"], asked.now)
+
+    def _refuse_resend(self, token: FakeToken) -> None:
+        """Raises Refusal for a token that a signature or a person completes."""
+        if rules := [rule for rule in token.rules if rule in ("verify", "page")]:
+            raise Refusal(422, f"A delivery is not sent again to a waitpoint with {rules[0]}", "ResendRefused")
+        self._check_rules(token, token.rules)
 
     def _create_key(self, asked: _Asked) -> httpx.Response:
         made = self._keys.create(asked.json(SMALL), asked.now)
@@ -553,6 +592,11 @@ _ROUTES: tuple[tuple[str, str, _Check | None, Callable[[FakeWaitpoints, _Asked],
     ("GET", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._get_endpoint),
     ("DELETE", f"{ENDPOINTS}/{_NAME}", _BY_KEY, FakeWaitpoints._delete_endpoint),
     ("POST", f"{ENDPOINTS}/{_NAME}/test", _BY_KEY, FakeWaitpoints._try_endpoint),
+    ("GET", f"{ENDPOINTS}/{_NAME}/deliveries", _BY_KEY, FakeWaitpoints._list_deliveries),
+    ("DELETE", f"{ENDPOINTS}/{_NAME}/deliveries", _BY_KEY, FakeWaitpoints._delete_deliveries),
+    ("GET", f"{ENDPOINTS}/{_NAME}/deliveries/{_ID}", _BY_KEY, FakeWaitpoints._retrieve_delivery),
+    ("DELETE", f"{ENDPOINTS}/{_NAME}/deliveries/{_ID}", _BY_KEY, FakeWaitpoints._delete_delivery),
+    ("POST", f"{ENDPOINTS}/{_NAME}/deliveries/{_ID}/resend", _BY_KEY, FakeWaitpoints._resend_delivery),
     ("POST", f"{ENDPOINTS}/{_NAME}/{_HASH}", None, FakeWaitpoints._deliver),
 )
 """What answers each request. It checks the credential itself where nothing else does."""

@@ -61,11 +61,11 @@ def _filter(query: Mapping[str, str], now: int) -> Callable[[FakeToken], bool]:
     if undelivered and others:
         beside = ["sort", *(name for name in PARAMETERS if name.startswith(_BESIDE_UNDELIVERED[1:]))]
         _refuse("filter[undelivered]", f"goes with {', '.join(beside)} alone, not with {others[0]}")
-    statuses, tags = _list(query, "filter[status]"), _list(query, "filter[tags]")
+    statuses, tags = any_of(query, "filter[status]"), any_of(query, "filter[tags]")
     if wrong := [status for status in statuses if status not in STATUSES]:
         _refuse("filter[status]", f"Invalid status values: {', '.join(wrong)}; expected {', '.join(STATUSES)}")
     failed, key = _choice(query, "filter[outputIsError]", ("true", "false")), query.get("filter[idempotencyKey]")
-    created, completed = _between(query, "filter[createdAt]", now), _between(query, "filter[completedAt]", now)
+    created, completed = between(query, "filter[createdAt]", now), between(query, "filter[completedAt]", now)
     by_end = any(name.startswith("filter[completedAt]") for name in query)
 
     def accepts(token: FakeToken) -> bool:
@@ -84,7 +84,8 @@ def _filter(query: Mapping[str, str], now: int) -> Callable[[FakeToken], bool]:
     return accepts
 
 
-def _between(query: Mapping[str, str], name: str, now: int) -> tuple[float, float]:
+def between(query: Mapping[str, str], name: str, now: int) -> tuple[float, float]:
+    """Return the first and the last instant of a filter. Raises Refusal."""
     start, end = _instant(query, f"{name}[from]", 0), _instant(query, f"{name}[to]", float("inf"))
     if period := query.get(f"{name}[period]"):
         length = times.duration(period)
@@ -110,7 +111,8 @@ def _choice(query: Mapping[str, str], name: str, accepted: tuple[str, ...], hint
     return value
 
 
-def _list(query: Mapping[str, str], name: str) -> list[str]:
+def any_of(query: Mapping[str, str], name: str) -> list[str]:
+    """Return the values of a filter."""
     return query[name].split(",") if query.get(name) else []
 
 

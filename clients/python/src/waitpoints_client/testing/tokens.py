@@ -216,6 +216,12 @@ class Tokens:
         self._by_key[key] = kept.id
         return kept, False, True
 
+    def forget(self, token: FakeToken) -> None:
+        """Delete an early completion."""
+        del self.all[token.id]
+        if token.key is not None and self._by_key.get(token.key) == token.id:
+            del self._by_key[token.key]
+
 
 def as_of(token: FakeToken, now: int) -> FakeToken:
     """Return a token after asking further approvers, and after timing it out, if that is due."""

@@ -1,0 +1,231 @@
+"""`waitpoints deliveries …`: what endpoints recorded."""
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from waitpoints_client.cli import resends, show, stacks
+from waitpoints_client.cli.options import (
+    Event,
+    Json,
+    Kinds,
+    Name,
+    OfKey,
+    Since,
+    Stack,
+    Until,
+    Yes,
+    add,
+    argument,
+    group,
+    option,
+)
+from waitpoints_client.cli.problems import USAGE, CommandProblem, confirm
+
+if TYPE_CHECKING:
+    from waitpoints_client.models import RecordedDelivery, RetrievedDelivery
+
+deliveries = group("What an endpoint recorded: read it, send it again, delete it.")
+Delivery = Annotated[str, argument("ID", "The delivery's id.")]
+DeliveryOrAll = Annotated[str | None, argument("[ID]", "The delivery's id.")]
+COLUMNS = ("ID", "KIND", "RECEIVED", "KEY", "WHY")
+
+
+def list_(
+    name: Name,
+    kind: Kinds = None,
+    key: OfKey = None,
+    event: Event = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="At most so many.")] = 25,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """List what an endpoint recorded.
+
+    The newest comes first. A pipe gets a line for each, separated by tabs: id, kind, received, key, why.
+    """
+    filters = resends.Filters.given(kind, key, event, since, until)
+    with stacks.find_client(stack) as waitpoints:
+        listed = waitpoints.endpoints.deliveries(name, **filters.options(min(limit, 100)))
+        found = list(islice(listed, limit))
+    if as_json:
+        show.value([show.as_value(it) for it in found])
+    else:
+        show.rows(COLUMNS, map(row, found))
+
+
+def row(it: "RecordedDelivery") -> tuple[str, ...]:
+    return it.id, it.kind, show.instant(it.created_at), it.key or "", "; ".join(filter(None, (it.detail, _origin(it))))
+
+
+def _origin(it: "RecordedDelivery") -> str:
+    """Say what a delivery repeats."""
+    if it.resend_of:
+        return f"{it.resend_of} sent again" + (f" by {it.resent_by}" if it.resent_by else "")
+    return f"the provider repeated {it.repeat_of}" if it.repeat_of else ""
+
+
+def show_(
+    name: Name,
+    delivery: Delivery,
+    output: Annotated[
+        str | None, option("--output", "-o", metavar="FILE", help="Write the body to this file, byte for byte.")
+    ] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Show a recorded delivery.
+
+    What became of it, its headers and its body. Credentials, signatures and secrets of the query were not stored.
+    """
+    with stacks.find_client(stack) as waitpoints:
+        found = waitpoints.endpoints.delivery(name, delivery)
+    if output is not None:
+        _write(found, output)
+    if as_json:
+        show.answer(found)
+        return
+    show.fields(_fields(found))
+    if found.headers is None:
+        show.note("What was sent is no longer kept.")
+        return
+    show.text("")
+    show.fields(found.headers)
+    if output is None:
+        show.text("\n" + _legible(found))
+
+
+def _fields(it: "RetrievedDelivery") -> dict[str, str]:
+    fields = {
+        "id": it.id,
+        "kind": it.kind,
+        "why": it.detail,
+        "key": it.key,
+        "token": it.token_id,
+        "event": it.delivery_id,
+        "repeats": _origin(it),
+        "received": show.instant(it.created_at),
+        "kept until": show.instant(it.expires_at),
+        "from": it.ip,
+        "query": it.query,
+        "size": f"{it.size} bytes",
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _legible(it: "RetrievedDelivery") -> str:
+    return it.body if it.body is not None else f"(a body of {it.size} bytes, not text: -o FILE writes it)"
+
+
+def _write(it: "RetrievedDelivery", file: str) -> None:
+    """Write the body to a file. Raises CommandProblem."""
+    if it.content is None:
+        raise CommandProblem("What was sent is no longer kept")
+    try:
+        Path(file).write_bytes(it.content)
+    except OSError as error:
+        raise CommandProblem(f"{file} cannot be written: {error.strerror}", USAGE) from None
+
+
+def delete(
+    name: Name,
+    delivery: DeliveryOrAll = None,
+    every: Annotated[bool, option("--all", help="All that the endpoint recorded.")] = False,
+    yes: Yes = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Delete recorded deliveries.
+
+    With each goes the early completion that it made, unless a token has it. Tokens that it completed stay.
+    """
+    one = _one_or_all(delivery, every)
+    if not yes:
+        confirm(f"Delete {one or f'all recorded deliveries of {name}'}? What was sent cannot be read again.")
+    with stacks.find_client(stack) as waitpoints:
+        deleted = waitpoints.endpoints.delete_deliveries(name) if one is None else None
+        if one is not None:
+            waitpoints.endpoints.delete_delivery(name, one)
+    if as_json:
+        show.value({"success": True, **({} if deleted is None else {"deleted": deleted})})
+    elif deleted is not None:
+        show.note(f"Deleted {resends.counted(deleted)}.")
+
+
+def resend(
+    name: Name,
+    delivery: DeliveryOrAll = None,
+    every: Annotated[bool, option("--all", help="All that the filters choose, the oldest first.")] = False,
+    kind: Kinds = None,
+    key: OfKey = None,
+    event: Event = None,
+    since: Since = None,
+    until: Until = None,
+    token: Annotated[str | None, option("--token", metavar="ID", help="Complete this token. Default: its key's.")] = None,
+    once: Annotated[
+        str | None, option("--once", metavar="KEY", help="A key: the same command with the same key sends nothing twice.")
+    ] = None,
+    dry_run: Annotated[bool, option("--dry-run", help="With --all: list what would be sent.")] = False,
+    yes: Yes = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Send recorded deliveries again.
+
+    By today's settings of the endpoint, each completes the token that waits for its key now. --all leaves out what was sent
+    again already: its originals are sent. If it ends half-way, it says with which command it goes on.
+    """
+    filters = resends.Filters.given(kind, key, event, since, until)
+    one = _one_or_all(delivery, every)
+    if one is not None and (filters or dry_run):
+        raise CommandProblem("--kind, --key, --event, --since, --until and --dry-run go with --all", USAGE)
+    if one is None and token is not None:
+        raise CommandProblem("--token goes with one delivery, not with --all", USAGE)
+    with stacks.find_client(stack) as waitpoints:
+        if one is not None:
+            made = waitpoints.endpoints.resend(name, one, token=token, idempotency_key=once)
+            show.answer(made) if as_json else show.fields(_resent(made))
+            return
+        many = resends.Many.chosen(waitpoints, name, filters, once, stack)
+        if dry_run:
+            _show_plan(many, as_json=as_json)
+        else:
+            if many.deliveries and not yes:
+                confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
+            _show_summary(many, many.send(waitpoints), as_json=as_json)
+
+
+def _resent(made: "RecordedDelivery") -> dict[str, str]:
+    fields = {"id": made.id, "kind": made.kind, "why": made.detail, "key": made.key, "token": made.token_id}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _one_or_all(delivery: str | None, every: bool) -> str | None:
+    """Return the delivery that is meant, None for all. Raises CommandProblem unless it is clear."""
+    if every == (delivery is not None):
+        raise CommandProblem("Name one delivery by its ID, or use --all", USAGE)
+    return delivery
+
+
+def _show_plan(many: resends.Many, *, as_json: bool) -> None:
+    if as_json:
+        show.value([show.as_value(it) for it in many.deliveries])
+        return
+    show.rows(COLUMNS, map(row, many.deliveries))
+    show.note(f"This would send {resends.counted(len(many.deliveries))} again.")
+
+
+def _show_summary(many: resends.Many, kinds: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        show.value({"once": many.once, "sent": sum(kinds.values()), "kinds": kinds})
+        return
+    show.rows(("BECAME", "COUNT"), [(kind, str(count)) for kind, count in sorted(kinds.items())])
+
+
+def add_to(program: typer.Typer) -> None:
+    add(deliveries, (list_, show_, delete, resend))
+    program.add_typer(deliveries, name="deliveries", rich_help_panel="Endpoints")

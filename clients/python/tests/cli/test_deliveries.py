@@ -1,0 +1,271 @@
+"""`waitpoints deliveries …`, against a stack in memory."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from waitpoints_client import APIError, Waitpoints
+from waitpoints_client.cli import resends
+from waitpoints_client.testing import FakeWaitpoints
+
+Run = Callable[..., Result]
+Printed = Callable[..., Any]
+VERIFY = {"scheme": "github", "secret": "GITHUB"}
+HEADERS = {"x-github-delivery": "event-1", "authorization": "Bearer secret", "content-type": "application/json"}
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints(ignore_rules=True)
+
+
+@pytest.fixture
+def deliver(fake: FakeWaitpoints, waitpoints: Waitpoints) -> Callable[..., None]:
+    """Deliver to the endpoint `orders`, which records."""
+    options: Any = {"key": "body.order", "verify": VERIFY, "record_deliveries": "7d"}
+    url = waitpoints.endpoints.put("orders", **options).url
+
+    def deliver(body: Any, headers: Any = None) -> None:
+        fake.advance(1)  # so that their order is known
+        assert fake.deliver(url, body, headers).status_code == 200
+
+    return deliver
+
+
+def ids(listed: Any) -> list[str]:
+    return [it["id"] for it in listed]
+
+
+class TestList:
+    def test_has_the_newest_first_and_what_each_repeats(self, run: Run, deliver: Callable[..., None]) -> None:
+        deliver({"order": 1}, HEADERS)
+        deliver({"order": 1}, HEADERS)
+        deliver({"other": 2})
+        lines = [line.split("\t") for line in run("deliveries", "list", "orders").stdout.splitlines()]
+        assert [(it[1], it[3]) for it in lines] == [("noKey", ""), ("repeated", "orders:1"), ("kept", "orders:1")]
+        assert [it[4] for it in lines] == ["", f"the provider repeated {lines[2][0]}", ""]
+
+    def test_takes_every_filter(self, printed: Printed, fake: FakeWaitpoints, deliver: Callable[..., None]) -> None:
+        deliver({"order": 1}, HEADERS)
+        fake.advance("2h")
+        deliver({"other": 2})
+        newest, oldest = ids(printed("deliveries", "list", "orders"))
+        for filters, found in [
+            (["--kind", "noKey"], [newest]),
+            (["--kind", "NOKEY", "--kind", "kept"], [newest, oldest]),
+            (["--key", "orders:1"], [oldest]),
+            (["--event", "event-1"], [oldest]),
+            (["--since", "2000-01-01"], [newest, oldest]),
+            (["--until", "2000-01-01T00:00:00Z"], []),
+            (["-n", "1"], [newest]),
+        ]:
+            assert ids(printed("deliveries", "list", "orders", *filters)) == found, filters
+
+    def test_counts_times_back_from_now(self, printed: Printed, fake: FakeWaitpoints, deliver: Callable[..., None]) -> None:
+        deliver({"order": 1})
+        assert len(printed("deliveries", "list", "orders", "--since", "1h")) == 1
+        assert printed("deliveries", "list", "orders", "--until", "1h") == []
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            (["--since", "soon"], "'soon' is no duration: write 30s, 10m, 2h, 1d or 1h30m"),
+            (["--until", "99999999999w"], "is too long ago"),
+            (["--kind", "refused"], "refused"),
+        ],
+    )
+    def test_says_what_it_accepts(self, run: Run, deliver: Callable[..., None], options: list[str], says: str) -> None:
+        refused = run("deliveries", "list", "orders", *options)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert says in refused.stderr
+
+
+class TestShow:
+    def test_has_the_headers_and_the_body_without_credentials(
+        self, run: Run, printed: Printed, deliver: Callable[..., None]
+    ) -> None:
+        deliver('{"order":  1}', HEADERS)
+        [delivery] = ids(printed("deliveries", "list", "orders"))
+        shown = run("deliveries", "show", "orders", delivery).stdout
+        assert shown.endswith('\n\n{"order":  1}\n')
+        assert "kind\tkept\n" in shown
+        assert "event\tevent-1\n" in shown
+        assert "x-github-delivery\tevent-1\n" in shown
+        assert "secret" not in shown
+        assert printed("deliveries", "show", "orders", delivery)["body"] == '{"order":  1}'
+
+    def test_writes_the_body_byte_for_byte(
+        self, run: Run, printed: Printed, deliver: Callable[..., None], tmp_path: Path
+    ) -> None:
+        body = b"\xff\x00\x1b[31m"
+        deliver(body)
+        [delivery] = ids(printed("deliveries", "list", "orders"))
+        assert run("deliveries", "show", "orders", delivery).stdout.endswith(
+            f"\n\n(a body of {len(body)} bytes, not text: -o FILE writes it)\n"
+        )
+        file = tmp_path / "body"
+        assert run("deliveries", "show", "orders", delivery, "-o", str(file)).exit_code == 0
+        assert file.read_bytes() == body
+        nowhere = run("deliveries", "show", "orders", delivery, "-o", str(tmp_path))
+        assert (nowhere.exit_code, nowhere.stderr) == (2, f"Error: {tmp_path} cannot be written: Is a directory\n")
+
+    def test_obeys_no_body(self, run: Run, printed: Printed, deliver: Callable[..., None]) -> None:
+        deliver(b'"\x1b[31mred"', {"x-note": "\x1b[32m"})
+        [delivery] = ids(printed("deliveries", "list", "orders"))
+        assert "\x1b" not in run("deliveries", "show", "orders", delivery).stdout
+
+
+class TestDelete:
+    def test_asks_first(self, run: Run, printed: Printed, deliver: Callable[..., None], waitpoints: Waitpoints) -> None:
+        deliver({"order": 1})
+        [delivery] = ids(printed("deliveries", "list", "orders"))
+        refused = run("deliveries", "delete", "orders", delivery, input="n\n")
+        assert (refused.exit_code, len(printed("deliveries", "list", "orders"))) == (1, 1)
+        assert printed("deliveries", "delete", "orders", delivery, "--yes") == {"success": True}
+        assert printed("deliveries", "list", "orders") == []
+        assert waitpoints.create(idempotency_key="orders:1").is_cached is False  # the early completion went with it
+
+    def test_of_all_says_how_many(self, run: Run, printed: Printed, deliver: Callable[..., None]) -> None:
+        for order in range(3):
+            deliver({"order": order})
+        assert run("deliveries", "delete", "orders", "--all", "--yes").stderr == "Deleted 3 deliveries.\n"
+        assert printed("deliveries", "delete", "orders", "--all", "--yes") == {"success": True, "deleted": 0}
+
+    @pytest.mark.parametrize("which", [[], ["delivery_1", "--all"]])
+    def test_needs_one_or_all(self, run: Run, which: list[str]) -> None:
+        refused = run("deliveries", "delete", "orders", *which, "--yes")
+        assert (refused.exit_code, refused.stderr) == (2, "Error: Name one delivery by its ID, or use --all\n")
+
+
+class TestResend:
+    def test_goes_by_the_settings_of_today(
+        self, run: Run, printed: Printed, deliver: Callable[..., None], waitpoints: Waitpoints
+    ) -> None:
+        deliver({"number": 7, "order": None})
+        [delivery] = ids(printed("deliveries", "list", "orders", "--kind", "noKey"))
+        waiting = waitpoints.create(idempotency_key="orders:7")
+        run("endpoints", "put", "orders", "--key", "body.number", "--verify", "github:GITHUB", "--record-deliveries", "7d")
+        sent = printed("deliveries", "resend", "orders", delivery)
+        assert (sent["kind"], sent["tokenId"], sent["resendOf"]) == ("completed", waiting.id, delivery)
+        assert waitpoints.get(waiting).status == "COMPLETED"
+        assert "kind\trepeated\n" in run("deliveries", "resend", "orders", delivery).stdout
+
+    def test_to_a_token_and_once(self, printed: Printed, deliver: Callable[..., None], waitpoints: Waitpoints) -> None:
+        deliver({"order": 1})
+        [delivery] = ids(printed("deliveries", "list", "orders"))
+        waiting = waitpoints.create()
+        sent = printed("deliveries", "resend", "orders", delivery, "--token", waiting.id, "--once", "a")
+        assert (sent["kind"], waitpoints.get(waiting).output) == ("completed", {"order": 1})
+        assert printed("deliveries", "resend", "orders", delivery, "--token", waiting.id, "--once", "a") == sent
+        assert printed("deliveries", "resend", "orders", delivery, "--token", waiting.id)["id"] != sent["id"]
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            (["delivery_1", "--kind", "noKey"], "--kind, --key, --event, --since, --until and --dry-run go with --all"),
+            (["delivery_1", "--dry-run"], "--kind, --key, --event, --since, --until and --dry-run go with --all"),
+            (["--all", "--token", "waitpoint_1"], "--token goes with one delivery, not with --all"),
+            ([], "Name one delivery by its ID, or use --all"),
+        ],
+    )
+    def test_says_which_options_go_together(self, run: Run, options: list[str], says: str) -> None:
+        refused = run("deliveries", "resend", "orders", *options)
+        assert (refused.exit_code, refused.stderr) == (2, f"Error: {says}\n")
+
+
+class TestResendOfMany:
+    @pytest.fixture(autouse=True)
+    def recorded(self, deliver: Callable[..., None]) -> None:
+        for order in (1, 2, 3):
+            deliver({"number": order})
+        deliver({"order": 4})
+
+    @pytest.fixture
+    def corrected(self, waitpoints: Waitpoints) -> list[str]:
+        """Tokens wait for the first two, and the key is found now. Returns their ids."""
+        waitpoints.endpoints.put("orders", key="body.number", verify=VERIFY, record_deliveries="7d")  # type: ignore[arg-type]
+        return [waitpoints.create(idempotency_key=f"orders:{order}").id for order in (1, 2)]
+
+    def test_is_planned(self, run: Run, printed: Printed) -> None:
+        planned = printed("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--dry-run")
+        assert ids(planned) == ids(printed("deliveries", "list", "orders", "--kind", "noKey"))[::-1]
+        assert run("deliveries", "resend", "orders", "--all", "--dry-run").stderr == "This would send 4 deliveries again.\n"
+        assert len(printed("deliveries", "list", "orders")) == 4
+
+    def test_asks_first(self, run: Run, printed: Printed) -> None:
+        refused = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", input="n\n")
+        assert refused.exit_code == 1
+        assert "Send 3 deliveries to orders again?" in refused.stderr
+        assert len(printed("deliveries", "list", "orders")) == 4
+
+    def test_counts_what_they_became(self, run: Run, corrected: list[str], waitpoints: Waitpoints) -> None:
+        done = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--yes")
+        assert (done.exit_code, done.stdout) == (0, "completed\t2\nkept\t1\n")
+        assert [waitpoints.get(token).status for token in corrected] == ["COMPLETED", "COMPLETED"]
+
+    def test_sends_nothing_twice_with_one_key(self, printed: Printed, corrected: list[str]) -> None:
+        command = ("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--yes", "--once", "monday")
+        first = printed(*command)
+        assert first == {"once": "monday", "sent": 3, "kinds": {"completed": 2, "kept": 1}}
+        records = printed("deliveries", "list", "orders")
+        assert printed(*command) == first
+        assert printed("deliveries", "list", "orders") == records
+        assert printed("deliveries", "resend", "orders", "--all", "--yes")["sent"] == 4  # and no resend of a resend
+
+    @pytest.mark.parametrize(
+        ("failure", "status", "says"),
+        [
+            (APIError(503, "The table cannot be reached"), 1, "The table cannot be reached"),
+            (KeyboardInterrupt(), 130, "Interrupted"),
+        ],
+    )
+    def test_says_how_to_go_on(
+        self,
+        run: Run,
+        printed: Printed,
+        deliver: Callable[..., None],
+        corrected: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        failure: BaseException,
+        status: int,
+        says: str,
+    ) -> None:
+        sends, sent = resends.Many._send, []
+
+        def fail_at_the_second(many: resends.Many, waitpoints: Waitpoints, delivery: str) -> str:
+            sent.append(delivery)
+            if len(sent) == 2:
+                raise failure
+            return sends(many, waitpoints, delivery)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(resends.Many, "_send", fail_at_the_second)
+            ended = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--since", "1h", "--yes")
+        assert (ended.exit_code, ended.stdout) == (status, "")
+        assert f"{says}. 1 of 3 deliveries were sent. To go on: waitpoints deliveries resend orders --all " in ended.stderr
+
+        deliver({"other": "came meanwhile"})
+        words = shlex.split(ended.stderr.partition("To go on: waitpoints ")[2])
+        done = printed(*words, "--yes")
+        assert (done["sent"], done["kinds"]) == (3, {"completed": 2, "kept": 1})
+        assert len(printed("deliveries", "list", "orders")) == 4 + 3 + 1
+
+    def test_passes_over_what_was_deleted_meanwhile(
+        self, run: Run, corrected: list[str], waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sends = resends.Many.send
+
+        def send(many: resends.Many, client: Waitpoints) -> dict[str, int]:
+            waitpoints.endpoints.delete_delivery("orders", many.deliveries[1])
+            return sends(many, client)
+
+        monkeypatch.setattr(resends.Many, "send", send)
+        done = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--yes")
+        assert (done.exit_code, done.stdout) == (0, "completed\t1\ngone\t1\nkept\t1\n")
+
+    def test_of_none_sends_nothing(self, printed: Printed) -> None:
+        assert printed("deliveries", "resend", "orders", "--all", "--kind", "late")["sent"] == 0
