@@ -38,14 +38,18 @@ def install(folder: Path) -> None:
     lock = (folder / "package-lock.json").read_bytes()
     installed = folder / "node_modules" / ".installed"  # a copy of the lock file that was installed
     with one_at_a_time(LOCKS / f"npm-{folder.name}"):
-        if installed.exists() and installed.read_bytes() == lock:
-            return
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        trusting = trusting_the_system(os.environ)
-        done = subprocess.run(command, cwd=folder, env=trusting, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LocalError(f"npm could not install the packages: {done.stderr.strip()[-500:]}")
-        installed.write_bytes(lock)
+        if not installed.exists() or installed.read_bytes() != lock:
+            npm("ci", folder=folder)
+            installed.write_bytes(lock)
+
+
+def npm(command: str, *arguments: str, folder: Path) -> None:
+    """Run a command of npm that installs, without scripts of packages. Raises LocalError with npm's reason."""
+    whole = ["npm", command, "--ignore-scripts", "--no-audit", "--no-fund", *arguments]
+    environment = trusting_the_system(os.environ)
+    done = subprocess.run(whole, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LocalError(f"npm could not install the packages: {done.stderr.strip()[-500:]}")
 
 
 def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:

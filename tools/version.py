@@ -12,6 +12,8 @@ from tools.stack import ROOT
 from waitpoints_local.stack import LocalError
 
 SOURCE = "clients/python/pyproject.toml"
+NPM = ("cdk",)
+"""The folders of the clients that npm installs."""
 PLACES = (
     (SOURCE, r'(?m)^version = "(.*)"$'),
     ("clients/python/src/waitpoints_client/version.py", r'(?m)^__version__ = "(.*)"$'),
@@ -25,6 +27,12 @@ PLACES = (
     ("uv.lock", r'\nname = "waitpoints-testing"\nversion = "(.*)"\n'),
     ("template.yaml", r"(?m)^  Waitpoints: \{Version: &version (\S+)\}"),
     ("openapi.yaml", r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$"),
+    *((f"clients/{folder}/package.json", r'(?m)^  "version": "(.*)",$') for folder in NPM),
+    *((f"clients/{folder}/package-lock.json", r'(?m)^  "version": "(.*)",$') for folder in NPM),
+    *(
+        (f"clients/{folder}/package-lock.json", r'\n    "": \{\n      "name": ".*",\n      "version": "(.*)",\n')
+        for folder in NPM
+    ),
 )
 """The files, each with a pattern that is found once, and whose only group is the version."""
 _FORM = r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(\.dev0)?"
@@ -38,7 +46,12 @@ def read(root: Path = ROOT) -> str:
 def differing(root: Path = ROOT) -> dict[str, str]:
     """Return the files that do not name the project's version, with the one that they name."""
     named = ((path, _found(root, path, pattern)[1]) for path, pattern in PLACES)
-    return {path: version for path, version in named if version != read(root)}
+    return {path: version for path, version in named if version != form_in(path, read(root))}
+
+
+def form_in(path: str, version: str) -> str:
+    """Return a version as a file writes it: npm's form of 0.4.0.dev0 is 0.4.0-dev.0."""
+    return version.replace(".dev", "-dev.") if path.startswith(tuple(f"clients/{folder}/" for folder in NPM)) else version
 
 
 def write(version: str, root: Path = ROOT) -> None:
@@ -47,7 +60,7 @@ def write(version: str, root: Path = ROOT) -> None:
         raise LocalError(f"VERSION={version} is not a version: write 0.3.0, or 0.4.0.dev0 for what comes before 0.4.0")
     for path, pattern in PLACES:
         found = _found(root, path, pattern)
-        (root / path).write_text(found.string[: found.start(1)] + version + found.string[found.end(1) :])
+        (root / path).write_text(found.string[: found.start(1)] + form_in(path, version) + found.string[found.end(1) :])
 
 
 def _found(root: Path, path: str, pattern: str) -> re.Match[str]:

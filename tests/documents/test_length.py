@@ -13,7 +13,7 @@ Whoever needs more may raise it, and says why in the commit.
 """
 
 
-BESIDES = {"docs/agents.md": 900, "docs/sign-in.md": 700}
+BESIDES = {"clients/cdk/README.md": 400, "docs/agents.md": 900, "docs/sign-in.md": 700}
 """Documents with limits of their own."""
 
 

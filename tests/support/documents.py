@@ -12,7 +12,8 @@ FOLDERS = ("docs", "events", "examples", "clients", "tools")
 def markdown() -> list[Path]:
     """Return every Markdown file, as git would list them."""
     files = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
-    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
+    ignored = re.compile(r"\.|node_modules$")
+    return sorted(path for path in files if not any(map(ignored.match, path.relative_to(ROOT).parts)))
 
 
 def blocks(text: str, kind: str) -> dict[str, str]:

@@ -7,34 +7,24 @@ from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
-import pytest
-from samtranslator.translator.transform import transform
-
 from tests.support.in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Resource, Template, parse
 from tools.deploy import GRADUAL, gradual
+from tools.release.translation import transformed
 
 RELEASE = "'2030-01-31T12:00:00Z'"
 ATTRIBUTES = ("ApiEndpoint", "QueueName", "RegionalDomainName", "RegionalHostedZoneId", "StreamArn")
 
 
-class NoManagedPolicies:
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def process(body: Any) -> dict[str, Any]:
     """A template after SAM's transform, as if its code were uploaded."""
-    body = json.loads(json.dumps(body))  # as `sam build` expands merge keys: SAM would change what two resources share
+    body = json.loads(json.dumps(body))  # as `sam build` expands merge keys: some resources share their properties
     for part in (
         body["Globals"]["Function"],
         *(resource["Properties"] for resource in body["Resources"].values() if "Properties" in resource),
     ):
         for uri in part.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
             part[uri] = "s3://code/key"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_DEFAULT_REGION", REGION)
-        processed: dict[str, Any] = transform(body, {}, NoManagedPolicies())
-    return processed
+    return transformed(body)
 
 
 @cache

@@ -1,5 +1,6 @@
 """One version, of the stack, its client and a release: each file that repeats it has the same one."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_every_file_names_the_version_of_the_client() -> None:
 @pytest.mark.parametrize("path", [path for path in PATHS if path != version.SOURCE])
 def test_a_file_with_another_version_is_found(copied: Path, path: str) -> None:
     file = copied / path
-    file.write_text(file.read_text().replace(NOW, OTHER))
+    file.write_text(file.read_text().replace(version.form_in(path, NOW), OTHER))
     assert version.differing(copied) == {path: OTHER}
 
 
@@ -49,6 +50,14 @@ def test_another_version_is_written_into_each_and_nothing_else_changes(copied: P
     assert version.differing(copied) == {}
     version.write(NOW, copied)
     assert {path: (copied / path).read_text() for path in PATHS} == before
+
+
+def test_npm_gets_a_semantic_version(copied: Path) -> None:
+    for given, written in (("0.10.0.dev0", "0.10.0-dev.0"), ("0.10.0", "0.10.0")):
+        version.write(given, copied)
+        assert json.loads((copied / "clients/cdk/package.json").read_text())["version"] == written
+        lock = json.loads((copied / "clients/cdk/package-lock.json").read_text())
+        assert (lock["version"], lock["packages"][""]["version"]) == (written, written)
 
 
 @pytest.mark.parametrize("wrong", ["", "0.3", "v0.3.0", "0.3.0.dev1", "0.3.0rc1", "0.03.0", "0.3.0 "])

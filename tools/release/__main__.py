@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools import checkout, zip_file
-from tools.release import archive, bill, checksums, client_package, local_package
+from tools.release import archive, bill, cdk_package, checksums, client_package, local_package
 from tools.release.version import WrongVersion, check
 from tools.stack import LOCAL, ROOT
 from waitpoints_local.stack import LocalError
@@ -21,15 +21,19 @@ def make(version: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         print("The functions' code", flush=True)
         code = checkout.code()
+        layers: dict[str, bytes] = {}
         for architecture in archive.ARCHITECTURES:
             print(f"The archive for {architecture}", flush=True)
             built = archive.build(architecture, Path(scratch) / architecture)
-            content = archive.content_of(version, architecture, code, built)
+            own = archive.layers_of(built)
+            layers |= {f"{architecture}/{name}": layer for name, layer in own.items()}
+            content = archive.content_of(version, architecture, code, own, built)
             (folder / f"{archive.stem(version, architecture)}.zip").write_bytes(zip_file.packed(content))
     for layer in bill.LAYERS:
         (folder / f"waitpoints-{version}-{layer}.cdx.json").write_text(bill.bill(UV, ROOT, layer))
     make_client(folder)
     make_local(code, folder)
+    make_construct(code, layers, folder)
     checksums.write(folder)
 
 
@@ -50,6 +54,13 @@ def make_local(code: Mapping[str, bytes], folder: Path) -> None:
     wheel = local_package.build(UV, code, folder)
     client_package.check(folder)
     print(f"  installs alone, and served {local_package.try_alone(UV, wheel)}", flush=True)
+
+
+def make_construct(code: Mapping[str, bytes], layers: Mapping[str, bytes], folder: Path) -> None:
+    """Raises LocalError without Node.js, CalledProcessError if the package cannot be compiled or used."""
+    print("The construct for CDK", flush=True)
+    package = cdk_package.build(code, layers, folder)
+    print(f"  installs alone, and synthesised {cdk_package.try_alone(package)} resources", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -27,10 +27,11 @@ _PARAMETER = """  Architecture:
 _MARK = " # if you change only parameters, change this text, too: without a new one, no new version goes live"
 
 
-def content_of(version: str, architecture: str, code: Mapping[str, bytes], built: Path) -> dict[str, bytes]:
-    """Return the content of an archive, of the zip files of `checkout.code` and of what `build` returned."""
+def content_of(
+    version: str, architecture: str, code: Mapping[str, bytes], layers: Mapping[str, bytes], built: Path
+) -> dict[str, bytes]:
+    """Return the content of an archive, of the zip files of `checkout.code` and `layers_of`, and of what `build` returned."""
     template = deployable((built / "template.yaml").read_text())
-    layers = {f"{layer}.zip": zip_file.packed(zip_file.files_of(built / layer)) for layer in LAYERS}
     definitions = {
         path: (ROOT / path).read_bytes()
         for path in re.findall(r"DefinitionUri: (examples/statemachines/\S+)$", template, re.MULTILINE)
@@ -44,6 +45,11 @@ def content_of(version: str, architecture: str, code: Mapping[str, bytes], built
     beside = {name: (ROOT / name).read_bytes() for name in BESIDE}
     found = {name: text.encode() for name, text in texts.items()} | {**code, **layers, **definitions, **beside}
     return {f"{stem(version, architecture)}/{path}": content for path, content in found.items()}
+
+
+def layers_of(built: Path) -> dict[str, bytes]:
+    """Return the zip file of each layer, of what `build` returned."""
+    return {f"{layer}.zip": zip_file.packed(zip_file.files_of(built / layer)) for layer in LAYERS}
 
 
 def stem(version: str, architecture: str) -> str:

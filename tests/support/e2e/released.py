@@ -18,7 +18,7 @@ class Archive(Built):
         self.folder, self.project = folder, ROOT
         with TemporaryDirectory() as scratch:
             built = archive.build(ARCHITECTURE, Path(scratch) / ARCHITECTURE)
-            files = archive.content_of(version.read(), ARCHITECTURE, checkout.code(), built)
+            files = archive.content_of(version.read(), ARCHITECTURE, checkout.code(), archive.layers_of(built), built)
         for path, content in files.items():
             file = folder / path.partition("/")[2]
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,2 @@
+export type { WaitpointsOutputs, WaitpointsProps } from "./release";
+export { Waitpoints } from "./waitpoints";

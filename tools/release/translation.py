@@ -1,0 +1,60 @@
+"""template.yaml as plain CloudFormation, which SAM's transform makes once, for every partition, region and architecture."""
+
+import json
+import os
+import re
+from pathlib import PurePath
+from typing import Any
+from unittest.mock import patch
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+REGION = "us-east-1"
+BUCKET = "release"
+"""The bucket of every file, until it has one: what deploys the template gives each file its own place."""
+SECTIONS = ("Parameters", "Rules", "Conditions", "Resources", "Outputs")
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def translated(template: str, code: str, code_of: dict[str, str]) -> dict[str, Any]:
+    """Return a template without SAM, whose functions have the file `code`, or one of their own. Files are keys in BUCKET."""
+    body = json.loads(json.dumps(yaml_parse(template)))  # else some resources share their properties
+    body["Globals"]["Function"]["CodeUri"] = f"s3://{BUCKET}/{code}"
+    for name, resource in body["Resources"].items():
+        properties = resource.get("Properties", {})
+        if name in code_of:
+            properties["CodeUri"] = f"s3://{BUCKET}/{code_of[name]}"
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            properties["ContentUri"] = f"s3://{BUCKET}/{name}.zip"
+        if "DefinitionUri" in properties:
+            properties["DefinitionUri"] = f"s3://{BUCKET}/{PurePath(properties['DefinitionUri']).name}"
+    processed = transformed(body)
+    processed["Resources"] = in_any_partition(processed["Resources"])
+    for resource in processed["Resources"].values():
+        resource.pop("Metadata", None)  # for `sam build`
+    return {section: processed[section] for section in SECTIONS}
+
+
+def transformed(body: Any) -> dict[str, Any]:
+    """Return a template after SAM's transform."""
+    copied = json.loads(json.dumps(body))  # as `sam build` expands merge keys: SAM would change what two resources share
+    with patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION}):
+        processed: dict[str, Any] = transform(copied, {}, _NoManagedPolicies())
+    return processed
+
+
+def in_any_partition(part: Any) -> Any:
+    """Return a part of a template with the partition that CloudFormation is in: SAM writes that of its own region."""
+    match part:
+        case list():
+            return [in_any_partition(it) for it in part]
+        case dict():
+            return {name: in_any_partition(it) for name, it in part.items()}
+        case str() if re.match(r"arn:aws:", part):
+            return {"Fn::Sub": part.replace("arn:aws:", "arn:${AWS::Partition}:", 1)}
+    return part
