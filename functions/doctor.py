@@ -1,20 +1,23 @@
-"""Repair tokens whose resume, timeout or reminder was missed. Runs on a schedule, and by an operator's command:
+"""Repair tokens whose resume, timeout or reminder was missed, and process recorded deliveries that are still pending. Runs on a
+schedule, and by an operator's command:
 
 {"command": "scanAll"}    scan all of the table. As long as the answer has `next`, invoke it again with that as `cursor`
 
-A scheduled run repairs what is marked or overdue, and scans the next segments of the table.
+A scheduled run repairs what is pending, marked or overdue, and scans the next segments of the table.
 
-The metric `Unrepaired`, which has an alarm, counts the tokens that remain. The answer lists their ids. `OldestScan` is the
-number of seconds since the last full scan began: each item has been read since. `OldestWaiting` is the number of days that the
-oldest token without a timeout has waited. The log line lists the oldest ones.
+The metric `Unrepaired`, which has an alarm, counts the tokens and deliveries that remain. The answer lists their ids.
+`OldestScan` is the number of seconds since the last full scan began: each item has been read since. `OldestWaiting` is the
+number of days that the oldest token without a timeout has waited. The log line lists the oldest ones.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.doctor.repair import Defect
+from waitpoints.doctor.repair import Defect, DeliveryRepairs
 from waitpoints.doctor.scan import Report
 from waitpoints.scan_state import DAY, ScanCursor
 from waitpoints.wiring import services
@@ -22,6 +25,7 @@ from waitpoints.wiring import services
 SHOWN = 1000  # ids of each kind in the answer
 LAST_READ = 240_000  # milliseconds before the function's timeout: read nothing later than this
 LAST_START = 30_000  # and begin no repair later than this
+LAST_DELIVERY = 600_000  # nor of a delivery later than this: the tokens have the rest of the time
 
 services.build_at_start(lambda s: (s.timers, s.step_functions_client))
 
@@ -33,11 +37,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def has_time() -> bool:
         return context.get_remaining_time_in_millis() > LAST_START
 
+    def has_time_for_deliveries() -> bool:
+        return context.get_remaining_time_in_millis() > LAST_DELIVERY
+
+    repair_deliveries = partial(repair_pending, has_time=has_time_for_deliveries)
     scans_all = event.get("command") == "scanAll"
     if scans_all:
-        report = services.doctor.scan_all(read_cursor(event.get("cursor")), has_time_to_read, has_time)
+        report = services.doctor.scan_all(read_cursor(event.get("cursor")), has_time_to_read, has_time, repair_deliveries)
     else:
-        report = services.doctor.run(has_time_to_read, has_time)
+        report = services.doctor.run(has_time_to_read, has_time, repair_deliveries)
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
         answer = measured(report)
         if report.error:
@@ -47,10 +55,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
+def repair_pending(until: int, has_time: Callable[[], bool]) -> DeliveryRepairs:
+    """Process the recorded deliveries that were pending at `until`. Without one, nothing more is imported."""
+    marks = list(services.deliveries.pending(until))
+    if not marks:
+        return DeliveryRepairs()
+    from waitpoints.api.endpoints import pending
+
+    return pending.repair(marks, has_time)
+
+
 def measured(report: Report) -> dict[str, Any]:
     """Log and measure what a run found and did. Returns the answer."""
     remaining = {kind: report.repairs.remaining_of(kind) for kind in Defect}
-    counts = {"items": report.items, "repaired": len(report.repairs.repaired), "unrepaired": len(report.repairs.remaining)}
+    pending = report.deliveries.remaining
+    repaired = len(report.repairs.repaired) + report.deliveries.repaired
+    counts = {"items": report.items, "repaired": repaired, "unrepaired": len(report.repairs.remaining) + len(pending)}
     telemetry.measure("Unrepaired", counts["unrepaired"])
     telemetry.count("RepairedByDoctor", counts["repaired"])
     if report.oldest_scan is not None:
@@ -60,8 +80,9 @@ def measured(report: Report) -> dict[str, Any]:
         if report.oldest:
             telemetry.note(oldestWaiting=[token_id for _, token_id in report.oldest])
     segments = f"{report.cursor.next - len(report.cursor.partial)} of {report.cursor.segments}"
-    telemetry.note(**counts, segments=segments, **{kind: len(ids) for kind, ids in remaining.items()})
-    return {**counts, **{str(kind): ids[:SHOWN] for kind, ids in remaining.items()}}
+    found = {**{str(kind): ids for kind, ids in remaining.items()}, "pending": pending}
+    telemetry.note(**counts, segments=segments, **{kind: len(ids) for kind, ids in found.items()})
+    return {**counts, **{kind: ids[:SHOWN] for kind, ids in found.items()}}
 
 
 def shown_cursor(cursor: ScanCursor) -> dict[str, Any]:

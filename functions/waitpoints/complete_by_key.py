@@ -10,7 +10,18 @@ from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, attempts
 from waitpoints.ids import new_id
 from waitpoints.ports import Clock, TokenStore
-from waitpoints.token import ALL_CHECKED, DOCUMENTS, CompletedBy, IdempotencyKey, KeyHolder, Outcome, Rule, Token, TokenError
+from waitpoints.token import (
+    ALL_CHECKED,
+    DOCUMENTS,
+    CompletedBy,
+    IdempotencyKey,
+    KeyHolder,
+    Outcome,
+    Rule,
+    TimedOut,
+    Token,
+    TokenError,
+)
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 
 
@@ -40,6 +51,12 @@ class KeyCompletion:
     def has_settled(self) -> bool:
         """Whether this completion settled a token that waited."""
         return isinstance(self.result, Settled)
+
+
+def is_own(outcome: Outcome | None, by: CompletedBy) -> bool:
+    """Whether an outcome comes from the recorded delivery that is processed again."""
+    found = None if outcome is None or isinstance(outcome, TimedOut) else outcome.completed_by
+    return by.record is not None and found is not None and found.record == by.record
 
 
 class CompletionsByKey:
@@ -86,6 +103,18 @@ class CompletionsByKey:
                 return KeyCompletion(EarlyCompletion(), early.id)
         raise AssertionError("the last attempt raises")
 
+    def withdraw(self, token_id: str) -> bool:
+        """Delete an early completion with its output, unless a create has claimed it. Returns whether it did."""
+        try:
+            token = self._store.peek(token_id)
+        except TokenNotFound:
+            return False
+        if token.early_until is None or not self._store.delete_early(token):
+            return False
+        telemetry.note(tokenId=token_id, withdrawn=True)
+        self._tokens.delete_output(token)
+        return True
+
     def _complete_holder(
         self, holder: KeyHolder, result: Result, by: CompletedBy, checked: frozenset[Rule], now: int
     ) -> Completion | None:
@@ -94,7 +123,9 @@ class CompletionsByKey:
             completion = self._tokens.complete(holder.token_id, result, by, checked)
         except TokenNotFound:
             return None
-        return None if isinstance(completion, Ended) and self._is_free(holder, completion.outcome, now) else completion
+        if not isinstance(completion, Ended) or is_own(completion.outcome, by):
+            return completion
+        return None if self._is_free(holder, completion.outcome, now) else completion
 
     def _is_free(self, holder: KeyHolder, outcome: Outcome | None, now: int) -> bool:
         """Whether a key no longer names its holder, which has this outcome, so that a new token may take its place."""

@@ -6,7 +6,7 @@ A conditional write that fails is billed by the whole item: an ended token's has
 
 from typing import assert_never
 
-from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, TokenError
+from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, TimedOut, Token, TokenError
 
 KNOWN_FOR = 300_000  # milliseconds. An end is for ever, but an operator may restore a table to before it
 MOST = 4_096  # tokens
@@ -35,17 +35,22 @@ class KnownTokens:
             del self._known[next(iter(self._known))]
 
     def find(self, token_id: str, now: int) -> Token | None:
-        """Return what is known of a token: only that it has an outcome, its time and kind, and its rules and tags."""
+        """Return what is known of a token: its outcome without its result, and its rules and tags."""
         noted_at, token = self._known.get(token_id, (now - KNOWN_FOR, None))
         return token if 0 <= now - noted_at < KNOWN_FOR else None
 
 
 def _without_result(outcome: Outcome) -> Outcome:
     match outcome:
-        case Completed(at):
-            return Completed(at, Output())
+        case Completed(at, _, by):
+            return Completed(at, Output(), _with_record(by))
         case Failed(at):
             return Failed(at, TokenError(""))
         case TimedOut():
             return outcome
     assert_never(outcome)
+
+
+def _with_record(by: CompletedBy | None) -> CompletedBy | None:
+    """Keep only what tells a recorded delivery that it settled the token itself."""
+    return None if by is None or by.record is None else CompletedBy(source=by.source, record=by.record)

@@ -90,6 +90,9 @@ class TokenStore(Protocol):
         Returns whether the holder exists: False if it has ended. Claiming it again changes nothing.
         """
 
+    def delete_early(self, token: Token) -> bool:
+        """Delete an early completion and free its key, unless a create has claimed it. Returns whether it did."""
+
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
@@ -264,11 +267,14 @@ class DoctorStore(Protocol):
     def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
         """Return those of these tokens, at most a hundred, that may still wait and have no timeout, eventually consistent."""
 
-    def read_state(self) -> DoctorState | None:
-        """What the doctor remembers. None: it has not run yet."""
+    def read_state(self, first: Callable[[], DoctorState]) -> DoctorState:
+        """What the doctor remembers, or the `first` state if it has not run yet."""
 
     def save_state(self, state: DoctorState) -> None:
-        """Save all but `unrepaired`. Two runs at once may write in any order: each says what was read."""
+        """Save all but `unrepaired` and `records_deliveries`.
+
+        Two runs at once may write in any order: each says what was read.
+        """
 
     def remember(self, token_ids: Collection[str]) -> None:
         """Add to `unrepaired`."""

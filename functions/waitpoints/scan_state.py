@@ -80,6 +80,8 @@ class DoctorState:
     """Tokens that could not be repaired and are not marked."""
     oldest: tuple[Waiting, ...] = ()
     """The oldest tokens without a timeout that were found waiting."""
+    records_deliveries: bool = False
+    """Whether some endpoint records deliveries, or did."""
 
     def interval(self, now: int) -> int:
         """How long it is to the next run: as long as since the last one. The first run reads all that it has time for."""

@@ -207,6 +207,11 @@ class Tokens:
             return Failed(now, result, by)
         return Completed(now, self._outputs.store(token_id, result), by)
 
+    def delete_output(self, token: Token) -> None:
+        """Delete the stored output of a token that was deleted."""
+        if isinstance(token.outcome, Completed):
+            self._outputs.delete(token.outcome.output)
+
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's document, or None."""
         return self._store.read_document(token_id, kind)

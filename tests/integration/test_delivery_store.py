@@ -81,10 +81,21 @@ def test_a_resend_with_one_idempotency_key_is_one(store: AnyStore) -> None:
 
 def test_deleted_it_is_gone_and_nothing_finishes_it(store: AnyStore) -> None:
     one = begin(store, delivery())
-    assert store.delete(SECRET_ID, one.id)
+    assert store.delete(SECRET_ID, one.id) == one
     assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
     assert not store.finish(SECRET_ID, replace(one, kind=DeliveryKind.KEPT))
-    assert (store.get(SECRET_ID, one.id), store.delete(SECRET_ID, one.id)) == (None, False)
+    assert (store.get(SECRET_ID, one.id), store.delete(SECRET_ID, one.id)) == (None, None)
+
+
+def test_deleted_while_it_is_finished_one_of_both_sees_the_other(store: AnyStore) -> None:
+    for _ in range(20):
+        one = begin(store, delivery())
+        finish = partial(store.finish, SECRET_ID, replace(one, kind=DeliveryKind.KEPT, token_id="waitpoint_1"))
+        delete = partial(store.delete, SECRET_ID, one.id)
+        is_finished, deleted = race([finish, delete])
+        assert deleted is not None
+        assert (deleted.kind is DeliveryKind.KEPT) is is_finished
+        assert (store.get(SECRET_ID, one.id), pending(store)) == (None, [])
 
 
 def test_one_of_many_finishes_it(store: AnyStore) -> None:

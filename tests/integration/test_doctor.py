@@ -15,6 +15,7 @@ from tests.support.in_process.template import Context
 from waitpoints.aws import doctor_store
 from waitpoints.doctor import scan
 from waitpoints.doctor.overdue import Overdue
+from waitpoints.scan_state import DoctorState, ScanCursor
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter
 from waitpoints.wiring import services
 
@@ -64,6 +65,10 @@ def in_segments(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def resumed(waits: FakeWaits, waiters: list[Waiter]) -> int:
     return sum(waits.result(waiter.handle) is not None for waiter in waiters)
+
+
+def remembered() -> DoctorState:
+    return services.doctor._store.read_state(lambda: DoctorState(ScanCursor(1, 0), None, 0))
 
 
 class TestARun:
@@ -117,8 +122,7 @@ class TestARun:
                 clock.advance(QUARTER)
         waits.fail_no_more()
         assert (doctor({})["repaired"], doctor({})["unrepaired"]) == (1, 0)
-        state = services.doctor._store.read_state()
-        assert state is not None
+        state = remembered()
         assert state.unrepaired == frozenset()
 
     def test_times_out_what_the_index_says_is_overdue_without_reading_the_table(
@@ -271,10 +275,10 @@ class TestAScanOfAll:
     ) -> None:
         in_segments(PARTS // 2)
         doctor({})
-        before = services.doctor._store.read_state()
+        before = remembered()
         clock.advance(MINUTE)
         doctor({"command": "scanAll"})
-        assert services.doctor._store.read_state() == before
+        assert remembered() == before
 
     def test_of_a_segment_that_no_invocation_can_read_whole_goes_on_within_it(
         self, doctor: Invoke, stack: MotoStack, clock: FakeClock, waits: FakeWaits, undelivered: Undelivered

@@ -1,6 +1,7 @@
 """What the doctor reads of the table, on moto."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -10,8 +11,8 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
-from waitpoints.aws.doctor_store import SEGMENT_BYTES, DoctorStore
-from waitpoints.aws.items import TOKEN, primary_key
+from waitpoints.aws.doctor_store import SEGMENT_BYTES, STATE_KEY, DoctorStore
+from waitpoints.aws.items import RECORDS_DELIVERIES, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
@@ -215,19 +216,32 @@ def test_a_segment_has_a_hundred_megabytes(
 
 
 def test_the_state_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None:
-    assert doctor_store.read_state() is None
+    first = DoctorState(ScanCursor(1, START), None, START)
+
+    def read() -> DoctorState:
+        return doctor_store.read_state(lambda: first)
+
+    assert read() == first
     saved = DoctorState(ScanCursor(40, START, 12, {3: ("waitpoint_x", "token"), 7: None}), START + 1, START - 5)
     doctor_store.save_state(saved)
-    assert doctor_store.read_state() == saved
+    assert read() == saved
     doctor_store.remember(["a", "b"])
     doctor_store.remember(["c"])
     doctor_store.forget(["b"])
     waiting = ((START, "waitpoint_x"), (START + 1, "waitpoint_y"))
     again = DoctorState(ScanCursor(2, START), START + 2, START, frozenset({"a", "c"}), waiting)
     doctor_store.save_state(again)
-    assert doctor_store.read_state() == again
+    assert read() == again
     doctor_store.forget(["a", "c"])
-    assert doctor_store.read_state() == DoctorState(ScanCursor(2, START), START + 2, START, oldest=waiting)
+    assert read() == DoctorState(ScanCursor(2, START), START + 2, START, oldest=waiting)
+
+
+def test_the_state_says_that_deliveries_are_recorded_before_the_first_run_and_after_it(doctor_store: DoctorStore) -> None:
+    first = DoctorState(ScanCursor(1, START), None, START)
+    doctor_store._table.update(STATE_KEY, {RECORDS_DELIVERIES: True})
+    assert doctor_store.read_state(lambda: first) == replace(first, records_deliveries=True)
+    doctor_store.save_state(first)
+    assert doctor_store.read_state(lambda: replace(first, last_scan=0)) == replace(first, records_deliveries=True)
 
 
 def test_marks_are_read(doctor_store: DoctorStore, store: Store) -> None:

@@ -12,7 +12,7 @@ from tests.support.in_process.fakes.waits import DENIED, FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
-from waitpoints.doctor.repair import Defect
+from waitpoints.doctor.repair import Defect, DeliveryRepairs
 from waitpoints.token import NewToken, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
@@ -70,7 +70,7 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
 def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
-    report = services.doctor.run(lambda: True, lambda: False)
+    report = services.doctor.run(lambda: True, lambda: False, lambda _: DeliveryRepairs())
     assert (report.repairs.remaining, report.repairs.repaired) == ({token_id: Defect.UNDELIVERED}, set())
 
 

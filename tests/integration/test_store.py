@@ -892,6 +892,24 @@ class TestKeeping:
         holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_early=True)
         assert not store.claim(holder, self.token(), self.key(), START)
 
+    def test_is_deleted_with_its_key_until_a_create_claims_it(self, store: AnyStore) -> None:
+        kept, _ = self.kept(store)
+        assert store.delete_early(kept)
+        assert (store.find(kept.id), store.find_key_holder(self.key())) == (None, None)
+        assert not store.delete_early(kept)
+
+        kept, holder = self.kept(store)
+        assert store.claim(holder, self.token(), self.key(), START)
+        assert not store.delete_early(kept)
+        assert (store.get(kept.id).early_until, store.find_key_holder(self.key())) == (None, replace(holder, is_early=False))
+
+    def test_is_deleted_without_a_key_that_another_one_has(self, store: AnyStore) -> None:
+        kept, holder = self.kept(store)
+        other = self.completion()
+        assert store.put_early(other, self.key(), START, replaced=holder) is None
+        assert store.delete_early(kept)
+        assert (store.find(kept.id), store.find_key_holder(self.key())) == (None, replace(holder, token_id=other.id))
+
     def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
         token = self.token()
         store.create(token, self.key(), START)
@@ -934,6 +952,15 @@ class TestKeeping:
             assert (store.get(now_held.token_id).early_until, now_held.is_early) == (None, False)
             assert (now_held.token_id == kept.id) is claimed
             assert isinstance(found, KeyHolder) is claimed
+
+    @pytest.mark.slow
+    def test_is_claimed_or_deleted(self, store: AnyStore) -> None:
+        for _ in range(20):
+            kept, holder = self.kept(store)
+            claim = partial(store.claim, holder, self.token(), self.key(), START)
+            claimed, deleted = race([claim, partial(store.delete_early, kept)])
+            assert claimed is not deleted
+            assert (store.find(kept.id) is None, store.find_key_holder(self.key()) is None) == (deleted, deleted)
 
 
 def held_by(token: Token) -> KeyHolder:

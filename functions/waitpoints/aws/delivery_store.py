@@ -6,7 +6,7 @@
     delivery event#<secret id>     <hash>  the first recorded delivery with a provider's event id
     resend#<delivery>              <hash>  the resend with an idempotency key
 
-A delivery is pending if and only if it has its mark: one transaction writes or removes both. The shard, 00 to 15, follows from
+A delivery that has its mark is pending, and has its contents. The shard, 00 to 15, follows from
 the ULID, as a partition takes 1,000 writes a second. All items expire together. None has a status, or a token without an
 expiry, so the stream's filters and the doctor's scan pass over them. An object, `deliveries/<secret id>/<ULID>`, is written
 before its row; it has a line of JSON (the headers and the query), and then the body.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import ClientError
 
 from waitpoints.aws.error_codes import error_code
-from waitpoints.aws.items import DOCTOR, STATE, digest, primary_key, wire
+from waitpoints.aws.items import DOCTOR, RECORDS_DELIVERIES, STATE, digest, primary_key, wire
 from waitpoints.aws.table import Table
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.ids import last_of
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 SHARDS = 16
-RECORDS = "recordsDeliveries"  # of the doctor's state: some endpoint has recorded deliveries
 IS_FIRST = "attribute_not_exists(id) OR expiresAt <= :now"  # TTL deletes hours late
 IS_RECORDED = "attribute_exists(id)"  # not deleted meanwhile
 IS_PENDING = f"{IS_RECORDED} AND attribute_not_exists(kind)"
@@ -57,7 +56,7 @@ class DeliveryStore:
 
     def note_recording(self) -> None:
         """Have the doctor look for pending deliveries from now on."""
-        self._table.update(primary_key(DOCTOR, STATE), {RECORDS: True})
+        self._table.update(primary_key(DOCTOR, STATE), {RECORDS_DELIVERIES: True})
 
     def begin(
         self, secret_id: str, endpoint: str, delivery: RecordedDelivery, contents: Contents, once: str | None = None
@@ -112,22 +111,22 @@ class DeliveryStore:
         head, _, body = found["Body"].read().partition(b"\n")
         return Contents(**json.loads(head), body=body)
 
-    def delete(self, secret_id: str, delivery_id: str) -> bool:
-        """Delete a delivery and its contents. Returns whether there was one."""
+    def delete(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
+        """Delete a delivery and its contents. Returns it as it was. First its mark, so that nothing processes what has none."""
+        self.forget(delivery_id)
         self._s3.delete_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
-        row = self._delete(_row_key(secret_id, delivery_id), IS_RECORDED)
-        return self._table.write_together(row, self._delete(_mark_key(delivery_id))) is None
+        deleted = self._table.take(_row_key(secret_id, delivery_id))
+        return _delivery(deleted) if deleted else None
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
-        """Yield the secret id, the endpoint's name and the delivery's id of what was pending at `until`, oldest first."""
+        """Yield the secret id, the endpoint's name and the delivery's id of what was pending at `until`."""
         last = last_of(until, prefix="")
         for shard in range(SHARDS):
-            found = self._table.query("id = :id AND #item <= :last", {"id": _mark_id(shard), "last": last})
-            for mark in found.items:
+            for mark in self._table.read_all(_mark_id(shard), last):
                 yield mark["secretId"], mark["endpoint"], PREFIX + mark["item"]
 
     def forget(self, delivery_id: str) -> None:
-        """Remove the mark of a delivery that is gone."""
+        """Remove the mark of a delivery, so that it is not processed."""
         self._table.delete(_mark_key(delivery_id), IS_RECORDED)
 
     def _put(self, key: dict[str, Any], attributes: dict[str, Any], condition: str = "", **values: Any) -> Any:

@@ -4,12 +4,14 @@ A read of a segment is cheap to parse, because it has no outputs, task tokens an
 a waiter without a reply: fewer waiters in `replied` than `waiterCount`. One whose items lie in two reads may have all replies.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import (
     DOCTOR,
+    RECORDS_DELIVERIES,
     REPLIES,
     STATE,
     TOKEN,
@@ -120,14 +122,16 @@ class DoctorStore:
         waiting |= {plain(key)["id"] for key in unread}
         return tuple(one for one in tokens if one[1] in waiting)
 
-    def read_state(self) -> DoctorState | None:
-        item = self._table.get(STATE_KEY)
-        if not item or "segments" not in item:
-            return None
+    def read_state(self, first: Callable[[], DoctorState]) -> DoctorState:
+        item = self._table.get(STATE_KEY) or {}
+        records_deliveries = item.get(RECORDS_DELIVERIES, False)
+        if "segments" not in item:
+            return replace(first(), records_deliveries=records_deliveries)
         keys = {it["segment"]: (it["id"], it["item"]) if "id" in it else None for it in item["partial"]}
         cursor = ScanCursor(item["segments"], item["begun"], item["next"], keys)
         waiting = tuple((it["since"], it["id"]) for it in item["oldest"])
-        return DoctorState(cursor, item.get("lastRun"), item["lastScan"], frozenset(item.get("unrepaired", ())), waiting)
+        unrepaired = frozenset(item.get("unrepaired", ()))
+        return DoctorState(cursor, item.get("lastRun"), item["lastScan"], unrepaired, waiting, records_deliveries)
 
     def save_state(self, state: DoctorState) -> None:
         cursor = state.cursor

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, STATE = "doctor", "state"
+RECORDS_DELIVERIES = "recordsDeliveries"  # of the doctor's state: look for pending deliveries
 ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
 SINCE_VERSION = "sinceVersion"  # the first version that may settle a token. Without it, every version may
 VERIFY_MEMBERS = {"scheme", "secret", "header", "signing"}

@@ -27,6 +27,8 @@ class BucketClient(Protocol):
 
     def get_object(self, *, Bucket: str, Key: str) -> Any: ...
 
+    def delete_object(self, *, Bucket: str, Key: str) -> object: ...
+
     def head_object(self, *, Bucket: str, Key: str) -> object: ...
 
     def generate_presigned_url(self, ClientMethod: str, Params: Any, ExpiresIn: int) -> str: ...
@@ -63,6 +65,11 @@ class Outputs:
         assert output.stored_at is not None, "only an output in the bucket is not loaded"
         body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
         return Output(body.read().decode(), output.stored_at)
+
+    def delete(self, output: Output) -> None:
+        """Delete what no token refers to any more."""
+        if output.stored_at is not None:
+            self._client.delete_object(Bucket=self.bucket, Key=output.stored_at)
 
     def make_download_url(self, stored_at: str) -> str:
         """Return a presigned URL that is valid for LINK_LIFETIME. Raises OutputNotFound.

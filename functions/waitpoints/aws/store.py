@@ -91,6 +91,7 @@ KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare w
 HELD_BY_REPLACED = "tokenId = :replaced"
 HELD_BY_REPLACED_EARLY = f"{HELD_BY_REPLACED} AND early = :yes"  # no create has claimed it meanwhile
 IS_EARLY = "earlyUntil > :now"
+IS_UNCLAIMED = "attribute_exists(earlyUntil)"
 HAS_NO_DUE_AT, DUE_AT_AS_READ = "attribute_not_exists(dueAt)", "dueAt = :dueAtAsRead"
 HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
@@ -202,6 +203,16 @@ class Store:
                 return False
             raise
         return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
+
+    def delete_early(self, token: Token) -> bool:
+        """If the key has another holder by now, only the token goes."""
+        assert token.idempotency_key is not None, "an early completion has a key"
+        key = key_primary_key(IdempotencyKey(token.idempotency_key))
+        held = self._table.delete_request(key, HELD_BY_REPLACED_EARLY, replaced=token.id, yes=True)
+        delete: Any = {"Delete": self._table.delete_request(primary_key(token.id, TOKEN), IS_UNCLAIMED)}
+        if self._table.write_together({"Delete": held}, delete) is None:
+            return True
+        return self._table.delete(primary_key(token.id, TOKEN), IS_UNCLAIMED)
 
     def get(self, token_id: str) -> Token:
         found = self.find(token_id)

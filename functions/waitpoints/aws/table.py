@@ -88,13 +88,14 @@ class Table:
         answer = self.client.query(TableName=self.name, KeyConditionExpression=condition, **arguments)
         return Found([plain(item) for item in answer["Items"]], plain(answer.get("LastEvaluatedKey", {})))
 
-    def read_all(self, partition: str) -> Iterator[dict[str, Any]]:
-        """Yield every item of a partition, read consistently."""
+    def read_all(self, partition: str, until: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield every item of a partition, or those up to an `item`, read consistently."""
+        condition = "id = :id" if until is None else "id = :id AND #item <= :until"
         pages = self.client.get_paginator("query").paginate(
             TableName=self.name,
-            KeyConditionExpression="id = :id",
-            ExpressionAttributeValues=wire_values(id=partition),
+            KeyConditionExpression=condition,
             ConsistentRead=True,
+            **_placeholders(condition, {}, {"id": partition, "until": until}),
         )
         return (plain(item) for page in pages for item in page["Items"])
 
@@ -151,6 +152,10 @@ class Table:
     def delete(self, key: Mapping[str, Any], condition: str, **values: Any) -> bool:
         """Delete an item. Returns whether the condition held."""
         return isinstance(_written(self.client.delete_item, self.delete_request(key, condition, **values)), Updated)
+
+    def take(self, key: Mapping[str, Any]) -> dict[str, Any]:
+        """Delete an item. Returns it as it was, or nothing if there was none."""
+        return plain(self.client.delete_item(TableName=self.name, Key=key, ReturnValues="ALL_OLD").get("Attributes", {}))
 
     def write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> Refused | None:
         """Write all items or none. Refused if the condition on `first` does not hold.

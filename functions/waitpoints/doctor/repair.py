@@ -35,6 +35,16 @@ class Repairs:
         return [token_id for token_id, defect in self.remaining.items() if defect is kind]
 
 
+@dataclass(slots=True)
+class DeliveryRepairs:
+    """What became of pending deliveries: how many have settled a token or are kept only now, and the ids of the `remaining`."""
+
+    repaired: int = 0
+    remaining: list[str] = field(default_factory=list)
+    error: Exception | None = None
+    """Why they could not be read."""
+
+
 class Repair:
     def __init__(self, tokens: Tokens, timers: Timers, store: TokenStore, clock: Clock) -> None:
         self._tokens = tokens
@@ -47,7 +57,7 @@ class Repair:
         result = Repairs()
         for token_id, kind in found.items():
             one = partial(self._repair_one, token_id, kind, token_id in marks, result)
-            if not (has_time() and _succeeds(token_id, one)):
+            if not (has_time() and succeeds(one, tokenId=token_id)):
                 result.remaining[token_id] = kind
         return result
 
@@ -56,7 +66,7 @@ class Repair:
         for attachment in attachments:
             if not has_time():
                 return
-            _succeeds(attachment.token_id, partial(self._tokens.release_if_orphaned, attachment))
+            succeeds(partial(self._tokens.release_if_orphaned, attachment), tokenId=attachment.token_id)
 
     def _repair_one(self, token_id: str, kind: Defect, is_marked: bool, result: Repairs) -> None:
         """A token that has ended by now is left to the function that has ended it, a later version's to that version."""
@@ -81,9 +91,9 @@ class Repair:
             result.marked.add(token_id)
 
 
-def _succeeds(token_id: str, act: Callable[[], object]) -> bool:
-    """A failure must not stop the other tokens."""
-    with telemetry.canonical_line("repair", tokenId=token_id):
+def succeeds(act: Callable[[], object], **named: str) -> bool:
+    """Repair one thing, which the log line names. A failure must not stop the others."""
+    with telemetry.canonical_line("repair", **named):
         try:
             act()
         except Exception as error:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from waitpoints.doctor.overdue import Overdue
-from waitpoints.doctor.repair import Defect, Repair, Repairs
+from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
 from waitpoints.ports import Clock, DoctorStore
 from waitpoints.scan_state import DoctorState, ScanCursor, SegmentRead, Waiting, oldest
 from waitpoints.token import Attachment
@@ -19,6 +19,8 @@ AT_ONCE = 8  # segments
 MOST_REMEMBERED = 1_000  # tokens. A run that leaves more of them is repeated
 
 type HasTime = Callable[[], bool]
+type RepairDeliveries = Callable[[int], DeliveryRepairs]
+"""Processes the recorded deliveries that were pending at an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class Report:
     oldest_scan: int | None = None
     """Milliseconds since the last full scan began: no item was last read before that."""
     error: Exception | None = None
-    """What kept a segment from being read. All else was done."""
+    """What kept a segment, or pending deliveries, from being read. All else was done."""
+    deliveries: DeliveryRepairs = field(default_factory=DeliveryRepairs)
 
 
 class Doctor:
@@ -81,10 +84,11 @@ class Doctor:
         self._clock = clock
         self._retention = retention * 1000
 
-    def run(self, has_time_to_read: HasTime, has_time: HasTime) -> Report:
-        """Scan the segments whose turn it is. Repair what is found, marked, overdue or left by earlier runs."""
+    def run(self, has_time_to_read: HasTime, has_time: HasTime, repair_deliveries: RepairDeliveries) -> Report:
+        """Scan the segments whose turn it is. Repair what is found, pending, marked, overdue or left by earlier runs."""
         now = self._clock()
-        state = self._store.read_state() or DoctorState(self._new_cursor(now), None, now)
+        state = self._store.read_state(lambda: DoctorState(self._new_cursor(now), None, now))
+        deliveries = _repair_pending(state, now, repair_deliveries)
         if state.needs_new_scan(now):
             state = replace(state, cursor=self._new_cursor(now))
         marks, known = self._store.read_marks(), self._store.still_waiting(state.oldest)
@@ -95,16 +99,20 @@ class Doctor:
         self._overdue.pass_over(slices, report.repairs.remaining)
         state = state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
         self._store.save_state(state)
-        return replace(report, cursor=state.cursor, oldest_scan=self._clock() - state.last_scan)
+        report = replace(report, cursor=state.cursor, oldest_scan=self._clock() - state.last_scan)
+        return _with_deliveries(report, deliveries)
 
-    def scan_all(self, cursor: ScanCursor | None, has_time_to_read: HasTime, has_time: HasTime) -> Report:
+    def scan_all(
+        self, cursor: ScanCursor | None, has_time_to_read: HasTime, has_time: HasTime, repair_deliveries: RepairDeliveries
+    ) -> Report:
         """Scan what remains of the table behind `cursor`, or all of it, and repair what is found."""
         now = self._clock()
-        is_continued, cursor = cursor is not None, cursor or self._new_cursor(now)
-        state = self._store.read_state() or DoctorState(cursor, None, now)
+        is_continued, begun = cursor is not None, cursor or self._new_cursor(now)
+        state = self._store.read_state(lambda: DoctorState(begun, None, now))
+        deliveries = DeliveryRepairs() if is_continued else _repair_pending(state, now, repair_deliveries)
         marks = self._store.read_marks()
-        job = ScanJob(cursor, cursor.remaining, state.oldest, marks, has_time_to_read, has_time, is_continued=is_continued)
-        return self._scan(job, state, now)[0]
+        job = ScanJob(begun, begun.remaining, state.oldest, marks, has_time_to_read, has_time, is_continued=is_continued)
+        return _with_deliveries(self._scan(job, state, now)[0], deliveries)
 
     def _new_cursor(self, now: int) -> ScanCursor:
         return ScanCursor(self._store.count_segments(), now)
@@ -161,6 +169,20 @@ class Doctor:
         if new:
             self._store.remember(new)
         return True
+
+
+def _repair_pending(state: DoctorState, now: int, repair: RepairDeliveries) -> DeliveryRepairs:
+    """A failure must not stop the scan."""
+    if not state.records_deliveries:
+        return DeliveryRepairs()
+    try:
+        return repair(now - GRACE)
+    except Exception as error:
+        return DeliveryRepairs(error=error)
+
+
+def _with_deliveries(report: Report, deliveries: DeliveryRepairs) -> Report:
+    return replace(report, deliveries=deliveries, error=report.error or deliveries.error)
 
 
 def _ordered(defects: dict[str, Defect], marks: list[str]) -> dict[str, Defect]:

@@ -64,11 +64,11 @@ class MemoryDeliveryStore:
     def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
         return self._contents.get((secret_id, delivery_id))
 
-    def delete(self, secret_id: str, delivery_id: str) -> bool:
+    def delete(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         with self._lock:
             self._contents.pop((secret_id, delivery_id), None)
             self._marks.pop(delivery_id, None)
-            return self._rows.pop((secret_id, delivery_id), None) is not None
+            return self._rows.pop((secret_id, delivery_id), None)
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
         last = last_of(until, PREFIX)

@@ -110,6 +110,16 @@ class MemoryStore:
             self._keys[key.kind, key.text] = (claimed, replace(key, request=None))
             return True
 
+    def delete_early(self, token: Token) -> bool:
+        with self._lock:
+            found = self.tokens.get(token.id)
+            if found is None or found.early_until is None:
+                return False
+            for name in [name for name, (holder, _) in self._keys.items() if holder.id == token.id]:
+                del self._keys[name]
+            del self.tokens[token.id]
+            return True
+
     @staticmethod
     def _may_replace(holder: KeyHolder, token: Token, replaced: KeyHolder | None) -> bool:
         if holder.token_id == token.id:

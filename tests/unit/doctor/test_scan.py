@@ -1,6 +1,6 @@
 """A table whose segments do not fit into a run: every page of it is read all the same."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.doctor.overdue import Overdue, Slice
-from waitpoints.doctor.repair import Defect, Repair, Repairs
+from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
 from waitpoints.doctor.scan import GRACE, Doctor
 from waitpoints.ports import Cursor, ScanPage
 from waitpoints.scan_state import DAY, DoctorState, Key, ScanCursor, Waiting
@@ -59,8 +59,8 @@ class LargeTable:
         there = {one for some in self.waiting.values() for one in some}
         return tuple(one for one in tokens if one in there)
 
-    def read_state(self) -> DoctorState | None:
-        return self.state
+    def read_state(self, first: Callable[[], DoctorState]) -> DoctorState:
+        return self.state or first()
 
     def save_state(self, state: DoctorState) -> None:
         self.state = replace(state)
@@ -87,7 +87,11 @@ def doctor(table: LargeTable, clock: FakeClock) -> Doctor:
 def run(doctor: Doctor, table: LargeTable, pages: int = 240) -> int | None:
     """Run the doctor, which has time for so many pages. Returns how old the last full scan is."""
     table.time = pages
-    return doctor.run(table.has_time, lambda: True).oldest_scan
+    return doctor.run(table.has_time, lambda: True, nothing_pending).oldest_scan
+
+
+def nothing_pending(until: int) -> DeliveryRepairs:
+    raise AssertionError("no endpoint records deliveries")
 
 
 def read_to_the_end(doctor: Doctor, table: LargeTable, clock: FakeClock) -> list[int | None]:
@@ -216,3 +220,34 @@ def test_a_token_without_a_timeout_that_is_younger_than_a_scan_is_found_within_a
             clock.advance(HOUR)
         assert table.state is not None
         assert [token_id for _, token_id in table.state.oldest] == [f"late {segment}"]
+
+
+class TestPendingDeliveries:
+    """They are looked for if some endpoint records deliveries."""
+
+    @pytest.fixture(autouse=True)
+    def recording(self, table: LargeTable, clock: FakeClock) -> None:
+        table.state = DoctorState(ScanCursor(1, clock(), next=1), clock(), clock(), records_deliveries=True)
+
+    def test_are_repaired_after_a_minute(self, doctor: Doctor, clock: FakeClock) -> None:
+        found = {clock() - GRACE: DeliveryRepairs(2, ["delivery_1"])}
+        report = doctor.run(lambda: True, lambda: True, found.pop)
+        assert (report.deliveries, report.error) == (DeliveryRepairs(2, ["delivery_1"]), None)
+
+    def test_that_cannot_be_read_do_not_stop_the_scan(self, doctor: Doctor, table: LargeTable, clock: FakeClock) -> None:
+        clock.advance(DAY)
+        report = doctor.run(lambda: True, lambda: True, lambda _: 1 / 0)  # type: ignore[arg-type, return-value]
+        assert isinstance(report.error, ZeroDivisionError)
+        assert (report.items, len(table.read)) == (10 * PARTS * PAGES, PARTS * PAGES)
+
+    def test_are_repaired_once_by_a_scan_of_the_whole_table(self, doctor: Doctor, clock: FakeClock) -> None:
+        repairs: list[int] = []
+
+        def repair(until: int) -> DeliveryRepairs:
+            repairs.append(until)
+            return DeliveryRepairs()
+
+        doctor.scan_all(None, lambda: True, lambda: True, repair)
+        assert repairs == [clock() - GRACE]
+        doctor.scan_all(ScanCursor(PARTS, clock(), next=PARTS), lambda: True, lambda: True, repair)
+        assert len(repairs) == 1, "an earlier invocation has repaired them"

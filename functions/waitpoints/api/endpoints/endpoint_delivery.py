@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.api.endpoints.evaluation import Evaluation
-from waitpoints.api.endpoints.processing import Processed, process
+from waitpoints.api.endpoints.processing import Processed, count, process
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
-from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
+from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import EndpointDisabled, WrongSignature
 from waitpoints.token import CompletedBy, Source
 from waitpoints.wiring import services
@@ -30,7 +30,7 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     endpoint.check_version()
     by = read_completed_by(request, Source.ENDPOINT)
     if endpoint.disabled:
-        _count(endpoint, Processed(DeliveryKind.REFUSED, detail=DISABLED), by)
+        count(endpoint, Processed(DeliveryKind.REFUSED, detail=DISABLED), by)
         raise EndpointDisabled
     if answer := _check_signature(endpoint, request, body, by):
         return answer
@@ -38,7 +38,7 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     if record is not None:
         by = replace(by, record=record.id)
     processed = process(endpoint, Evaluation(endpoint, body, request.headers, request.raw_query), by)
-    _count(endpoint, processed, by)
+    count(endpoint, processed, by)
     if record is not None:
         from waitpoints.api.endpoints import recording
 
@@ -56,12 +56,12 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, by: Comp
     try:
         return verification.check(endpoint.verify, request, url, body)
     except WrongSignature as refusal:
-        _count(endpoint, Processed(DeliveryKind.REFUSED, detail=refusal.message), by)
+        count(endpoint, Processed(DeliveryKind.REFUSED, detail=refusal.message), by)
         raise
     except verification.SECRET_FAILURES as failure:
         telemetry.note(secret=services.webhook_secret_name(endpoint.verify.secret))
         detail = verification.secret_failure(endpoint.verify, failure)
-        _count(endpoint, Processed(DeliveryKind.REFUSED, detail=detail), by)
+        count(endpoint, Processed(DeliveryKind.REFUSED, detail=detail), by)
         raise
 
 
@@ -71,16 +71,3 @@ def _begin_record(endpoint: Endpoint, request: Request, body: bytes, by: Complet
     from waitpoints.api.endpoints import recording
 
     return recording.begin(endpoint, request, body, by)
-
-
-def _count(endpoint: Endpoint, processed: Processed, by: CompletedBy) -> None:
-    telemetry.note(delivery=processed.kind, endpoint=endpoint.name)
-    last = LastDelivery(
-        at=services.now(),
-        ip=by.ip,
-        user_agent=by.user_agent,
-        delivery_id=by.delivery_id,
-        key=processed.key,
-        detail=processed.detail,
-    )
-    services.endpoint_tally.count(endpoint.secret_id, processed.kind, last)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from waitpoints import telemetry, timeouts
+from waitpoints import ids, telemetry, timeouts
 from waitpoints.api.deliveries import callback
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
-from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
-from waitpoints.endpoint import DeliveryKind, Endpoint
+from waitpoints.complete_by_key import EarlyCompletion, NotAwaited, is_own
+from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import ALL_CHECKED, CompletedBy, IdempotencyKey, Outcome, Rule, TimedOut
 from waitpoints.tokens import Completion, Ended, RulesApply, Settled
@@ -16,12 +16,30 @@ from waitpoints.wiring import services
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What became of a delivery: its kind, the key that it named, the token that it found or made, and a reason."""
+    """What became of a delivery: its kind, the key that it named, the token that it found or made, and a reason.
+
+    `was_before`: it had settled or made the token when it was processed before, without being finished.
+    """
 
     kind: DeliveryKind
     key: str | None = None
     token_id: str | None = None
     detail: str | None = None
+    was_before: bool = False
+
+
+def count(endpoint: Endpoint, processed: Processed, by: CompletedBy) -> None:
+    """Count a delivery in its endpoint's statistics."""
+    telemetry.note(delivery=processed.kind, endpoint=endpoint.name)
+    last = LastDelivery(
+        at=services.now(),
+        ip=by.ip,
+        user_agent=by.user_agent,
+        delivery_id=by.delivery_id,
+        key=processed.key,
+        detail=processed.detail,
+    )
+    services.endpoint_tally.count(endpoint.secret_id, processed.kind, last)
 
 
 def process(endpoint: Endpoint, evaluation: Evaluation, by: CompletedBy, checked: frozenset[Rule] = ALL_CHECKED) -> Processed:
@@ -64,6 +82,8 @@ def processed(
             kind = DeliveryKind.KEPT
         case NotAwaited():
             kind = DeliveryKind.NOT_AWAITED
+        case Ended(outcome, _) if is_own(outcome, by):
+            return Processed(_before(token_id, outcome), key, token_id, was_before=True)
         case Ended(outcome, _):
             assert token_id is not None
             services.tokens.count_delivery(token_id, outcome, by)
@@ -73,6 +93,17 @@ def processed(
         case never:
             assert_never(never)
     return Processed(kind, key, token_id)
+
+
+def _before(token_id: str | None, outcome: Outcome | None) -> DeliveryKind:
+    """Return what a delivery was when it was processed before, and gave this token this outcome.
+
+    An early completion is made in the millisecond of its outcome.
+    """
+    assert token_id is not None
+    assert outcome is not None
+    is_early = ids.first_of(outcome.at) <= token_id <= ids.last_of(outcome.at)
+    return DeliveryKind.KEPT if is_early else DeliveryKind.COMPLETED
 
 
 def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy, checked: frozenset[Rule]) -> Processed:

@@ -14,7 +14,7 @@ from waitpoints.api.http import Request
 from waitpoints.api.providers import own_scheme
 from waitpoints.api.providers.completed_by import DELIVERY_IDS
 from waitpoints.api.providers.schemes import SCHEMES, Header, Item, Scheme
-from waitpoints.endpoint import Endpoint
+from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.recorded_delivery import MAX_DETAIL, Contents, RecordedDelivery, cut, new_delivery_id
 from waitpoints.token import CompletedBy, Verification
 from waitpoints.wiring import services
@@ -41,7 +41,10 @@ def begin(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) ->
 
 
 def finish(endpoint: Endpoint, delivery: RecordedDelivery, processed: Processed) -> RecordedDelivery | None:
-    """Store what became of a delivery, and return it. Returns None if it was deleted, or another function has finished it."""
+    """Store what became of a delivery, and return it. Returns None if another function has finished it, or if it was deleted.
+
+    What a deleted delivery has kept goes with it.
+    """
     finished = replace(
         delivery,
         kind=processed.kind,
@@ -49,7 +52,25 @@ def finish(endpoint: Endpoint, delivery: RecordedDelivery, processed: Processed)
         detail=cut(processed.detail, MAX_DETAIL),
         token_id=processed.token_id,
     )
-    return finished if services.deliveries.finish(endpoint.secret_id, finished) else None
+    if services.deliveries.finish(endpoint.secret_id, finished):
+        return finished
+    if finished.kind is DeliveryKind.KEPT and services.deliveries.get(endpoint.secret_id, delivery.id) is None:
+        _withdraw(finished)
+    return None
+
+
+def delete(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
+    """Delete a delivery, and the early completion that it made, unless a create has claimed that."""
+    _withdraw(delivery)  # first, as who repeats a request that failed finds no delivery any more
+    deleted = services.deliveries.delete(endpoint.secret_id, delivery.id)
+    if deleted is not None and delivery.kind is None:
+        _withdraw(deleted)  # it was finished meanwhile
+
+
+def _withdraw(delivery: RecordedDelivery) -> None:
+    if delivery.kind is DeliveryKind.KEPT:
+        assert delivery.token_id is not None
+        services.completions_by_key.withdraw(delivery.token_id)
 
 
 def expires_at(endpoint: Endpoint, now: int) -> int:

@@ -1,5 +1,7 @@
 """Read where a request came from, to store it with the token. Credentials, cookies and bodies are never included."""
 
+from collections.abc import Mapping
+
 from waitpoints.api.http import Request
 from waitpoints.token import CompletedBy, Source, cut
 
@@ -25,13 +27,18 @@ DELIVERY_IDS = (
 
 
 def read_completed_by(request: Request, source: Source) -> CompletedBy:
-    names = (name for name in DELIVERY_IDS if request.headers.get(name))
+    return completed_by_of(request.headers, request.raw_query, source, request.source_ip, request.caller.name)
+
+
+def completed_by_of(headers: Mapping[str, str], raw_query: str, source: Source, ip: str | None, key: str | None) -> CompletedBy:
+    """`headers` have names in lower case. `key` is the name of the named key."""
+    names = (name for name in DELIVERY_IDS if headers.get(name))
     return CompletedBy(
         source=source,
-        ip=cut(request.source_ip),
-        user_agent=cut(request.headers.get("user-agent")),
-        content_type=cut(request.headers.get("content-type")),
-        query=cut(request.raw_query),
-        delivery_id=cut(request.headers.get(next(names, ""))),
-        key=request.caller.name,
+        ip=cut(ip),
+        user_agent=cut(headers.get("user-agent")),
+        content_type=cut(headers.get("content-type")),
+        query=cut(raw_query),
+        delivery_id=cut(headers.get(next(names, ""))),
+        key=key,
     )
