@@ -22,6 +22,7 @@ from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
 from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
 from tests.support.faults.sign_in import CLIENT_SECRET
+from tests.support.faults.wire import Killed
 from tests.support.faults.world import World
 from tests.support.in_process.approval_page import page_of
 from tests.support.in_process.browser import PAGE as THE_PAGE
@@ -35,6 +36,7 @@ from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
 from waitpoints.access.sessions import BEGIN
 from waitpoints.api.notices import posting
+from waitpoints.aws.delivery_store import DeliveryStore
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
 from waitpoints.timers.due import Timers
 from waitpoints.token import Token, WaiterKind, iso
@@ -290,6 +292,49 @@ def keep_an_endpoint(world: World) -> None:
     assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
     assert api(world, "PATCH", path, {"disabled": True})["disabled"] is True
     world.delete_endpoint(endpoint)
+
+
+def recording_endpoint(world: World, **settings: Any) -> dict[str, Any]:
+    verify = {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
+    return world.put_endpoint(verify=verify, recordDeliveries="7d", output="body.data", **settings)
+
+
+@of("put_endpoint")
+@of("accept_delivery")
+def record_deliveries(world: World) -> None:
+    """The second one is deleted meanwhile, and what it has kept goes with it."""
+    endpoint = recording_endpoint(world)
+    world.deliver(endpoint, '{"id": 1, "data": 1}', signed_with=SECRET)
+    kept = set(world.token_ids())
+    with mock.patch.multiple(DeliveryStore, finish=lambda *_: False, get=lambda *_: None):
+        world.deliver(endpoint, f'{{"id": 2, "data": {LARGE}}}', signed_with=SECRET)
+    [withdrawn] = set(world.token_ids()) - kept
+    assert services.store.find(withdrawn) is None
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=withdrawn)
+
+
+@of("doctor")
+def process_what_is_pending(world: World) -> None:
+    """A token waits for the first one, the second comes first, and the last one's endpoint is gone."""
+    endpoint, other = recording_endpoint(world), recording_endpoint(world)
+    executions = four_waits(world, world.create(idempotencyKey=f"{endpoint['name']}:1"))
+    for of, number in ((endpoint, 1), (endpoint, 2), (other, 3)):
+        leave_pending(world, of, f'{{"id": {number}, "data": {LARGE}}}')
+    world.delete_endpoint(other)
+    world.clock.advance(seconds=61)
+    examine(world)
+    check_told(executions)
+    assert list(services.deliveries.pending(world.clock())) == []
+
+
+def leave_pending(world: World, endpoint: dict[str, Any], body: str) -> None:
+    """The function is killed before it processes the delivery."""
+    headers = {
+        "content-type": "application/json",
+        **sign("stripe", body.encode(), endpoint["url"], time.time(), SECRET).headers,
+    }
+    with mock.patch("waitpoints.api.endpoints.endpoint_delivery.process", side_effect=Killed):
+        assert world.http_once("POST", endpoint["url"], body.encode(), headers) is None
 
 
 # Named keys

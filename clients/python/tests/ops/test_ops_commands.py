@@ -22,8 +22,8 @@ from waitpoints_client.testing import FakeWaitpoints
 from waitpoints_client.version import __version__
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
-FOUND = {"items": 3, "repaired": 1, "unrepaired": 0, "undelivered": [], "overdue": []}
-UNDONE = {"items": 3, "repaired": 0, "unrepaired": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
+FOUND = {"items": 3, "repaired": 1, "unrepaired": 0, "undelivered": [], "overdue": [], "pending": []}
+UNDONE = {**FOUND, "repaired": 0, "unrepaired": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
 NOON = datetime(2030, 1, 31, 12, tzinfo=timezone.utc)
 CURRENT, PREVIOUS = (
     {"VersionStages": ["AWSCURRENT"], "CreatedDate": NOON},

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from waitpoints_client.ops import redrive as command
-from waitpoints_client.ops.doctor import summary
+from waitpoints_client.ops.doctor import report, scan, summary
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
@@ -251,6 +251,17 @@ def test_tokens_that_the_doctor_finished_are_counted() -> None:
 
     assert str(command.redrive(deployed)) == "0 messages done, the doctor finished 2 tokens and left 0 undone, 0 left"
     assert summary(stack.findings) == "3 items checked: 2 finished, 0 left undone"
+
+
+def test_deliveries_that_the_doctor_could_not_process_are_reported_as_left(capsys: pytest.CaptureFixture[str]) -> None:
+    stack: Any = StuckStack(findings={**NOTHING_FOUND, "unrepaired": 2, "overdue": ["a"], "pending": ["delivery_1"]})
+    redriven = command.redrive(stack)
+    assert redriven.left == 1
+    assert capsys.readouterr().out == "  delivery_1 was not processed\n"
+    assert [*report(scan(stack))][1:] == [
+        "  a  past its timeout",
+        "  delivery_1  a recorded delivery that was not processed",
+    ]
 
 
 def test_tokens_that_the_doctor_counts_but_does_not_list_are_reported_as_left(capsys: pytest.CaptureFixture[str]) -> None:

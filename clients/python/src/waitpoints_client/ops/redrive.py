@@ -39,7 +39,7 @@ class Redriven:
     done: int
     """Messages of the dead-letter queue whose work is done."""
     left: int
-    """Messages and tokens that failed again."""
+    """Messages, tokens and recorded deliveries that failed again."""
     findings: dict[str, Any]
     """The doctor's, after the queue was emptied."""
 
@@ -59,9 +59,12 @@ def redrive(stack: Deployed, say: Say = print) -> Redriven:
         except RuntimeError as error:
             left += 1
             say(f"  {token_id} failed again: {error}")
-    if findings["unrepaired"] > len(listed):
-        left += findings["unrepaired"] - len(listed)
-        say(f"  the doctor listed only {len(listed)} tokens: redrive again")
+    pending = findings.get("pending", [])
+    for delivery_id in pending:
+        say(f"  {delivery_id} was not processed")
+    if unlisted := findings["unrepaired"] - len(listed) - len(pending):
+        say(f"  the doctor listed only {len(listed) + len(pending)} tokens and deliveries: redrive again")
+    left += len(pending) + unlisted
     return Redriven(done, left, findings)
 
 
