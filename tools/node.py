@@ -44,12 +44,12 @@ def install(folder: Path) -> None:
 
 
 def npm(command: str, *arguments: str, folder: Path) -> None:
-    """Run a command of npm that installs, without scripts of packages. Raises LocalError with npm's reason."""
+    """Run a command of npm, without scripts of packages. Raises LocalError with npm's reason."""
     whole = ["npm", command, "--ignore-scripts", "--no-audit", "--no-fund", *arguments]
     environment = trusting_the_system(os.environ)
     done = subprocess.run(whole, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LocalError(f"npm could not install the packages: {done.stderr.strip()[-500:]}")
+        raise LocalError(f"`npm {command}` failed: {(done.stderr + done.stdout).strip()[-500:]}")
 
 
 def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:

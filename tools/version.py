@@ -12,7 +12,7 @@ from tools.stack import ROOT
 from waitpoints_local.stack import LocalError
 
 SOURCE = "clients/python/pyproject.toml"
-NPM = ("cdk",)
+NPM = ("cdk", "typescript")
 """The folders of the clients that npm installs."""
 PLACES = (
     (SOURCE, r'(?m)^version = "(.*)"$'),
@@ -25,6 +25,7 @@ PLACES = (
     ("uv.lock", r'\nname = "waitpoints-client"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-local"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-testing"\nversion = "(.*)"\n'),
+    ("clients/typescript/src/version.ts", r'(?m)^export const VERSION = "(.*)";$'),
     ("template.yaml", r"(?m)^  Waitpoints: \{Version: &version (\S+)\}"),
     ("openapi.yaml", r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$"),
     *((f"clients/{folder}/package.json", r'(?m)^  "version": "(.*)",$') for folder in NPM),

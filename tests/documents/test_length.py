@@ -13,7 +13,12 @@ Whoever needs more may raise it, and says why in the commit.
 """
 
 
-BESIDES = {"clients/cdk/README.md": 400, "docs/agents.md": 900, "docs/sign-in.md": 700}
+BESIDES = {
+    "clients/cdk/README.md": 400,
+    "clients/typescript/README.md": 400,
+    "docs/agents.md": 900,
+    "docs/sign-in.md": 700,
+}
 """Documents with limits of their own."""
 
 

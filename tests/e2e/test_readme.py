@@ -176,18 +176,6 @@ def test_the_line_tries_the_approval(api: Api, clone: Path, button: str, ends: s
     assert (ends in rest, tried.returncode) == (True, 0 if ends == "SUCCEEDED" else 1), rest
 
 
-def test_the_typescript_example_prints_the_url_of_a_page(api: Api) -> None:
-    found, program = node.node(), node.FOLDER / "readme_typescript.mjs"
-    without_types = [*node.esbuild(), "--loader=ts"]
-    program.write_text(run(without_types, api.stack, input=API_SNIPPETS["TypeScript"]))
-    try:
-        url = run([found, program.name], api.stack, cwd=node.FOLDER).strip()
-    finally:
-        program.unlink()
-    api.press(url, "Yes")
-    assert json.loads(api.retrieve({"id": re.findall(r"waitpoint_\w+", url)[0]})["output"])["action"] == "yes"
-
-
 def test_the_sdk_example_prints_the_output(stack: Stack) -> None:
     program = node.FOLDER / "readme_tokens.mjs"  # beside the packages, where Node.js looks for them
     program.write_text(API_SNIPPETS["SDK"])

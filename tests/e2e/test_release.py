@@ -63,7 +63,8 @@ def test_two_builds_in_different_folders_are_equal(release: Path, tmp_path: Path
     expected |= {f"waitpoints-{VERSION}-{layer}.cdx.json" for layer in ("dependencies", "public-keys", "tracing")}
     expected |= {f"waitpoints_client-{VERSION}{end}" for end in PACKAGES} | {"SHA256SUMS"}
     expected |= {f"waitpoints_{name}-{VERSION}{end}" for name in ("local", "testing") for end in PACKAGES}
-    expected |= {f"waitpoints-cdk-{version.form_in('clients/cdk/package.json', VERSION)}.tgz"}
+    npm_version = version.form_in("clients/cdk/package.json", VERSION)
+    expected |= {f"waitpoints-{name}-{npm_version}.tgz" for name in ("cdk", "client")}
     assert digests(release).keys() == expected
     assert digests(again) == digests(release)
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)

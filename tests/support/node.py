@@ -40,8 +40,9 @@ def run_suite(subtests: pytest.Subtests, suite: Path, only: str = "", **variable
     `only`: a regular expression of the names of those to run.
     """
     chosen = [f"--test-name-pattern={only}"] if only else []
+    program = node() if FOLDER in suite.parents else find_node()
     done = subprocess.run(
-        [node(), "--test", *chosen, f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
+        [program, "--test", *chosen, f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
         cwd=suite.parent,
         env=environment(**variables),
         stdin=subprocess.DEVNULL,

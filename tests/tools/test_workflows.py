@@ -31,7 +31,7 @@ def test_one_action_has_one_commit() -> None:
     assert len(uses) == len({use.partition("@")[0] for use in uses})
 
 
-def test_only_three_jobs_may_write_and_each_one_thing() -> None:
+def test_only_four_jobs_may_write_and_each_one_thing() -> None:
     """Which permission is for what: docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions"""
     assert {name: it["permissions"] for name, it in WORKFLOWS.items()} == {
         "ci": {"contents": "read"},
@@ -39,17 +39,24 @@ def test_only_three_jobs_may_write_and_each_one_thing() -> None:
         "release": {},
     }
     may = {name: {what for what, how in job["permissions"].items() if how == "write"} for name, job in RELEASE.items()}
-    assert may == {"make": set(), "attest": {"id-token", "attestations"}, "pypi": {"id-token"}, "github": {"contents"}}
+    publish = {"pypi": {"id-token"}, "npm": {"id-token"}, "github": {"contents"}}
+    assert may == {"make": set(), "attest": {"id-token", "attestations"}, **publish}
 
 
 def test_no_job_that_may_write_runs_code_of_the_tree() -> None:
-    for name in ("attest", "pypi", "github"):
+    for name in ("attest", "pypi", "npm", "github"):
         actions = [step.get("uses", "") for step in RELEASE[name]["steps"]]
         assert not any("checkout" in it for it in actions)
 
 
 def test_what_is_published_is_what_was_made_and_attested() -> None:
-    assert [RELEASE[name].get("needs") for name in ("make", "attest", "pypi", "github")] == [None, "make", "attest", "pypi"]
+    assert {name: job.get("needs") for name, job in RELEASE.items()} == {
+        "make": None,
+        "attest": "make",
+        "pypi": "attest",
+        "npm": "attest",
+        "github": ["pypi", "npm"],
+    }
     made = " ".join(step.get("run", "") for step in RELEASE["make"]["steps"])
     assert 'make release VERSION="${GITHUB_REF_NAME#v}"' in made
 

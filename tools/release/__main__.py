@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools import checkout, zip_file
-from tools.release import archive, bill, cdk_package, checksums, client_package, local_package
+from tools.release import archive, bill, cdk_package, checksums, client_package, local_package, typescript_package
 from tools.release.version import WrongVersion, check
 from tools.stack import LOCAL, ROOT
 from waitpoints_local.stack import LocalError
@@ -33,6 +33,7 @@ def make(version: str, folder: Path) -> None:
         (folder / f"waitpoints-{version}-{layer}.cdx.json").write_text(bill.bill(UV, ROOT, layer))
     make_client(folder)
     make_local(code, folder)
+    make_typescript_client(folder)
     make_construct(code, layers, folder)
     checksums.write(folder)
 
@@ -54,6 +55,13 @@ def make_local(code: Mapping[str, bytes], folder: Path) -> None:
     wheel = local_package.build(UV, code, folder)
     client_package.check(folder)
     print(f"  installs alone, and served {local_package.try_alone(UV, wheel)}", flush=True)
+
+
+def make_typescript_client(folder: Path) -> None:
+    """Raises LocalError without Node.js, or if the package cannot be compiled."""
+    print("The TypeScript client", flush=True)
+    package = typescript_package.build(folder)
+    print(f"  installs alone, {typescript_package.try_alone(package)}", flush=True)
 
 
 def make_construct(code: Mapping[str, bytes], layers: Mapping[str, bytes], folder: Path) -> None:

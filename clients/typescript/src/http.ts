@@ -1,0 +1,105 @@
+import ky, { HTTPError, TimeoutError } from "ky";
+import createClient, { type Client } from "openapi-fetch";
+import type { paths } from "./api.js";
+import { isBrowser } from "./environment.js";
+import { type ErrorCode, WaitpointsError } from "./errors.js";
+import { VERSION } from "./version.js";
+
+/** The whole API, typed: `api.GET("/api/v1/endpoints/{name}", { params: { path: { name } } })`. */
+export type Api = Client<paths>;
+type Fetch = typeof globalThis.fetch;
+interface Exchange<Data> {
+  readonly data?: Data;
+  readonly error?: unknown;
+  readonly response: Response;
+}
+
+const ATTEMPTS = 5;
+const LONGEST_REQUEST = 35_000; // milliseconds: API Gateway answers within 30 seconds
+const RETRIED = new Set([408, 409, 429]);
+const SECRET = /(\/callback\/|\/endpoints\/[a-z0-9-]+\/)[0-9a-f]{64,}/gi;
+
+/** Requests to one stack. The same credential is sent with each, and none is followed to another address. */
+export class Connection {
+  readonly url: string;
+  readonly api: Api;
+  readonly fetch: Fetch;
+  readonly #credential: string;
+
+  constructor(url: string, credential: string, fetch?: Fetch) {
+    this.url = new URL(url).href.replace(/\/+$/, "");
+    this.#credential = credential;
+    this.fetch = retrying(fetch);
+    const agent = isBrowser() ? {} : { "user-agent": `waitpoints-client-js/${VERSION}` };
+    const headers = { authorization: `Bearer ${credential}`, accept: "application/json", ...agent };
+    this.api = createClient<paths>({ baseUrl: this.url, fetch: this.fetch, headers, redirect: "manual" });
+  }
+
+  /** Return what the API answered, with the response. Throws `WaitpointsError`. */
+  async answer<Data>(exchange: Promise<Exchange<Data>>): Promise<{ data: Data & object; response: Response }> {
+    const { data, error, response } = await exchange.catch((thrown: unknown) => {
+      throw thrown instanceof SyntaxError ? this.#notTheApi() : thrown;
+    });
+    if (!response.ok) throw this.#refusal(response, error);
+    if (typeof data !== "object" || data === null) throw this.#notTheApi(response.status);
+    return { data, response };
+  }
+
+  async send<Data>(exchange: Promise<Exchange<Data>>): Promise<Data & object> {
+    return (await this.answer(exchange)).data;
+  }
+
+  #refusal(response: Response, body: unknown): WaitpointsError {
+    const { error, message, code } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+    const sentence = [error, message].find((said) => typeof said === "string") ?? (response.statusText || "no reason");
+    const redirect = response.status < 400 ? ": a redirect is not followed. Check the URL" : "";
+    const shown = String(sentence).replaceAll(this.#credential, "…").replace(SECRET, "$1…");
+    return new WaitpointsError(shown + redirect, response.status, typeof code === "string" ? (code as ErrorCode) : undefined);
+  }
+
+  #notTheApi(status?: number): WaitpointsError {
+    return new WaitpointsError(`${new URL(this.url).host} did not answer as the Waitpoints API does: check the URL`, status);
+  }
+}
+
+/** A fetch that repeats what can succeed later. Trigger.dev's SDK has the same rules. */
+function retrying(fetch?: Fetch): Fetch {
+  const client = ky.create({
+    ...(fetch && { fetch }),
+    timeout: LONGEST_REQUEST,
+    retry: {
+      limit: ATTEMPTS - 1,
+      methods: ["get", "post", "put", "patch", "delete"],
+      delay: (attempt) => 1_000 * 1.6 ** (attempt - 1),
+      maxRetryAfter: 30_000,
+      retryOnTimeout: true,
+      statusCodes: [...RETRIED, ...Array.from({ length: 100 }, (_, number) => 500 + number)],
+      shouldRetry: ({ error }) => (error instanceof HTTPError ? ASKED[error.response.headers.get("x-should-retry") ?? ""] : undefined),
+    },
+  });
+  return async (input, init) => {
+    const { host } = new URL(input instanceof Request ? input.url : input);
+    try {
+      return await client(input, init);
+    } catch (error) {
+      if (error instanceof HTTPError) return error.response;
+      if (error instanceof TimeoutError) throw new WaitpointsError(`${host} did not answer in time`);
+      if (error instanceof TypeError) throw new WaitpointsError(`${host} did not answer: ${reason(error)}`);
+      throw error;
+    }
+  };
+}
+
+const ASKED: { readonly [header: string]: boolean } = { true: true, false: false };
+
+/** Node.js names the reason in the cause, such as ECONNREFUSED. */
+function reason(error: Error): string {
+  const { code, message } = (error.cause ?? {}) as { code?: string; message?: string };
+  return code ?? (message || error.message);
+}
+
+/** A part of a path. Throws for one that would name another path. */
+export function segment(text: string): string {
+  if (["", ".", ".."].includes(text)) throw new RangeError(`"${text}" is no id and no name`);
+  return text;
+}

@@ -1,0 +1,12 @@
+export { type ApprovalPage, approvalPage } from "./approval-page.js";
+export { type AskOptions, type CallName, type People, request } from "./asking.js";
+export { type FailOptions, type KeyOptions, Waitpoints, type WaitOptions, type WaitpointsOptions } from "./client.js";
+export type { Endpoints } from "./endpoints.js";
+export { type ErrorCode, WaitpointsError, WaitTimeoutError } from "./errors.js";
+export type { ListFilters } from "./filters.js";
+export type { Api } from "./http.js";
+export type { Keys } from "./keys.js";
+export type { Listing, ListPage } from "./listing.js";
+export { PublicWaitpoints } from "./public.js";
+export type * from "./types.js";
+export { VERSION } from "./version.js";

@@ -1,0 +1,55 @@
+// Each statement that follows "error: …" is wrong, and tsc must name what is quoted. types.test.ts compares.
+import { PublicWaitpoints, Waitpoints, WaitpointsError } from "waitpoints-client";
+
+declare const waitpoints: Waitpoints;
+declare const visitor: PublicWaitpoints;
+
+// error: 'titel'
+await waitpoints.create({ page: { titel: "Deploy?", title: "Deploy?" } });
+// error: 'title'
+await waitpoints.create({ page: { text: "All checks passed." } });
+// error: 'lable'
+await waitpoints.create({ page: { title: "Deploy?", actions: [{ id: "yes", lable: "Yes" }] } });
+// error: "dangr"
+await waitpoints.create({ page: { title: "Deploy?", actions: [{ id: "no", label: "No", style: "dangr" }] } });
+// error: 'mininum'
+await waitpoints.create({ page: { title: "Deploy?", fields: { type: "object", properties: { a: { type: "integer", mininum: 1 } } } } });
+// error: 'it'
+await waitpoints.create({ page: { title: { it: "Andiamo?" } } });
+// error: 'adress'
+await waitpoints.create({ page: { title: "Deploy?", approvers: [{ id: "ann", adress: "ann@example.com" }] } });
+// error: 'emial'
+await waitpoints.create({ page: { title: "Deploy?" }, notify: { emial: true } });
+// error: 'meta'
+await waitpoints.create({ meta: { run: "7" } });
+// error: 'secrt'
+await waitpoints.create({ verify: { scheme: "github", secrt: "github" } });
+
+// error: 'actons'
+await waitpoints.ask({ title: "Deploy?", actons: [] }, { key: "deploy" });
+// error: 'aprovers'
+await waitpoints.ask({ title: "Deploy?" }, { key: "deploy", aprovers: ["ann@example.com"] });
+// error: 'call'
+await waitpoints.ask({ title: "Deploy?" }, { run: "7", approvers: ["ann@example.com"] });
+
+const asked = await waitpoints.ask({ title: "Deploy?", actions: [{ id: "yes", label: "Yes" }] }, { key: "deploy" });
+// error: 'output'
+asked.output;
+if (asked.ok) {
+  // error: '"no"'
+  asked.output.action === "no";
+} else {
+  // error: 'output'
+  asked.output;
+}
+
+// error: 'statsu'
+waitpoints.list({ statsu: "WAITING" });
+// error: "DONE"
+waitpoints.list({ status: "DONE" });
+// error: 'create'
+await visitor.create({});
+// error: 'apiKey'
+new PublicWaitpoints({ url: "https://example.com", apiKey: "tr_prod_sk_0" });
+// error: "KeyTakn"
+new WaitpointsError("no").code === "KeyTakn";
