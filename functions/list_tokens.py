@@ -14,6 +14,6 @@ def handler(request: Request) -> Response:
     query = list_query.parse(request.raw_query, services.now(), caller.only_tag("read"), ignore_unknown=request.from_sdk)
     found = services.tokens.list_tokens(query)
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
-    shown = [(it, urls.url(it.id, request.api_url) if caller.may("complete", it.tags) else "") for it in found.tokens]
+    shown = [(it, urls.url(it.id, request.api_url) if caller.may("complete", it.tags) else "") for it in found.items]
     data = [listed(token, url) for token, url in shown]
     return Response({"data": data, "pagination": pagination})

@@ -1,19 +1,41 @@
-"""Slices of the list of tokens, newest or oldest first (contract L1), in a bounded number of reads.
+"""Slices of a list, newest or oldest first (contract L1), in a bounded number of reads.
 
-An index keeps tokens in a few partitions, each sorted by id. A slice merges one range of ids from each partition, and
-reads all partitions at the same time. Because a filter may skip any number of tokens, each partition is read once more and
-further, as READ_AHEAD says. After that the slice may be short or even empty, and its cursor continues where reading stopped.
+Tokens, and recorded deliveries, are in a few partitions, each sorted by id. A slice merges one range of ids from each
+partition, and reads all partitions at the same time. Because a filter may skip any number of items, each partition is read once
+more and further, as `Listed` says. After that the slice may be short or even empty, and its cursor continues where reading
+stopped.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import repeat
+from typing import Protocol
 
 from waitpoints import ids
-from waitpoints.token import Status, Token
+from waitpoints.token import Status
 
-READ_AHEAD = (100, 800)  # tokens that each query of a partition examines
+
+class Item(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+class ItemFilter(Protocol):
+    @property
+    def may_skip(self) -> bool:
+        """Whether a query of a partition may examine many items that do not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is listed: how its ids begin, and how many items each query of a partition examines."""
+
+    prefix: str
+    read_ahead: tuple[int, ...]
+
+
+TOKENS = Listed(ids.PREFIX, (100, 800))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +58,15 @@ class Filter:
 
     @property
     def may_skip(self) -> bool:
-        """Whether a query of an index may examine many tokens that do not match. Of marks, each takes a read of its token."""
+        """Of marks, each takes a read of its token."""
         return not self.undelivered and replace(self, idempotency_key=None) != Filter()
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery[F: ItemFilter = Filter]:
     """A filter and a position. Cursors are bare ids; `before` overrides `after`. Times are epoch milliseconds, inclusive."""
 
-    filter: Filter = Filter()
+    filter: F = Filter()  # type: ignore[assignment] # the default of F
     size: int = 25
     after: str | None = None
     before: str | None = None
@@ -63,67 +85,71 @@ class IdRange:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSlice:
-    tokens: Sequence[Token] = ()
+class Slice[T: Item]:
+    items: Sequence[T] = ()
     next: str | None = None
     previous: str | None = None
 
 
-ReadRange = Callable[[IdRange, int], tuple[list[Token], str | None]]
-"""Query one partition for a range, examining at most the given number of tokens. Returns those that match the filter, in
+type ReadRange[T: Item] = Callable[[IdRange, int], tuple[list[T], str | None]]
+"""Query one partition for a range, examining at most the given number of items. Returns those that match the filter, in
 reading order, and the last id examined if there may be more."""
 
 
 @dataclass(slots=True)
-class _Partition:
+class _Partition[T: Item]:
     """What has been read of a partition. `stopped_at` is the last id examined, if there may be more."""
 
-    read: ReadRange
+    read: ReadRange[T]
     unread: IdRange
-    found: list[Token] = field(default_factory=list)
+    found: list[T] = field(default_factory=list)
     stopped_at: str | None = None
 
     def read_on(self, limit: int) -> None:
-        tokens, self.stopped_at = self.read(self.unread, limit)
-        self.found += tokens
+        items, self.stopped_at = self.read(self.unread, limit)
+        self.found += items
         if self.stopped_at:
             self.unread = _beyond(self.stopped_at, self.unread)
 
 
-def read_slice(partitions: Sequence[ReadRange], query: ListQuery) -> TokenSlice:
-    """Return the requested tokens, merged from the partitions of an index."""
-    within = _id_range(query)
-    known, nearest = _read(partitions, within, query) if within.first <= within.last else ([], None)
+def read_slice[T: Item, F: ItemFilter](
+    partitions: Sequence[ReadRange[T]], query: ListQuery[F], listed: Listed = TOKENS
+) -> Slice[T]:
+    """Return the requested items, merged from the partitions."""
+    within = _id_range(query, listed.prefix)
+    known, nearest = _read(partitions, within, query, listed.read_ahead) if within.first <= within.last else ([], None)
     shown = known[: query.size]
     further = shown[-1].id if len(known) > query.size else nearest
     if query.before is not None:
         shown.reverse()
         back_again = shown[-1].id if shown else query.before
-        return TokenSlice(shown, next=_cursor(back_again), previous=_cursor(further))
-    return TokenSlice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
+        return Slice(shown, next=_cursor(back_again), previous=_cursor(further))
+    return Slice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
 
 
-def _id_range(query: ListQuery) -> IdRange:
-    first, last = ids.FIRST, ids.LAST
+def _id_range[F: ItemFilter](query: ListQuery[F], prefix: str) -> IdRange:
+    first, last = prefix + ids.bare(ids.FIRST), prefix + ids.bare(ids.LAST)
     if query.created_from is not None:
-        first = ids.first_of(query.created_from)
+        first = ids.first_of(query.created_from, prefix)
     if query.created_to is not None:
-        last = ids.last_of(query.created_to)
+        last = ids.last_of(query.created_to, prefix)
     ascending = query.oldest_first is (query.before is None)  # what comes before a cursor is read against the order
     if cursor := query.before or query.after:
         if ascending:
-            first = max(first, ids.next_to(ids.PREFIX + cursor, 1))
+            first = max(first, ids.next_to(prefix + cursor, 1))
         else:
-            last = min(last, ids.next_to(ids.PREFIX + cursor, -1))
+            last = min(last, ids.next_to(prefix + cursor, -1))
     return IdRange(first, last, ascending)
 
 
-def _read(readers: Sequence[ReadRange], within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
-    """Return the matching tokens in reading order: more than the query asks for, if there are so many.
+def _read[T: Item, F: ItemFilter](
+    readers: Sequence[ReadRange[T]], within: IdRange, query: ListQuery[F], read_ahead: tuple[int, ...]
+) -> tuple[list[T], str | None]:
+    """Return the matching items in reading order: more than the query asks for, if there are so many.
 
     Also returns the id up to which they are complete, or None if nothing is left to read.
     """
-    limits = READ_AHEAD if query.filter.may_skip else (query.size + 1,) * len(READ_AHEAD)
+    limits = read_ahead if query.filter.may_skip else (query.size + 1,) * len(read_ahead)
     partitions = unfinished = [_Partition(read, within) for read in readers]
     with ThreadPoolExecutor(len(partitions)) as threads:
         for limit in limits:
@@ -135,21 +161,21 @@ def _read(readers: Sequence[ReadRange], within: IdRange, query: ListQuery) -> tu
     return known, nearest
 
 
-def _merged(partitions: list[_Partition], ascending: bool) -> tuple[list[Token], str | None]:
+def _merged[T: Item](partitions: list[_Partition[T]], ascending: bool) -> tuple[list[T], str | None]:
     """A partition that stopped early may lack tokens beyond that point, so cut all of them at the nearest one."""
     nearest = (min if ascending else max)((one.stopped_at for one in partitions if one.stopped_at), default=None)
-    found = [token for one in partitions for token in one.found]
-    known = [token for token in found if not nearest or (token.id <= nearest if ascending else token.id >= nearest)]
-    known.sort(key=lambda token: token.id, reverse=not ascending)
+    found = [item for one in partitions for item in one.found]
+    known = [item for item in found if not nearest or (item.id <= nearest if ascending else item.id >= nearest)]
+    known.sort(key=lambda item: item.id, reverse=not ascending)
     return known, nearest
 
 
-def _beyond(token_id: str, within: IdRange) -> IdRange:
+def _beyond(item_id: str, within: IdRange) -> IdRange:
     """Return what is left to read of a range after this id."""
     if within.ascending:
-        return IdRange(ids.next_to(token_id, 1), within.last, True)
-    return IdRange(within.first, ids.next_to(token_id, -1), False)
+        return IdRange(ids.next_to(item_id, 1), within.last, True)
+    return IdRange(within.first, ids.next_to(item_id, -1), False)
 
 
-def _cursor(token_id: str | None) -> str | None:
-    return token_id and token_id.removeprefix(ids.PREFIX)
+def _cursor(item_id: str | None) -> str | None:
+    return item_id and ids.bare(item_id)

@@ -105,7 +105,7 @@ class TokenStore(Protocol):
     def release(self, attachment: Attachment) -> bool:
         """Delete an attachment if it still belongs to its token. Returns whether it did."""
 
-    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
+    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange[Token]]":
         """Return a reader for each partition of the index that suits the filter best."""
 
     def complete(

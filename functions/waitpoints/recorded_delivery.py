@@ -57,6 +57,23 @@ class RecordedDelivery(Stored):
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Select deliveries that meet every condition. No kinds, or None, match every delivery.
+
+    `kinds` may have PENDING. `key` and `delivery_id` are cut as in a row.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    key: str | None = None
+    delivery_id: str | None = None
+
+    @property
+    def may_skip(self) -> bool:
+        """What has expired is always skipped, but only at the end of a list."""
+        return self != DeliveryFilter()
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What was sent: headers with names in lower case, and the raw query, both without secrets; and the body."""
 

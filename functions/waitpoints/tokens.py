@@ -36,7 +36,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
-    from waitpoints.listing import ListQuery, TokenSlice
+    from waitpoints.listing import ListQuery, Slice
 
 
 # A function whose clock is behind has just moved the deadline of a due token.
@@ -136,14 +136,14 @@ class Tokens:
         outcome = token.outcome_at(now)
         return replace(token, outcome=outcome, is_due=outcome is not token.outcome)
 
-    def list_tokens(self, query: "ListQuery") -> "TokenSlice":
+    def list_tokens(self, query: "ListQuery") -> "Slice[Token]":
         """Return tokens as of now, without their outputs and waiters."""
         from waitpoints.listing import read_slice
 
         now = self._clock()
         found = read_slice(self._store.partitions(query.filter, now), query)
-        live = [token for token in found.tokens if not self._is_removed(token, now)]
-        return replace(found, tokens=[replace(token, outcome=token.outcome_at(now)) for token in live])
+        live = [token for token in found.items if not self._is_removed(token, now)]
+        return replace(found, items=[replace(token, outcome=token.outcome_at(now)) for token in live])
 
     def complete(
         self,

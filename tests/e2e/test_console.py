@@ -13,7 +13,7 @@ from tests.support.e2e.permissions import outputs, physical_name
 from tests.support.e2e.waiting import until
 from waitpoints import ids
 from waitpoints.aws.items import LIST_SHARDS, TOKEN, token_item
-from waitpoints.listing import READ_AHEAD
+from waitpoints.listing import TOKENS as LISTED
 from waitpoints.token import Token
 from waitpoints_local.stack import Stack
 
@@ -186,7 +186,7 @@ def test_each_view_has_the_other_look_too(api: Api, stack: Stack, subtests: pyte
 
 
 def test_a_list_of_many_stays_quick(stack: Stack, many: str, subtests: pytest.Subtests) -> None:
-    pages = tokens_of(stack) // (LIST_SHARDS * sum(READ_AHEAD)) + 2  # the partitions are of about the same size
+    pages = tokens_of(stack) // (LIST_SHARDS * sum(LISTED.read_ahead)) + 2  # the partitions are of about the same size
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "OLDEST": many, "NEEDLE": NEEDLE, "PAGES": str(pages)}
     runner.run(subtests, "console_many.test.mjs", **variables)
 

@@ -98,9 +98,9 @@ class TestACreateThatCameFirst:
 class TestACompletionThatCameFirst:
     def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: InMemory) -> None:
         kept = complete(world)
-        assert world.tokens.list_tokens(ListQuery()).tokens == []
+        assert world.tokens.list_tokens(ListQuery()).items == []
         create(world, tags=("a",))
-        [listed] = world.tokens.list_tokens(ListQuery()).tokens
+        [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (kept.token_id, ("a",))
         assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", None)
         create(world, tags=("b",))
@@ -163,7 +163,7 @@ class TestACompletionThatCameFirst:
         monkeypatch.setattr(world.store, "get", get_later)
         created = create(world, tags=("a",))
         assert created.is_cached
-        [listed] = world.tokens.list_tokens(ListQuery()).tokens
+        [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (created.token_id, ("a",))
 
     def test_is_not_replaced_by_a_second_one(self, world: InMemory) -> None:

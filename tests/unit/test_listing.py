@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints import ids
-from waitpoints.listing import READ_AHEAD, Filter, IdRange, ListQuery, TokenSlice, read_slice
+from waitpoints.listing import TOKENS, Filter, IdRange, ListQuery, Slice, read_slice
 from waitpoints.token import Status, Token
 
 NOW = 1_800_000_000_000
@@ -42,7 +42,7 @@ def tokens(tagged: list[bool]) -> list[Token]:
     return sorted(made, key=lambda token: token.id)
 
 
-def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[TokenSlice]:
+def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Slice[Token]]:
     """Every slice from the query on, in one direction."""
     slices = []
     while True:
@@ -69,8 +69,8 @@ def queries() -> st.SearchStrategy[ListQuery]:
 def test_following_next_returns_every_token_once_in_order(tagged: list[bool], query: ListQuery) -> None:
     every = tokens(tagged)
     slices = walk(Partitions(every, query.filter), query)
-    assert [token.id for found in slices for token in found.tokens] == in_order(every, query)
-    assert all(len(found.tokens) <= query.size for found in slices)
+    assert [token.id for found in slices for token in found.items] == in_order(every, query)
+    assert all(len(found.items) <= query.size for found in slices)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), queries())
@@ -78,7 +78,7 @@ def test_following_previous_from_the_end_returns_every_token_once(tagged: list[b
     every = tokens(tagged)
     end = ids.last_of(NOW + DAY) if query.oldest_first else ids.first_of(NOW - 1)
     slices = walk(Partitions(every, query.filter), replace(query, before=end.removeprefix("waitpoint_")), forward=False)
-    shown = [token.id for found in reversed(slices) for token in found.tokens]
+    shown = [token.id for found in reversed(slices) for token in found.items]
     assert shown == in_order(every, query)
 
 
@@ -87,15 +87,15 @@ def test_previous_returns_from_each_page_to_the_one_before(tagged: list[bool], q
     partitions = Partitions(tokens(tagged), query.filter)
     slices = walk(partitions, query)
     for earlier, later in pairwise(slices):
-        back = read_slice(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
-        assert back.tokens == earlier.tokens
+        back = read_slice(partitions(), replace(query, before=later.previous)) if later.items else earlier
+        assert back.items == earlier.items
 
 
 def test_the_order_does_not_change_which_creation_times_are_listed() -> None:
     every = tokens([True] * 9)
     within = ListQuery(created_from=NOW + 2, created_to=NOW + 6, size=2)
     for query in (within, replace(within, oldest_first=True)):
-        shown = [token.id for found in walk(Partitions(every), query) for token in found.tokens]
+        shown = [token.id for found in walk(Partitions(every), query) for token in found.items]
         assert sorted(shown) == [token.id for token in every[2:7]]
 
 
@@ -106,9 +106,9 @@ RARE = Filter(tags=frozenset({"a"}))
 def test_a_list_takes_a_bounded_number_of_reads_however_rare_matches_are(oldest_first: bool) -> None:
     partitions = Partitions(tokens([False] * 9_000), RARE)
     found = read_slice(partitions(), ListQuery(RARE, oldest_first=oldest_first))
-    assert found.tokens == []
+    assert found.items == []
     assert found.next is not None
-    assert sorted(partitions.limits) == sorted(READ_AHEAD * 4)
+    assert sorted(partitions.limits) == sorted(TOKENS.read_ahead * 4)
     assert len(partitions.limits) <= 8
     assert sum(partitions.limits) <= 4_000  # about 80 read units
 
@@ -121,16 +121,16 @@ def test_a_page_without_a_filter_reads_each_partition_once_and_no_further_than_a
 
 def test_a_filter_that_matches_much_reads_no_further_than_it_needs() -> None:
     partitions = Partitions(tokens([number % 10 == 0 for number in range(9_000)]), RARE, shards=3)
-    assert len(read_slice(partitions(), ListQuery(RARE, size=25)).tokens) == 25
-    assert partitions.limits == [READ_AHEAD[0]] * 3
+    assert len(read_slice(partitions(), ListQuery(RARE, size=25)).items) == 25
+    assert partitions.limits == [TOKENS.read_ahead[0]] * 3
 
 
 def test_a_partition_that_has_a_page_already_is_not_read_on() -> None:
     every = tokens([False] * 2_000 + [True] * 500)
     rare, common = Partitions(every[:2_000], RARE, shards=1), Partitions(every[2_000:], RARE, shards=1)
     read_slice([*common(), *rare()], ListQuery(RARE, oldest_first=True))
-    assert common.limits == [READ_AHEAD[0]]
-    assert rare.limits == list(READ_AHEAD)
+    assert common.limits == [TOKENS.read_ahead[0]]
+    assert rare.limits == list(TOKENS.read_ahead)
 
 
 def test_all_partitions_are_read_at_the_same_time() -> None:
@@ -140,7 +140,7 @@ def test_all_partitions_are_read_at_the_same_time() -> None:
         together.wait(timeout=10)  # raises if the others do not come
         return [], None
 
-    assert read_slice([read] * 4, ListQuery()).tokens == []
+    assert read_slice([read] * 4, ListQuery()).items == []
 
 
 @pytest.mark.parametrize("failing", range(4))
@@ -174,12 +174,12 @@ def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
     every = tokens([True] * 5)
     first, middle, last = walk(Partitions(every), ListQuery(size=2))
     assert (first.previous, last.next) == (None, None)
-    assert first.next == first.tokens[-1].id.removeprefix("waitpoint_")
-    assert middle.previous == middle.tokens[0].id.removeprefix("waitpoint_")
+    assert first.next == first.items[-1].id.removeprefix("waitpoint_")
+    assert middle.previous == middle.items[0].id.removeprefix("waitpoint_")
 
 
 def test_before_wins_over_after() -> None:
     every = tokens([True] * 5)
     cursor = every[2].id.removeprefix("waitpoint_")
     both = read_slice(Partitions(every)(), ListQuery(after=cursor, before=cursor))
-    assert [token.id for token in both.tokens] == [every[4].id, every[3].id]
+    assert [token.id for token in both.items] == [every[4].id, every[3].id]

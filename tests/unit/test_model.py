@@ -724,7 +724,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:
-        listed = {token.id for token in self.world.tokens.list_tokens(ListQuery(size=1_000)).tokens}
+        listed = {token.id for token in self.world.tokens.list_tokens(ListQuery(size=1_000)).items}
         assert listed == {token_id for token_id, model in self.models.items() if model.early_until is None}
 
     @invariant()

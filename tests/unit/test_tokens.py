@@ -184,7 +184,7 @@ class TestAfterRetention:
             world.tokens.find(token)
         with pytest.raises(TokenNotFound):
             world.tokens.wait(token, world.new_waiter())
-        assert world.tokens.list_tokens(ListQuery()).tokens == []
+        assert world.tokens.list_tokens(ListQuery()).items == []
 
     def test_a_waiting_token_stays(self, world: InMemory) -> None:
         token = world.new_token()

@@ -1,4 +1,4 @@
-"""The query strings of the two lists: tokens (contract L4), endpoints (N6). If a parameter is repeated, the last one counts."""
+"""The query strings of lists: tokens (contract L4), endpoints (N6). If a parameter is repeated, the last one counts."""
 
 import re
 from typing import Never
@@ -14,7 +14,7 @@ from waitpoints.unknown_names import refuse_unknown
 DEFAULT_SIZE, MAX_SIZE = 25, 100
 SORTS = ("-createdAt", "createdAt")
 MAX_TAGS = 50  # each takes 27 bytes of DynamoDB's filter expression; the limit is 4 KB
-_SHOWN = 100  # characters of an invalid value that the error message repeats
+SHOWN = 100  # characters of an invalid value that the error message repeats
 _UNITS = {
     "ms": 1,
     "s": 1_000,
@@ -74,17 +74,17 @@ def parse(raw_query: str, now: int, only_tag: str | None = None, *, ignore_unkno
             statuses=_statuses(parameters.get("filter[status]", "")),
             tags=_tags(parameters.get("filter[tags]", "")),
             idempotency_key=parameters.get("filter[idempotencyKey]") or None,
-            completed_from=_start(parameters, "filter[completedAt]", now),
-            completed_to=_instant(parameters, "filter[completedAt][to]"),
+            completed_from=start(parameters, "filter[completedAt]", now),
+            completed_to=instant(parameters, "filter[completedAt][to]"),
             output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
             undelivered=_undelivered(parameters),
             only_tag=only_tag,
         ),
-        size=_page_size(parameters.get("page[size]")),
-        after=_cursor(parameters, "page[after]"),
-        before=_cursor(parameters, "page[before]"),
-        created_from=_start(parameters, "filter[createdAt]", now),
-        created_to=_instant(parameters, "filter[createdAt][to]"),
+        size=page_size(parameters.get("page[size]")),
+        after=cursor(parameters, "page[after]"),
+        before=cursor(parameters, "page[before]"),
+        created_from=start(parameters, "filter[createdAt]", now),
+        created_to=instant(parameters, "filter[createdAt][to]"),
         oldest_first=_is_oldest_first(parameters.get("sort", "")),
     )
 
@@ -95,23 +95,24 @@ def parse_endpoints(raw_query: str) -> tuple[int, str | None]:
     refuse_unknown(parameters, ENDPOINT_PARAMETERS, "parameter")
     after = parameters.get("page[after]") or None
     if after is not None and not is_name(after):
-        _refuse("page[after]", "must be a cursor from pagination.next, which is an endpoint's name")
-    return _page_size(parameters.get("page[size]")), after
+        refuse("page[after]", "must be a cursor from pagination.next, which is an endpoint's name")
+    return page_size(parameters.get("page[size]")), after
 
 
-def _page_size(value: str | None) -> int:
+def page_size(value: str | None) -> int:
     """Return the number of items that `page[size]` asks for. Raises InvalidRequest."""
     if value is None:
         return DEFAULT_SIZE
     if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not 1 <= int(value) <= MAX_SIZE:
-        _refuse("page[size]", f"must be a whole number from 1 to {MAX_SIZE}")
+        refuse("page[size]", f"must be a whole number from 1 to {MAX_SIZE}")
     return int(value)
 
 
-def _cursor(parameters: dict[str, str], name: str) -> str | None:
-    value = parameters.get(name, "").removeprefix(ids.PREFIX)
+def cursor(parameters: dict[str, str], name: str, prefix: str = ids.PREFIX) -> str | None:
+    """Return the ULID of a parameter that may be an id. Raises InvalidRequest, as all that follow."""
+    value = parameters.get(name, "").removeprefix(prefix)
     if value and not ids.is_cursor(value):
-        _refuse(name, "must be a cursor from pagination.next or pagination.previous")
+        refuse(name, "must be a cursor from pagination.next or pagination.previous")
     return value or None
 
 
@@ -120,62 +121,63 @@ def _statuses(value: str) -> frozenset[Status]:
         return frozenset()
     names = value.split(",")
     if invalid := [name for name in names if name not in Status]:
-        shown = ", ".join(invalid)[:_SHOWN]
-        _refuse("filter[status]", f"Invalid status values: {shown}; expected {', '.join(Status)}")
+        shown = ", ".join(invalid)[:SHOWN]
+        refuse("filter[status]", f"Invalid status values: {shown}; expected {', '.join(Status)}")
     return frozenset(Status(name) for name in names)
 
 
 def _tags(value: str) -> frozenset[str]:
     tags = frozenset(filter(None, value.split(",")))
     if len(tags) > MAX_TAGS:
-        _refuse("filter[tags]", f"must have at most {MAX_TAGS} tags")
+        refuse("filter[tags]", f"must have at most {MAX_TAGS} tags")
     return tags
 
 
 def _is_oldest_first(value: str) -> bool:
     if value not in ("", *SORTS):
-        _refuse("sort", f"must be {' or '.join(SORTS)}: newest or oldest first")
+        refuse("sort", f"must be {' or '.join(SORTS)}: newest or oldest first")
     return value == "createdAt"
 
 
 def _yes_or_no(parameters: dict[str, str], name: str) -> bool | None:
     value = parameters.get(name, "")
     if value not in ("", "true", "false"):
-        _refuse(name, "must be true or false")
+        refuse(name, "must be true or false")
     return value == "true" if value else None
 
 
 def _undelivered(parameters: dict[str, str]) -> bool:
     value = parameters.get("filter[undelivered]", "")
     if value not in ("", "true"):
-        _refuse("filter[undelivered]", "must be true, or absent for every token")
+        refuse("filter[undelivered]", "must be true, or absent for every token")
     others = [name for name, text in parameters.items() if text and name in PARAMETERS and name not in BESIDE_UNDELIVERED]
     if value and others:
-        _refuse("filter[undelivered]", f"goes with {', '.join(BESIDE_UNDELIVERED[1:])} alone, not with {others[0]}")
+        refuse("filter[undelivered]", f"goes with {', '.join(BESIDE_UNDELIVERED[1:])} alone, not with {others[0]}")
     return bool(value)
 
 
-def _start(parameters: dict[str, str], name: str, now: int) -> int | None:
+def start(parameters: dict[str, str], name: str, now: int) -> int | None:
     """Return the later one of a filter's `from` and the start of its `period`."""
-    start = _instant(parameters, f"{name}[from]")
+    first = instant(parameters, f"{name}[from]")
     if period := parameters.get(f"{name}[period]"):
-        return max(start or 0, now - _milliseconds(period, f"{name}[period]"))
-    return start
+        return max(first or 0, now - _milliseconds(period, f"{name}[period]"))
+    return first
 
 
-def _instant(parameters: dict[str, str], name: str) -> int | None:
+def instant(parameters: dict[str, str], name: str) -> int | None:
+    """Return a parameter's instant in epoch milliseconds, None if it is absent."""
     value = parameters.get(name, "")
     if not value:
         return None
     if re.fullmatch(r"\d{1,15}", value, re.ASCII) and len(value) != len("2030"):
         return min(int(value), timeouts.LATEST)
     try:
-        instant = timeouts.date(value)
+        at = timeouts.date(value)
     except InvalidTimeout:
-        instant = None
-    if instant is None:
-        _refuse(name, "Invalid date: must be epoch milliseconds or a date such as 2030-01-31T18:00:00Z (ISO 8601)")
-    return max(instant, 0)
+        at = None
+    if at is None:
+        refuse(name, "Invalid date: must be epoch milliseconds or a date such as 2030-01-31T18:00:00Z (ISO 8601)")
+    return max(at, 0)
 
 
 def _milliseconds(period: str, name: str) -> int:
@@ -186,9 +188,10 @@ def _milliseconds(period: str, name: str) -> int:
         unit = next(name for name in _UNITS if part[name])
         total, at = total + float(part["number"]) * _UNITS[unit], part.end()
     if at < len(period):
-        _refuse(name, 'must be a duration such as "30m", "24h", "7d" or "1 week"')
+        refuse(name, 'must be a duration such as "30m", "24h", "7d" or "1 week"')
     return int(min(total, _LONGEST_AGO))
 
 
-def _refuse(name: str, what: str) -> Never:
+def refuse(name: str, what: str) -> Never:
+    """Raises InvalidRequest, which names the parameter."""
     raise InvalidRequest(f"Query Error: {name} {what}")

@@ -45,7 +45,7 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
         case TimedOut() | Failed():
             return {"output": error_output(outcome), "outputType": "application/json", "outputIsError": True}
         case Completed(_, output):
-            if output.json and _bytes_in_an_answer(output.json) > INLINE_LIMIT:
+            if output.json and bytes_in_an_answer(output.json) > INLINE_LIMIT:
                 return {"output": output.stored_at, "outputType": "application/store", "outputIsError": False}
             return {"output": output.json, "outputType": "application/json", "outputIsError": False}
     assert_never(outcome)
@@ -63,9 +63,9 @@ def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
     return {**others.members(), "lastAt": iso(others.last_at)}
 
 
-def _bytes_in_an_answer(output: str) -> int:
-    """The output's size in Lambda's response: escaped once as a string in the body, and again as the body string."""
-    return len(json_text.dumps(json_text.dumps(output)).encode())
+def bytes_in_an_answer(text: str) -> int:
+    """A text's size in Lambda's response: escaped once as a string in the body, and again as the body string."""
+    return len(json_text.dumps(json_text.dumps(text)).encode())
 
 
 def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:

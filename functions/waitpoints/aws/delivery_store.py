@@ -13,27 +13,32 @@ before its row; it has a line of JSON (the headers and the query), and then the 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.items import DOCTOR, RECORDS_DELIVERIES, STATE, digest, primary_key, wire
-from waitpoints.aws.table import Table
+from waitpoints.aws.table import TOGETHER, Table
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.ids import last_of
-from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
+from waitpoints.recorded_delivery import PENDING, PREFIX, Contents, DeliveryFilter, RecordedDelivery
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from waitpoints.listing import IdRange, ReadRange
+
 SHARDS = 16
 IS_FIRST = "attribute_not_exists(id) OR expiresAt <= :now"  # TTL deletes hours late
 IS_RECORDED = "attribute_exists(id)"  # not deleted meanwhile
-IS_PENDING = f"{IS_RECORDED} AND attribute_not_exists(kind)"
+HAS_NO_KIND = "attribute_not_exists(kind)"
+IS_PENDING = f"{IS_RECORDED} AND {HAS_NO_KIND}"
+IS_LIVE = "expiresAt > :now"
 
 
 class BucketClient(Protocol):
@@ -45,9 +50,11 @@ class BucketClient(Protocol):
 
     def delete_object(self, *, Bucket: str, Key: str) -> object: ...
 
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> Any: ...
+
 
 class DeliveryStore:
-    """Reads are consistent. `secret_id` is the endpoint's, so the deliveries of a deleted one are found no more."""
+    """Reads are consistent, but for lists. `secret_id` is the endpoint's: the deliveries of a deleted one are found no more."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str, make_s3: Callable[[], BucketClient], bucket: str) -> None:
         self._table = Table(client, table_name)
@@ -100,6 +107,24 @@ class DeliveryStore:
         found = self._table.get(_row_key(secret_id, delivery_id))
         return _delivery(found) if found else None
 
+    def partitions(self, secret_id: str, wanted: DeliveryFilter, now: int) -> "list[ReadRange[RecordedDelivery]]":
+        """Return a reader for each shard. It may miss what changed in the last second, at half the price."""
+        expression, values = _filter(wanted, now)
+        return [partial(self._read, row_partition(secret_id, shard), expression, values) for shard in range(SHARDS)]
+
+    def _read(
+        self, partition: str, expression: str, values: Mapping[str, Any], within: "IdRange", limit: int
+    ) -> tuple[list[RecordedDelivery], str | None]:
+        found = self._table.query(
+            "id = :partition AND #item BETWEEN :first AND :last",
+            {**values, "partition": partition, "first": _ulid(within.first), "last": _ulid(within.last)},
+            ConsistentRead=False,
+            ScanIndexForward=within.ascending,
+            Limit=limit,
+            FilterExpression=expression,
+        )
+        return [_delivery(row) for row in found.items], PREFIX + found.last["item"] if found.last else None
+
     def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
         """None if the bucket has them no more."""
         try:
@@ -117,6 +142,20 @@ class DeliveryStore:
         self._s3.delete_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
         deleted = self._table.take(_row_key(secret_id, delivery_id))
         return _delivery(deleted) if deleted else None
+
+    def first_of_shard(self, secret_id: str, shard: int, limit: int) -> list[RecordedDelivery]:
+        """Return the oldest deliveries of a shard, also those that have expired."""
+        found = self._table.query("id = :id", {"id": row_partition(secret_id, shard)}, Limit=limit)
+        return [_delivery(row) for row in found.items]
+
+    def delete_finished(self, secret_id: str, delivery_ids: Sequence[str]) -> int:
+        """Delete up to a thousand deliveries that are not pending, and their contents. Returns how many: AWS may leave some."""
+        objects = [{"Key": _object_key(secret_id, delivery_id)} for delivery_id in delivery_ids]
+        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        kept = {failure["Key"] for failure in answer.get("Errors", ())}
+        gone = [it for it in delivery_ids if _object_key(secret_id, it) not in kept]
+        keys = [_row_key(secret_id, delivery_id) for delivery_id in gone]
+        return sum(self._table.delete_together(some) for some in batched(keys, TOGETHER, strict=False))
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
         """Yield the secret id, the endpoint's name and the delivery's id of what was pending at `until`."""
@@ -181,6 +220,21 @@ def _object_key(secret_id: str, delivery_id: str) -> str:
 def _packed(contents: Contents) -> bytes:
     head = json.dumps({"headers": dict(contents.headers), "raw_query": contents.raw_query})
     return head.encode() + b"\n" + contents.body
+
+
+def _filter(wanted: DeliveryFilter, now: int) -> tuple[str, dict[str, Any]]:
+    """Return a filter's expression and its values. TTL deletes hours late, so what has expired is left out."""
+    parts, values = [IS_LIVE], {"now": now // 1000, "key": wanted.key, "deliveryId": wanted.delivery_id}
+    if wanted.kinds:
+        kinds = {f"kind{number}": kind for number, kind in enumerate(sorted(wanted.kinds - {PENDING}))}
+        one_of = [f"kind IN ({', '.join(f':{name}' for name in kinds)})"] if kinds else []
+        parts.append(f"({' OR '.join([*one_of, *([HAS_NO_KIND] if PENDING in wanted.kinds else [])])})")
+        values |= kinds
+    if wanted.key is not None:
+        parts.append("#key = :key")
+    if wanted.delivery_id is not None:
+        parts.append("deliveryId = :deliveryId")
+    return " AND ".join(parts), values
 
 
 def _attributes(delivery: RecordedDelivery) -> dict[str, Any]:

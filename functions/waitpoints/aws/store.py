@@ -237,14 +237,14 @@ class Store:
     def release(self, attachment: Attachment) -> bool:
         return self._table.delete(primary_key(attachment.id, attachment.item), IS_ATTACHED, tokenId=attachment.token_id)
 
-    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
+    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange[Token]]":
         if wanted.undelivered:
             return [partial(self._read_unresumed, wanted.only_tag)]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
 
-    def _partition(self, index: str, attribute: str, partition: str, wanted: "Filter", now: int) -> "ReadRange":
+    def _partition(self, index: str, attribute: str, partition: str, wanted: "Filter", now: int) -> "ReadRange[Token]":
         expression, values = _filter(wanted, now)
 
         def read(within: "IdRange", limit: int) -> tuple[list[Token], str | None]:

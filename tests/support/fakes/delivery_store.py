@@ -4,11 +4,12 @@
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from waitpoints.ids import last_of
-from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
+from waitpoints.listing import IdRange, ReadRange
+from waitpoints.recorded_delivery import PENDING, PREFIX, Contents, DeliveryFilter, RecordedDelivery
 
 
 class MemoryDeliveryStore:
@@ -61,6 +62,15 @@ class MemoryDeliveryStore:
     def get(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         return self._rows.get((secret_id, delivery_id))
 
+    def partitions(self, secret_id: str, wanted: DeliveryFilter, now: int) -> list[ReadRange[RecordedDelivery]]:
+        def read(within: IdRange, limit: int) -> tuple[list[RecordedDelivery], str | None]:
+            inside = sorted(it for (of, it) in self._rows if of == secret_id and within.first <= it <= within.last)
+            examined = (inside if within.ascending else inside[::-1])[:limit]
+            rows = [self._rows[secret_id, it] for it in examined]
+            return [it for it in rows if _matches(it, wanted, now)], examined[-1] if len(inside) > limit else None
+
+        return [read]
+
     def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
         return self._contents.get((secret_id, delivery_id))
 
@@ -70,6 +80,13 @@ class MemoryDeliveryStore:
             self._marks.pop(delivery_id, None)
             return self._rows.pop((secret_id, delivery_id), None)
 
+    def first_of_shard(self, secret_id: str, shard: int, limit: int) -> list[RecordedDelivery]:
+        """All are in the shard 0."""
+        return [row for (of, _), row in sorted(self._rows.items()) if of == secret_id and shard == 0][:limit]
+
+    def delete_finished(self, secret_id: str, delivery_ids: Sequence[str]) -> int:
+        return sum(self.delete(secret_id, delivery_id) for delivery_id in delivery_ids)
+
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
         last = last_of(until, PREFIX)
         marks = sorted(self._marks.items())
@@ -78,3 +95,12 @@ class MemoryDeliveryStore:
     def forget(self, delivery_id: str) -> None:
         with self._lock:
             self._marks.pop(delivery_id, None)
+
+
+def _matches(delivery: RecordedDelivery, wanted: DeliveryFilter, now: int) -> bool:
+    return (
+        delivery.expires_at > now // 1000
+        and (not wanted.kinds or (delivery.kind or PENDING) in wanted.kinds)
+        and wanted.key in (None, delivery.key)
+        and wanted.delivery_id in (None, delivery.delivery_id)
+    )

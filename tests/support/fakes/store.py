@@ -266,7 +266,7 @@ class MemoryStore:
             del self._keys[kind, text]
         return True
 
-    def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
+    def partitions(self, wanted: Filter, now: int) -> list[ReadRange[Token]]:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
             with self._lock:
                 listed = (id for id, token in self.tokens.items() if token.early_until is None)
