@@ -31,6 +31,8 @@ NOT_FOR_IT = {
     "complete_waitpoint_token_callback_v1",  # the URL is for others
     "show_waitpoint_token_callback_v1",
     "accept_delivery_v1",
+    "list_deliveries_v1",
+    "retrieve_delivery_v1",
 }
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from tools.openapi import answers, document
 from tools.openapi.operation import Operation, nameless
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api import complete_request, list_query
+from waitpoints.api.endpoints import deliveries_query
 from waitpoints.endpoint import DeliveryKind
 
 TEMPLATE = Template.load()
@@ -70,8 +72,14 @@ def test_the_list_of_endpoints_reads_the_documented_parameters() -> None:
     assert by_id("list_endpoints_v1").names("query") == list_query.ENDPOINT_PARAMETERS
 
 
+def test_the_list_of_deliveries_reads_the_documented_parameters() -> None:
+    assert by_id("list_deliveries_v1").names("query") == deliveries_query.PARAMETERS
+
+
 def test_every_kind_of_delivery_is_documented() -> None:
     assert set(answers.EndpointDeliveries.model_fields) == set(DeliveryKind)
+    kinds = get_args(answers.RecordedDelivery.model_fields["kind"].annotation)
+    assert set(kinds) == set(deliveries_query.KINDS) == set(DeliveryKind) - {"refused"} | {"pending"}
 
 
 def test_the_complete_route_reads_the_documented_fields() -> None:

@@ -9,12 +9,13 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.e2e import afterwards
+from tests.support.e2e import afterwards, recording
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.durable import Durable
@@ -90,7 +91,7 @@ def holders(api: Api) -> Holders:
         answer = api.request(method, path, body, key=key)
         return answer.status, answer.body
 
-    return Holders(ask, api.stack.api_key, time.sleep)
+    return Holders(ask, api.stack.api_key, time.sleep, partial(recording.record, api.stack))
 
 
 @pytest.fixture(scope="session")

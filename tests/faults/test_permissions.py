@@ -337,6 +337,21 @@ def leave_pending(world: World, endpoint: dict[str, Any], body: str) -> None:
         assert world.http_once("POST", endpoint["url"], body.encode(), headers) is None
 
 
+@of("list_deliveries")
+@of("retrieve_delivery")
+def read_a_recorded_delivery(world: World) -> None:
+    path = f"{ENDPOINTS}/{having_recorded(world)['name']}/deliveries"
+    [listed] = api(world, "GET", path)["data"]
+    assert api(world, "GET", f"{path}/{listed['id']}")["body"] == '{"id": 1, "data": 1}'
+
+
+def having_recorded(world: World) -> dict[str, Any]:
+    """Make an endpoint, and have it record a delivery."""
+    endpoint = recording_endpoint(world)
+    world.deliver(endpoint, '{"id": 1, "data": 1}', signed_with=SECRET)
+    return endpoint
+
+
 # Named keys
 
 
@@ -352,9 +367,11 @@ def leave_pending(world: World, endpoint: dict[str, Any], body: str) -> None:
 @of("retrieve_endpoint")
 @of("try_endpoint")
 @of("delete_endpoint")
+@of("list_deliveries")
+@of("retrieve_delivery")
 def use_a_named_key(world: World) -> None:
     """Every invocation is a cold start, so each reads the keys, and notes that the key was used."""
-    world.take_key("create", "complete", "read", "endpoints")
+    world.take_key("create", "complete", "read", "endpoints", "deliveries")
 
     def use(method: str, path: str, body: Any = None) -> Any:
         world.clock.advance(seconds=1)
@@ -373,6 +390,9 @@ def use_a_named_key(world: World) -> None:
     use("GET", ENDPOINTS)
     use("GET", f"{ENDPOINTS}/orders")
     use("POST", f"{ENDPOINTS}/orders/test", {"body": "{}"})
+    recorded = f"{ENDPOINTS}/{having_recorded(world)['name']}/deliveries"
+    [delivery] = use("GET", recorded)["data"]
+    use("GET", f"{recorded}/{delivery['id']}")
     use("DELETE", f"{ENDPOINTS}/orders")
 
 
@@ -694,6 +714,7 @@ def answer_a_page_signed_in(world: World) -> None:
 
 
 NO_HANDLER_NEEDS = [
+    ("retrieve_delivery", "s3:ListBucket"),  # without it, S3 says 403 of an object that is gone, and moto does not
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
 ]
 

@@ -136,6 +136,7 @@ PUT_ENDPOINT = {
     "output": every(422, but_400=NOT_TEXTS),
     "keyTTL": every(422, but_400=NOT_TEXTS),
     "tag": every(400, but_200=PLAIN_TEXTS, but_422=["an empty text", "a text of 5,000 characters"]),
+    "recordDeliveries": every(422, but_400=NOT_TEXTS),
     **UNKNOWN_FIELDS,
 }
 CHANGE_ENDPOINT = {"disabled": every(400, but_200=["true"]), **UNKNOWN_FIELDS}
@@ -370,6 +371,15 @@ LIST = {
 }
 
 
+LIST_DELIVERIES = {
+    "page[size]": rubbish(400),
+    **dict.fromkeys(["filter[key]", "filter[deliveryId]"], rubbish(200)),
+    **dict.fromkeys(
+        ["page[after]", "filter[kind]", *(f"filter[createdAt][{bound}]" for bound in ("period", "from", "to"))],
+        rubbish(400, but_200=["nothing"]),
+    ),
+    **dict.fromkeys(["page[before]", "sort", "fromTheFuture", "__proto__"], rubbish(400)),
+}
 LIST_ENDPOINTS = {
     "page[size]": rubbish(400),
     "page[after]": rubbish(
@@ -383,13 +393,14 @@ LIST_ENDPOINTS = {
     ("path", "field", "value", "status"),
     [
         pytest.param(path, *case.values, id=f"{path.rpartition('/')[2]}: {case.id}")
-        for path, parameters in ((TOKENS, LIST), (ENDPOINTS, LIST_ENDPOINTS))
+        for path, parameters in ((TOKENS, LIST), (ENDPOINTS, LIST_ENDPOINTS), (f"{ENDPOINT}/deliveries", LIST_DELIVERIES))
         for case in cases(parameters)
     ],
 )
 def test_every_value_of_every_parameter_has_its_documented_answer(
     api: Api, path: str, field: str, value: str, status: int
 ) -> None:
+    put_example_endpoint()
     answer = api.get(f"{path}?{field}={RUBBISH[value]}")
     is_documented(answer, status)
     if status == 400:
@@ -459,6 +470,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
 PARAMETERS_OF = {
     "list_waitpoint_tokens_v1": LIST,
     "list_endpoints_v1": LIST_ENDPOINTS,
+    "list_deliveries_v1": LIST_DELIVERIES,
     "complete_waitpoint_token_callback_v1": LINK,
     "show_waitpoint_token_callback_v1": LINK,
 }

@@ -65,7 +65,9 @@ RESOURCE_OF = {
     "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
     "lambda:SendDurableExecutionCallbackFailure": DURABLE_EXECUTIONS,
     "lambda:SendDurableExecutionCallbackSuccess": DURABLE_EXECUTIONS,
-    "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
+    "s3:DeleteObject": r"arn:aws:s3:::[^/*]+/(deliveries/|waitpoint_)?\*",
+    "s3:GetObject": r"arn:aws:s3:::[^/*]+/(deliveries/)?\*",
+    "s3:ListBucket": r"arn:aws:s3:::[^/*]+",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "ses:SendEmail": SENDERS,
     "ses:SendRawEmail": SENDERS,
@@ -77,7 +79,7 @@ RESOURCE_OF = {
     "states:SendTaskSuccess": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
 }
 SERVICE_OF = {"states": "stepfunctions", "ses": "sesv2"}  # botocore's name, where it is not the one that IAM knows
-OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
+OPERATION_OF = {"lambda:InvokeFunction": "Invoke", "s3:ListBucket": "ListObjectsV2"}
 PERMISSION_ONLY = {"ses:SendRawEmail"}  # SES asks for it when SendEmail sends a MIME message
 
 

@@ -1,15 +1,17 @@
 """Requests made from the table of operations, so that no test keeps a list of routes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.in_process.template import Route, Template
-from tools.openapi.operation import Operation
+from tools.openapi.operation import EXAMPLE_DELIVERY_ID, Operation
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
-from waitpoints.endpoint import Endpoint
+from waitpoints.endpoint import DeliveryKind, Endpoint
+from waitpoints.recorded_delivery import Contents, RecordedDelivery, new_delivery_id
 from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
@@ -37,10 +39,26 @@ def places(token: Mapping[str, Any]) -> dict[str, str]:
 
 
 def put_example_endpoint() -> Endpoint:
-    """Make the endpoint that the operations' examples name."""
+    """Make the endpoint that the operations' examples name, with the recorded delivery that they name."""
     now, key = services.now(), "body.workflow_run.id"
     example = Endpoint(name=EXAMPLE_ENDPOINT, secret_id=EXAMPLE_SECRET_ID, key=key, verify=None, created_at=now, updated_at=now)
+    record_delivery(EXAMPLE_SECRET_ID, id=EXAMPLE_DELIVERY_ID)
     return services.endpoints.put(example)
+
+
+def record_delivery(
+    secret_id: str, body: bytes = b'{"workflow_run": {"id": 123456}}', *, pending: bool = False, **row: Any
+) -> RecordedDelivery:
+    """Store a recorded delivery that completed nothing, unless `row` says otherwise."""
+    now = services.now()
+    usual: dict[str, Any] = {"kind": DeliveryKind.NOT_MATCHING, "expires_at": now // 1000 + 86_400}
+    own = {"id": new_delivery_id(row.get("at", now)), "at": now, "size": len(body), **({} if pending else usual), **row}
+    delivery = RecordedDelivery(**{"expires_at": usual["expires_at"], **own})
+    contents = Contents({"content-type": "application/json"}, "", body)
+    begun = services.deliveries.begin(secret_id, EXAMPLE_ENDPOINT, replace(delivery, kind=None), contents)
+    finished = replace(begun, kind=delivery.kind)
+    assert pending or services.deliveries.finish(secret_id, finished)
+    return finished
 
 
 def make_example_key() -> None:

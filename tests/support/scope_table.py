@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from tools.openapi.operation import Operation
-from tools.openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
+from tools.openapi.operations import DELIVERIES, ENDPOINTS, OPERATIONS, TOKENS, by_id
 from waitpoints.access.api_keys import new_key
 from waitpoints.access.caller import Action
 from waitpoints.api.api_key_request import UNTAGGED
@@ -79,8 +79,11 @@ class Holders:
     ask: Ask
     root: str
     pass_time: Callable[[float], object]
+    record: Callable[[str], str]
+    """Have an endpoint record a delivery. Takes the endpoint's name, and returns the delivery's id."""
     names: list[str] = field(default_factory=list)
     """Of the keys that were made, in order."""
+    delivery_id: str = "none is recorded yet"
 
     def __post_init__(self) -> None:
         self.keys = {scope: self.make(scope) for scope in SCOPES}
@@ -127,8 +130,9 @@ class Holders:
         before = [self.shown(token) for token in unchanged.values()]
         for cell in cells(operation):
             token = unchanged[cell.tag]
+            if cell.status == 200 or operation.path.startswith(DELIVERIES):
+                self._prepare(operation, cell.tag)
             if cell.status == 200:
-                self._prepare(operation)
                 token = self.new_token(cell.tag) if operation.id in CHANGES_ITS_TOKEN else token
             status, answer = self.ask(*self._request(operation, token), self.keys[cell.holder])
             shown = f"{operation.route} with {cell.holder}, of a token with {cell.tag}: {status} {json.dumps(answer)[:300]}"
@@ -138,21 +142,23 @@ class Holders:
 
     def request(self, operation: Operation) -> tuple[str, str, Any]:
         """A request that is answered 200 as often as it is sent, unless it deletes."""
-        self._prepare(operation)
+        self._prepare(operation, OTHER_TAG)
         return self._request(operation, self.new_token(OTHER_TAG, operation))
 
-    def _prepare(self, operation: Operation) -> None:
-        """Make the endpoint or the key that the operation is about."""
+    def _prepare(self, operation: Operation, tag: str) -> None:
+        """Make the endpoint, with a recorded delivery, or the key that the operation is about."""
         if operation.path.startswith(ENDPOINTS):
             put = by_id("put_endpoint_v1")
             assert put.body is not None
-            self._ask_root("PUT", put.example_path(name=ENDPOINT), put.body.example)
+            self._ask_root("PUT", put.example_path(name=ENDPOINT), {**put.body.example, "tag": tag})
+        if operation.path.startswith(DELIVERIES):
+            self.delivery_id = self.record(ENDPOINT)
         if operation.path.startswith(KEYS):
             self.make("read")
 
     def _request(self, operation: Operation, token: Mapping[str, str]) -> tuple[str, str, Any]:
         name = self.names[-1] if operation.path.startswith(KEYS) else ENDPOINT
-        places = {"waitpointId": token["id"], "path": token["path"], "name": name}
+        places = {"waitpointId": token["id"], "path": token["path"], "name": name, "deliveryId": self.delivery_id}
         body = operation.body.example if operation.body else None
         if operation.id == "complete_waitpoint_key_v1":
             body = {"idempotencyKey": token["key"], "data": 1}

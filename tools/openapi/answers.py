@@ -21,6 +21,7 @@ Instant = Annotated[
     ),
 ]
 TokenId = Annotated[str, Field(pattern="^waitpoint_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+DeliveryId = Annotated[str, Field(pattern="^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 Cursor = Annotated[str, Field(pattern="^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 CallbackUrl = Annotated[
     str,
@@ -388,6 +389,46 @@ class ListEndpointsResult(AnswerModel):
 
 class DeleteEndpointResponse(AnswerModel):
     success: Literal[True]
+
+
+class RecordedDelivery(AnswerModel):
+    """What an endpoint received, and what became of it."""
+
+    id: DeliveryId
+    endpoint: EndpointName
+    kind: Literal["completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput", "pending"] = Field(
+        description="As which kind it was counted. `pending`: it is not processed yet."
+    )
+    createdAt: Instant = Field(description="When it came, or was sent again.")
+    expiresAt: Instant
+    size: int = Field(description="Bytes of its body.", ge=0)
+    key: str = _optional("The token's key that it named, cut to 100 bytes, as the texts below.")
+    detail: str = _optional("Why it did not complete a token. It has up to 200 bytes.")
+    tokenId: TokenId = _optional("The token that it completed, made or found.")
+    deliveryId: str = _optional("The provider's own id of the event.")
+    repeatOf: DeliveryId = _optional("The first recorded delivery of this event.")
+    resendOf: DeliveryId = _optional("The delivery that was sent again.")
+    resentBy: str = _optional("The name of the named key that sent it again.")
+    ip: str = _optional("The address that it came from.")
+    userAgent: str = _optional("Its `User-Agent`.")
+
+
+class RetrievedDelivery(RecordedDelivery):
+    """A recorded delivery with what was sent."""
+
+    headers: dict[str, str] = _optional("With names in lower case, and without credentials and signatures.")
+    query: str = _optional("The raw query, without parameters whose names look secret.")
+    body: str = _optional("The body.")
+    bodyBase64: str = _optional("The body, if it is not UTF-8, or is too large for a response otherwise.")
+
+
+class DeliveryPagination(AnswerModel):
+    next: Cursor = _optional("The `page[after]` of the next page. Absent on the last page.")
+
+
+class ListDeliveriesResult(AnswerModel):
+    data: list[RecordedDelivery]
+    pagination: DeliveryPagination
 
 
 class NamedKey(AnswerModel):

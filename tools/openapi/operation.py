@@ -16,6 +16,7 @@ Json = dict[str, Any]
 Credential = Literal["secretKey", "publicAccessToken"]
 
 EXAMPLE_ID = "waitpoint_01jd3rj5v0000000000000000a"
+EXAMPLE_DELIVERY_ID = "delivery_01jd3rj5v0000000000000000a"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ NO_SCOPE = Answer(
 ROOT_ONLY = Answer("A named key. Only the root key may do this.", answers.ScopeRefusal)
 NO_KEY = Answer("No key has this name.")
 NO_ENDPOINT = Answer("No endpoint has this name.")
+NO_DELIVERY = Answer("No endpoint has this name, or its delivery was not recorded, was deleted or has expired.")
 _NOT_AGAIN = {"x-should-retry": header("So that the SDK does not try again.", const="false")}
 ENDED = Answer(
     "The token has been completed, or has timed out. Nothing has changed.",

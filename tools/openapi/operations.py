@@ -14,9 +14,11 @@ from tools.openapi import answers
 from tools.openapi.operation import (
     BAD_REQUEST,
     ENDED,
+    EXAMPLE_DELIVERY_ID,
     EXAMPLE_ID,
     FORBIDDEN,
     KEY_CONFLICT,
+    NO_DELIVERY,
     NO_ENDPOINT,
     NO_KEY,
     NOT_FOUND,
@@ -36,6 +38,7 @@ from waitpoints.api.api_key_request import CreateKeyRequest
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
+from waitpoints.api.endpoints import deliveries_query
 from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
@@ -48,8 +51,13 @@ TOKENS = "/api/v1/waitpoints/tokens"
 TOKEN = f"{TOKENS}/{{waitpointId}}"
 ENDPOINTS = "/api/v1/endpoints"
 ENDPOINT = f"{ENDPOINTS}/{{name}}"
+DELIVERIES = f"{ENDPOINT}/deliveries"
+DELIVERY = f"{DELIVERIES}/{{deliveryId}}"
 KEYS = "/api/v1/keys"
 CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
+DELIVERY_CURSOR = {"pattern": "^((delivery_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
+_KIND = f"({'|'.join(deliveries_query.KINDS)})"
+KINDS = {"pattern": f"^({_KIND}(,{_KIND})*)?$"}
 STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
 
 
@@ -108,6 +116,10 @@ def page_size(of: str) -> Parameter:
 
 
 ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
+
+DELIVERY_ID = Parameter(
+    "path", "deliveryId", "The delivery's id, with or without `delivery_`.", EXAMPLE_DELIVERY_ID, {"minLength": 1}
+)
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
 CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
@@ -488,6 +500,51 @@ OPERATIONS = (
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
         scope="endpoints",
+    ),
+    Operation(
+        "GET",
+        DELIVERIES,
+        "list_deliveries_v1",
+        "List recorded deliveries",
+        "Lists what an endpoint with `recordDeliveries` received and verified, newest first, until it expires. The newest may "
+        "be absent for a second. With a filter the answer can be short and still have a next cursor.",
+        answers.ListDeliveriesResult,
+        {400: BAD_REQUEST, 404: NO_ENDPOINT},
+        parameters=(
+            ENDPOINT_NAME,
+            page_size("deliveries"),
+            query("page[after]", "The deliveries after this cursor: `pagination.next` of an answer.", None, DELIVERY_CURSOR),
+            query("filter[kind]", "Deliveries of one of these kinds, separated by commas.", "notMatching,noKey", KINDS),
+            query("filter[key]", "Deliveries that named this key of a token. Its first 100 bytes are compared."),
+            query("filter[deliveryId]", "Deliveries of the event to which the provider gave this id."),
+            query(
+                "filter[createdAt][period]",
+                'Deliveries that came within this duration before now, such as "24h" or "7d".',
+                "24h",
+            ),
+            query(
+                "filter[createdAt][from]",
+                "Deliveries that came at this instant or later: ISO 8601 or epoch milliseconds. With a period, the later start "
+                "wins.",
+                "2026-11-01T00:00:00Z",
+            ),
+            query("filter[createdAt][to]", "Deliveries that came at this instant or earlier.", "2126-12-01T00:00:00Z"),
+        ),
+        is_ours=True,
+        scope="deliveries",
+    ),
+    Operation(
+        "GET",
+        DELIVERY,
+        "retrieve_delivery_v1",
+        "Retrieve a recorded delivery",
+        "Returns a recorded delivery with its headers, query and body, without credentials and signatures. They are absent if "
+        "the bucket has them no more.",
+        answers.RetrievedDelivery,
+        {404: NO_DELIVERY},
+        parameters=(ENDPOINT_NAME, DELIVERY_ID),
+        is_ours=True,
+        scope="deliveries",
     ),
     Operation(
         "POST",

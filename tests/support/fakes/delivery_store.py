@@ -74,6 +74,10 @@ class MemoryDeliveryStore:
     def contents(self, secret_id: str, delivery_id: str) -> Contents | None:
         return self._contents.get((secret_id, delivery_id))
 
+    def lose_contents(self) -> None:
+        """As the bucket's lifecycle rule does."""
+        self._contents.clear()
+
     def delete(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         with self._lock:
             self._contents.pop((secret_id, delivery_id), None)
@@ -85,7 +89,7 @@ class MemoryDeliveryStore:
         return [row for (of, _), row in sorted(self._rows.items()) if of == secret_id and shard == 0][:limit]
 
     def delete_finished(self, secret_id: str, delivery_ids: Sequence[str]) -> int:
-        return sum(self.delete(secret_id, delivery_id) for delivery_id in delivery_ids)
+        return sum(self.delete(secret_id, delivery_id) is not None for delivery_id in delivery_ids)
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
         last = last_of(until, PREFIX)

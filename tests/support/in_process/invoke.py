@@ -1,8 +1,8 @@
 """`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
-First creates a token with a timeout of one hour, the endpoint `github` and the named key `retired-job`. In the event,
-WAITPOINT_ID and CALLBACK_HASH are replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key,
-and TASK_TOKEN and CALLBACK_ID by ones that belong to no execution.
+First creates a token with a timeout of one hour, the endpoint `github` with a recorded delivery, and the named key
+`retired-job`. In the event, WAITPOINT_ID and CALLBACK_HASH are replaced by those of this token, ENDPOINT_HASH and DELIVERY_ID
+by the endpoint's, API_KEY by the stack's key, and TASK_TOKEN and CALLBACK_ID by ones that belong to no execution.
 """
 
 import base64
@@ -61,12 +61,13 @@ def filled_in(text: str, stack: MotoStack) -> str:
     boto3.client("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
-    endpoint_url = put_endpoint()
+    endpoint_url, delivery_id = put_endpoint()
     make_key()
     places = {
         "WAITPOINT_ID": created["id"],
         "CALLBACK_HASH": created["url"].rsplit("/", 1)[1],
         "ENDPOINT_HASH": endpoint_url.rsplit("/", 1)[1],
+        "DELIVERY_ID": delivery_id,
         "API_KEY": stack.secret("ApiKey"),
         "TASK_TOKEN": base64.b64encode(secrets.token_bytes(532)).decode(),
         "CALLBACK_ID": base64.b64encode(secrets.token_bytes(149)).decode(),
@@ -76,15 +77,19 @@ def filled_in(text: str, stack: MotoStack) -> str:
     return text
 
 
-def put_endpoint() -> str:
-    """Make the endpoint that the events name. Returns its URL."""
+def put_endpoint() -> tuple[str, str]:
+    """Make the endpoint that the events name, and record a delivery. Returns its URL and the delivery's id."""
     from waitpoints.endpoint import Endpoint, new_secret_id
+    from waitpoints.recorded_delivery import Contents, RecordedDelivery, new_delivery_id
     from waitpoints.wiring import services
 
     key, now = "body.workflow_run.id", services.now()
     new = Endpoint(name="github", secret_id=new_secret_id(), key=key, verify=None, created_at=now, updated_at=now)
     endpoint = services.endpoints.put(new)
-    return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
+    body = b'{"workflow_run": {"id": 123456}}'
+    delivery = RecordedDelivery(id=new_delivery_id(now), at=now, size=len(body), expires_at=now // 1000 + 86_400)
+    services.deliveries.begin(endpoint.secret_id, endpoint.name, delivery, Contents({}, "", body))
+    return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, ""), delivery.id
 
 
 def make_key() -> None:

@@ -2,11 +2,18 @@
 
 import pytest
 
-from tests.support.example_requests import named
+from tests.support.example_requests import named, record_delivery
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.scope_table import CLOSED, KEYS, ROOT_ONLY, Holders, cells
 from tools.openapi.operation import Operation
+from waitpoints.wiring import services
+
+
+def record(name: str) -> str:
+    endpoint = services.endpoints.get(name)
+    assert endpoint is not None
+    return record_delivery(endpoint.secret_id).id
 
 
 @pytest.fixture
@@ -15,7 +22,7 @@ def holders(api: Api, world: InMemory) -> Holders:
         answer = api.request(method, path, body, {"authorization": f"Bearer {key}", "content-type": "application/json"})
         return answer.status, answer.json
 
-    return Holders(ask, world.api_key.read_current(), lambda seconds: world.clock.advance(seconds=seconds))
+    return Holders(ask, world.api_key.read_current(), lambda seconds: world.clock.advance(seconds=seconds), record)
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
@@ -31,4 +38,9 @@ def test_every_route_that_takes_the_api_key_has_a_scope_or_is_for_the_root_key_a
 def test_the_table_has_every_kind_of_cell() -> None:
     statuses = {(cell.holder, cell.status) for operation in CLOSED for cell in cells(operation)}
     assert {status for _, status in statuses} == {200, 401, 403}
-    assert {holder for holder, status in statuses if status == 200} >= {"root", "create:team-a", "endpoints"}
+    assert {holder for holder, status in statuses if status == 200} >= {
+        "root",
+        "create:team-a",
+        "endpoints",
+        "deliveries:team-a",
+    }
