@@ -2,6 +2,7 @@
 // holds the parameters of a list, never a credential.
 import * as api from "./api.js";
 import { create, forgetDraft } from "./create.js";
+import { deliveries, delivery } from "./deliveries.js";
 import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { keys, newKey } from "./keys.js";
@@ -17,6 +18,8 @@ const VIEWS = [
   [/^endpoints$/, endpoints],
   [/^endpoints\/new$/, newEndpoint],
   [/^endpoints\/on\/([a-z0-9-]{1,64})$/, endpoint],
+  [/^endpoints\/on\/([a-z0-9-]{1,64})\/deliveries$/, deliveries],
+  [/^endpoints\/on\/([a-z0-9-]{1,64})\/deliveries\/(delivery_[0-9a-z]{26})$/, delivery],
   [/^keys$/, keys],
   [/^keys\/new$/, newKey],
 ];
@@ -48,7 +51,7 @@ const viewOf = (address) => {
   const [, name, query] = /^#\/([^?]*)\??(.*)$/.exec(address) ?? [];
   for (const [pattern, view] of VIEWS) {
     const found = pattern.exec(name ?? "");
-    if (found) return [view, found[1], new URLSearchParams(query)];
+    if (found) return [view, found.slice(1), new URLSearchParams(query)];
   }
   return null;
 };
@@ -64,7 +67,7 @@ const show = async () => {
     location.replace(HOME);
     return;
   }
-  const [view, name, query] = found;
+  const [view, [name, id], query] = found;
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   for (const link of document.querySelectorAll("nav.main a")) {
     const isHere = location.hash.split("?")[0].startsWith(link.hash);
@@ -73,7 +76,7 @@ const show = async () => {
   }
   main.setAttribute("aria-busy", "true");
   try {
-    const { title, content } = await view({ name, query, signal, say, go, refresh: show, call: call(signal) });
+    const { title, content } = await view({ name, id, query, signal, say, go, refresh: show, call: call(signal) });
     if (signal.aborted) return;
     place(title, content);
   } catch (error) {

@@ -1,26 +1,12 @@
 // Endpoints: their settings, what became of their deliveries, and their test.
 import { ENDPOINT, ENDPOINTS, ENDPOINT_PAGE, TRIAL } from "./api.js";
 import { verification, verifyOf } from "./create.js";
+import { kindOf, listAddress, newest, words } from "./deliveries.js";
 import { el, fill, said } from "./dom.js";
 import { area, back, badge, button, dialog, fact, facts, folded, form, heading, input, json, moment, note } from "./parts.js";
 import { objectOf, pageLink, secret, section, select, submitButton, textOf, time, tokenLink } from "./parts.js";
 
 const SIZE = 20; // each is retrieved for its counts
-const KINDS = {
-  completed: ["good", "Completed a token"],
-  kept: ["good", "Kept for a token to come"],
-  repeated: ["plain", "Repeated: the token had been completed"],
-  late: ["bad", "Late: the token had timed out"],
-  notAwaited: ["plain", "Not awaited by a token"],
-  notMatching: ["plain", "Did not match"],
-  noKey: ["bad", "Had no key"],
-  noOutput: ["bad", "Had no output"],
-  refused: ["bad", "Refused: not verified, or disabled"],
-  handshake: ["plain", "A provider's test, only answered"],
-};
-// "notMatching" as "not matching"
-const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-const kindOf = (name) => KINDS[name] ?? ["plain", name];
 
 const addressOf = (name) => `#/endpoints/on/${name}`;
 
@@ -80,6 +66,7 @@ const checked = (it) => (unverified(it) ? "signature not checked" : `signed as $
 
 export const endpoint = async ({ name, call, say, go, refresh }) => {
   const it = await call("GET", `${ENDPOINTS}/${name}`, { like: ENDPOINT });
+  const recorded = await newest(it, call);
   const change = () =>
     dialog(`Change ${name}`, settings(it), ["Save", "primary"], async (data) => {
       await call("PUT", `${ENDPOINTS}/${name}`, { json: request(data) });
@@ -119,7 +106,8 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
         button("Delete…", remove, "danger"),
       ),
       section("about", "Settings", about(it, say)),
-      section("deliveries", "Deliveries", deliveries(it.deliveries)),
+      section("deliveries", "Deliveries", deliveries(it)),
+      section("recorded", "Recorded deliveries", el("div", { class: "made" }, recorded)),
       trial(name, call, say),
     ],
   };
@@ -136,6 +124,7 @@ const about = (it, say) => [
     fact("Output", el("code", {}, said(it.output))),
     fact("Kept for", said(it.keyTTL)),
     fact("Tag", it.tag && said(it.tag)),
+    fact("Each delivery is recorded for", it.recordDeliveries && said(it.recordDeliveries)),
     fact("Disabled", it.disabled && "deliveries get 503"),
     fact("Created", moment(it.createdAt)),
     fact("Changed", moment(it.updatedAt)),
@@ -145,17 +134,17 @@ const about = (it, say) => [
 const signature = ({ scheme, secret, header }) =>
   `${scheme}, with the secret ${secret}${header ? `, in the header ${header}` : ""}`;
 
-const deliveries = (them) => {
-  const kinds = Object.entries(them);
+const deliveries = (it) => {
+  const kinds = Object.entries(it.deliveries);
   if (!kinds.length) return el("p", { class: "empty" }, "None yet.");
   return el(
     "ul",
     { class: "cards" },
-    kinds.map(([name, kind]) => delivered(name, kind)),
+    kinds.map(([name, kind]) => delivered(it, name, kind)),
   );
 };
 
-const delivered = (name, kind) =>
+const delivered = (it, name, kind) =>
   el(
     "li",
     { class: "card" },
@@ -168,6 +157,9 @@ const delivered = (name, kind) =>
       fact("User agent", folded(kind.lastUserAgent)),
       fact("Delivery id", folded(kind.lastDeliveryId)),
     ),
+    it.recordDeliveries &&
+      name !== "refused" &&
+      el("p", {}, el("a", { href: listAddress(it.name, { "filter[kind]": name }) }, `Those recorded: ${words(name)}`)),
   );
 
 // What would become of a delivery. Nothing changes.
@@ -292,6 +284,11 @@ const settings = (it = {}) => {
       value: it.tag,
       hint: "For API keys that are limited to it. A token's key then begins with the tag and a colon.",
     }),
+    input("Each delivery is recorded for", "recordDeliveries", {
+      value: it.recordDeliveries,
+      placeholder: "7d",
+      hint: "To read it and send it again; only with a checked signature. Default: deliveries are only counted.",
+    }),
   ];
 };
 
@@ -303,4 +300,5 @@ const request = (data) =>
     output: textOf(data, "output"),
     keyTTL: textOf(data, "keyTTL"),
     tag: textOf(data, "tag"),
+    recordDeliveries: textOf(data, "recordDeliveries"),
   });

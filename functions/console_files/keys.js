@@ -10,6 +10,11 @@ const ACTIONS = [
   ["read", "Read tokens", "List and retrieve them, without their callback URLs."],
   ["notify", "Notify people", "With create, send mail and chat messages about its tokens, to anyone, in the stack's name."],
 ];
+const RECORDED = [
+  "deliveries",
+  "Read recorded deliveries",
+  "What endpoints recorded: list, read and delete it; with complete, send it again.",
+];
 const ENDPOINTS = ["endpoints", "Manage endpoints", "Make, change, test and delete them, and see their URLs."];
 
 export const keys = async ({ call, say, refresh }) => {
@@ -82,14 +87,15 @@ export const newKey = async ({ call, say }) => {
     hint: "Of the program that gets it, such as nightly-job. Logs and tokens show it.",
   });
   const expiry = input("Expires after", "expiresIn", { placeholder: "90d", hint: "A duration. Default: it never expires." });
-  const fields = [row(name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)];
+  const fields = [row(name, expiry), ACTIONS.map((it) => limited(it)), limited(RECORDED, "endpoints"), unlimited(...ENDPOINTS)];
   fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, submitButton("Make the key"), submit));
   return { title: "Make a key", content: [back("#/keys", "Keys"), place] };
 };
 
 // A scope, and the tag that limits it. The tag can be typed once the scope is chosen.
-const limited = ([action, label, hint]) => {
-  const tag = input("Only tokens with the tag", `tag of ${action}`, { hint: "Default: every token.", disabled: true });
+const limited = ([action, label, hint], what = "tokens") => {
+  const about = { hint: `Default: all ${what}.`, disabled: true };
+  const tag = input(`Only ${what} with the tag`, `tag of ${action}`, about);
   const change = (event) => {
     tag.querySelector("input").disabled = !event.target.checked;
   };
@@ -104,7 +110,7 @@ const request = (data) => {
     const tag = String(data.get(`tag of ${action}`) ?? "");
     return tag ? `${action}:${tag}` : action;
   });
-  if (!scopes.length) throw new Error("Choose what the key may do: at least one of the five.");
+  if (!scopes.length) throw new Error("Choose what the key may do: at least one of the six.");
   return objectOf({ name: textOf(data, "name"), scopes: JSON.stringify(scopes), expiresIn: textOf(data, "expiresIn") });
 };
 

@@ -75,11 +75,23 @@ const copy = async (text, what, say) => {
 const MOST = 100_000; // characters that are shown at once
 
 // JSON text, legible, with a button for the text as it is.
-export const json = (text, what, say) => {
-  const legible = pretty(text);
-  const shown = el("pre", { class: "json", tabindex: "0", role: "group", "aria-label": what }, said(legible.slice(0, MOST)));
-  const more =
-    legible.length > MOST && note(`The first ${MOST.toLocaleString()} characters. Copy has all.`);
+export const json = (text, what, say) => legible(pretty(text), text, what, say);
+
+// A text that may be JSON.
+export const body = (text, what, say) => legible(isJson(text) ? pretty(text) : text, text, what, say);
+
+const isJson = (text) => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const legible = (read, text, what, say) => {
+  const shown = el("pre", { class: "json", tabindex: "0", role: "group", "aria-label": what }, said(read.slice(0, MOST)));
+  const more = read.length > MOST && note(`The first ${MOST.toLocaleString()} characters. Copy has all.`);
   return el("div", { class: "output" }, copyButton(text, `the ${what.toLowerCase()}`, say), shown, more);
 };
 

@@ -267,5 +267,11 @@ class TestResendOfMany:
         done = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--yes")
         assert (done.exit_code, done.stdout) == (0, "completed\t1\ngone\t1\nkept\t1\n")
 
+    def test_passes_over_what_only_a_person_completes(self, run: Run, corrected: list[str], waitpoints: Waitpoints) -> None:
+        asked = waitpoints.create(idempotency_key="orders:3", page={"title": "Go on?"})
+        done = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--yes")
+        assert (done.exit_code, done.stdout) == (0, "completed\t2\nrefused\t1\n")
+        assert waitpoints.get(asked).status == "WAITING"
+
     def test_of_none_sends_nothing(self, printed: Printed) -> None:
         assert printed("deliveries", "resend", "orders", "--all", "--kind", "late")["sent"] == 0

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from waitpoints_client.models import RecordedDelivery
     from waitpoints_client.options import DeliveryFilters
 
-GONE = "gone"
-"""Beside the kinds: it was deleted meanwhile, or has expired."""
+OTHERWISE = {"DeliveryNotFound": "gone", "ResendRefused": "refused"}
+"""What one became beside the kinds, by the error's code: it was deleted meanwhile, or only a person completes its token."""
 INTERRUPTED = 130
 
 
@@ -107,14 +107,14 @@ class Many:
         return dict(kinds)
 
     def _send(self, waitpoints: "Waitpoints", delivery: str) -> str:
-        from waitpoints_client.errors import NotFoundError
+        from waitpoints_client.errors import APIError
 
         try:
             return waitpoints.endpoints.resend(self.name, delivery, idempotency_key=f"{self.once} {delivery}").kind
-        except NotFoundError as error:
-            if error.code != "DeliveryNotFound":
+        except APIError as error:
+            if error.code not in OTHERWISE:
                 raise
-            return GONE
+            return OTHERWISE[error.code]
 
 
 def counted(number: int) -> str:

@@ -52,16 +52,17 @@ class FakeDelivery:
     token_id: str | None = None
     repeat_of: str | None = None
     resend_of: str | None = None
+    user_agent: str | None = None
 
     def shown(self) -> dict[str, Any]:
         """Return it as a list of the API does."""
         instants = {"createdAt": iso(self.at), "expiresAt": iso(self.expires_at)}
-        event_id, user_agent = self.received.event_id, self.received.headers.get("user-agent")
+        event_id = self.received.event_id
         return without_none(
             {
                 **{"id": self.id, "endpoint": self.endpoint, "kind": self.kind, **instants, "size": len(self.received.body)},
                 **{"key": self.key, "detail": self.detail, "tokenId": self.token_id, "deliveryId": event_id},
-                **{"repeatOf": self.repeat_of, "resendOf": self.resend_of, "userAgent": user_agent},
+                **{"repeatOf": self.repeat_of, "resendOf": self.resend_of, "userAgent": self.user_agent},
             }
         )
 

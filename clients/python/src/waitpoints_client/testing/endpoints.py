@@ -103,18 +103,29 @@ class Endpoints:
         processed = self._process(endpoint, received, now)
         endpoint.count(processed.kind, now, lastKey=processed.key)
         if "recordDeliveries" in endpoint.settings:
-            endpoint.recorded.add(self._record(endpoint, received, processed, now))
+            verify = endpoint.settings["verify"]
+            kept = without_secrets(received, verify if isinstance(verify, dict) else {})
+            endpoint.recorded.add(self._record(endpoint, kept, processed, now))
+
+    def holder(self, endpoint: FakeEndpoint, received: Received, now: int) -> FakeToken | None:
+        """Return the token that has the key of a delivery."""
+        key, _ = self._evaluated(endpoint, delivery_of(received))
+        token = None if key is None else self._tokens.of_key(key)
+        return as_of(token, now) if token else None
 
     def resend(
-        self, endpoint: FakeEndpoint, delivery: FakeDelivery, token: FakeToken | None, once: str | None, now: int
+        self,
+        endpoint: FakeEndpoint,
+        delivery: FakeDelivery,
+        token: FakeToken | None,
+        once: str | None,
+        user_agent: str | None,
+        now: int,
     ) -> FakeDelivery:
         """Send a recorded delivery again, to the token of its key now or to `token`. Returns its record."""
-        if once is not None and (earlier := endpoint.recorded.resent(delivery.id, once, now)):
-            return earlier
         processed = self._process(endpoint, delivery.received, now, token)
-        endpoint.count(processed.kind, now, lastKey=processed.key)
-        made = replace(self._record(endpoint, delivery.received, processed, now), resend_of=delivery.id)
-        return endpoint.recorded.add(made, once)
+        made = self._record(endpoint, delivery.received, processed, now, delivery.expires_at)
+        return endpoint.recorded.add(replace(made, resend_of=delivery.id, user_agent=user_agent), once)
 
     def delete_delivery(self, endpoint: FakeEndpoint, delivery: FakeDelivery) -> None:
         """Delete a recorded delivery, and the early completion that it made."""
@@ -123,26 +134,30 @@ class Endpoints:
             self._tokens.forget(token)
         endpoint.recorded.delete(delivery)
 
-    def _record(self, endpoint: FakeEndpoint, received: Received, processed: _Processed, now: int) -> FakeDelivery:
-        verify, kept_for = endpoint.settings["verify"], times.duration(endpoint.settings["recordDeliveries"])
+    def _record(
+        self, endpoint: FakeEndpoint, received: Received, processed: _Processed, now: int, expires_at: int = 0
+    ) -> FakeDelivery:
+        """`expires_at` is for an endpoint that records no more."""
+        kept_for = times.duration(endpoint.settings.get("recordDeliveries"))
         return FakeDelivery(
             new_delivery_id(now),
             endpoint.name,
             now,
-            now + (kept_for or 0),
+            now + kept_for if kept_for else expires_at,
             processed.kind,
-            without_secrets(received, verify if isinstance(verify, dict) else {}),
+            received,
             key=processed.key,
             token_id=processed.token.id if processed.token else None,
+            user_agent=received.headers.get("user-agent"),
         )
 
     def _process(self, endpoint: FakeEndpoint, received: Received, now: int, to: FakeToken | None = None) -> _Processed:
         key, output = self._evaluated(endpoint, delivery_of(received))
         if to is not None:
             outcome = as_of(to, now).outcome
-            kind = self._after(outcome) if outcome else "completed"
-            settle(to, Outcome(now, "endpoint", write_json(output)))
-            return _Processed(kind, key, to)
+            if not settle(to, Outcome(now, "endpoint", write_json(output))):
+                to.count_delivery(now)
+            return _Processed(self._after(outcome) if outcome else "completed", None, to)
         if key is None:
             return _Processed("noKey", None, None)
         kind, token = self._becomes(endpoint, key, now)

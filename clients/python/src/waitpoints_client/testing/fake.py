@@ -440,22 +440,30 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _resend_delivery(self, asked: _Asked) -> httpx.Response:
         body = asked.json(SMALL, optional=True)
         refuse_unknown(body, ("tokenId", "idempotencyKey"))
+        for name in ("tokenId", "idempotencyKey"):
+            if not isinstance(body.get(name, ""), str):
+                raise Refusal(400, f'Validation error: expected a text at "{name}"')
+        once = key_text(body["idempotencyKey"]) if "idempotencyKey" in body else None
         endpoint, delivery = self._delivery_of(asked)
-        token = None
-        if "tokenId" in body:
-            token = self._tokens.get(body["tokenId"], asked.now)
-            self._refuse_resend(token)
-        return _ok(self._endpoints.resend(endpoint, delivery, token, body.get("idempotencyKey"), asked.now).shown())
+        if once is not None and (earlier := endpoint.recorded.resent(delivery.id, once, asked.now)):
+            return _ok(earlier.shown())
+        token = self._tokens.get(body["tokenId"], asked.now) if "tokenId" in body else None
+        target = token or self._endpoints.holder(endpoint, delivery.received, asked.now)
+        if target and target.outcome is None:
+            self._refuse_resend(target, token is not None)
+        user_agent = asked.request.headers.get("user-agent")
+        return _ok(self._endpoints.resend(endpoint, delivery, token, once, user_agent, asked.now).shown())
 
     def _delivery_of(self, asked: _Asked) -> tuple[FakeEndpoint, FakeDelivery]:
         endpoint = self._endpoints.get(asked.path["name"])
         return endpoint, endpoint.recorded.get(asked.path["id"], asked.now)
 
-    def _refuse_resend(self, token: FakeToken) -> None:
+    def _refuse_resend(self, token: FakeToken, is_named: bool) -> None:
         """Raises Refusal for a token that a signature or a person completes."""
-        if rules := [rule for rule in token.rules if rule in ("verify", "page")]:
-            raise Refusal(422, f"A delivery is not sent again to a waitpoint with {rules[0]}", "ResendRefused")
-        self._check_rules(token, token.rules)
+        if not {"verify", "page"}.isdisjoint(token.rules):
+            reason = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
+            raise Refusal(422, reason, "ResendRefused")
+        self._check_rules(token, token.rules if is_named else ())
 
     def _create_key(self, asked: _Asked) -> httpx.Response:
         made = self._keys.create(asked.json(SMALL), asked.now)
