@@ -47,7 +47,7 @@ class TestList:
         deliver({"other": 2})
         lines = [line.split("\t") for line in run("deliveries", "list", "orders").stdout.splitlines()]
         assert [(it[1], it[3]) for it in lines] == [("noKey", ""), ("repeated", "orders:1"), ("kept", "orders:1")]
-        assert [it[4] for it in lines] == ["", f"the provider repeated {lines[2][0]}", ""]
+        assert [it[4] for it in lines] == ["", f"repeats {lines[2][0]}", ""]
 
     def test_takes_every_filter(self, printed: Printed, fake: FakeWaitpoints, deliver: Callable[..., None]) -> None:
         deliver({"order": 1}, HEADERS)

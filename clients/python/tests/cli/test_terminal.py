@@ -137,3 +137,37 @@ def test_watch_shows_as_many_tokens_as_have_room_with_their_titles(open_terminal
     assert "1 more than fit" in terminal.read_until("Ctrl-C ends.")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end()[0] == 130
+
+
+RECORDED = r"""
+import sys
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.testing import FakeWaitpoints
+
+fake = FakeWaitpoints(ignore_rules=True)
+verify = {"scheme": "github", "secret": "GITHUB"}
+orders = fake.client().endpoints.put("orders", key="body.order", verify=verify, record_deliveries="7d")
+for number in range(3):
+    fake.deliver(orders.url, {"order": number}, {"x-github-delivery": "\x1b[31mone [red]event"})
+stacks.find_client = lambda _: fake.client()
+program(sys.argv[1:], prog_name="waitpoints")
+"""
+
+
+def test_deliveries_are_sent_again_with_a_progress_bar(open_terminal: Callable[..., Any]) -> None:
+    terminal = open_terminal(RECORDED, "deliveries", "resend", "orders", "--all", columns=80)
+    assert "Send 3 deliveries to orders again?" in terminal.read_until("[y/N]")
+    terminal.type("y\n")
+    status, shown = terminal.end()
+    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
+    assert status == 0
+    assert "To repeat this and send nothing twice: --once resend-" in plain
+    assert re.search(r"Sending ━+ 3/3 0:00:00", plain)
+    assert re.search(r"BECAME +COUNT\s+repeated +3", plain)
+
+
+def test_what_a_delivery_repeats_has_a_line_of_its_own(open_terminal: Callable[..., Any]) -> None:
+    _, shown = open_terminal(RECORDED, "deliveries", "list", "orders", columns=80).end()
+    assert len(re.findall(r"repeats delivery_\w{26}\x1b\[0m", shown)) == 2
+    assert "…" not in shown

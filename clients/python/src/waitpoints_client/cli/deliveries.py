@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 deliveries = group("What an endpoint recorded: read it, send it again, delete it.")
 Delivery = Annotated[str, argument("ID", "The delivery's id.")]
 DeliveryOrAll = Annotated[str | None, argument("[ID]", "The delivery's id.")]
-COLUMNS = ("ID", "KIND", "RECEIVED", "KEY", "WHY")
+COLUMNS = ("ID", "KIND", "RECEIVED", "KEY", "TITLE")
 
 
 def list_(
@@ -65,8 +65,8 @@ def row(it: "RecordedDelivery") -> tuple[str, ...]:
 def _origin(it: "RecordedDelivery") -> str:
     """Say what a delivery repeats."""
     if it.resend_of:
-        return f"{it.resend_of} sent again" + (f" by {it.resent_by}" if it.resent_by else "")
-    return f"the provider repeated {it.repeat_of}" if it.repeat_of else ""
+        return f"resends {it.resend_of}" + (f" by {it.resent_by}" if it.resent_by else "")
+    return f"repeats {it.repeat_of}" if it.repeat_of else ""
 
 
 def show_(
@@ -107,7 +107,7 @@ def _fields(it: "RetrievedDelivery") -> dict[str, str]:
         "key": it.key,
         "token": it.token_id,
         "event": it.delivery_id,
-        "repeats": _origin(it),
+        "origin": _origin(it),
         "received": show.instant(it.created_at),
         "kept until": show.instant(it.expires_at),
         "from": it.ip,
@@ -196,6 +196,8 @@ def resend(
         else:
             if many.deliveries and not yes:
                 confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
+            if once is None and not as_json:
+                show.note(f"To repeat this and send nothing twice: --once {many.once}")
             _show_summary(many, many.send(waitpoints), as_json=as_json)
 
 
