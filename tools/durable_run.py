@@ -1,7 +1,7 @@
 """`make durable`: deploy a durable function to the stack that `make run` serves, start it, and follow it to its end.
 
-It is a project of the SAM CLI, by default examples/durable_approval. Its template may have the parameters
-CreateFunctionName and WaitFunctionName, and must have the ARN of the function's alias as an output.
+It is a project of the SAM CLI, by default examples/durable_approval. Its template finds the stack's names by itself, and must
+have the ARN of the function's alias as an output.
 """
 
 import json
@@ -30,9 +30,7 @@ def deploy(stack: Stack, project: Path, folder: Path, step: Any = str) -> dict[s
     step("sam build")
     of_it("build", "--cache-dir", str(folder / "cache"))
     step("sam deploy")
-    names = {"CreateFunctionName": stack.create_function_name, "WaitFunctionName": stack.wait_function_name}
-    parameters = [f"{parameter}={value}" for parameter, value in names.items()]
-    of_it("deploy", "--stack-name", name, "--parameter-overrides", *parameters)
+    of_it("deploy", "--stack-name", name)
     [described] = stack.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 

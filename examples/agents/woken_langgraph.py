@@ -2,7 +2,7 @@
 
     pip install boto3
     sam deploy --template-file examples/events_to_queue/template.yaml --stack-name decided-calls \\
-      --resolve-s3 --parameter-overrides Tokens=agents EventBusName=default
+      --resolve-s3 --parameter-overrides Tokens=agents
     python woken_langgraph.py QUEUE_URL ann@example.com
 
 An event only says which thread to look at. So one that comes twice, or again after a crash, finds nothing left to do. Run one

@@ -21,7 +21,7 @@ UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "
 def test_the_services_that_a_deployment_needs_are_listed() -> None:
     """Those whose actions CloudFormation calls for the resources' types, by their schemas."""
     [listed] = re.findall(r"CloudFormation's ROLE needs (.+?); for an account's first domain", DEPLOYS, re.DOTALL)
-    usual, gradually, zone = re.split(r"; for gradual\s+deployments|; for `HostedZoneId`", listed)
+    usual, gradually, zone = re.split(r"; for\s+gradual\s+deployments|; for `HostedZoneId`", listed)
     kinds = {it["Type"] for it in processed().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     more = {it["Type"] for it in processed_gradually().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     assert named(usual) == services(kinds) - UNUSED

@@ -3,17 +3,15 @@
 import json
 import re
 import shlex
-import subprocess
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from statelint.linter import Linter
 
 from tests.support import patterns_doc
-from tests.support.in_process.template import read
+from tests.support.in_process.template import STACK_NAME, parse, read
 from tests.support.patterns_doc import PAGE
 from tests.support.readme import APPROVALS
 from tools import picture
@@ -23,6 +21,7 @@ from waitpoints import timeouts
 EXAMPLE = "wait_for_webhook"
 NAMES = sorted(path.name.removesuffix(".asl.json") for path in picture.FOLDER.glob("*.asl.json"))
 PATTERNS = [name for name in NAMES if name != EXAMPLE]
+OUTPUTS = {"CreateTokenInState": "CreateFunctionName", "WaitForToken": "WaitFunctionName"}
 STARTS_ONCE = {"${StartWorkflowFunction}", "${StartPredictionFunction}"}
 
 
@@ -153,20 +152,16 @@ class TestThePage:
 
     @pytest.mark.parametrize("name", patterns_doc.TEMPLATES)
     def test_its_template_replaces_every_placeholder(self, name: str) -> None:
-        [resource] = yaml.safe_load(re.sub(r"!Ref (\S+?)(?=[}\s])", r"\1", patterns_doc.TEMPLATES[name])).values()
+        template = parse(patterns_doc.TEMPLATES[name])
+        [resource] = template["Resources"].values()
         properties = resource["Properties"]
         names = properties["DefinitionSubstitutions"]
         assert properties["DefinitionUri"] == f"{name}.asl.json"
         assert set(names) == placeholders(name)
-        invoked = {policy["LambdaInvokePolicy"]["FunctionName"] for policy in properties["Policies"]}
-        assert invoked == set(names.values()) - {names["Partition"]}
-
-    def test_its_commands_create_a_state_machine(self, tmp_path: Path) -> None:
-        fill, create = re.split(r"^(?=(?:local_)?aws )", patterns_doc.COMMANDS["approval_with_escalation"], flags=re.MULTILINE)
-        (tmp_path / "examples").symlink_to(picture.FOLDER.parent)
-        subprocess.run(["sh", "-euc", fill], cwd=tmp_path, check=True)
-        [definition] = re.findall(r"file://(\S+)", create)
-        assert "${" not in (tmp_path / definition).read_text()
+        invoked = [policy["LambdaInvokePolicy"]["FunctionName"] for policy in properties["Policies"]]
+        assert invoked == [value for value in names.values() if value != {"Ref": "AWS::Partition"}]
+        in_ssm = {names[it]["Ref"]: f"/waitpoints/{STACK_NAME}/{output}" for it, output in OUTPUTS.items() if it in names}
+        assert {it: declared["Default"] for it, declared in template["Parameters"].items()} == in_ssm
 
     def test_its_command_tries_a_pattern_with_its_input(self) -> None:
         program, command, file, option, given = shlex.split(patterns_doc.COMMANDS["try"].replace("\\\n", ""))

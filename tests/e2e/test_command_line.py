@@ -24,13 +24,15 @@ from waitpoints_local.stack import Stack
 
 RETRY = [{"ErrorEquals": ["Busy", "Lambda.ServiceException"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]
 TEMPLATE = {
-    "Parameters": {"WaitFunctionName": {"Type": "String"}},
+    "Parameters": {
+        "Wait": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/waitpoints/waitpoints-prod/WaitFunctionName"},
+    },
     "Resources": {
         "Pay": {"Type": "AWS::Serverless::Function"},
         "Machine": {
             "Type": "AWS::Serverless::StateMachine",
             "Properties": {
-                "DefinitionSubstitutions": {"PayArn": {"Fn::GetAtt": ["Pay", "Arn"]}, "Wait": {"Ref": "WaitFunctionName"}},
+                "DefinitionSubstitutions": {"PayArn": {"Fn::GetAtt": ["Pay", "Arn"]}, "Wait": {"Ref": "Wait"}},
                 "Definition": {
                     "StartAt": "Wait for approval",
                     "States": {

@@ -130,9 +130,7 @@ def count(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def settled(api: Api, bus: str, count: int) -> Iterator[tuple[dict[str, Settle], dict[str, str]]]:
     """Settled tokens, each with how it settled, and the outputs of the examples that were told of them."""
-    to_machine, to_queue = (
-        deployed_example(api.stack, name, EventBusName=bus) for name in ("events_to_state_machine", "events_to_queue")
-    )
+    to_machine, to_queue = (deployed_example(api.stack, name) for name in ("events_to_state_machine", "events_to_queue"))
     with to_machine as machine, to_queue as queue:
         ways = [way for _, way in zip(range(count), cycle(WAYS), strict=False)]
         with ThreadPoolExecutor(CLIENTS) as pool:

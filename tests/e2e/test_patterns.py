@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.support import patterns_doc, webhook_signer
 from tests.support.e2e.api import Api
 from tests.support.e2e.secrets import Secrets
 from tools.openapi.operations import ENDPOINTS
+from tools.stack import LOCAL, ROOT
+from waitpoints_local.stack import Stack, clean_environment
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,16 @@ def test_the_command_completes_a_job_by_its_key(api: Api) -> None:
     assert answer["success"] is True
     shown = api.retrieve(api.create(idempotencyKey="jobs:1001"))
     assert json.loads(shown["output"]) == {"rows": 3}
+
+
+def test_the_commands_create_a_state_machine_that_invokes_the_stacks_functions(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    own = {"PATH": f"{LOCAL / 'sam' / 'bin'}:{os.environ['PATH']}", "ROLE": stack.machine_role_arn, "NO_PROXY": "127.0.0.1"}
+    command = ["sh", "-euc", patterns_doc.COMMANDS["approval_with_escalation"]]
+    environment = {**clean_environment(), **stack.endpoint.environment(), **own}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = stack.client("stepfunctions").describe_state_machine(stateMachineArn=json.loads(done.stdout)["stateMachineArn"])
+    tasks = [state for state in json.loads(made["definition"])["States"].values() if state["Type"] == "Task"]
+    invoked = [task["Arguments"]["FunctionName"] for task in tasks]
+    assert invoked == [stack.create_function_name, "notify", stack.wait_function_name]

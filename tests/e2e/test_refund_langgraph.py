@@ -50,7 +50,7 @@ def queue(stack: Stack) -> Iterator[str]:
     """The queue of the example. What is not deleted soon appears on it again."""
     subprocess.run(["make", "-s", ".local/langgraph/ready"], cwd=ROOT, check=True, timeout=300)
     verify_sender(stack.endpoint, SENDER)
-    example = deployed_example(stack, "events_to_queue", EventBusName="default", Tokens="agents")
+    example = deployed_example(stack, "events_to_queue", Tokens="agents")
     with given(stack, "EventBusName", "default"), given(stack, "MailFrom", SENDER), example as outputs:
         url = outputs["QueueUrl"]
         stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})

@@ -26,7 +26,7 @@ class Durable:
         self._stack, self._functions = stack, stack.client("lambda")
         self._built = Built(BUILDS / "durable", EXAMPLE, SOURCES)
         names = {"CreateFunctionName": stack.create_function_name, "WaitFunctionName": stack.wait_function_name}
-        parameters = [f"{parameter}={name}" for parameter, name in names.items()]
+        parameters = [f"{name}={published(stack, name, value)}" for name, value in names.items()]
         self._built.deploy(stack.endpoint, name=NAME, parameters=parameters)
         self.outputs = outputs(stack, NAME)
         self.approval = self.outputs["Approval"]
@@ -89,6 +89,17 @@ class Durable:
                 if relative.parts[0] not in IN_THE_RUNTIME and path.suffix != ".pyc":
                     archive.write(path, relative)
         return package.getvalue()
+
+
+def published(stack: Stack, name: str, value: str) -> str:
+    """The SSM parameter with a name of the stack. One beside it, if the stack is of a version that publishes none."""
+    ssm, own, beside = stack.client("ssm"), f"/waitpoints/{stack.stack_name}/{name}", f"/older/{name}"
+    try:
+        assert ssm.get_parameter(Name=own)["Parameter"]["Value"] == value
+    except ssm.exceptions.ParameterNotFound:
+        ssm.put_parameter(Name=beside, Value=value, Type="String", Overwrite=True)
+        return beside
+    return own
 
 
 def code_of(name: str) -> str:

@@ -19,7 +19,14 @@ RESOURCES: dict[str, Any] = {
     "Orders": {"Type": "AWS::DynamoDB::Table"},
     "Waitpoints": {"Type": "AWS::Serverless::Application"},
 }
-PARAMETERS = {"WaitFunctionName": {"Type": "String"}, "Stage": {"Type": "String", "Default": "dev"}}
+OF_SSM = "AWS::SSM::Parameter::Value<String>"
+PARAMETERS = {
+    "WaitFunctionName": {"Type": "String"},
+    "Stage": {"Type": "String", "Default": "dev"},
+    "Waiter": {"Type": OF_SSM, "Default": "/waitpoints/prod/WaitFunctionName"},
+    "Mine": {"Type": OF_SSM, "Default": "/mine/function"},
+    "Given": {"Type": OF_SSM},
+}
 
 
 def machine(text: Any = "${It}") -> dict[str, Any]:
@@ -56,6 +63,14 @@ def result(found: MachineFile) -> Any:
         ({"Fn::Sub": "${Notify.Arn}"}, "${Notify}"),
         ({"Fn::Sub": ["${a}-${Stage}", {"a": {"Ref": "Notify"}}]}, "${Notify}-${Stage}"),
         ({"Fn::Join": [":", ["a", {"Ref": "AWS::AccountId"}]]}, "a:${AccountId}"),
+        ({"Ref": "Waiter"}, "${WaitFunctionName}"),
+        ({"Fn::Sub": "x:${Waiter}"}, "x:${WaitFunctionName}"),
+        ({"Ref": "Mine"}, "${Mine}"),
+        ({"Ref": "Given"}, "${Given}"),
+        ("{{resolve:ssm:/waitpoints/prod/ApiUrl}}", "${ApiUrl}"),
+        ("x:{{resolve:ssm:/waitpoints/prod/CreateFunctionName:3}}", "x:${CreateFunctionName}"),
+        ({"Fn::Sub": "{{resolve:ssm:/waitpoints/${Stage}/CompleteFunctionName}}"}, "${CompleteFunctionName}"),
+        ("{{resolve:ssm:/mine/function}}", "{{resolve:ssm:/mine/function}}"),
     ],
 )
 def test_a_substitution_becomes_a_text_or_a_placeholder(tmp_path: Path, value: Any, text: str) -> None:
@@ -110,6 +125,16 @@ def test_cloudformation_takes_the_definition_as_a_text(tmp_path: Path) -> None:
 
 def test_intrinsic_functions_stand_in_the_definition_itself_too(tmp_path: Path) -> None:
     assert result(read(tmp_path, Definition=machine({"Fn::GetAtt": ["Notify", "Arn"]}))) == "${Notify}"
+
+
+def test_what_cloudformation_reads_from_ssm_can_stand_in_the_definition_but_not_in_its_file(tmp_path: Path) -> None:
+    """CloudFormation resolves it in the template's properties. It does not look into what it fetches from S3."""
+    text = "{{resolve:ssm:/waitpoints/prod/WaitFunctionName}}"
+    assert result(read(tmp_path, Definition=machine(text))) == "${WaitFunctionName}"
+    as_text = {"kind": "AWS::StepFunctions::StateMachine", "DefinitionString": json.dumps(machine([text]))}
+    assert result(read(tmp_path, **as_text)) == ["${WaitFunctionName}"]
+    (tmp_path / "m.asl.json").write_text(json.dumps(machine(text)))
+    assert result(read(tmp_path, DefinitionUri="m.asl.json")) == text
 
 
 def test_the_users_own_resources_and_defaults_are_reported(tmp_path: Path) -> None:

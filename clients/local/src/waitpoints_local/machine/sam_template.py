@@ -17,6 +17,10 @@ _NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 _OF_A_FUNCTION = ("Arn", "Alias", "Version")
 _RAW = re.compile(r"\$\{(\w+)\}")
 _IN_SUB = re.compile(r"\$\{(!?)\s*([^}]+?)\s*\}")
+_OF_SSM = "AWS::SSM::Parameter::Value<"
+_PUBLISHED = re.compile(r"/waitpoints/[^/]+/(\w+)")
+"""The SSM parameter in which a Waitpoints stack has one of its names."""
+_DYNAMIC = re.compile(r"\{\{resolve:ssm:" + _PUBLISHED.pattern + r"(?::\d+)?\}\}")
 _HELD = "\ue000{"  # begins a placeholder of ours, apart from those that DefinitionSubstitutions replaces
 
 
@@ -55,11 +59,21 @@ class _Template:
         if name in _PSEUDO:
             return _placeholder(_PSEUDO[name])
         if name in self.resources or name in self.parameters:
-            return _placeholder(name)
+            return _placeholder(self._published(name) or name)
         resource, _, attribute = name.partition(".")
         if attribute and resource in self.resources:  # of SAM: !Ref Function.Alias
             return self._attribute(resource, attribute)
         raise Unusable(f"{self.source}: Ref names {name}, which is no parameter or resource of the template")
+
+    def _published(self, parameter: str) -> str:
+        """Return the name of a Waitpoints stack that a parameter reads from SSM."""
+        found = _PUBLISHED.fullmatch(self.defaults(of_ssm=True).get(parameter, ""))
+        return found[1] if found else ""
+
+    def defaults(self, *, of_ssm: bool = False) -> dict[str, str]:
+        """Return the parameters' default values, or the names in SSM of those that CloudFormation reads there."""
+        having = {name: it for name, it in self.parameters.items() if isinstance(it, dict) and "Default" in it}
+        return {name: str(it["Default"]) for name, it in having.items() if str(it.get("Type")).startswith(_OF_SSM) is of_ssm}
 
     def _attribute(self, name: str, attribute: str = "") -> str:
         resource = self.resources.get(name)
@@ -95,8 +109,7 @@ def read_machine(template: Mapping[str, Any], path: Path, resource: str, chosen:
     machine = _filled(definition, _substitutions(properties, found, chosen), source)
     if properties.get("Type", properties.get("StateMachineType")) == "EXPRESS" and WAITING in json.dumps(machine):
         raise Unusable(f"{source} is EXPRESS, and AWS lets only a STANDARD state machine wait for a token")
-    defaults = {name: str(it["Default"]) for name, it in found.parameters.items() if isinstance(it, dict) and "Default" in it}
-    return MachineFile(machine, source, defaults, resources)
+    return MachineFile(machine, source, found.defaults(), resources)
 
 
 def _find(resources: Mapping[str, Any], path: Path, resource: str) -> str:
@@ -112,21 +125,30 @@ def _find(resources: Mapping[str, Any], path: Path, resource: str) -> str:
 def _read_definition(properties: Mapping[str, Any], path: Path, source: str, template: _Template) -> Any:
     match properties:
         case {"Definition": dict(definition)}:
-            return template.resolve(definition)
+            return _with_published(template.resolve(definition))
         case {"DefinitionUri": str(uri)} if not uri.startswith("s3:"):
             return template.resolve(read_document(path.parent / uri))
         case {"DefinitionString": given}:
-            return parse(str(template.resolve(given)), f"{source}, DefinitionString")
+            return _with_published(parse(str(template.resolve(given)), f"{source}, DefinitionString"))
     raise Unusable(
         f"{source} has no definition here: expected Definition, DefinitionString, or DefinitionUri with a local file"
     )
+
+
+def _with_published(value: Any) -> Any:
+    """Replace what CloudFormation would read from SSM, a Waitpoints stack's names, by placeholders of ours."""
+    if isinstance(value, dict):
+        return {name: _with_published(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_with_published(member) for member in value]
+    return _DYNAMIC.sub(lambda found: _placeholder(found[1]), value) if isinstance(value, str) else value
 
 
 def _substitutions(properties: Mapping[str, Any], template: _Template, chosen: Collection[str]) -> dict[str, str]:
     values = {}
     for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
         try:
-            values[name] = _placeholder(name) if name in chosen else str(template.resolve(value))
+            values[name] = _placeholder(name) if name in chosen else _with_published(str(template.resolve(value)))
         except Unusable as error:
             raise Unusable(f"{error}: give {name} a value with --set {name}=…") from None
     return values
