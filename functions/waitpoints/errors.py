@@ -260,6 +260,12 @@ class PayloadRefused(WaitpointsError):
     """The body does not match the token's payloadSchema, or is not an answer to its page."""
 
 
+class ResendRefused(WaitpointsError):
+    """A delivery is to be sent again to a token that has `verify` or a page."""
+
+    sentence = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
+
+
 class UnusableSecret(WaitpointsError):
     """No version of the secret is of the form that the scheme needs; its owner has to mend it."""
 

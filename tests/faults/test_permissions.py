@@ -7,7 +7,7 @@ template does not permit.
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, product
 from typing import Any
@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.example_requests import record_delivery
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
@@ -103,6 +104,9 @@ finds_it_due("complete_token", lambda world, token, _: world.complete(token, SMA
 finds_it_due("complete_by_key", lambda world, _, key: world.complete_by_key(key, SMALL))
 finds_it_due("accept_callback", lambda world, token, _: world.callback(token, SMALL))
 finds_it_due("accept_delivery", lambda world, token, _: world.deliver(token["endpoint"], '{"id": 1}'))
+finds_it_due(
+    "resend_delivery", lambda world, token, _: api(world, "POST", resend_path(world, token["endpoint"], '{"id": 1}'), {})
+)
 finds_it_due(
     "complete_token_in_state",
     lambda world, token, _: world.run_task("complete_token_in_state", {"waitpointId": token["id"], "data": 1}),
@@ -327,6 +331,27 @@ def process_what_is_pending(world: World) -> None:
     assert list(services.deliveries.pending(world.clock())) == []
 
 
+@of("resend_delivery")
+def send_a_delivery_again(world: World) -> None:
+    """Once, though the second request does not see the first one at first; and to a token that it names."""
+    endpoint = recording_endpoint(world)
+    executions = four_waits(world, world.create(idempotencyKey=f"{endpoint['name']}:1", payloadSchema=SCHEMA))
+    resend = resend_path(world, endpoint, f'{{"id": 1, "data": {LARGE}}}')
+    sent = api(world, "POST", resend, {"idempotencyKey": "again"})
+    assert sent["kind"] == "completed"
+    check_told(executions)
+    with mock.patch.object(DeliveryStore, "find_resend", return_value=None):
+        assert api(world, "POST", resend, {"idempotencyKey": "again"}) == sent
+    assert api(world, "POST", resend, {"tokenId": world.create()["id"]})["kind"] == "completed"
+
+
+def resend_path(world: World, endpoint: Mapping[str, Any], body: str) -> str:
+    """The path that sends a delivery again, which is recorded now."""
+    secret_id = endpoint["url"].rsplit("/", 1)[1][:24]
+    delivery = record_delivery(secret_id, body.encode())
+    return f"{ENDPOINTS}/{endpoint['name']}/deliveries/{delivery.id}/resend"
+
+
 def leave_pending(world: World, endpoint: dict[str, Any], body: str) -> None:
     """The function is killed before it processes the delivery."""
     headers = {
@@ -369,6 +394,7 @@ def having_recorded(world: World) -> dict[str, Any]:
 @of("delete_endpoint")
 @of("list_deliveries")
 @of("retrieve_delivery")
+@of("resend_delivery")
 def use_a_named_key(world: World) -> None:
     """Every invocation is a cold start, so each reads the keys, and notes that the key was used."""
     world.take_key("create", "complete", "read", "endpoints", "deliveries")
@@ -386,7 +412,8 @@ def use_a_named_key(world: World) -> None:
     use("GET", TOKENS)
     use("POST", COMPLETE_KEY, {"idempotencyKey": "order"})
     use("GET", f"/api/v1/packets/{stored_at(token.rpartition('/')[2])}")
-    use("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none"})
+    endpoint = use("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none"})
+    use("POST", resend_path(world, endpoint, '{"id": 1}'), {})
     use("GET", ENDPOINTS)
     use("GET", f"{ENDPOINTS}/orders")
     use("POST", f"{ENDPOINTS}/orders/test", {"body": "{}"})
@@ -714,7 +741,8 @@ def answer_a_page_signed_in(world: World) -> None:
 
 
 NO_HANDLER_NEEDS = [
-    ("retrieve_delivery", "s3:ListBucket"),  # without it, S3 says 403 of an object that is gone, and moto does not
+    # without it, S3 says 403 of an object that is gone, and moto does not
+    *product(("retrieve_delivery", "resend_delivery"), ("s3:ListBucket",)),
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
 ]
 

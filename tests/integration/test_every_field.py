@@ -153,6 +153,11 @@ IN_SCOPE_TAGS = dict.fromkeys(PLAIN_TEXTS, 200) | {
     "a text of 5,000 characters": 422,
     "half a surrogate pair": 400,
 }
+RESEND_DELIVERY = {
+    "tokenId": every(404, but_400=NOT_TEXTS),
+    "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
+    **UNKNOWN_FIELDS,
+}
 TRY_ENDPOINT = {
     "body": every(200),
     "headers": every(400, but_200=["an object"]),
@@ -207,6 +212,7 @@ BODIES = {
     "mint": Body(MINT_PUBLIC_TOKEN, "POST", MINT, {"scopes": '["read:runs"]'}),
     "endpoint": Body(PUT_ENDPOINT, "PUT", ENDPOINT, {"key": '"body.id"', "verify": '"none"'}, shows=ENDPOINT),
     "disabled": Body(CHANGE_ENDPOINT, "PATCH", ENDPOINT, shows=ENDPOINT),
+    "resend": Body(RESEND_DELIVERY, "POST", by_id("resend_delivery_v1").example_path()),
     "trial": Body(TRY_ENDPOINT, "POST", f"{ENDPOINT}/test"),
     "named key": Body(CREATE_KEY, "POST", KEYS, {"name": '"job"', "scopes": '["read"]'}, shows=KEYS),
     "scope": Body(IN_SCOPES, "POST", KEYS, around='{"name": "job", "scopes": ["create", %s]}', shows=KEYS),
@@ -320,6 +326,8 @@ def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
 def test_a_body_that_is_not_an_object_is_400(api: Api, operation: Operation, body: bytes) -> None:
     assert operation.body is not None
     token = api.create()
+    if operation.id == "resend_delivery_v1":
+        put_example_endpoint()
     optional = not operation.body.required and not body.strip()
     answer = api.request(operation.method, operation.example_path(**places(token)), body)
     is_documented(answer, 200 if optional else 400)
@@ -465,6 +473,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "put_endpoint_v1": PUT_ENDPOINT,
     "change_endpoint_v1": CHANGE_ENDPOINT,
     "try_endpoint_v1": TRY_ENDPOINT,
+    "resend_delivery_v1": RESEND_DELIVERY,
     "create_key_v1": CREATE_KEY,
 }
 PARAMETERS_OF = {

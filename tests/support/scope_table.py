@@ -25,6 +25,7 @@ TAG, OTHER_TAG = "team-a", "team-b"
 ENDPOINT = "scope-table"
 ACTIONS = get_args(Action.__value__)
 SCOPES = (*ACTIONS, *(f"{action}:{TAG}" for action in ACTIONS if action != UNTAGGED))
+BOTH = ("deliveries complete", f"deliveries:{TAG} complete", f"deliveries complete:{TAG}")
 INVALID = ("unknown", "revoked", "expired")
 ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
 NOT_OF_ONE_TOKEN = {"list_waitpoint_tokens_v1", "mint_public_token_v1"}
@@ -50,11 +51,11 @@ class Cell:
         """What a 403 must say."""
         if self.operation.scope is None:
             return "Only the root key may do this"
-        return f"lacks the scope {self.operation.scope}"
+        return f"lacks the scope {next(_lacking(self.operation, self.holder, self.tag))}"
 
 
 def cells(operation: Operation) -> Iterator[Cell]:
-    for holder in ("root", *INVALID, *SCOPES):
+    for holder in ("root", *INVALID, *SCOPES, *BOTH):
         for tag in (TAG, OTHER_TAG) if ":" in holder else (OTHER_TAG,):
             yield Cell(operation, holder, tag, _status(operation, holder, tag))
 
@@ -66,10 +67,15 @@ def _status(operation: Operation, holder: str, tag: str) -> int:
         return 403
     if holder in INVALID:
         return 401
-    action, _, limit = holder.partition(":")
-    if action != operation.scope:
-        return 403
-    return 200 if limit in ("", tag) or operation.id in NOT_OF_ONE_TOKEN else 403
+    return 403 if any(_lacking(operation, holder, tag)) else 200
+
+
+def _lacking(operation: Operation, holder: str, tag: str) -> Iterator[Action]:
+    """The scopes that an operation needs and a key lacks, in the order in which they are checked: tags come last."""
+    held = dict(scope.partition(":")[::2] for scope in holder.split())
+    yield from (action for action in operation.scopes if action not in held)
+    if operation.id not in NOT_OF_ONE_TOKEN:
+        yield from (action for action in operation.scopes if held.get(action) not in ("", tag))
 
 
 @dataclass
@@ -86,7 +92,7 @@ class Holders:
     delivery_id: str = "none is recorded yet"
 
     def __post_init__(self) -> None:
-        self.keys = {scope: self.make(scope) for scope in SCOPES}
+        self.keys = {scopes: self.make(*scopes.split()) for scopes in (*SCOPES, *BOTH)}
         self.keys |= {"root": self.root, "sdk": self.make("create", "complete", "read"), "unknown": new_key()}
         self.keys["expired"] = self.make(*ACTIONS, expiresIn="1s")
         self.keys["revoked"] = self.make(*ACTIONS)

@@ -16,7 +16,7 @@ CODES = {
     409: "TooManyWaiters KeyTaken TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
     413: "BodyTooLarge",
     422: "InvalidTimeout TooManyTags InvalidVerification InvalidCompleteWhen InvalidPayloadSchema InvalidMember InvalidPage "
-    "InvalidNotify InvalidEndpoint InvalidApiKey PayloadRefused",
+    "InvalidNotify InvalidEndpoint InvalidApiKey PayloadRefused ResendRefused",
     500: "InternalServerError",
     503: "UnusableSecret TryAgain EndpointDisabled WrittenLater IssuerFails",
 }

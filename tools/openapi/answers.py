@@ -21,7 +21,6 @@ Instant = Annotated[
     ),
 ]
 TokenId = Annotated[str, Field(pattern="^waitpoint_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
-DeliveryId = Annotated[str, Field(pattern="^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 Cursor = Annotated[str, Field(pattern="^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 CallbackUrl = Annotated[
     str,
@@ -32,6 +31,7 @@ CallbackUrl = Annotated[
 ]
 
 KeyName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+DeliveryId = Annotated[str, Field(pattern="^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 EndpointName = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]
 EndpointUrl = Annotated[
     str,

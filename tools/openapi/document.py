@@ -157,7 +157,7 @@ def routes() -> str:
 
 
 def _credential(operation: Operation) -> str:
-    api_key = f"`{operation.scope}`" if operation.scope else "root key"
+    api_key = " and ".join(f"`{scope}`" for scope in operation.scopes) or "root key"
     shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
     return " or ".join(shown[name] for name in operation.credentials) or "the URL"
 

@@ -102,6 +102,8 @@ class Operation:
     credentials: tuple[Credential, ...] = ("secretKey",)
     scope: Action | None = None
     """What a named key needs, if the API key is a credential. Without one, only the root key is accepted."""
+    also: Action | None = None
+    """What a named key needs beside its `scope`."""
     is_ours: bool = False
     """Trigger.dev has no such operation. An unknown field is refused even from its SDK."""
     is_page: bool = False
@@ -112,6 +114,11 @@ class Operation:
     @property
     def route(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def scopes(self) -> tuple[Action, ...]:
+        """Every scope that a named key needs."""
+        return tuple(scope for scope in (self.scope, self.also) if scope is not None)
 
     @property
     def refusals(self) -> dict[int, Answer]:

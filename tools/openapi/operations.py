@@ -45,6 +45,7 @@ from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
+from waitpoints.api.request_model import ABSENT
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -104,6 +105,25 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
         description="How long the completion is kept if no token holds the key yet: a duration as in `timeout`, at most the "
         "stack's RetentionDays, which is the default.",
         examples=["7d"],
+    )
+
+
+class ResendDeliveryRequest(BaseModel):  # the handler reads it without pydantic
+    """An unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    tokenId: str = Field(
+        default=ABSENT,
+        description="Send it to this token, and not to the one that has its key. Of the endpoint's settings, only `output` is "
+        "used then.",
+        examples=[EXAMPLE_ID],
+    )
+    idempotencyKey: str = Field(
+        default=ABSENT,
+        description="Requests with one key send the delivery once, and get the same answer, for as long as that is recorded.",
+        min_length=1,
+        max_length=idempotency_key.MAX_LENGTH,
+        examples=["retry-4711"],
     )
 
 
@@ -545,6 +565,25 @@ OPERATIONS = (
         parameters=(ENDPOINT_NAME, DELIVERY_ID),
         is_ours=True,
         scope="deliveries",
+    ),
+    Operation(
+        "POST",
+        f"{DELIVERY}/resend",
+        "resend_delivery_v1",
+        "Send a recorded delivery again",
+        "Sends what an endpoint has recorded again, as a new delivery that is recorded and not counted: by the endpoint's "
+        "settings of today to the token that waits for its key, or with `tokenId` to this token, whose `completeWhen` and "
+        "`payloadSchema` hold. The runs that wait go on.",
+        answers.RecordedDelivery,
+        {
+            404: Answer("The endpoint has no such delivery, or its body is no longer stored; or no token has this id."),
+            422: Answer("The token waits, and has `verify` or a page. Nothing was recorded."),
+        },
+        body=RequestBody({}, ResendDeliveryRequest, limit=CREATE_LIMIT),
+        parameters=(ENDPOINT_NAME, DELIVERY_ID),
+        is_ours=True,
+        scope="deliveries",
+        also="complete",
     ),
     Operation(
         "POST",

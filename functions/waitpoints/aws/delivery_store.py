@@ -25,6 +25,7 @@ from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.items import DOCTOR, RECORDS_DELIVERIES, STATE, digest, primary_key, wire
 from waitpoints.aws.table import TOGETHER, Table
 from waitpoints.endpoint import DeliveryKind
+from waitpoints.errors import DeliveryNotFound
 from waitpoints.ids import last_of
 from waitpoints.recorded_delivery import PENDING, PREFIX, Contents, DeliveryFilter, RecordedDelivery
 
@@ -70,7 +71,7 @@ class DeliveryStore:
     ) -> RecordedDelivery:
         """Store a pending delivery of an endpoint, and return it, with `repeat_of` if its event was recorded before.
 
-        With `once`, an idempotency key of a resend, returns the earlier resend of that key, if there is one.
+        With `once`, an idempotency key of a resend, returns what `find_resend` does, if that is an earlier one.
         """
         self._s3.put_object(
             Bucket=self._bucket,
@@ -90,10 +91,18 @@ class DeliveryStore:
         if refused is None or refused.item["delivery"] == delivery.id:  # the latter if an earlier attempt's response was lost
             return delivery
         if once is not None:
-            return self.get(secret_id, refused.item["delivery"]) or replace(delivery, id=refused.item["delivery"])
+            self._delete_contents(secret_id, delivery.id)
+            return self._sent(secret_id, refused.item["delivery"])
         repeat = replace(delivery, repeat_of=refused.item["delivery"])
         self._table.write_together(self._put(_row_key(secret_id, delivery.id), _attributes(repeat)), mark)
         return repeat
+
+    def find_resend(self, secret_id: str, original: str, idempotency_key: str, now: int) -> RecordedDelivery | None:
+        """Return the resend of a delivery with an idempotency key. Raises DeliveryNotFound if it was deleted."""
+        found = self._table.get(_resend_key(original, idempotency_key))
+        if found is None or found["expiresAt"] <= now // 1000:
+            return None
+        return self._sent(secret_id, found["delivery"])
 
     def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
         """Store what became of a pending delivery. Returns False if it was finished or deleted meanwhile."""
@@ -139,7 +148,7 @@ class DeliveryStore:
     def delete(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         """Delete a delivery and its contents. Returns it as it was. First its mark, so that nothing processes what has none."""
         self.forget(delivery_id)
-        self._s3.delete_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
+        self._delete_contents(secret_id, delivery_id)
         deleted = self._table.take(_row_key(secret_id, delivery_id))
         return _delivery(deleted) if deleted else None
 
@@ -167,6 +176,16 @@ class DeliveryStore:
     def forget(self, delivery_id: str) -> None:
         """Remove the mark of a delivery, so that it is not processed."""
         self._table.delete(_mark_key(delivery_id), IS_RECORDED)
+
+    def _sent(self, secret_id: str, delivery_id: str) -> RecordedDelivery:
+        if found := self.get(secret_id, delivery_id):
+            return found
+        raise DeliveryNotFound(
+            "The delivery that was sent with this idempotencyKey was deleted. Use another one to send it again"
+        )
+
+    def _delete_contents(self, secret_id: str, delivery_id: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=_object_key(secret_id, delivery_id))
 
     def _put(self, key: dict[str, Any], attributes: dict[str, Any], condition: str = "", **values: Any) -> Any:
         item = key | {name: wire(value) for name, value in attributes.items()}
@@ -199,10 +218,15 @@ def _mark_id(shard: int) -> str:
 def _once(secret_id: str, delivery: RecordedDelivery, idempotency_key: str | None) -> dict[str, Any] | None:
     """Return the key of the item that only the first delivery of its kind writes, if this one has any."""
     if idempotency_key is not None:
-        return primary_key(f"resend#{delivery.resend_of}", digest(idempotency_key))
+        assert delivery.resend_of is not None, "only a resend is sent with a key"
+        return _resend_key(delivery.resend_of, idempotency_key)
     if delivery.delivery_id is not None and delivery.resend_of is None:
         return primary_key(f"delivery event#{secret_id}", digest(delivery.delivery_id))
     return None
+
+
+def _resend_key(original: str, idempotency_key: str) -> dict[str, Any]:
+    return primary_key(f"resend#{original}", digest(idempotency_key))
 
 
 def _shard(delivery_id: str) -> int:

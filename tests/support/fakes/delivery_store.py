@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from waitpoints.errors import DeliveryNotFound
 from waitpoints.ids import last_of
 from waitpoints.listing import IdRange, ReadRange
 from waitpoints.recorded_delivery import PENDING, PREFIX, Contents, DeliveryFilter, RecordedDelivery
@@ -31,7 +32,8 @@ class MemoryDeliveryStore:
             self._contents[secret_id, delivery.id] = contents
             first = self._first_of(secret_id, delivery, once)
             if first.id != delivery.id and once is not None:
-                return self._rows.get((secret_id, first.id), replace(delivery, id=first.id))
+                del self._contents[secret_id, delivery.id]
+                return self._sent(secret_id, first.id)
             row = delivery if first.id == delivery.id else replace(delivery, repeat_of=first.id)
             self._rows[secret_id, delivery.id] = row
             self._marks[delivery.id] = secret_id, endpoint
@@ -48,6 +50,15 @@ class MemoryDeliveryStore:
         if first is None or first.expires_at <= delivery.at // 1000:
             first = self._first[key] = delivery
         return first
+
+    def find_resend(self, secret_id: str, original: str, idempotency_key: str, now: int) -> RecordedDelivery | None:
+        first = self._first.get(("resend", original, idempotency_key))
+        return None if first is None or first.expires_at <= now // 1000 else self._sent(secret_id, first.id)
+
+    def _sent(self, secret_id: str, delivery_id: str) -> RecordedDelivery:
+        if found := self._rows.get((secret_id, delivery_id)):
+            return found
+        raise DeliveryNotFound
 
     def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
         with self._lock:

@@ -20,7 +20,7 @@ from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
-from waitpoints.errors import Forbidden, PayloadRefused, WrongSignature
+from waitpoints.errors import Forbidden, PayloadRefused, ResendRefused, WrongSignature
 from waitpoints.token import (
     ALL_BUT_APPROVERS,
     ALL_BUT_DOCUMENT,
@@ -40,7 +40,6 @@ from waitpoints.wiring import services
 if TYPE_CHECKING:
     from waitpoints.complete_by_key import KeyCompletion
 
-NOT_RESENT = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
 _SIGN_IN = "Only who signs in, and the root key by its id, complete this waitpoint"
 
 
@@ -122,7 +121,7 @@ def complete_by_key(
         if completion.result.rules.has_sign_in:
             raise Forbidden(_SIGN_IN)
         if not completion.result.rules.are_met(checked):
-            raise PayloadRefused(NOT_RESENT)
+            raise PayloadRefused(ResendRefused.sentence)
         assert not isinstance(result, TokenError), "only an output is checked"
         accepted = _check_output(completion.token_id, completion.result.rules, result)
         completion = services.completions_by_key.complete(key, accepted, by, completion.token_id, checked)

@@ -87,7 +87,7 @@ class Evaluation:
         try:
             return self._endpoint.key_of(self._key_text())
         except EvaluationFailed as failure:
-            return NoKey(str(failure), shape(self._delivery["body"]))
+            return NoKey(str(failure), shape(self.delivery["body"]))
 
     @cached_property
     def output(self) -> str | NoOutput:
@@ -104,11 +104,11 @@ class Evaluation:
         return callback_body.output(self._body, self._headers.get("content-type", ""))
 
     @cached_property
-    def _delivery(self) -> Mapping[str, Any]:
+    def delivery(self) -> Mapping[str, Any]:
         return expressions.scope(self._body_text, self._headers, self._raw_query)
 
     def _evaluate(self, expression: str) -> Any:
-        return expressions.evaluate(expression, self._delivery, self.work)
+        return expressions.evaluate(expression, self.delivery, self.work)
 
     def _key_text(self) -> str:
         """Raises EvaluationFailed."""

@@ -6,9 +6,9 @@ from functools import cache, partial
 from operator import itemgetter
 
 from waitpoints import telemetry
-from waitpoints.api.endpoints import recording
+from waitpoints.api.endpoints import recording, resending
 from waitpoints.api.endpoints.evaluation import Evaluation
-from waitpoints.api.endpoints.processing import count, process
+from waitpoints.api.endpoints.processing import Processed, count, process
 from waitpoints.api.providers.completed_by import completed_by_of
 from waitpoints.doctor.repair import DeliveryRepairs, succeeds
 from waitpoints.endpoint import DeliveryKind, Endpoint
@@ -32,33 +32,40 @@ def repair(marks: Iterable[tuple[str, str, str]], has_time: Callable[[], bool]) 
 
 
 def _repair_one(secret_id: str, name: str, delivery_id: str, find: Find, result: DeliveryRepairs) -> None:
-    """What a disabled endpoint, or one of a later version, has recorded is left pending."""
+    """What an endpoint of a later version has recorded is left pending, and what a disabled one has, but for resends."""
     endpoint = find(name)
     if endpoint is None or endpoint.secret_id != secret_id:
         _drop(secret_id, delivery_id)
-    elif not endpoint.disabled and not endpoint.is_later:
+    elif not endpoint.is_later:
         delivery = services.deliveries.get(secret_id, delivery_id)
         is_there = delivery is not None and delivery.expires_at * 1000 > services.now()
         contents = services.deliveries.contents(secret_id, delivery_id) if is_there else None
         if delivery is None or contents is None:
             _drop(secret_id, delivery_id)
-        elif _process(endpoint, delivery, contents):
+        elif (delivery.resend_of or not endpoint.disabled) and _process(endpoint, delivery, contents):
             result.repaired += 1
 
 
 def _process(endpoint: Endpoint, delivery: RecordedDelivery, contents: Contents) -> bool:
     """Returns whether it has settled a token, or is kept, only now."""
-    by = completed_by_of(contents.headers, contents.raw_query, Source.ENDPOINT, delivery.ip, delivery.by)
-    by = replace(by, record=delivery.id)
     try:
-        processed = process(endpoint, Evaluation(endpoint, contents.body, contents.headers, contents.raw_query), by)
+        processed = _processed(endpoint, delivery, contents)
     except WrittenLater:  # that version processes it
         telemetry.count("TokensWrittenLater")
         return False
-    if not processed.was_before:
-        count(endpoint, processed, by)
     recording.finish(endpoint, delivery, processed)
     return not processed.was_before and processed.kind in (DeliveryKind.COMPLETED, DeliveryKind.KEPT)
+
+
+def _processed(endpoint: Endpoint, delivery: RecordedDelivery, contents: Contents) -> Processed:
+    if delivery.resend_of is not None:
+        return resending.process(endpoint, delivery, contents)
+    by = completed_by_of(contents.headers, contents.raw_query, Source.ENDPOINT, delivery.ip, delivery.by)
+    by = replace(by, record=delivery.id)
+    processed = process(endpoint, Evaluation(endpoint, contents.body, contents.headers, contents.raw_query), by)
+    if not processed.was_before:
+        count(endpoint, processed, by)
+    return processed
 
 
 def _drop(secret_id: str, delivery_id: str) -> None:
