@@ -46,7 +46,7 @@ check: lint .local/emulator/ready ## Run the fast part: lint, types, and the fas
 test: setup ## Run the suite: unit, integration, faults, end to end (COVERAGE=1 measures the first two)
 	@.venv/bin/python -m tests.stages test $(if $(COVERAGE),--coverage)
 
-thorough: setup ## Run the suite, and repeat in larger numbers what it proves: every fault of every call, long storms, upgrades
+thorough: setup ## Run the suite in larger numbers: every fault of every call, long storms, upgrades
 	@.venv/bin/python -m tests.stages thorough $(if $(COVERAGE),--coverage)
 
 coverage: .venv/ready ## Measure the coverage of the unit and integration tests; fails below the floor in pyproject.toml

@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[Stage, ...]] = {
         Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
     ),
     "test": _suite("not thorough", WITH_STACKS),
-    "thorough": _suite("", WITH_LONG_TESTS),
+    "thorough": _suite("not few", WITH_LONG_TESTS),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 

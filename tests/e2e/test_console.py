@@ -51,7 +51,7 @@ SHOWN = (
 )
 
 
-@pytest.fixture(params=[1_000, pytest.param(10_000, marks=pytest.mark.thorough)])
+@pytest.fixture(params=[pytest.param(1_000, marks=pytest.mark.few), pytest.param(10_000, marks=pytest.mark.thorough)])
 def many(stack: Stack, request: pytest.FixtureRequest) -> Iterator[str]:
     """Tokens that have waited for a year. Returns the oldest one's id; it alone has the tag NEEDLE."""
     started = int(time.time() * 1000) - A_YEAR

@@ -207,7 +207,7 @@ class DurableRace(Race):
         return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
 
 
-@pytest.mark.parametrize("tokens", [25, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("tokens", [pytest.param(25, marks=pytest.mark.few), pytest.param(50, marks=pytest.mark.thorough)])
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable, tokens: int) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         race = DurableRace(api, pool, durable)

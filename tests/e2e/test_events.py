@@ -121,7 +121,7 @@ def queued(stack: Stack, url: str) -> list[Any]:
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
-@pytest.fixture(scope="module", params=[24, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=[pytest.param(24, marks=pytest.mark.few), pytest.param(100, marks=pytest.mark.thorough)])
 def count(request: pytest.FixtureRequest) -> int:
     """How many tokens are settled."""
     return int(request.param)

@@ -39,7 +39,11 @@ MAILS = {
 }
 
 
-@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
+@pytest.mark.parametrize(
+    "thorough",
+    [pytest.param("", marks=pytest.mark.few), pytest.param("1", marks=pytest.mark.thorough)],
+    ids=["once", "every look"],
+)
 def test_mails_in_chromium(thorough: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
     shown = {name: {"html": mails.body(mails.mail(asked), "html"), "shows": ""} for name, asked in MAILS.items()}
     documents = tmp_path / "documents.json"

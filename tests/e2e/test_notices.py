@@ -217,7 +217,7 @@ def test_a_channel_that_refuses_is_named_in_retrieve_and_a_redrive_sends_again(o
     office.sent(token, 1)
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", [pytest.param(25, marks=pytest.mark.few), pytest.param(100, marks=pytest.mark.thorough)])
 def test_tokens_that_come_at_once_are_all_asked_once(office: Office, count: int) -> None:
     office.slack.next_answers.extend([slack_stand_in.rate_limited(1)] * 3)
     with ThreadPoolExecutor(16) as pool:

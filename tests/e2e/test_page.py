@@ -85,7 +85,11 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
+@pytest.mark.parametrize(
+    "thorough",
+    [pytest.param("", marks=pytest.mark.few), pytest.param("1", marks=pytest.mark.thorough)],
+    ids=["once", "every look"],
+)
 def test_every_state_in_chromium(thorough: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """The thorough run shows each page light and dark, wide and narrow, and tries more hostile texts."""
     pages = page_states.states() | page_states.approver_states()

@@ -25,7 +25,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=[30, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.fixture(params=[pytest.param(30, marks=pytest.mark.few), pytest.param(50, marks=pytest.mark.thorough)])
 def tokens(request: pytest.FixtureRequest) -> int:
     """How many tokens a race has."""
     return int(request.param)

@@ -34,7 +34,9 @@ def with_channels(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("quick", "checks"), [("1", QUICK), pytest.param("", CHECKS, marks=pytest.mark.thorough)], ids=["quick", "whole"]
+    ("quick", "checks"),
+    [pytest.param("1", QUICK, marks=pytest.mark.few), pytest.param("", CHECKS, marks=pytest.mark.thorough)],
+    ids=["quick", "whole"],
 )
 def test_a_healthy_stack_passes_every_line(stack: Stack, quick: str, checks: tuple[Check, ...]) -> None:
     with nullcontext() if quick else with_channels(stack):

@@ -49,7 +49,9 @@ def time_out(api: Api, timeouts: list[str]) -> list[float]:
     return [lateness(*one) for one in started]
 
 
-@pytest.mark.parametrize(("tokens", "longest"), [(30, 6), pytest.param(100, 20, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    ("tokens", "longest"), [pytest.param(30, 6, marks=pytest.mark.few), pytest.param(100, 20, marks=pytest.mark.thorough)]
+)
 def test_every_waiting_execution_is_resumed_within_about_a_second(api: Api, tokens: int, longest: int) -> None:
     time_out(api, ["2s"] * 20)  # start the functions' processes before measuring
     chosen = random.Random(5)  # noqa: S311

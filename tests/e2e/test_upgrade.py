@@ -90,7 +90,7 @@ class Deployment:
         return load
 
 
-@pytest.fixture(scope="module", params=[5, pytest.param(MANY, marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=[pytest.param(5, marks=pytest.mark.few), pytest.param(MANY, marks=pytest.mark.thorough)])
 def of_each_kind(request: pytest.FixtureRequest) -> int:
     """How many waits of each kind an update finds."""
     return int(request.param)

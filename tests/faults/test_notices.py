@@ -270,7 +270,7 @@ def test_each_is_asked_once_and_no_button_is_left_when_something_else_happens_be
     assert matrix.lost_between_calls(name, act) == {}
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(40, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("count", [pytest.param(8, marks=pytest.mark.few), pytest.param(40, marks=pytest.mark.thorough)])
 def test_each_person_is_asked_for_each_of_many_tokens_at_once(stack: MotoStack, figures: Figures, count: int) -> None:
     """Slack takes a message a second for a channel, and functions die."""
     chance, world, tried = random.Random(count), NoticeWorld(stack), 0  # noqa: S311

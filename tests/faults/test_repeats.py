@@ -38,7 +38,7 @@ def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
     return [replace(token, other_deliveries=None) for token in tokens], [waits.results() for waits in world.waits.values()]
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(30, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("times", [pytest.param(3, marks=pytest.mark.few), pytest.param(30, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("flow", CHOSEN)
 def test_handling_every_event_many_times_changes_nothing(stack: MotoStack, flow: str, times: int) -> None:
     """A create without a key makes a new token each time; only the existing tokens must not change."""

@@ -74,7 +74,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("share", [pytest.param(5, marks=pytest.mark.few), pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_completion_and_the_timer_in_one_millisecond_give_every_waiter_the_same_outcome(
     store: Store | MemoryStore, share: int
 ) -> None:

@@ -187,7 +187,7 @@ def one_outcome(store: Store | MemoryStore, seed: int, signs_in: bool) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [60, pytest.param(300, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", [pytest.param(60, marks=pytest.mark.few), pytest.param(300, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("signs_in", [False, True], ids=["by links", "signed in"])
 def test_each_order_has_one_outcome(store: Store | MemoryStore, stack: MotoStack, rounds: int, signs_in: bool) -> None:
     outcomes = Counter[str]()

@@ -202,7 +202,7 @@ class TestFunctionsThatRace:
         assert set(pauses) <= {CLAIMED_PAUSE}
         assert sorted(channel.kinds()) == [(target, NoticeKind.FIRST) for target in ("email.0", "slack", "slack.1")]
 
-    @pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.thorough)])
+    @pytest.mark.parametrize("count", [pytest.param(3, marks=pytest.mark.few), pytest.param(100, marks=pytest.mark.thorough)])
     def test_each_person_gets_one_outcome_when_it_races_with_notices_and_a_reminder(
         self, dispatchers: list[NoticeDispatcher], monkeypatch: pytest.MonkeyPatch, count: int
     ) -> None:

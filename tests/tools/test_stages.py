@@ -1,5 +1,6 @@
 """What the stages of `make test` say while they run, and that no test is left out."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -115,6 +116,22 @@ def test_stages_say_what_they_are_and_how_long_they_took(tmp_path: Path, capfd: 
 
 def test_durations_are_minutes_and_seconds() -> None:
     assert [clock(seconds) for seconds in (0.4, 59.9, 60, 754)] == ["0:00", "0:59", "1:00", "12:34"]
+
+
+def test_what_make_thorough_leaves_out_it_runs_with_more() -> None:
+    fewer = 0
+    for file in (path for name in ("tests", "clients") for path in (ROOT / name).rglob("test_*.py")):
+        text = file.read_text()
+        if file != Path(__file__) and "pytest.mark.few" in text:
+            functions = [it for it in ast.walk(ast.parse(text)) if isinstance(it, ast.FunctionDef)]
+            marks = [
+                ast.unparse(mark) for it in functions for mark in it.decorator_list if "pytest.mark.few" in ast.unparse(mark)
+            ]
+            assert len(marks) == text.count("pytest.mark.few"), f"{file}: not in the parameters of a test"
+            assert [it for it in marks if not re.search(r"^pytest.*marks=pytest.mark.thorough\)", it)] == []
+            fewer += len(marks)
+    assert fewer > 10
+    assert [stage.arguments[stage.arguments.index("-m") + 1] for stage in COMMANDS["thorough"]] == ["not few"] * 3
 
 
 def test_make_test_and_make_thorough_run_every_folder_with_tests() -> None:

@@ -880,7 +880,9 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runs", [RUNS // 3, pytest.param(RUNS, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "runs", [pytest.param(RUNS // 3, marks=pytest.mark.few), pytest.param(RUNS, marks=pytest.mark.thorough)]
+)
 def test_thousands_of_events_in_any_order_end_as_the_model_predicts(runs: int) -> None:
     Life.steps = 0
     run_state_machine_as_test(Life, settings=settings(max_examples=runs, stateful_step_count=STEPS))
