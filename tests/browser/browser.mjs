@@ -21,7 +21,11 @@ before(async () => {
   browser = await chromium.launch(LAUNCH);
 });
 after(() => browser.close());
-afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
+const kept = {}; // tabs by their look
+afterEach(() => {
+  const stay = Object.values(kept).map((tab) => tab.context());
+  return Promise.all(browser.contexts().flatMap((context) => (stay.includes(context) ? [] : [context.close()])));
+});
 
 // A page in a context of its own, which is closed when the test ends. `tab.sent` lists the URLs that it asked for, `tab.refusals`
 // what a content security policy refused (by Chromium's own report, which also works without JavaScript), `tab.messages` what
@@ -42,6 +46,13 @@ export const openTab = async ({ dark = false, width = 1280, height = 900, ...opt
   return tab;
 };
 
+// The file's tab with this look, for tests that each set its content: to open one takes longer than to show a document.
+export const keptTab = async (look) => {
+  const tab = (kept[JSON.stringify(look)] ??= await openTab(look));
+  for (const seen of [tab.sent, tab.refusals, tab.messages]) seen.length = 0;
+  return tab;
+};
+
 export const api = async (method, url, body) => {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
   const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
@@ -53,7 +64,7 @@ export const retrieve = async (id) => (await api("GET", `${TOKENS}/${id}`)).body
 // The violations of WCAG 2.2 A and AA and of axe-core's best practices, one line for each element. The
 // page must have been opened with JavaScript: axe-core waits for a timer of the page.
 export const violations = async (tab) => {
-  await tab.evaluate(axe.source);
+  if (!(await tab.evaluate(() => "axe" in globalThis))) await tab.evaluate(axe.source);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
   const { violations } = await tab.evaluate((values) => globalThis.axe.run({ runOnly: values }), tags);
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));

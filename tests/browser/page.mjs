@@ -1,7 +1,7 @@
 // What the tests of pages share: what a tab shows, and how each state of a page is looked at.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openTab, picture, violations } from "./browser.mjs";
+import { keptTab, picture, violations } from "./browser.mjs";
 
 const { WAITPOINTS_SCREENSHOTS, THOROUGH } = process.env;
 
@@ -17,7 +17,7 @@ const looksAt = (wide) => [
   ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: wide }] : []),
 ];
 
-// A test for each state: `states` has for each name what leads a new tab to it. In `make test` each has one look, as hostile
+// A test for each state: `states` has for each name what shows it in a tab. In `make test` each has one look, as hostile
 // ones always have.
 export const testStates = (states, wide = 1280) => {
   const every = looksAt(wide);
@@ -26,7 +26,7 @@ export const testStates = (states, wide = 1280) => {
     test(`${state}: nothing for axe-core to complain about`, async () => {
       await Promise.all(
         looks.map(async (look) => {
-          const tab = await openTab(look);
+          const tab = await keptTab(look);
           await show(tab);
           const name = `${state} ${look.dark ? "dark" : "light"} ${look.width}`;
           await picture(tab, name, { fullPage: true });
