@@ -98,6 +98,13 @@ def test_deleted_while_it_is_finished_one_of_both_sees_the_other(store: AnyStore
         assert (store.get(SECRET_ID, one.id), pending(store)) == (None, [])
 
 
+def test_dropped_it_is_gone_with_its_mark(store: AnyStore) -> None:
+    one = begin(store, delivery())
+    store.drop(SECRET_ID, one.id)
+    assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
+    store.drop(SECRET_ID, one.id)
+
+
 def test_one_of_many_finishes_it(store: AnyStore) -> None:
     one = begin(store, delivery())
     kinds = [DeliveryKind.COMPLETED, DeliveryKind.REPEATED, DeliveryKind.NO_KEY]

@@ -147,10 +147,8 @@ class DeliveryStore:
 
     def delete(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         """Delete a delivery and its contents. Returns it as it was. First its mark, so that nothing processes what has none."""
-        self.forget(delivery_id)
-        self._delete_contents(secret_id, delivery_id)
-        deleted = self._table.take(_row_key(secret_id, delivery_id))
-        return _delivery(deleted) if deleted else None
+        self._table.take(_mark_key(delivery_id))
+        return self._take(secret_id, delivery_id)
 
     def first_of_shard(self, secret_id: str, shard: int, limit: int) -> list[RecordedDelivery]:
         """Return the oldest deliveries of a shard, also those that have expired."""
@@ -173,9 +171,15 @@ class DeliveryStore:
             for mark in self._table.read_all(_mark_id(shard), last):
                 yield mark["secretId"], mark["endpoint"], PREFIX + mark["item"]
 
-    def forget(self, delivery_id: str) -> None:
-        """Remove the mark of a delivery, so that it is not processed."""
-        self._table.delete(_mark_key(delivery_id), IS_RECORDED)
+    def drop(self, secret_id: str, delivery_id: str) -> None:
+        """Delete a delivery that nothing can process. Its mark is deleted last, so that this is repeated if it fails."""
+        self._take(secret_id, delivery_id)
+        self._table.take(_mark_key(delivery_id))
+
+    def _take(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
+        self._delete_contents(secret_id, delivery_id)
+        deleted = self._table.take(_row_key(secret_id, delivery_id))
+        return _delivery(deleted) if deleted else None
 
     def _sent(self, secret_id: str, delivery_id: str) -> RecordedDelivery:
         if found := self.get(secret_id, delivery_id):

@@ -107,9 +107,8 @@ class MemoryDeliveryStore:
         marks = sorted(self._marks.items())
         return ((secret_id, endpoint, delivery_id) for delivery_id, (secret_id, endpoint) in marks if delivery_id <= last)
 
-    def forget(self, delivery_id: str) -> None:
-        with self._lock:
-            self._marks.pop(delivery_id, None)
+    def drop(self, secret_id: str, delivery_id: str) -> None:
+        self.delete(secret_id, delivery_id)
 
 
 def _matches(delivery: RecordedDelivery, wanted: DeliveryFilter, now: int) -> bool:

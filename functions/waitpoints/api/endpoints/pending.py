@@ -71,4 +71,4 @@ def _processed(endpoint: Endpoint, delivery: RecordedDelivery, contents: Content
 def _drop(secret_id: str, delivery_id: str) -> None:
     """Delete a delivery that nothing can process: it, its endpoint or its contents are gone."""
     telemetry.note(dropped=True)
-    services.deliveries.delete(secret_id, delivery_id)
+    services.deliveries.drop(secret_id, delivery_id)

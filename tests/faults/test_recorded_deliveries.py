@@ -1,0 +1,209 @@
+"""Whatever call fails, a recorded delivery is processed or pending, and the doctor ends that. It has one outcome."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.support.faults.aws import client
+from tests.support.faults.figures import Figures
+from tests.support.faults.flows import ENDPOINT_KEY, EVENT, LARGE, RESULT, an_endpoint
+from tests.support.faults.matrix import Matrix
+from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
+from tests.support.faults.world import Timeout, World
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.webhook_signer import sign
+from waitpoints.aws.items import TOKEN, plain
+from waitpoints.wiring import services
+
+SECRET = "the secret of a provider"
+OTHER_EVENT = EVENT.replace('"done": true', '"done": false')
+LARGE_EVENT = f'{{"id": 1, "done": true, "result": {LARGE}}}'
+SETTLED = {"completed", "kept"}
+
+
+class RecordingWorld(World):
+    """A stack with an endpoint that records what comes."""
+
+    def receive(self, endpoint: dict[str, Any], event: str = EVENT, event_id: str = "event-1") -> None:
+        """The provider sends an event until it is answered."""
+        answer = self.http("POST", endpoint["url"], event.encode(), self.signed(endpoint, event, event_id))
+        assert answer.status == 200, answer
+
+    def signed(self, endpoint: dict[str, Any], event: str, event_id: str) -> dict[str, str]:
+        signature = sign("stripe", event.encode(), endpoint["url"], time.time(), SECRET).headers
+        return {"content-type": "application/json", "webhook-id": event_id, **signature}
+
+    def leave_pending(self, endpoint: dict[str, Any], event: str = EVENT, event_id: str = "event-1") -> None:
+        """The function dies before it processes the delivery, and the provider does not send it again."""
+        with mock.patch("waitpoints.api.endpoints.endpoint_delivery.process", side_effect=Killed):
+            assert self.http_once("POST", endpoint["url"], event.encode(), self.signed(endpoint, event, event_id)) is None
+
+    def doctor_comes(self) -> None:
+        """It may fail or die."""
+        self.clock.advance(seconds=900)
+        with suppress(Exception, Killed):
+            self.lambdas.invoke("doctor", {})
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The recorded deliveries by their ids, and the marks by their kind."""
+        items = map(plain, client("dynamodb").scan(TableName=self.table)["Items"])
+        return {f"delivery_{item['item']}": item for item in items if item["id"].startswith("deliveries#")}
+
+    def lost(self) -> list[str]:
+        with self.lambdas.unwatched():
+            self.doctor_comes()
+        self.come_to_rest()
+        return [*super().lost(), *self._wrong_with_records()]
+
+    def _wrong_with_records(self) -> Iterator[str]:
+        """A finished row says what its delivery did, and each outcome of a recorded delivery has its row."""
+        rows, by_token = self.rows(), dict[str, str]()
+        images = {image["id"]["S"]: plain(image) for image in self._images(TOKEN)}
+        for token_id, token in images.items():
+            if record := token.get("completedBy", {}).get("record"):
+                by_token[token_id] = record
+        for record in by_token.values():
+            if record not in rows:
+                yield f"{record} settled a token and has no row"
+        if repeated := [record for record, times in Counter(by_token.values()).items() if times > 1]:
+            yield f"{repeated} settled more than one token"
+        for delivery_id, row in rows.items():
+            if (row.get("kind") in SETTLED) is not (by_token.get(row.get("tokenId", "")) == delivery_id):
+                yield f"{delivery_id} is {row.get('kind')} and did something else"
+        yield from (f"{delivery_id} is pending" for delivery_id, row in rows.items() if "kind" not in row)
+        yield from (f"{mark} has a mark" for mark in services.deliveries.pending(self.clock()))
+
+
+Flow = Callable[[RecordingWorld], None]
+FLOWS: dict[str, Flow] = {}
+
+
+def flow(function: Flow) -> Flow:
+    FLOWS[function.__name__.replace("_", " ")] = function
+    return function
+
+
+def recording(world: RecordingWorld) -> dict[str, Any]:
+    return an_endpoint(world, recordDeliveries="7d")
+
+
+@flow
+def make_an_endpoint_that_records(world: RecordingWorld) -> None:
+    """From its first put on, the doctor looks for what is pending."""
+    with world.faulty():
+        endpoint = recording(world)
+    world.leave_pending(endpoint)
+
+
+@flow
+def recorded_delivery_that_completes_a_token(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    with world.faulty():
+        world.receive(endpoint)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@flow
+def recorded_delivery_that_is_sent_twice_with_a_large_payload(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    world.clock.advance(seconds=1)
+    with world.faulty():
+        for _ in range(2):
+            world.receive(endpoint, LARGE_EVENT)
+    world.come_to_rest()
+    world.expect(execution, token, LARGE)
+
+
+@flow
+def recorded_delivery_that_comes_first(world: RecordingWorld) -> None:
+    endpoint = recording(world)
+    with world.faulty():
+        world.receive(endpoint)
+        world.clock.advance(seconds=1)
+        token = world.create(idempotencyKey=ENDPOINT_KEY)
+    world.expect(world.wait(token), token, RESULT)
+
+
+@flow
+def recorded_delivery_that_matches_nothing(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    with world.faulty():
+        world.receive(endpoint, OTHER_EVENT)
+    assert world.token(token["id"]).outcome is None
+
+
+@flow
+def recorded_delivery_that_comes_late(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY, timeout="10m")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        world.receive(endpoint)
+    world.come_to_rest()
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def repair_of_what_is_pending(world: RecordingWorld) -> None:
+    """A token waits for the first one, the next comes first, and others match nothing or repeat."""
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    for number, event in enumerate((EVENT, EVENT.replace("1", "2", 1), OTHER_EVENT, EVENT)):
+        world.clock.advance(seconds=1)
+        world.leave_pending(endpoint, event, f"event-{number}")
+    with world.faulty():
+        world.doctor_comes()
+    world.doctor_comes()
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+    assert Counter(row["kind"] for row in world.rows().values()) == {"completed": 1, "kept": 1, "notMatching": 1, "repeated": 1}
+
+
+@flow
+def repair_of_a_deleted_endpoints_delivery(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    world.leave_pending(endpoint)
+    world.delete_endpoint(endpoint)
+    with world.faulty():
+        world.doctor_comes()
+    world.doctor_comes()
+    assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
+
+
+@pytest.fixture(scope="module")
+def matrix(stack: MotoStack, figures: Figures) -> Matrix[RecordingWorld]:
+    return Matrix(FLOWS, lambda: RecordingWorld(stack), figures)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_recorded_delivery_is_processed_once(matrix: Matrix[RecordingWorld], flow: str) -> None:
+    assert matrix.lost_without_faults(flow) == []
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_recorded_delivery_is_processed_once_when_a_call_fails(matrix: Matrix[RecordingWorld], flow: str) -> None:
+    assert matrix.lost_in_choice(flow, FLOWS) == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_recorded_delivery_is_processed_once_when_any_call_fails(
+    matrix: Matrix[RecordingWorld], flow: str, fault: Fault
+) -> None:
+    assert matrix.lost_in_any(flow, fault, but=matrix.choice(FLOWS)) == {}
+
+
+@pytest.mark.parametrize("flow", ["recorded delivery that completes a token", "recorded delivery that comes first"])
+def test_a_function_that_dies_at_any_call_loses_no_recorded_delivery(matrix: Matrix[RecordingWorld], flow: str) -> None:
+    calls = range(len(matrix.clean(flow)[0]))
+    deaths = [fault for fault in FAULTS if fault.name.startswith("killed")]
+    assert matrix.lost_in_calls(flow, [(number, fault) for number in calls for fault in deaths]) == {}
