@@ -89,7 +89,7 @@ release: .venv/ready .local/sam/ready ## Make what a release consists of, in dis
 	@.venv/bin/python -m tools.release "$$VERSION"
 
 clean: ## Remove everything that these commands made
-	rm -rf .venv .local .aws-sam dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/node_modules clients/typescript/node_modules clients/typescript/dist
+	rm -rf .venv .local .aws-sam dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/node_modules clients/*/node_modules clients/typescript/dist
 
 ##@ Deploy and operate it
 

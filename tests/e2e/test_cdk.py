@@ -10,12 +10,12 @@ import pytest
 from tests.support.documents import blocks
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
-from tests.support.e2e.cdk import Project, deploy
+from tests.support.e2e.cdk import DEFAULT, Project, deploy
 from tests.support.e2e.ops import Operator
 from tests.support.in_process.template import EVERYTHING, ROOT, Template, parse
 from tests.support.processed_template import process
 from tools.release.archive import buildable
-from tools.release.cdk_package import FOLDER
+from tools.release.cdk_package import FOLDER, MACHINE
 from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import STACK_NAME, Emulator, described, free_port
 
@@ -163,6 +163,26 @@ def test_the_resources_are_those_of_the_archive(project: Project, refused: dict[
     assert ours.keys() == theirs.keys()
     assert {name: it for name, it in ours.items() if theirs[name] != it} == {}
     assert shown(template, {}) == shown(archive, {name: str(value) for name, value in given.items()})
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_resource_has_its_own_file_of_its_architecture(project: Project, refused: dict[str, str], name: str) -> None:
+    uploaded, template = project.uploaded(name), project.template(name)
+    architecture = PARAMETERS[name].get("Architecture", DEFAULT)
+    found = 0
+    for logical_id, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Function":
+            file, key = "console.zip" if logical_id == "ShowConsole" else "functions.zip", properties["Code"]["S3Key"]
+        elif resource["Type"] == "AWS::Lambda::LayerVersion":
+            file, key = f"{architecture}/{plain(logical_id)}.zip", properties["Content"]["S3Key"]
+        elif resource["Type"] == "AWS::StepFunctions::StateMachine":
+            file, key = MACHINE, properties["DefinitionS3Location"]["Key"]
+        else:
+            continue
+        assert uploaded[key] == project.released(file), logical_id
+        found += 1
+    assert found > 30
 
 
 def made(body: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from waitpoints_local.deployment import SOON
 from waitpoints_local.stack import REGION, Emulator
 
 STRICT = ("--strict", "--exactOptionalPropertyTypes", "--module", "nodenext", "--target", "es2022", "--skipLibCheck")
+DEFAULT, OTHER = ARCHITECTURES
 BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 
 
@@ -27,7 +28,8 @@ class Project:
         self.folder = folder
         self._node = node(FOLDER)
         code = {name: self._archive(build, function) for name, function in CODE.items()}
-        layers = {f"{it}/{layer}.zip": self._archive(build, layer) for it in ARCHITECTURES for layer in LAYERS}
+        layers = {f"{OTHER}/{layer}.zip": f"{layer} of {OTHER}".encode() for layer in LAYERS}
+        layers |= {f"{DEFAULT}/{layer}.zip": self._archive(build, layer) for layer in LAYERS}
         for path, content in cdk_package.content_of(cdk_package.template(), code, layers).items():
             file = folder / "node_modules" / "waitpoints-cdk" / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +53,17 @@ class Project:
     def template(self, stack: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "cdk.out" / f"{stack}.template.json").read_text())
         return found
+
+    def uploaded(self, stack: str) -> dict[str, bytes]:
+        """The content of each asset of a stack, by its key."""
+        out = self.folder / "cdk.out"
+        files = json.loads((out / f"{stack}.assets.json").read_text())["files"].values()
+        contents = ((it["destinations"].values(), (out / it["source"]["path"]).read_bytes()) for it in files)
+        return {destination["objectKey"]: content for destinations, content in contents for destination in destinations}
+
+    def released(self, path: str) -> bytes:
+        """A file of the package's release."""
+        return (self.folder / "node_modules" / "waitpoints-cdk" / "release" / path).read_bytes()
 
     def _run(self, *command: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CDK_OUTDIR": "cdk.out"}
