@@ -1,17 +1,13 @@
 """The Python client has everything that the API has, and its fake answers as the API is described to."""
 
-import dataclasses
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 from waitpoints_client import (
-    ApproverOptions,
     CreateOptions,
     EndpointOptions,
     ListFilters,
-    NotifyOptions,
-    PageOptions,
     Waitpoints,
     calls,
     models,
@@ -21,10 +17,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from tests.client_and_stack.described import Described
 from tools.openapi import answers
 from tools.openapi.operations import OPERATIONS, by_id
-from waitpoints import notices
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.page import definition as page_definition
-from waitpoints.approvers import Approver
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -75,15 +68,6 @@ def test_a_list_has_every_filter() -> None:
     filters: Any = dict.fromkeys(ListFilters.__annotations__, "x")
 
     assert set(calls.list_tokens(filters).query) == set(by_id("list_waitpoint_tokens_v1").names("query"))
-
-
-def test_a_page_has_every_member() -> None:
-    assert PageOptions.__annotations__.keys() == set(page_definition.MEMBERS)
-
-
-def test_notify_and_an_approver_have_every_member() -> None:
-    assert NotifyOptions.__annotations__.keys() == set(notices.MEMBERS)
-    assert ApproverOptions.__annotations__.keys() == {field.name for field in dataclasses.fields(Approver)}
 
 
 def test_an_endpoint_has_every_setting() -> None:

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from waitpoints_client import PageOptions, Waitpoints
+from waitpoints_client import FormField, PageOptions, Waitpoints
 
 from tests.browser import runner
 from tests.e2e.test_browser import Browser
@@ -57,7 +57,7 @@ def test_a_strict_program_asks_with_a_page_and_gets_the_answer(programs: Path, a
 
 def assert_python_finds(found: str, stack: Stack) -> None:
     """The Python client has the same key for the same call. It does not warn, since the page is the same."""
-    share = {"type": "integer", "title": "Percent of traffic", "minimum": 1, "maximum": 100}
+    share: FormField = {"type": "integer", "title": "Percent of traffic", "minimum": 1, "maximum": 100}
     page: PageOptions = {
         "title": "Deploy 4.2 to production?",
         "actions": [

@@ -68,14 +68,16 @@ def request(page: AnyPage, **options: Unpack[AskOptions]) -> CreateOptions:
     tag, shown = options.get("tag"), _with_people(plain, options)
     seen = {name: value for name, value in shown.items() if tool is None or name not in _OF_ARGUMENTS}
     known = {name: text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for name, text in call.items() if text}
-    return {
+    wanted: CreateOptions = {
         "idempotency_key": f"{tag}:{key}" if tag else key,
         "page": shown,
-        "notify": options.get("notify"),
         "timeout": options.get("timeout"),
         "tags": options.get("tags"),
         "metadata": {**known, _PAGE: digest(seen)},
     }
+    if (notify := options.get("notify")) is not None:
+        wanted["notify"] = notify
+    return wanted
 
 
 def ask(session: "Session", page: AnyPage, poll: float | timedelta | None, options: AskOptions) -> "Flow[Result]":

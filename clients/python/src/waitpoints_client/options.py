@@ -77,6 +77,7 @@ class Verify(TypedDict):
 
 
 Language: TypeAlias = Literal["en", "de", "fr", "es", "ja", "zh"]
+
 PageText: TypeAlias = str | Mapping[Language, str]
 """A text of a page, or with `language` one for each of its languages."""
 
@@ -85,7 +86,8 @@ class Link(TypedDict):
     """A link on a page."""
 
     url: str
-    label: PageText
+    label: NotRequired[PageText]
+    """By default the URL."""
 
 
 class Action(TypedDict):
@@ -129,6 +131,68 @@ class DomainsOptions(TypedDict):
     domains: Sequence[str]
 
 
+class FormChoice(TypedDict):
+    """One of the choices of a field."""
+
+    const: str | float
+    title: NotRequired[PageText]
+    """By default the value."""
+
+
+class FormChoices(TypedDict, total=False):
+    """What a field with several choices offers: either `enum` or `oneOf`."""
+
+    type: Literal["string", "number", "integer"]
+    enum: Sequence[str | float]
+    oneOf: Sequence[FormChoice]
+
+
+class FormField(TypedDict, total=False):
+    """A field of a form. `docs/pages.md` says which keywords go together."""
+
+    type: Literal["string", "number", "integer", "boolean", "array"]
+    title: PageText
+    """By default the field's name."""
+    description: PageText
+    default: Any
+    format: Literal["textarea", "date", "email"]
+    minLength: int
+    maxLength: int
+    pattern: str
+    minimum: float
+    maximum: float
+    exclusiveMinimum: float
+    exclusiveMaximum: float
+    multipleOf: float
+    const: Literal[True]
+    """Of a boolean: the box must be ticked."""
+    enum: Sequence[str | float]
+    """One choice of these."""
+    oneOf: Sequence[FormChoice]
+    """One choice of these, each with a title."""
+    items: FormChoices
+    """Several choices of these."""
+    minItems: int
+    maxItems: int
+    uniqueItems: bool
+
+
+_WithSchema = TypedDict("_WithSchema", {"$schema": NotRequired[str]})  # no name for an attribute of a class
+
+
+class Form(_WithSchema):
+    """A JSON Schema of an object, which is drawn as a form."""
+
+    type: Literal["object"]
+    properties: Mapping[str, FormField]
+    required: NotRequired[Sequence[str]]
+    """The names of the fields that a person must fill in."""
+    additionalProperties: NotRequired[bool]
+    title: NotRequired[PageText]
+    """Not shown, nor is the description."""
+    description: NotRequired[PageText]
+
+
 class PageOptions(TypedDict):
     """The page that a person sees who opens the token's URL. `docs/pages.md` has it all."""
 
@@ -138,8 +202,8 @@ class PageOptions(TypedDict):
     links: NotRequired[Sequence[Link]]
     actions: NotRequired[Sequence[Action]]
     """The buttons. By default there is one, with the id "submit"."""
-    fields: NotRequired[Mapping[str, Any]]
-    """A JSON Schema of an object, which is drawn as a form."""
+    fields: NotRequired[Form]
+    """What the person fills in."""
     confirm: NotRequired[bool]
     """Whether a person is asked a second time."""
     approvers: NotRequired[Sequence[str | ApproverOptions]]
@@ -177,7 +241,7 @@ class NotifyOptions(TypedDict, total=False):
 
 
 class CreateOptions(TypedDict, total=False):
-    """The options of `create`."""
+    """The options of `create`. In a union with None, a type checker would not name a wrong member of a page."""
 
     timeout: Timeout | None
     """When the token times out. Without it, the stack's DefaultTimeout holds; unless that is set, it never does."""
@@ -187,15 +251,15 @@ class CreateOptions(TypedDict, total=False):
     """While a token holds this key, `create` with the same key returns that token unchanged, with `is_cached`."""
     idempotency_key_ttl: Duration | None
     """How long the token holds its key. By default as long as it exists."""
-    verify: Verify | None
+    verify: Verify
     """Only deliveries that the provider signed complete the token."""
     complete_when: str | None
     """A JMESPath expression: only a delivery that matches completes the token."""
     payload_schema: Mapping[str, Any] | None
     """A JSON Schema: an output that does not fit is refused."""
-    page: PageOptions | None
+    page: PageOptions
     """What a person sees who opens the token's URL, instead of the three rules above."""
-    notify: NotifyOptions | None
+    notify: NotifyOptions
     """Who is notified of the page, and reminded: by mail, in Slack or in Teams."""
     metadata: Mapping[str, Any] | None
     """What you know the token by, such as the ids of your run or order: up to 4 KiB of JSON, which the token shows again."""

@@ -46,8 +46,7 @@ CALL: dict[str, Any] = {
 
 def fields(**arguments: Any) -> dict[str, Any]:
     page = approval_page("refund", {**CALL, **arguments}, SCHEMA).page
-    properties: dict[str, Any] = page["fields"]["properties"]
-    return properties
+    return dict(page["fields"]["properties"])
 
 
 def text(arguments: Any, **options: Any) -> str:

@@ -11,7 +11,7 @@ from waitpoints_client.agents.shown_text import HUGE, blocks_text, json_of, one_
 from waitpoints_client.agents.tool_fields import ToolField, titles_of, tool_fields
 from waitpoints_client.agents.tool_schema import ToolSchema
 from waitpoints_client.models import Result
-from waitpoints_client.options import Action, PageOptions, PageText
+from waitpoints_client.options import Action, Form, PageOptions, PageText
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,11 @@ def _actions(words: Labels, needs: int, *, respond: bool) -> list[Action]:
     return [*decide, answer] if respond else decide
 
 
-def _form(fields: Mapping[str, ToolField], own: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+def _form(fields: Mapping[str, ToolField], own: Mapping[str, Any], required: list[str]) -> Form:
     """Return the fields of a page. At least one that has a value is required: an answer without it is none of this form."""
     filled = [one.name for one in fields.values() if one.sent is not None]
     needed = [one.name for one in fields.values() if one.is_required] or filled
-    properties = {**{one.name: one.schema for one in fields.values()}, **own}
+    properties: dict[str, Any] = {**{one.name: one.schema for one in fields.values()}, **own}
     return {"type": "object", "properties": properties, "required": [*needed, *required]}
 
 

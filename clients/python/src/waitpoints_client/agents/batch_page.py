@@ -9,7 +9,7 @@ from waitpoints_client.agents.decision import Answered, Decision, read_answer
 from waitpoints_client.agents.page_parts import Labels
 from waitpoints_client.agents.shown_text import fit, json_of, one_line
 from waitpoints_client.models import Result
-from waitpoints_client.options import PageOptions, PageText
+from waitpoints_client.options import Form, PageOptions, PageText
 
 MOST_CALLS = 14  # of two fields each
 
@@ -115,7 +115,7 @@ def _headings(calls: Sequence[ToolCall]) -> list[str]:
     return [f"{number}. {one_line(call.name, 80)}" for number, call in enumerate(calls, 1)]
 
 
-def _form(calls: Sequence[ToolCall], are_whole: Sequence[bool], words: Labels) -> dict[str, Any]:
+def _form(calls: Sequence[ToolCall], are_whole: Sequence[bool], words: Labels) -> Form:
     """Return a choice and a message for each call. What is not shown whole cannot be approved."""
     properties: dict[str, Any] = {}
     for number, (call, heading, is_whole) in enumerate(zip(calls, _headings(calls), are_whole, strict=True), 1):

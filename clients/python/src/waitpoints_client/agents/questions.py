@@ -15,7 +15,7 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import People
 from waitpoints_client.errors import ConflictError, NotFoundError, WaitpointsError
 from waitpoints_client.models import CreatedToken, Failed, ListedToken, Ok, Token
-from waitpoints_client.options import Action, PageOptions
+from waitpoints_client.options import Action, Form, FormField, PageOptions
 from waitpoints_client.wire import write_json
 
 Kind: TypeAlias = Literal["approval", "choice", "text"]
@@ -30,7 +30,7 @@ _ANSWERED: dict[str, tuple[Literal["approved", "rejected", "declined"], str]] = 
 }
 """The state and the note after these actions."""
 _NOT_IN_TIME = "Nobody answered in time. This is no approval. To ask again, give another key."
-_COMMENT = {"comment": {"type": "string", "format": "textarea", "title": "Comment"}}
+_COMMENT: dict[str, FormField] = {"comment": {"type": "string", "format": "textarea", "title": "Comment"}}
 
 
 class QuestionStatus(BaseModel):
@@ -134,7 +134,7 @@ def question_page(title: str, question: str, kind: Kind, choices: Sequence[str])
     if len({" ".join(normalize("NFKC", label).casefold().split()).strip(".! ") for label in (*labels, _NONE)}) <= len(labels):
         raise ValueError(f'Choices must differ from each other, and from the button "{_NONE}", which each such page has')
     actions: list[Action]
-    fields: dict[str, Any] = {"type": "object", "properties": _COMMENT}
+    fields: Form = {"type": "object", "properties": _COMMENT}
     if kind == "approval":
         actions = [{"id": "approve", "label": "Approve"}]
         actions.append({"id": "reject", "label": "Reject", "style": "danger", "needsFields": False})
@@ -142,7 +142,7 @@ def question_page(title: str, question: str, kind: Kind, choices: Sequence[str])
         actions = [{"id": f"choice-{at}", "label": label} for at, label in enumerate(labels)]
         actions.append({"id": "none", "label": _NONE, "style": "danger"})
     else:
-        answer = {"type": "string", "format": "textarea", "title": "Answer"}
+        answer: FormField = {"type": "string", "format": "textarea", "title": "Answer"}
         fields = {"type": "object", "required": ["answer"], "properties": {"answer": answer}}
         actions = [{"id": "answer", "label": "Answer"}]
         actions.append({"id": "decline", "label": "Do not answer", "style": "danger", "needsFields": False})
