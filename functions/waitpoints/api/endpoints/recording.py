@@ -11,9 +11,7 @@ from urllib.parse import unquote_plus
 from waitpoints import timeouts
 from waitpoints.api.endpoints.processing import Processed
 from waitpoints.api.http import Request
-from waitpoints.api.providers import own_scheme
 from waitpoints.api.providers.completed_by import DELIVERY_IDS
-from waitpoints.api.providers.schemes import SCHEMES, Header, Item, Scheme
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.recorded_delivery import MAX_DETAIL, Contents, RecordedDelivery, cut, new_delivery_id
 from waitpoints.token import CompletedBy, Verification
@@ -92,6 +90,9 @@ def query_kept(raw_query: str) -> str:
 
 
 def _read_by_scheme(verify: Verification) -> set[str]:
+    from waitpoints.api.providers import own_scheme  # a resend needs none
+    from waitpoints.api.providers.schemes import SCHEMES, Header, Item, Scheme
+
     scheme: Scheme | None = own_scheme.read(verify) if verify.scheme == "hmac" else SCHEMES.get(verify.scheme)
     names = {verify.header} if verify.header else set()
     if scheme is None:

@@ -1,0 +1,97 @@
+"""Recorded deliveries are sent again on the deployed stack, by functions with the permissions of their roles."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.e2e.api import Api
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.secrets import Secrets
+from tests.support.e2e.waiting import until
+from tests.support.webhook_signer import sign
+from tools.openapi import answers
+from tools.openapi.operations import ENDPOINTS
+
+SECRET = "the-secret-of-the-provider"
+LARGE = "x" * 150_000  # more than a token's item can have
+
+
+@pytest.fixture
+def url(api: Api) -> Iterator[str]:
+    """The URL that manages an endpoint of this test alone."""
+    url = f"{ENDPOINTS}/e2e-{uuid4()}"
+    yield url
+    api.request("DELETE", url)
+
+
+def put(api: Api, secrets: Secrets, url: str, **settings: Any) -> Any:
+    verify = {"scheme": "github", "secret": secrets.make("e2e-resends", SECRET)}
+    answer = api.request("PUT", url, {"key": "body.id", "verify": verify, "recordDeliveries": "1d", **settings})
+    assert answer.status == 200, answer
+    return answer.body
+
+
+def received(api: Api, endpoint: Any, **body: Any) -> Any:
+    """Have the endpoint receive a delivery, and return what it has recorded of it."""
+    text = json.dumps(body).encode()
+    headers = {"content-type": "application/json", **sign("github", text, endpoint["url"], 0, SECRET).headers}
+    assert api.deliver(endpoint["url"], text, headers).status == 200
+    path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
+    return until(lambda: api.request("GET", path).body["data"], "the delivery is not listed")[0]
+
+
+def send(api: Api, delivery: Any, **body: Any) -> Any:
+    """Send a delivery again, and return what became of it."""
+    answer = api.request("POST", f"{ENDPOINTS}/{delivery['endpoint']}/deliveries/{delivery['id']}/resend", body)
+    assert answer.status == 200, answer
+    answers.RecordedDelivery.model_validate(answer.body)
+    assert answer.body["resendOf"] == delivery["id"]
+    return answer.body
+
+
+@pytest.mark.parametrize("text", ["small", LARGE], ids=["small", "large"])
+def test_the_run_that_waits_for_its_key_goes_on(api: Api, secrets: Secrets, runs: Runs, url: str, text: str) -> None:
+    lost = received(api, put(api, secrets, url, completeWhen="body.done"), id="1", text=text)
+    assert lost["kind"] == "notMatching"
+    endpoint = put(api, secrets, url, output="body.text")
+    key = f"{endpoint['name']}:1"
+    execution = runs.start(key)
+    token = runs.wait_until_registered(key)
+    sent = send(api, lost, idempotencyKey="once")
+    assert (sent["kind"], sent["tokenId"]) == ("completed", token["id"])
+    assert send(api, lost, idempotencyKey="once") == sent
+    assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": text})
+    assert send(api, lost)["kind"] == "repeated"
+    assert api.request("GET", url).body["deliveries"].keys() == {"notMatching"}
+
+
+def test_every_run_that_waits_for_the_token_goes_on(api: Api, secrets: Secrets, durable: Durable, url: str) -> None:
+    lost = received(api, put(api, secrets, url, key="body.other", output="body.result"), result={"size": 1.5}, done=True)
+    assert lost["kind"] == "noKey"
+    token = api.create(completeWhen="body.done", payloadSchema={"required": ["size"]})
+    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
+    machine = api.start_waiting(token)
+    api.wait_until_registered(token, 3)
+    assert send(api, lost, tokenId=token["id"])["kind"] == "completed"
+    assert [durable.result(it)[0] for it in executions] == ["SUCCEEDED"] * 2
+    assert durable.result(executions[1])[1] == [{"size": 1.5}]
+    assert api.result(machine) == ("SUCCEEDED", {"size": 1.5})
+
+
+def test_a_page_is_refused_and_what_comes_first_is_kept(api: Api, secrets: Secrets, url: str) -> None:
+    lost = received(api, put(api, secrets, url, completeWhen="body.done"), id="2")
+    endpoint = put(api, secrets, url)
+    page = api.create(page={"title": "Go on?"})
+    path = f"{ENDPOINTS}/{endpoint['name']}/deliveries/{lost['id']}/resend"
+    refused = api.request("POST", path, {"tokenId": page["id"]})
+    assert (refused.status, refused.body["code"]) == (422, "ResendRefused")
+    assert api.retrieve(page)["status"] == "WAITING"
+
+    kept = send(api, lost)
+    created = api.create(idempotencyKey=f"{endpoint['name']}:2")
+    assert (kept["kind"], created["id"]) == ("kept", kept["tokenId"])
+    assert json.loads(api.retrieve(created)["output"]) == {"id": "2"}
