@@ -161,7 +161,54 @@ restore() {
     aws dynamodb delete-table --table-name "$copy" >"$answer"
 }
 
+deploy_from() {
+    (cd "$1" && sam build && sam deploy --stack-name "$stack") >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"
+}
+
+# Start an execution that waits for a new token with these options. Sets id, url and execution.
+waits() {
+    new_token "$@"
+    execution=$(aws stepfunctions start-execution --state-machine-arn "$machine" --query executionArn --output text \
+        --input "{\"token\": {\"id\": \"$id\"}}")
+    within 60 waiter_is WAITING
+}
+
+has_ended() {
+    status=$(aws stepfunctions describe-execution --execution-arn "$1" --query status --output text)
+    [ "$status" = "$2" ]
+}
+
+# Post to a callback URL. The execution that waits for it then succeeds.
+answer() {
+    expect 200 "$1" "$2" -d "${4-true}" -H 'content-type: application/json'
+    within 60 has_ended "$3" SUCCEEDED
+}
+
+upgrade() {
+    stack=$stack-upgrade old=$(mktemp -d) key=first-hour-$$
+    git worktree add --quiet --detach "$old" "$(git rev-list -1 --grep '^Release 0\.3\.0$' HEAD)"
+    trap 'rm -f "$answer"; git worktree remove --force "$old"' EXIT
+    deploy_from "$old"
+    machine=$(output StateMachineArn)
+    waits --timeout "${SHORT:-10m}" && short=$execution
+    waits && plain_url=$url plain=$execution
+    waits --timeout 30d && long_url=$url long=$execution
+    waits --key "$key" && key_url=$url keyed=$execution key_id=$id
+    waits --page '{"title": "Go on?"}' && page_url=$url page=$execution
+    deploy_from .
+    answer "after the upgrade" "$plain_url" "$plain"
+    deploy_from "$old"
+    answer "after the way back" "$long_url" "$long"
+    deploy_from .
+    new_token --key "$key"
+    [ "$id" = "$key_id" ] || fail "the key $key has another token than before"
+    answer "a token with a key" "$key_url" "$keyed"
+    answer "a token with a page" "$page_url" "$page" '{"action": "submit", "fields": {}}'
+    within 900 has_ended "$short" FAILED
+    echo "ok  all five executions have ended. Now: waitpoints smoke --stack $stack, and sam delete --stack-name $stack"
+}
+
 case ${1-} in
-definitions | refused_resume | named_key | bodies | restore) "$1" ;;
-*) fail "say which step: definitions, refused_resume, named_key, bodies or restore" ;;
+definitions | refused_resume | named_key | bodies | upgrade | restore) "$1" ;;
+*) fail "say which step: definitions, refused_resume, named_key, bodies, upgrade or restore" ;;
 esac

@@ -61,9 +61,9 @@ def named(text: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", text))
 
 
-def test_the_first_hour_has_fifteen_whole_steps() -> None:
+def test_the_first_hour_has_sixteen_whole_steps() -> None:
     steps = [row.strip("| ").split(" | ") for row in HOUR.splitlines() if re.match(r"\| \d", row)]
-    assert [int(step[0]) for step in steps] == list(range(1, 16))
+    assert [int(step[0]) for step in steps] == list(range(1, 17))
     assert all(len(step) == 4 and all(step) for step in steps)
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.e2e.command_line import CommandLine
+from tests.support import previous
+from tests.support.e2e.built import Built
+from tests.support.e2e.folders import BUILDS
 from tests.support.e2e.permissions import denied
-from tools.stack import ROOT
-from waitpoints_local.stack import Stack
+from tools.stack import LOCAL, ROOT, emulating
+from waitpoints_local.stack import STACK_NAME, Endpoint, Stack, free_port
 
-PATIENCE = 300  # seconds
+PATIENCE = 600  # seconds
 SAM = f"""#!{sys.executable}
 import json, sys
 sys.path[:0] = {[str(ROOT), str(ROOT / "clients" / "local" / "src")]!r}
@@ -31,6 +33,14 @@ assert (deploy, name) == ("deploy", stack.stack_name)
 parameter, _, value = override.partition("=")
 give(stack, parameter, value.strip('"'))
 """
+SAM_OF_TWO_VERSIONS = f"""#!{sys.executable}
+import sys
+from pathlib import Path
+sys.path[:0] = {[str(ROOT), str(ROOT / "clients" / "local" / "src")]!r}
+from tests.e2e.test_first_hour import deploy_version
+if sys.argv[1] == "deploy":
+    deploy_version(Path.cwd(), sys.argv[sys.argv.index("--stack-name") + 1], *{{given!r}})
+"""
 HOUR = (ROOT / "docs" / "operation.md").read_text().split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
 Step = Callable[[str], tuple[int, str]]
 
@@ -39,21 +49,24 @@ Step = Callable[[str], tuple[int, str]]
 def run(stack: Stack, tmp_path: Path) -> Step:
     """Run a command line in a clone, as somebody who has set the region and credentials of an account."""
     (file := tmp_path / "stack.json").write_text(json.dumps(asdict(stack)))
-    (sam := tmp_path / "programs" / "sam").parent.mkdir()
-    sam.write_text(SAM.format(path=str(file)))
-    sam.chmod(0o700)
-    (home := tmp_path / "home").mkdir()
-    by_name = CommandLine(stack, home).by_name()
-    programs = (sam.parent, ROOT / ".local" / "sam" / "bin", ROOT / ".local" / "local" / "bin")
-    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
-    environment = by_name | {
-        "AWS_DEFAULT_REGION": by_name["AWS_REGION"],
-        "PATH": path,
+    return run_with(SAM.format(path=str(file)), stack.endpoint, tmp_path)
+
+
+def run_with(sam: str, endpoint: Endpoint, folder: Path, **more: str) -> Step:
+    """Run a command line with this program in place of the SAM CLI."""
+    (program := folder / "programs" / "sam").parent.mkdir()
+    program.write_text(sam)
+    program.chmod(0o700)
+    (home := folder / "home").mkdir()
+    programs = (program.parent, ROOT / ".local" / "sam" / "bin", ROOT / ".local" / "local" / "bin")
+    environment = endpoint.environment() | {
+        "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
-        "STACK": stack.stack_name,
+        "STACK": STACK_NAME,
         "SPREAD": "0",
+        **more,
     }
 
     def run(line: str) -> tuple[int, str]:
@@ -63,6 +76,35 @@ def run(stack: Stack, tmp_path: Path) -> Step:
         return done.returncode, done.stdout + done.stderr
 
     return run
+
+
+def deploy_version(folder: Path, name: str, url: str, key_id: str, secret: str, api_id_file: str) -> None:
+    """Deploy the version in a folder, the previous one or this, and serve its API at the emulator's root."""
+    older = BUILDS / previous.folder_name()
+    built = Built(BUILDS / "current") if folder == ROOT else Built(older, previous.checkout(older / "source"))
+    endpoint = Endpoint(url, key_id, secret)
+    built.deploy(endpoint, name=name)
+    [described] = endpoint.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    [api_id] = [it["OutputValue"] for it in described["Outputs"] if it["OutputKey"] == "ApiId"]
+    Path(api_id_file).write_text(api_id)
+
+
+@pytest.mark.thorough  # test_upgrade.py has more waits, in fewer steps
+def test_upgrade(tmp_path: Path) -> None:
+    """On an emulator of its own, whose root has one API."""
+    previous.need_history()
+    with emulating(free_port(), LOCAL / "e2e-first-hour") as emulator:
+        given = (emulator.url, emulator.access_key_id, emulator.secret_access_key, str(emulator.api_id_file))
+        run = run_with(SAM_OF_TWO_VERSIONS.format(given=given), emulator, tmp_path, SHORT="90s")
+        status, printed = run("sh examples/first_hour.sh upgrade")
+        assert status == 0, printed
+        assert [line.partition(":")[0] for line in printed.splitlines() if line.startswith("ok  ")] == [
+            "ok  after the upgrade",
+            "ok  after the way back",
+            "ok  a token with a key",
+            "ok  a token with a page",
+            "ok  all five executions have ended. Now",
+        ]
 
 
 @pytest.mark.thorough
