@@ -26,6 +26,8 @@ NOT_FOR_IT = {
     "accept_delivery_v1",
     "list_deliveries_v1",
     "retrieve_delivery_v1",
+    "delete_delivery_v1",
+    "delete_deliveries_v1",
 }
 
 

@@ -370,6 +370,27 @@ def read_a_recorded_delivery(world: World) -> None:
     assert api(world, "GET", f"{path}/{listed['id']}")["body"] == '{"id": 1, "data": 1}'
 
 
+@of("delete_deliveries")
+def delete_recorded_deliveries(world: World) -> None:
+    """The first has kept what is in the bucket. The second is pending, and has kept its completion, too."""
+    endpoint = recording_endpoint(world)
+    path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
+    world.deliver(endpoint, f'{{"id": 1, "data": {LARGE}}}', signed_with=SECRET)
+    [kept] = api(world, "GET", path)["data"]
+    assert api(world, "DELETE", f"{path}/{kept['id']}") == {"success": True}
+    with mock.patch.object(DeliveryStore, "finish", return_value=False):
+        world.deliver(endpoint, '{"id": 2, "data": 1}', signed_with=SECRET)
+    [pending] = api(world, "GET", path)["data"]
+    assert pending["kind"] == "pending"
+    world.deliver(endpoint, '{"id": 3, "data": 1}', signed_with=SECRET)
+    assert api(world, "DELETE", path) == {"deleted": 2, "done": True}
+    assert {services.store.find(token_id) for token_id in world.token_ids()} == {None}
+    recorded = services.endpoints.get(endpoint["name"])
+    assert recorded is not None
+    for prefix in (f"deliveries/{recorded.secret_id}", *world.token_ids()):
+        assert "Contents" not in client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=prefix)
+
+
 def having_recorded(world: World) -> dict[str, Any]:
     """Make an endpoint, and have it record a delivery."""
     endpoint = recording_endpoint(world)
@@ -395,6 +416,7 @@ def having_recorded(world: World) -> dict[str, Any]:
 @of("list_deliveries")
 @of("retrieve_delivery")
 @of("resend_delivery")
+@of("delete_deliveries")
 def use_a_named_key(world: World) -> None:
     """Every invocation is a cold start, so each reads the keys, and notes that the key was used."""
     world.take_key("create", "complete", "read", "endpoints", "deliveries")
@@ -420,6 +442,7 @@ def use_a_named_key(world: World) -> None:
     recorded = f"{ENDPOINTS}/{having_recorded(world)['name']}/deliveries"
     [delivery] = use("GET", recorded)["data"]
     use("GET", f"{recorded}/{delivery['id']}")
+    use("DELETE", recorded)
     use("DELETE", f"{ENDPOINTS}/orders")
 
 
@@ -741,8 +764,8 @@ def answer_a_page_signed_in(world: World) -> None:
 
 
 NO_HANDLER_NEEDS = [
-    # without it, S3 says 403 of an object that is gone, and moto does not
-    *product(("retrieve_delivery", "resend_delivery"), ("s3:ListBucket",)),
+    # Without it, S3 answers 403 for an object that is gone. moto does not
+    *product(("retrieve_delivery", "resend_delivery", "delete_deliveries"), ("s3:ListBucket",)),
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
 ]
 

@@ -55,6 +55,7 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
 # (docs.aws.amazon.com/service-authorization).
 RESOURCE_OF = {
     "dynamodb:BatchGetItem": TABLE,
+    "dynamodb:BatchWriteItem": TABLE,
     "dynamodb:DeleteItem": TABLE,
     "dynamodb:DescribeTable": TABLE,
     "dynamodb:GetItem": TABLE,

@@ -431,6 +431,15 @@ class ListDeliveriesResult(AnswerModel):
     pagination: DeliveryPagination
 
 
+class DeleteDeliveryResponse(AnswerModel):
+    success: Literal[True]
+
+
+class DeleteDeliveriesResponse(AnswerModel):
+    deleted: int = Field(description="How many this request has deleted.", ge=0)
+    done: bool = Field(description="Whether none is left.")
+
+
 class NamedKey(AnswerModel):
     """A named key, without the key itself."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any
 from unittest import mock
 
@@ -36,13 +37,17 @@ class Permission:
     action: str
     resource: str
     ids: tuple[str, ...] = ()
-    """Of the items that it holds for. None: it holds for all."""
+    """Of the items that it holds for, with wildcards. None: it holds for all."""
 
     def __str__(self) -> str:
         return " ".join((self.function, self.action, self.resource.split(":", 5)[-1], *self.ids))
 
     def allows(self, action: str, arn: str, id_: str | None = None) -> bool:
-        return action == self.action and fnmatchcase(arn, self.resource) and (not self.ids or id_ in self.ids)
+        return (
+            action == self.action
+            and fnmatchcase(arn, self.resource)
+            and (not self.ids or any(fnmatchcase(str(id_), it) for it in self.ids))
+        )
 
 
 def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> list[Permission]:
@@ -65,8 +70,8 @@ def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> lis
 
 
 def _ids(statement: Mapping[str, Any]) -> tuple[str, ...]:
-    condition = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
-    return tuple(texts(condition.get("dynamodb:LeadingKeys", [])))
+    conditions = statement.get("Condition", {}).values()
+    return tuple(chain.from_iterable(texts(condition.get("dynamodb:LeadingKeys", [])) for condition in conditions))
 
 
 def label(number: int) -> str:
@@ -94,8 +99,7 @@ def enforced(world: World, without: int | None = None) -> Iterator[None]:
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if running:
-            id_ = _id_of_items(operation, parameters)
-            for action, arn in _needed(client.meta.service_model.service_name, operation, parameters):
+            for action, arn, id_ in _needed(client.meta.service_model.service_name, operation, parameters):
                 if not any(it.function == running[-1] and it.allows(action, arn, id_) for it in allowed):
                     raise _refusal(running[-1], action, arn, operation)
         return make_api_call(client, operation, parameters)
@@ -128,15 +132,27 @@ def _id_of_items(operation: str, parameters: Mapping[str, Any]) -> str | None:
     if operation == "Query" and "IndexName" not in parameters:
         name = parameters["KeyConditionExpression"].split(" AND ")[0].removeprefix("id = ")
         return str(parameters["ExpressionAttributeValues"][name]["S"])
-    return parameters["Key"]["id"]["S"] if operation in ("GetItem", "UpdateItem") else None
+    return parameters["Key"]["id"]["S"] if "Key" in parameters else None
 
 
-def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The actions that a call needs, each with the ARN of what it is done to."""
+def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
+    """The actions that a call needs, each with the ARN of what it is done to, and the `id` of the items."""
+    if service == "dynamodb" and operation == "TransactWriteItems":
+        [*writes] = [(name, it) for item in parameters["TransactItems"] for name, it in item.items()]
+        return [needed for name, it in writes for needed in _needed(service, f"{name}Item", it)]
+    if service == "dynamodb" and operation == "BatchWriteItem":
+        [(name, requests)] = parameters["RequestItems"].items()
+        keys = [request["DeleteRequest"]["Key"] for request in requests]
+        return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{name}", key["id"]["S"]) for key in keys]
+    if service == "s3" and operation == "DeleteObjects":
+        keys = [it["Key"] for it in parameters["Delete"]["Objects"]]
+        return [("s3:DeleteObject", f"arn:aws:s3:::{parameters['Bucket']}/{key}", None) for key in keys]
+    id_ = _id_of_items(operation, parameters) if service == "dynamodb" else None
+    return [(action, arn, id_) for action, arn in _actions(service, operation, parameters)]
+
+
+def _actions(service: str, operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
     match service:
-        case "dynamodb" if operation == "TransactWriteItems":
-            [*writes] = [(name, it) for item in parameters["TransactItems"] for name, it in item.items()]
-            return [needed for name, it in writes for needed in _needed(service, f"{name}Item", it)]
         case "dynamodb" if operation == "BatchGetItem":
             return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{name}") for name in parameters["RequestItems"]]
         case "dynamodb":

@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from waitpoints import timeouts
+from waitpoints.api.endpoints import deletion
 from waitpoints.api.endpoints.processing import Processed
 from waitpoints.api.http import Request
 from waitpoints.api.providers.completed_by import DELIVERY_IDS
@@ -53,22 +54,8 @@ def finish(endpoint: Endpoint, delivery: RecordedDelivery, processed: Processed)
     if services.deliveries.finish(endpoint.secret_id, finished):
         return finished
     if finished.kind is DeliveryKind.KEPT and services.deliveries.get(endpoint.secret_id, delivery.id) is None:
-        _withdraw(finished)
+        deletion.withdraw(finished)
     return None
-
-
-def delete(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
-    """Delete a delivery, and the early completion that it made, unless a create has claimed that."""
-    _withdraw(delivery)  # first, as who repeats a request that failed finds no delivery any more
-    deleted = services.deliveries.delete(endpoint.secret_id, delivery.id)
-    if deleted is not None and delivery.kind is None:
-        _withdraw(deleted)  # it was finished meanwhile
-
-
-def _withdraw(delivery: RecordedDelivery) -> None:
-    if delivery.kind is DeliveryKind.KEPT:
-        assert delivery.token_id is not None
-        services.completions_by_key.withdraw(delivery.token_id)
 
 
 def expires_at(endpoint: Endpoint, now: int) -> int:

@@ -1,0 +1,76 @@
+"""Delete recorded deliveries with their contents, and with the early completions that they made."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from waitpoints.aws.delivery_store import SHARDS
+from waitpoints.complete_by_key import is_own
+from waitpoints.endpoint import DeliveryKind, Endpoint
+from waitpoints.recorded_delivery import RecordedDelivery
+from waitpoints.token import CompletedBy, Source
+from waitpoints.wiring import services
+
+AT_ONCE = 100  # deliveries of a shard
+
+
+def delete(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
+    """Delete a delivery, and first what it has kept, as who repeats a request that failed finds no delivery any more."""
+    if delivery.kind is None:
+        _withdraw_unfinished(endpoint, delivery)
+    withdraw(delivery)
+    deleted = services.deliveries.delete(endpoint.secret_id, delivery.id)
+    if deleted is not None and delivery.kind is None:
+        withdraw(deleted)  # it was finished meanwhile
+
+
+def withdraw(delivery: RecordedDelivery) -> None:
+    """Delete the early completion that a delivery made, unless a create has claimed that."""
+    if delivery.kind is DeliveryKind.KEPT:
+        assert delivery.token_id is not None
+        services.completions_by_key.withdraw(delivery.token_id)
+
+
+def delete_all(endpoint: Endpoint, has_time: Callable[[], bool]) -> tuple[int, bool]:
+    """Delete an endpoint's deliveries until `has_time` returns False. Returns how many, and whether none is left."""
+    with ThreadPoolExecutor(SHARDS) as threads:
+        results = list(threads.map(partial(_delete_shard, endpoint, has_time), range(SHARDS)))
+    return sum(deleted for deleted, _ in results), all(done for _, done in results)
+
+
+def _delete_shard(endpoint: Endpoint, has_time: Callable[[], bool], shard: int) -> tuple[int, bool]:
+    deleted = 0
+    while has_time():
+        found = services.deliveries.first_of_shard(endpoint.secret_id, shard, AT_ONCE)
+        gone = _delete_some(endpoint, found)
+        deleted += gone
+        if gone < AT_ONCE:
+            return deleted, gone == len(found)  # what AWS has left is for the next request
+    return deleted, False
+
+
+def _delete_some(endpoint: Endpoint, found: Sequence[RecordedDelivery]) -> int:
+    """Returns how many: AWS may leave some."""
+    pending = [delivery for delivery in found if delivery.kind is None]
+    for delivery in pending:
+        delete(endpoint, delivery)
+    finished = [delivery for delivery in found if delivery.kind is not None]
+    for delivery in finished:
+        withdraw(delivery)
+    if not finished:
+        return len(pending)
+    return len(pending) + services.deliveries.delete_finished(endpoint.secret_id, [delivery.id for delivery in finished])
+
+
+def _withdraw_unfinished(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
+    """Also of a function that failed after it had completed the key, so that the delivery is still pending."""
+    from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation
+
+    contents = services.deliveries.contents(endpoint.secret_id, delivery.id)
+    if contents is None:
+        return
+    result = Evaluation(endpoint, contents.body, contents.headers, contents.raw_query).result
+    token = services.completions_by_key.find_token(result.key) if isinstance(result, Evaluated) else None
+    by = CompletedBy(source=Source.ENDPOINT, record=delivery.id)
+    if token is not None and token.early_until is not None and is_own(token.outcome, by):
+        services.completions_by_key.withdraw(token.id)
