@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 from waitpoints_client import (
     CreateOptions,
+    DeliveryFilters,
     EndpointOptions,
     ListFilters,
     Waitpoints,
@@ -24,15 +25,11 @@ NOT_FOR_IT = {
     "complete_waitpoint_token_callback_v1",  # the URL is for others
     "show_waitpoint_token_callback_v1",
     "accept_delivery_v1",
-    "list_deliveries_v1",
-    "retrieve_delivery_v1",
-    "delete_delivery_v1",
-    "delete_deliveries_v1",
 }
 
 
-def every_call(token: str, stored: str) -> list[calls.Call[Any]]:
-    """Every call, in an order in which each can succeed. `stored` is the path of a large output."""
+def every_call(token: str, stored: str, delivery: str) -> list[calls.Call[Any]]:
+    """Every call, in an order in which each can succeed. `stored` is a large output's path, `delivery` one of `recorder`."""
     return [
         calls.create(),
         calls.list_tokens({}).after(None),
@@ -50,6 +47,11 @@ def every_call(token: str, stored: str) -> list[calls.Call[Any]]:
         calls.list_endpoints(None, None).after(None),
         calls.test_endpoint("name", "", {}, ""),
         calls.delete_endpoint("name"),
+        calls.list_deliveries("recorder", {}).after(None),
+        calls.get_delivery("recorder", delivery),
+        calls.resend_delivery("recorder", delivery, None, None),
+        calls.delete_delivery("recorder", delivery),
+        calls.delete_deliveries("recorder"),
         calls.create_key("name", ["read"], "90d"),
         calls.list_keys(),
         calls.revoke_key("name"),
@@ -70,6 +72,12 @@ def test_a_list_has_every_filter() -> None:
     filters: Any = dict.fromkeys(ListFilters.__annotations__, "x")
 
     assert set(calls.list_tokens(filters).query) == set(by_id("list_waitpoint_tokens_v1").names("query"))
+
+
+def test_a_list_of_deliveries_has_every_filter() -> None:
+    filters: Any = dict.fromkeys(DeliveryFilters.__annotations__, "x")
+
+    assert set(calls.list_deliveries("name", filters).query) == set(by_id("list_deliveries_v1").names("query"))
 
 
 def test_an_endpoint_has_every_setting() -> None:
@@ -109,6 +117,9 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Deliveries, answers.EndpointDeliveriesOfAKind),
         (models.EndpointTrial, answers.EndpointTrial),
         (models.TrialStep, answers.TrialStep),
+        (models.RecordedDelivery, answers.RecordedDelivery),
+        (models.RetrievedDelivery, answers.RetrievedDelivery),
+        (models.DeletedDeliveries, answers.DeleteDeliveriesResponse),
         (models.CreatedKey, answers.CreatedKey),
         (models.NamedKey, answers.ListedKey),
     ],
@@ -127,11 +138,16 @@ def test_a_change_of_a_token_is_answered_to_one_of_two_calls() -> None:
 
 def test_the_fake_answers_as_the_api_is_described_to() -> None:
     """test_client_contract.py has more of its answers."""
-    described = Described(FakeWaitpoints())
+    fake = FakeWaitpoints(ignore_rules=True)
+    described = Described(fake)
     client = Waitpoints("https://waitpoints.test", "fake-api-key", transport=described)
     large = client.create()
     client.complete(large, '"' * 800_000)
-    for call in every_call(client.create().id, str(client.send(calls.get(large)).output_text)):
+    verify: Any = {"scheme": "token", "secret": "SECRET", "header": "X-Token"}
+    recorder = client.send(calls.put_endpoint("recorder", key="body.id", verify=verify, record_deliveries="1d"))
+    fake.deliver(recorder.url, {"id": 1})
+    [recorded] = client.send(calls.list_deliveries("recorder", {}).after(None)).items
+    for call in every_call(client.create().id, str(client.send(calls.get(large)).output_text), recorded.id):
         client.send(call)
 
     assert described.succeeded == {operation.id for operation in OPERATIONS} - NOT_FOR_IT

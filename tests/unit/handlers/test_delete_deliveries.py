@@ -1,4 +1,4 @@
-"""DELETE /api/v1/endpoints/{name}/deliveries, and of one of them (contract N28)."""
+"""DELETE /api/v1/endpoints/{name}/deliveries, and of one of them (contract N32)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/endpoints/{name}/deliveries (contract N16 and N17)."""
+"""GET /api/v1/endpoints/{name}/deliveries (contract N30)."""
 
 from typing import Any
 from urllib.parse import urlencode

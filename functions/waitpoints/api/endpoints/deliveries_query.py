@@ -1,4 +1,4 @@
-"""The query string of the list of recorded deliveries (contract N18). If a parameter is repeated, the last one counts."""
+"""The query string of the list of recorded deliveries (contract N30). If a parameter is repeated, the last one counts."""
 
 from urllib.parse import parse_qsl
 
