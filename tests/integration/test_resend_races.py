@@ -15,7 +15,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
-from waitpoints.api.endpoints import recording
+from waitpoints.api.endpoints import deletion
 from waitpoints.aws.delivery_store import SHARDS, row_partition
 from waitpoints.endpoint import Endpoint
 from waitpoints.recorded_delivery import RecordedDelivery
@@ -38,7 +38,7 @@ def resend(api: Api, delivery: RecordedDelivery, **body: Any) -> Callable[[], Ht
 
 
 def delete(endpoint: Endpoint, delivery: RecordedDelivery) -> HttpAnswer:
-    recording.delete(endpoint, delivery)
+    deletion.delete(endpoint, delivery)
     return HttpAnswer(200, {}, "")
 
 
