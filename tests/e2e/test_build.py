@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.in_process.template import Template
-from tools.stack import emulating, sam
-from waitpoints_local.stack import ARCHITECTURE, described, free_port, overrides
+from tools.stack import sam
+from waitpoints_local.stack import ARCHITECTURE
 
 MACHINES = {"arm64": 183, "x86_64": 62}  # e_machine in the header of an ELF file
 UNCHECKED = 1  # the flags of bytecode that Python loads without checking its source
@@ -48,12 +47,3 @@ def test_every_module_has_bytecode_with_its_path_on_lambda(built: Path) -> None:
             content = compiled.read_bytes()
             assert int.from_bytes(content[4:8], "little") == UNCHECKED
             assert marshal.loads(content[16:]).co_filename == f"{place}/{source.relative_to(built / name)}"  # noqa: S302
-
-
-@pytest.mark.thorough  # SAM compresses the same code for each function
-def test_sam_deploys_what_it_has_built(current_build: Built, tmp_path: Path) -> None:
-    with emulating(free_port(), tmp_path) as emulator:
-        given = ["--parameter-overrides", *overrides(emulator.url)]
-        sam("deploy", *given, endpoint=emulator, folder=current_build.folder)
-        with described(emulator, tmp_path) as stack:
-            assert Api(stack).create()["id"].startswith("waitpoint_")

@@ -1,7 +1,7 @@
 """What `sam build` makes of a version of the project: built once for all processes and runs, and deployed to any emulator.
 
 `sam deploy` compresses what was built again for each stack, which takes ten seconds. Here each archive is made once, and the
-stack is created or updated by the calls to CloudFormation that `sam deploy` ends with. SAM itself deploys it in test_build.py.
+stack is created or updated by the calls to CloudFormation that `sam deploy` ends with. SAM does in test_first_deployment.py.
 As a program, this builds what the tests need: `make test` begins with it.
 """
 
