@@ -29,22 +29,32 @@ pytestmark = pytest.mark.thorough  # it builds everything twice
 
 FOLDER = LOCAL / "e2e-release"
 VERSION = version.read()
+UNTRIED = """
+import sys
+from pathlib import Path
+from tools.release import __main__ as release
+
+folder = Path("dist") / sys.argv[1]
+folder.mkdir(parents=True)
+release.make(sys.argv[1], folder)
+"""
+"""Makes the same as `make release`, without trying it."""
 PACKAGES = ("-py3-none-any.whl", ".tar.gz")
 OTHER = next(it for it in ARCHITECTURES if it != ARCHITECTURE)
 
 
-def released(tree: Path) -> Path:
+def released(tree: Path, *program: str) -> Path:
     """Copy the tree to another folder, and make the release there. Returns the folder with its files."""
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     (tree / ".local").symlink_to(LOCAL)
     environment = {**os.environ, "PYTHONPATH": str(tree / PACKAGE.relative_to(ROOT))}
-    subprocess.run([sys.executable, "-m", "tools.release", VERSION], cwd=tree, env=environment, check=True)
+    subprocess.run([sys.executable, *program, VERSION], cwd=tree, env=environment, check=True)
     return tree / "dist" / VERSION
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return released(tmp_path_factory.mktemp("one") / "tree")
+    return released(tmp_path_factory.mktemp("one") / "tree", "-m", "tools.release")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +68,7 @@ def unpacked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def test_two_builds_in_different_folders_are_equal(release: Path, tmp_path: Path) -> None:
-    again = released(tmp_path / "another" / "folder" / "of-the-tree")
+    again = released(tmp_path / "another" / "folder" / "of-the-tree", "-c", UNTRIED)
     expected = {f"{stem(VERSION, architecture)}.zip" for architecture in ARCHITECTURES}
     expected |= {f"waitpoints-{VERSION}-{layer}.cdx.json" for layer in ("dependencies", "public-keys", "tracing")}
     expected |= {f"waitpoints_client-{VERSION}{end}" for end in PACKAGES} | {"SHA256SUMS"}

@@ -4,7 +4,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools import checkout, zip_file
@@ -16,8 +17,16 @@ from waitpoints_local.stack import LocalError
 UV = LOCAL / "uv" / "bin" / "uv"
 
 
-def make(version: str, folder: Path) -> None:
-    """Fill an empty folder."""
+@dataclass(frozen=True)
+class Packages:
+    client: Path
+    local: Path
+    typescript: Path
+    construct: Path
+
+
+def make(version: str, folder: Path) -> Packages:
+    """Fill an empty folder. Raises LocalError without Node.js, CalledProcessError if something cannot be built."""
     with tempfile.TemporaryDirectory() as scratch:
         print("The functions' code", flush=True)
         code = checkout.code()
@@ -31,44 +40,27 @@ def make(version: str, folder: Path) -> None:
             (folder / f"{archive.stem(version, architecture)}.zip").write_bytes(zip_file.packed(content))
     for layer in bill.LAYERS:
         (folder / f"waitpoints-{version}-{layer}.cdx.json").write_text(bill.bill(UV, ROOT, layer))
-    make_client(folder)
-    make_local(code, folder)
-    make_typescript_client(folder)
-    make_construct(code, layers, folder)
-    checksums.write(folder)
-
-
-def make_client(folder: Path) -> None:
-    """Raises CalledProcessError if one of the client's packages is not as it should be."""
-    print("The client", flush=True)
-    wheel = client_package.build(UV, ROOT, folder)
+    print("The packages", flush=True)
+    packages = Packages(
+        client_package.build(UV, ROOT, folder),
+        local_package.build(UV, code, folder),
+        typescript_package.build(folder),
+        cdk_package.build(code, layers, folder),
+    )
     client_package.check(folder)
+    checksums.write(folder)
+    return packages
+
+
+def try_alone(packages: Packages) -> None:
+    """Install each package without the others, and use it. Raises CalledProcessError if one is not as it should be."""
     for version in client_package.supported(ROOT):
         python = client_package.interpreter(version)
-        tried = f"installs alone, {client_package.try_alone(UV, wheel, python)}" if python else "is not on this machine"
-        print(f"  Python {version} {tried}", flush=True)
-
-
-def make_local(code: Mapping[str, bytes], folder: Path) -> None:
-    """Raises CalledProcessError if the package does not serve the stack that it brings."""
-    print("The local stack", flush=True)
-    wheel = local_package.build(UV, code, folder)
-    client_package.check(folder)
-    print(f"  installs alone, and served {local_package.try_alone(UV, wheel)}", flush=True)
-
-
-def make_typescript_client(folder: Path) -> None:
-    """Raises LocalError without Node.js, or if the package cannot be compiled."""
-    print("The TypeScript client", flush=True)
-    package = typescript_package.build(folder)
-    print(f"  installs alone, {typescript_package.try_alone(package)}", flush=True)
-
-
-def make_construct(code: Mapping[str, bytes], layers: Mapping[str, bytes], folder: Path) -> None:
-    """Raises LocalError without Node.js, CalledProcessError if the package cannot be compiled or used."""
-    print("The construct for CDK", flush=True)
-    package = cdk_package.build(code, layers, folder)
-    print(f"  installs alone, and synthesised {cdk_package.try_alone(package)} resources", flush=True)
+        says = client_package.try_alone(UV, packages.client, python) if python else "is not on this machine"
+        print(f"  The client on Python {version}: {says}", flush=True)
+    print(f"  The local stack served {local_package.try_alone(UV, packages.local)}", flush=True)
+    print(f"  The TypeScript client says that it is {typescript_package.try_alone(packages.typescript)}", flush=True)
+    print(f"  The construct for CDK synthesised {cdk_package.try_alone(packages.construct)} resources", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         for old in (unfinished, folder):
             shutil.rmtree(old, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        make(version, unfinished)
+        try_alone(make(version, unfinished))
         unfinished.rename(folder)
     except (LocalError, WrongVersion) as error:
         print(error, file=sys.stderr)
