@@ -33,6 +33,6 @@ def built() -> Path:
 def install(folder: Path, *more: str) -> Path:
     """Make an environment with the wheels and `more`, and nothing else. Returns the folder of its programs."""
     subprocess.run([UV, "venv", "-q", "--no-project", "--python", sys.executable, folder], check=True)
-    command: list[str | Path] = [UV, "pip", "install", "-q", "--compile-bytecode", "--python", folder / "bin" / "python"]
+    command: list[str | Path] = [UV, "pip", "install", "-q", "--python", folder / "bin" / "python"]
     subprocess.run([*command, *sorted(built().glob("*.whl")), *more], check=True)
     return folder / "bin"
