@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support import figures
 from tests.support.e2e.api import Api
+from tests.support.e2e.waiting import pause
 
 BATCH = 10
 LONGEST = 5  # times as many tokens as were asked for
@@ -82,13 +83,13 @@ class Race:
 
     def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
         """Wait for the end of each execution, up to a limit. Returns their results."""
-        until = time.monotonic() + PATIENCE
+        began = time.monotonic()
 
         def result(number: int) -> tuple[int, Any]:
             while (found := self.result(self.executions[number])) is RUNNING:
-                if time.monotonic() > until:
+                if time.monotonic() > began + PATIENCE:
                     return number, "it hangs"
-                time.sleep(0.1)
+                pause(began)
             return number, found
 
         return dict(self.pool.map(result, list(self.executions if numbers is None else numbers)))

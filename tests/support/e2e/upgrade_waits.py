@@ -14,7 +14,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.permissions import physical_name
-from tests.support.e2e.waiting import PATIENCE
+from tests.support.e2e.waiting import PATIENCE, pause
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8
@@ -97,12 +97,12 @@ class Waits:
 
     def _waits_or_has_ended(self, wait: Wait) -> bool:
         """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
+        began = time.monotonic()
+        while time.monotonic() < began + PATIENCE:
             found = self._api.retrieve(wait.token)
             if len(found["waiters"]) == len(wait.executions) or found["status"] != "WAITING":
                 return True
-            time.sleep(0.1)
+            pause(began)
         return False
 
     def _wait_for_key(self) -> Wait:

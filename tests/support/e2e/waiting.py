@@ -4,12 +4,18 @@ import time
 from collections.abc import Callable
 
 PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks
+SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks
 
 
 def until[Value](look: Callable[[], Value], what: str) -> Value:
     """Return what `look` returns once that is something. `what` says what was missing if it never is."""
-    end = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
+        assert time.monotonic() < began + PATIENCE, what
+        pause(began)
     return found
+
+
+def pause(began: float) -> None:
+    """Sleep between two looks, the longer the longer it lasts: a look takes processor time from what it waits for."""
+    time.sleep(min(max(SHORTEST, (time.monotonic() - began) / 4), LONGEST))
