@@ -108,7 +108,7 @@ def script(text: str, folder: Path) -> tuple[int, str]:
     assert found
     path = os.pathsep.join([str(Path(found).parent), "/usr/bin", "/bin"])
     links = " ".join([str(wheels.built()), os.environ.get("PIP_FIND_LINKS", "")])
-    pip = {"PIP_FIND_LINKS": links, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
+    pip = {"PIP_FIND_LINKS": links, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1", "PIP_NO_COMPILE": "1"}
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
     variables = {**index, **pip, "PATH": path, "HOME": str(folder), "NO_PROXY": "127.0.0.1,localhost"}
     return run(["sh", "-euc", text], folder, variables)
