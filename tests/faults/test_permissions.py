@@ -765,7 +765,7 @@ def answer_a_page_signed_in(world: World) -> None:
 
 NO_HANDLER_NEEDS = [
     # Without it, S3 answers 403 for an object that is gone. moto does not
-    *product(("retrieve_delivery", "resend_delivery", "delete_deliveries"), ("s3:ListBucket",)),
+    *product(("retrieve_delivery", "resend_delivery", "delete_deliveries", "doctor"), ("s3:ListBucket",)),
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
 ]
 

@@ -1,5 +1,6 @@
 """Whatever call fails, a recorded delivery is processed or pending, and the doctor ends that. It has one outcome."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tests.support.faults.wire import FAULTS, TOLD_APART, Fault, Killed
 from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.webhook_signer import sign
+from tools.openapi.operations import ENDPOINTS
 from waitpoints.aws.items import TOKEN, plain
 from waitpoints.wiring import services
 
@@ -42,6 +44,18 @@ class RecordingWorld(World):
         """The function dies before it processes the delivery, and the provider does not send it again."""
         with mock.patch("waitpoints.api.endpoints.endpoint_delivery.process", side_effect=Killed):
             assert self.http_once("POST", endpoint["url"], event.encode(), self.signed(endpoint, event, event_id)) is None
+
+    def send_again(self, endpoint: dict[str, Any], **body: Any) -> str:
+        """The operator sends the only delivery again, with one key until it is answered. Returns what became of it."""
+        [delivery_id] = [row for row, found in self.rows().items() if "resendOf" not in found]
+        url = f"{ENDPOINTS}/{endpoint['name']}/deliveries/{delivery_id}/resend"
+        answer = self.http("POST", url, json.dumps({"idempotencyKey": "once", **body}).encode(), self.authorized())
+        assert answer.status == 200, answer
+        return str(answer.json["kind"])
+
+    def resends(self) -> list[str]:
+        """What became of each delivery that was sent again."""
+        return [row["kind"] for row in self.rows().values() if "resendOf" in row]
 
     def doctor_comes(self) -> None:
         """It may fail or die."""
@@ -178,6 +192,48 @@ def repair_of_a_deleted_endpoints_delivery(world: RecordingWorld) -> None:
     assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
 
 
+@flow
+def resend_that_completes_the_token_of_its_key(world: RecordingWorld) -> None:
+    """The operator gets one answer, however often a call fails, and the provider's own event changes nothing then."""
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    world.clock.advance(seconds=1)
+    world.receive(endpoint, OTHER_EVENT)
+    world.put_endpoint_again(endpoint["name"], key="body.id", verify=endpoint["verify"], output="body.result")
+    with world.faulty():
+        assert world.send_again(endpoint) == "completed"
+        assert world.send_again(endpoint) == "completed"
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+    assert world.resends() == ["completed"]
+
+
+@flow
+def resend_of_a_large_payload_to_a_token_that_it_names(world: RecordingWorld) -> None:
+    endpoint, token = recording(world), world.create(completeWhen="body.id", payloadSchema={"type": "string"})
+    execution = world.wait(token)
+    world.clock.advance(seconds=1)
+    world.receive(endpoint, LARGE_EVENT.replace("true", "false"))
+    with world.faulty():
+        assert world.send_again(endpoint, tokenId=token["id"]) == "completed"
+    world.come_to_rest()
+    world.expect(execution, token, LARGE)
+    assert world.resends() == ["completed"]
+
+
+@flow
+def resend_that_comes_first(world: RecordingWorld) -> None:
+    endpoint = recording(world)
+    world.receive(endpoint, OTHER_EVENT)
+    world.put_endpoint_again(endpoint["name"], key="body.id", verify=endpoint["verify"], output="body.result")
+    with world.faulty():
+        assert world.send_again(endpoint) == "kept"
+        world.clock.advance(seconds=1)
+        token = world.create(idempotencyKey=ENDPOINT_KEY)
+    world.expect(world.wait(token), token, RESULT)
+    assert world.resends() == ["kept"]
+
+
 @pytest.fixture(scope="module")
 def matrix(stack: MotoStack, figures: Figures) -> Matrix[RecordingWorld]:
     return Matrix(FLOWS, lambda: RecordingWorld(stack), figures)
@@ -202,7 +258,16 @@ def test_a_recorded_delivery_is_processed_once_when_any_call_fails(
     assert matrix.lost_in_any(flow, fault, but=matrix.choice(FLOWS)) == {}
 
 
-@pytest.mark.parametrize("flow", ["recorded delivery that completes a token", "recorded delivery that comes first"])
+@pytest.mark.parametrize(
+    "flow",
+    [
+        "recorded delivery that completes a token",
+        "recorded delivery that comes first",
+        "resend that completes the token of its key",
+        "resend of a large payload to a token that it names",
+        "resend that comes first",
+    ],
+)
 def test_a_function_that_dies_at_any_call_loses_no_recorded_delivery(matrix: Matrix[RecordingWorld], flow: str) -> None:
     calls = range(len(matrix.clean(flow)[0]))
     deaths = [fault for fault in FAULTS if fault.name.startswith("killed")]

@@ -13,6 +13,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from waitpoints.aws.delivery_store import DeliveryStore
 from waitpoints.endpoint import DeliveryKind
+from waitpoints.errors import DeliveryNotFound
 from waitpoints.recorded_delivery import MAX_DETAIL, MAX_TEXT, Contents, RecordedDelivery, cut, new_delivery_id
 
 AnyStore = DeliveryStore | MemoryDeliveryStore
@@ -78,6 +79,29 @@ def test_a_resend_with_one_idempotency_key_is_one(store: AnyStore) -> None:
     assert begin(store, delivery(resend_of=first.id), once="k") == resent
     assert begin(store, delivery(resend_of=first.id), once="other").id != resent.id
     assert len(pending(store)) == 3
+
+
+def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: AnyStore) -> None:
+    first = begin(store, delivery())
+    resent = begin(store, delivery(resend_of=first.id), once="k")
+    end = resent.expires_at * 1000
+    assert store.find_resend(SECRET_ID, first.id, "k", end - 1) == resent
+    assert store.find_resend(SECRET_ID, first.id, "k", end) is None
+    assert store.find_resend(SECRET_ID, first.id, "other", NOW) is None
+    assert store.find_resend(SECRET_ID, resent.id, "k", NOW) is None
+    store.delete(SECRET_ID, resent.id)
+    with pytest.raises(DeliveryNotFound):
+        store.find_resend(SECRET_ID, first.id, "k", NOW)
+    with pytest.raises(DeliveryNotFound):
+        begin(store, delivery(resend_of=first.id), once="k")
+
+
+def test_a_resend_that_is_beaten_leaves_no_contents(store: AnyStore) -> None:
+    first = begin(store, delivery())
+    begin(store, delivery(resend_of=first.id), once="k")
+    beaten = delivery(resend_of=first.id)
+    begin(store, beaten, once="k")
+    assert (store.contents(SECRET_ID, beaten.id), store.get(SECRET_ID, beaten.id)) == (None, None)
 
 
 def test_deleted_it_is_gone_and_nothing_finishes_it(store: AnyStore) -> None:

@@ -284,6 +284,18 @@ class TestTwice:
         assert sent(world, api, first.id, idempotencyKey="other")["kind"] == "repeated"
         assert sent(world, api, once["id"], idempotencyKey=key)["resendOf"] == once["id"], "of another delivery"
 
+    def test_with_one_key_it_is_processed_once(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
+        """Not even if it could complete a token by now."""
+        first = received(world, api, endpoint)
+        put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
+        once = sent(world, api, first.id, idempotencyKey="k")
+        assert once["kind"] == "notMatching"
+        put(world, verify=GITHUB, record_deliveries="7d")
+        world.clock.advance(86_400_000)
+        token = create(world)
+        assert sent(world, api, first.id, idempotencyKey="k") == once
+        assert world.tokens.retrieve(token).outcome is None
+
     def test_at_the_same_moment_it_is_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
         first = received(world, api, endpoint)
         for number in range(20):
