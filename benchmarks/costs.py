@@ -59,7 +59,7 @@ def figures(counted: Bench) -> dict[str, str]:
     people = count_notices(counted) | count_sign_in(counted)
     return {
         "make costs": "\n\n".join(shown),
-        "make costs: fixed": report_fixed(months[WEBHOOK]),
+        "make costs: fixed": report_fixed(months[WEBHOOK], look_for_pending(counted, deliveries)),
         "make costs: options": report_options(count_options(counted, deliveries) | unawaited | people),
     }
 
@@ -69,10 +69,18 @@ def month_of(counted: Bench, wait: Wait) -> Month:
     return price(Asked(), counted_with(counted, wait), Template.load())
 
 
-def report_fixed(month: Month) -> str:
-    """Return, as Markdown, what a stack costs a month however many waits there are."""
+def report_fixed(month: Month, look: float) -> str:
+    """Return, as Markdown, what a stack costs a month however many waits there are, and if an endpoint records deliveries."""
     rows = [[name, f"{dollars:.2f}"] for name, dollars in month.stack.items() if dollars]
-    return table(["what", "dollars a month"], [*rows, ["**all together**", f"**{sum(month.stack.values()):.2f}**"]])
+    together = ["**all together**", f"**{sum(month.stack.values()):.2f}**"]
+    return table(["what", "dollars a month"], [*rows, together, ["with `recordDeliveries`", f"+{look:.2f}"]])
+
+
+def look_for_pending(counted: Bench, deliveries: Deliveries) -> float:
+    """Return the dollars a month for which the doctor looks for pending deliveries."""
+    assert deliveries.doctor is not None
+    times = bill.MONTH / 900
+    return bill.runs(deliveries.doctor, times) - bill.runs(counted.round("doctor"), times)
 
 
 def report_options(added: Mapping[str, Added]) -> str:

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -21,6 +22,8 @@ from waitpoints import endpoint_tally
 from waitpoints.access import api_key_cache
 from waitpoints.access.api_key_cache import ApiKeyCache
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
+from waitpoints.aws.delivery_store import SHARDS
+from waitpoints.aws.doctor_store import STATE_KEY
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR
 from waitpoints.wiring import services
@@ -46,6 +49,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "`execution`, the waiter's ARN": (0, 1, 0),
     "each further waiter (the second)": (2, 3, 0),
     "a durable function waits, not a state": (0, 0, 0),
+    "`recordDeliveries`, each delivery": (3, 10, 0),
     "a payload of 20 KB": (0, 20, 0),
     "a payload of 300 KB, in the bucket": (2, 0, 1),  # a read first,
     "an event bus (`EventBusName`)": (1, 0, 0),
@@ -468,6 +472,43 @@ class TestEndpoint:
         counted.api.create(idempotencyKey="github:1")
         counted.meter.take()
         assert self.calls(counted, url, body) == expected
+
+    RECORDED: ClassVar = ("S3:PutObject", "DynamoDB:TransactWriteItems")
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({"id": 1}, ["DynamoDB:GetItem", "DynamoDB:UpdateItem", COUNT]),
+            ({"id": 2}, ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems", COUNT]),
+            ({}, [COUNT]),
+        ],
+        ids=["completes", "is kept", "no key"],
+    )
+    def test_takes_three_calls_more_for_a_delivery_that_it_records(
+        self, counted: Bench, body: dict[str, Any], expected: list[str]
+    ) -> None:
+        url = self.url(counted, recordDeliveries="7d")
+        self.calls(counted, url, {})  # reads the configuration
+        counted.api.create(idempotencyKey="github:1")
+        counted.meter.take()
+        headers = {**dict(signed(body)[1]), "x-github-delivery": f"event {body}"}
+        assert counted.api.post(url, signed(body)[0], headers).status == 200
+        assert counted.meter.operations() == [*self.RECORDED, *expected, "DynamoDB:TransactWriteItems"]
+
+    def test_that_records_has_the_doctor_look_for_what_is_pending(self, counted: Bench, stack: MotoStack) -> None:
+        """Without one, it makes no call more. Nothing is imported until something is pending."""
+
+        def calls() -> Counter[str]:
+            counted.meter.take()
+            stack.functions()["doctor"].call({})
+            return Counter(counted.meter.operations())
+
+        services.dynamodb_client.delete_item(TableName=services.store._table.name, Key=STATE_KEY)
+        self.url(counted)
+        calls()
+        before = calls()
+        self.url(counted, recordDeliveries="7d")
+        assert calls() - before == {"DynamoDB:Query": SHARDS}
 
     def test_takes_one_write_unit_for_a_count(self, counted: Bench) -> None:
         """The usual item has a few kinds, whose last deliveries have texts of usual lengths."""

@@ -44,7 +44,27 @@ importlib.metadata.entry_points = search
 import create_api_key, create_public_token, create_token, mint_public_token, put_endpoint, try_endpoint
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
+RECEIVE = """
+import json, sys
+import pytest
+from tests.support import github_endpoint as github
+from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.template import Template
+world, patch = InMemory(), pytest.MonkeyPatch()
+world.install(patch)
+world.webhook_secrets["github"] = FakeSecret(github.SECRET)
+api = Api(Template.load(), world.api_key.read_current())
+for settings in json.loads(sys.argv[2]):
+    endpoint = github.put(world, verify=github.GITHUB, **settings)
+    world.clock.advance(60_000)
+    assert github.deliver(api, endpoint, headers=github.signature(endpoint)).status == 200
+    import doctor
+print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
+"""
 API = "waitpoints.api"
+OF_RECORDING = [f"{API}.endpoints.{it}" for it in ("recording", "pending", "resending")] + ["waitpoints.aws.delivery_store"]
 KEYS = ["waitpoints.aws.api_key_store", "waitpoints.access.api_keys"]
 HEAVY = [
     "jwt",
@@ -99,6 +119,15 @@ def test_nothing_of_sign_in_is_imported_without_an_issuer(parameters: dict[str, 
 )
 def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:
     assert run(START, HEAVY, function) == sorted(loaded)
+
+
+@pytest.mark.parametrize(("settings", "imported"), [({}, []), ({"record_deliveries": "7d"}, OF_RECORDING[:1])])
+def test_nothing_of_recording_is_imported_for_an_endpoint_that_records_nothing(
+    settings: dict[str, str], imported: list[str]
+) -> None:
+    """Nor by a doctor who finds nothing pending."""
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "functions", ROOT / "clients" / "local" / "src")))
+    assert run(RECEIVE, OF_RECORDING, json.dumps([settings]), PYTHONPATH=path) == imported
 
 
 def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tests.support.in_process.counting.waits import Bench, Wait, signed_by_github
+from tests.support.in_process.counting.waits import ROUND, Bench, CountedStep, Wait, signed_by_github
 from tools.openapi.operations import ENDPOINTS
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
@@ -25,12 +25,18 @@ class Deliveries:
     to_endpoint: Wait = field(default_factory=Wait)
     around: Wait = field(default_factory=Wait)
     """The create, the wait and the guarantee of the token that the delivery completes."""
+    recorded: Wait = field(default_factory=Wait)
+    """Deliveries to an endpoint that records them, with what is stored for one."""
+    doctor: CountedStep | None = None
+    """A run of the doctor that looks for pending deliveries, and finds none."""
 
 
 def count_deliveries(bench: Bench) -> Deliveries:
     counted = Deliveries()
     _complete_by_key(bench, counted.by_key)
     _deliver(bench, counted)
+    bench.round("doctor")  # as it is without recorded deliveries
+    _record(bench, counted)
     return counted
 
 
@@ -77,9 +83,34 @@ def _deliver(bench: Bench, counted: Deliveries) -> None:
     deliver(wait, "matches nothing, above the rate of counts", other)
 
 
-def _put(bench: Bench) -> str:
+def _record(bench: Bench, counted: Deliveries) -> None:
+    url = _put(bench, "recorded", recordDeliveries="7d")
+
+    def deliver(wait: Wait, name: str, number: int, event_id: str = "", action: str = "completed") -> None:
+        text, headers = signed({"action": action, "workflow_run": {"id": number}})
+        post = partial(bench.api.post, url, text, {**headers, "x-github-delivery": event_id or f"event-{name}"})
+        assert bench.step(wait, name, "accept_delivery", post, over_http=True).status == 200
+
+    deliver(Wait(), "reads the endpoint and its secret", 0)
+    deliver(Wait(), "the first that matches nothing", 0, action="requested")
+    before = bench.stored()
+    deliver(counted.recorded, "matches nothing", 0, action="requested")
+    counted.recorded.add_stored(before, bench.stored())
+    bench.register(Wait(), bench.api.create(idempotencyKey="recorded:1")["id"])
+    bench.meter.take()
+    deliver(counted.recorded, "completes a token, a run waits", 1, "event")
+    deliver(counted.recorded, "its token has settled", 1)
+    deliver(counted.recorded, "its event comes again", 1, "event")
+    deliver(counted.recorded, "no token has the key: kept", 2)
+    run = Wait()
+    bench.clock.advance(ROUND)
+    bench.invoke(run, "doctor", "doctor", {})
+    counted.doctor = run.steps[-1]
+
+
+def _put(bench: Bench, name: str = "github", **more: Any) -> str:
     """Make the endpoint. Returns its URL."""
-    put = bench.api.request("PUT", f"{ENDPOINTS}/github", SETTINGS)
+    put = bench.api.request("PUT", f"{ENDPOINTS}/{name}", SETTINGS | more)
     assert put.status == 200, put.text
     return str(put.json["url"])
 

@@ -39,7 +39,15 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
     }
     added = {option: Added(plain, wait) for option, wait in waits.items()}
     added |= {"each reminder (`remind`) of an answered page": Added(waits[ANSWERED], answered_page(bench, reminded="1h"))}
+    added |= {"`recordDeliveries`, each delivery": recorded(deliveries)}
     return added | {"an event bus (`EventBusName`)": bench.publish(200, waits=True)}
+
+
+def recorded(deliveries: Deliveries) -> Added:
+    """Return what it adds to a delivery that its endpoint records."""
+    name = "matches nothing"
+    without = Wait([deliveries.to_endpoint[name]])
+    return Added(without, replace(deliveries.recorded, steps=[deliveries.recorded[name]]))
 
 
 def by_key(keyed: Wait, deliveries: Deliveries) -> Wait:
