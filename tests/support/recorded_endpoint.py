@@ -1,0 +1,39 @@
+"""An endpoint on moto that records its deliveries, and what GitHub would send to it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+
+from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.webhook_signer import sign
+from tools.openapi.operations import ENDPOINTS
+from waitpoints.endpoint import Endpoint
+from waitpoints.wiring import services
+
+NAME = "recorded"
+SECRET = "the secret of a provider"
+
+
+@contextmanager
+def recording_endpoint(api: Api) -> Iterator[Endpoint]:
+    secrets = boto3.client("secretsmanager")
+    made = secrets.create_secret(Name=services.webhook_secret_name(NAME), SecretString=SECRET)
+    settings = {"key": "body.id", "verify": {"scheme": "github", "secret": NAME}, "recordDeliveries": "7d"}
+    answer = api.request("PUT", f"{ENDPOINTS}/{NAME}", settings)
+    assert answer.status == 200, answer.text
+    found = services.endpoints.get(NAME)
+    assert found is not None
+    try:
+        yield found
+    finally:
+        api.request("DELETE", f"{ENDPOINTS}/{NAME}")
+        secrets.delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+
+
+def deliver(api: Api, endpoint: Endpoint, body: Any, event_id: str) -> HttpAnswer:
+    url, content = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, ""), json.dumps(body).encode()
+    headers = {"content-type": "application/json", "x-github-delivery": event_id}
+    return api.post(url, content, {**headers, **sign("github", content, url, 0, SECRET).headers})
