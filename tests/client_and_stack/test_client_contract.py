@@ -15,6 +15,7 @@ from tests.client_and_stack.described import Described  # noqa: E402
 from tests.support import sign_in  # noqa: E402
 from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
 from tests.support.in_process.api_gateway import Api  # noqa: E402
+from tests.support.in_process.fakes.secret import FakeSecret  # noqa: E402
 
 pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # on the fake, the async client sends the same
 
@@ -44,6 +45,7 @@ def served(request: pytest.FixtureRequest, world: InMemory, monkeypatch: pytest.
         fake = FakeWaitpoints(ignore_rules=True)
         return Served.by(fake, Described(fake))
     world.clock.now = round(time.time() * 1000)
+    world.webhook_secrets["CONTRACT"] = FakeSecret("the-secret-of-the-contract")
     stack = sign_in.install(world, "https://issuer.example.com", monkeypatch)
     handlers = Handlers(stack.api, world)
 

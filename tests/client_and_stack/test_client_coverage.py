@@ -1,24 +1,27 @@
 """The Python client has everything that the API has, and its fake answers as the API is described to."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 from waitpoints_client import (
     CreateOptions,
     DeliveryFilters,
+    DeliveryKind,
     EndpointOptions,
     ListFilters,
     Waitpoints,
     calls,
     models,
 )
+from waitpoints_client.cli.options import Kind
 from waitpoints_client.testing import FakeWaitpoints
 
 from tests.client_and_stack.described import Described
 from tools.openapi import answers
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.endpoints import deliveries_query
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -78,6 +81,17 @@ def test_a_list_of_deliveries_has_every_filter() -> None:
     filters: Any = dict.fromkeys(DeliveryFilters.__annotations__, "x")
 
     assert set(calls.list_deliveries("name", filters).query) == set(by_id("list_deliveries_v1").names("query"))
+
+
+def test_every_kind_of_a_recorded_delivery_can_be_asked_for() -> None:
+    assert set(get_args(DeliveryKind)) == set(deliveries_query.KINDS) == set(Kind)
+
+
+def test_a_resend_has_every_option() -> None:
+    resend = by_id("resend_delivery_v1").body
+    assert resend is not None
+
+    assert set(calls.resend_delivery("name", "delivery", "token", "key").body) == set(resend.fields)
 
 
 def test_an_endpoint_has_every_setting() -> None:

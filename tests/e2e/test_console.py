@@ -10,6 +10,7 @@ import pytest
 from tests.browser import runner
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import outputs, physical_name
+from tests.support.e2e.secrets import Secrets
 from tests.support.e2e.waiting import until
 from waitpoints import ids
 from waitpoints.aws.items import LIST_SHARDS, TOKEN, token_item
@@ -178,6 +179,31 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: p
         until(lambda: any(completed in line for line in logged(stack, group, since)), "the log never arrived")
         lines = logged(stack, group, since)
         assert [line for line in lines if stack.api_key in line] == []
+
+
+def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
+    api: Api, stack: Stack, secrets: Secrets, subtests: pytest.Subtests
+) -> None:
+    secret = f"the-secret-of-the-provider-{time.time_ns()}"
+    verify = {"scheme": "token", "header": "x-hook-token", "secret": secrets.make("console", secret)}
+    name = f"recorded-{time.time_ns()}"
+    put = api.request("PUT", f"/api/v1/endpoints/{name}", {"key": "body.order", "verify": verify, "recordDeliveries": "7d"})
+    assert put.status == 200, put
+    hostile = {"order": f"{IMAGE}{INVISIBLE} recorded key", SCRIPT: f"{SCRIPT}{INVISIBLE} recorded body"}
+    texts = [f"{IMAGE}{INVISIBLE_SHOWN} recorded key", f"{SCRIPT}{INVISIBLE_SHOWN} recorded body", f"{IMAGE} recorded header"]
+    deliveries: tuple[tuple[bytes, dict[str, str]], ...] = (
+        (b'{"number": 7}', {"webhook-id": "event-1"}),
+        (b'{"number": 7}', {"webhook-id": "event-1"}),
+        (json.dumps(hostile, ensure_ascii=False).encode(), {"x-note": f"{IMAGE} recorded header"}),
+        (b"\xff\x00", {"content-type": "application/octet-stream"}),
+    )
+    for body, headers in deliveries:
+        sent = {"x-hook-token": secret, "content-type": "application/json", **headers}
+        assert api.request("POST", put.body["url"], body, key=None, headers=sent).status == 200
+        time.sleep(1.1)  # so that their order is known, and a list has them
+    scene = {"endpoint": name, "texts": texts, "verify": verify, "secret": secret}
+    variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "SCENE": json.dumps(scene)}
+    runner.run(subtests, "console_deliveries.test.mjs", **variables)
 
 
 @pytest.mark.thorough

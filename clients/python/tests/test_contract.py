@@ -8,7 +8,7 @@ import inspect
 import json
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -26,16 +26,20 @@ from waitpoints_client import (
     BadRequestError,
     ConflictError,
     CreatedToken,
+    DeliveryFilters,
+    Endpoint,
     Failed,
     NotFoundError,
     Ok,
     PageOptions,
     PermissionDeniedError,
+    RecordedDelivery,
     Result,
     TokenFailedError,
     TokenPage,
     TokenTimedOutError,
     UnprocessableEntityError,
+    Verify,
     Waitpoints,
     WaitTimeoutError,
 )
@@ -46,6 +50,8 @@ from waitpoints_client.testing import FakeWaitpoints
 UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
 NO_ONE: PageOptions = {"title": "Go?", "approvers": []}
 PAST = datetime(2020, 1, 1, tzinfo=timezone.utc)
+VERIFIED: Verify = {"scheme": "token", "secret": "CONTRACT", "header": "X-Hook-Token"}
+DELIVERED_HEADERS = {"x-hook-token": "the-secret-of-the-contract", "cookie": "a=b", "webhook-id": "event-1", "x-note": "kept"}
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,12 @@ class Served:
 
         return cls(fake.url, fake.api_key, lambda: transport, lambda seconds: fake.advance(timedelta(seconds=seconds)), answer)
 
-    def deliver(self, url: str, body: bytes, content_type: str = "application/octet-stream") -> int:
+    def deliver(
+        self, url: str, body: bytes, content_type: str = "application/octet-stream", headers: Mapping[str, str] | None = None
+    ) -> int:
         """Post to a URL as a webhook provider does. Returns the status."""
         with httpx.Client(transport=self.transport()) as sender:
-            return sender.post(url, content=body, headers={"content-type": content_type}).status_code
+            return sender.post(url, content=body, headers={"content-type": content_type, **(headers or {})}).status_code
 
 
 @pytest.fixture
@@ -969,6 +977,154 @@ def test_endpoints_are_listed_changed_and_deleted(waitpoints: Waitpoints, tag: s
         waitpoints.endpoints.delete(name)
     with pytest.raises(NotFoundError, match="Endpoint not found"):
         waitpoints.endpoints.get(names[0])
+
+
+class TestRecordedDeliveries:
+    @pytest.fixture
+    def name(self, waitpoints: Waitpoints, tag: str) -> Iterator[str]:
+        """An endpoint that records."""
+        name = f"orders-{tag}"
+        self.put(waitpoints, name, "body.order")
+        yield name
+        waitpoints.endpoints.delete(name)
+
+    def put(self, waitpoints: Waitpoints, name: str, key: str) -> Endpoint:
+        return waitpoints.endpoints.put(name, key=key, verify=VERIFIED, record_deliveries=timedelta(days=7))
+
+    def deliver(self, served: Served, waitpoints: Waitpoints, name: str, body: bytes, query: str = "", **headers: str) -> None:
+        url = waitpoints.endpoints.get(name).url + query
+        assert served.deliver(url, body, headers={**DELIVERED_HEADERS, **headers}) == 200
+        served.pass_time(2)  # so that their order is known, and a list has them
+
+    def test_are_listed_with_what_became_of_them(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        assert waitpoints.endpoints.get(name).record_deliveries == timedelta(days=7)
+        waiting = waitpoints.create(idempotency_key=f"{name}:1")
+        for body in (b'{"order": 1}', b'{"order": 1}', b'{"order": 2}', b"{}"):
+            self.deliver(served, waitpoints, name, body, **{"webhook-id": f"event {body!r}"})
+
+        listed = list(waitpoints.endpoints.deliveries(name, page_size=2))
+        assert [(it.kind, it.key) for it in listed] == [
+            ("noKey", None),
+            ("kept", f"{name}:2"),
+            ("repeated", f"{name}:1"),
+            ("completed", f"{name}:1"),
+        ]
+        no_key, kept, repeated, completed = listed
+        assert (completed.endpoint, completed.token_id, completed.size) == (name, waiting.id, 12)
+        assert (completed.repeat_of, repeated.repeat_of, repeated.token_id) == (None, completed.id, waiting.id)
+        assert completed.delivery_id == "event b'{\"order\": 1}'"
+        assert timedelta(0) <= completed.expires_at - completed.created_at - timedelta(days=7) < timedelta(seconds=2)
+        filters: list[tuple[DeliveryFilters, list[RecordedDelivery]]] = [
+            ({"kind": "noKey"}, [no_key]),
+            ({"kind": ["kept", "completed"]}, [kept, completed]),
+            ({"kind": "pending"}, []),
+            ({"key": f"{name}:1"}, [repeated, completed]),
+            ({"delivery_id": "event b'{}'"}, [no_key]),
+            ({"created_from": kept.created_at}, [no_key, kept]),
+            ({"created_to": repeated.created_at, "kind": "completed"}, [completed]),
+            ({"created_within": "1h"}, listed),
+            ({"after": kept.id}, [repeated, completed]),
+        ]
+        for chosen, found in filters:
+            assert list(waitpoints.endpoints.deliveries(name, **chosen)) == found, chosen
+        for kind in ("lost", "refused"):
+            with pytest.raises(BadRequestError, match=r"filter\[kind\]"):
+                list(waitpoints.endpoints.deliveries(name, kind=kind))  # type: ignore[arg-type]
+        with pytest.raises(NotFoundError, match="Endpoint not found"):
+            list(waitpoints.endpoints.deliveries(f"{name}-other"))
+
+    def test_have_the_first_100_bytes_of_a_long_key(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        long = "\u00e9" * 200
+        self.deliver(served, waitpoints, name, f'{{"order": "{long}"}}'.encode(), **{"webhook-id": "e" * 200})
+        [found] = waitpoints.endpoints.deliveries(name, key=f"{name}:{long}", delivery_id="e" * 300)
+        assert found.key is not None
+        assert (len(found.key.encode()) in (99, 100), found.delivery_id) == (True, "e" * 100)
+
+    def test_have_what_was_sent_without_its_secrets(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        self.deliver(served, waitpoints, name, b'{"order":  1}', "?a=b&token=secret")
+        self.deliver(served, waitpoints, name, b"\xff\x00")
+        binary, text = waitpoints.endpoints.deliveries(name)
+        found = waitpoints.endpoints.delivery(name, text)
+        assert (found.id, found.body, found.body_base64, found.content) == (text.id, '{"order":  1}', None, b'{"order":  1}')
+        assert (found.query, found.delivery_id) == ("a=b", "event-1")
+        assert found.headers is not None
+        assert {"webhook-id": "event-1", "x-note": "kept"}.items() <= found.headers.items()
+        assert not {"x-hook-token", "cookie"} & found.headers.keys()
+        assert waitpoints.endpoints.delivery(name, binary.id).content == b"\xff\x00"
+        for wrong in ("delivery_01jd3rj5v0000000000000000a", "other"):
+            with pytest.raises(NotFoundError, match="Delivery not found"):
+                waitpoints.endpoints.delivery(name, wrong)
+
+    def test_are_sent_again_by_the_settings_of_today(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        self.deliver(served, waitpoints, name, b'{"number": 7}')
+        [original] = waitpoints.endpoints.deliveries(name)
+        self.put(waitpoints, name, "body.number")
+        waiting = waitpoints.create(idempotency_key=f"{name}:7")
+
+        sent = waitpoints.endpoints.resend(name, original, idempotency_key="a")
+        assert (sent.kind, sent.key, sent.token_id, sent.resend_of) == ("completed", f"{name}:7", waiting.id, original.id)
+        assert (sent.delivery_id, sent.repeat_of, sent.size) == ("event-1", None, original.size)
+        assert waitpoints.get(waiting).output == {"number": 7}
+        assert waitpoints.endpoints.resend(name, original, idempotency_key="a") == sent
+        assert waitpoints.endpoints.resend(name, original, idempotency_key="b").kind == "repeated"
+        served.pass_time(2)
+        assert len(list(waitpoints.endpoints.deliveries(name))) == 3
+        assert waitpoints.endpoints.delivery(name, sent).content == b'{"number": 7}'
+        assert {kind: it.count for kind, it in waitpoints.endpoints.get(name).deliveries.items()} == {"noKey": 1}
+
+    def test_are_sent_to_another_token_unless_only_a_person_completes_it(
+        self, served: Served, waitpoints: Waitpoints, name: str
+    ) -> None:
+        self.deliver(served, waitpoints, name, b'{"number": 7}')
+        [original] = waitpoints.endpoints.deliveries(name)
+        waiting = waitpoints.create()
+        sent = waitpoints.endpoints.resend(name, original, token=waiting)
+        assert (sent.kind, sent.token_id, waitpoints.get(waiting).output) == ("completed", waiting.id, {"number": 7})
+        assert waitpoints.endpoints.resend(name, original, token=waiting.id).kind == "repeated"
+
+        asked = waitpoints.create(page={"title": "Go on?"}, idempotency_key=f"{name}:7")
+        with pytest.raises(UnprocessableEntityError, match="verify or a page") as refused:
+            waitpoints.endpoints.resend(name, original, token=asked)
+        assert refused.value.code == "ResendRefused"
+        self.put(waitpoints, name, "body.number")
+        with pytest.raises(UnprocessableEntityError, match="verify or a page"):
+            waitpoints.endpoints.resend(name, original)
+        assert waitpoints.get(asked).status == "WAITING"
+        with pytest.raises(NotFoundError, match="Waitpoint not found"):
+            waitpoints.endpoints.resend(name, original, token=UNKNOWN)
+        with pytest.raises(NotFoundError, match="Delivery not found"):
+            waitpoints.endpoints.resend(name, "delivery_01jd3rj5v0000000000000000a")
+
+    def test_are_deleted_with_the_early_completion(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        for order in (1, 2, 3):
+            self.deliver(served, waitpoints, name, b'{"order": %d}' % order, **{"webhook-id": f"event-{order}"})
+        first = list(waitpoints.endpoints.deliveries(name))[-1]
+        waitpoints.endpoints.delete_delivery(name, first)
+        with pytest.raises(NotFoundError, match="Delivery not found"):
+            waitpoints.endpoints.delete_delivery(name, first)
+        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:1")).status == "WAITING"
+        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:2")).status == "COMPLETED"
+
+        assert waitpoints.endpoints.delete_deliveries(name) == 2
+        assert waitpoints.endpoints.delete_deliveries(name) == 0
+        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:2")).status == "COMPLETED"
+        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:3")).status == "WAITING"
+
+    def test_are_not_kept_for_longer_than_the_endpoint_says(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        self.deliver(served, waitpoints, name, b'{"order": 1}')
+        [original] = waitpoints.endpoints.deliveries(name)
+        served.pass_time(7 * 86_400)
+        assert list(waitpoints.endpoints.deliveries(name)) == []
+        with pytest.raises(NotFoundError, match="Delivery not found"):
+            waitpoints.endpoints.delivery(name, original)
+
+    def test_are_none_of_an_endpoint_that_only_counts(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+        waitpoints.endpoints.put(name, key="body.order", verify=VERIFIED)
+        self.deliver(served, waitpoints, name, b'{"order": 1}')
+        assert list(waitpoints.endpoints.deliveries(name)) == []
+        for record, verify in (("0s", VERIFIED), ("soon", VERIFIED), ("7d", "none"), ("3650d", VERIFIED)):
+            with pytest.raises(UnprocessableEntityError, match="recordDeliveries"):
+                waitpoints.endpoints.put(name, key="body.order", verify=verify, record_deliveries=record)  # type: ignore[arg-type]
 
 
 def test_a_request_is_made_when_a_list_is_iterated(waitpoints: Waitpoints, tag: str) -> None:

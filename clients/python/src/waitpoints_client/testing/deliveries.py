@@ -34,7 +34,7 @@ class Received:
     @property
     def event_id(self) -> str | None:
         """The provider's id of its event."""
-        return next((self.headers[name] for name in EVENT_IDS if self.headers.get(name)), None)
+        return next((cut(self.headers[name]) for name in EVENT_IDS if self.headers.get(name)), None)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,11 @@ def new_delivery_id(now: int) -> str:
     return "delivery_" + new_id(now).removeprefix("waitpoint_")
 
 
+def cut(text: str | None) -> str | None:
+    """Cut a text to the 100 bytes that are kept of it."""
+    return None if text is None else text.encode("utf-8", "replace")[:100].decode(errors="ignore")
+
+
 def without_secrets(received: Received, verify: Mapping[str, Any]) -> Received:
     """Return what is kept of a delivery: no credential, no signature, no secret of the query."""
     hidden = _CREDENTIALS | {str(verify.get("header", "")).lower()}
@@ -146,9 +151,9 @@ def without_secrets(received: Received, verify: Mapping[str, Any]) -> Received:
 
 def _filter(query: Mapping[str, str], now: int) -> Callable[[FakeDelivery], bool]:
     kinds = listing.any_of(query, "filter[kind]")
-    if wrong := [kind for kind in kinds if kind not in (*KINDS, "refused")]:
+    if wrong := [kind for kind in kinds if kind not in KINDS]:
         raise Refusal(400, f"Query Error: filter[kind] Invalid kinds: {', '.join(wrong)}; expected {', '.join(KINDS)}")
-    key, event_id = query.get("filter[key]"), query.get("filter[deliveryId]")
+    key, event_id = cut(query.get("filter[key]")), cut(query.get("filter[deliveryId]"))
     start, end = listing.between(query, "filter[createdAt]", now)
 
     def accepts(it: FakeDelivery) -> bool:

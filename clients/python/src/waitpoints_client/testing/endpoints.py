@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, invalid, iso, refuse_unknown, without_none
 from waitpoints_client.testing.bodies import output_of
-from waitpoints_client.testing.deliveries import FakeDelivery, Received, Recorded, new_delivery_id, without_secrets
+from waitpoints_client.testing.deliveries import FakeDelivery, Received, Recorded, cut, new_delivery_id, without_secrets
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, settle
 from waitpoints_client.wire import read_json, write_json
 
@@ -146,9 +146,9 @@ class Endpoints:
             now + kept_for if kept_for else expires_at,
             processed.kind,
             received,
-            key=processed.key,
+            key=cut(processed.key),
             token_id=processed.token.id if processed.token else None,
-            user_agent=received.headers.get("user-agent"),
+            user_agent=cut(received.headers.get("user-agent")),
         )
 
     def _process(self, endpoint: FakeEndpoint, received: Received, now: int, to: FakeToken | None = None) -> _Processed:
