@@ -114,32 +114,35 @@ export class Waitpoints {
   }
 
   /** Complete a token with any JSON. The first completion counts; a later one succeeds with `settled` false. */
-  complete(token: TokenOrId, data?: unknown): Promise<Completion> {
-    return this.#settle(token, data === undefined ? {} : { data });
+  async complete(token: TokenOrId, data?: unknown): Promise<Completion> {
+    return this.#settle(token, outputOf(data));
   }
 
   /** Fail a token: what waits for it gets the error. */
-  fail(token: TokenOrId, message: string, options: FailOptions = {}): Promise<Completion> {
+  async fail(token: TokenOrId, message: string, options: FailOptions = {}): Promise<Completion> {
     return this.#settle(token, { error: { message, ...options } });
   }
 
   /** Complete the token that was created with this key, or keep the completion for the `create` that comes later. */
-  completeKey(key: string, data?: unknown, options: KeyOptions = {}): Promise<KeyCompletion> {
-    return this.#settleKey(key, data === undefined ? {} : { data }, options);
+  async completeKey(key: string, data?: unknown, options: KeyOptions = {}): Promise<KeyCompletion> {
+    return this.#settleKey(key, outputOf(data), options);
   }
 
   /** Fail the token that was created with this key. Else as `completeKey`. */
-  failKey(key: string, message: string, { ttl, ...options }: FailOptions & KeyOptions = {}): Promise<KeyCompletion> {
+  async failKey(key: string, message: string, { ttl, ...options }: FailOptions & KeyOptions = {}): Promise<KeyCompletion> {
     return this.#settleKey(key, { error: { message, ...options } }, ttl === undefined ? {} : { ttl });
   }
 
   /** Move a waiting token's timeout: to a duration from now such as "7d", or to a date. Null removes it. */
-  extend(token: TokenOrId, timeout: string | null): Promise<Schemas["MoveDeadlineResponse"]> {
+  async extend(token: TokenOrId, timeout: string | null): Promise<Schemas["MoveDeadlineResponse"]> {
     return this.#change(token, { timeout });
   }
 
   /** Change who may answer a waiting token's page. The same call again changes nothing. */
-  handOver(token: TokenOrId, approvers: { add?: Page["approvers"]; remove?: readonly string[] }): Promise<Schemas["MoveDeadlineResponse"]> {
+  async handOver(
+    token: TokenOrId,
+    approvers: { readonly add?: Page["approvers"]; readonly remove?: readonly string[] },
+  ): Promise<Schemas["MoveDeadlineResponse"]> {
     return this.#change(token, { approvers: approvers as Schemas["MoveDeadlineRequest"]["approvers"] & object });
   }
 
@@ -224,7 +227,15 @@ function path(token: TokenOrId): { waitpointId: string } {
 }
 
 function idOf(token: TokenOrId): string {
-  return typeof token === "string" ? token : token.id;
+  const id = typeof token === "object" && token !== null ? token.id : token;
+  if (typeof id !== "string") throw new TypeError("Expected a token, or its id");
+  return id;
+}
+
+/** Throws TypeError for what JSON would leave out: a token cannot be completed again with what was meant. */
+export function outputOf(data: unknown): { data?: unknown } {
+  if (typeof data === "function" || typeof data === "symbol") throw new TypeError(`A ${typeof data} is no JSON`);
+  return data === undefined ? {} : { data };
 }
 
 function resultOf<Output>(token: ListedToken, text: string | undefined): { result?: Result<Output> } {

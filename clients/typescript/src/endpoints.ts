@@ -14,12 +14,12 @@ export class Endpoints {
   }
 
   /** Make an endpoint, or replace all settings of an existing one. */
-  put(name: string, options: EndpointOptions): Promise<Endpoint> {
+  async put(name: string, options: EndpointOptions): Promise<Endpoint> {
     return this.#connection.send(this.#connection.api.PUT(ENDPOINT, { params: named(name), body: options as Schemas["PutEndpointRequest"] }));
   }
 
   /** Retrieve an endpoint, and what became of its deliveries. */
-  get(name: string): Promise<EndpointWithDeliveries> {
+  async get(name: string): Promise<EndpointWithDeliveries> {
     return this.#connection.send(this.#connection.api.GET(ENDPOINT, { params: named(name) }));
   }
 
@@ -33,12 +33,12 @@ export class Endpoints {
   }
 
   /** Answer deliveries with 503, within a minute, so that the provider sends them again later. */
-  disable(name: string): Promise<Endpoint> {
+  async disable(name: string): Promise<Endpoint> {
     return this.#connection.send(this.#connection.api.PATCH(ENDPOINT, { params: named(name), body: { disabled: true } }));
   }
 
   /** Process the deliveries to a disabled endpoint again, within a minute. */
-  enable(name: string): Promise<Endpoint> {
+  async enable(name: string): Promise<Endpoint> {
     return this.#connection.send(this.#connection.api.PATCH(ENDPOINT, { params: named(name), body: { disabled: false } }));
   }
 
@@ -48,7 +48,7 @@ export class Endpoints {
   }
 
   /** Say what would become of a delivery, step by step, and change nothing. */
-  test(name: string, delivery: { body?: unknown; headers?: Record<string, string>; query?: string } = {}): Promise<EndpointTrial> {
+  async test(name: string, delivery: { body?: unknown; headers?: Record<string, string>; query?: string } = {}): Promise<EndpointTrial> {
     return this.#connection.send(this.#connection.api.POST(`${ENDPOINT}/test`, { params: named(name), body: delivery }));
   }
 }

@@ -27,7 +27,8 @@ export class Connection {
   readonly #credential: string;
 
   constructor(url: string, credential: string, fetch?: Fetch) {
-    this.url = new URL(url).href.replace(/\/+$/, "");
+    this.url = addressOf(url);
+    if (!/^[\x21-\x7e]+$/.test(credential)) throw new WaitpointsError("This is no key: it has spaces, line breaks or other letters");
     this.#credential = credential;
     this.fetch = retrying(fetch);
     const agent = isBrowser() ? {} : { "user-agent": `waitpoints-client-js/${VERSION}` };
@@ -60,6 +61,12 @@ export class Connection {
   #notTheApi(status?: number): WaitpointsError {
     return new WaitpointsError(`${new URL(this.url).host} did not answer as the Waitpoints API does: check the URL`, status);
   }
+}
+
+function addressOf(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new WaitpointsError(`url must begin with https:// or http://: ${url}`);
+  return parsed.href.replace(/\/+$/, "");
 }
 
 /** A fetch that repeats what can succeed later. Trigger.dev's SDK has the same rules. */

@@ -11,7 +11,7 @@ export class Keys {
   }
 
   /** Make a key for one program. No other answer has its `key`. `expires` is a duration such as "90d"; by default never. */
-  create(name: string, scopes: readonly string[], { expires }: { expires?: string } = {}): Promise<CreatedKey> {
+  async create(name: string, scopes: readonly string[], { expires }: { expires?: string } = {}): Promise<CreatedKey> {
     const body = { name, scopes: [...scopes], ...(expires !== undefined && { expiresIn: expires }) };
     return this.#connection.send(this.#connection.api.POST("/api/v1/keys", { body }));
   }

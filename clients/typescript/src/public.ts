@@ -1,4 +1,4 @@
-import { settle } from "./client.js";
+import { outputOf, settle } from "./client.js";
 import { WaitpointsError } from "./errors.js";
 import { Connection } from "./http.js";
 import type { Completion, TokenOrId } from "./types.js";
@@ -18,7 +18,7 @@ export class PublicWaitpoints {
   }
 
   /** Complete the token with any JSON. The first completion counts; a later one succeeds with `settled` false. */
-  complete(token: TokenOrId, data?: unknown): Promise<Completion> {
-    return settle(this.#connection, token, data === undefined ? {} : { data });
+  async complete(token: TokenOrId, data?: unknown): Promise<Completion> {
+    return settle(this.#connection, token, outputOf(data));
   }
 }

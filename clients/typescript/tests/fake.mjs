@@ -6,11 +6,12 @@ export function answering(...answers) {
       method: request.method,
       url: request.url,
       headers: request.headers,
+      redirect: request.redirect,
       body: request.body && JSON.parse(await request.clone().text()),
     });
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     if (answer instanceof Error) throw answer;
-    return answer.clone();
+    return (await answer).clone();
   }
   return { fetch, requests };
 }

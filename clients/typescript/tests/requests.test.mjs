@@ -11,7 +11,8 @@ test("create sends what it gets, and has the public access token of the header",
   const page = { title: "Deploy?", approvers: ["ann@example.com"] };
   const made = await waitpoints.create({ timeout: "7d", page, metadata: { run: 7 } });
   assert.deepEqual([made.id, made.isCached, made.publicAccessToken], ["waitpoint_1", false, "a.b.c"]);
-  const [{ method, url, headers, body }] = requests;
+  const [{ method, url, headers, redirect, body }] = requests;
+  assert.equal(redirect, "manual"); // another host would get what is sent
   assert.deepEqual([method, url], ["POST", "https://stack.example.com/api/v1/waitpoints/tokens"]);
   assert.deepEqual(body, { timeout: "7d", page, metadata: { run: 7 } });
   assert.equal(headers.get("authorization"), "Bearer tr_prod_root");
@@ -31,6 +32,14 @@ for (const first of [408, 409, 429, 500, 503, 504, new TypeError("fetch failed")
     assert.deepEqual(pauses, [1_000]);
   });
 }
+
+test("an attempt that lasts too long is repeated", async (t) => {
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (run, milliseconds) => setTimeout(run, requests.length === 1 ? 0 : milliseconds));
+  const { waitpoints, requests } = scripted(new Promise(() => {}), created());
+  assert.equal((await waitpoints.create()).id, "waitpoint_1");
+  assert.equal(requests.length, 2);
+});
 
 test("each create has a request key of its own", async () => {
   const { waitpoints, requests } = scripted(created());
@@ -142,7 +151,26 @@ test("an id names no other path", async () => {
   await waitpoints.get("a/../b?c#d");
   assert.equal(requests[0].url, "https://stack.example.com/api/v1/waitpoints/tokens/a%2F..%2Fb%3Fc%23d");
   for (const wrong of ["", ".", ".."]) await assert.rejects(waitpoints.get(wrong), RangeError);
-  assert.throws(() => waitpoints.endpoints.get(".."), RangeError);
+  await assert.rejects(waitpoints.endpoints.get(".."), RangeError);
+  for (const wrong of [undefined, null, 7, {}]) await assert.rejects(waitpoints.get(wrong), /Expected a token, or its id/);
+  assert.equal(requests.length, 1);
+});
+
+test("what JSON would leave out completes nothing", async () => {
+  const { waitpoints, requests } = scripted(json({ success: true }));
+  await assert.rejects(waitpoints.complete("waitpoint_1", () => 1), /A function is no JSON/);
+  await assert.rejects(waitpoints.completeKey("order-1", Symbol("x")), /A symbol is no JSON/);
+  await assert.rejects(waitpoints.complete("waitpoint_1", 1n), TypeError);
+  assert.equal(requests.length, 0);
+});
+
+test("a URL or a key that cannot be one is refused, and the key is not shown", () => {
+  for (const url of ["localhost:8787", "ftp://example.com", "stack", "//example.com"]) {
+    assert.throws(() => new Waitpoints({ url, apiKey: "k" }), { name: "WaitpointsError", message: /must begin with https:\/\/ or/ });
+  }
+  for (const apiKey of ["secret\n", "sec ret", "sécret"]) {
+    assert.throws(() => new Waitpoints({ url: "https://example.com", apiKey }), (error) => !/s.c/.test(error.message.replace("spaces", "")));
+  }
 });
 
 test("each way to settle sends its own body", async () => {

@@ -21,13 +21,14 @@ test("wait reads as often as asked", async (t) => {
 test("wait gives up after its timeout, and the token still waits", async () => {
   const { waitpoints, requests } = scripted(token());
   const began = performance.now();
-  await assert.rejects(waitpoints.wait("waitpoint_1", { poll: 40, timeout: 100 }), (error) => {
+  await assert.rejects(waitpoints.wait("waitpoint_1", { poll: 5_000, timeout: 100 }), (error) => {
     assert.ok(error instanceof WaitTimeoutError && error instanceof WaitpointsError);
     assert.equal(error.message, "waitpoint_1 still waits");
     return true;
   });
-  assert.ok(performance.now() - began >= 99);
-  assert.ok(requests.length >= 2);
+  const took = performance.now() - began;
+  assert.ok(took >= 99 && took < 4_000, `${took} ms`);
+  assert.equal(requests.length, 2);
 });
 
 test("wait with a timeout of nothing reads once", async () => {
