@@ -14,11 +14,13 @@ from tests.e2e.test_browser import Browser
 from tests.support import node, typescript_client
 from tests.support.documents import blocks
 from tests.support.e2e.api import Api
+from tests.support.e2e.secrets import Secrets
 from tools.release.typescript_package import FOLDER
 from waitpoints_local.stack import Stack
 
 SNIPPETS = blocks((FOLDER / "README.md").read_text(), "snippet")
 PATIENCE = 60  # seconds
+SECRET = "the-secret-of-the-provider"
 ASKED = "deploy-4.2"
 
 
@@ -90,9 +92,10 @@ def test_a_program_creates_completes_waits_and_lists(programs: Path, api: Api) -
     assert api.retrieve(token)["completedBy"]["userAgent"].startswith("waitpoints-client-js/")
 
 
-def test_every_method_does_what_it_says(programs: Path, stack: Stack) -> None:
+def test_every_method_does_what_it_says(programs: Path, stack: Stack, secrets: Secrets) -> None:
     name = f"ts-{uuid.uuid4().hex[:12]}"
-    with start(typescript_client.client() / "tests" / "on_a_stack.mjs", programs, stack, NAME=name) as program:
+    given = {"NAME": name, "SECRET": SECRET, "SECRET_NAME": secrets.make("e2e-typescript", SECRET)}
+    with start(typescript_client.client() / "tests" / "on_a_stack.mjs", programs, stack, **given) as program:
         printed, said = program.communicate(timeout=PATIENCE)
     assert (program.returncode, printed) == (0, "done\n"), said
 

@@ -3,11 +3,12 @@ import { type AskOptions, findOrCreate } from "./asking.js";
 import { Endpoints } from "./endpoints.js";
 import { isBrowser, variable } from "./environment.js";
 import { WaitpointsError, WaitTimeoutError } from "./errors.js";
-import { type ListFilters, queryOf } from "./filters.js";
+import { type ListFilters, tokenQuery } from "./filters.js";
 import { type Api, Connection, segment } from "./http.js";
 import { Keys } from "./keys.js";
 import { Listing } from "./listing.js";
 import { sleep } from "./sleep.js";
+import { idOf } from "./token-id.js";
 import type {
   Answer,
   Completion,
@@ -105,7 +106,7 @@ export class Waitpoints {
 
   /** List tokens, the newest first. Requests are made as the result is iterated. */
   list(filters: ListFilters = {}): Listing<ListedToken> {
-    const query = queryOf(filters);
+    const query = tokenQuery(filters);
     return new Listing(async (after) => {
       const params = { query: after === undefined ? query : { ...query, "page[after]": after } };
       const { data, pagination } = await this.#connection.send(this.api.GET("/api/v1/waitpoints/tokens", { params }));
@@ -224,12 +225,6 @@ export function settle(connection: Connection, token: TokenOrId, body: Schemas["
 
 function path(token: TokenOrId): { waitpointId: string } {
   return { waitpointId: segment(idOf(token)) };
-}
-
-function idOf(token: TokenOrId): string {
-  const id = typeof token === "object" && token !== null ? token.id : token;
-  if (typeof id !== "string") throw new TypeError("Expected a token, or its id");
-  return id;
 }
 
 /** Throws TypeError for what JSON would leave out: a token cannot be completed again with what was meant. */

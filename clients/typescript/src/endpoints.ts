@@ -1,8 +1,11 @@
+import { type DeliveryFilters, deliveryQuery } from "./filters.js";
 import { type Connection, segment } from "./http.js";
 import { Listing } from "./listing.js";
-import type { Endpoint, EndpointOptions, EndpointTrial, EndpointWithDeliveries, Schemas } from "./types.js";
+import { idOf } from "./token-id.js";
+import type { Endpoint, EndpointOptions, EndpointTrial, EndpointWithDeliveries, RecordedDelivery, Schemas, TokenOrId } from "./types.js";
 
 const ENDPOINT = "/api/v1/endpoints/{name}";
+const DELIVERY = `${ENDPOINT}/deliveries/{deliveryId}` as const;
 
 /** The endpoints of a stack. An endpoint is one URL for a provider's whole account. */
 export class Endpoints {
@@ -51,6 +54,41 @@ export class Endpoints {
   async test(name: string, delivery: { body?: unknown; headers?: Record<string, string>; query?: string } = {}): Promise<EndpointTrial> {
     return this.#connection.send(this.#connection.api.POST(`${ENDPOINT}/test`, { params: named(name), body: delivery }));
   }
+
+  /** List the deliveries that an endpoint recorded, the newest first. Needs the scope deliveries, as the next two methods. */
+  deliveries(name: string, filters: DeliveryFilters = {}): Listing<RecordedDelivery> {
+    const query = deliveryQuery(filters);
+    return new Listing(async (after) => {
+      const params = { ...named(name), query: after === undefined ? query : { ...query, "page[after]": after } };
+      const { data, pagination } = await this.#connection.send(this.#connection.api.GET(`${ENDPOINT}/deliveries`, { params }));
+      return { items: data, next: pagination.next };
+    });
+  }
+
+  /** Retrieve a recorded delivery with its headers, query and body. */
+  async delivery(name: string, delivery: TokenOrId): Promise<Schemas["RetrievedDelivery"]> {
+    return this.#connection.send(this.#connection.api.GET(DELIVERY, { params: recorded(name, delivery) }));
+  }
+
+  /** Send a recorded delivery again: to the token that waits for its key now, or to a `token`.
+   *
+   * Returns the record of it. The same `idempotencyKey` sends it once. Also needs the scope complete.
+   */
+  async resend(
+    name: string,
+    delivery: TokenOrId,
+    { token, idempotencyKey }: { readonly token?: TokenOrId; readonly idempotencyKey?: string } = {},
+  ): Promise<RecordedDelivery> {
+    const body = {
+      ...(token !== undefined && { tokenId: idOf(token) }),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    };
+    return this.#connection.send(this.#connection.api.POST(`${DELIVERY}/resend`, { params: recorded(name, delivery), body }));
+  }
+}
+
+function recorded(name: string, delivery: TokenOrId): { path: { name: string; deliveryId: string } } {
+  return { path: { name: segment(name), deliveryId: segment(idOf(delivery)) } };
 }
 
 function named(name: string): { path: { name: string } } {

@@ -3,7 +3,7 @@ export { type AskOptions, type CallName, type People, request } from "./asking.j
 export { type FailOptions, type KeyOptions, Waitpoints, type WaitOptions, type WaitpointsOptions } from "./client.js";
 export type { Endpoints } from "./endpoints.js";
 export { type ErrorCode, WaitpointsError, WaitTimeoutError } from "./errors.js";
-export type { ListFilters } from "./filters.js";
+export type { DeliveryFilters, ListFilters } from "./filters.js";
 export type { Api } from "./http.js";
 export type { Keys } from "./keys.js";
 export type { Listing, ListPage } from "./listing.js";

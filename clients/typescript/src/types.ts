@@ -83,6 +83,8 @@ export type EndpointOptions = Immutable<Schemas["PutEndpointRequest"]>;
 export type Endpoint = Schemas["EndpointObject"];
 export type EndpointWithDeliveries = Schemas["EndpointWithDeliveries"];
 export type EndpointTrial = Schemas["EndpointTrial"];
+/** A delivery that an endpoint with `recordDeliveries` keeps. */
+export type RecordedDelivery = Schemas["RecordedDelivery"];
 export type Completion = Schemas["CompleteWaitpointTokenResponse"];
 export type KeyCompletion = Schemas["CompleteWaitpointKeyResponse"];
 export type NamedKey = Schemas["ListedKey"];

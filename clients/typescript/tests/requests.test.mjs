@@ -231,12 +231,33 @@ test("a list reads its pages as it is iterated", async () => {
   });
 });
 
+test("recorded deliveries are listed, retrieved and sent again", async () => {
+  const { waitpoints, requests } = scripted(json({ data: [{ id: "delivery_1" }], pagination: {} }), json({ id: "delivery_1" }));
+  for await (const delivery of waitpoints.endpoints.deliveries("orders", { kind: ["noKey", "late"], createdWithin: "7d" })) {
+    await waitpoints.endpoints.delivery("orders", delivery);
+    await waitpoints.endpoints.resend("orders", delivery);
+    await waitpoints.endpoints.resend("orders", delivery.id, { token: { id: "waitpoint_1" }, idempotencyKey: "k" });
+  }
+  assert.deepEqual(Object.fromEntries(new URL(requests[0].url).searchParams), { "filter[kind]": "noKey,late", "filter[createdAt][period]": "7d" });
+  const at = "https://stack.example.com/api/v1/endpoints/orders/deliveries/delivery_1";
+  assert.deepEqual(
+    requests.slice(1).map(({ method, url, body }) => [method, url, body]),
+    [
+      ["GET", at, null],
+      ["POST", `${at}/resend`, {}],
+      ["POST", `${at}/resend`, { tokenId: "waitpoint_1", idempotencyKey: "k" }],
+    ],
+  );
+});
+
 test("a filter that the API would ignore is refused", () => {
   const { waitpoints } = scripted(token());
   assert.throws(() => waitpoints.list({ tags: [] }), /tags is empty: leave it out to list all/);
   assert.throws(() => waitpoints.list({ tags: ["a", ""] }), /tags is empty/);
   assert.throws(() => waitpoints.list({ tags: "a,b" }), /"a,b" has a comma/);
-  assert.throws(() => waitpoints.list({ state: "WAITING" }), /Unknown filter "state": expected one of status, tags/);
+  assert.throws(() => waitpoints.list({ constructor: "WAITING" }), /Unknown filter "constructor"/);
+  assert.throws(() => waitpoints.endpoints.deliveries("orders", { kind: [] }), /kind is empty/);
+  assert.throws(() => waitpoints.list({ state: "WAITING" }), /Unknown filter "state": expected one of after, completedFrom/);
 });
 
 test("the URL and the key can be in the environment, and one of them missing is said", (t) => {
