@@ -1,4 +1,4 @@
-"""Recorded deliveries are sent again on the deployed stack, by functions with the permissions of their roles."""
+"""Recorded deliveries are read, sent again and deleted on the deployed stack, by functions that have only their roles."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ import pytest
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.recording import record
 from tests.support.e2e.secrets import Secrets
 from tests.support.e2e.waiting import until
 from tests.support.webhook_signer import sign
 from tools.openapi import answers
-from tools.openapi.operations import ENDPOINTS
+from tools.openapi.operations import ENDPOINTS, TOKENS
 
 SECRET = "the-secret-of-the-provider"
 LARGE = "x" * 150_000  # more than a token's item can have
@@ -95,3 +96,20 @@ def test_a_page_is_refused_and_what_comes_first_is_kept(api: Api, secrets: Secre
     created = api.create(idempotencyKey=f"{endpoint['name']}:2")
     assert (kept["kind"], created["id"]) == ("kept", kept["tokenId"])
     assert json.loads(api.retrieve(created)["output"]) == {"id": "2"}
+
+
+def test_they_are_read_and_deleted_with_what_they_kept(api: Api, secrets: Secrets, url: str) -> None:
+    endpoint, path = put(api, secrets, url), f"{url}/deliveries"
+    kept = received(api, endpoint, id="1", text=LARGE)
+    found = api.request("GET", f"{path}/{kept['id']}").body
+    assert (found["kind"], json.loads(found["body"])) == ("kept", {"id": "1", "text": LARGE})
+    assert "x-hub-signature-256" not in found["headers"]
+    assert api.request("DELETE", f"{path}/{kept['id']}").body == {"success": True}
+    for gone in (f"{path}/{kept['id']}", f"{TOKENS}/{kept['tokenId']}"):
+        assert api.request("GET", gone).status == 404
+    record(api.stack, endpoint["name"])
+    pending = [it["kind"] for it in api.request("GET", f"{path}?filter[kind]=pending").body["data"]]
+    assert pending == ["pending"]
+    received(api, endpoint, id="2")
+    assert api.request("DELETE", path).body == {"deleted": 2, "done": True}
+    assert api.request("GET", path).body == {"data": [], "pagination": {}}
