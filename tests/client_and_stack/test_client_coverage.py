@@ -16,12 +16,14 @@ from waitpoints_client import (
 )
 from waitpoints_client.cli.options import Kind
 from waitpoints_client.testing import FakeWaitpoints
+from waitpoints_client.testing.deliveries import EVENT_IDS
 
 from tests.client_and_stack.described import Described
 from tools.openapi import answers
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints import deliveries_query
+from waitpoints.api.providers.completed_by import DELIVERY_IDS
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -85,6 +87,10 @@ def test_a_list_of_deliveries_has_every_filter() -> None:
 
 def test_every_kind_of_a_recorded_delivery_can_be_asked_for() -> None:
     assert set(get_args(DeliveryKind)) == set(deliveries_query.KINDS) == set(Kind)
+
+
+def test_the_fake_reads_the_ids_of_events_where_the_stack_does() -> None:
+    assert EVENT_IDS == DELIVERY_IDS
 
 
 def test_a_resend_has_every_option() -> None:

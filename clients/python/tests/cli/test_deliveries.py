@@ -1,5 +1,6 @@
 """`waitpoints deliveries …`, against a stack in memory."""
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,9 @@ class TestShow:
         deliver(b'"\x1b[31mred"', {"x-note": "\x1b[32m"})
         [delivery] = ids(printed("deliveries", "list", "orders"))
         assert "\x1b" not in run("deliveries", "show", "orders", delivery).stdout
+        deliver(json.dumps({"order": "\x1b[31m\tred\n"}), {"webhook-id": "\x1b[32mgreen"})
+        [first, _] = run("deliveries", "list", "orders").stdout.splitlines()
+        assert ("\x1b" in first, first.split("\t")[3]) == (False, "orders:\\u001b[31m red ")
 
 
 class TestDelete:
@@ -244,12 +248,15 @@ class TestResendOfMany:
 
         with monkeypatch.context() as patched:
             patched.setattr(resends.Many, "_send", fail_at_the_second)
-            ended = run("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--since", "1h", "--yes")
+            ended = run(
+                "deliveries", "resend", "orders", "--all", "--kind", "noKey", "--since", "1h", "--yes", "--stack", "prod"
+            )
         assert (ended.exit_code, ended.stdout) == (status, "")
         assert f"{says}. 1 of 3 deliveries were sent. To go on: waitpoints deliveries resend orders --all " in ended.stderr
 
         deliver({"other": "came meanwhile"})
         words = shlex.split(ended.stderr.partition("To go on: waitpoints ")[2])
+        assert words[-2:] == ["--stack", "prod"]
         done = printed(*words, "--yes")
         assert (done["sent"], done["kinds"]) == (3, {"completed": 2, "kept": 1})
         assert len(printed("deliveries", "list", "orders")) == 4 + 3 + 1

@@ -16,8 +16,12 @@ PARAMETERS = (
     "page[size]", "page[after]", "filter[kind]", "filter[key]", "filter[deliveryId]",
     "filter[createdAt][period]", "filter[createdAt][from]", "filter[createdAt][to]",
 )  # fmt: skip
-EVENT_IDS = ("webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id", "idempotency-key")
-"""Headers with the provider's id of its event: those of the best known."""
+EVENT_IDS = (
+    "webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id", "x-hook-uuid",
+    "x-request-uuid", "linear-delivery", "x-pagerduty-webhook-id", "request-id", "x-twilio-webhook-id",
+    "i-twilio-idempotency-token", "x-amz-sns-message-id", "x-goog-message-number", "ce-id", "idempotency-key",
+)  # fmt: skip
+"""The headers with a provider's id of its event."""
 _CREDENTIALS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"}
 _SECRET = re.compile(r"secret|token|password|passwd|signature|auth|api[-_]?key|^(key|sig|hmac|code)$", re.IGNORECASE)
 _ID = re.compile(r"(?:delivery_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
