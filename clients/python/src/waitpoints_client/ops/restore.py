@@ -19,7 +19,8 @@ from waitpoints_client.ops.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
 NOTICES = "notices"  # the item that says who was notified
-PLACES = {"timers", "overdue", "doctor"}  # the ids of items that say how far a stack's timers and doctor have come
+DOCTOR, RECORDS_DELIVERIES = "doctor", "recordsDeliveries"
+PLACES = {"timers", "overdue", DOCTOR}  # the ids of items that say how far a stack's timers and doctor have come
 NEAR = 900_000  # milliseconds: what is due sooner is marked with `soon`
 
 
@@ -75,6 +76,8 @@ def copy(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            if any(RECORDS_DELIVERIES in item for item in page["Items"] if item["id"]["S"] == DOCTOR):
+                _look_for_deliveries(target, own)
             found = [item for item in page["Items"] if item["id"]["S"] not in PLACES]
             found = [item for item in found if not (ask_again and is_of_questions(item))]
             tokens = [item for item in found if item["item"]["S"] == "token"]
@@ -85,6 +88,16 @@ def copy(
             if "LastEvaluatedKey" in page:
                 say(str(copied))
     return copied
+
+
+def _look_for_deliveries(target: Any, table: str) -> None:
+    """Have the doctor look for pending deliveries, as the old stack's did."""
+    target.update_item(
+        TableName=table,
+        Key={"id": {"S": DOCTOR}, "item": {"S": "state"}},
+        UpdateExpression=f"SET {RECORDS_DELIVERIES} = :yes",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
 
 
 def is_of_questions(item: dict[str, Any]) -> bool:
