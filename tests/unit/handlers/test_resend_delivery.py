@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, signature
+from tests.support.github_endpoint import BODY, GITHUB, KEY, SECRET, counted, create, deliver, put, signature, url_of
 from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.races import race
+from tests.support.webhook_signer import sign
 from waitpoints.api.endpoints import pending as pending_deliveries
 from waitpoints.api.endpoints import resending
 from waitpoints.endpoint import Endpoint
@@ -164,9 +165,6 @@ class TestByItsKey:
 
     def test_an_output_over_100_kib_is_in_the_bucket(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
         body = json.dumps({**json.loads(BODY), "text": "x" * 200_000})
-        from tests.support.github_endpoint import SECRET, url_of
-        from tests.support.webhook_signer import sign
-
         headers = sign("github", body.encode(), url_of(endpoint), 0, SECRET).headers
         assert deliver(api, endpoint, body, headers).status == 200
         world.clock.advance(86_400_000)
@@ -177,7 +175,32 @@ class TestByItsKey:
         assert completed(world, token).output.json == body
 
 
+ODD_BODIES = [
+    (b"", "application/json"),
+    (b"null", "application/json"),
+    (b'{"id": 12345678901234567890, "n": 1.50, "a": 1, "a": 2, "__proto__": 1, "half": "\\ud800"}', "application/json"),
+    (b"a=1&a=2&b=%C3%BC", "application/x-www-form-urlencoded"),
+    ("<größe/>".encode(), "application/xml"),
+    ("größe".encode("latin-1"), "application/xml; charset=iso-8859-1"),
+    (b"\x00\xff\xfe\n\n", "application/octet-stream"),
+    (b"{", "application/json"),
+]
+
+
 class TestToAToken:
+    @pytest.mark.parametrize(("body", "kind"), ODD_BODIES)
+    def test_the_output_is_what_the_delivery_gave(
+        self, world: InMemory, api: Api, endpoint: Endpoint, body: bytes, kind: str
+    ) -> None:
+        put(world, verify=GITHUB, record_deliveries="7d", key='headers."x-id"', complete_when=None)
+        first = create(world)
+        signed = sign("github", body, url_of(endpoint), 0, SECRET).headers
+        headers = {**signed, "content-type": kind, "x-id": KEY.partition(":")[2]}
+        assert deliver(api, endpoint, body, headers).status == 200
+        second = world.new_token()
+        assert sent(world, api, rows(world, endpoint)[0].id, tokenId=second)["kind"] == "completed"
+        assert completed(world, second).output.json == completed(world, first).output.json is not None
+
     def test_it_needs_neither_the_key_nor_completeWhen_of_the_endpoint(  # noqa: N802 - the setting's name
         self, world: InMemory, api: Api, endpoint: Endpoint
     ) -> None:
