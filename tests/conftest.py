@@ -2,6 +2,7 @@ import gc
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,18 @@ gc.set_threshold(100_000)  # thousands of collected tests live to the end, and m
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("check", settings.get_profile("waitpoints"), max_examples=15)
 settings.load_profile("waitpoints")
+
+
+LONGEST = (
+    "integration/test_boto3_versions integration/test_decisions benchmarks/test_costs integration/test_policies "
+    "benchmarks/test_large_bodies unit/test_model recorded/test_recorded"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests that run in process, so that all processes end at about the same time."""
+    first = {Path(__file__).parent / f"{name}.py" for name in LONGEST.split()}
+    items.sort(key=lambda item: item.path not in first)  # stable
 
 
 def pytest_collection_finish() -> None:
