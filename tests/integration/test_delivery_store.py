@@ -11,10 +11,20 @@ import pytest
 from tests.support.fakes.delivery_store import MemoryDeliveryStore
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
-from waitpoints.aws.delivery_store import DeliveryStore
+from waitpoints.aws.delivery_store import SHARDS, DeliveryStore
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.errors import DeliveryNotFound
-from waitpoints.recorded_delivery import MAX_DETAIL, MAX_TEXT, Contents, RecordedDelivery, cut, new_delivery_id
+from waitpoints.listing import Listed, ListQuery, read_slice
+from waitpoints.recorded_delivery import (
+    MAX_DETAIL,
+    MAX_TEXT,
+    PREFIX,
+    Contents,
+    DeliveryFilter,
+    RecordedDelivery,
+    cut,
+    new_delivery_id,
+)
 
 AnyStore = DeliveryStore | MemoryDeliveryStore
 NOW = 1_800_000_000_000
@@ -127,6 +137,49 @@ def test_dropped_it_is_gone_with_its_mark(store: AnyStore) -> None:
     store.drop(SECRET_ID, one.id)
     assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
     store.drop(SECRET_ID, one.id)
+
+
+def listed(store: AnyStore, wanted: DeliveryFilter = DeliveryFilter(), now: int = NOW, **query: Any) -> list[str]:
+    partitions = store.partitions(SECRET_ID, wanted, now)
+    return [it.id for it in read_slice(partitions, ListQuery(wanted, **query), Listed(PREFIX, (25, 200))).items]
+
+
+def test_a_list_has_the_live_deliveries_of_one_endpoint_that_match(store: AnyStore) -> None:
+    assert listed(store) == []
+    ones = [begin(store, delivery(NOW - number * 1000, delivery_id=f"e-{number % 2}")) for number in range(4)]
+    store.begin(OTHER_SECRET_ID, "other", delivery(), CONTENTS)
+    for one, kind, key in zip(ones[1:], (DeliveryKind.KEPT, DeliveryKind.NO_KEY, DeliveryKind.KEPT), "aab", strict=True):
+        assert store.finish(SECRET_ID, replace(one, kind=kind, key=key))
+    first, second, third, fourth = (it.id for it in ones)
+
+    assert listed(store) == [first, second, third, fourth]
+    assert listed(store, oldest_first=True) == [fourth, third, second, first]
+    assert listed(store, created_from=NOW - 2000, created_to=NOW - 1000) == [second, third]
+    assert listed(store, size=1, after=second.removeprefix(PREFIX)) == [third]
+    for wanted, found in (
+        (DeliveryFilter(frozenset({"kept"})), [second, fourth]),
+        (DeliveryFilter(frozenset({"pending", "noKey"})), [first, third]),
+        (DeliveryFilter(frozenset({"pending"})), [first]),
+        (DeliveryFilter(key="a"), [second, third]),
+        (DeliveryFilter(delivery_id="e-0"), [first, third]),
+        (DeliveryFilter(frozenset({"kept", "noKey"}), "a", "e-1"), [second]),
+    ):
+        assert listed(store, wanted) == found, wanted
+    assert listed(store, now=NOW + 58_000) == [first, second]
+    assert listed(store, now=NOW + 60_000) == []
+
+
+def test_what_is_finished_is_deleted_together(store: AnyStore) -> None:
+    ones = [begin(store, delivery(NOW + number)) for number in range(60)]
+    for one in ones:
+        assert store.finish(SECRET_ID, replace(one, kind=DeliveryKind.NO_KEY))
+    found = [it for shard in range(SHARDS) for it in store.first_of_shard(SECRET_ID, shard, 100)]
+    assert {it.id for it in found} == {it.id for it in ones}
+    assert max(len(store.first_of_shard(SECRET_ID, shard, 1)) for shard in range(SHARDS)) == 1
+    assert store.delete_finished(SECRET_ID, [it.id for it in found[1:]]) == 59
+    assert listed(store) == [found[0].id]
+    assert store.contents(SECRET_ID, found[0].id) == CONTENTS
+    assert {store.contents(SECRET_ID, it.id) for it in found[1:]} == {None}
 
 
 def test_one_of_many_finishes_it(store: AnyStore) -> None:
