@@ -109,11 +109,11 @@ class CompletionsByKey:
             token = self._store.peek(token_id)
         except TokenNotFound:
             return False
-        if token.early_until is None or not self._store.delete_early(token):
+        if token.early_until is None or not self._store.release_early(token):
             return False
         telemetry.note(tokenId=token_id, withdrawn=True)
-        self._tokens.delete_output(token)
-        return True
+        self._tokens.delete_output(token)  # before the token, which alone names it, should this fail
+        return self._store.delete_early(token_id)
 
     def _complete_holder(
         self, holder: KeyHolder, result: Result, by: CompletedBy, checked: frozenset[Rule], now: int

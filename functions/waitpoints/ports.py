@@ -90,8 +90,11 @@ class TokenStore(Protocol):
         Returns whether the holder exists: False if it has ended. Claiming it again changes nothing.
         """
 
-    def delete_early(self, token: Token) -> bool:
-        """Delete an early completion and free its key, unless a create has claimed it. Returns whether it did."""
+    def release_early(self, token: Token) -> bool:
+        """Free an early completion's key, so that no create claims it any more. Returns False if one has, or if it is gone."""
+
+    def delete_early(self, token_id: str) -> bool:
+        """Delete an early completion, and what was counted beside it, once its key is free. Returns whether there was one."""
 
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""

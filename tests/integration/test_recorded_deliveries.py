@@ -224,15 +224,23 @@ class TestDelete:
             assert api.get(f"{TOKENS}/{one.token_id}").status == 404
         assert api.create(idempotencyKey=f"github:race-{turn}")["id"] == created.json["id"]
 
+    def test_takes_what_was_counted_of_repeats(self, api: Api, stack: MotoStack) -> None:
+        one = keep("github:1")
+        assert one.token_id is not None
+        outcome = services.store.get(one.token_id).outcome
+        services.tokens.count_delivery(one.token_id, outcome, CompletedBy(source=Source.ENDPOINT, ip="192.0.2.1"))
+        assert api.request("DELETE", f"{DELIVERIES}/{one.id}").status == 200
+        assert items_about(stack, *OF_A_DELIVERY) == []
+
     def test_that_fails_half_way_is_whole_when_it_is_repeated(self, api: Api, stack: MotoStack) -> None:
-        for failing in ("TransactWriteItems", "DeleteItem"):
-            one = keep(f"github:{failing}")
-            event = f"before-call.dynamodb.{failing}"
-            services.dynamodb_client.meta.events.register_first(event, _fail)
+        for failing in ("dynamodb.TransactWriteItems", "dynamodb.DeleteItem", "s3.DeleteObject"):
+            one = keep(f"github:{failing}", '"' + "x" * 200_000 + '"')
+            client = services.s3_client if failing.startswith("s3") else services.dynamodb_client
+            client.meta.events.register_first(f"before-call.{failing}", _fail)
             try:
                 assert api.request("DELETE", f"{DELIVERIES}/{one.id}").status == 503
             finally:
-                services.dynamodb_client.meta.events.unregister(event, _fail)
+                client.meta.events.unregister(f"before-call.{failing}", _fail)
             assert api.request("DELETE", f"{DELIVERIES}/{one.id}").status == 200
             assert (objects(stack), items_about(stack, *OF_A_DELIVERY)) == ([], []), failing
 

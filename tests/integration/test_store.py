@@ -894,20 +894,27 @@ class TestKeeping:
 
     def test_is_deleted_with_its_key_until_a_create_claims_it(self, store: AnyStore) -> None:
         kept, _ = self.kept(store)
-        assert store.delete_early(kept)
-        assert (store.find(kept.id), store.find_key_holder(self.key())) == (None, None)
-        assert not store.delete_early(kept)
+        store.count_delivery(kept.id, kept.outcome, CompletedBy(source=Source.ENDPOINT, ip="192.0.2.1"), START)
+        assert store.release_early(kept)
+        assert (store.get(kept.id).id, store.find_key_holder(self.key())) == (kept.id, None)
+        assert store.release_early(kept), "as after a failure in between"
+        assert store.delete_early(kept.id)
+        assert store.find(kept.id) is None
+        assert not store.release_early(kept)
+        assert not store.delete_early(kept.id)
 
         kept, holder = self.kept(store)
         assert store.claim(holder, self.token(), self.key(), START)
-        assert not store.delete_early(kept)
+        assert not store.release_early(kept)
+        assert not store.delete_early(kept.id)
         assert (store.get(kept.id).early_until, store.find_key_holder(self.key())) == (None, replace(holder, is_early=False))
 
     def test_is_deleted_without_a_key_that_another_one_has(self, store: AnyStore) -> None:
         kept, holder = self.kept(store)
         other = self.completion()
         assert store.put_early(other, self.key(), START, replaced=holder) is None
-        assert store.delete_early(kept)
+        assert store.release_early(kept)
+        assert store.delete_early(kept.id)
         assert (store.find(kept.id), store.find_key_holder(self.key())) == (None, replace(holder, token_id=other.id))
 
     def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
@@ -958,9 +965,9 @@ class TestKeeping:
         for _ in range(20):
             kept, holder = self.kept(store)
             claim = partial(store.claim, holder, self.token(), self.key(), START)
-            claimed, deleted = race([claim, partial(store.delete_early, kept)])
-            assert claimed is not deleted
-            assert (store.find(kept.id) is None, store.find_key_holder(self.key()) is None) == (deleted, deleted)
+            claimed, released = race([claim, partial(store.release_early, kept)])
+            assert claimed is not released
+            assert (store.delete_early(kept.id), store.find_key_holder(self.key()) is None) == (released, released)
 
 
 def held_by(token: Token) -> KeyHolder:

@@ -204,15 +204,18 @@ class Store:
             raise
         return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
 
-    def delete_early(self, token: Token) -> bool:
-        """If the key has another holder by now, only the token goes."""
+    def release_early(self, token: Token) -> bool:
         assert token.idempotency_key is not None, "an early completion has a key"
         key = key_primary_key(IdempotencyKey(token.idempotency_key))
         held = self._table.delete_request(key, HELD_BY_REPLACED_EARLY, replaced=token.id, yes=True)
-        delete: Any = {"Delete": self._table.delete_request(primary_key(token.id, TOKEN), IS_UNCLAIMED)}
-        if self._table.write_together({"Delete": held}, delete) is None:
+        if self._table.write_together({"Delete": held}) is None:
             return True
-        return self._table.delete(primary_key(token.id, TOKEN), IS_UNCLAIMED)
+        return "earlyUntil" in (self._table.get(primary_key(token.id, TOKEN)) or {})
+
+    def delete_early(self, token_id: str) -> bool:
+        others: Any = {"Delete": self._table.delete_request(primary_key(token_id, OTHERS))}
+        unclaimed = self._table.delete_request(primary_key(token_id, TOKEN), IS_UNCLAIMED)
+        return self._table.write_together({"Delete": unclaimed}, others) is None
 
     def get(self, token_id: str) -> Token:
         found = self.find(token_id)

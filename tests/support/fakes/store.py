@@ -110,14 +110,21 @@ class MemoryStore:
             self._keys[key.kind, key.text] = (claimed, replace(key, request=None))
             return True
 
-    def delete_early(self, token: Token) -> bool:
+    def release_early(self, token: Token) -> bool:
         with self._lock:
             found = self.tokens.get(token.id)
             if found is None or found.early_until is None:
                 return False
             for name in [name for name, (holder, _) in self._keys.items() if holder.id == token.id]:
                 del self._keys[name]
-            del self.tokens[token.id]
+            return True
+
+    def delete_early(self, token_id: str) -> bool:
+        with self._lock:
+            found = self.tokens.get(token_id)
+            if found is None or found.early_until is None:
+                return False
+            del self.tokens[token_id]
             return True
 
     @staticmethod
