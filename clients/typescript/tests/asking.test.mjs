@@ -131,8 +131,10 @@ test("a key that a sign-in keeps is looked for, also where the list is behind", 
 
 test("another conflict is thrown", async (t) => {
   withoutPauses(t);
-  const { waitpoints } = scripted(refusal(409, "TooManyWaiters", { "x-should-retry": "false" }));
+  const listed = json({ data: [{ id: "waitpoint_2" }], pagination: {} });
+  const { waitpoints, requests } = scripted(refusal(409, "TooManyWaiters", { "x-should-retry": "false" }), listed);
   await assert.rejects(waitpoints.ask(PAGE, ASKED), { code: "TooManyWaiters" });
+  assert.equal(requests.length, 1);
 });
 
 test("a tool's page shows its arguments, and is the same for the same call", async () => {
