@@ -31,6 +31,11 @@ SETTLED = {"completed", "kept"}
 class RecordingWorld(World):
     """A stack with an endpoint that records what comes."""
 
+    def __init__(self, stack: MotoStack) -> None:
+        super().__init__(stack)
+        self.deleted: set[str] = set()
+        """The ids of the deliveries that were deleted."""
+
     def receive(self, endpoint: dict[str, Any], event: str = EVENT, event_id: str = "event-1") -> None:
         """The provider sends an event until it is answered."""
         answer = self.http("POST", endpoint["url"], event.encode(), self.signed(endpoint, event, event_id))
@@ -68,6 +73,21 @@ class RecordingWorld(World):
         items = map(plain, client("dynamodb").scan(TableName=self.table)["Items"])
         return {f"delivery_{item['item']}": item for item in items if item["id"].startswith("deliveries#")}
 
+    def delete(self, endpoint: dict[str, Any], delivery_id: str) -> None:
+        """An operator deletes a delivery until there is none. A retry after a lost answer finds that it is deleted."""
+        self.deleted.add(delivery_id)
+        path = f"{ENDPOINTS}/{endpoint['name']}/deliveries/{delivery_id}"
+        answer = self.http("DELETE", path, b"", self.authorized())
+        assert answer.status in (200, 404), answer
+
+    def token_ids(self) -> list[str]:
+        """Without those that went with their delivery."""
+        return [it for it in super().token_ids() if not self.deleted or services.store.find(it) is not None]
+
+    def _wrong_with_keys(self) -> Iterator[str]:
+        """A key whose early completion was deleted is free before it expires."""
+        return iter(()) if self.deleted else super()._wrong_with_keys()
+
     def lost(self) -> list[str]:
         with self.lambdas.unwatched():
             self.doctor_comes()
@@ -76,13 +96,13 @@ class RecordingWorld(World):
 
     def _wrong_with_records(self) -> Iterator[str]:
         """A finished row says what its delivery did, and each outcome of a recorded delivery has its row."""
-        rows, by_token = self.rows(), dict[str, str]()
-        images = {image["id"]["S"]: plain(image) for image in self._images(TOKEN)}
+        rows, by_token, alive = self.rows(), dict[str, str](), self.token_ids()
+        images = {image["id"]["S"]: plain(image) for image in self._images(TOKEN) if image["id"]["S"] in alive}
         for token_id, token in images.items():
             if record := token.get("completedBy", {}).get("record"):
                 by_token[token_id] = record
         for record in by_token.values():
-            if record not in rows:
+            if record not in rows and record not in self.deleted:
                 yield f"{record} settled a token and has no row"
         if repeated := [record for record, times in Counter(by_token.values()).items() if times > 1]:
             yield f"{repeated} settled more than one token"
@@ -189,6 +209,40 @@ def repair_of_a_deleted_endpoints_delivery(world: RecordingWorld) -> None:
     with world.faulty():
         world.doctor_comes()
     world.doctor_comes()
+    assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
+
+
+@flow
+def deletion_of_what_was_kept(world: RecordingWorld) -> None:
+    """The next create waits for the next delivery. What a create has claimed stays."""
+    endpoint, claimed = recording(world), world.create(idempotencyKey=f"{ENDPOINT_KEY}0")
+    world.receive(endpoint, LARGE_EVENT)
+    world.receive(endpoint, EVENT.replace("1", "10", 1), "event-10")
+    world.clock.advance(seconds=1)
+    with world.faulty():
+        for delivery_id in world.rows():
+            world.delete(endpoint, delivery_id)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
+    world.receive(endpoint, EVENT, "event-2")
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+    world.expect(world.wait(claimed), claimed, RESULT)
+
+
+@flow
+def deletion_of_what_is_pending(world: RecordingWorld) -> None:
+    """One has been processed, and kept, by a function that died."""
+    endpoint = recording(world)
+    world.leave_pending(endpoint)
+    with mock.patch("waitpoints.api.endpoints.recording.finish", side_effect=Killed):
+        world.http_once("POST", endpoint["url"], EVENT.encode(), world.signed(endpoint, EVENT, "event-2"))
+    with world.faulty():
+        for delivery_id in world.rows():
+            world.delete(endpoint, delivery_id)
+    world.doctor_comes()
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
     assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
 
 
