@@ -16,12 +16,12 @@ from waitpoints import ids
 from waitpoints.token import Status
 
 
-class Item(Protocol):
+class Listable(Protocol):
     @property
     def id(self) -> str: ...
 
 
-class ItemFilter(Protocol):
+class ListFilter(Protocol):
     @property
     def may_skip(self) -> bool:
         """Whether a query of a partition may examine many items that do not match."""
@@ -63,7 +63,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery[F: ItemFilter = Filter]:
+class ListQuery[F: ListFilter = Filter]:
     """A filter and a position. Cursors are bare ids; `before` overrides `after`. Times are epoch milliseconds, inclusive."""
 
     filter: F = Filter()  # type: ignore[assignment] # the default of F
@@ -85,19 +85,19 @@ class IdRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice[T: Item]:
+class ListSlice[T: Listable]:
     items: Sequence[T] = ()
     next: str | None = None
     previous: str | None = None
 
 
-type ReadRange[T: Item] = Callable[[IdRange, int], tuple[list[T], str | None]]
+type ReadRange[T: Listable] = Callable[[IdRange, int], tuple[list[T], str | None]]
 """Query one partition for a range, examining at most the given number of items. Returns those that match the filter, in
 reading order, and the last id examined if there may be more."""
 
 
 @dataclass(slots=True)
-class _Partition[T: Item]:
+class _Partition[T: Listable]:
     """What has been read of a partition. `stopped_at` is the last id examined, if there may be more."""
 
     read: ReadRange[T]
@@ -112,9 +112,9 @@ class _Partition[T: Item]:
             self.unread = _beyond(self.stopped_at, self.unread)
 
 
-def read_slice[T: Item, F: ItemFilter](
+def read_slice[T: Listable, F: ListFilter](
     partitions: Sequence[ReadRange[T]], query: ListQuery[F], listed: Listed = TOKENS
-) -> Slice[T]:
+) -> ListSlice[T]:
     """Return the requested items, merged from the partitions."""
     within = _id_range(query, listed.prefix)
     known, nearest = _read(partitions, within, query, listed.read_ahead) if within.first <= within.last else ([], None)
@@ -123,11 +123,11 @@ def read_slice[T: Item, F: ItemFilter](
     if query.before is not None:
         shown.reverse()
         back_again = shown[-1].id if shown else query.before
-        return Slice(shown, next=_cursor(back_again), previous=_cursor(further))
-    return Slice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
+        return ListSlice(shown, next=_cursor(back_again), previous=_cursor(further))
+    return ListSlice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
 
 
-def _id_range[F: ItemFilter](query: ListQuery[F], prefix: str) -> IdRange:
+def _id_range[F: ListFilter](query: ListQuery[F], prefix: str) -> IdRange:
     first, last = prefix + ids.bare(ids.FIRST), prefix + ids.bare(ids.LAST)
     if query.created_from is not None:
         first = ids.first_of(query.created_from, prefix)
@@ -142,7 +142,7 @@ def _id_range[F: ItemFilter](query: ListQuery[F], prefix: str) -> IdRange:
     return IdRange(first, last, ascending)
 
 
-def _read[T: Item, F: ItemFilter](
+def _read[T: Listable, F: ListFilter](
     readers: Sequence[ReadRange[T]], within: IdRange, query: ListQuery[F], read_ahead: tuple[int, ...]
 ) -> tuple[list[T], str | None]:
     """Return the matching items in reading order: more than the query asks for, if there are so many.
@@ -161,7 +161,7 @@ def _read[T: Item, F: ItemFilter](
     return known, nearest
 
 
-def _merged[T: Item](partitions: list[_Partition[T]], ascending: bool) -> tuple[list[T], str | None]:
+def _merged[T: Listable](partitions: list[_Partition[T]], ascending: bool) -> tuple[list[T], str | None]:
     """A partition that stopped early may lack tokens beyond that point, so cut all of them at the nearest one."""
     nearest = (min if ascending else max)((one.stopped_at for one in partitions if one.stopped_at), default=None)
     found = [item for one in partitions for item in one.found]

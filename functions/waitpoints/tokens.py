@@ -36,7 +36,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
-    from waitpoints.listing import ListQuery, Slice
+    from waitpoints.listing import ListQuery, ListSlice
 
 
 # A function whose clock is behind has just moved the deadline of a due token.
@@ -136,7 +136,7 @@ class Tokens:
         outcome = token.outcome_at(now)
         return replace(token, outcome=outcome, is_due=outcome is not token.outcome)
 
-    def list_tokens(self, query: "ListQuery") -> "Slice[Token]":
+    def list_tokens(self, query: "ListQuery") -> "ListSlice[Token]":
         """Return tokens as of now, without their outputs and waiters."""
         from waitpoints.listing import read_slice
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints import ids
-from waitpoints.listing import TOKENS, Filter, IdRange, ListQuery, Slice, read_slice
+from waitpoints.listing import TOKENS, Filter, IdRange, ListQuery, ListSlice, read_slice
 from waitpoints.token import Status, Token
 
 NOW = 1_800_000_000_000
@@ -42,7 +42,7 @@ def tokens(tagged: list[bool]) -> list[Token]:
     return sorted(made, key=lambda token: token.id)
 
 
-def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Slice[Token]]:
+def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[ListSlice[Token]]:
     """Every slice from the query on, in one direction."""
     slices = []
     while True:

@@ -42,7 +42,7 @@ IS_PENDING = f"{IS_RECORDED} AND {HAS_NO_KIND}"
 IS_LIVE = "expiresAt > :now"
 
 
-class BucketClient(Protocol):
+class ContentsClient(Protocol):
     """The part of boto3's S3 client that keeps contents."""
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object: ...
@@ -57,7 +57,7 @@ class BucketClient(Protocol):
 class DeliveryStore:
     """Reads are consistent, but for lists. `secret_id` is the endpoint's: the deliveries of a deleted one are found no more."""
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, make_s3: Callable[[], BucketClient], bucket: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str, make_s3: Callable[[], ContentsClient], bucket: str) -> None:
         self._table = Table(client, table_name)
         self._make_s3 = make_s3
         self._bucket = bucket
@@ -199,7 +199,7 @@ class DeliveryStore:
         return {"Delete": self._table.delete_request(key, condition)}
 
     @cached_property
-    def _s3(self) -> BucketClient:
+    def _s3(self) -> ContentsClient:
         return self._make_s3()
 
 

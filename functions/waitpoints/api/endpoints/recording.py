@@ -35,7 +35,7 @@ def begin(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) ->
         ip=by.ip,
         user_agent=cut(by.user_agent),
     )
-    contents = Contents(headers_kept(endpoint.verify, request.headers), query_kept(request.raw_query), body)
+    contents = Contents(headers_to_record(endpoint.verify, request.headers), query_to_record(request.raw_query), body)
     return services.deliveries.begin(endpoint.secret_id, endpoint.name, delivery, contents)
 
 
@@ -64,13 +64,13 @@ def expires_at(endpoint: Endpoint, now: int) -> int:
     return (now + timeouts.duration(endpoint.record_deliveries)) // 1000 + 1
 
 
-def headers_kept(verify: Verification, headers: Mapping[str, str]) -> dict[str, str]:
+def headers_to_record(verify: Verification, headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers without credentials, and without what the scheme reads, but for the provider's id of the event."""
     hidden = (_read_by_scheme(verify) - set(DELIVERY_IDS)) | _CREDENTIALS
     return {name.lower(): value for name, value in headers.items() if name.lower() not in hidden}
 
 
-def query_kept(raw_query: str) -> str:
+def query_to_record(raw_query: str) -> str:
     """Return the query without parameters whose names say that they are secret."""
     parameters = raw_query.split("&") if raw_query else []
     return "&".join(it for it in parameters if not _SECRET_PARAMETER.search(unquote_plus(it.partition("=")[0])))
