@@ -3,7 +3,8 @@
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
 index that they read lags; deadlines are moved; states and durable functions wait; AWS
-throttles resumes and loses their answers; approvers answer a page, by their links or as who has signed in.
+throttles resumes and loses their answers; approvers answer a page, by their links or as who has signed in; functions die with
+recorded deliveries, which the doctor processes.
 """
 
 import json
@@ -13,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+from operator import itemgetter
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -31,12 +34,14 @@ from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.fakes.issuer import CLIENT
+from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.answers import answer_members, hand_over_members
 from waitpoints.api.deliveries import callback, output_check
+from waitpoints.api.endpoints import pending
 from waitpoints.api.page import page_request
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
@@ -76,7 +81,13 @@ from waitpoints.tokens import Ended, Settled
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
+
+class Died(BaseException):
+    """What a function does."""
+
+
 RUNS, STEPS = 150, 60
+PROVIDERS_SECRET = "the secret of a provider"
 KINDS = st.sampled_from(WaiterKind)
 MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
@@ -114,7 +125,8 @@ WITHIN = st.none() | st.just(TAG)
 TAGS = st.sampled_from([(), (TAG,), ("theirs",)])  # which decide nothing by key
 KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
 KEPT_FOR = 5_000  # milliseconds
-KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a"]
+RECORDING = "recording"  # an endpoint that keeps, and records what comes
+KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a", f"{RECORDING}:a"]
 HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
 TEMPLATE = Template.load()
 FILTERS = {name: TEMPLATE.stream_filter(name) for name in HANDLERS}
@@ -330,6 +342,8 @@ class Life(RuleBasedStateMachine):
         self.endpoints = {
             name: self.put_endpoint(name, ttl) for name, ttl in ((KEEPING, f"{KEPT_FOR // 1000}s"), (PASSING, "0s"))
         }
+        self.recording = self.put_recording_endpoint()
+        self.pending: dict[str, tuple[str, str | None]] = {}  # of each delivery, its output and the token that it has settled
         self.executions: list[Execution] = []
         self.passed_on: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
 
@@ -356,6 +370,14 @@ class Life(RuleBasedStateMachine):
         """Returns its URL."""
         settings = {"key": "body.id", "output": "body.output", "verify": "none", "keyTTL": key_ttl}
         return str(self.api.request("PUT", f"{ENDPOINTS}/{name}", settings).json["url"])
+
+    def put_recording_endpoint(self) -> str:
+        """Returns its URL."""
+        self.world.webhook_secrets[RECORDING] = FakeSecret(PROVIDERS_SECRET)
+        verify = {"scheme": "token", "secret": RECORDING, "header": "x-secret"}
+        settings = {"key": "body.id", "output": "body.output", "keyTTL": f"{KEPT_FOR // 1000}s"}
+        wanted = {**settings, "verify": verify, "recordDeliveries": "7d"}
+        return str(self.api.request("PUT", f"{ENDPOINTS}/{RECORDING}", wanted).json["url"])
 
     @initialize(timeouts=st.tuples(TIMEOUTS, TIMEOUTS))
     def there_are_tokens_and_a_round_has_been(self, timeouts: tuple[int, int]) -> None:
@@ -506,6 +528,52 @@ class Life(RuleBasedStateMachine):
         assert len(made) == (expected is EarlyCompletion)
         for token_id in made:
             self.keep(key, token_id, lifetime, output)
+
+    @rule(
+        output=st.sampled_from([MATCHING, "{}"]),
+        dies_before=st.sampled_from([None, "endpoint_delivery.process", "recording.finish"]),
+    )
+    def a_recorded_delivery_comes(self, output: str, dies_before: str | None) -> None:
+        known, marks = dict(self.store.tokens), self.marks()
+        headers = {"content-type": "application/json", "x-secret": PROVIDERS_SECRET}
+        deliver = partial(self.api.post, self.recording, f'{{"id": "a", "output": {output}}}', headers)
+        if dies_before is None:
+            assert deliver().status == 200
+            self.expect_recorded(output, known)
+            assert self.marks() == marks
+            return
+        with mock.patch(f"waitpoints.api.endpoints.{dies_before}", side_effect=Died), pytest.raises(Died):
+            deliver()
+        settled = None if dies_before.endswith("process") else self.expect_recorded(output, known)
+        [new] = self.marks() - marks
+        self.pending[new] = output, settled
+
+    @precondition(lambda self: self.pending)
+    @rule()
+    def the_doctor_processes_what_is_pending(self) -> None:
+        """Once more also what was processed before, unless its token still shows that it did it."""
+        for secret_id, name, delivery_id in sorted(self.world.deliveries.pending(self.now), key=itemgetter(2)):
+            (output, settled), known = self.pending.pop(delivery_id), dict(self.store.tokens)
+            self.world.tokens._known._known.clear()  # it is another function
+            assert pending.repair([(secret_id, name, delivery_id)], lambda: True).remaining == []
+            holder, _ = self.keys.get(f"{RECORDING}:a", (None, 0))
+            if settled is None or settled != holder or self.models[settled].removed:
+                self.expect_recorded(output, known)
+            assert delivery_id not in self.marks()
+
+    def marks(self) -> set[str]:
+        return {delivery_id for _, _, delivery_id in self.world.deliveries.pending(self.now)}
+
+    def expect_recorded(self, output: str, known: Mapping[str, Token]) -> str | None:
+        """What a recorded delivery did to the model. Returns the token that it has settled or made."""
+        holder, expected = self.expect_completion(f"{RECORDING}:a", KEPT_FOR, output)
+        if expected is Ended:
+            self.models[str(holder)].others += 1
+        made = list(self.store.tokens.keys() - known.keys())
+        assert len(made) == (expected is EarlyCompletion)
+        for token_id in made:
+            self.keep(f"{RECORDING}:a", token_id, KEPT_FOR, output)
+        return made[0] if made else holder if expected is Settled else None
 
     @rule(name=st.sampled_from([KEEPING, PASSING]))
     def disable_or_enable_an_endpoint(self, name: str) -> None:
