@@ -35,16 +35,17 @@ def cut(text: str | None, limit: int = MAX_TEXT) -> str | None:
 class RecordedDelivery(Stored):
     """The row of a delivery. Its body, headers and query are in the bucket (`Contents`).
 
-    `kind` is None while it is pending. `key` is the token's key that it named, `token_id` the token that it completed, made or
-    found. `delivery_id` is the provider's id of its event, `repeat_of` the first recorded delivery with it. `resend_of` is the
-    recorded delivery that this one sent again, `by` the named key that did. `size` is the body's, in bytes.
+    `kind` is None while it is pending, and a text if only a later version knows it. `key` is the token's key that it named,
+    `token_id` the token that it completed, made or found. `delivery_id` is the provider's id of its event, `repeat_of` the
+    first recorded delivery with it. `resend_of` is the recorded delivery that this one sent again, `by` the named key that
+    did. `size` is the body's, in bytes.
     """
 
     id: str
     at: int
     size: int
     expires_at: int  # epoch seconds, as TTL needs it
-    kind: DeliveryKind | None = None
+    kind: DeliveryKind | str | None = None
     key: str | None = None
     detail: str | None = None
     token_id: str | None = None

@@ -297,7 +297,7 @@ class TestTry:
         done = waitpoints.run("try", "machine.asl.json", *pays, "--skip", "4h", "--skip", "10m", "--answer", "true", "--json")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert done.returncode == 0, (events, done.stderr)
-        skipped = [(it["state"], it["what"], round(it["seconds"])) for it in events if it["event"] == "skipped"]
+        skipped = [(it["state"], it["what"], round(it["seconds"], -1)) for it in events if it["event"] == "skipped"]
         assert skipped == [("Night", "Wait", 14400), ("Pay", "Retry", 600)]
         instants = [datetime.fromisoformat(it["at"]) for it in events]
         assert (instants == sorted(instants), round((instants[-1] - instants[0]).total_seconds() / 600)) == (True, 25)

@@ -207,3 +207,12 @@ def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
     items = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     [row] = [item for item in items if item["id"]["S"].startswith("deliveries#")]
     assert sum(len(name) + len(next(iter(value.values())).encode()) for name, value in row.items()) <= 1024
+
+
+def test_shows_a_kind_that_only_a_later_version_knows(stack: MotoStack) -> None:
+    store = in_dynamodb(stack)
+    one = begin(store, delivery())
+    assert store.finish(SECRET_ID, replace(one, kind="forwarded"))
+    found = store.get(SECRET_ID, one.id)
+    assert found is not None
+    assert found.kind == "forwarded"

@@ -270,5 +270,6 @@ def _attributes(delivery: RecordedDelivery) -> dict[str, Any]:
 
 
 def _delivery(row: dict[str, Any]) -> RecordedDelivery:
-    kind = DeliveryKind(row["kind"]) if "kind" in row else None
-    return RecordedDelivery.of({**row, "id": PREFIX + row["item"], "kind": kind})
+    kind: Any = row.get("kind")
+    known = DeliveryKind(kind) if kind in DeliveryKind else kind
+    return RecordedDelivery.of({**row, "id": PREFIX + row["item"], "kind": known})
