@@ -151,6 +151,7 @@ class CompletedBy(AnswerModel):
     key: str = _optional("The name of the named key that completed it, or that made the public access token which did.")
     override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
     signedIn: SignedIn = _optional("As whom the approver had signed in.")
+    record: str = _optional("The id of the recorded delivery that settled it.")
 
 
 class OtherDeliveries(AnswerModel):

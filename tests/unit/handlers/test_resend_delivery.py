@@ -301,8 +301,8 @@ class TestTwice:
         key = "ö" * MAX_LENGTH
         once = sent(world, api, first.id, idempotencyKey=key)
         assert once["kind"] == "kept"
-        token = world.new_token()
-        assert sent(world, api, first.id, idempotencyKey=key, tokenId=token) == once
+        assert sent(world, api, first.id, idempotencyKey=key) == once
+        assert sent(world, api, first.id, idempotencyKey=key, tokenId=once["tokenId"]) == once
         assert len(rows(world, endpoint)) == 2
         assert sent(world, api, first.id, idempotencyKey="other")["kind"] == "repeated"
         assert sent(world, api, once["id"], idempotencyKey=key)["resendOf"] == once["id"], "of another delivery"
@@ -318,6 +318,16 @@ class TestTwice:
         token = create(world)
         assert sent(world, api, first.id, idempotencyKey="k") == once
         assert world.tokens.retrieve(token).outcome is None
+
+    def test_with_one_key_it_goes_to_one_token(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
+        first = received(world, api, endpoint)
+        tokens = [world.new_token() for _ in range(4)]
+        answers = race([partial(send, api, first.id, {"idempotencyKey": "k", "tokenId": token}) for token in tokens])
+        assert sorted(answer.status for answer in answers) == [200, 422, 422, 422]
+        [refused] = {answer.json["code"] for answer in answers if answer.status == 422}
+        assert (refused, len(rows(world, endpoint))) == ("ResendRefused", 2)
+        assert sum(world.tokens.retrieve(token).outcome is not None for token in tokens) == 1
+        assert send(api, first.id, {"idempotencyKey": "k", "tokenId": UNKNOWN}).status == 422
 
     def test_at_the_same_moment_it_is_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
         first = received(world, api, endpoint)

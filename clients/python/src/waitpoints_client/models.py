@@ -228,6 +228,8 @@ class CompletedBy(Answer):
     """Whether the API key completed it in place of its approvers."""
     signed_in: SignedIn | None = None
     """As whom the approver had signed in."""
+    record: str | None = None
+    """The id of the recorded delivery that settled it."""
 
 
 class OtherDeliveries(Answer):

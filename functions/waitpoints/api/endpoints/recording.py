@@ -18,8 +18,12 @@ from waitpoints.recorded_delivery import MAX_DETAIL, Contents, RecordedDelivery,
 from waitpoints.token import CompletedBy, Verification
 from waitpoints.wiring import services
 
-_CREDENTIALS = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"}
-_SECRET_PARAMETER = re.compile(r"secret|token|password|passwd|signature|auth|api[-_]?key|^(key|sig|hmac|code)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"secret|token|password|passwd|passphrase|pwd|signature|hmac|auth(?!ors?$)|api[-_]?key|access[-_]?key|cookie|credential|jwt"
+    r"|bearer|session[-_]?id|^(pass|key|sig|sid|session|code|otp|pin|private)$",
+    re.IGNORECASE,
+)
+_HAS_A_URL = {"referer", "x-original-url", "x-rewrite-url", "x-forwarded-uri"}  # whose query may have a secret
 
 
 def begin(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) -> RecordedDelivery:
@@ -65,15 +69,19 @@ def expires_at(endpoint: Endpoint, now: int) -> int:
 
 
 def headers_to_record(verify: Verification, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers without credentials, and without what the scheme reads, but for the provider's id of the event."""
-    hidden = (_read_by_scheme(verify) - set(DELIVERY_IDS)) | _CREDENTIALS
-    return {name.lower(): value for name, value in headers.items() if name.lower() not in hidden}
+    """Return the headers without secrets: those whose names say so, and what the scheme reads but for the id of the event.
+
+    A provider may sign twice, in headers of which the scheme reads one: so every header of a signature is left out.
+    """
+    hidden = (_read_by_scheme(verify) - set(DELIVERY_IDS)) | {verify.header} | _HAS_A_URL
+    named = {name.lower(): value for name, value in headers.items()}
+    return {name: value for name, value in named.items() if not (name in hidden or _SECRET_NAME.search(name))}
 
 
 def query_to_record(raw_query: str) -> str:
     """Return the query without parameters whose names say that they are secret."""
     parameters = raw_query.split("&") if raw_query else []
-    return "&".join(it for it in parameters if not _SECRET_PARAMETER.search(unquote_plus(it.partition("=")[0])))
+    return "&".join(it for it in parameters if not _SECRET_NAME.search(unquote_plus(it.partition("=")[0])))
 
 
 def _read_by_scheme(verify: Verification) -> set[str]:

@@ -24,6 +24,7 @@ from waitpoints.wiring import services
 NO_CONTENTS = "The body of this delivery is no longer stored, so it cannot be sent again"
 DELETED = "This delivery was deleted while it was sent again"
 NOT_MATCHING = "the result of the waitpoint's completeWhen is null, false or empty"
+ELSEWHERE = "This idempotencyKey has sent the delivery to another waitpoint. Use another key"
 IS_GONE = "the waitpoint was removed after its retention"
 
 
@@ -33,13 +34,14 @@ def resend(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend, reque
     Raises DeliveryNotFound, TokenNotFound, ResendRefused, Forbidden or WrittenLater before anything is stored.
     """
     endpoint.check_version()
-    record = _find_earlier(endpoint, original, wanted.idempotency_key)
+    record = _find_earlier(endpoint, original, wanted)
     if record is None or record.kind is None:  # the function that began it may have failed
         contents = _contents(endpoint, record or original)
         if record is None:
             _check_target(_evaluation(endpoint, contents), wanted, request.caller)
             new = _new(endpoint, original, wanted.token_id, request)
             record = services.deliveries.begin(endpoint.secret_id, endpoint.name, new, contents, wanted.idempotency_key)
+            _check_same(record, wanted)  # another request of the key may have been first
         record = _finish(endpoint, record, contents)
     telemetry.note(record=record.id, delivery=record.kind)
     return record
@@ -53,10 +55,19 @@ def process(endpoint: Endpoint, record: RecordedDelivery, contents: Contents) ->
     return _send(record.token_id, evaluation, by)
 
 
-def _find_earlier(endpoint: Endpoint, original: RecordedDelivery, idempotency_key: str | None) -> RecordedDelivery | None:
-    if idempotency_key is None:
+def _find_earlier(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend) -> RecordedDelivery | None:
+    """Raises ResendRefused if the key has sent it to another token than is named."""
+    if wanted.idempotency_key is None:
         return None
-    return services.deliveries.find_resend(endpoint.secret_id, original.id, idempotency_key, services.now())
+    found = services.deliveries.find_resend(endpoint.secret_id, original.id, wanted.idempotency_key, services.now())
+    if found is not None:
+        _check_same(found, wanted)
+    return found
+
+
+def _check_same(record: RecordedDelivery, wanted: Resend) -> None:
+    if wanted.token_id is not None and record.token_id != wanted.token_id:
+        raise ResendRefused(ELSEWHERE)
 
 
 def _contents(endpoint: Endpoint, delivery: RecordedDelivery) -> Contents:

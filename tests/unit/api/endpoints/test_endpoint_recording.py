@@ -230,3 +230,37 @@ def create_with(world: InMemory, endpoint: Endpoint, text: str) -> None:
     """A token of this key whose schema refuses every delivery, with a long reason."""
     schema = Document(DocumentKind.SCHEMA, json.dumps({"required": ["n" * 500]}))
     world.tokens.create(NewToken(key=IdempotencyKey(endpoint.key_of(text)), document=schema), world.clock())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Hub-Signature",
+        "Stripe-Signature",
+        "X-Gitlab-Token",
+        "X-Goog-Api-Key",
+        "Cookie2",
+        "X-Forwarded-Authorization",
+        "Referer",
+    ],
+)
+def test_no_other_header_that_may_have_a_secret_is_stored(world: InMemory, api: Api, name: str) -> None:
+    """GitHub signs twice: with SHA-1, too."""
+    endpoint = put(world, **RECORDING)
+    assert receive(api, endpoint, **{name: "s3cr3t", "x-github-event": "push", "x-github-delivery": "d-1"}) == 200
+    found = contents(world).headers
+    assert ("s3cr3t" not in found.values(), found["x-github-event"], found["x-github-delivery"]) == (True, "push", "d-1")
+
+
+@pytest.mark.parametrize("name", ["pass", "pwd", "jwt", "sid", "X-Amz-Credential", "AccessKey", "otp", "author_token", "key"])
+def test_no_parameter_whose_name_says_that_it_is_secret_is_stored(world: InMemory, api: Api, name: str) -> None:
+    endpoint = put(world, **RECORDING)
+    assert receive(api, endpoint, query=f"?author=ann&{name}=s3cr3t&passenger=7") == 200
+    assert contents(world).raw_query == "author=ann&passenger=7"
+
+
+def test_the_header_of_a_shared_secret_is_not_stored_if_it_is_that_of_an_id(world: InMemory, api: Api) -> None:
+    world.webhook_secrets["shared"] = FakeSecret("s3cr3t")
+    endpoint = put(world, verify=Verification("token", "shared", "x-github-delivery"), record_deliveries="7d")
+    assert receive(api, endpoint, **{"x-github-delivery": "s3cr3t"}) == 200
+    assert "s3cr3t" not in contents(world).headers.values()

@@ -176,8 +176,8 @@ def resend(
 ) -> None:
     """Send recorded deliveries again.
 
-    By today's settings of the endpoint, each completes the token that waits for its key now. --all leaves out what was sent
-    again already: its originals are sent. If it ends half-way, it says with which command it goes on.
+    By today's settings of the endpoint, each completes the token that waits for its key now. --all leaves out
+    resends: their originals are sent. If it ends half-way, it says with which command it goes on.
     """
     filters = resends.Filters.given(kind, key, event, since, until)
     one = _one_or_all(delivery, every)
