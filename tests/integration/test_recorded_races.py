@@ -111,11 +111,11 @@ def items(stack: MotoStack) -> list[dict[str, Any]]:
 
 
 def empty(stack: MotoStack) -> None:
-    """Delete all but the endpoint, so that the next race begins anew."""
-    table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
-    for item in items(stack):
-        if item["id"]["S"] not in ("endpoints", "doctor"):
-            table.delete_item(Key={name: item[name]["S"] for name in ("id", "item")})
+    """Delete all but the endpoint and the doctor's state, and the stream's records, so that the next race begins anew."""
+    remaining = [item for item in items(stack) if item["id"]["S"] in ("endpoints", "doctor")]
+    stack.empty_table()
+    for item in remaining:
+        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
 
 
 def some_time_later(chance: random.Random, act: Callable[[], object]) -> Callable[[], object]:
