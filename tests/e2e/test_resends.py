@@ -19,6 +19,8 @@ from tools.openapi.operations import ENDPOINTS, TOKENS
 
 SECRET = "the-secret-of-the-provider"
 LARGE = "x" * 150_000  # more than a token's item can have
+GITHUB = {"scheme": "github"}
+DESCRIBED = {"scheme": "hmac", "header": "X-Hub-Signature-256", "prefix": "sha256=", "signed": "{body}"}
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def url(api: Api) -> Iterator[str]:
     api.request("DELETE", url)
 
 
-def put(api: Api, secrets: Secrets, url: str, **settings: Any) -> Any:
-    verify = {"scheme": "github", "secret": secrets.make("e2e-resends", SECRET)}
+def put(api: Api, secrets: Secrets, url: str, scheme: Any = GITHUB, **settings: Any) -> Any:
+    verify = {**scheme, "secret": secrets.make("e2e-resends", SECRET)}
     answer = api.request("PUT", url, {"key": "body.id", "verify": verify, "recordDeliveries": "1d", **settings})
     assert answer.status == 200, answer
     return answer.body
@@ -71,8 +73,11 @@ def test_the_run_that_waits_for_its_key_goes_on(api: Api, secrets: Secrets, runs
 
 
 def test_every_run_that_waits_for_the_token_goes_on(api: Api, secrets: Secrets, durable: Durable, url: str) -> None:
-    lost = received(api, put(api, secrets, url, key="body.other", output="body.result"), result={"size": 1.5}, done=True)
+    endpoint = put(api, secrets, url, DESCRIBED, key="body.other", output="body.result")
+    lost = received(api, endpoint, result={"size": 1.5}, done=True)
     assert lost["kind"] == "noKey"
+    forged = sign("github", b"{}", endpoint["url"], 0, "another secret").headers
+    assert api.deliver(endpoint["url"], b"{}", forged).status == 401
     token = api.create(completeWhen="body.done", payloadSchema={"required": ["size"]})
     executions = [durable.wait(token), durable.wait(token, unwrap=True)]
     machine = api.start_waiting(token)

@@ -40,8 +40,14 @@ def rows(stack: MotoStack) -> dict[str, dict[str, Any]]:
     return {item["deliveryId"]: item for item in items if item["id"].startswith("deliveries#")}
 
 
-@pytest.mark.parametrize("crashes", [9, pytest.param(100, marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("where", [BEFORE_IT_SETTLES, BEFORE_IT_IS_FINISHED])
+@pytest.mark.parametrize(
+    ("where", "crashes"),
+    [
+        (BEFORE_IT_IS_FINISHED, 9),
+        pytest.param(BEFORE_IT_SETTLES, 9, marks=pytest.mark.few),
+        pytest.param(BEFORE_IT_SETTLES, 100, marks=pytest.mark.thorough),
+    ],
+)
 def test_crashes_lose_nothing_and_settle_nothing_twice(
     api: Api,
     stack: MotoStack,

@@ -121,7 +121,9 @@ def test_a_function_loads_only_what_its_requests_need(function: str, loaded: lis
     assert run(START, HEAVY, function) == sorted(loaded)
 
 
-@pytest.mark.parametrize(("settings", "imported"), [({}, []), ({"record_deliveries": "7d"}, OF_RECORDING[:1])])
+@pytest.mark.parametrize(
+    ("settings", "imported"), [({}, []), ({"record_deliveries": "7d"}, [OF_RECORDING[0], OF_RECORDING[-1]])]
+)
 def test_nothing_of_recording_is_imported_for_an_endpoint_that_records_nothing(
     settings: dict[str, str], imported: list[str]
 ) -> None:

@@ -11,7 +11,7 @@ TEXTS = {field.name: field.name.upper() for field in fields(CompletedBy) if fiel
 def test_every_part_of_an_origin_is_read_as_it_was_written() -> None:
     by = CompletedBy(source=Source.CALLBACK, **TEXTS)
     of_request = {"ip", "userAgent", "contentType", "query", "deliveryId"}
-    assert set(by.members()) == {"source", *of_request, "approver", "slackUser", "slackName", "key"}
+    assert set(by.members()) == {"source", *of_request, "approver", "slackUser", "slackName", "key", "record"}
     assert CompletedBy.of(by.members()) == by
 
 

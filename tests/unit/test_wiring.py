@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
+from moto.core.models import botocore_stubber
 
 from waitpoints import wiring
 
@@ -32,6 +33,7 @@ def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(botocore_stubber, "enabled", False)  # moto's: another test's stack may be there
     wiring.services.reset()
     yield
     wiring.services.reset()

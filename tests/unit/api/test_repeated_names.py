@@ -19,14 +19,14 @@ APPROVERS = '"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}], "approv
 
 
 def test_these_are_all_requests_of_the_apis_own() -> None:
-    assert len(WITH_BODY) == 10
+    assert len(WITH_BODY) == 11
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=named)
 def test_each_request_refuses_it(api: Api, world: InMemory, operation: Operation) -> None:
     token = api.create()
     assert operation.body is not None
-    name = next(iter(operation.body.example))
+    name = next(iter([*operation.body.example, *operation.body.fields]))
     text = json.dumps({name: 0, **operation.body.example}).replace("{", f'{{"{name}": {{}}, ', 1)
     path = operation.example_path(waitpointId=token["id"], name="orders")
     answer = api.request(operation.method, path, text)
