@@ -17,6 +17,7 @@ from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.signers import RequestSigner
 from moto.core.exceptions import JsonRESTError
+from moto.core.models import botocore_stubber
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
@@ -43,7 +44,7 @@ def without_http() -> Iterator[None]:
 
     def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
         handler = _HANDLERS.get(operation.service_model.service_name)
-        if handler is None or AWS not in request.url:
+        if handler is None or AWS not in request.url or not botocore_stubber.enabled:
             passed_on: Attempt = ordinarily(self, request, operation, context)
             return passed_on
         with _turn:
@@ -56,7 +57,7 @@ def without_http() -> Iterator[None]:
         return response(_parsed(self, result, operation), 200)
 
     def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:
-        if self.signing_name == "s3" or AWS not in request.url:
+        if self.signing_name == "s3" or AWS not in request.url or not botocore_stubber.enabled:
             sign(self, operation, request, *others, **options)
 
     with (
