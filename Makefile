@@ -49,6 +49,9 @@ test: setup ## Run the suite: unit, integration, faults, end to end (COVERAGE=1 
 thorough: setup ## Run the suite in larger numbers: every fault of every call, long storms, upgrades
 	@.venv/bin/python -m tests.stages thorough $(if $(COVERAGE),--coverage)
 
+ci: setup ## Run the suite, and in larger numbers what needs no stack
+	@.venv/bin/python -m tests.stages ci $(if $(COVERAGE),--coverage)
+
 coverage: .venv/ready ## Measure the coverage of the unit and integration tests; fails below the floor in pyproject.toml
 	@.venv/bin/python -m tests.stages coverage
 
@@ -132,4 +135,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs
+.PHONY: help run durable invoke setup check test thorough ci coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[Stage, ...]] = {
         Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
     ),
     "test": _suite("not thorough", WITH_STACKS),
+    "ci": (*_suite("not few", WITH_LONG_TESTS)[:2], _suite("not thorough", WITH_STACKS)[2]),
     "thorough": _suite("not few", WITH_LONG_TESTS),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }

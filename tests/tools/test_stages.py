@@ -84,6 +84,7 @@ def test_only_what_needs_a_build_begins_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert dict(zip(COMMANDS, begun, strict=True)) == {
         "check": (),
         "test": stages.BUILD,
+        "ci": stages.BUILD,
         "thorough": stages.BUILD,
         "coverage": (),
     }
@@ -132,6 +133,11 @@ def test_what_make_thorough_leaves_out_it_runs_with_more() -> None:
             fewer += len(marks)
     assert fewer > 10
     assert [stage.arguments[stage.arguments.index("-m") + 1] for stage in COMMANDS["thorough"]] == ["not few"] * 3
+
+
+def test_ci_runs_all_but_the_long_tests_on_a_stack() -> None:
+    *in_larger_numbers, on_a_stack = COMMANDS["ci"]
+    assert (tuple(in_larger_numbers), on_a_stack) == (COMMANDS["thorough"][:2], COMMANDS["test"][2])
 
 
 def test_make_test_and_make_thorough_run_every_folder_with_tests() -> None:
