@@ -2,7 +2,8 @@
 import { DELETED, DELIVERY, DELIVERY_PAGE, ENDPOINTS, RETRIEVED_DELIVERY, Refusal } from "./api.js";
 import { el, said } from "./dom.js";
 import { back, badge, body, button, copyButton, dialog, fact, facts, folded, form, heading, input, moment } from "./parts.js";
-import { note, objectOf, pageLink, problem, row, section, select, submitButton, textOf, time, tokenLink } from "./parts.js";
+import { note, objectOf, pageLink, problem, row, section, select, submitButton, tableOf, textOf, time } from "./parts.js";
+import { tokenLink } from "./parts.js";
 
 const SIZE = 25;
 const NEWEST = 5; // in the view of an endpoint
@@ -139,26 +140,10 @@ const filters = (name, query, go, isOpen) => {
 
 const COLUMNS = ["Delivery", "Kind", "Received", "Provider's event", "Key"];
 
-const table = (endpoint, them) =>
-  el(
-    "table",
-    { role: "table", class: "deliveries" },
-    el("caption", { class: "hidden" }, "Recorded deliveries"),
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
-      ),
-    ),
-    el(
-      "tbody",
-      { role: "rowgroup" },
-      them.map((it) => line(endpoint, it)),
-    ),
-  );
+const table = (endpoint, them) => {
+  const lines = them.map((it) => line(endpoint, it));
+  return tableOf("Recorded deliveries", COLUMNS, lines, { class: "deliveries" });
+};
 
 const line = (endpoint, it) => {
   const [colour, reason] = kindOf(it.kind);

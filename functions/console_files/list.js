@@ -1,8 +1,8 @@
 // The list of tokens. The parameters in its address are the API's own.
 import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
-import { age, box, button, finder, form, heading, input, note, pageLink, problem, row, select, stateBadge } from "./parts.js";
-import { submitButton, tags, time, tokenAddress, tokenLink } from "./parts.js";
+import { age, box, button, finder, form, heading, input, note, pageLink, problem, row, select } from "./parts.js";
+import { stateBadge, submitButton, tableOf, tags, time, tokenAddress, tokenLink } from "./parts.js";
 import { ZONE } from "./text.js";
 
 const SIZE = 25;
@@ -204,23 +204,7 @@ const local = (instant) => {
 
 const COLUMNS = ["Token", "Status", "Created", "Outcome", "Tags and key"];
 
-// The roles are said again because the narrow layout shows rows as blocks, which takes them away.
-const table = (tokens) =>
-  el(
-    "table",
-    { role: "table" },
-    el("caption", { class: "hidden" }, "Tokens"),
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
-      ),
-    ),
-    el("tbody", { role: "rowgroup" }, tokens.map(line)),
-  );
+const table = (tokens) => tableOf("Tokens", COLUMNS, tokens.map(line));
 
 const line = (token) => {
   const cells = [

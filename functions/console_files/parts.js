@@ -261,3 +261,21 @@ export const textOf = (data, name) => {
   const text = String(data.get(name) ?? "");
   return text ? JSON.stringify(text) : undefined;
 };
+
+// A table. The roles are said again because the narrow layout shows rows as blocks, which takes them away.
+export const tableOf = (caption, columns, lines, attributes = {}) =>
+  el(
+    "table",
+    { role: "table", ...attributes },
+    el("caption", { class: "hidden" }, caption),
+    el(
+      "thead",
+      { role: "rowgroup" },
+      el(
+        "tr",
+        { role: "row" },
+        columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
+      ),
+    ),
+    el("tbody", { role: "rowgroup" }, lines),
+  );

@@ -261,7 +261,7 @@ class PayloadRefused(WaitpointsError):
 
 
 class ResendRefused(WaitpointsError):
-    """A delivery is to be sent again to a token that has `verify` or a page."""
+    """A delivery is to be sent again to a token with `verify` or a page, or to another one than its idempotency key has."""
 
     sentence = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
 

@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from typing_extensions import TypedDict, Unpack
 
@@ -162,7 +162,7 @@ def _with_people(page: PageOptions, options: AskOptions) -> PageOptions:
     given = {name: value for name, value in people.items() if value}
     if twice := [name for name in given if name in page]:
         raise ValueError(f"Both the page and the options have {', '.join(twice)}")
-    shown: PageOptions = {**page, **given}  # type: ignore[typeddict-item]
+    shown = cast("PageOptions", {**page, **given})
     if not shown.get("approvers") and not isinstance(shown.get("signIn"), Mapping):
         raise ValueError(
             "Who may answer? Give approvers, or domains in sign_in: else the URL alone answers, and an agent sees it"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from waitpoints_client.cli import durations, show
 from waitpoints_client.cli.options import Kind
@@ -51,8 +51,7 @@ class Filters:
         """Return the client's."""
         named: Any = {"kind": list(self.kinds), "key": self.key, "delivery_id": self.event, "page_size": page_size}
         named |= {"created_within": self.within, "created_from": self.since, "created_to": self.until}
-        given: DeliveryFilters = {name: value for name, value in named.items() if value}  # type: ignore[assignment]
-        return given
+        return cast("DeliveryFilters", {name: value for name, value in named.items() if value})
 
     def between(self, oldest: "RecordedDelivery", newest: "RecordedDelivery") -> Iterator[str]:
         """Yield what to type for the same deliveries later, when others have come."""
