@@ -329,6 +329,15 @@ class TestTwice:
         assert sum(world.tokens.retrieve(token).outcome is not None for token in tokens) == 1
         assert send(api, first.id, {"idempotencyKey": "k", "tokenId": UNKNOWN}).status == 422
 
+    def test_with_one_key_it_goes_to_one_token_also_if_another_request_began_meanwhile(
+        self, world: InMemory, api: Api, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, (one, other) = received(world, api, endpoint), (world.new_token(), world.new_token())
+        sent(world, api, first.id, idempotencyKey="k", tokenId=one)
+        monkeypatch.setattr(world.deliveries, "find_resend", lambda *_: None)
+        assert send(api, first.id, {"idempotencyKey": "k", "tokenId": other}).status == 422
+        assert (world.tokens.retrieve(other).outcome, len(rows(world, endpoint))) == (None, 2)
+
     def test_at_the_same_moment_it_is_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
         first = received(world, api, endpoint)
         for number in range(20):
