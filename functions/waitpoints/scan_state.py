@@ -82,14 +82,17 @@ class DoctorState:
     """The oldest tokens without a timeout that were found waiting."""
     records_deliveries: bool = False
     """Whether some endpoint records deliveries, or did."""
+    is_of_other_version: bool = False
+    """Whether the last run was of another version, which passes over a later version's tokens."""
 
     def interval(self, now: int) -> int:
-        """How long it is to the next run: as long as since the last one. The first run reads all that it has time for."""
-        return DAY if self.last_run is None else max(1, now - self.last_run)
+        """How long it is to the next run: as long as since the last one. A version's first run reads all that it can."""
+        return DAY if self.last_run is None or self.is_of_other_version else max(1, now - self.last_run)
 
     def needs_new_scan(self, now: int) -> bool:
-        """Whether the scan has ended, and the next one would be late if it began a run later."""
-        return self.cursor.is_at_end and now + self.interval(now) > self.cursor.begun + DAY
+        """Whether another version ran last, or the scan has ended, and the next one would be late if it began a run later."""
+        is_time = self.cursor.is_at_end and now + self.interval(now) > self.cursor.begun + DAY
+        return is_time or self.is_of_other_version
 
     def choose(self, now: int) -> list[int]:
         """Return the segments that a run reads."""
@@ -98,4 +101,4 @@ class DoctorState:
     def after(self, cursor: ScanCursor, now: int, oldest: tuple[Waiting, ...]) -> "DoctorState":
         """Return the state after a run that began `now`, has come to this cursor, and knows these oldest tokens."""
         last_scan = cursor.begun if cursor.is_at_end else self.last_scan
-        return replace(self, cursor=cursor, last_run=now, last_scan=last_scan, oldest=oldest)
+        return replace(self, cursor=cursor, last_run=now, last_scan=last_scan, oldest=oldest, is_of_other_version=False)

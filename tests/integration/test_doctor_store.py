@@ -16,7 +16,7 @@ from waitpoints.aws.items import RECORDS_DELIVERIES, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
-from waitpoints.token import ALL_CHECKED, Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Waiter
+from waitpoints.token import ALL_CHECKED, VERSION, Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Waiter
 
 START = FakeClock().now
 TIMEOUT = START + 60_000
@@ -234,6 +234,21 @@ def test_the_state_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None
     assert read() == again
     doctor_store.forget(["a", "c"])
     assert read() == DoctorState(ScanCursor(2, START), START + 2, START, oldest=waiting)
+
+
+def test_the_state_says_whether_another_version_ran_last(doctor_store: DoctorStore) -> None:
+    state = DoctorState(ScanCursor(1, START), START, START)
+
+    def is_of_other_version() -> bool:
+        return doctor_store.read_state(lambda: state).is_of_other_version
+
+    seen = [is_of_other_version()]
+    doctor_store.save_state(state)
+    seen.append(is_of_other_version())
+    doctor_store._table.update(STATE_KEY, {"lastRun": START + 1})  # as one does that does not know `ranAs`
+    seen.append(is_of_other_version())
+    doctor_store._table.update(STATE_KEY, {"ranAs": {"version": VERSION + 1, "at": START + 1}})
+    assert [*seen, is_of_other_version()] == [False, False, True, True]
 
 
 def test_the_state_says_that_deliveries_are_recorded_before_the_first_run_and_after_it(doctor_store: DoctorStore) -> None:

@@ -88,6 +88,15 @@ def test_a_partial_segment_that_was_not_read_stays_partial() -> None:
     assert (cursor.next, cursor.partial) == (2, {1: KEY})
 
 
+def test_a_run_after_another_versions_begins_a_scan_and_reads_all() -> None:
+    state = DoctorState(ScanCursor(3000, 0, 40), QUARTER, 0, is_of_other_version=True)
+    assert state.needs_new_scan(2 * QUARTER)
+    begun = replace(state, cursor=ScanCursor(3000, 2 * QUARTER))
+    assert begun.choose(2 * QUARTER) == [*range(3000)]
+    after = begun.after(begun.cursor, 2 * QUARTER, ())
+    assert (after.needs_new_scan(3 * QUARTER), len(after.choose(3 * QUARTER))) == (False, 63)
+
+
 def test_the_last_full_scan_is_as_old_as_its_begin() -> None:
     state = DoctorState(ScanCursor(2, 1000, 1), 900, 0)
     assert state.after(state.cursor.after({1: SegmentRead(False, KEY)}), 2000, ()).last_scan == 0

@@ -27,6 +27,7 @@ from waitpoints.aws.store import HAS_NO_TIMEOUT, IS_DUE, IS_WAITING
 from waitpoints.aws.table import Added, Table, Taken
 from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
+from waitpoints.token import VERSION
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -131,7 +132,9 @@ class DoctorStore:
         cursor = ScanCursor(item["segments"], item["begun"], item["next"], keys)
         waiting = tuple((it["since"], it["id"]) for it in item["oldest"])
         unrepaired = frozenset(item.get("unrepaired", ()))
-        return DoctorState(cursor, item.get("lastRun"), item["lastScan"], unrepaired, waiting, records_deliveries)
+        last_run = item.get("lastRun")
+        is_other = last_run is not None and item.get("ranAs") != _ran_as(last_run)
+        return DoctorState(cursor, last_run, item["lastScan"], unrepaired, waiting, records_deliveries, is_other)
 
     def save_state(self, state: DoctorState) -> None:
         cursor = state.cursor
@@ -141,6 +144,7 @@ class DoctorStore:
             "next": cursor.next,
             "partial": [_partial(segment, key) for segment, key in cursor.partial.items()],
             "lastRun": state.last_run,
+            "ranAs": _ran_as(state.last_run),
             "lastScan": state.last_scan,
             "oldest": [{"since": since, "id": token_id} for since, token_id in state.oldest],
         }
@@ -151,6 +155,11 @@ class DoctorStore:
 
     def forget(self, token_ids: Collection[str]) -> None:
         self._table.update(STATE_KEY, {"unrepaired": Taken(frozenset(token_ids))})
+
+
+def _ran_as(last_run: int | None) -> dict[str, Any] | None:
+    """Return what this version writes of a run. 0.3.0 leaves that of an earlier run as it is."""
+    return None if last_run is None else {"version": VERSION, "at": last_run}
 
 
 def _add_waiting(page: ScanPage, token: Mapping[str, Any], until: int) -> None:
