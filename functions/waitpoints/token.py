@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
 HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
-SIGN_IN_SINCE = 4
+OUTCOME_SINCE = 4
 SIGNING_SINCE = 4
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters

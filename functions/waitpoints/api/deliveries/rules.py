@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidNotify, InvalidPage, InvalidVerification
-from waitpoints.token import MAX_LISTED_TITLE, Document, DocumentKind, Rules, Verification
+from waitpoints.token import MAX_LISTED_TITLE, OUTCOME_SINCE, Document, DocumentKind, Rules, Verification
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
@@ -89,6 +89,5 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
     title, has_approvers = cut(page.title, MAX_LISTED_TITLE), page.approval is not None
-    return Document(
-        DocumentKind.PAGE, text, notify, title, has_approvers, page.since_version, has_sign_in=page.sign_in is not None
-    )
+    since_version = max(page.since_version or 0, OUTCOME_SINCE if (wanted_notify or {}).get("outcome") else 0) or None
+    return Document(DocumentKind.PAGE, text, notify, title, has_approvers, since_version, has_sign_in=page.sign_in is not None)

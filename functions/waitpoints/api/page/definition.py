@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from waitpoints import approvers, json_text
@@ -11,7 +12,7 @@ from waitpoints.api.page.fields import Field
 from waitpoints.api.page.submitted import TRANSLATED
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import TokenNotFound, WrittenLater
-from waitpoints.token import SIGN_IN_SINCE, HandOver, Token
+from waitpoints.token import HandOver, Token
 
 if TYPE_CHECKING:
     from waitpoints.sign_in import SignInRule
@@ -37,6 +38,8 @@ MEMBERS = (
     "maxAge",
 )
 SIGN_IN_MEMBERS = ("issuer", "clientId", "domains")  # as it is stored
+SINCE = dict.fromkeys(("showAnswers", "language", "sameFields", "signIn", "maxAge", "needsFields"), 4)
+"""The first version that knows a member of a page or of its actions, if not every version does."""
 LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
 
@@ -88,8 +91,9 @@ class Page:
 
     @property
     def since_version(self) -> int | None:
-        """The first version that may settle its token. None: every version."""
-        return SIGN_IN_SINCE if self.same_fields or self.sign_in else None
+        """The first version that knows all its members, and so may settle its token. None: every version."""
+        names = chain(self.source, *self.source.get("actions", ()))
+        return max((SINCE[name] for name in names if name in SINCE), default=None)
 
     def in_language(self, wanted: str) -> "Page":
         """Return the page in that of its languages which an Accept-Language asks for first, else in its first one."""
