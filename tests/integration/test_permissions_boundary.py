@@ -1,4 +1,4 @@
-"""The parameter PermissionsBoundary, in both templates that CloudFormation gets. Nothing is deployed."""
+"""The parameter PermissionsBoundary, in both templates that CloudFormation gets, and in the examples. Nothing is deployed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support import figures
-from tests.support.in_process.template import ACCOUNT, EVERYTHING, ROOT, Template, parse
+from tests.support.in_process.template import ACCOUNT, EVERYTHING, ROOT, Template, parse, read
 from tests.support.processed_template import RELEASE, made, process, processed, processed_gradually
 from tools.deploy import GRADUAL, codedeploy_role, gradual
 
@@ -14,6 +14,13 @@ pytestmark = pytest.mark.slow  # transforms the template
 
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 EXPANDED = [processed, processed_gradually]
+EXAMPLES = {path.parent.name: read(path) for path in (ROOT / "examples").glob("*/template.yaml")}
+ROLES = {
+    "durable_approval": {"ApprovalRole"},
+    "events_to_queue": set[str](),
+    "events_to_state_machine": {"HandleSettledTokenRole", "HandleSettledTokenSettledRole"},
+}
+"""The roles of each example."""
 
 
 def boundaries(template: Template) -> dict[str, Any]:
@@ -31,6 +38,15 @@ def test_every_role_has_the_boundary_if_there_is_one_and_else_no_role(expanded: 
     assert boundaries(Template(body, {"PermissionsBoundary": BOUNDARY})) == dict.fromkeys(roles, BOUNDARY)
     assert boundaries(Template(body)) == dict.fromkeys(roles, "none")
     figures.show(f"{len(roles)} roles have the permissions boundary")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_role_of_an_example_has_the_boundary_on_request(example: str) -> None:
+    body, roles = process(EXAMPLES[example]), ROLES[example]
+    assert boundaries(Template(body, {"PermissionsBoundary": BOUNDARY})) == dict.fromkeys(roles, BOUNDARY)
+    assert boundaries(Template(body)) == dict.fromkeys(roles, "none")
+    described = read(ROOT / "template.yaml")["Parameters"]["PermissionsBoundary"]
+    assert EXAMPLES[example]["Parameters"].get("PermissionsBoundary") == (described if roles else None)
 
 
 def test_a_stack_with_a_boundary_differs_in_nothing_else() -> None:

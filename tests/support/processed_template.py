@@ -19,7 +19,7 @@ def process(body: Any) -> dict[str, Any]:
     """A template after SAM's transform, as if its code were uploaded."""
     body = json.loads(json.dumps(body))  # as `sam build` expands merge keys: some resources share their properties
     for part in (
-        body["Globals"]["Function"],
+        body.get("Globals", {}).get("Function", {}),
         *(resource["Properties"] for resource in body["Resources"].values() if "Properties" in resource),
     ):
         for uri in part.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
