@@ -17,6 +17,7 @@ from tests.support.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_
 from tests.support.e2e.folders import LEFT_OUT
 from tests.support.e2e.ops import Operator
 from tests.support.in_process.template import parse
+from tests.support.npm_packages import project_of
 from tests.support.processed_template import process
 from tools import version
 from tools.checkout import CODE
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.thorough  # it builds everything twice
 
 FOLDER = LOCAL / "e2e-release"
 VERSION = version.read()
+REPOSITORY = "https://github.com/owner/name"
 UNTRIED = """
 import sys
 from pathlib import Path
@@ -36,7 +38,7 @@ from tools.release import __main__ as release
 
 folder = Path("dist") / sys.argv[1]
 folder.mkdir(parents=True)
-release.make(sys.argv[1], folder)
+release.make(sys.argv[1], folder, sys.argv[2])
 """
 """Makes the same as `make release`, without trying it."""
 PACKAGES = ("-py3-none-any.whl", ".tar.gz")
@@ -48,7 +50,7 @@ def released(tree: Path, *program: str) -> Path:
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     (tree / ".local").symlink_to(LOCAL)
     environment = {**os.environ, "PYTHONPATH": str(tree / PACKAGE.relative_to(ROOT))}
-    subprocess.run([sys.executable, *program, VERSION], cwd=tree, env=environment, check=True)
+    subprocess.run([sys.executable, *program, VERSION, REPOSITORY], cwd=tree, env=environment, check=True)
     return tree / "dist" / VERSION
 
 
@@ -78,6 +80,11 @@ def test_two_builds_in_different_folders_are_equal(release: Path, tmp_path: Path
     assert digests(release).keys() == expected
     assert digests(again) == digests(release)
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)
+
+
+def test_both_packages_for_npm_name_the_repository(release: Path) -> None:
+    named = [project_of(package)["repository"]["url"] for package in release.glob("*.tgz")]
+    assert named == [f"git+{REPOSITORY}.git"] * 2
 
 
 def digests(folder: Path) -> dict[str, str]:

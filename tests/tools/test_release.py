@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.template import parse
+from tests.support.npm_packages import project_of
 from tools.deploy import environments
-from tools.release import archive, checksums, client_package, local_package
+from tools.release import __main__ as release
+from tools.release import archive, cdk_package, checksums, client_package, local_package, npm_package, typescript_package
 from tools.release.bill import LAYERS, bill, stable
 from tools.stack import LOCAL, PACKAGE, ROOT
+from waitpoints_local.stack import LocalError
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 SAMCONFIG = (ROOT / "samconfig.toml").read_text()
@@ -168,6 +171,36 @@ def test_a_package_that_pypi_would_refuse_is_refused(tmp_path: Path, metadata: s
     with pytest.raises(ExceptionGroup) as refused:
         client_package.check(tmp_path)
     assert said in str(refused.value.exceptions)
+
+
+REPOSITORY = "https://github.com/owner/name"
+
+
+@pytest.mark.parametrize("folder", [cdk_package.FOLDER, typescript_package.FOLDER], ids=["cdk", "typescript"])
+def test_a_package_for_npm_names_the_given_repository_and_else_none(folder: Path, tmp_path: Path) -> None:
+    """As `npm pkg fix` writes it. Else the package is as the tree has it."""
+    content = {"package.json": (folder / "package.json").read_bytes()}
+    project = json.loads(content["package.json"])
+    for given, named in {"": {}, REPOSITORY: {"repository": {"type": "git", "url": f"git+{REPOSITORY}.git"}}}.items():
+        package = npm_package.write(content, tmp_path, given)
+        assert package.name == f"{project['name']}-{project['version']}.tgz"
+        assert project_of(package) == {**project, **named}
+
+
+@pytest.mark.parametrize("url", ["owner/name", "git@github.com:owner/name", f"{REPOSITORY}.git", f"{REPOSITORY}/", " "])
+def test_what_is_no_repository_s_url_is_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "make", pytest.fail)  # nothing is made
+    with pytest.raises(LocalError, match="not a repository's URL: give one such as https://"):
+        npm_package.check_repository(url)
+    assert release.main([PROJECT["version"], url]) == 2
+    assert f"REPOSITORY={url} is not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["", REPOSITORY, "https://git.example.com:8443/own.org/own_name"])
+def test_a_repository_s_url_or_none_is_taken(url: str) -> None:
+    npm_package.check_repository(url)
 
 
 CODE = {"functions.zip": b"code", "console.zip": b"code and files"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import node, typescript_client
+from tests.support.npm_packages import project_of
 from tools import version
 from tools.release import typescript_package
 from tools.release.typescript_package import FOLDER
@@ -29,11 +30,12 @@ def test_two_packages_are_equal_and_have_what_a_user_needs(tmp_path: Path) -> No
     packages = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-        packages.append(typescript_package.build(tmp_path / name))
+        packages.append(typescript_package.build(tmp_path / name, "https://github.com/owner/name"))
     package, other = packages
     own_version = version.form_in(str(FOLDER.relative_to(ROOT) / "package.json"), version.read())
     assert package.name == f"waitpoints-client-{own_version}.tgz"
     assert package.read_bytes() == other.read_bytes()
+    assert project_of(package)["repository"]["url"] == "git+https://github.com/owner/name.git"
     assert typescript_package.try_alone(package) == own_version
     with tarfile.open(package) as packed:
         names = {name.removeprefix("package/") for name in packed.getnames()}

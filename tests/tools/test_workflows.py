@@ -58,8 +58,14 @@ def test_what_is_published_is_what_was_made_and_attested() -> None:
         "npm": "attest",
         "github": ["pypi", "npm"],
     }
-    made = " ".join(step.get("run", "") for step in RELEASE["make"]["steps"])
-    assert 'make release VERSION="${GITHUB_REF_NAME#v}"' in made
+
+
+def test_a_release_has_the_version_of_the_tag_and_names_the_repository_of_the_workflow() -> None:
+    [step] = [it["run"] for it in RELEASE["make"]["steps"] if "make release" in it.get("run", "")]
+    github = {"GITHUB_REF_NAME": "v0.4.0", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/name"}
+    told = 'make() { printf "%s\n" "$@"; }; mv() { :; }; '
+    done = subprocess.run(["sh", "-c", told + step], env=github, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["release", "VERSION=0.4.0", "REPOSITORY=https://github.com/owner/name"]
 
 
 class Database(BaseHTTPRequestHandler):

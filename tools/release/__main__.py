@@ -1,4 +1,7 @@
-"""`make release VERSION=…`: make what a release consists of, in dist/VERSION. The same tree makes the same bytes anywhere."""
+"""`make release VERSION=…`: make what a release consists of, in dist/VERSION.
+
+The same tree makes the same bytes anywhere. With `REPOSITORY=…`, the URL of a repository, npm's packages name it.
+"""
 
 import shutil
 import subprocess
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import checkout, zip_file
-from tools.release import archive, bill, cdk_package, checksums, client_package, local_package, typescript_package
+from tools.release import archive, bill, cdk_package, checksums, client_package, local_package, npm_package, typescript_package
 from tools.release.version import WrongVersion, check
 from tools.stack import LOCAL, ROOT
 from waitpoints_local.stack import LocalError
@@ -25,7 +28,7 @@ class Packages:
     construct: Path
 
 
-def make(version: str, folder: Path) -> Packages:
+def make(version: str, folder: Path, repository: str = "") -> Packages:
     """Fill an empty folder. Raises LocalError without Node.js, CalledProcessError if something cannot be built."""
     with tempfile.TemporaryDirectory() as scratch:
         print("The functions' code", flush=True)
@@ -44,8 +47,8 @@ def make(version: str, folder: Path) -> Packages:
     packages = Packages(
         client_package.build(UV, ROOT, folder),
         local_package.build(UV, code, folder),
-        typescript_package.build(folder),
-        cdk_package.build(code, layers, folder),
+        typescript_package.build(folder, repository),
+        cdk_package.build(code, layers, folder, repository),
     )
     client_package.check(folder)
     checksums.write(folder)
@@ -64,14 +67,15 @@ def try_alone(packages: Packages) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    version = arguments[0]
+    version, repository = [*arguments, ""][:2]
     folder, unfinished = ROOT / "dist" / version, ROOT / "dist" / "unfinished"
     try:
         check(version, ROOT)
+        npm_package.check_repository(repository)
         for old in (unfinished, folder):
             shutil.rmtree(old, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        try_alone(make(version, unfinished))
+        try_alone(make(version, unfinished, repository))
         unfinished.rename(folder)
     except (LocalError, WrongVersion) as error:
         print(error, file=sys.stderr)

@@ -28,13 +28,12 @@ console.log(Object.keys(app.synth().getStackByName("waitpoints").template.Resour
 """
 
 
-def build(code: Mapping[str, bytes], layers: Mapping[str, bytes], folder: Path) -> Path:
-    """Write the package into a folder. Returns its file. `layers`: zip files by paths such as arm64/TracingLayer.zip."""
-    content = content_of(template(), code, layers)
-    project = json.loads(content["package.json"])
-    package = folder / f"{project['name']}-{project['version']}.tgz"
-    package.write_bytes(npm_package.packed(content))
-    return package
+def build(code: Mapping[str, bytes], layers: Mapping[str, bytes], folder: Path, repository: str = "") -> Path:
+    """Write the package into a folder. Returns its file.
+
+    `layers`: zip files by paths such as arm64/TracingLayer.zip. `repository`: the URL that the package names.
+    """
+    return npm_package.write(content_of(template(), code, layers), folder, repository)
 
 
 def template() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The TypeScript client's package. Its types are made of `openapi.yaml` as it is built, so they are of the same version."""
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -21,15 +20,12 @@ console.log(VERSION);
 """
 
 
-def build(folder: Path) -> Path:
-    """Write the package into a folder. Returns its file."""
+def build(folder: Path, repository: str = "") -> Path:
+    """Write the package into a folder. Returns its file. `repository`: the URL that it names."""
     with tempfile.TemporaryDirectory() as scratch:
         content = {f"dist/{path}": its for path, its in files_of(built(Path(scratch)) / "dist").items()}
     content |= {name: (FOLDER / name).read_bytes() for name in BESIDE}
-    project = json.loads(content["package.json"])
-    package = folder / f"{project['name']}-{project['version']}.tgz"
-    package.write_bytes(npm_package.packed(content))
-    return package
+    return npm_package.write(content, folder, repository)
 
 
 def built(root: Path) -> Path:
