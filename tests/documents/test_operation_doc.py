@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from tests.support.deployer_policy import POLICY
 from tests.support.in_process.template import ROOT, STACK_NAME
 from tests.support.processed_template import attributes, processed, processed_gradually, texts
 from tests.support.resource_schemas import services
@@ -21,7 +23,7 @@ UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "
 def test_the_services_that_a_deployment_needs_are_listed() -> None:
     """Those whose actions CloudFormation calls for the resources' types, by their schemas."""
     [listed] = re.findall(r"CloudFormation's ROLE needs (.+?); for an account's first domain", DEPLOYS, re.DOTALL)
-    usual, gradually, zone = re.split(r"; for\s+gradual\s+deployments|; for `HostedZoneId`", listed)
+    usual, gradually, zone = re.split(r"; for\s+gradual\s+deployments|; for\s+`HostedZoneId`", listed)
     kinds = {it["Type"] for it in processed().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     more = {it["Type"] for it in processed_gradually().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     assert named(usual) == services(kinds) - UNUSED
@@ -49,6 +51,16 @@ def actions(value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for name, member in value.items():
             yield from texts(member) if name == "Action" else actions(member)
+
+
+def test_who_deploys_may_tag_the_stack_and_sams_own() -> None:
+    """SAM tags its own one. Who creates a change set with tags needs TagResource besides, which has the key CreateAction:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    """
+    statements = json.loads(POLICY)["Statement"]
+    tagging = [it for it in statements if any(fnmatch("cloudformation:TagResource", action) for action in texts(it["Action"]))]
+    tagged = " ".join(resource for it in tagging for resource in texts(it["Resource"]))
+    assert re.findall(r":stack/([\w-]+)/\*", tagged) == ["waitpoints-prod", "aws-sam-cli-managed-default"]
 
 
 def test_the_statement_for_a_key_is_one_and_for_the_roles_of_a_stack() -> None:

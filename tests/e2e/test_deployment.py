@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.e2e import permissions
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.command_line import CommandLine
 from tests.support.e2e.deployer import EVERYTHING
-from tests.support.e2e.permissions import outputs
+from tests.support.e2e.permissions import boundaries, outputs
 from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
-from tests.support.processed_template import processed
 from waitpoints_local.stack import ARCHITECTURE, Stack
 
 PATIENCE = 30  # seconds
@@ -42,8 +42,7 @@ def deploy_second(stack: Stack, build: Built, *parameters: str) -> None:
 
 
 def resources(stack: Stack, name: str) -> dict[str, str]:
-    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
-    return {it["LogicalResourceId"]: it["PhysicalResourceId"] for page in pages for it in page["StackResourceSummaries"]}
+    return {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in permissions.resources(stack, name)}
 
 
 def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str, str]) -> None:
@@ -156,13 +155,13 @@ class TestAPermissionsBoundary:
     ) -> None:
         boundary = self.policy(stack)
         deploy_second(stack, current_build, f"PermissionsBoundary={boundary}")
-        assert self.boundaries(stack) == {boundary}
+        assert self.limits(stack) == {boundary}
         assert self.create(stack, api, second) == 200
         narrow = self.policy(stack, {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"})
         deploy_second(stack, current_build, f"PermissionsBoundary={narrow}")
-        assert (self.boundaries(stack), self.create(stack, api, second)) == ({narrow}, 503)
+        assert (self.limits(stack), self.create(stack, api, second)) == ({narrow}, 503)
         deploy_second(stack, current_build)
-        assert (self.boundaries(stack), self.create(stack, api, second)) == ({None}, 200)
+        assert (self.limits(stack), self.create(stack, api, second)) == ({None}, 200)
 
     def policy(self, stack: Stack, *but: dict[str, Any]) -> str:
         """Make a policy that allows everything but that."""
@@ -170,12 +169,11 @@ class TestAPermissionsBoundary:
         made = stack.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(document))
         return str(made["Policy"]["Arn"])
 
-    def boundaries(self, stack: Stack) -> set[str | None]:
+    def limits(self, stack: Stack) -> set[str | None]:
         """What limits the second stack's roles, each of them."""
-        roles = processed().resources("AWS::IAM::Role").keys() & resources(stack, SECOND).keys()
-        assert len(roles) > 30
-        found = [stack.client("iam").get_role(RoleName=resources(stack, SECOND)[name])["Role"] for name in roles]
-        return {role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in found}
+        found = boundaries(stack, SECOND)
+        assert len(found) > 30
+        return set(found.values())
 
     def create(self, stack: Stack, api: Api, second: dict[str, str]) -> int:
         key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]

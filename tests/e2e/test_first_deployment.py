@@ -3,17 +3,23 @@
 import os
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.support import figures
 from tests.support.deployer_policy import deployer_policy, without
 from tests.support.e2e.built import Built
 from tests.support.e2e.deployer import EVERYTHING, Deployer, decided, deploys_with_enter_and_again, limited_to
 from tests.support.e2e.folders import LEFT_OUT
+from tests.support.e2e.tags import tags_of
 from tools.stack import LOCAL, ROOT, emulating, program
 from waitpoints_local.deployment import ARTIFACT
-from waitpoints_local.stack import ARCHITECTURE, clean_environment, free_port
+from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, Endpoint, clean_environment, free_port
+
+NOT_TAGGED_HERE = {"AWS::Lambda::EventSourceMapping", "AWS::S3::Bucket"}
+"""CloudFormation gives them the stack's tags, but MiniStack 1.5.33 does not (its `_STACK_TAG_PROPERTY`)."""
 
 
 def project(build: Built, folder: Path) -> Path:
@@ -36,11 +42,22 @@ def test_nothing_but_enter_deploys_with_the_rights_of_the_page(current_build: Bu
         assert (refused.returncode, "Failed to create managed resources" in refused.stderr) == (1, True), refused.stderr
 
         deployer = Deployer(emulator, tmp_path / "home", limited_to("deployer", policy, emulator))
-        deploys_with_enter_and_again(folder, deployer)
+        deploys_with_enter_and_again(folder, deployer, "--tags", "team=payments")
+        every_resource_is_tagged(emulator)
 
     made = decided(tmp_path, "deployer")
     assert {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "s3:PutObject"} <= made.keys()
     assert set(made.values()) == {"Allow"}
+
+
+def every_resource_is_tagged(endpoint: Endpoint) -> None:
+    """Every one that CloudFormation can tag: test_stack_tags.py reads that in the schemas of their types."""
+    found = [(kind, tags.get("team") == "payments") for kind, tags in tags_of(endpoint, STACK_NAME)]
+    assert {kind for kind, is_tagged in found if not is_tagged} == NOT_TAGGED_HERE
+    tagged = Counter(kind for kind, is_tagged in found if is_tagged)
+    assert not tagged.keys() & NOT_TAGGED_HERE
+    assert tagged["AWS::Lambda::Function"] > 30
+    figures.show(f"{tagged.total()} of {len(found)} resources have the tag of `sam deploy --tags`")
 
 
 @pytest.mark.thorough  # it builds, and SAM zips the same code for each function

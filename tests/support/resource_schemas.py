@@ -26,6 +26,12 @@ def create_only(kind: str) -> frozenset[str]:
     return frozenset(path.split("/")[2] for path in paths)
 
 
+def tagging(kind: str) -> dict[str, Any]:
+    """What a type's schema says of tags, with the registry's defaults."""
+    of_registry = {"taggable": True, "tagOnCreate": True, "tagUpdatable": True, "tagProperty": "/properties/Tags"}
+    return {**of_registry, **schema(kind)["tagging"]}
+
+
 def services(kinds: Iterable[str]) -> set[str]:
     """The services whose actions CloudFormation calls to make, change and delete resources of these types."""
     handlers = [handler for kind in kinds for name, handler in schema(kind)["handlers"].items() if name != "list"]

@@ -46,12 +46,12 @@ class Deployer:
         return subprocess.run(command, cwd=folder, env=environment, input=answers, capture_output=True, text=True, check=False)
 
 
-def deploys_with_enter_and_again(folder: Path, deployer: Deployer) -> None:
+def deploys_with_enter_and_again(folder: Path, deployer: Deployer, *options: str) -> None:
     """`sam deploy --guided` makes a stack that works, with Enter for each answer, and `sam deploy` finds nothing to change."""
-    guided = deployer.sam(folder, "deploy", "--guided", answers=ENTERS)
+    guided = deployer.sam(folder, "deploy", "--guided", *options, answers=ENTERS)
     assert guided.returncode == 0, guided.stdout + guided.stderr
     assert Api(describe(deployer.emulator)).create()["id"].startswith("waitpoint_")
-    again = deployer.sam(folder, "deploy")
+    again = deployer.sam(folder, "deploy", *options)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "authentication" not in guided.stdout + again.stdout
     assert "No changes to deploy" in again.stdout + again.stderr

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from waitpoints_local.stack import Stack
+from waitpoints_local.stack import Endpoint, Stack
+
+
+def resources(where: Stack | Endpoint, name: str) -> list[dict[str, Any]]:
+    """The resources of the stack of this name."""
+    pages = where.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
 
 def physical_name(stack: Stack, logical_id: str) -> str:
@@ -15,6 +22,13 @@ def outputs(stack: Stack, name: str = "") -> dict[str, str]:
     """The outputs of the stack, or of another one of this name."""
     [described] = stack.client("cloudformation").describe_stacks(StackName=name or stack.stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def boundaries(stack: Stack, name: str = "") -> dict[str, str | None]:
+    """The permissions boundary of each role of the stack, or of another one of this name, by the roles' logical ids."""
+    found = [it for it in resources(stack, name or stack.stack_name) if it["ResourceType"] == "AWS::IAM::Role"]
+    roles = {it["LogicalResourceId"]: stack.client("iam").get_role(RoleName=it["PhysicalResourceId"])["Role"] for it in found}
+    return {role: it.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role, it in roles.items()}
 
 
 @contextmanager
