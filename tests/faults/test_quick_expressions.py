@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.parsing import validators
 
 from tests.support.in_process.quick_expressions import ordinary_expressions, quick_expressions
 
@@ -82,3 +85,14 @@ def test_moto_answers_the_same(dynamodb: Any, update: str, condition: str | None
             answers.append([answer(dynamodb, update, condition) for _ in range(2)])  # the second time, the text is known
     assert answers[0] == answers[1]
     assert answers[1][0] == answers[1][1]
+
+
+@pytest.mark.parametrize("update", UPDATES[:7])
+def test_what_was_right_is_not_worked_out_again(dynamodb: Any, update: str) -> None:
+    with quick_expressions():
+        before = answer(dynamodb, update, CONDITIONS[0])
+        with (
+            mock.patch.object(validators.Validator, "validate", side_effect=NotImplementedError),
+            mock.patch.object(ConditionExpressionParser, "_lex_condition_expression", side_effect=NotImplementedError),
+        ):
+            assert answer(dynamodb, update, CONDITIONS[0]) == before

@@ -1,29 +1,34 @@
-"""moto's expressions of DynamoDB, parsed once for each text.
+"""moto's expressions of DynamoDB, worked out once for each text.
 
 moto parses and checks every expression anew, by walks that ask `isinstance` of abstract classes: most of its time in thousands
-of runs of the same requests. What is replaced here gives the same answers: `test_quick_expressions.py` compares them.
+of runs of the same requests. Here it does so once for a text with its names. From then on only the values are put in, and what
+is refused is left to moto. `test_quick_expressions.py` compares the answers.
 """
 
-import pickle
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import deepcopy
 from functools import cache
 from typing import Any
 from unittest import mock
 
-from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb import models
+from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 
 _NODES: Any = ast_nodes  # moto leaves its parser without types
 _PARSERS: Any = expressions
+_VALIDATORS: Any = validators
+_CONDITIONS: Any = ConditionExpressionParser
+_FUNCTIONS, _SUMS = _VALIDATORS.UpdateExpressionFunctionEvaluator(), _VALIDATORS.ExecuteOperations()
 
 _PLACES: tuple[tuple[Any, str], ...] = (
     (_PARSERS.UpdateExpressionParser, "make"),
-    (validators, "deepcopy"),
-    (_NODES.DepthFirstTraverser, "traverse_node_recursively"),
+    (models, "UpdateExpressionValidator"),
     (_NODES.Node, "find_clauses"),
-    (ConditionExpressionParser, "_lex_condition_expression"),
+    (_CONDITIONS, "parse"),
+    (_CONDITIONS, "_make_operand"),
 )
 _ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
 
@@ -34,17 +39,9 @@ def ordinary_expressions() -> AbstractContextManager[None]:
 
 
 def quick_expressions() -> AbstractContextManager[None]:
-    """Within this, moto parses the text of an expression once."""
-    make, *_, lex = _ORDINARY
-    lexed: dict[str, list[Any]] = {}
-
-    def nodes(parser: Any) -> deque[Any]:
-        text = parser.condition_expression
-        if text not in lexed:
-            lexed[text] = list(lex(parser))
-        return deque(lexed[text])
-
-    return _replaced((cache(make), _copy, _traverse, _find_clauses, nodes))  # each validator works on a copy of what was made
+    """Within this, moto works out the text of an expression once."""
+    make, validator, _, parse, make_operand = _ORDINARY
+    return _replaced((cache(make), _validator(validator), _find_clauses, _parse(parse), _make_operand(make_operand)))
 
 
 @contextmanager
@@ -55,39 +52,42 @@ def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
         yield
 
 
-def _copy(thing: Any) -> Any:
-    return pickle.loads(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - made in the same line
+def _parse(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Parse a condition. The tree of a known one is there, and its values are looked up as it is made an operation."""
+    known: dict[tuple[Any, ...], tuple[Any, list[str], list[str]]] = {}
+
+    def parse(parser: Any) -> Any:
+        text = parser.condition_expression, *(parser.expression_attribute_names or {}).items()
+        if text in known:
+            tree, names, values = known[text]
+            parser.expr_attr_names_found += names
+            parser.expr_attr_values_found += values
+            return parser._make_op_condition(tree)
+        trees: list[Any] = []
+        make = parser._make_op_condition
+
+        def make_and_keep(tree: Any) -> Any:
+            trees.append(tree)
+            return make(tree)
+
+        with mock.patch.object(parser, "_make_op_condition", make_and_keep):
+            operation = ordinary(parser)
+        if trees:  # none of no condition
+            known[text] = trees[0], [*parser.expr_attr_names_found], [*parser.expr_attr_values_found]
+        return operation
+
+    return parse
 
 
-def _is_one(kind: type, *of: type) -> bool:
-    return issubclass(kind, of)
+def _make_operand(ordinary: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A value of a condition is this request's, and not that of the request whose tree is known."""
 
+    def make_operand(parser: Any, node: Any) -> Any:
+        if node.kind == _CONDITIONS.Kind.EXPRESSION_ATTRIBUTE_VALUE:
+            return AttributeValue(parser.expression_attribute_values[node.text])
+        return ordinary(parser, node)
 
-_is_a: Any = cache(_is_one)
-"""`isinstance` of an abstract class takes twenty times as long as this."""
-
-
-def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
-    if not _is_a(type(node), _NODES.Node):
-        return node
-    parent = node.parent
-    for number, child in enumerate(node.children or ()):
-        traverser.pre_processing_of_child(node, number)
-        _traverse(traverser, child, number)
-    if _is_a(type(node), *_processed(traverser)):
-        node = traverser.process(node)
-        node.parent = parent
-        if parent:
-            parent.children[child_id] = node
-    return node
-
-
-def _processed(traverser: Any) -> tuple[type, ...]:
-    """The kinds of nodes that a traverser changes. They are the same during its life."""
-    kinds: tuple[type, ...] | None = vars(traverser).get("_processed")
-    if kinds is None:
-        kinds = traverser._processed = traverser.nodes_to_be_processed()
-    return kinds
+    return make_operand
 
 
 def _find_clauses(node: Any, kinds: list[type]) -> list[Any]:
@@ -95,6 +95,78 @@ def _find_clauses(node: Any, kinds: list[type]) -> list[Any]:
     for child in node.children or ():
         if type(child) in kinds:
             found.append(child)
-        elif _is_a(type(child), _NODES.Expression, _NODES.UpdateExpressionFunction):
+        elif _has_clauses(type(child)):
             found += _find_clauses(child, kinds)
     return found
+
+
+def _is_expression(kind: type) -> bool:
+    return issubclass(kind, (_NODES.Expression, _NODES.UpdateExpressionFunction))
+
+
+_has_clauses: Any = cache(_is_expression)
+"""`isinstance` of an abstract class takes twenty times as long."""
+
+
+def _validator(ordinary: Any) -> Callable[..., Any]:
+    """What checks an update. Of one that was right before, with these names, only the values and the item are new."""
+    known: dict[tuple[Any, ...], list[Any]] = {}
+
+    class Validator:
+        def __init__(self, expression: Any, **asked: Any) -> None:
+            self._expression, self._asked = expression, asked
+
+        def validate(self) -> Any:
+            names, table = self._asked["expression_attribute_names"] or {}, self._asked["table"]
+            text = self._expression, *names.items(), *table.table_key_attrs
+            if text in known:
+                try:
+                    return _put_in(known[text], self._asked["expression_attribute_values"], names, self._asked["item"], table)
+                except Exception:  # noqa: S110 - moto itself says what is wrong
+                    pass
+            validated = ordinary(self._expression, **self._asked).validate()
+            if text not in known:
+                known[text] = _actions(self._expression)
+            return validated
+
+    return Validator
+
+
+def _actions(expression: Any) -> list[Any]:
+    """The actions of an update, in the order in which moto executes them."""
+    root = deepcopy(expression)
+    root.normalize()
+    return list(root.children)
+
+
+def _put_in(actions: list[Any], values: Any, names: Mapping[str, str], item: Any, table: Any) -> Any:
+    """What moto makes of an update: each path as it is, beside the value that it gets."""
+    paths = _VALIDATORS.ExpressionPathResolver(names)
+
+    def value_of(node: Any) -> Any:
+        match type(node):
+            case _NODES.ExpressionAttributeValue:
+                return _NODES.DDBTypedValue(DynamoType(values[node.get_value_name()]))
+            case _NODES.UpdateExpressionPath:
+                return paths.resolve_expression_path(item, node)
+            case _NODES.UpdateExpressionFunction:
+                return _FUNCTIONS.process_function(_NODES.UpdateExpressionFunction([value_of(it) for it in node.children]))
+            case _NODES.UpdateExpressionValue:
+                return _SUMS.process_update_expression_value(
+                    _NODES.UpdateExpressionValue([value_of(it) for it in node.children])
+                )
+        return node  # the name of a function, or an operator
+
+    def done(action: Any) -> Any:
+        path, *given = action.children
+        if len(path.children) > 1:
+            found = paths.resolve_expression_path(item, path)
+            assert not isinstance(found, _NODES.NoneExistingPath) or found.is_creatable()
+        if not given:
+            return action
+        value = value_of(given[0])
+        assert type(value) is _NODES.DDBTypedValue
+        assert path.children[0].children[0] not in {it["AttributeName"] for it in table.attr}, "there are more rules for keys"
+        return type(action)([path, value])
+
+    return _NODES.UpdateExpression([done(action) for action in actions])
