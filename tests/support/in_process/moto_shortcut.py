@@ -7,14 +7,17 @@ named here take the ordinary way.
 import io
 import json
 import threading
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from unittest import mock
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
+from botocore.handlers import generate_idempotent_uuid
 from botocore.signers import RequestSigner
 from moto.core.exceptions import JsonRESTError
 from moto.core.models import botocore_stubber
@@ -24,6 +27,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 from tests.support.in_process.quick_expressions import quick_expressions
+from tests.support.in_process.quick_transactions import quick_transactions
 from tests.support.in_process.template import ACCOUNT
 
 Attempt = tuple[Any, Exception | None]
@@ -43,18 +47,10 @@ def without_http() -> Iterator[None]:
     ordinarily, sign = endpoint._do_get_response, RequestSigner.sign
 
     def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
-        handler = _HANDLERS.get(operation.service_model.service_name)
-        if handler is None or AWS not in request.url or not botocore_stubber.enabled:
+        if operation.service_model.service_name not in _HANDLERS or AWS not in request.url or not botocore_stubber.enabled:
             passed_on: Attempt = ordinarily(self, request, operation, context)
             return passed_on
-        with _turn:
-            try:
-                result = _call(handler(), request, operation, context["client_region"])
-            except JsonRESTError as error:
-                return response(_parsed(self, error.description, operation, error.code), error.code)
-        if isinstance(result, ActionResult):
-            return response(_known(result.result or {}, operation), 200)
-        return response(_parsed(self, result, operation), 200)
+        return response(*_answer(self, operation, request.body, context["client_region"]))
 
     def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:
         if self.signing_name == "s3" or AWS not in request.url or not botocore_stubber.enabled:
@@ -62,6 +58,7 @@ def without_http() -> Iterator[None]:
 
     with (
         quick_expressions(),
+        quick_transactions(),
         mock.patch.object(endpoint, "_do_get_response", answer),
         mock.patch.object(RequestSigner, "sign", sign_where_asked),
         # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
@@ -70,13 +67,50 @@ def without_http() -> Iterator[None]:
         yield
 
 
-def _call(handler: Any, request: Any, operation: Any, region: str) -> Any:
+def answers_directly(client: Any) -> bool:
+    """Whether `call` can make the calls of a client."""
+    return client.meta.service_model.service_name in _HANDLERS and AWS in client.meta.endpoint_url and botocore_stubber.enabled
+
+
+def call(client: Any, name: str, parameters: Mapping[str, Any]) -> Any:
+    """Make a call that moto answers at the first attempt, without what botocore does around each: no event tells of it.
+
+    What botocore checks, sends and raises is the same.
+    """
+    operation = client.meta.service_model.operation_model(name)
+    given = {**parameters}
+    generate_idempotent_uuid(given, operation)
+    body = client._serializer.serialize_to_request(given, operation)["body"]
+    parsed, status = _answer(client._endpoint, operation, body, client.meta.region_name)
+    answered = {**parsed, "ResponseMetadata": _metadata(status)}
+    if status >= 300:
+        raise client.exceptions.from_code(parsed["Error"]["Code"])(answered, name)
+    return answered
+
+
+def _answer(endpoint: Any, operation: Any, body: bytes, region: str) -> tuple[dict[str, Any], int]:
+    """What botocore makes of moto's answer to a request, and its status."""
+    handler = _HANDLERS[operation.service_model.service_name]()
+    with _turn:
+        try:
+            result = _handle(handler, operation, body, region)
+        except JsonRESTError as error:
+            return _parsed(endpoint, error.description, operation, error.code), error.code
+    if isinstance(result, ActionResult):
+        return _known(result.result or {}, operation), 200
+    return _parsed(endpoint, result, operation), 200
+
+
+def _handle(handler: Any, operation: Any, body: bytes, region: str) -> Any:
     handler.region, handler.current_account = region, ACCOUNT
     handler.querystring, handler.uri_match, handler.headers = {}, {}, {}
-    handler.body = request.body.decode()
+    handler.body = body.decode()
     if handler.automated_parameter_parsing:
         handler.body = handler.params = json.loads(handler.body)
-    return getattr(handler, camelcase_to_underscores(operation.name))()
+    return getattr(handler, _method(operation.name))()
+
+
+_method = cache(camelcase_to_underscores)
 
 
 def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict[str, Any]:
@@ -91,13 +125,23 @@ def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict
 
 def _known(content: Any, operation: Any) -> dict[str, Any]:
     """What botocore makes of an answer: the members that it knows."""
-    return {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
+    known = {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
+    for value in known.get("Attributes", {}).values():  # moto leaves these to be decoded
+        if isinstance(value.get("B"), str):
+            value["B"] = b64decode(value["B"])
+        if "BS" in value:
+            value["BS"] = [b64decode(one) if isinstance(one, str) else one for one in value["BS"]]
+    return known
 
 
 def response(parsed: Any, status: int) -> Attempt:
     """What botocore's endpoint returns for a response that is parsed already."""
-    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
-    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
+    answered = {**parsed, "ResponseMetadata": _metadata(status)}
+    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), answered), None
+
+
+def _metadata(status: int) -> dict[str, Any]:
+    return {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
 
 
 class _Body(io.BytesIO):

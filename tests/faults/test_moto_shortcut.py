@@ -1,0 +1,134 @@
+"""moto answers as it does with botocore around it, and leaves what it leaves after a transaction that copies all."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+
+from tests.support.in_process import moto_shortcut
+from tests.support.in_process.quick_expressions import ordinary_expressions, quick_expressions
+from tests.support.in_process.quick_transactions import ordinary_transactions, quick_transactions
+from tests.support.in_process.template import ACCOUNT, REGION
+
+NAME = "direct"
+Call = tuple[str, dict[str, Any]]
+Make = Callable[[Any, str, dict[str, Any]], Any]
+
+
+def key(item: str, id_: str = "a") -> dict[str, Any]:
+    return {"id": {"S": id_}, "item": {"S": item}}
+
+
+def put(item: str, **more: Any) -> dict[str, Any]:
+    return {"TableName": NAME, "Item": {**key(item), "n": {"N": "1"}, "b": {"B": b"\xff"}}, **more}
+
+
+def update(item: str, text: str = "SET n = n + :n", **more: Any) -> dict[str, Any]:
+    return {
+        "TableName": NAME,
+        "Key": key(item),
+        "UpdateExpression": text,
+        "ExpressionAttributeValues": {":n": {"N": "1"}},
+        **more,
+    }
+
+
+def together(*writes: tuple[str, dict[str, Any]]) -> Call:
+    return "TransactWriteItems", {"TransactItems": [{kind: write} for kind, write in writes]}
+
+
+NEW = {"ConditionExpression": "attribute_not_exists(id)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+MAPPED = {"m": {"M": {"b": {"B": b"\x00"}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}}, "bs": {"BS": [b"\x01", b"\x02"]}}
+CALLS: list[Call] = [
+    ("PutItem", put("one", **NEW)),
+    ("PutItem", put("one", **NEW)),
+    ("PutItem", {"TableName": NAME, "Item": {**key("two"), **MAPPED}}),
+    ("PutItem", {"TableName": NAME, "Item": key("")}),
+    ("PutItem", {"TableName": NAME, "Item": {"id": {"S": "a"}}}),
+    ("PutItem", {"TableName": NAME, "Item": {"id": "a"}}),
+    ("PutItem", {"Item": key("three")}),
+    ("GetItem", {"TableName": NAME, "Key": key("two"), "ConsistentRead": True}),
+    ("GetItem", {"TableName": NAME, "Key": key("none")}),
+    ("UpdateItem", update("one", ReturnValues="ALL_NEW")),
+    ("UpdateItem", update("one", ConditionExpression="n > :n", ReturnValues="ALL_NEW")),
+    ("UpdateItem", update("one", ConditionExpression="n < :n", ReturnValuesOnConditionCheckFailure="ALL_OLD")),
+    ("UpdateItem", update("none")),
+    together(("Update", update("one")), ("Put", put("four", **NEW))),
+    together(("Update", update("one")), ("Put", put("five")), ("Put", put("four", **NEW))),
+    together(("Put", put("four", **NEW)), ("Delete", {"TableName": NAME, "Key": key("one")})),
+    together(("Delete", {"TableName": NAME, "Key": key("one")}), ("Put", put("six", **NEW)), ("Put", put("four", **NEW))),
+    together(("Delete", {"TableName": NAME, "Key": key("one")}), ("Update", update("four")), ("Update", update("none"))),
+    together(("Update", update("one")), ("Delete", {"TableName": NAME, "Key": key("one")})),
+    together(("Update", update("seven", "SET n = :n")), ("Delete", {"TableName": NAME, "Key": key("two")})),
+    ("Query", {"TableName": NAME, "KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "a"}}}),
+    ("Scan", {"TableName": NAME, "Limit": 2}),
+    ("BatchGetItem", {"RequestItems": {NAME: {"Keys": [key("one"), key("two"), key("none")]}}}),
+    ("BatchWriteItem", {"RequestItems": {NAME: [{"DeleteRequest": {"Key": key("one")}}]}}),
+    ("DeleteItem", {"TableName": NAME, "Key": key("seven"), "ReturnValues": "ALL_OLD"}),
+    ("DeleteItem", {"TableName": NAME, "Key": key("four"), "ConditionExpression": "attribute_not_exists(n)"}),
+    ("DescribeTable", {"TableName": "another"}),
+]
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("dynamodb", region_name=REGION)
+
+
+def by_botocore(client: Any, name: str, parameters: dict[str, Any]) -> Any:
+    return client._make_api_call(name, parameters)
+
+
+def answers(dynamodb: Any, make: Make, *ways: Any) -> list[Any]:
+    """What is answered to each call and is in the table then, and the records of the stream in the end."""
+    with ExitStack() as until_the_end:
+        for way in ways:
+            until_the_end.enter_context(way)
+        kinds = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}]
+        dynamodb.create_table(
+            TableName=NAME,
+            KeySchema=kinds,
+            AttributeDefinitions=[{"AttributeName": it["AttributeName"], "AttributeType": "S"} for it in kinds],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        until_the_end.callback(dynamodb.delete_table, TableName=NAME)  # the other tests of this process have the same moto
+        found = [(answer(dynamodb, make, *call), dynamodb.scan(TableName=NAME)["Items"]) for call in CALLS]
+        return [*found, records()]
+
+
+def answer(dynamodb: Any, make: Make, name: str, parameters: dict[str, Any]) -> Any:
+    try:
+        answered = make(dynamodb, name, parameters)
+    except ClientError as error:
+        kinds, answered = type(error).__mro__, dict(error.response)
+        answered["raised"] = str(error), [kind.__name__ for kind in kinds]
+    except ParamValidationError as error:
+        return str(error)
+    assert answered.pop("ResponseMetadata")["HTTPStatusCode"] in (200, 400)
+    return answered
+
+
+def records() -> list[Any]:
+    """What happened to each item, and its number before and after."""
+    shard = dynamodb_backends[ACCOUNT][REGION].get_table(NAME).stream_shard
+    assert shard
+    found = [(it.record["eventName"], it.record["dynamodb"]) for it in shard.items]
+    return [
+        (name, it["SequenceNumber"], it["Keys"], *(it.get(image, {}).get("n") for image in ("OldImage", "NewImage")))
+        for name, it in found
+    ]
+
+
+def test_moto_answers_the_same_without_botocore(dynamodb: Any) -> None:
+    ordinary = answers(dynamodb, by_botocore, ordinary_expressions(), ordinary_transactions())
+    direct = answers(dynamodb, moto_shortcut.call, quick_expressions(), quick_transactions())
+    for call, one, other in zip([*CALLS, "records"], ordinary, direct, strict=True):
+        assert one == other, call
+    assert {name for name, *_ in ordinary[-1]} == {"INSERT", "MODIFY", "REMOVE"}
