@@ -4,6 +4,7 @@ This is every interleaving of a flow with one whole other thing. Those of two fl
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -111,25 +112,37 @@ def matrix(stack: MotoStack, figures: Figures) -> Matrix[World]:
     return Matrix(FLOWS, lambda: World(stack), figures)
 
 
-def places_of(matrix: Matrix[World], flow: str, action: str) -> list[Moment]:
-    """Where an action finds what it is about, in a run without it.
+@pytest.fixture(scope="module")
+def places(matrix: Matrix[World]) -> Callable[[str, str], list[Moment]]:
+    """Where an action finds what it is about, in a run of a flow without it.
 
     After one call is before the next, so a flow of n calls has at most n + 1 places.
 
     AWS acts on what is in the table, so anywhere. A caller acts on tokens and keys that were given out: before, the flow goes
     on as if nobody had come. The last place is always one.
     """
-    found: list[Moment] = []
 
-    def prepare(world: World) -> None:
-        def look(number: int, when: str) -> None:
-            if action in OF_AWS or (world.keys if action in WITH_THE_KEY else world.tokens):
-                found.append((number, when))
+    @cache
+    def look(flow: str) -> tuple[list[tuple[Moment, bool, bool]], int]:
+        """What was given out before and after each call of a flow, and how many calls it makes."""
+        found: list[tuple[Moment, bool, bool]] = []
 
-        world.meanwhile = look
+        def prepare(world: World) -> None:
+            world.meanwhile = lambda *moment: found.append((moment, bool(world.tokens), bool(world.keys)))
 
-    calls, _ = matrix.run(flow, prepare)
-    return [place for place in found if place[1] == "before"] + [(len(calls) - 1, "after")]
+        calls, _ = matrix.run(flow, prepare)
+        return found, len(calls)
+
+    def places(flow: str, action: str) -> list[Moment]:
+        found, calls = look(flow)
+        before = [moment for moment, *given in found if moment[1] == "before" and finds_something(action, *given)]
+        return [*before, (calls - 1, "after")]
+
+    return places
+
+
+def finds_something(action: str, has_tokens: bool, has_keys: bool) -> bool:
+    return action in OF_AWS or (has_keys if action in WITH_THE_KEY else has_tokens)
 
 
 def come_to_an_end(world: World) -> None:
@@ -141,6 +154,7 @@ def come_to_an_end(world: World) -> None:
 @pytest.mark.parametrize(
     ("flow", "action"), [pair(flow, action) for flow in FLOWS for action in OTHERS if may_come(action, flow)]
 )
-def test_nothing_is_lost_when_another_caller_acts_between_calls(matrix: Matrix[World], flow: str, action: str) -> None:
-    places = places_of(matrix, flow, action)
-    assert matrix.lost_between_calls(flow, OTHERS[action], places, come_to_an_end) == {}
+def test_nothing_is_lost_when_another_caller_acts_between_calls(
+    matrix: Matrix[World], places: Callable[[str, str], list[Moment]], flow: str, action: str
+) -> None:
+    assert matrix.lost_between_calls(flow, OTHERS[action], places(flow, action), come_to_an_end) == {}

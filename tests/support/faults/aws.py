@@ -34,7 +34,7 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ACCOUNT, REGION, Function, Resource
 from waitpoints import telemetry, wiring
-from waitpoints.aws.items import CURSORS, plain
+from waitpoints.aws.items import CURSORS
 from waitpoints.timers.starter import AHEAD
 from waitpoints.token import WaiterKind
 from waitpoints.wiring import services
@@ -195,10 +195,16 @@ class RoundSource:
 
     def _finds_something(self) -> bool:
         """Whether a token that waits is due soon, and its shard's cursor is not behind it yet."""
-        items = [plain(item) for item in client("dynamodb").scan(TableName=self._table)["Items"]]
-        cursors = {item["item"]: item["dueAt"] for item in items if item["id"] == CURSORS}
-        soon = [it for it in items if it.get("status") == "WAITING" and it.get("dueAt", FOREVER) <= self._clock() + AHEAD]
-        return any(item["dueAt"] >= cursors.get(item["listShard"], 0) for item in soon)
+        waiting, cursors = [], {}
+        for item in dynamodb_backends[ACCOUNT][REGION].get_table(self._table).all_items():
+            found = {
+                name: item.attrs[name].value for name in ("id", "item", "status", "listShard", "dueAt") if name in item.attrs
+            }
+            if found["id"] == CURSORS:
+                cursors[found["item"]] = int(found["dueAt"])
+            elif found.get("status") == "WAITING" and int(found.get("dueAt", FOREVER)) <= self._clock() + AHEAD:
+                waiting.append(found)
+        return any(int(token["dueAt"]) >= cursors.get(token["listShard"], 0) for token in waiting)
 
 
 class Stream:

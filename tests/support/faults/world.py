@@ -1,7 +1,7 @@
 """What must be true in the end: no execution hangs, and no promise is broken."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -79,11 +79,11 @@ class World(Callers):
     def lost(self) -> list[str]:
         """Every problem at the end: executions that hang, and broken promises."""
         self.read_stream()
-        problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
+        tokens = {token_id: self.token(token_id) for token_id in self.token_ids()}
+        problems = [problem for expected in self._expected for problem in self._wrong_with_execution(tokens, *expected)]
         problems += [*self._wrong_with_keys(), *self._wrong_with_documents(), *self._wrong_with_kept(), *self._gone_too_early()]
         problems += [*self._told(), *(f"{token_id} was timed out before its time" for token_id in self.early)]
-        tokens = [self.token(token_id) for token_id in self.token_ids()]
-        return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
+        return problems + [problem for token in tokens.values() for problem in self._wrong_with_token(token)]
 
     def _told(self) -> Iterator[str]:
         """Secrets where nobody may find them: in logs, metrics, traces and answers, and in what executions were given."""
@@ -113,7 +113,7 @@ class World(Callers):
         return list(dict.fromkeys(image["id"]["S"] for image in self._images("token")))
 
     def _wrong_with_execution(
-        self, execution: Execution, token_id: str, outcome: Ending, unwrap: bool, context: bool
+        self, tokens: Mapping[str, Token], execution: Execution, token_id: str, outcome: Ending, unwrap: bool, context: bool
     ) -> Iterator[str]:
         results = [execution.waits.result(handle) for handle in execution.handles]
         given = [result for result in results if result is not None]
@@ -124,7 +124,7 @@ class World(Callers):
         elif len(given) > 1 or given[0] is not results[-1]:
             yield "an execution was resumed more than once"
         else:
-            token = self.token(token_id)
+            token = tokens[token_id]
             assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
                 outcome = _ending(token.outcome)
