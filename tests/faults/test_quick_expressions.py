@@ -16,7 +16,8 @@ from tests.support.in_process.quick_expressions import ordinary_expressions, qui
 ITEM = {"id": {"S": "a"}, "n": {"N": "1"}, "m": {"M": {"x": {"N": "2"}}}, "l": {"L": [{"S": "b"}]}, "s": {"SS": ["c", "d"]}}
 UPDATES = [
     "SET n = :n",
-    "SET n = n + :n, m.x = m.x - :n",
+    "SET m.#n = :n",
+    "SET #n = n + :n, m.x = m.x - :n",
     "SET m.y = if_not_exists(m.y, :n), l = list_append(l, :l)",
     "SET #n = :n REMOVE m.x, l[0]",
     "ADD n :n, s :s",
@@ -57,7 +58,7 @@ def dynamodb() -> Iterator[Any]:
         client.delete_table(TableName="table")  # the other tests of this process have the same moto
 
 
-def answer(dynamodb: Any, update: str, condition: str | None) -> Any:
+def answer(dynamodb: Any, update: str, condition: str | None, name: str = "n") -> Any:
     """Return the item after an update, or the error."""
     dynamodb.put_item(TableName="table", Item=ITEM)
     values = {":n": {"N": "1"}, ":l": {"L": [{"S": "e"}]}, ":s": {"SS": ["c"]}}
@@ -68,7 +69,7 @@ def answer(dynamodb: Any, update: str, condition: str | None) -> Any:
     if used := {name: value for name, value in values.items() if name in text}:
         asked["ExpressionAttributeValues"] = used
     if "#n" in text:
-        asked["ExpressionAttributeNames"] = {"#n": "n"}
+        asked["ExpressionAttributeNames"] = {"#n": name}
     try:
         return dynamodb.update_item(TableName="table", Key={"id": {"S": "a"}}, ReturnValues="ALL_NEW", **asked)["Attributes"]
     except ClientError as error:
@@ -87,7 +88,19 @@ def test_moto_answers_the_same(dynamodb: Any, update: str, condition: str | None
     assert answers[1][0] == answers[1][1]
 
 
-@pytest.mark.parametrize("update", UPDATES[:7])
+@pytest.mark.parametrize("condition", [None, "attribute_exists(#n)", "m.#n = :n"])
+@pytest.mark.parametrize(
+    "update", ["SET #n = :n", "SET m.#n = :n", "SET n = if_not_exists(#n, :n)", "SET #n = :n, n = :n", "REMOVE #n"]
+)
+def test_moto_answers_the_same_when_a_text_has_other_names(dynamodb: Any, update: str, condition: str | None) -> None:
+    answers = []
+    for expressions in (ordinary_expressions(), quick_expressions()):
+        with expressions:
+            answers.append([answer(dynamodb, update, condition, name) for name in ("x", "absent", "n", "id", "x")])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("update", UPDATES[:8])
 def test_what_was_right_is_not_worked_out_again(dynamodb: Any, update: str) -> None:
     with quick_expressions():
         before = answer(dynamodb, update, CONDITIONS[0])

@@ -27,6 +27,7 @@ from waitpoints_client.ops.stream_filter import matches
 
 from tests.support.faults import traces
 from tests.support.faults.wire import FAULTS, Killed, Wire
+from tests.support.in_process import moto_shortcut
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
@@ -428,11 +429,9 @@ def _empty_table(stack: MotoStack) -> str:
     [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
     needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
     name = unique("Table")
-    client("dynamodb").create_table(
-        TableName=name,
-        **{name: properties[name] for name in needed}
-        | {"StreamSpecification": {**properties["StreamSpecification"], "StreamEnabled": True}},
-    )
+    asked = {it: properties[it] for it in needed} | {"TableName": name}
+    asked["StreamSpecification"] = {**properties["StreamSpecification"], "StreamEnabled": True}
+    moto_shortcut.call(client("dynamodb"), "CreateTable", asked)
     return name
 
 

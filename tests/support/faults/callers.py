@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -61,7 +62,8 @@ class Callers(Aws):
         """The bodies of all answers to HTTP requests."""
         self.named_key: str | None = None
         """What the callers send, if it is not the root key."""
-        self._retried = _names_in_retry(stack)
+        [machine] = stack.template.resources("AWS::Serverless::StateMachine").values()
+        self._retried = _names_in_retry(machine["DefinitionUri"])
 
     def say_key(self, key: str) -> str:
         """Remember a key, on which another caller may act as well. Returns it."""
@@ -248,8 +250,8 @@ class Callers(Aws):
         return {"authorization": f"Bearer {self.named_key or self.secret('ApiKey')}", "content-type": "application/json"}
 
 
-def _names_in_retry(stack: MotoStack) -> set[str]:
+@cache
+def _names_in_retry(path: str) -> set[str]:
     """The errors that the example state machine retries."""
-    [machine] = stack.template.resources("AWS::Serverless::StateMachine").values()
-    states = json.loads((ROOT / machine["DefinitionUri"]).read_text())["States"].values()
+    states = json.loads((ROOT / path).read_text())["States"].values()
     return {name for state in states for retry in state.get("Retry", []) for name in retry["ErrorEquals"]}

@@ -1,8 +1,8 @@
 """moto's expressions of DynamoDB, worked out once for each text.
 
 moto parses and checks every expression anew, by walks that ask `isinstance` of abstract classes: most of its time in thousands
-of runs of the same requests. Here it does so once for a text with its names. From then on only the values are put in, and what
-is refused is left to moto. `test_quick_expressions.py` compares the answers.
+of runs of the same requests. Here it does so once for a text. From then on only names and values are put in, and what is
+refused is left to moto. `test_quick_expressions.py` compares the answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from moto.dynamodb import models
-from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
+from moto.dynamodb.comparisons import AttributePath, AttributeValue, ConditionExpressionParser
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 
@@ -53,11 +53,11 @@ def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
 
 
 def _parse(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Parse a condition. The tree of a known one is there, and its values are looked up as it is made an operation."""
-    known: dict[tuple[Any, ...], tuple[Any, list[str], list[str]]] = {}
+    """Parse a condition. The tree of a known one is there, to be made an operation."""
+    known: dict[str, tuple[Any, list[str], list[str]]] = {}
 
     def parse(parser: Any) -> Any:
-        text = parser.condition_expression, *(parser.expression_attribute_names or {}).items()
+        text = parser.condition_expression
         if text in known:
             tree, names, values = known[text]
             parser.expr_attr_names_found += names
@@ -80,11 +80,14 @@ def _parse(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _make_operand(ordinary: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A value of a condition is this request's, and not that of the request whose tree is known."""
+    """The names and values of a condition are this request's, and not those of the request whose tree is known."""
 
     def make_operand(parser: Any, node: Any) -> Any:
         if node.kind == _CONDITIONS.Kind.EXPRESSION_ATTRIBUTE_VALUE:
             return AttributeValue(parser.expression_attribute_values[node.text])
+        if node.kind == _CONDITIONS.Kind.PATH:
+            names = parser.expression_attribute_names
+            return AttributePath([names[it.text] if it.text.startswith("#") else it.value for it in node.children])
         return ordinary(parser, node)
 
     return make_operand
@@ -109,8 +112,9 @@ _has_clauses: Any = cache(_is_expression)
 
 
 def _validator(ordinary: Any) -> Callable[..., Any]:
-    """What checks an update. Of one that was right before, with these names, only the values and the item are new."""
+    """What checks an update. Of one that was right before, with these attributes, only their parts and values are new."""
     known: dict[tuple[Any, ...], list[Any]] = {}
+    attributes_in = cache(_attributes_in)
 
     class Validator:
         def __init__(self, expression: Any, **asked: Any) -> None:
@@ -118,7 +122,7 @@ def _validator(ordinary: Any) -> Callable[..., Any]:
 
         def validate(self) -> Any:
             names, table = self._asked["expression_attribute_names"] or {}, self._asked["table"]
-            text = self._expression, *names.items(), *table.table_key_attrs
+            text = self._expression, *map(names.get, attributes_in(self._expression)), *table.table_key_attrs
             if text in known:
                 try:
                     return _put_in(known[text], self._asked["expression_attribute_values"], names, self._asked["item"], table)
@@ -130,6 +134,13 @@ def _validator(ordinary: Any) -> Callable[..., Any]:
             return validated
 
     return Validator
+
+
+def _attributes_in(node: Any) -> list[str]:
+    """The first part of each path of an update. Whether others are right depends on the item."""
+    if type(node) is _NODES.UpdateExpressionPath:
+        return [node.children[0].children[0]]
+    return [name for child in node.children if isinstance(child, _NODES.Node) for name in _attributes_in(child)]
 
 
 def _actions(expression: Any) -> list[Any]:

@@ -139,6 +139,10 @@ class Template:
 
     def functions(self) -> dict[str, Function]:
         """Return every function that a stack with these parameters has, by the name of its module."""
+        return dict(self._functions)
+
+    @cached_property
+    def _functions(self) -> dict[str, Function]:
         found = self.resources("AWS::Serverless::Function").items()
         functions = [Function(name, properties) for name, properties in found if self.has(name)]
         return {function.name: function for function in functions}
