@@ -19,12 +19,13 @@ def figures() -> Figures:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave coverage to the other tests: measuring it would double the time of thousands of runs of the same lines.
 
-    The runs with traces, each a process of minutes, come first, so that no other process waits for them at the end.
+    The longest runs come first, so that no other process waits for them at the end.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.no_cover)
-    items.sort(key=lambda item: item.path != Path(__file__).with_name("test_traces.py"))  # stable
+    first = [Path(__file__).with_name(f"test_{name}.py") for name in ("traces", "events", "recorded_deliveries")]
+    items.sort(key=lambda item: first.index(item.path) if item.path in first else len(first))  # stable
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
