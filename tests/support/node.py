@@ -30,8 +30,8 @@ def node(folder: Path = FOLDER) -> str:
 
 
 def esbuild() -> list[str]:
-    """The command of esbuild in WebAssembly."""
-    return [node(), str(FOLDER / "node_modules" / "esbuild-wasm" / "bin" / "esbuild")]
+    """The command of esbuild."""
+    return [node(), str(FOLDER / "node_modules" / "esbuild" / "bin" / "esbuild")]
 
 
 def run_suite(subtests: pytest.Subtests, suite: Path, only: str = "", **variables: str) -> None:
