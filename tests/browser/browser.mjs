@@ -53,6 +53,12 @@ export const keptTab = async (look) => {
   return tab;
 };
 
+// As if it were typed, but at once: each key would be drawn.
+export const write = async (tab, field, words) => {
+  await tab.focus(field);
+  await tab.keyboard.insertText(words);
+};
+
 export const api = async (method, url, body) => {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
   const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });

@@ -1,6 +1,6 @@
 // The console, as the tests use it. The Python tests that run them say where the stack is.
 import assert from "node:assert/strict";
-import { openTab } from "./browser.mjs";
+import { openTab, write } from "./browser.mjs";
 
 const { API_URL, API_KEY } = process.env;
 export const CONSOLE = `${API_URL}/console`;
@@ -11,7 +11,7 @@ export const calls = (tab) => tab.sent.filter((url) => url.includes("/api/"));
 
 export const submitKey = async (tab, key) => {
   await tab.fill("input[type=password]", "");
-  await tab.type("input[type=password]", key);
+  await write(tab, "input[type=password]", key);
   await tab.keyboard.press("Enter");
 };
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { chromium } from "playwright-core";
-import { LAUNCH, TOKENS, api, create, openTab, picture, retrieve, violations } from "./browser.mjs";
+import { LAUNCH, TOKENS, api, create, openTab, picture, retrieve, violations, write } from "./browser.mjs";
 import {
   CONSOLE,
   WAITING_LONGEST,
@@ -240,11 +240,11 @@ test("every filter of the form reaches the API under its own name", async () => 
   const tab = await signedIn();
   await tab.click("summary");
   for (const value of ["COMPLETED", "TIMED_OUT"]) await tab.click(`[name="filter[status]"][value=${value}]`);
-  await tab.type('[name="filter[tags]"]', "a,b c");
-  await tab.type('[name="filter[idempotencyKey]"]', "k & k");
+  await write(tab, '[name="filter[tags]"]', "a,b c");
+  await write(tab, '[name="filter[idempotencyKey]"]', "k & k");
   await tab.selectOption('[name="filter[outputIsError]"]', "true");
   for (const name of ["createdAt", "completedAt"]) {
-    await tab.type(`[name="filter[${name}][period]"]`, "7d");
+    await write(tab, `[name="filter[${name}][period]"]`, "7d");
     for (const [end, value] of [
       ["from", "2026-01-31T10:00"],
       ["to", "2027-01-31T10:00"],
@@ -315,7 +315,7 @@ test("what the API refuses to show leaves what corrects it", async () => {
 
   await visit(tab, "#/tokens/waitpoint_00000000000000000000000000");
   await untilItSays(tab, "This cannot be shown");
-  await tab.type("[name=id]", scene.hostile);
+  await write(tab, "[name=id]", scene.hostile);
   await press(tab, "Open");
   await tab.waitForSelector(".lead");
   assert.equal(await text(tab, "h1"), scene.hostile);
@@ -620,8 +620,8 @@ test("says who was told, and what a channel refused", async () => {
   assert.equal(await tab.$(who), null);
   await visit(tab, "#/create");
   await openDetails(tab);
-  await tab.type("[name=page]", '{"title": "Go?"}');
-  await tab.type("[name=notify]", '{"email": true}');
+  await write(tab, "[name=page]", '{"title": "Go?"}');
+  await write(tab, "[name=notify]", '{"email": true}');
   await press(tab, "Create the token");
   await untilItSays(tab, "without page.approvers, expected a list of e-mail addresses");
 });
@@ -707,7 +707,7 @@ test("it says so if somebody else ended the token first", async () => {
     await visit(tab, `#/tokens/${id}`);
     await press(tab, `${label}…`);
     await tab.waitForSelector("dialog textarea");
-    await tab.type("dialog textarea", " ");
+    await write(tab, "dialog textarea", " ");
     assert.equal((await api("POST", `${TOKENS}/${id}/complete`, body)).status, 200);
     await press(tab, `${label} the token`);
     await untilItSays(tab, `Nothing was changed: ${said}`);
@@ -723,7 +723,7 @@ test("a token's timeout is moved and removed", async () => {
   const move = async (written, said) => {
     await press(tab, "Timeout…");
     await tab.waitForSelector("dialog input");
-    await tab.type("dialog input", written);
+    await write(tab, "dialog input", written);
     await press(tab, "Move the timeout");
     await untilItSays(tab, said);
   };
@@ -752,9 +752,9 @@ test("a token is failed, and its page opens in a tab that cannot reach the conso
   const tab = await signedIn(`#/tokens/${scene.failing}`);
   await press(tab, "Fail…");
   await tab.waitForSelector("dialog");
-  await tab.type("dialog textarea", "The customer cancelled");
-  await tab.type("dialog [name=name]", "Waitpoint");
-  await tab.type("dialog [name=code]", "E1");
+  await write(tab, "dialog textarea", "The customer cancelled");
+  await write(tab, "dialog [name=name]", "Waitpoint");
+  await write(tab, "dialog [name=code]", "E1");
   await press(tab, "Fail the token");
   await untilItSays(tab, "The token was failed");
   await tab.waitForFunction(() => document.querySelector(".lead")?.innerText.includes("Failed"));
@@ -775,16 +775,17 @@ test("a token is failed, and its page opens in a tab that cannot reach the conso
 test("a token is created with everything that the form takes", async () => {
   const tab = await signedIn("#/create");
   await openDetails(tab);
-  await tab.type("[name=timeout]", "soon");
-  await tab.type("[name=tags]", "console, <b>bold</b>");
-  await tab.type("[name=idempotencyKey]", scene.key);
-  await tab.type("[name=idempotencyKeyTTL]", "1h");
-  await tab.type("[name=callbackId]", ` ${"QWI5".repeat(8)} `); // of no durable function
-  await tab.type(
+  await write(tab, "[name=timeout]", "soon");
+  await write(tab, "[name=tags]", "console, <b>bold</b>");
+  await write(tab, "[name=idempotencyKey]", scene.key);
+  await write(tab, "[name=idempotencyKeyTTL]", "1h");
+  await write(tab, "[name=callbackId]", ` ${"QWI5".repeat(8)} `); // of no durable function
+  await write(
+    tab,
     "[name=execution]",
     "arn:aws:lambda:us-east-1:123456789012:function:orders:7/durable-execution/order-4711/0d0c5b1e",
   );
-  await tab.type("[name=metadata]", '{"order": "<b>4711</b>"}');
+  await write(tab, "[name=metadata]", '{"order": "<b>4711</b>"}');
   await press(tab, "Insert an example");
   await press(tab, "Tokens"); // what was typed is there after a look at something else
   await tab.waitForSelector("table");
@@ -819,7 +820,7 @@ test("a token is created with everything that the form takes", async () => {
     taskToken: "",
     execution: "arn:aws:states:us-east-1:123456789012:execution:a:b",
   };
-  for (const [name, value] of Object.entries(rules)) await tab.type(`[name=${name}]`, value);
+  for (const [name, value] of Object.entries(rules)) await write(tab, `[name=${name}]`, value);
   await tab.click("[name=context]");
   await press(tab, "Create the token");
   await untilItSays(tab, "execution needs a taskToken");
@@ -833,18 +834,18 @@ test("a token is created with everything that the form takes", async () => {
 test("an endpoint is created, tested, changed and deleted", async () => {
   const name = `console-${Date.now()}`;
   const tab = await signedIn("#/endpoints/new");
-  await tab.type("[name=name]", name);
-  await tab.type("[name=key]", "body.id");
+  await write(tab, "[name=name]", name);
+  await write(tab, "[name=key]", "body.id");
   await tab.selectOption("[name=how]", "none");
-  await tab.type("[name=completeWhen]", "headers.event == 'paid'");
-  await tab.type("[name=tag]", "<b>team</b>");
+  await write(tab, "[name=completeWhen]", "headers.event == 'paid'");
+  await write(tab, "[name=tag]", "<b>team</b>");
   await press(tab, "Create the endpoint");
   await untilItSays(tab, "The endpoint was created");
   await tab.waitForSelector("[name=headers]");
   assert.match(await text(tab, "main"), /not checked: the URL alone may complete tokens/);
 
-  await tab.type("[name=body]", '{"id": "<i>7</i>"}');
-  await tab.type("[name=headers]", "Event: paid");
+  await write(tab, "[name=body]", '{"id": "<i>7</i>"}');
+  await write(tab, "[name=headers]", "Event: paid");
   await press(tab, "Test it");
   await tab.waitForSelector(".result .lead");
   assert.match(await text(tab, ".result"), new RegExp(`It would be: Kept for a token to come[^]*<b>team</b>:${name}:<i>7</i>`));
@@ -856,13 +857,13 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Test it");
   await tab.waitForSelector('form[aria-busy] button[type=submit][aria-disabled="true"]');
   assert.equal(await text(tab, ".result"), "");
-  await tab.type("[name=body]", " ");
+  await write(tab, "[name=body]", " ");
   release(null);
   await untilItSays(tab, "The delivery was changed meanwhile: test it again.");
   await restore();
   await press(tab, "Test it");
   await tab.waitForSelector(".result .lead");
-  await tab.type("[name=headers]", "\nnonsense");
+  await write(tab, "[name=headers]", "\nnonsense");
   assert.equal(await text(tab, ".result"), ""); // the verdict was on what was typed before
   await press(tab, "Test it");
   await untilItSays(tab, 'This line is not "Name: value": nonsense');
@@ -870,8 +871,8 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Change…");
   await tab.waitForSelector("dialog");
   await tab.selectOption("dialog [name=how]", "signed");
-  await tab.type("dialog [name=scheme]", "github");
-  await tab.type("dialog [name=secret]", "does-not-exist");
+  await write(tab, "dialog [name=scheme]", "github");
+  await write(tab, "dialog [name=secret]", "does-not-exist");
   await press(tab, "Save");
   await tab.waitForSelector("dialog .problem");
   await tab.selectOption("dialog [name=how]", "none");
@@ -903,14 +904,14 @@ test("an endpoint is created, tested, changed and deleted", async () => {
 test("a named key is made and shown once, may do what its scopes say, and is revoked", async () => {
   const name = `console-${Date.now()}`;
   const tab = await signedIn("#/keys/new");
-  await tab.type("[name=name]", name);
+  await write(tab, "[name=name]", name);
   await press(tab, "Make the key");
   await untilItSays(tab, "Choose what the key may do");
   assert.equal(await tab.$eval("[name='tag of create']", (input) => input.disabled), true);
   await tab.click("[value=create]");
-  await tab.type("[name='tag of create']", "team-a");
+  await write(tab, "[name='tag of create']", "team-a");
   await tab.click("[value=complete]");
-  await tab.type("[name=expiresIn]", "soon");
+  await write(tab, "[name=expiresIn]", "soon");
   await press(tab, "Make the key");
   await untilItSays(tab, "Invalid expiresIn");
   await tab.fill("[name=expiresIn]", "90d");

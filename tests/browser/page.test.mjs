@@ -2,7 +2,7 @@
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, openTab, retrieve, violations } from "./browser.mjs";
+import { create, openTab, retrieve, violations, write } from "./browser.mjs";
 import { APPROVE, REJECT, YES, press, text } from "./page.mjs";
 
 const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE } = process.env;
@@ -11,12 +11,12 @@ const LARGEST = 50_000; // bytes
 
 // Fill in the page of the Python test, by name, with the mouse and the keyboard.
 const fillIn = async (tab) => {
-  await tab.type('[name="field.reason"]', "All green");
-  await tab.type('[name="field.notes"]', "First line\nSecond <b>line</b>");
-  await tab.type('[name="field.share"]', "12.5");
-  await tab.type('[name="field.servers"]', "3");
+  await write(tab, '[name="field.reason"]', "All green");
+  await write(tab, '[name="field.notes"]', "First line\nSecond <b>line</b>");
+  await write(tab, '[name="field.share"]', "12.5");
+  await write(tab, '[name="field.servers"]', "3");
   await tab.type('[name="field.from"]', "01312027");
-  await tab.type('[name="field.contact"]', "ann@example.com");
+  await write(tab, '[name="field.contact"]', "ann@example.com");
   await tab.click('[name="field.read"]');
   await tab.click('[name="field.risk"][value="low"]');
   await tab.selectOption('[name="field.window"]', "2");
@@ -138,7 +138,7 @@ for (const [locale, language] of [["en-US", "de"], ["de-DE", "en"]]) {
     const tab = await openTab({ extraHTTPHeaders: { "accept-language": language } });
     await (await tab.context().newCDPSession(tab)).send("Emulation.setLocaleOverride", { locale });
     await tab.goto(token.url);
-    for (const [at, typed] of texts.entries()) await tab.type(`[name="field.n${at}"]`, typed);
+    for (const [at, typed] of texts.entries()) await write(tab, `[name="field.n${at}"]`, typed);
     await press(tab, APPROVE);
     assert.equal(await tab.evaluate(() => document.documentElement.lang), language);
     const refused = await tab.$$eval(".summary li bdi", (found) => found.map((it) => it.textContent));

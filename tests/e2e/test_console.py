@@ -181,8 +181,13 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: p
         assert [line for line in lines if stack.api_key in line] == []
 
 
+@pytest.mark.parametrize(
+    "thorough",
+    [pytest.param("", marks=pytest.mark.few), pytest.param("1", marks=pytest.mark.thorough)],
+    ids=["one look", "both looks"],
+)
 def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
-    api: Api, stack: Stack, secrets: Secrets, subtests: pytest.Subtests
+    thorough: str, api: Api, stack: Stack, secrets: Secrets, subtests: pytest.Subtests
 ) -> None:
     secret = f"the-secret-of-the-provider-{time.time_ns()}"
     verify = {"scheme": "token", "header": "x-hook-token", "secret": secrets.make("console", secret)}
@@ -203,7 +208,7 @@ def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
         time.sleep(1.1)  # so that their order is known, and a list has them
     scene = {"endpoint": name, "texts": texts, "verify": verify, "secret": secret}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "SCENE": json.dumps(scene)}
-    runner.run(subtests, "console_deliveries.test.mjs", **variables)
+    runner.run(subtests, "console_deliveries.test.mjs", THOROUGH=thorough, **variables)
 
 
 @pytest.mark.thorough
