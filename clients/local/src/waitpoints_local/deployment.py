@@ -49,8 +49,9 @@ def upload(endpoint: Endpoint, template: str, read: Callable[[str], bytes]) -> s
     keys: dict[str, str] = {}
     for name in set(ARTIFACT.findall(template)):
         content = read(name)
-        keys[name] = hashlib.sha256(content).hexdigest()
-        s3.put_object(Bucket=BUCKET, Key=keys[name], Body=content)
+        if (key := hashlib.sha256(content).hexdigest()) not in keys.values():  # most functions have the same
+            s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        keys[name] = key
     packaged = ARTIFACT.sub(lambda name: f"s3://{BUCKET}/{keys[name[0]]}", template).encode()
     key = hashlib.sha256(packaged).hexdigest()
     s3.put_object(Bucket=BUCKET, Key=key, Body=packaged)
