@@ -17,6 +17,8 @@ from tests.support.e2e.ops import Operator
 from tests.support.e2e.parameters import given
 from waitpoints_local.stack import Stack, verify_sender
 
+pytestmark = pytest.mark.thorough  # client/ops/test_smoke_checks.py has what each line says of what is wrong
+
 SLOW = {
     "limits a named key",
     "moves a timeout",
@@ -83,13 +85,11 @@ def test_a_broken_stack_fails_the_line_that_names_it(stack: Stack, breakage: Bre
     check_seen(stack, breakage)
 
 
-@pytest.mark.thorough  # of the same kinds
 @pytest.mark.parametrize("breakage", OTHERS, ids=named)
 def test_another_broken_stack_fails_the_line_that_names_it(stack: Stack, breakage: Breakage) -> None:
     check_seen(stack, breakage)
 
 
-@pytest.mark.thorough  # two updates of the stack
 @pytest.mark.usefixtures("with_channels")
 @pytest.mark.parametrize("breakage", WITH_CHANNELS, ids=named)
 def test_a_stack_that_cannot_tell_anybody_fails_the_line_that_names_it(stack: Stack, breakage: Breakage) -> None:

@@ -1,6 +1,6 @@
 """The Python client and its command line in clean environments of Python 3.10 and 3.13, installed and used as the READMEs say.
 
-`make test` takes the oldest of them that is installed. `.github/workflows/ci.yml` has the client's own tests on every version.
+`make thorough` takes the oldest of them that is installed. `.github/workflows/ci.yml` has its own tests on each version.
 `make client PYTHON=3.12` runs this for another one.
 """
 
@@ -79,6 +79,7 @@ def shell(environment: Path, stack: Stack, tmp_path: Path) -> Shell:
     return Shell(environment, stack, tmp_path)
 
 
+@pytest.mark.thorough  # clients/python/tests/test_readme.py runs them, too
 def test_the_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) -> None:
     program = shell.folder / "tokens.py"
     program.write_text("\n".join(CLIENT_SNIPPETS[name] for name in ("stack", "tokens", "wait", "list")))

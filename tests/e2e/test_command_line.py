@@ -239,7 +239,7 @@ class TestTry:
 
     @pytest.mark.parametrize(
         "pattern",
-        [pytest.param(it, marks=() if it in ("two_of_three", "batch") else pytest.mark.thorough) for it in sorted(INPUTS)],
+        [pytest.param(it, marks=() if it == "two_of_three" else pytest.mark.thorough) for it in sorted(INPUTS)],
     )
     def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
         file = ROOT / "examples" / "statemachines" / f"{pattern}.asl.json"

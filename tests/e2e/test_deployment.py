@@ -150,6 +150,7 @@ def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second:
 
 
 class TestAPermissionsBoundary:
+    @pytest.mark.thorough  # three updates of a stack; test_permissions_boundary.py has every role
     def test_limits_every_role_of_a_stack_until_it_is_taken_away(
         self, stack: Stack, api: Api, second: dict[str, str], current_build: Built
     ) -> None:

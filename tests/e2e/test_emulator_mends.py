@@ -21,14 +21,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     return found
 
 
+@pytest.mark.thorough  # only another MiniStack changes it
 def test_every_mend_is_still_needed(seen: dict[str, list[bool]]) -> None:
     assert [probe for probe, (without, _) in seen.items() if without] == [], "MiniStack does it by itself: remove the mend"
 
 
+@pytest.mark.thorough
 def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
     assert [probe for probe, (_, mended) in seen.items() if not mended] == []
 
 
+@pytest.mark.thorough
 def test_every_mend_has_a_probe(seen: dict[str, list[bool]]) -> None:
     assert {probe.partition(":")[0] for probe in seen} == mends_of_the_emulator()
 

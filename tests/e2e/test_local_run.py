@@ -94,6 +94,7 @@ def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_pat
     assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)
 
 
+@pytest.mark.thorough  # `make run` shows it, too
 def test_once_shows_the_main_job_on_a_running_stack(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
