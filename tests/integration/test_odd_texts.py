@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.example_requests import named, places, put_example_endpoint, route_of
+from tests.support.example_requests import named, places, put_what_is_named_in, route_of
 from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
@@ -100,7 +100,7 @@ def event_of(operation: Operation, stack: MotoStack, api: Api, body: str) -> dic
 def test_in_a_body_is_refused_or_kept(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, name: str, odd: str
 ) -> None:
-    put_example_endpoint()
+    put_what_is_named_in(by_id(name).path)
     event = event_of(by_id(name), stack, api, "")
     for body in (one for sane in BODIES[name] for one in written(sane, ODD[odd])):
         assert status(by_id(name), stack, {**event, "body": json.dumps(body)}) < 500, body
@@ -109,7 +109,7 @@ def test_in_a_body_is_refused_or_kept(
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 def test_around_a_body_is_refused_or_kept(api: Api, stack: MotoStack, operation: Operation, odd: str) -> None:
-    put_example_endpoint()
+    put_what_is_named_in(operation.path)
     event = event_of(operation, stack, api, json.dumps(operation.body.example) if operation.body else "")
     path, headers = event.get("pathParameters", {}), event["headers"]
     changes: list[dict[str, Any]] = [
