@@ -14,6 +14,7 @@ import pytest
 
 MINUTE = 60
 REASON = 300  # characters
+WORTH_A_MESSAGE = 0.1  # seconds
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,8 +22,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # not in a process of `-n`
+    if hasattr(config, "workerinput"):  # a process of `-n`
+        _report_once(config.pluginmanager)
+    else:
         config.pluginmanager.register(Progress(sys.__stdout__ or sys.stdout, config.getoption("--times-to")))
+
+
+def _report_once(plugins: pytest.PytestPluginManager) -> None:
+    """Have this process send two messages of a test that passed, not five: they are much of what a quick one costs."""
+    [sender] = [it for it in plugins.get_plugins() if type(it).__name__ == "WorkerInteractor"]
+    plugins.unregister(sender)
+    send, before = sender.pytest_runtest_logreport, 0.0
+
+    def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+        nonlocal before
+        if report.when == "setup" and report.passed:
+            before = report.duration
+        elif report.when != "teardown" or not report.passed or report.duration > WORTH_A_MESSAGE:
+            report.duration, before = report.duration + before, 0.0
+            send(report)
+
+    sender.pytest_runtest_logreport = pytest_runtest_logreport
+    sender.pytest_runtest_logstart = lambda: None
+    plugins.register(sender)
 
 
 class Progress:
@@ -55,9 +77,10 @@ class Progress:
         self._seconds[report.nodeid] += report.duration
         if report.failed:
             self._failed.setdefault(report.nodeid, _reason(report))
-        if report.when == "teardown":
-            self._ended += 1
-            self._show()
+
+    def pytest_runtest_logfinish(self) -> None:
+        self._ended += 1
+        self._show()
 
     def pytest_sessionfinish(self) -> None:
         if self._screen.isatty():

@@ -1,6 +1,7 @@
 """What the stages of `make test` say while they run, and that no test is left out."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -57,6 +58,36 @@ def test_each_tenth_of_the_tests_is_a_line(tmp_path: Path, processes: list[str])
     shown = re.findall(r"^  (\d+) of 21 tests, 0:\d\d$", run(tmp_path, TESTS, *processes).stdout, re.MULTILINE)
     assert len(shown) == 10
     assert shown[-1] == "21"
+
+
+@pytest.mark.parametrize("processes", [[], ["-p", "xdist.plugin", "-n", "2"]])
+def test_a_test_takes_as_long_as_its_setup_and_it_together(tmp_path: Path, processes: list[str]) -> None:
+    text = """
+import time
+import pytest
+
+@pytest.fixture(params=[True, False])
+def slow(request):
+    time.sleep(0.2)
+    assert request.param
+    yield
+    time.sleep(0.2)
+
+def test_passes(slow):
+    time.sleep(0.2)
+
+def test_is_skipped():
+    pytest.skip("later")
+"""
+    times = tmp_path / "times.json"
+    shown = run(tmp_path, text, *processes, "--times-to", str(times)).stdout
+    assert "1 passed, 1 skipped, 1 error" in shown
+    assert "  3 of 3 tests, 0:0" in shown
+    known = json.loads(times.read_text())
+    file = "test_some.py::"
+    assert known["seconds"][f"{file}test_passes[True]"] >= 0.6
+    assert 0.2 <= known["seconds"][f"{file}test_passes[False]"] < 0.6
+    assert known["failed"].keys() == {f"{file}test_passes[False]"}
 
 
 def test_a_command_runs_beside_the_stages_and_ends_with_them(tmp_path: Path) -> None:
