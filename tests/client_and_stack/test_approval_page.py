@@ -84,7 +84,8 @@ def members(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
 @st.composite
 def tool_calls(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     """A tool's schema, and arguments, which mostly fit it."""
-    few, many = st.dictionaries(NAMES, members(), max_size=5), st.dictionaries(NAMES, members(), min_size=30, max_size=40)
+    few, some = (st.dictionaries(NAMES, members(), min_size=least, max_size=5) for least in (0, 4))
+    many = some.map(lambda found: {f"{name} {number}": it for name, it in found.items() for number in range(8)})
     found = draw(few | few | few | many)
     given = [name for name in found if draw(st.integers(0, 3))]
     required = [name for name in given if draw(st.booleans())]
