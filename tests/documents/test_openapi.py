@@ -22,7 +22,7 @@ from waitpoints.api.page import definition, fields
 from waitpoints.approvers import LANGUAGES, Approver
 from waitpoints.token import Waiter, WaiterKind
 
-DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
+DOCUMENT: dict[str, Any] = yaml.load(openapi.FILE.read_text(), yaml.CSafeLoader)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 PAGES = (ROOT / "docs" / "pages.md").read_text()
 

@@ -20,6 +20,7 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 
 from tests.support.in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
@@ -44,16 +45,13 @@ class MotoStack:
     template: Template
     resources: Mapping[str, Attributes]
 
-    @cached_property
-    def _secrets(self) -> Any:
-        return boto3.client("secretsmanager")
-
     def functions(self) -> dict[str, Function]:
         return self.template.functions()
 
     def secret(self, logical_id: str) -> str:
-        secret = self._secrets.get_secret_value(SecretId=self.resources[logical_id]["Id"])
-        return str(secret["SecretString"])
+        """Read a secret in moto: most tests ask for one, and a request would take longer than much of what they do."""
+        secrets = secretsmanager_backends[ACCOUNT][REGION]
+        return str(secrets.get_secret_value(self.resources[logical_id]["Id"], "", "")["SecretString"])
 
     def resolve(self, value: Any) -> Any:
         """Return a template value with its intrinsic functions resolved."""
@@ -79,10 +77,15 @@ class MotoStack:
             shard.items.clear()
 
     def empty_queues(self) -> None:
-        for logical_id in filter(self.template.has, self.template.resources("AWS::SQS::Queue")):
-            sqs = sqs_backends[ACCOUNT][REGION]
-            sqs.get_queue(self.resources[logical_id]["QueueName"]).last_purged_at = None  # AWS purges a queue once a minute
-            sqs.purge_queue(self.resources[logical_id]["QueueName"])
+        sqs = sqs_backends[ACCOUNT][REGION]
+        for name in self._queue_names:
+            sqs.get_queue(name).last_purged_at = None  # AWS purges a queue once a minute
+            sqs.purge_queue(name)
+
+    @cached_property
+    def _queue_names(self) -> list[str]:
+        having = filter(self.template.has, self.template.resources("AWS::SQS::Queue"))
+        return [self.resources[logical_id]["QueueName"] for logical_id in having]
 
     def create_state_machine(self, logical_id: str) -> str:
         """Create a state machine of the template from its definition file. Returns its ARN."""

@@ -38,7 +38,7 @@ _PSEUDO_PARAMETERS = {
 _NOTHING = object()  # AWS::NoValue: removes the property
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Load YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": "X"}`, `!Sub …` becomes `{"Fn::Sub": …}`."""
 
 
@@ -61,7 +61,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 def parse(text: str) -> Any:
     """Return a template, with CloudFormation's short forms as their long forms."""
-    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    return yaml.load(text, _Loader)  # noqa: S506 - a safe one
 
 
 @cache
@@ -126,7 +126,8 @@ class Template:
 
     @classmethod
     def load(cls, parameters: Mapping[str, str] | None = None) -> "Template":
-        return cls(read(ROOT / "template.yaml"), parameters)
+        """Return the template of a stack with these parameters. It is the same one each time: change nothing in it."""
+        return _loaded(tuple((parameters or {}).items()))
 
     def resources(self, kind: str) -> dict[str, Resource]:
         """Return the properties of every resource of a type, by logical id."""
@@ -235,6 +236,11 @@ class Template:
 
     def _of_kind(self, kind: str) -> Iterator[tuple[str, Resource]]:
         return ((name, resource) for name, resource in self.body["Resources"].items() if resource["Type"] == kind)
+
+
+@cache
+def _loaded(parameters: tuple[tuple[str, str], ...]) -> Template:
+    return Template(read(ROOT / "template.yaml"), dict(parameters))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
