@@ -27,7 +27,7 @@ def check(page: Mapping[str, Any], approval: Approval | None) -> None:
         _check_domains(rule)
     elif rule is not True:
         raise invalid("page.signIn", 'expected true, or {"domains": ["example.com"]} on a page without approvers')
-    if "maxAge" in page and times.duration(page["maxAge"]) not in _AGES:
+    if "maxAge" in page and (times.duration(page["maxAge"]) or 0) not in _AGES:  # None would be compared with each of them
         raise invalid("page.maxAge", "expected a duration of 1m to 24h")
     if "signIn" not in page:
         if "maxAge" in page:
