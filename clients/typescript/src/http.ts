@@ -72,7 +72,7 @@ function addressOf(url: string): string {
 /** A fetch that repeats what can succeed later. Trigger.dev's SDK has the same rules. */
 function retrying(fetch?: Fetch): Fetch {
   const client = ky.create({
-    ...(fetch && { fetch }),
+    fetch: async (input, init) => whole(await (fetch ?? globalThis.fetch)(input, init)),
     timeout: LONGEST_REQUEST,
     retry: {
       limit: ATTEMPTS - 1,
@@ -95,6 +95,12 @@ function retrying(fetch?: Fetch): Fetch {
       throw error;
     }
   };
+}
+
+/** Return a response whose body has arrived: one that is cut off is an attempt that failed. */
+async function whole(response: Response): Promise<Response> {
+  await response.clone().arrayBuffer();
+  return response;
 }
 
 const ASKED: { readonly [header: string]: boolean } = { true: true, false: false };

@@ -33,6 +33,21 @@ for (const first of [408, 409, 429, 500, 503, 504, new TypeError("fetch failed")
   });
 }
 
+/** An answer whose connection ends before its body does. */
+const cutOff = (status) => new Response(new ReadableStream({ pull: (stream) => stream.error(new TypeError("terminated")) }), { status });
+
+for (const status of [200, 404]) {
+  test(`an answer that is cut off is asked for again, and the last one is an error: ${status}`, async (t) => {
+    withoutPauses(t);
+    const { waitpoints, requests } = scripted(cutOff(status), created());
+    assert.equal((await waitpoints.create()).id, "waitpoint_1");
+    assert.equal(requests.length, 2);
+    const never = scripted(...Array.from({ length: 5 }, () => cutOff(status)));
+    await assert.rejects(never.waitpoints.get("waitpoint_1"), { name: "WaitpointsError", message: /did not answer: terminated/ });
+    assert.equal(never.requests.length, 5);
+  });
+}
+
 test("an attempt that lasts too long is repeated", async (t) => {
   const { setTimeout } = globalThis;
   const isLimitOfALaterAttempt = (milliseconds) => milliseconds === 35_000 && requests.length > 0;
