@@ -53,9 +53,14 @@ export class Connection {
   #refusal(response: Response, body: unknown): WaitpointsError {
     const { error, message, code } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
     const sentence = [error, message].find((said) => typeof said === "string") ?? (response.statusText || "no reason");
-    const redirect = response.status < 400 ? ": a redirect is not followed. Check the URL" : "";
-    const shown = String(sentence).replaceAll(this.#credential, "…").replace(SECRET, "$1…");
-    return new WaitpointsError(shown + redirect, response.status, typeof code === "string" ? (code as ErrorCode) : undefined);
+    const shown = String(sentence).replaceAll(this.#credential, "…").replace(SECRET, "$1…") + this.#advice(response, code);
+    return new WaitpointsError(shown, response.status, typeof code === "string" ? (code as ErrorCode) : undefined);
+  }
+
+  /** What helps if the URL is not the stack's: the API has a code in each 404. */
+  #advice({ status }: Response, code: unknown): string {
+    if (status < 400) return ": a redirect is not followed. Check the URL";
+    return status === 404 && code === undefined ? `: check the URL ${this.url}, expected the stack's ApiUrl` : "";
   }
 
   #notTheApi(status?: number): WaitpointsError {

@@ -126,6 +126,11 @@ for (const [name, answer] of Object.entries({
   });
 }
 
+test("a route that is not the API's says that the URL is wrong", async () => {
+  const message = "Not Found: check the URL https://stack.example.com, expected the stack's ApiUrl";
+  await assert.rejects(scripted(json({ message: "Not Found" }, 404)).waitpoints.create(), { message, status: 404, code: undefined });
+});
+
 test("a gateway's refusal has its message, and no code", async (t) => {
   withoutPauses(t);
   await assert.rejects(scripted(json({ message: "Too Many Requests" }, 429)).waitpoints.create(), (error) => {
@@ -169,6 +174,7 @@ test("an id names no other path", async () => {
   for (const wrong of ["", ".", ".."]) await assert.rejects(waitpoints.get(wrong), RangeError);
   await assert.rejects(waitpoints.endpoints.get(".."), RangeError);
   for (const wrong of [undefined, null, 7, {}]) await assert.rejects(waitpoints.get(wrong), /Expected a token, or its id/);
+  await assert.rejects(waitpoints.wait("https://stack.example.com/callback/0123"), { name: "TypeError", message: /its id, not its URL$/ });
   assert.equal(requests.length, 1);
 });
 
