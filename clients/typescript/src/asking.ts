@@ -29,6 +29,18 @@ interface NamedByKey {
 
 /** The options of `ask`. */
 export type AskOptions = People & CallName & { readonly attempt?: number };
+const OPTIONS: { readonly [Name in keyof AskOptions]-?: true } = {
+  run: true,
+  call: true,
+  key: true,
+  attempt: true,
+  approvers: true,
+  signIn: true,
+  notify: true,
+  timeout: true,
+  tags: true,
+  tag: true,
+};
 
 const OF_ARGUMENTS = new Set(["text", "fields", "sameFields"]); // members of a page that show a call's arguments
 const LONGEST = 200; // characters of a name in the metadata, which have 4 KiB for three of them
@@ -36,12 +48,13 @@ const PAUSES = [0, 200, 800, 2_000]; // milliseconds, since a list may not yet h
 
 type Wanted = CreateOptions & { readonly idempotencyKey: string; readonly page: Page; readonly metadata: { readonly page: string } };
 
-/** Return what `ask` creates, for a program that ends while people decide. Throws TypeError for what names no call.
+/** Return what `ask` creates, for a program that ends while people decide. Throws TypeError for what names no call, and for an unknown option.
  *
  * The token's metadata has `run` and `call`, or `key`, and for a tool's page the `tool`: up to 200 characters of each.
  */
 export async function request(asked: Page | ApprovalPage, options: AskOptions): Promise<Wanted> {
   const { tool, arguments: args, page } = "tool" in asked ? asked : { tool: null, arguments: null, page: asked };
+  refuseUnknown(options);
   const call = { tool, ...nameOfCall(options) };
   const key = `ask/${await digest({ ...call, arguments: args })}/${attemptOf(options)}`;
   const shown = withPeople(page, options);
@@ -88,6 +101,12 @@ async function holderOf(waitpoints: Waitpoints, wanted: Wanted): Promise<[id: st
     }
     throw error;
   }
+}
+
+/** Throws TypeError for an option that would change nothing, such as `timeOut`. */
+function refuseUnknown(options: AskOptions): void {
+  const unknown = Object.keys(options ?? {}).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown) throw new TypeError(`Unknown option "${unknown}": expected one of ${Object.keys(OPTIONS).join(", ")}`);
 }
 
 function nameOfCall({ run, call, key }: AskOptions): { readonly [name: string]: string } {

@@ -61,6 +61,8 @@ for (const [message, options, page = PAGE] of [
   [/key must be a text that is not empty/, { key: 4711 }],
   [/attempt must be a whole number from 1: 0/, { attempt: 0 }],
   [/attempt must be a whole number from 1: 1.5/, { attempt: 1.5 }],
+  [/Unknown option "timeOut": expected one of run, call, key, attempt, approvers, /, { timeOut: "3d" }],
+  [/Unknown option "constructor"/, { constructor: 1 }],
   [/Who may answer/, { approvers: [] }],
   [/Who may answer/, { approvers: undefined }],
   [/Who may answer/, { approvers: undefined, signIn: true }],
