@@ -27,21 +27,21 @@ import type {
 /** How `wait` and `ask` wait. Times are in milliseconds, as for `AbortSignal.timeout`. */
 export interface WaitOptions {
   /** Throw `WaitTimeoutError` after this time. The token still waits. By default never. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Read the token every so often. By default after half a second, then at growing intervals of up to ten seconds. */
-  readonly poll?: number;
+  readonly poll?: number | undefined;
   /** Stops waiting, with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The stack, and the API key. */
 export interface WaitpointsOptions {
   /** The stack's output `ApiUrl`. By default WAITPOINTS_URL. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** The root key or a named key. By default WAITPOINTS_API_KEY. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** In place of the global `fetch`. */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** Why a token is failed. */

@@ -3,6 +3,11 @@ import { PublicWaitpoints, Waitpoints, WaitpointsError } from "waitpoints-client
 
 declare const waitpoints: Waitpoints;
 declare const visitor: PublicWaitpoints;
+declare const unset: string | undefined;
+declare const never: AbortSignal | undefined;
+
+new Waitpoints({ url: unset, apiKey: unset });
+await waitpoints.wait("waitpoint_1", { signal: never });
 
 // error: 'titel'
 await waitpoints.create({ page: { titel: "Deploy?", title: "Deploy?" } });
