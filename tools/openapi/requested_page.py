@@ -86,7 +86,7 @@ class RequestedField(AnswerModel):
 class RequestedForm(AnswerModel):
     """A JSON Schema of an object, which is drawn as a form."""
 
-    type: Literal["object"]
+    type: Literal["object"] = _optional("May be left out.")
     properties: dict[str, RequestedField]
     required: list[str] = _optional("The names of the fields that a person must fill in.")
     additionalProperties: bool = _optional("Changes nothing: an answer with another field is refused.")

@@ -19,6 +19,7 @@ await waitpoints.create({ page: { title: "Deploy?", actions: [{ id: "yes", lable
 await waitpoints.create({ page: { title: "Deploy?", actions: [{ id: "no", label: "No", style: "dangr" }] } });
 // error: 'mininum'
 await waitpoints.create({ page: { title: "Deploy?", fields: { type: "object", properties: { a: { type: "integer", mininum: 1 } } } } });
+await waitpoints.create({ page: { title: "Deploy?", fields: { properties: { a: { type: "string" } } } } });
 // error: 'it'
 await waitpoints.create({ page: { title: { it: "Andiamo?" } } });
 // error: 'adress'
