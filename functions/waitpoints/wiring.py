@@ -313,7 +313,7 @@ class Services:
     @property
     def session_length(self) -> int:
         """Milliseconds."""
-        return int(os.environ["SIGN_IN_HOURS"]) * 3_600_000
+        return int(float(os.environ["SIGN_IN_HOURS"]) * 3_600_000)
 
     @cached_property
     def _session_key(self) -> "RotatingSecret":

@@ -66,6 +66,16 @@ class TestAPersonSignsIn:
         assert (session.domain, session.auth_time) == ("example.com", None)
         assert set(browser.cookies) == {COOKIE}
 
+    def test_for_a_fraction_of_hours(
+        self, stack: SignInStack, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """CloudFormation's numbers may have one."""
+        monkeypatch.setenv("SIGN_IN_HOURS", "2.5")
+        assert browser.sign_in(idp).status == 303
+        session = session_of(stack, browser)
+        assert session is not None
+        assert session.ends_at == stack.sessions._now() + 9_000_000
+
     def test_with_the_secret_in_the_header_or_the_form(self, stack: SignInStack, browser: Browser, idp: FakeIssuer) -> None:
         idp.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
         assert browser.sign_in(idp).status == 303
