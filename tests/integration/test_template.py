@@ -415,6 +415,21 @@ PATTERNS: dict[str, tuple[list[str], list[str]]] = {  # a parameter: what it acc
         ["boundary", "arn:aws:iam::123456789012:role/boundary", "arn:aws:iam::123456789012:policy/"],
     ),
     "HostedZoneId": (["", "Z0123456789ABCDEFGHIJ"], ["example.com"]),
+    # without a scheme, no one could follow a token's URL
+    "PublicBaseUrl": (
+        ["", "https://hooks.example.com", "https://example.com/waits/", "http://127.0.0.1:8787"],
+        ["hooks.example.com", "https://", "https:///waits", "https://a.example/?a=b", "https://a.example b", "ftp://a.example"],
+    ),
+    # IAM takes a list for one ARN, which no run has
+    "ResumableStateMachines": (
+        ["", "*", "arn:aws:states:*:*:stateMachine:orders*"],
+        ["orders*", "arn:aws:states:*:*:stateMachine:a*,arn:aws:states:*:*:stateMachine:b*"],
+    ),
+    "ResumableFunctions": (["", "*", "arn:aws:lambda:*:*:function:orders:*"], ["orders", "orders:*"]),
+    "AlarmTopicArn": (
+        ["", "arn:aws:sns:us-east-1:123456789012:alarms", "arn:aws-cn:sns:cn-north-1:123456789012:alarms"],
+        ["alarms", "arn:aws:sqs:us-east-1:123456789012:alarms"],
+    ),
     "TruststoreUri": (
         ["", "s3://certificates/authorities.pem"],
         ["https://certificates.s3.amazonaws.com/authorities.pem"],
