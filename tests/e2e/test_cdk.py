@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,12 @@ REFUSED = {
     "rule": ({"hostedZoneId": "Z1", "signIn": "required"}, "hostedZoneId needs domainName. signIn=required needs oidcIssuer"),
     "two": (
         {"console": "of", "retentionDays": "7"},
-        'console is "of", but must be "on" or "off". retentionDays is "7", but must be a number',
+        'console is "of", but must be "on" or "off". retentionDays is "7", but must be a whole number',
+    ),
+    "fraction": ({"retentionDays": 7.5}, "retentionDays is 7.5, but must be a whole number"),
+    "name": (
+        {"resumableStateMachines": "orders*"},
+        'resumableStateMachines is "orders*", but must be: One ARN, which may have wildcards, or nothing',
     ),
 }
 STACKS = """
@@ -113,6 +119,8 @@ attempt("attributes", (stack) => {
 app.synth();
 console.log(JSON.stringify(refused));
 """
+
+BUNDLED = 'try { require("./bundle/lib/index.js"); } catch (error) { console.log(error.message); }'
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +160,15 @@ def test_no_other_stack_is_refused_but_a_second_in_it_and_a_choice_that_comes_la
     assert refused.keys() == {*REFUSED, "second", "late"}
     assert refused["second"] == "second/Other: a stack can have only one, so make it in a stack of its own"
     assert refused["late"] == "late/Waitpoints: tracing must be known at synthesis, and not be an attribute of a resource"
+
+
+def test_modules_without_the_release_beside_them_say_what_to_do(project: Project) -> None:
+    """A bundler leaves them so."""
+    shutil.copytree(project.folder / "node_modules" / "waitpoints-cdk" / "lib", project.folder / "bundle" / "lib")
+    (project.folder / "bundled.js").write_text(BUNDLED)
+    missing = project.folder / "bundle" / "release" / "template.json"
+    told = f"{missing} is missing: install the package waitpoints-cdk that a release has, and do not bundle it"
+    assert project.synthesise("bundled.js") == f"{told}\n"
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -3,6 +3,10 @@ import { Token } from "aws-cdk-lib/core";
 import type { Parameter, Values } from "./template";
 
 const LONGEST = 60;
+const KINDS = {
+  String: { name: "string", has: (value: unknown) => typeof value === "string" },
+  Number: { name: "whole number", has: Number.isInteger },
+};
 
 type Parameters = Readonly<Record<string, Parameter>>;
 
@@ -32,15 +36,16 @@ export function mistakes(parameters: Parameters, props: object): string[] {
 }
 
 function mistakeOf(parameter: Parameter, value: unknown): string | undefined {
-  const { AllowedValues: allowed, Type: type } = parameter;
+  const { AllowedValues: allowed } = parameter;
+  const kind = KINDS[parameter.Type];
   if (Token.isUnresolved(value)) {
     return allowed && "must be known at synthesis, and not be an attribute of a resource";
   }
   if (allowed) {
     return allowed.includes(value as string | number) ? undefined : `is ${shown(value)}, but must be ${either(allowed)}`;
   }
-  if (typeof value !== type.toLowerCase()) {
-    return `is ${shown(value)}, but must be a ${type.toLowerCase()}`;
+  if (!kind.has(value)) {
+    return `is ${shown(value)}, but must be a ${kind.name}`;
   }
   return fits(parameter, value as string | number) ? undefined : `is ${shown(value)}, but must be: ${range(parameter)}`;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,7 +16,7 @@ import { Decided, type Template, type Values } from "./template";
 import { mistakes, propertyOf, valuesOf } from "./values";
 
 const RELEASE = join(__dirname, "..", "release");
-const TEMPLATE = JSON.parse(readFileSync(join(RELEASE, "template.json"), "utf8")) as Template;
+const TEMPLATE = JSON.parse(readFileSync(released("template.json"), "utf8")) as Template;
 
 export interface Waitpoints extends WaitpointsOutputs {}
 
@@ -60,7 +60,7 @@ export class Waitpoints extends Construct {
 
   /** How often a state tries again to wait, create or complete: `task.addRetry(Waitpoints.retry)`. */
   static get retry(): RetryProps {
-    const machine = JSON.parse(readFileSync(join(RELEASE, "wait_for_webhook.asl.json"), "utf8"));
+    const machine = JSON.parse(readFileSync(released("wait_for_webhook.asl.json"), "utf8"));
     const { ErrorEquals, IntervalSeconds, BackoffRate, MaxAttempts, JitterStrategy } = machine.States[machine.StartAt].Retry[0];
     return {
       errors: ErrorEquals,
@@ -116,8 +116,17 @@ export class Waitpoints extends Construct {
 
   private asset(file: string): Asset {
     const id = file.replace("/", "-");
-    return (this.node.tryFindChild(id) as Asset | undefined) ?? new Asset(this, id, { path: join(RELEASE, file) });
+    return (this.node.tryFindChild(id) as Asset | undefined) ?? new Asset(this, id, { path: released(file) });
   }
+}
+
+/** The path of a file of the release, beside the modules. */
+function released(file: string): string {
+  const path = join(RELEASE, file);
+  if (!existsSync(path)) {
+    throw new Error(`${path} is missing: install the package waitpoints-cdk that a release has, and do not bundle it`);
+  }
+  return path;
 }
 
 /** Include a template, which CfnInclude reads from a file alone. */
