@@ -71,7 +71,7 @@ test("auth.createPublicToken is valid until its expirationTime", async () => {
   const jwt = await auth.createPublicToken({ scopes: { write: { waitpoints: token.id } }, expirationTime: "1s" });
   await sleep(2_000 - (Date.now() % 1_000));
   const error = await refusal(() => complete(jwt, token, "late"), AuthenticationError, 401);
-  assert.match(error.message, /Public Access Token is invalid/);
+  assert.match(error.message, /Public Access Token has expired: create another/);
 });
 
 test("auth.createPublicToken under another key is refused", async () => {

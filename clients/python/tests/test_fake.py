@@ -237,7 +237,7 @@ def test_its_limits_are_those_of_a_stack() -> None:
     assert fake.deliver(endpoint.url, b"x" * 3_145_729).status_code == 413
     public = client.create_public_token(token, expires="1h")
     fake.advance(timedelta(hours=1))
-    with pytest.raises(AuthenticationError, match="Public Access Token is invalid"):
+    with pytest.raises(AuthenticationError, match="Public Access Token has expired: create another"):
         Waitpoints(fake.url, public, transport=fake).complete(token)
 
 

@@ -58,6 +58,8 @@ def _verify(token: str, credentials: Credentials) -> dict[str, Any]:
             )
         except jwt.InvalidSignatureError:
             continue
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("Public Access Token has expired: create another") from None
         except jwt.InvalidTokenError:
             break
         return claims

@@ -64,6 +64,13 @@ class TestAPublicAccessTokenIsRefused:
         with pytest.raises(Unauthenticated):
             check(world, signed(world, scopes=["admin"], **claims))
 
+    def test_once_it_has_expired_which_only_who_has_a_right_signature_is_told(self, world: InMemory) -> None:
+        past = int(time.time()) - 1
+        with pytest.raises(Unauthenticated, match="has expired: create another"):
+            check(world, signed(world, exp=past))
+        with pytest.raises(Unauthenticated, match="is invalid"):
+            check(world, signed(world, exp=past, key="another-key-of-the-same-kind-0123456789"))
+
     def test_when_signed_with_another_key(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated):
             check(world, signed(world, key="another-key-of-the-same-kind-0123456789"))

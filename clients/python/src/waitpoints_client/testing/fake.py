@@ -500,7 +500,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             return True
         scopes, expires_at = self._public[asked.bearer]
         if expires_at <= asked.now:
-            raise Refusal(401, "Public Access Token is invalid")
+            raise Refusal(401, "Public Access Token has expired: create another")
         written = asked.path["id"].removeprefix("waitpoint_")
         allowing = {"admin", "write:waitpoints", "write:all", "*:waitpoints", "*:all"}
         if not any(scope in allowing or _is_of(scope, written) for scope in scopes):
