@@ -20,7 +20,7 @@ LINT_CLIENT := .venv/bin/mypy --python-version 3.10 clients/python
 # as `sam validate --lint`, once for all
 LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION
+export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION REPOSITORY
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -35,6 +35,14 @@ def test_help_fits_the_line_length() -> None:
     assert [line for line in HELP if len(line) > 128] == []
 
 
+def test_every_variable_of_a_recipe_may_be_left_out() -> None:
+    """The shell refuses one that is not set, and make sets what it exports."""
+    exported = {name for line in re.findall(r"^export ([A-Z_ ]+)", MAKEFILE, re.MULTILINE) for name in line.split()}
+    named = set(re.findall(r"\$\$\{?([A-Z_]+)", MAKEFILE))
+    assert "VERSION" in named
+    assert named <= exported
+
+
 def test_sam_build_gets_no_argument_of_make(tmp_path: Path) -> None:
     layer, ours = tmp_path / "layer.mk", tmp_path / "ours.mk"
     layer.write_text("PYTHON := python3.13\nall:\n\t@echo $(PYTHON)\n")
