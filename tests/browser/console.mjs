@@ -1,6 +1,6 @@
 // The console, as the tests use it. The Python tests that run them say where the stack is.
 import assert from "node:assert/strict";
-import { openTab, write } from "./browser.mjs";
+import { keptTab, write } from "./browser.mjs";
 
 const { API_URL, API_KEY } = process.env;
 export const CONSOLE = `${API_URL}/console`;
@@ -15,9 +15,11 @@ export const submitKey = async (tab, key) => {
   await tab.keyboard.press("Enter");
 };
 
-// A tab in which the team is signed in, at a view.
+// The tab with these options, in which the team has just signed in, at a view. Only the console's files are left of the test before.
 export const signedIn = async (view = "#/tokens", options = {}) => {
-  const tab = await openTab(options);
+  await (await keptTab(options)).unrouteAll({ behavior: "ignoreErrors" });
+  await (await keptTab(options)).goto("about:blank"); // an address with another fragment would not be loaded
+  const tab = await keptTab(options);
   await tab.goto(`${CONSOLE}${view}`);
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("header");
