@@ -19,7 +19,6 @@ from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
 CALLERS = 4
-STAGE = 150  # requests before, between and after the rotations: the first start the functions, which keep the secrets
 PATIENCE = 120  # seconds for a stage
 KEPT_BACK = 5  # a caller keeps every fifth token, and completes it after both rotations
 
@@ -45,11 +44,11 @@ class Load:
             for caller in callers:
                 caller.result()
 
-    def stage(self) -> None:
+    def stage(self, requests: int) -> None:
         """Wait until the callers have had so many more answers."""
-        target, until = self.answers.total() + STAGE, time.monotonic() + PATIENCE
+        target, until = self.answers.total() + requests, time.monotonic() + PATIENCE
         while self.answers.total() < target:
-            assert time.monotonic() < until, f"{STAGE} requests take longer than {PATIENCE} s"
+            assert time.monotonic() < until, f"{requests} requests take longer than {PATIENCE} s"
             time.sleep(0.02)
 
     def _call(self) -> None:
@@ -106,14 +105,16 @@ def restart(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("signing_anew")
-def test_no_request_with_a_valid_credential_is_refused_while_both_keys_are_rotated(api: Api) -> None:
+@pytest.mark.parametrize("stage", [pytest.param(80, marks=pytest.mark.few), pytest.param(150, marks=pytest.mark.thorough)])
+def test_no_request_with_a_valid_credential_is_refused_while_both_keys_are_rotated(api: Api, stage: int) -> None:
+    """The requests before the rotations start the functions, which keep the secrets."""
     load = Load(api)
     with ExitStack() as until_the_end, load.running():
-        load.stage()
+        load.stage(stage)
         load.keys = [api.stack.api_key, until_the_end.enter_context(rotated(api.stack, "ApiKey"))]
-        load.stage()
+        load.stage(stage)
         until_the_end.enter_context(rotated(api.stack, "SigningKey"))
-        load.stage()
+        load.stage(stage)
     assert {answer: count for answer, count in load.answers.items() if answer[1] != 200} == {}
     assert load.answers.keys() == {("create", 200), ("callback", 200), ("complete", 200)}
     figures.show(f"{load.answers.total()} requests while the API key and the signing key were rotated, none refused")

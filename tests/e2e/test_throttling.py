@@ -13,15 +13,14 @@ from tests.support.e2e.waiting import until
 from waitpoints_local.stack import Stack
 from waitpoints_local.throttle import file_of, throttled_resumes
 
-WAITS = 60
 RATE, AT_ONCE = 5, 20  # SendTaskSuccess that the emulator takes
 CONNECTIONS = 8  # more than it has processes for the callback
 
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def waiters(api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json]]:
+@pytest.fixture(scope="module", params=[pytest.param(40, marks=pytest.mark.few), pytest.param(60, marks=pytest.mark.thorough)])
+def waiters(request: pytest.FixtureRequest, api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json]]:
     """Each token after the burst, with its waiter, whose execution has gone on with its callback's body."""
 
     def wait(_: int) -> tuple[Json, str]:
@@ -40,10 +39,10 @@ def waiters(api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json
 
     file = file_of(stack_folder, urlsplit(stack.endpoint_url).port or 0)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        waits = list(pool.map(wait, range(WAITS)))
+        waits = list(pool.map(wait, range(request.param)))
         with throttled_resumes(file, RATE, AT_ONCE):
-            list(pool.map(call_back, range(WAITS)))
-            return list(pool.map(went_on, range(WAITS)))
+            list(pool.map(call_back, range(len(waits))))
+            return list(pool.map(went_on, range(len(waits))))
 
 
 def replied(api: Api, token: Json) -> tuple[Json, Json]:
@@ -54,7 +53,7 @@ def replied(api: Api, token: Json) -> tuple[Json, Json]:
 
 
 def test_no_execution_is_lost(waiters: list[tuple[Json, Json]]) -> None:
-    assert [waiter["status"] for _, waiter in waiters] == ["RESUMED"] * WAITS
+    assert [waiter["status"] for _, waiter in waiters] == ["RESUMED"] * len(waiters)
 
 
 def test_no_more_executions_go_on_than_the_quota_lets(waiters: list[tuple[Json, Json]]) -> None:

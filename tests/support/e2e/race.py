@@ -42,7 +42,7 @@ class Race:
     def run(self, tokens: int) -> None:
         """Race, and go on while the race was not close, because a busy machine needs longer tuning."""
         for _ in ("the functions start", "they have started"):
-            self.head_start = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(CLIENTS)))
+            self.head_start = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(BATCH)))
         started_at = time.monotonic()
         while len(self.tokens) < tokens or (not self.is_close and len(self.tokens) < LONGEST * tokens):
             self._race(range(len(self.tokens), len(self.tokens) + BATCH))
