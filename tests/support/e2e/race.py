@@ -59,7 +59,7 @@ class Race:
             done.result()
         self.results(batch)
         before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
-        self.head_start *= 2 if before < len(batch) / 2 else 0.5
+        self.head_start *= 4 ** (1 - 2 * before / len(batch))  # as it is, if half of them were before
         self.before += before
 
     def time_to_register(self) -> float:
