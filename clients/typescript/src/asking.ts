@@ -3,6 +3,7 @@ import type { Waitpoints } from "./client.js";
 import { digest } from "./digest.js";
 import { warn } from "./environment.js";
 import { WaitpointsError } from "./errors.js";
+import { refuseUnknown } from "./options.js";
 import { sleep } from "./sleep.js";
 import type { CreateOptions, Page } from "./types.js";
 
@@ -53,8 +54,9 @@ type Wanted = CreateOptions & { readonly idempotencyKey: string; readonly page: 
  * The token's metadata has `run` and `call`, or `key`, and for a tool's page the `tool`: up to 200 characters of each.
  */
 export async function request(asked: Page | ApprovalPage, options: AskOptions): Promise<Wanted> {
+  if (typeof asked !== "object" || asked === null) throw new TypeError('Expected a page, such as { title: "Deploy?" }');
   const { tool, arguments: args, page } = "tool" in asked ? asked : { tool: null, arguments: null, page: asked };
-  refuseUnknown(options);
+  refuseUnknown(options, Object.keys(OPTIONS));
   const call = { tool, ...nameOfCall(options) };
   const key = `ask/${await digest({ ...call, arguments: args })}/${attemptOf(options)}`;
   const shown = withPeople(page, options);
@@ -103,13 +105,7 @@ async function holderOf(waitpoints: Waitpoints, wanted: Wanted): Promise<[id: st
   }
 }
 
-/** Throws TypeError for an option that would change nothing, such as `timeOut`. */
-function refuseUnknown(options: AskOptions): void {
-  const unknown = Object.keys(options ?? {}).find((name) => !Object.hasOwn(OPTIONS, name));
-  if (unknown) throw new TypeError(`Unknown option "${unknown}": expected one of ${Object.keys(OPTIONS).join(", ")}`);
-}
-
-function nameOfCall({ run, call, key }: AskOptions): { readonly [name: string]: string } {
+function nameOfCall({ run, call, key }: Partial<CallName> = {}): { readonly [name: string]: string } {
   const names = given({ run, call, key });
   if (!["run,call", "key"].includes(Object.keys(names).join())) {
     throw new TypeError("Which call is it? Give run and call, which the framework names, or a key of your own");

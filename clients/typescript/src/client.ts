@@ -7,6 +7,7 @@ import { type ListFilters, tokenQuery } from "./filters.js";
 import { type Api, Connection, segment } from "./http.js";
 import { Keys } from "./keys.js";
 import { Listing } from "./listing.js";
+import { refuseUnknown } from "./options.js";
 import { sleep } from "./sleep.js";
 import { idOf } from "./token-id.js";
 import type {
@@ -76,7 +77,9 @@ export class Waitpoints {
   readonly #isNamedKey: boolean;
 
   /** Throws in a browser, where everyone could read the key. */
-  constructor({ url = variable("WAITPOINTS_URL"), apiKey = variable("WAITPOINTS_API_KEY"), fetch }: WaitpointsOptions = {}) {
+  constructor(options: WaitpointsOptions = {}) {
+    refuseUnknown(options, ["url", "apiKey", "fetch"]);
+    const { url = variable("WAITPOINTS_URL"), apiKey = variable("WAITPOINTS_API_KEY"), fetch } = options;
     if (isBrowser()) {
       throw new WaitpointsError("An API key must not be in a browser: create tokens on a server, and use PublicWaitpoints here");
     }
@@ -92,14 +95,14 @@ export class Waitpoints {
   async create(options: CreateOptions = {}): Promise<CreatedToken> {
     const header = { "x-trigger-request-idempotency-key": crypto.randomUUID() };
     const exchange = this.api.POST("/api/v1/waitpoints/tokens", { params: { header }, body: options as Schemas["CreateWaitpointTokenRequest"] });
-    const { data, response } = await this.#connection.answer(exchange);
+    const { data, response } = await this.#connection.answer(exchange, "id");
     return { ...data, publicAccessToken: response.headers.get("x-trigger-jwt") ?? "" };
   }
 
   /** Retrieve a token with its output, also a large one, its waiters and its answers. */
   async get<Output = unknown>(token: TokenOrId, options: { signal?: AbortSignal } = {}): Promise<Token<Output>> {
     const exchange = this.api.GET("/api/v1/waitpoints/tokens/{waitpointId}", { params: { path: path(token) }, ...options });
-    const { output, outputType, ...found } = await this.#connection.send(exchange);
+    const { output, outputType, ...found } = await this.#connection.send(exchange, "status");
     const text = outputType === "application/store" && output !== undefined ? await this.#download(output) : output;
     return { ...found, ...(text !== undefined && { outputText: text }), ...resultOf<Output>(found, text) };
   }
@@ -109,7 +112,7 @@ export class Waitpoints {
     const query = tokenQuery(filters);
     return new Listing(async (after) => {
       const params = { query: after === undefined ? query : { ...query, "page[after]": after } };
-      const { data, pagination } = await this.#connection.send(this.api.GET("/api/v1/waitpoints/tokens", { params }));
+      const { data, pagination } = await this.#connection.send(this.api.GET("/api/v1/waitpoints/tokens", { params }), "pagination");
       return { items: data, next: pagination.next };
     });
   }
@@ -148,7 +151,9 @@ export class Waitpoints {
   }
 
   /** Wait until a token is completed, fails or times out. It reads the token ever less often: see `WaitOptions`. */
-  async wait<Output = unknown>(token: TokenOrId, { timeout = Infinity, poll, signal }: WaitOptions = {}): Promise<Result<Output>> {
+  async wait<Output = unknown>(token: TokenOrId, options: WaitOptions = {}): Promise<Result<Output>> {
+    refuseUnknown(options, ["timeout", "poll", "signal"]);
+    const { timeout = Infinity, poll, signal } = options;
     const until = performance.now() + milliseconds("timeout", timeout);
     let pause = milliseconds("poll", poll ?? FIRST_PAUSE);
     for (;;) {
@@ -181,8 +186,10 @@ export class Waitpoints {
    */
   async createPublicToken(
     token: TokenOrId | null,
-    { expires = "1h", scopes = [] }: { expires?: string | Date; scopes?: readonly string[] } = {},
+    options: { expires?: string | Date; scopes?: readonly string[] } = {},
   ): Promise<string> {
+    refuseUnknown(options, ["expires", "scopes"]);
+    const { expires = "1h", scopes = [] } = options;
     const expirationTime = expires instanceof Date ? Math.floor(expires.getTime() / 1_000) : expires;
     const all = [...scopes, ...(token === null ? [] : [`write:waitpoints:${idOf(token)}`])];
     const made = await this.#connection.send<Schemas["PublicToken"]>(

@@ -36,18 +36,18 @@ export class Connection {
     this.api = createClient<paths>({ baseUrl: this.url, fetch: this.fetch, headers, redirect: "manual" });
   }
 
-  /** Return what the API answered, with the response. Throws `WaitpointsError`. */
-  async answer<Data>(exchange: Promise<Exchange<Data>>): Promise<{ data: Data & object; response: Response }> {
+  /** Return what the API answered, which has this member, with the response. Throws `WaitpointsError`. */
+  async answer<Data>(exchange: Promise<Exchange<Data>>, member?: keyof Data): Promise<{ data: Data & object; response: Response }> {
     const { data, error, response } = await exchange.catch((thrown: unknown) => {
       throw thrown instanceof SyntaxError ? this.#notTheApi() : thrown;
     });
     if (!response.ok) throw this.#refusal(response, error);
-    if (typeof data !== "object" || data === null) throw this.#notTheApi(response.status);
+    if (typeof data !== "object" || data === null || (member !== undefined && !(member in data))) throw this.#notTheApi(response.status);
     return { data, response };
   }
 
-  async send<Data>(exchange: Promise<Exchange<Data>>): Promise<Data & object> {
-    return (await this.answer(exchange)).data;
+  async send<Data>(exchange: Promise<Exchange<Data>>, member?: keyof Data): Promise<Data & object> {
+    return (await this.answer(exchange, member)).data;
   }
 
   #refusal(response: Response, body: unknown): WaitpointsError {

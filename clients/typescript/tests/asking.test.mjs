@@ -75,6 +75,11 @@ for (const [message, options, page = PAGE] of [
   });
 }
 
+test("what is missing is said", async () => {
+  await assert.rejects(request(undefined, ASKED), /Expected a page, such as/);
+  await assert.rejects(request(PAGE), /Which call is it/);
+});
+
 test("ask creates a token, and waits until people decide", async (t) => {
   const pauses = withoutPauses(t);
   const output = { action: "approve", fields: {}, approver: "ann" };

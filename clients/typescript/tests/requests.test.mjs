@@ -119,10 +119,17 @@ test("no message has the key or the hash of a URL, and a printed client neither"
 for (const [name, answer] of Object.entries({
   HTML: new Response("<html>Welcome</html>", { headers: { "content-type": "text/html" } }),
   "no JSON object": json("welcome"),
+  "another JSON object": json({ welcome: true }),
   nothing: new Response(null, { status: 204 }),
 })) {
   test(`an answer of something else is said to be one: ${name}`, async () => {
-    await assert.rejects(scripted(answer).waitpoints.create(), /stack\.example\.com did not answer as the Waitpoints API does/);
+    const { waitpoints } = scripted(answer);
+    const first = async () => {
+      for await (const found of waitpoints.list()) return found;
+    };
+    for (const call of [() => waitpoints.create(), () => waitpoints.wait("waitpoint_1"), first]) {
+      await assert.rejects(call, { name: "WaitpointsError", message: /^stack\.example\.com did not answer as the Waitpoints API does/ });
+    }
   });
 }
 
@@ -270,6 +277,14 @@ test("recorded deliveries are listed, retrieved and sent again", async () => {
       ["POST", `${at}/resend`, { tokenId: "waitpoint_1", idempotencyKey: "k" }],
     ],
   );
+});
+
+test("an option that nothing knows is refused", async () => {
+  const { waitpoints, requests } = scripted(token());
+  assert.throws(() => new Waitpoints({ apikey: "k" }), { name: "TypeError", message: 'Unknown option "apikey": expected one of url, apiKey, fetch' });
+  await assert.rejects(waitpoints.wait("waitpoint_1", { timeOut: 1 }), /Unknown option "timeOut": expected one of timeout, poll, signal/);
+  await assert.rejects(waitpoints.createPublicToken("waitpoint_1", { expire: "1s" }), /Unknown option "expire": expected one of expires/);
+  assert.equal(requests.length, 0);
 });
 
 test("a filter that the API would ignore is refused", () => {
