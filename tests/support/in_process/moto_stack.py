@@ -68,9 +68,17 @@ class MotoStack:
         wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": id_}}}
         return boto3.client("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
 
+    def writes(self) -> int:
+        """How many changes of items the table's stream has."""
+        shard = self._table().stream_shard
+        return len(shard.items) if shard else 0
+
+    def _table(self) -> Any:
+        return dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
+
     def empty_table(self) -> None:
-        """Remove all items and stream records. moto copies the whole table for each transaction, so a full one is slow."""
-        table = dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
+        """Remove all items and stream records. A full table is slow."""
+        table = self._table()
         table.items.clear()
         if shard := table.stream_shard:
             shard.starting_sequence_number += len(shard.items)
