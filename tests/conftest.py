@@ -23,7 +23,8 @@ settings.load_profile("waitpoints")
 
 LONGEST = (
     "integration/test_boto3_versions integration/test_decisions benchmarks/test_costs integration/test_policies "
-    "benchmarks/test_large_bodies unit/test_model recorded/test_recorded"
+    "tools/test_typescript_client documents/test_durable_page benchmarks/test_large_bodies unit/test_model "
+    "recorded/test_recorded"
 )
 
 
