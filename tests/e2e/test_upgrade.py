@@ -29,9 +29,9 @@ from tests.support.e2e.released import Archive
 from tests.support.e2e.upgrade_load import Load
 from tests.support.e2e.upgrade_waits import (
     ENDPOINT,
+    KnownWaits,
     Machines,
     Token,
-    Waits,
     by_callback,
     by_completion,
     by_failing,
@@ -86,7 +86,7 @@ class Deployment:
         stack = describe(self._emulator)
         assert (stack.api_url, stack.api_key) == (self.api.stack.api_url, self.api.stack.api_key)
         self.api.stack = stack
-        figures.show(f"{what}: {seconds:.0f} s, {len(load.started)} waits meanwhile, answers {dict(load.statuses)}")
+        figures.show(f"{what}: {seconds:.0f} s, {len(load.executions)} waits meanwhile, answers {dict(load.statuses)}")
         return load
 
 
@@ -115,7 +115,7 @@ def deployment(next_version: Built) -> Iterator[Deployment]:
 class Before:
     """What was made before an update."""
 
-    waits: Waits
+    waits: KnownWaits
     late: list[Token]
     failed: Token
     large: Token
@@ -136,7 +136,7 @@ def made_before(deployment: Deployment, of_each_kind: int) -> Before:
     kept = {"idempotencyKey": kept_key, "data": "came first"}
     assert api.request("POST", "/api/v1/waitpoints/complete", kept).status == 200
     public_token = api.request("POST", TOKENS, {})
-    waits = Waits(api, deployment.machines, deployment.durable, of_each_kind)
+    waits = KnownWaits(api, deployment.machines, deployment.durable, of_each_kind)
     page = api.request("GET", f"{TOKENS}?page[size]=10").body
     return Before(waits, late, failed, large, api.retrieve(key), kept_key, public_token, page)
 
@@ -174,7 +174,7 @@ def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(de
 
 def check_load(load: Load) -> None:
     assert load.statuses.keys() <= ANSWERS, load.refused
-    assert load.results() == {payload: ("SUCCEEDED", payload) for payload in load.started}
+    assert load.results() == load.expected
 
 
 def check_kept(updated: Updated) -> None:
@@ -216,7 +216,8 @@ def test_the_upgraded_stack_says_its_version_and_the_previous_client_calls_it(up
 
 
 def test_every_wait_of_before_is_resumed_by_the_new_version(upgraded: Updated) -> None:
-    results, expected = upgraded.before.waits.end(by_callback, by_completion, by_failing, long=by_the_doctor)
+    ways = (by_callback, by_completion, by_failing)
+    results, expected = upgraded.before.waits.end(*ways, long=by_the_doctor, during="Upgrade")
     assert results == expected
 
 
@@ -237,7 +238,8 @@ def test_on_the_way_back_every_request_is_answered_and_every_execution_resumed(g
 
 @pytest.mark.thorough
 def test_every_wait_of_the_new_version_is_resumed_by_the_previous_one(gone_back: Updated) -> None:
-    results, expected = gone_back.before.waits.end(by_callback, by_completion, by_failing, long=by_the_doctor)
+    ways = (by_callback, by_completion, by_failing)
+    results, expected = gone_back.before.waits.end(*ways, long=by_the_doctor, during="Way back")
     assert results == expected
 
 

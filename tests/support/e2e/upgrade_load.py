@@ -6,24 +6,29 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import cycle, islice
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
 
-from tests.support.e2e.api import Api, DeployedAnswer
+from tests.support.e2e.api import BROWSER, Api, DeployedAnswer, RawAnswer
+from tests.support.e2e.upgrade_waits import TIMED_OUT, Result
 from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.html_page import HtmlPage
 
 CLIENTS = 4
 ATTEMPTS = 20
+APPROVAL = {"title": "Pay?", "actions": [{"id": "yes", "label": "Yes"}], "approvers": ["ann"]}
 RETRIED = {429, 503}  # docs/internals/contract.md: the provider repeats the request
 
 Start = Callable[[dict[str, Any]], str]
 
 
 class Load:
-    """Within this, clients make tokens, let executions wait for them, complete them in both ways, and look at them."""
+    """Within this, clients make tokens, let executions wait for them, settle them in every way, and look at them."""
 
     def __init__(self, api: Api, start: Start) -> None:
         self._api, self._start = api, start
@@ -31,8 +36,11 @@ class Load:
         self._clients: list[Future[None]] = []
         self.statuses: Counter[int | str] = Counter()
         self.refused: list[str] = []
-        self.started: dict[str, tuple[str, str]] = {}
-        """By the payload of its token: the token's id, and its execution."""
+        self.executions: list[str] = []
+        self.expected: dict[str, Result] = {}
+        """How each execution should end whose token was settled."""
+        self._endpoint = api.request("GET", "/api/v1/endpoints/upgrade").body["url"]
+        self._ways = [self._by_callback, self._by_key, self._by_a_delivery, self._by_a_button, self._by_its_timer]
 
     def __enter__(self) -> Self:
         self._pool = ThreadPoolExecutor(CLIENTS)
@@ -47,32 +55,72 @@ class Load:
                 client.result()
 
     def wait_until_it_runs(self) -> None:
-        """Return once each client has settled a token: every function has started."""
+        """Return once tokens were settled in each way: every function has started."""
         until = time.monotonic() + PATIENCE
-        while len(self.started) <= CLIENTS and time.monotonic() < until:
+        while len(self.expected) < CLIENTS + len(self._ways) and time.monotonic() < until:
             time.sleep(0.1)
 
     def _run(self, number: int) -> None:
-        while not self._stopped.is_set():
-            self._settle_one(uuid.uuid4().hex, by_key=bool(number % 2))
+        for way in islice(cycle(self._ways), number, None):
+            if self._stopped.is_set():
+                return
+            way(uuid.uuid4().hex)
+            self._ask("GET", f"{TOKENS}?page[size]=5")
 
-    def _settle_one(self, payload: str, by_key: bool) -> None:
-        token = self._ask("POST", TOKENS, {"idempotencyKey": payload} if by_key else {"timeout": "1h"}).body
-        self.started[payload] = token["id"], self._start(token)
-        if by_key:
-            self._ask("POST", f"{TOKENS}/{token['id']}/complete", {"data": payload})
-            assert self._ask("POST", TOKENS, {"idempotencyKey": payload}).body["id"] == token["id"]
-        else:
-            self._ask("POST", token["url"], payload)
+    def _by_callback(self, payload: str) -> None:
+        token, execution = self._begin(timeout="1h")
+        self._ask("POST", token["url"], payload)
+        self._check(token, execution, payload)
+
+    def _by_key(self, payload: str) -> None:
+        token, execution = self._begin(idempotencyKey=payload)
+        self._ask("POST", f"{TOKENS}/{token['id']}/complete", {"data": payload})
+        assert self._ask("POST", TOKENS, {"idempotencyKey": payload}).body["id"] == token["id"]
+        self._check(token, execution, payload)
+
+    def _by_a_delivery(self, payload: str) -> None:
+        token, execution = self._begin(idempotencyKey=f"upgrade:{payload}")
+        self._ask("POST", self._endpoint, {"order": payload})
+        self._check(token, execution, {"order": payload})
+
+    def _by_a_button(self, payload: str) -> None:
+        """An approver presses it, on the page of their own link."""
+        token, execution = self._begin(page=APPROVAL, metadata={"payload": payload})
+        url = token["links"][0]["url"]
+        page = HtmlPage(self._visit(url, method="GET").body.decode())
+        self._visit(url, page.press("Yes"))
         found = self._ask("GET", f"{TOKENS}/{token['id']}").body
-        assert (found["status"], json.loads(found["output"])) == ("COMPLETED", payload), found
-        self._ask("GET", f"{TOKENS}?page[size]=5")
+        assert json.loads(found["output"])["action"] == "yes", found
+        self._check(token, execution, json.loads(found["output"]))
+
+    def _by_its_timer(self, payload: str) -> None:
+        """Nobody settles it."""
+        _, execution = self._begin(timeout="3s", metadata={"payload": payload})
+        self.expected[execution] = TIMED_OUT
+
+    def _begin(self, **options: Any) -> tuple[dict[str, Any], str]:
+        token = self._ask("POST", TOKENS, options).body
+        execution = self._start(token)
+        self.executions.append(execution)
+        return token, execution
+
+    def _check(self, token: dict[str, Any], execution: str, output: Any) -> None:
+        found = self._ask("GET", f"{TOKENS}/{token['id']}").body
+        assert (found["status"], json.loads(found["output"])) == ("COMPLETED", output), found
+        self.expected[execution] = "SUCCEEDED", output
 
     def _ask(self, method: str, url: str, body: Any = None) -> DeployedAnswer:
+        return self._send(f"{method} {url}", partial(self._api.request, method, url, body))
+
+    def _visit(self, url: str, body: bytes = b"", method: str = "POST") -> RawAnswer:
+        """As a browser does."""
+        return self._send(f"{method} {url}", partial(self._api.deliver, url, body, BROWSER, method=method))
+
+    def _send[Given: (DeployedAnswer, RawAnswer)](self, what: str, send: Callable[[], Given]) -> Given:
         """Send a request until it is answered with success, as a client of the API does. Keep each answer's status."""
         for _ in range(ATTEMPTS):
             try:
-                answer = self._api.request(method, url, body)
+                answer = send()
             except (URLError, OSError) as error:
                 self.statuses[type(error).__name__] += 1
                 raise
@@ -81,12 +129,11 @@ class Load:
                 break
             time.sleep(0.2)
         if answer.status != 200:
-            self.refused.append(f"{method} {url.partition('/callback/')[0]}: {answer.status} {answer.body}")
+            self.refused.append(f"{what.partition('/callback/')[0]}: {answer.status} {answer.body!r}")
         assert answer.status == 200, self.refused[-1]
         return answer
 
-    def results(self) -> dict[str, tuple[str, Any]]:
-        """How each execution has ended, by the payload of its token."""
+    def results(self) -> dict[str, Result]:
+        """How each execution has ended."""
         with ThreadPoolExecutor(CLIENTS) as pool:
-            ended = pool.map(self._api.result, [execution for _, execution in self.started.values()])
-            return dict(zip(self.started, ended, strict=True))
+            return dict(zip(self.executions, pool.map(self._api.result, self.executions), strict=True))

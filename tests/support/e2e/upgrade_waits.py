@@ -3,13 +3,15 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, cycle
 from typing import Any
 
+from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.ops import Operator
@@ -65,10 +67,46 @@ class Machines:
 
 
 class Waits:
-    """Executions that wait, as many of each kind."""
+    """Executions that wait, of some kinds. Of each kind, a number of waits is begun."""
+
+    def __init__(self, api: Api, kinds: Mapping[str, tuple[int, Callable[[], Wait]]]) -> None:
+        self.api, self.pool = api, ThreadPoolExecutor(CLIENTS)
+        begun = [self.pool.submit(begin) for number, begin in kinds.values() for _ in range(number)]
+        self.all = [wait.result() for wait in begun]
+        for waits in self.pool.map(self._waits_or_has_ended, self.all):
+            assert waits, "a waiter was never registered"
+
+    def _waits_or_has_ended(self, wait: Wait) -> bool:
+        """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
+        began = time.monotonic()
+        while time.monotonic() < began + PATIENCE:
+            found = self.api.retrieve(wait.token)
+            if len(found["waiters"]) == len(wait.executions) or found["status"] != "WAITING":
+                return True
+            pause(began)
+        return False
+
+    def end_in(self, ways: Mapping[str, Iterator[Way]], during: str) -> tuple[dict[str, Result], dict[str, Result]]:
+        """End each wait in the next of its kind's ways. Returns how each execution ended, and how it should have.
+
+        Shows how many of each kind did.
+        """
+        ends = [(wait, next(ways[wait.kind])) for wait in self.all]
+        expected = self.pool.map(lambda end: end[1](self.api, end[0].token), ends)
+        should = {run: result for (wait, _), result in zip(ends, expected, strict=True) for run in wait.executions}
+        wait_of = {run: wait for wait in self.all for run in wait.executions}
+        results = dict(zip(should, self.pool.map(lambda run: wait_of[run].result(run), should), strict=True))
+        ended = Counter(wait_of[run].kind for run in should if results[run] == should[run])
+        for kind, begun in Counter(wait.kind for wait in wait_of.values()).items():
+            figures.show(f"{during}, {kind}: {begun} waited before, {ended[kind]} ended after, {begun - ended[kind]} lost")
+        return results, should
+
+
+class KnownWaits(Waits):
+    """Those of every kind that both versions know."""
 
     def __init__(self, api: Api, machines: Machines, durable: Durable, of_each_kind: int) -> None:
-        self._api, self._machines, self._durable = api, machines, durable
+        self.api, self._machines, self._durable = api, machines, durable
         last_due = 12 + of_each_kind // 2  # seconds: after the update, which comes later if there are more waits
         due = (f"{FIRST_DUE + (last_due - FIRST_DUE) * number // (of_each_kind - 1)}s" for number in count())
         kinds: dict[str, Callable[[], Wait]] = {
@@ -84,26 +122,12 @@ class Waits:
             "durable function": self._wait_in_durable_function,
             "due": lambda: self._wait("due", timeout=next(due)),
         }
-        self._pool = ThreadPoolExecutor(CLIENTS)
         tokens = dict.fromkeys(kinds, of_each_kind) | {"several runs": of_each_kind // RUNS}
-        begun = [self._pool.submit(kinds[kind]) for kind in kinds for _ in range(tokens[kind])]
-        self.all = [wait.result() for wait in begun]
-        for waits in self._pool.map(self._waits_or_has_ended, self.all):
-            assert waits, "a waiter was never registered"
+        super().__init__(api, {kind: (tokens[kind], begin) for kind, begin in kinds.items()})
 
     def _wait(self, kind: str, runs: int = 1, **options: Any) -> Wait:
-        token = self._api.create(**options)
-        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)], self._api.result)
-
-    def _waits_or_has_ended(self, wait: Wait) -> bool:
-        """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
-        began = time.monotonic()
-        while time.monotonic() < began + PATIENCE:
-            found = self._api.retrieve(wait.token)
-            if len(found["waiters"]) == len(wait.executions) or found["status"] != "WAITING":
-                return True
-            pause(began)
-        return False
+        token = self.api.create(**options)
+        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)], self.api.result)
 
     def _wait_for_key(self) -> Wait:
         return self._wait("key", idempotencyKey=uuid.uuid4().hex, tags=["by key"])
@@ -114,10 +138,10 @@ class Waits:
     def _wait_in_create(self) -> Wait:
         key = uuid.uuid4().hex
         execution = self._machines.create(key)
-        return Wait("created by its state", self._api.find("idempotencyKey", key), [execution], self._api.result)
+        return Wait("created by its state", self.api.find("idempotencyKey", key), [execution], self.api.result)
 
     def _wait_in_durable_function(self) -> Wait:
-        token = self._api.create(timeout="1h")
+        token = self.api.create(timeout="1h")
         return Wait("durable function", token, [self._durable.wait(token)], self._result_of_durable_function)
 
     def _result_of_durable_function(self, execution: str) -> Result:
@@ -125,19 +149,12 @@ class Waits:
         assert status == "SUCCEEDED", result
         return ("SUCCEEDED", result["output"]) if result["ok"] else ("FAILED", result["error"]["name"])
 
-    def end(self, *ways: Way, long: Way) -> tuple[dict[str, Result], dict[str, Result]]:
-        """End each wait in one of these ways in turn, those with a long timer also by `long`; the due ones end by themselves.
-
-        Returns how each execution ended, and how it should have.
-        """
+    def end(self, *ways: Way, long: Way, during: str) -> tuple[dict[str, Result], dict[str, Result]]:
+        """End each wait in one of these ways, those with a long timer also by `long`. The due ones end by themselves."""
         chosen = {kind: cycle(ways) for kind in {wait.kind for wait in self.all}}
         chosen |= {"long timer": cycle((*ways, long)), "due": cycle([by_its_timer])}
         chosen |= {"rule": cycle([by_paying]), "page": cycle([by_a_button]), "endpoint": cycle([by_a_delivery])}
-        ends = [(wait, next(chosen[wait.kind])) for wait in self.all]
-        expected = self._pool.map(lambda end: end[1](self._api, end[0].token), ends)
-        should = {run: result for (wait, _), result in zip(ends, expected, strict=True) for run in wait.executions}
-        result_of = {run: wait.result for wait in self.all for run in wait.executions}
-        return dict(zip(should, self._pool.map(lambda run: result_of[run](run), should), strict=True)), should
+        return self.end_in(chosen, during)
 
 
 def by_its_timer(api: Api, token: Token) -> Result:
@@ -187,7 +204,14 @@ def by_a_delivery(api: Api, token: Token) -> Result:
 def by_the_doctor(api: Api, token: Token) -> Result:
     """Time out a token now: set its timeout back by so much that it was an hour ago, and have the doctor scan the table."""
     Operator(api.stack).set_back(token["id"], "timeoutAt", DAYS * 86_400_000 + 3_600_000)
-    function, command = physical_name(api.stack, "Doctor"), json.dumps({"command": "scanAll"})
-    answer = api.stack.client("lambda").invoke(FunctionName=function, Payload=command)
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    run_the_doctor(api, {"command": "scanAll"})
     return TIMED_OUT
+
+
+def run_the_doctor(api: Api, event: Any) -> Any:
+    """Invoke it, as its schedule does with an empty event. Returns what it answers."""
+    function = physical_name(api.stack, "Doctor")
+    answer = api.stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    found = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, found
+    return found
