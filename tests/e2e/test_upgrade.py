@@ -1,6 +1,7 @@
 """An upgrade from the previous version under load, and the way back: nothing is lost.
 
-The stack is updated as `sam deploy` updates it: to this version, and back to the previous one. The tests are in that order.
+The stack is updated as `sam deploy` updates it: to this version, back to the previous one, and among many waits to this one
+again. The tests are in that order.
 """
 
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +22,13 @@ from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.doctor import scan
 from waitpoints_client.ops.versions import difference
 
-from tests.support import figures, previous
+from tests.support import figures, node, previous, typescript_client
 from tests.support.e2e.api import Api, DeployedAnswer
 from tests.support.e2e.built import Built
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.folders import BUILDS
 from tests.support.e2e.released import Archive
+from tests.support.e2e.upgrade_later import SENDER, LaterWaits, parameters
 from tests.support.e2e.upgrade_load import Load
 from tests.support.e2e.upgrade_waits import (
     ENDPOINT,
@@ -39,8 +42,9 @@ from tests.support.e2e.upgrade_waits import (
 )
 from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
+from tools.release.typescript_package import FOLDER as TYPESCRIPT
 from tools.stack import LOCAL, ROOT, emulating
-from waitpoints_local.stack import Emulator, describe, free_port
+from waitpoints_local.stack import Emulator, describe, free_port, verify_sender
 
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state
@@ -59,7 +63,7 @@ with Waitpoints(*sys.argv[1:]) as waitpoints:
     assert isinstance(failed, Failed)
     print(waitpoints.wait(paid).unwrap(), failed.error.message)
 """
-MANY = 20
+MANY = int(os.environ.get("UPGRADE_WAITS", "20"))  # with 60, the tests take some minutes more
 CLIENT = ROOT / "clients" / "python"
 ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the provider repeats a request that is answered 429 or 503
 
@@ -67,21 +71,27 @@ ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the provider repeats a 
 class Deployment:
     """A stack on an emulator of its own, at one version or the other."""
 
-    def __init__(self, emulator: Emulator, current: Built) -> None:
+    def __init__(self, emulator: Emulator, current: Built, of_each_kind: int) -> None:
         folder = BUILDS / previous.folder_name()
-        self._emulator = emulator
+        self._emulator, self.of_each_kind = emulator, of_each_kind
         self.previous, self.current = Built(folder, previous.checkout(folder / "source")), current
-        self.previous.deploy(emulator)
+        verify_sender(emulator, SENDER)
+        self._deploy(self.previous)
         self.api = Api(describe(emulator))
         self.machines, self.durable = Machines(self.api), Durable(self.api.stack)
         assert self.api.request("PUT", "/api/v1/endpoints/upgrade", ENDPOINT).status == 200
+
+    def _deploy(self, version: Built) -> None:
+        """Only many waits are of kinds that need more parameters."""
+        more = parameters(self._emulator.url, of_previous=version is self.previous) if self.of_each_kind == MANY else ()
+        version.deploy(self._emulator, parameters=more)
 
     def update(self, version: Built, what: str) -> Load:
         """Update the stack to a version under load. Returns what the load has seen."""
         with Load(self.api, self.machines.wait) as load:
             load.wait_until_it_runs()
             began = time.monotonic()
-            version.deploy(self._emulator)
+            self._deploy(version)
             seconds = time.monotonic() - began
         stack = describe(self._emulator)
         assert (stack.api_url, stack.api_key) == (self.api.stack.api_url, self.api.stack.api_key)
@@ -105,10 +115,10 @@ def next_version(of_each_kind: int, request: pytest.FixtureRequest, tmp_path_fac
 
 
 @pytest.fixture(scope="module")
-def deployment(next_version: Built) -> Iterator[Deployment]:
+def deployment(next_version: Built, of_each_kind: int) -> Iterator[Deployment]:
     previous.need_history()
     with emulating(free_port(), FOLDER) as emulator:
-        yield Deployment(emulator, next_version)
+        yield Deployment(emulator, next_version, of_each_kind)
 
 
 @dataclass
@@ -125,7 +135,7 @@ class Before:
     page: Any
 
 
-def made_before(deployment: Deployment, of_each_kind: int) -> Before:
+def made_before(deployment: Deployment) -> Before:
     api = deployment.api
     late = [api.create(tags=["late"]) for _ in range(5)]
     for token in late:
@@ -136,7 +146,7 @@ def made_before(deployment: Deployment, of_each_kind: int) -> Before:
     kept = {"idempotencyKey": kept_key, "data": "came first"}
     assert api.request("POST", "/api/v1/waitpoints/complete", kept).status == 200
     public_token = api.request("POST", TOKENS, {})
-    waits = KnownWaits(api, deployment.machines, deployment.durable, of_each_kind)
+    waits = KnownWaits(api, deployment.machines, deployment.durable, deployment.of_each_kind)
     page = api.request("GET", f"{TOKENS}?page[size]=10").body
     return Before(waits, late, failed, large, api.retrieve(key), kept_key, public_token, page)
 
@@ -149,8 +159,8 @@ class Updated:
 
 
 @pytest.fixture(scope="module")
-def upgraded(deployment: Deployment, of_each_kind: int) -> Updated:
-    before = made_before(deployment, of_each_kind)
+def upgraded(deployment: Deployment) -> Updated:
+    before = made_before(deployment)
     return Updated(deployment, deployment.update(deployment.current, "Upgrade"), before)
 
 
@@ -170,6 +180,14 @@ def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(de
     assert not said or "which is fine" in said
     assert (found := scan(stack))["unrepaired"] == 0
     assert found["items"] > 0
+
+
+def test_the_typescript_client_works_with_a_stack_of_the_previous_one(deployment: Deployment) -> None:
+    stack, program = deployment.api.stack, typescript_client.client() / "tests" / "on_the_previous_stack.mjs"
+    given = node.environment(WAITPOINTS_URL=stack.api_url, WAITPOINTS_API_KEY=stack.api_key)
+    command = [node.node(TYPESCRIPT), str(program)]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
 def check_load(load: Load) -> None:
@@ -226,8 +244,15 @@ def test_the_new_version_keeps_keys_outputs_credentials_and_cursors(upgraded: Up
 
 
 @pytest.fixture(scope="module")
-def gone_back(deployment: Deployment, upgraded: Updated, of_each_kind: int) -> Updated:
-    before = made_before(deployment, of_each_kind)
+def later(deployment: Deployment, upgraded: Updated) -> LaterWaits | None:
+    """Waits that the previous version does not know, made before the way back to it."""
+    many = deployment.of_each_kind == MANY
+    return LaterWaits(deployment.api, deployment.machines, MANY) if many else None
+
+
+@pytest.fixture(scope="module")
+def gone_back(deployment: Deployment, upgraded: Updated, later: LaterWaits | None) -> Updated:
+    before = made_before(deployment)
     return Updated(deployment, deployment.update(deployment.previous, "Way back"), before)
 
 
@@ -246,3 +271,38 @@ def test_every_wait_of_the_new_version_is_resumed_by_the_previous_one(gone_back:
 @pytest.mark.thorough
 def test_the_previous_version_keeps_keys_outputs_credentials_and_cursors(gone_back: Updated) -> None:
     check_kept(gone_back)
+
+
+@pytest.fixture
+def many_later(later: LaterWaits | None) -> LaterWaits:
+    if later is None:
+        pytest.skip("only among many waits")
+    return later
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("gone_back")
+def test_the_previous_version_settles_none_of_a_kind_that_it_does_not_know(many_later: LaterWaits) -> None:
+    """No request does, no timer, and not its doctor. It shows them all, and that some are past their timeouts."""
+    assert many_later.try_all() == []
+    assert many_later.listed() == {wait.token["id"]: "WAITING" for wait in many_later.all}
+    due = many_later.come_due()
+    assert Counter(many_later.listed().values()) == {"WAITING": len(many_later.all) - len(due), "TIMED_OUT": len(due)}
+    assert many_later.running() == {"RUNNING": len(many_later.all)}
+
+
+@pytest.fixture(scope="module")
+def upgraded_again(deployment: Deployment, gone_back: Updated) -> Load:
+    return deployment.update(deployment.current, "Upgrade again")
+
+
+@pytest.mark.thorough
+def test_during_the_next_upgrade_every_request_is_answered_and_every_execution_resumed(upgraded_again: Load) -> None:
+    check_load(upgraded_again)
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("upgraded_again")
+def test_then_each_wait_that_the_previous_version_did_not_know_ends(many_later: LaterWaits) -> None:
+    results, expected = many_later.end("Upgrade again")
+    assert results == expected
