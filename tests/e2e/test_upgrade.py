@@ -29,7 +29,7 @@ from tests.support.e2e.durable import Durable
 from tests.support.e2e.folders import BUILDS
 from tests.support.e2e.released import Archive
 from tests.support.e2e.upgrade_later import SENDER, LaterWaits, parameters
-from tests.support.e2e.upgrade_load import Load
+from tests.support.e2e.upgrade_load import WAYS, Load
 from tests.support.e2e.upgrade_waits import (
     ENDPOINT,
     KnownWaits,
@@ -63,7 +63,7 @@ with Waitpoints(*sys.argv[1:]) as waitpoints:
     assert isinstance(failed, Failed)
     print(waitpoints.wait(paid).unwrap(), failed.error.message)
 """
-MANY = int(os.environ.get("UPGRADE_WAITS", "20"))  # with 60, the tests take some minutes more
+MANY = int(os.environ.get("UPGRADE_WAITS", "60"))
 CLIENT = ROOT / "clients" / "python"
 ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the provider repeats a request that is answered 429 or 503
 
@@ -90,13 +90,14 @@ class Deployment:
         """Update the stack to a version under load. Returns what the load has seen."""
         with Load(self.api, self.machines.wait) as load:
             load.wait_until_it_runs()
-            began = time.monotonic()
+            began, before = time.monotonic(), load.ways.copy()
             self._deploy(version)
-            seconds = time.monotonic() - began
+            seconds, meanwhile = time.monotonic() - began, load.ways - before
         stack = describe(self._emulator)
         assert (stack.api_url, stack.api_key) == (self.api.stack.api_url, self.api.stack.api_key)
         self.api.stack = stack
-        figures.show(f"{what}: {seconds:.0f} s, {len(load.executions)} waits meanwhile, answers {dict(load.statuses)}")
+        figures.show(f"{what}: {seconds:.0f} s, meanwhile {dict(meanwhile)}, answers {dict(load.statuses)}")
+        assert meanwhile.keys() == WAYS.keys(), "the update was too fast for the load"
         return load
 
 

@@ -40,7 +40,8 @@ class Load:
         self.expected: dict[str, Result] = {}
         """How each execution should end whose token was settled."""
         self._endpoint = api.request("GET", "/api/v1/endpoints/upgrade").body["url"]
-        self._ways = [self._by_callback, self._by_key, self._by_a_delivery, self._by_a_button, self._by_its_timer]
+        self.ways: Counter[str] = Counter()
+        """How many tokens were settled in each way, or left to their timers."""
 
     def __enter__(self) -> Self:
         self._pool = ThreadPoolExecutor(CLIENTS)
@@ -57,14 +58,15 @@ class Load:
     def wait_until_it_runs(self) -> None:
         """Return once tokens were settled in each way: every function has started."""
         until = time.monotonic() + PATIENCE
-        while len(self.expected) < CLIENTS + len(self._ways) and time.monotonic() < until:
+        while len(self.ways) < len(WAYS) and time.monotonic() < until:
             time.sleep(0.1)
 
     def _run(self, number: int) -> None:
-        for way in islice(cycle(self._ways), number, None):
+        for way in islice(cycle(WAYS), number, None):
             if self._stopped.is_set():
                 return
-            way(uuid.uuid4().hex)
+            WAYS[way](self, uuid.uuid4().hex)
+            self.ways[way] += 1
             self._ask("GET", f"{TOKENS}?page[size]=5")
 
     def _by_callback(self, payload: str) -> None:
@@ -85,7 +87,7 @@ class Load:
 
     def _by_a_button(self, payload: str) -> None:
         """An approver presses it, on the page of their own link."""
-        token, execution = self._begin(page=APPROVAL, metadata={"payload": payload})
+        token, execution = self._begin(page=APPROVAL, tags=[payload])
         url = token["links"][0]["url"]
         page = HtmlPage(self._visit(url, method="GET").body.decode())
         self._visit(url, page.press("Yes"))
@@ -95,7 +97,7 @@ class Load:
 
     def _by_its_timer(self, payload: str) -> None:
         """Nobody settles it."""
-        _, execution = self._begin(timeout="3s", metadata={"payload": payload})
+        _, execution = self._begin(timeout="3s", tags=[payload])
         self.expected[execution] = TIMED_OUT
 
     def _begin(self, **options: Any) -> tuple[dict[str, Any], str]:
@@ -137,3 +139,13 @@ class Load:
         """How each execution has ended."""
         with ThreadPoolExecutor(CLIENTS) as pool:
             return dict(zip(self.executions, pool.map(self._api.result, self.executions), strict=True))
+
+
+WAYS: dict[str, Callable[[Load, str], None]] = {
+    "callback": Load._by_callback,
+    "key": Load._by_key,
+    "delivery": Load._by_a_delivery,
+    "approval": Load._by_a_button,
+    "timer": Load._by_its_timer,
+}
+"""Each is given what its token has of its own."""
