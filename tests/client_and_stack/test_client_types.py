@@ -12,7 +12,7 @@ from waitpoints_client import NotifyOptions, PageOptions, Verify
 
 from tools.stack import ROOT
 
-SCHEMAS: dict[str, Any] = yaml.safe_load((ROOT / "openapi.yaml").read_text())["components"]["schemas"]
+SCHEMAS: dict[str, Any] = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)["components"]["schemas"]
 CREATE: dict[str, Any] = SCHEMAS["CreateWaitpointTokenRequest"]["properties"]
 TYPES: dict[str, Any] = {"page": PageOptions, "notify": NotifyOptions, "verify": Verify}
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.example_requests import FIELDS, WITH_JSON_BODY, named, places, put_example_endpoint, put_what_is_named_in
@@ -539,11 +539,15 @@ JWT_PARTS = [
 ]
 
 
-@given(parts=st.lists(st.sampled_from(JWT_PARTS) | st.text(max_size=40), min_size=1, max_size=4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-def test_a_forged_public_access_token_is_401(api: Api, parts: list[str]) -> None:
-    forged = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
-    is_documented(api.post(f"{TOKENS}/{UNKNOWN}/complete", {"data": 1}, {"authorization": f"Bearer {forged}"}), 401)
+@pytest.mark.parametrize("examples", [pytest.param(60, marks=pytest.mark.few), pytest.param(200, marks=pytest.mark.thorough)])
+def test_a_forged_public_access_token_is_401(api: Api, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(parts=st.lists(st.sampled_from(JWT_PARTS) | st.text(max_size=40), min_size=1, max_size=4))
+    def is_401(parts: list[str]) -> None:
+        forged = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
+        is_documented(api.post(f"{TOKENS}/{UNKNOWN}/complete", {"data": 1}, {"authorization": f"Bearer {forged}"}), 401)
+
+    is_401()
 
 
 @pytest.mark.parametrize("encoded", ["a", "abcde", "e30", "=", "e30=e"])
@@ -584,13 +588,17 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.
 ALMOST = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d", "key", -1, 2**63])
 
 
-@given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) -> None:
-    token = api.create()
-    text = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
-    for operation in OPERATIONS:
-        if operation.method in ("POST", "PUT"):
-            answer = api.request(operation.method, operation.example_path(**places(token)), text)
-            assert answer.status in {200, *operation.refusals}, answer.text
-            answer.text.encode()
+@pytest.mark.parametrize("examples", [pytest.param(60, marks=pytest.mark.few), pytest.param(200, marks=pytest.mark.thorough)])
+def test_no_body_is_answered_500(api: Api, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
+    def is_documented_everywhere(body: dict[str, Any], escaped: bool) -> None:
+        token = api.create()
+        text = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+        for operation in OPERATIONS:
+            if operation.method in ("POST", "PUT"):
+                answer = api.request(operation.method, operation.example_path(**places(token)), text)
+                assert answer.status in {200, *operation.refusals}, answer.text
+                answer.text.encode()
+
+    is_documented_everywhere()
