@@ -183,7 +183,7 @@ _WithSchema = TypedDict("_WithSchema", {"$schema": NotRequired[str]})  # no name
 class Form(_WithSchema):
     """A JSON Schema of an object, which is drawn as a form."""
 
-    type: Literal["object"]
+    type: NotRequired[Literal["object"]]
     properties: Mapping[str, FormField]
     required: NotRequired[Sequence[str]]
     """The names of the fields that a person must fill in."""
