@@ -132,15 +132,8 @@ LOADED: dict[str, list[str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def loads() -> Any:
-    """What each function loads of HEAVY as it starts, by its name."""
-    return run(START_EACH, HEAVY, *LOADED)
-
-
-@pytest.mark.parametrize(("function", "loaded"), LOADED.items())
-def test_a_function_loads_only_what_its_requests_need(loads: Any, function: str, loaded: list[str]) -> None:
-    assert loads[function] == sorted(loaded)
+def test_a_function_loads_only_what_its_requests_need() -> None:
+    assert run(START_EACH, HEAVY, *LOADED) == {function: sorted(loaded) for function, loaded in LOADED.items()}
 
 
 @pytest.mark.parametrize(
