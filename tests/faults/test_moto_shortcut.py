@@ -81,10 +81,6 @@ def dynamodb() -> Iterator[Any]:
         yield boto3.client("dynamodb", region_name=REGION)
 
 
-def by_botocore(client: Any, name: str, parameters: dict[str, Any]) -> Any:
-    return client._make_api_call(name, parameters)
-
-
 def answers(dynamodb: Any, make: Make, *ways: Any) -> list[Any]:
     """What is answered to each call and is in the table then, and the records of the stream in the end."""
     with ExitStack() as until_the_end:
@@ -127,8 +123,25 @@ def records() -> list[Any]:
 
 
 def test_moto_answers_the_same_without_botocore(dynamodb: Any) -> None:
-    ordinary = answers(dynamodb, by_botocore, ordinary_expressions(), ordinary_transactions())
+    ordinary = answers(dynamodb, moto_shortcut.by_botocore, ordinary_expressions(), ordinary_transactions())
     direct = answers(dynamodb, moto_shortcut.call, quick_expressions(), quick_transactions())
     for call, one, other in zip([*CALLS, "records"], ordinary, direct, strict=True):
         assert one == other, call
     assert {name for name, *_ in ordinary[-1]} == {"INSERT", "MODIFY", "REMOVE"}
+
+
+def test_a_call_that_somebody_listens_to_is_made_by_botocore(dynamodb: Any) -> None:
+    heard: list[str] = []
+
+    def listen(model: Any, **_: Any) -> None:
+        heard.append(model.name)
+
+    with moto_shortcut.without_http():
+        for event in ("provide-client-params", "before-call.dynamodb", "after-call.dynamodb.ListTables"):
+            dynamodb.meta.events.register(event, listen)
+            assert not moto_shortcut.answers_directly(dynamodb, "ListTables")
+            dynamodb.list_tables()
+            dynamodb.meta.events.unregister(event, listen)
+            assert moto_shortcut.answers_directly(dynamodb, "ListTables")
+            dynamodb.list_tables()
+    assert heard == ["ListTables"] * 3

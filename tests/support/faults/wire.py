@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
-from tests.support.faults import traces
 from tests.support.in_process import moto_shortcut
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
@@ -155,8 +154,8 @@ class Wire:
 
     @contextmanager
     def plugged_in(self) -> Iterator[None]:
-        botocore: Any = (BaseClient, Endpoint)  # the type stubs omit private members
-        make_api_call, do_get_response = botocore[0]._make_api_call, botocore[1]._do_get_response
+        endpoint: Any = Endpoint  # the type stubs omit private members
+        do_get_response = endpoint._do_get_response
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if not self._watching:
@@ -175,13 +174,13 @@ class Wire:
         def send(fault: Fault | None, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if fault and fault.in_part:
                 return fault.in_part(partial(send, None, client, operation), parameters)
-            if not fault and not traces.ACTIVE and moto_shortcut.answers_directly(client):
+            if not fault and moto_shortcut.answers_directly(client, operation):
                 if self._watching:
                     self._die_again()
                 return moto_shortcut.call(client, operation, parameters)
             self._this.call, self._this.attempts = (fault, client, operation, parameters), 0
             try:
-                return make_api_call(client, operation, parameters)
+                return moto_shortcut.by_botocore(client, operation, parameters)
             finally:
                 del self._this.call
 

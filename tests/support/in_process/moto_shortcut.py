@@ -11,10 +11,12 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from typing import Any
 from unittest import mock
 
 from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.handlers import generate_idempotent_uuid
@@ -37,7 +39,22 @@ AWS = ".amazonaws.com"
 """In the URL of every request that moto answers. Another server has tests of its own."""
 
 _HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
+_EVENTS = (
+    "provide-client-params", "before-parameter-build", "before-call", "request-created", "before-sign", "before-send",
+    "response-received", "needs-retry", "after-call", "after-call-error",
+)  # fmt: skip
+"""Those of a call."""
+_THEIR_OWN = (
+    "botocore.discovery", "botocore.handlers", "botocore.retries.", "botocore.signers", "botocore.useragent", "moto.",
+    "aws_lambda_powertools.",  # names itself in a header
+)  # fmt: skip
 _turn = threading.RLock()
+_BY_BOTOCORE: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+
+def by_botocore(client: Any, name: str, parameters: Any) -> Any:
+    """Make a call as it is made on AWS."""
+    return _BY_BOTOCORE(client, name, parameters)
 
 
 @contextmanager
@@ -56,9 +73,13 @@ def without_http() -> Iterator[None]:
         if self.signing_name == "s3" or AWS not in request.url or not botocore_stubber.enabled:
             sign(self, operation, request, *others, **options)
 
+    def make(client: Any, name: str, parameters: Any) -> Any:
+        return (call if answers_directly(client, name) else by_botocore)(client, name, parameters)
+
     with (
         quick_expressions(),
         quick_transactions(),
+        mock.patch.object(BaseClient, "_make_api_call", make),
         mock.patch.object(endpoint, "_do_get_response", answer),
         mock.patch.object(RequestSigner, "sign", sign_where_asked),
         # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
@@ -67,13 +88,24 @@ def without_http() -> Iterator[None]:
         yield
 
 
-def answers_directly(client: Any) -> bool:
-    """Whether `call` can make the calls of a client."""
-    return client.meta.service_model.service_name in _HANDLERS and AWS in client.meta.endpoint_url and botocore_stubber.enabled
+def answers_directly(client: Any, name: str) -> bool:
+    """Whether moto answers a call of a client, and nobody but libraries listens to it."""
+    service = client.meta.service_model.service_name
+    answers = service in _HANDLERS and AWS in client.meta.endpoint_url and botocore_stubber.enabled
+    return answers and not _is_listened_to(client, name)
+
+
+def _is_listened_to(client: Any, name: str) -> bool:
+    emitter, service = client.meta.events._emitter, client.meta.service_model.service_id.hyphenize()
+    known = emitter._lookup_cache  # which botocore empties when somebody begins or ends to listen
+    if (place := f"is listened to: {name}") not in known:
+        handlers = chain.from_iterable(emitter._handlers.prefix_search(f"{event}.{service}.{name}") for event in _EVENTS)
+        known[place] = not all(handler.__module__.startswith(_THEIR_OWN) for handler in handlers)
+    return bool(known[place])
 
 
 def call(client: Any, name: str, parameters: Mapping[str, Any]) -> Any:
-    """Make a call that moto answers at the first attempt, without what botocore does around each: no event tells of it.
+    """Make a call that moto answers at the first attempt, without what botocore does around each.
 
     What botocore checks, sends and raises is the same.
     """
