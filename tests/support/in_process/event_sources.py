@@ -15,6 +15,7 @@ from tests.support.in_process.template import REGION
 
 READERS = ("schedule_timeouts", "resume_waiters")
 """The functions that the table's stream invokes."""
+MOST = 1_000  # records in one answer
 
 
 @cache
@@ -34,16 +35,23 @@ class Stream:
             "ShardIterator"
         ]
         self._found: list[dict[str, Any]] = []
+        self._read_until = stack.writes()
 
     def records(self, function: str) -> list[dict[str, Any]]:
         """Every record that passes the filter of this function's mapping, as Lambda gets it."""
+        if self._stack.writes() != self._read_until:
+            self._read()
         patterns = self._stack.template.stream_filter(function)
-        answer = self._client.get_records(ShardIterator=self._next)
+        return [record for record in self._found if passes(patterns, record)]
+
+    def _read(self) -> None:
+        end = self._stack.writes()
+        answer = self._client.get_records(ShardIterator=self._next, Limit=MOST)
         self._next = answer["NextShardIterator"]
+        self._read_until = end if len(answer["Records"]) < MOST else 0
         for record in answer["Records"]:
             shown = {**_with_bytes_as_written(record), "eventSourceARN": self._arn}
             self._found.append(json.loads(json.dumps(shown, default=_as_lambda_has_it)))
-        return [record for record in self._found if passes(patterns, record)]
 
 
 def _with_bytes_as_written(record: Any) -> Any:

@@ -69,9 +69,9 @@ class MotoStack:
         return boto3.client("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
 
     def writes(self) -> int:
-        """How many changes of items the table's stream has."""
+        """How many changes of items the table's stream has had, counted from some number."""
         shard = self._table().stream_shard
-        return len(shard.items) if shard else 0
+        return int(shard.starting_sequence_number) + len(shard.items)
 
     def _table(self) -> Any:
         return dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
