@@ -15,7 +15,14 @@ from waitpoints.oidc.issuer import Issuer
 
 URL, NONCE = "https://issuer.example.com", "the nonce"
 NOW = int(time.time())
-CLAIMS: dict[str, Any] = {**ANN, "iss": URL, "aud": CLIENT, "nonce": NONCE, "iat": NOW, "exp": NOW + 300}
+CLAIMS: dict[str, Any] = {
+    **ANN,
+    "iss": URL,
+    "aud": CLIENT,
+    "nonce": NONCE,
+    "iat": NOW,
+    "exp": NOW + 86_400,
+}  # a run of all tests may be slow
 ONE, TWO, CURVE = Key("one"), Key("two"), Key("curve", "ES256")
 
 
