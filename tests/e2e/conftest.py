@@ -30,9 +30,9 @@ SLOWEST = (
     "test_smoke test_release test_frameworks test_cdk test_upgrade test_console test_client_install test_first_deployment "
     "test_testing_doc test_first_hour test_revocation test_broken_stacks test_engine_elsewhere test_refund_langgraph "
     "test_own_machines test_local_wheel test_sign_in test_command_line test_durable_functions test_sdk test_local_run "
-    "test_page test_notices test_races test_typescript_client test_build test_ops test_pytest_plugin test_readme "
-    "test_second_opinion test_signed_deliveries test_timeouts test_deployment test_emulator_mends test_engine test_browser "
-    "test_agents test_gradual_deployment test_serving test_rotation test_stand_ins test_throttling"
+    "test_page test_notices test_races test_typescript_client test_pytest_plugin test_signed_deliveries test_build test_ops "
+    "test_readme test_second_opinion test_timeouts test_deployment test_emulator_mends test_engine test_browser test_agents "
+    "test_gradual_deployment test_serving test_rotation test_stand_ins test_throttling"
 )
 
 
