@@ -149,7 +149,7 @@ def test_choices_that_look_the_same_are_refused(fake: FakeWaitpoints, choices: A
     assert ask(fake, kind="choice", choices=("+", "-", "15", "1.5")).state == "waiting"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error:.* asks the same")
 class TestTheSameQuestion:
     def test_is_one_request_also_after_a_restart_and_says_whose_setup_it_is_of(self, fake: FakeWaitpoints) -> None:
         found = {}

@@ -180,7 +180,7 @@ class TestADecision:
 
 
 class TestTheSameCall:
-    @pytest.mark.filterwarnings("error")
+    @pytest.mark.filterwarnings("error:.* asks the same")
     def test_is_one_request_and_one_effect(self, fake: FakeWaitpoints, bank: Bank) -> None:
         asked = answers(fake, "approve")
         refund = tool(fake, bank)
