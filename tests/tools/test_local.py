@@ -7,6 +7,7 @@ import re
 import zipfile
 from dataclasses import fields
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from tools.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
 from tools.stack import ROOT
 from tools.zip_file import files_of, packed
 from waitpoints_local.content import parameters
-from waitpoints_local.deployment import ARTIFACT
+from waitpoints_local.deployment import ARTIFACT, upload
 from waitpoints_local.stack import LocalError, Stack, free_port, hand_over
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -173,3 +174,14 @@ def test_a_zip_file_in_a_zip_file_is_not_compressed_again() -> None:
         sizes = {entry.filename: entry.compress_size for entry in archive.infolist()}
     assert sizes["code.zip"] == 1000
     assert sizes["text"] < 100
+
+
+def test_code_that_functions_share_is_uploaded_once() -> None:
+    """With the template, which then names it for each of them."""
+    s3 = Mock()
+    content = {"One": b"shared", "Two": b"shared", "Three": b"its own"}
+    upload(Mock(client=lambda _: s3), "".join(f"CodeUri: {name}\n" for name in content), content.__getitem__)
+    *code, template = [call.kwargs["Body"] for call in s3.put_object.call_args_list]
+    assert sorted(code) == [b"its own", b"shared"]
+    one, two, three = template.decode().splitlines()
+    assert one == two != three
