@@ -27,22 +27,23 @@ Start = Callable[[dict[str, Any]], str]
 class Race:
     """Tokens whose waiters register and whose callbacks arrive at the same moment, in random order.
 
-    An execution takes its time until its waiter registers. So a callback gives it a random head start, of about that time
-    at most. After every batch it is tuned, so that about as many come first on either side.
+    Both sides begin after a random pause. After every batch the longest pauses are tuned, one up and the other one down,
+    so that about as many come first on either side, also where one side is always the slower one.
     """
 
     def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
         self.api, self.pool, self.start = api, pool, start
         self.executions: dict[int, str] = {}
         self.tokens: list[dict[str, Any]] = []
-        self.head_start = 0.0  # seconds at most
+        self.longest_pause = 0.0  # of either side, in seconds, while `advantage` is 1
+        self.advantage = 1.0  # of the waiters: callbacks pause as many times longer, and waiters shorter
         self.before = 0
         self._step_functions = api.stack.client("stepfunctions")
 
     def run(self, tokens: int) -> None:
         """Race, and go on while the race was not close, because a busy machine needs longer tuning."""
         for _ in ("the functions start", "they have started"):
-            self.head_start = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(BATCH)))
+            self.longest_pause = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(BATCH)))
         started_at = time.monotonic()
         while len(self.tokens) < tokens or (not self.is_close and len(self.tokens) < LONGEST * tokens):
             self._race(range(len(self.tokens), len(self.tokens) + BATCH))
@@ -52,14 +53,14 @@ class Race:
         self.tokens += self.pool.map(lambda _: self.api.create(), batch)
         acts = []
         for number in batch:
-            pair = [partial(self.register, number), partial(self.callback, number, self.pause())]
+            pair = [partial(self.register, number), partial(self.callback, number)]
             SHUFFLED.shuffle(pair)
             acts += pair
         for done in [self.pool.submit(act) for act in acts]:
             done.result()
         self.results(batch)
         before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
-        self.head_start *= 4 ** (1 - 2 * before / len(batch))  # as it is, if half of them were before
+        self.advantage *= 4 ** (1 - 2 * before / len(batch))  # as it is, if half of them were before
         self.before += before
 
     def time_to_register(self) -> float:
@@ -71,14 +72,15 @@ class Race:
         assert self.api.callback(token, {}).status == 200
         return seconds
 
-    def pause(self) -> float:
-        return SHUFFLED.uniform(0, self.head_start)
+    def pause(self, advantage: float) -> None:
+        time.sleep(SHUFFLED.uniform(0, self.longest_pause * advantage))
 
     def register(self, number: int) -> None:
+        self.pause(1 / self.advantage)
         self.executions[number] = self.start(self.tokens[number])
 
-    def callback(self, number: int, pause: float) -> None:
-        time.sleep(pause)
+    def callback(self, number: int) -> None:
+        self.pause(self.advantage)
         assert self.api.callback(self.tokens[number], {"number": number}).status == 200
 
     def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
