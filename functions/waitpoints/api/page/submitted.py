@@ -144,13 +144,22 @@ FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
 
 def printable(text: str) -> str:
     """Return a text in which nothing is a control character or half of a surrogate pair, for inputs and error messages."""
+    if _is_plain(text):
+        return text
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", text))
 
 
 def visible(text: str) -> str:
     """Return a text that reads as it is written: what would reorder it is `\\u202e`, and no letter draws over other lines."""
+    if _is_plain(text):
+        return text
     escaped = _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
     return _MAYBE_MARKS.sub(_with_few_marks, escaped)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has nothing to replace, as most have."""
+    return text.isascii() and text.isprintable()
 
 
 def _with_few_marks(found: re.Match[str]) -> str:

@@ -180,6 +180,13 @@ def test_every_name_is_shown_as_text_that_changes_nothing_around_it(called: list
 
 CROWD = [{"id": f"{at:0128}", "name": f"{at:02}" + "'" * 98} for at in range(20)]
 
+WORDIEST = [  # with the most words
+    {"type": "integer", "minimum": 3, "maximum": 9, "multipleOf": 3},
+    {"type": "string", "minLength": 2, "maxLength": 3},
+    {"type": "string", "format": "textarea", "maxLength": 5},
+    {"type": "array", "items": {"enum": [1, 2]}, "minItems": 1, "maxItems": 2},
+]
+
 
 class TestTheSizeOfAPage:
     @pytest.mark.parametrize("language", words.WORDS)
@@ -205,3 +212,24 @@ class TestTheSizeOfAPage:
         render.check_size(page(["a", "b"], fields=fields))
         with pytest.raises(InvalidPage, match="60,000"):
             render.check_size(page(CROWD, fields=fields))
+
+    def test_counts_the_longest_of_the_words_around_texts_without_a_language(self) -> None:
+        around = _bytes({"title": "T", "text": "x"}, "en")
+        fits = {"title": "T", "text": "'" * ((render.MAX_BYTES - around) // len("&#x27;"))}
+        assert _bytes(fits, "en") < render.MAX_BYTES < _bytes(fits, "es")
+        with pytest.raises(InvalidPage, match=f"{_bytes(fits, 'es'):,} bytes"):
+            render.check_size(page_request.parse(fits)[0])
+
+    @pytest.mark.parametrize("field", WORDIEST, ids=str)
+    def test_is_much_less_than_twice_as_large_in_another_language(self, field: dict[str, Any]) -> None:
+        """So one small form stands for all."""
+        many = {"properties": {str(at): field for at in range(30)}}
+        given = {"title": "T", "approvers": [*map(str, range(20))], "fields": many}
+        sizes = [_bytes(given, language) for language in words.WORDS]
+        assert min(sizes) < max(sizes) < 1.2 * min(sizes)
+
+
+def _bytes(given: dict[str, Any], language: str) -> int:
+    asked, theme = page_request.parse(given)[0].in_language(language), Theme(language, "x" * 100)
+    state = render.fullest(asked, theme)
+    return len(render.form(state.page, theme, token=state.token, progress=state).encode())
