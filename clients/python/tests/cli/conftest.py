@@ -6,11 +6,14 @@ import pty
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from waitpoints_client import Waitpoints
@@ -19,6 +22,13 @@ from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> Iterator[None]:
+    """Typer would make all commands anew for each run, which takes longer than most of them."""
+    with mock.patch("typer.testing._get_command", cache(get_command)):
+        yield
 
 
 @pytest.fixture
