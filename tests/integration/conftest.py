@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.durable_runs import DurableRuns
@@ -16,7 +15,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.timer_events import TimerEvents
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
@@ -133,7 +132,7 @@ def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
     with serving() as workspace:
         monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
         services.reset()
-        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
+        secrets, name = client_of("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
         secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
         secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
         yield workspace
@@ -146,7 +145,7 @@ class Runs:
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
-        self._client = boto3.client("stepfunctions")
+        self._client = client_of("stepfunctions")
 
     def start(self, token_id: str) -> str:
         """Start an execution that waits for a token, and return its ARN."""
@@ -201,7 +200,7 @@ def runs(request: pytest.FixtureRequest) -> Runs | DurableRuns:
 
 
 def start_execution(state_machine_arn: str, given: Any) -> str:
-    started = boto3.client("stepfunctions").start_execution(
+    started = client_of("stepfunctions").start_execution(
         stateMachineArn=state_machine_arn, input=json.dumps(given), name=str(uuid.uuid4())
     )
     return str(started["executionArn"])

@@ -19,7 +19,7 @@ from tests.support.fakes.api_key_store import MemoryApiKeyStore
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
 from waitpoints.aws import api_key_store
@@ -65,7 +65,7 @@ def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyApiKeyStore:
 
 
 def in_dynamodb(stack: MotoStack) -> ApiKeyStore:
-    return ApiKeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+    return ApiKeyStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
 
 
 def refusing(code: str, message: str = "") -> Any:
@@ -265,7 +265,7 @@ def test_a_request_goes_on_if_the_use_of_its_key_cannot_be_noted(api: Api, stack
 
 
 def items(stack: MotoStack) -> Any:
-    return boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    return client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
 
 
 def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> None:

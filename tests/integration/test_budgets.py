@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, ClassVar
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import TOKENS
@@ -16,7 +15,7 @@ from tests.support.in_process.counting.notices import count_notices
 from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_options
 from tests.support.in_process.counting.sign_in import count_sign_in
 from tests.support.in_process.counting.waits import Added, Bench, Wait, bench
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tools.openapi.operations import ENDPOINTS
 from waitpoints import endpoint_tally
 from waitpoints.access import api_key_cache
@@ -330,7 +329,7 @@ class TestNotify:
         assert (told.operation, told.write_units) == ("DynamoDB:TransactWriteItems", plain.write_units)
 
     def test_looks_for_a_secret_once_in_five_minutes(self, counted: Bench) -> None:
-        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_BOT_TOKEN")
+        secrets, name = client_of("secretsmanager"), services.channel_secret_name("SLACK_BOT_TOKEN")
         secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
         secrets.create_secret(Name=name, SecretString="xoxb-1")
         counted.meter.take()

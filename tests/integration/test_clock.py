@@ -14,7 +14,7 @@ from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints_local.clocks import WAIT, Clock, Pause
 from waitpoints_local.machine import clock as command
 from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
@@ -30,7 +30,7 @@ class OnMoto(Deployed):
     stack: MotoStack | None = None
 
     def client(self, service: str) -> Any:
-        return boto3.client(service)
+        return client_of(service)
 
     @property
     def outputs(self) -> Outputs:
@@ -143,7 +143,7 @@ def test_a_token_that_is_due_soon_gets_its_message(local: OnMoto, stack: MotoSta
     """No round of the timers looks back: a message has to be sent."""
     token_id = waiting(timeout="10h")
     skip(local, "arn", 10 * HOUR - 60)
-    queue = boto3.client("sqs")
+    queue = client_of("sqs")
     counts = queue.get_queue_attributes(QueueUrl=stack.resources["TimerQueue"]["Ref"], AttributeNames=["All"])["Attributes"]
     assert (counts["ApproximateNumberOfMessagesDelayed"], token_id[:10]) == ("1", "waitpoint_")
 

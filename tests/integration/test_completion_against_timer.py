@@ -9,14 +9,13 @@ import random
 from collections import Counter
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.in_memory import FakeResumers
 from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import complete
 from tests.support.turns import StoreInTurns, Turns
 from waitpoints.aws.outputs import Outputs
@@ -35,7 +34,7 @@ OUTPUT = '{"approved":true}'
 def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
     if request.param == "memory":
         return MemoryStore(RETENTION)
-    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
 def one_outcome(store: Store | MemoryStore, seed: int) -> Status:

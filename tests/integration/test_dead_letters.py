@@ -3,10 +3,9 @@
 import json
 from collections.abc import Callable
 
-import boto3
 import pytest
 
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints.aws.dead_letters import DeadLetters
 
 DENIED = "AccessDenied: größer"
@@ -23,7 +22,7 @@ DENIED = "AccessDenied: größer"
 def test_a_letter_names_its_token_the_reason_and_what_is_undone(
     stack: MotoStack, put: Callable[..., None], given: list[str], expected: dict[str, str]
 ) -> None:
-    client, url = boto3.client("sqs"), stack.resources["DeadLetterQueue"]["Ref"]
+    client, url = client_of("sqs"), stack.resources["DeadLetterQueue"]["Ref"]
     put(DeadLetters(client, url), "waitpoint_1", *given)
     [letter] = client.receive_message(QueueUrl=url)["Messages"]
     client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])

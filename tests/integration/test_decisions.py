@@ -7,7 +7,6 @@ from itertools import cycle
 from threading import Barrier
 from typing import Any
 
-import boto3
 import pytest
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
@@ -15,7 +14,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from tests.support.decision import choose, crowd_page
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.page.page_request import parse
@@ -139,7 +138,7 @@ class TestTheLargestDecision:
 
     def size(self, stack: MotoStack, token: dict[str, Any]) -> int:
         key = {"id": {"S": token["id"]}, "item": {"S": "token"}}
-        item = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key)["Item"]
+        item = client_of("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key)["Item"]
         return sum(len(name.encode()) + _size(value) for name, value in item.items())
 
     def test_fits_into_the_item(self, api: Api, stack: MotoStack, token: dict[str, Any]) -> None:

@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.fakes.delivery_store import MemoryDeliveryStore
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints.aws.delivery_store import SHARDS, DeliveryStore
 from waitpoints.endpoint import DeliveryKind
@@ -44,7 +43,7 @@ def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
 
 def in_dynamodb(stack: MotoStack) -> DeliveryStore:
     bucket = stack.resources["OutputBucket"]["Ref"]
-    return DeliveryStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], lambda: boto3.client("s3"), bucket)
+    return DeliveryStore(client_of("dynamodb"), stack.resources["Table"]["Ref"], lambda: client_of("s3"), bucket)
 
 
 def begin(store: AnyStore, one: RecordedDelivery, once: str | None = None) -> RecordedDelivery:
@@ -204,7 +203,7 @@ def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
     }
     one = replace(delivery(), kind=DeliveryKind.NOT_MATCHING, detail=detail, **texts, **ids)
     in_dynamodb(stack).begin(SECRET_ID, "github", one, CONTENTS)
-    items = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     [row] = [item for item in items if item["id"]["S"].startswith("deliveries#")]
     assert sum(len(name) + len(next(iter(value.values())).encode()) for name, value in row.items()) <= 1024
 

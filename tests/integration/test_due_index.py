@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.due_index import INDEX, DueIndex
@@ -27,7 +26,7 @@ HOUR = 3_600_000
 @pytest.fixture
 def on_moto(stack: MotoStack) -> Iterator[tuple[Store, DueIndex]]:
     stack.empty_table()
-    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    client, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
     yield Store(client, table, RETENTION), DueIndex(client, table)
     stack.empty_table()
 
@@ -120,7 +119,7 @@ class TestOnDynamoDb:
         store, _ = on_moto
         make(store, START)
         table = stack.resources["Table"]["Ref"]
-        [copy] = boto3.client("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
+        [copy] = client_of("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
         assert set(copy) == {"id", "item", "listShard", "dueAt"}
 
     def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(
@@ -129,10 +128,10 @@ class TestOnDynamoDb:
         """The doctor scans it, and takes an item with a `tokenId` and without an expiry for an orphan."""
         _, index = on_moto
         index.move_cursor(2, Cursor(), Cursor(START))
-        found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
+        found = client_of("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
         assert set(found["Item"]) == {"id", "item", "dueAt", "after"}
         assert read_all(index, START) == []
-        doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+        doctor_store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
         [page] = doctor_store.read_segment(0, 1, None, START)
         assert page == ScanPage(1, [], [], [], [], None)
 
@@ -140,7 +139,7 @@ class TestOnDynamoDb:
         """Its shard's cursor would stop at it, and no timer of the shard be started any more."""
         store, index = on_moto
         poison, other = make(store, HOUR), make(store, HOUR)
-        boto3.client("dynamodb").update_item(
+        client_of("dynamodb").update_item(
             TableName=stack.resources["Table"]["Ref"],
             Key=primary_key(poison.id, TOKEN),
             UpdateExpression="REMOVE #status",

@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
 from waitpoints.aws.items import DOCTOR, OVERDUE
@@ -43,7 +42,7 @@ def environment(request: pytest.FixtureRequest, stack: MotoStack) -> Environment
 
 
 def in_dynamodb(stack: MotoStack, shard: str | None = None) -> EndpointStore:
-    store = EndpointStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+    store = EndpointStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
     if shard is not None:
         store._shard = shard
     return store
@@ -55,7 +54,7 @@ def store(environment: Environment) -> AnyStore:
 
 
 def items(stack: MotoStack) -> Any:
-    return boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    return client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
 
 
 class TestPut:
@@ -240,7 +239,7 @@ def test_an_unknown_setting_is_of_a_later_version(stack: MotoStack, item: dict[s
     store = in_dynamodb(stack)
     assert not store.put(FULL).is_later
     [stored] = items(stack)
-    boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item={**stored, **item})
+    client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item={**stored, **item})
     found = store.get(FULL.name)
     assert found
     assert (found.is_later, found.key) == (True, FULL.key)

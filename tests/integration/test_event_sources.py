@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.event_sources import NoticeEvents
-from tests.support.in_process.moto_stack import MotoStack, updated
+from tests.support.in_process.moto_stack import MotoStack, client_of, updated
 from tests.support.in_process.template import CHANNELS
 from tests.support.settling import complete
 from waitpoints.token import Document, DocumentKind, NewToken, Waiter
@@ -33,7 +32,7 @@ class Functions:
         for record in event["Records"]:
             image = record["dynamodb"]["NewImage"]
             body = {"waitpointId": image["id"]["S"], "status": image["status"]["S"]}
-            boto3.client("sqs").send_message(QueueUrl=os.environ["NOTICE_QUEUE_URL"], MessageBody=json.dumps(body))
+            client_of("sqs").send_message(QueueUrl=os.environ["NOTICE_QUEUE_URL"], MessageBody=json.dumps(body))
         return {"batchItemFailures": []}
 
     def send(self, event: Any, _: Any) -> Any:
@@ -107,6 +106,6 @@ def test_the_functions_have_the_variables_of_the_channels_only_within_the_change
     with updated(stack, CHANNELS) as told:
         queue = told.resources["NoticeQueue"]["Ref"]
         assert [os.environ[name] for name in names] == [*CHANNELS.values(), queue]
-        assert queue in boto3.client("sqs").list_queues()["QueueUrls"]
+        assert queue in client_of("sqs").list_queues()["QueueUrls"]
     assert {name: os.environ.get(name) for name in names} == before == dict.fromkeys(names)
-    assert queue not in boto3.client("sqs").list_queues()["QueueUrls"]
+    assert queue not in client_of("sqs").list_queues()["QueueUrls"]

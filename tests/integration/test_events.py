@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.invoke import filled_in
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import ROOT, Template
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Waiter
 from waitpoints.wiring import services
@@ -77,7 +76,7 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     created = services.tokens.create(NewToken(timeout_at=now + 60_000, waiter=waiter if settled else None), now)
     if settled:
         services.store.complete(created.token_id, Completed(now, Output('{"approved":true}')), ALL_CHECKED)
-    item: Any = boto3.client("dynamodb").get_item(
+    item: Any = client_of("dynamodb").get_item(
         TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
     )["Item"]
     assert types(image_of(name)) == types(item)
@@ -91,7 +90,7 @@ def test_the_record_of_a_new_token_starts_its_timer(stack: MotoStack) -> None:
     image = record["dynamodb"]["NewImage"]
     image["dueAt"]["N"] = str(services.now())
     assert FUNCTIONS["schedule_timeouts"].call({"Records": [record]}) == {"batchItemFailures": []}
-    [message] = boto3.client("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
+    [message] = client_of("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
     assert json.loads(message["Body"]) == {"waitpointId": image["id"]["S"]}
 
 

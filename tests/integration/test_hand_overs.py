@@ -9,14 +9,13 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.in_memory import FakeResumers
 from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import COMPLETED_BY
 from tests.support.turns import StoreInTurns, Turns
 from waitpoints.access.caller import ROOT
@@ -71,7 +70,7 @@ NO = TokenError("no")
 def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
     if request.param == "memory":
         return MemoryStore(RETENTION)
-    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
 class NoQueue:

@@ -3,14 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import Template
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
@@ -57,7 +56,7 @@ class TestItems:
 
     @pytest.fixture
     def written(self, stack: MotoStack) -> Store:
-        return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+        return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
     def item(self, stack: MotoStack, token_id: str, kind: str = "token") -> dict[str, Any]:
         return next((dict(it) for it in stack.items(token_id) if it["item"]["S"] == kind), {})
@@ -164,5 +163,5 @@ class TestItems:
         assert written.read_document(token.id, DocumentKind.SCHEMA) is None
 
     def attachments(self, store: Store) -> list[Attachment]:
-        pages = DoctorStore(boto3.client("dynamodb"), store._table.name).read_segment(0, 1, None, START)
+        pages = DoctorStore(client_of("dynamodb"), store._table.name).read_segment(0, 1, None, START)
         return [one for page in pages for one in page.attachments]

@@ -21,7 +21,7 @@ from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support import webhook_signer as signer
 from tests.support.in_process.api_gateway import DOMAIN, Api
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
 from waitpoints.wiring import services
 from waitpoints_local import webhook_signer
@@ -50,7 +50,7 @@ class OnMoto(Deployed):
     stack: MotoStack | None = None
 
     def client(self, service: str) -> Any:
-        return boto3.client(service)
+        return client_of(service)
 
     @property
     def outputs(self) -> Outputs:
@@ -73,7 +73,7 @@ class Handlers(httpx.BaseTransport):
 def local(stack: MotoStack) -> Iterator[OnMoto]:
     services.reset()
     yield OnMoto(STACK_NAME, boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, {}, stack)
-    manager = boto3.client("secretsmanager")
+    manager = client_of("secretsmanager")
     for secret in manager.list_secrets()["SecretList"]:
         if secret["Name"].startswith(f"waitpoints/{STACK_NAME}/webhooks/"):
             manager.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
@@ -88,11 +88,11 @@ def waitpoints(local: OnMoto, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iter
         return sender.post(url, content=content, headers=headers)
 
     monkeypatch.setattr(httpx, "post", post)
-    with client_of(api) as client:
+    with of_api(api) as client:
         yield client
 
 
-def client_of(api: Api) -> Waitpoints:
+def of_api(api: Api) -> Waitpoints:
     return Waitpoints(URL, api.authorized["authorization"].removeprefix("Bearer "), transport=Handlers(api))
 
 
@@ -130,7 +130,7 @@ class TestAnAnswer:
 
     def test_that_only_the_provider_can_sign_says_how_the_stand_in_can(self, local: OnMoto, waitpoints: Waitpoints) -> None:
         completion = make(local, waitpoints, "discord")
-        manager, path = boto3.client("secretsmanager"), f"waitpoints/{STACK_NAME}/webhooks/STAND-IN"
+        manager, path = client_of("secretsmanager"), f"waitpoints/{STACK_NAME}/webhooks/STAND-IN"
         manager.put_secret_value(SecretId=path, SecretString="0" * 64)
         with pytest.raises(routes.Refused, match="only the provider has the private key of STAND-IN") as refused:
             routes.deliver(local, waitpoints, completion, DONE)
@@ -157,7 +157,7 @@ def test_headers_that_are_given_stay(local: OnMoto, waitpoints: Waitpoints) -> N
 
 
 def test_a_secret_that_is_there_is_no_stand_in(local: OnMoto, waitpoints: Waitpoints) -> None:
-    manager, verify = boto3.client("secretsmanager"), {"scheme": "github", "secret": "OWN"}
+    manager, verify = client_of("secretsmanager"), {"scheme": "github", "secret": "OWN"}
     assert [signing.make_secret(local, verify) for _ in range(2)] == [True, True]
     manager.put_secret_value(SecretId=f"waitpoints/{STACK_NAME}/webhooks/OWN", SecretString="mine")
     assert not signing.make_secret(local, verify)
@@ -196,14 +196,14 @@ class TestTheCommand:
         monkeypatch.setattr(local_stacks, "find", lambda: Path("stack.json"))
         monkeypatch.setattr(local_stacks, "read", lambda _: described)
         monkeypatch.setattr(stacks, "read_local_stack", lambda _: local)
-        monkeypatch.setattr(stacks, "read_local_client", lambda _: client_of(api))
+        monkeypatch.setattr(stacks, "read_local_client", lambda _: of_api(api))
         monkeypatch.delenv("WAITPOINTS_URL", raising=False)
 
         def run(*arguments: str, **environment: str) -> Result:
             done = CliRunner().invoke(program, ["deliver", *arguments], env=environment, prog_name="waitpoints")
-            for secret in boto3.client("secretsmanager").list_secrets()["SecretList"]:
+            for secret in client_of("secretsmanager").list_secrets()["SecretList"]:
                 with suppress(ClientError):  # another test's, without a value
-                    found = boto3.client("secretsmanager").get_secret_value(SecretId=secret["Name"])
+                    found = client_of("secretsmanager").get_secret_value(SecretId=secret["Name"])
                     assert found.get("SecretString", "another test's, of bytes") not in done.output
             return done
 

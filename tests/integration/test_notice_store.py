@@ -5,12 +5,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens, use
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
@@ -37,7 +36,7 @@ def both(request: pytest.FixtureRequest, stack: MotoStack) -> tuple[Tokens, Noti
     if request.param == "memory":
         tokens = MemoryTokens(RETENTION)
         return tokens, MemoryNoticeStore(tokens)
-    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    client, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
     return Store(client, table, RETENTION), NoticeStore(client, table)
 
 
@@ -153,7 +152,7 @@ class TestARecord:
 class TestOnDynamoDB:
     @pytest.fixture
     def client(self, stack: MotoStack) -> Any:
-        return boto3.client("dynamodb")
+        return client_of("dynamodb")
 
     @pytest.fixture
     def table(self, stack: MotoStack) -> str:

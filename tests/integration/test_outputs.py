@@ -3,12 +3,11 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.token import MAX_WAITERS, Token, Waiter
@@ -37,7 +36,7 @@ class TestALargeOutput:
         if shown["outputType"] == "application/json":
             assert shown["output"] == body
         else:
-            stored = boto3.client("s3").get_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=shown["output"])
+            stored = client_of("s3").get_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=shown["output"])
             assert stored["Body"].read().decode() == body
 
     @pytest.mark.slow
@@ -58,7 +57,7 @@ class TestALargeOutput:
             assert value["output"] == "x" * size
             return
         reference = value["outputReference"]
-        stored = boto3.client("s3").get_object(Bucket=reference["bucket"], Key=reference["key"])
+        stored = client_of("s3").get_object(Bucket=reference["bucket"], Key=reference["key"])
         assert stored["Body"].read().decode() == body
         assert stored["ContentType"] == "application/json"
         assert reference["bucket"] == stack.resources["OutputBucket"]["Ref"]
@@ -67,7 +66,7 @@ class TestALargeOutput:
         token = api.create()
         missing = f"/api/v1/packets/{token['id']}/0123456789abcdef.json"
         assert api.get(missing).status == 404
-        client = boto3.client("s3")
+        client = client_of("s3")
         client.put_object(
             Bucket=stack.resources["OutputBucket"]["Ref"], Key=missing.removeprefix("/api/v1/packets/"), Body=b"1"
         )

@@ -15,7 +15,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import Template
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
@@ -59,7 +59,7 @@ def recorded(api: Api, stack: MotoStack, stream: Stream, endpoint: Endpoint) -> 
 
 
 def items(stack: MotoStack) -> list[Any]:
-    return list(boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"])
+    return list(client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"])
 
 
 def pending(clock: FakeClock) -> int:
@@ -67,7 +67,7 @@ def pending(clock: FakeClock) -> int:
 
 
 def test_the_scan_passes_over_them(stack: MotoStack, recorded: list[Any], clock: FakeClock) -> None:
-    store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+    store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
     others = [item for item in items(stack) if item not in recorded]
     table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
     for item in others:
@@ -94,7 +94,7 @@ def test_no_filter_of_the_stream_lets_them_through(recorded: list[Any], paramete
 def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pending(
     api: Api, stack: MotoStack, recorded: list[Any], clock: FakeClock
 ) -> None:
-    dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    dynamodb, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
     dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=OLD_TABLE, UseLatestRestorableTime=True)
     stack.empty_table()
     stack.functions()["doctor"].call({})  # the new stack's has run before
@@ -144,11 +144,9 @@ class TestThePreviousVersion:
         found = previous.call("doctor", {})
         assert (found["repaired"], found["unrepaired"]) == (0, 0)
         assert [item for item in recorded if item not in items(stack)] == []
-        store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+        store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
         assert store.read_state(lambda: DoctorState(ScanCursor(1, 0), None, 0)).records_deliveries
-        assert (
-            plain(boto3.client("dynamodb").get_item(TableName=store._table.name, Key=STATE_KEY)["Item"])["lastRun"] == clock()
-        )
+        assert plain(client_of("dynamodb").get_item(TableName=store._table.name, Key=STATE_KEY)["Item"])["lastRun"] == clock()
         assert stack.functions()["doctor"].call({})["repaired"] == 1
 
     @pytest.mark.parametrize("function", ["resume_waiters", "schedule_timeouts"])
@@ -162,7 +160,7 @@ class TestThePreviousVersion:
     @pytest.mark.usefixtures("recorded")
     def test_gives_out_no_contents(self, endpoint: Endpoint, previous: PreviousFunctions, old: Api) -> None:
         prefix = f"deliveries/{endpoint.secret_id}/"
-        found = boto3.client("s3").list_objects_v2(Bucket=services.outputs.bucket, Prefix=prefix)["Contents"]
+        found = client_of("s3").list_objects_v2(Bucket=services.outputs.bucket, Prefix=prefix)["Contents"]
         keys = [it["Key"] for it in found]
         assert len(keys) == 3
         for key in keys:

@@ -7,14 +7,13 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-import boto3
 import pytest
 
 from tests.support.forked import die, run_forked
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
 from waitpoints.aws.items import plain
 from waitpoints.endpoint import Endpoint
@@ -36,7 +35,7 @@ def endpoint(api: Api) -> Iterator[Endpoint]:
 
 def rows(stack: MotoStack) -> dict[str, dict[str, Any]]:
     """The recorded deliveries by their provider's event ids."""
-    items = [plain(item) for item in boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]]
+    items = [plain(item) for item in client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]]
     return {item["deliveryId"]: item for item in items if item["id"].startswith("deliveries#")}
 
 

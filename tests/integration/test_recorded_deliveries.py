@@ -12,7 +12,6 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlencode
 
-import boto3
 import pytest
 
 import delete_deliveries
@@ -20,7 +19,7 @@ from tests.support import figures
 from tests.support.example_requests import EXAMPLE_SECRET_ID, put_example_endpoint, record_delivery
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.counting.meter import item_size
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.endpoints import deletion
@@ -76,7 +75,7 @@ def store_rows(stack: MotoStack, rows: list[RecordedDelivery]) -> int:
     ]
     table = stack.resources["Table"]["Ref"]
     for some in batched(items, TOGETHER, strict=False):
-        boto3.client("dynamodb").batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in some]})
+        client_of("dynamodb").batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in some]})
     return max(map(item_size, items))
 
 
@@ -173,12 +172,12 @@ def keep(key: str, text: str = "1", record: str | None = None) -> RecordedDelive
 
 
 def objects(stack: MotoStack) -> list[str]:
-    found = boto3.client("s3").list_objects_v2(Bucket=stack.resources["OutputBucket"]["Ref"]).get("Contents", [])
+    found = client_of("s3").list_objects_v2(Bucket=stack.resources["OutputBucket"]["Ref"]).get("Contents", [])
     return [it["Key"] for it in found]
 
 
 def items_about(stack: MotoStack, *prefixes: str) -> list[str]:
-    scanned = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    scanned = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     return [it["id"]["S"] for it in scanned if it["id"]["S"].startswith(prefixes)]
 
 
@@ -190,7 +189,7 @@ def endpoint(api: Api, stack: MotoStack) -> None:
     put_example_endpoint()
     api.request("DELETE", DELIVERIES)
     for key in objects(stack):
-        boto3.client("s3").delete_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=key)
+        client_of("s3").delete_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=key)
 
 
 @pytest.mark.usefixtures("endpoint")

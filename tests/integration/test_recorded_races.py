@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
 from tools.openapi.operations import ENDPOINTS
@@ -106,7 +105,7 @@ class Round:
 
 
 def items(stack: MotoStack) -> list[dict[str, Any]]:
-    found = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    found = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     return [dict(item) for item in found]
 
 
@@ -115,7 +114,7 @@ def empty(stack: MotoStack) -> None:
     remaining = [item for item in items(stack) if item["id"]["S"] in ("endpoints", "doctor")]
     stack.empty_table()
     for item in remaining:
-        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
 
 
 def some_time_later(chance: random.Random, act: Callable[[], object]) -> Callable[[], object]:

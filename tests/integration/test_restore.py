@@ -15,7 +15,7 @@ from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
@@ -46,7 +46,7 @@ def deployed(stack: MotoStack) -> Deployed:
 @pytest.fixture
 def restore(stack: MotoStack, deployed: Deployed) -> Any:
     """Lose the stack, restore its table to now, make a new stack with new secrets, and carry over what the page says."""
-    secrets, dynamodb = boto3.client("secretsmanager"), boto3.client("dynamodb")
+    secrets, dynamodb = client_of("secretsmanager"), client_of("dynamodb")
     keys = {name: stack.secret(name) for name in ("ApiKey", "SigningKey")}
     table = stack.resources["Table"]["Ref"]
 
@@ -117,7 +117,7 @@ class TestNotices:
         """A token of which one person was told."""
         token_id = create_told()
         item = {**primary_key(token_id, NOTICES), **wire({"tokenId": token_id, "createdAt": 1, "email.0": {"at": 1}})["M"]}
-        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
         return token_id
 
     @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "first")])
@@ -135,7 +135,7 @@ class TestNotices:
             services.store.complete(token_id, Completed(services.now()), ALL_CHECKED)
         record = {"tokenId": told, "createdAt": 1, "email.0": NoticeRecord(1, notified_outcome=True).members()}
         item = {**primary_key(told, NOTICES), **wire(record)["M"]}
-        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
         restore(ask_again=ask_again)
         assert [next_kind(token_id) for token_id in (told, missing)] == [None, "outcome"]
 
@@ -279,7 +279,7 @@ class TestTimers:
 
 @pytest.mark.parametrize("id_", ["timers", "overdue", "doctor"])
 def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str, restore: Restore) -> None:
-    dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    dynamodb, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
     dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "dueAt": {"N": "1"}})
     assert restore() == "0 items read, 0 copied"
     assert dynamodb.scan(TableName=table)["Items"] == []

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.support.decision import link
@@ -18,7 +17,7 @@ from tests.support.in_process.approval_page import BROWSER, JSON
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
@@ -169,7 +168,7 @@ def test_the_previous_version_verifies_nothing_that_this_one_describes(
     stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
 ) -> None:
     """Nor does it settle such a token in another way."""
-    boto3.client("secretsmanager").create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
+    client_of("secretsmanager").create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
     verify = {"scheme": "hmac", "secret": "own", "header": "X-Signature", "signed": "{body}"}
     headers = {**JSON, "x-signature": hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()}
     token = api.create(verify=verify, timeout="1h", taskToken=step_functions.start_task())

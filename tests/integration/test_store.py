@@ -7,14 +7,13 @@ from functools import partial
 from itertools import combinations, product
 from typing import Any, ClassVar
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, primary_key
@@ -78,7 +77,7 @@ def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
 
 
 def in_dynamodb(stack: MotoStack) -> Store:
-    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
 def expiries(stack: MotoStack, id_: str) -> dict[str, int | None]:
@@ -222,7 +221,7 @@ def make_later(store: AnyStore, token: Token) -> None:
     if isinstance(store, MemoryStore):
         store.tokens[token.id] = replace(store.tokens[token.id], is_later=True)
     else:
-        boto3.client("dynamodb").update_item(
+        client_of("dynamodb").update_item(
             TableName=store._table.name,
             Key=primary_key(token.id, "token"),
             UpdateExpression="SET sinceVersion = :version",
@@ -672,7 +671,7 @@ class TestKeepLonger:
     def test_brings_nothing_back(self, stack: MotoStack, table: Store) -> None:
         """An item that TTL has deleted stays away: it would have neither its text nor an end."""
         token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
-        boto3.client("dynamodb").delete_item(TableName=table._table.name, Key=primary_key(token.id, "page"))
+        client_of("dynamodb").delete_item(TableName=table._table.name, Key=primary_key(token.id, "page"))
         for until in (None, START + 120_000):
             table.keep_longer(token, until)
         assert self.expiries(stack, token) == {}

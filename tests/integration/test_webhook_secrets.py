@@ -5,7 +5,7 @@ import pytest
 from waitpoints_client.ops import webhook_secrets
 from waitpoints_client.ops.deployed import Deployed, Outputs
 
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
 from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.wiring import services
@@ -22,13 +22,13 @@ def deployed(stack: MotoStack) -> Deployed:
 
 def accepted() -> list[str]:
     """The values that a function accepts which starts now."""
-    secret = RotatingSecret(boto3.client("secretsmanager"), services.webhook_secret_name("PUT"))
+    secret = RotatingSecret(client_of("secretsmanager"), services.webhook_secret_name("PUT"))
     values = secret.read_accepted()
     return [next(values), *([again] if (again := next(values)) != secret.read_current() else [])]
 
 
 def test_a_secret_is_created_changed_and_restored(deployed: Deployed) -> None:
-    manager = boto3.client("secretsmanager")
+    manager = client_of("secretsmanager")
     outcomes = [webhook_secrets.put(deployed, "PUT", value) for value in ("one", "one", "two")]
     assert [(stored.path, stored.outcome) for stored in outcomes] == [
         (PATH, "created"),

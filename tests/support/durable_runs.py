@@ -4,12 +4,12 @@ import json
 import uuid
 from typing import Any
 
-import boto3
 from aws_durable_execution_sdk_python import CallbackError, DurableContext, durable_execution
 from aws_durable_execution_sdk_python.lambda_service import ErrorObject as RunnersError
 from aws_durable_execution_sdk_python_testing import DurableFunctionTestRunner
 from botocore.exceptions import ClientError
 
+from tests.support.in_process.moto_stack import client_of
 from waitpoints.aws.durable_functions import ErrorObject
 
 PATIENCE = 30  # seconds
@@ -46,7 +46,7 @@ def wait_for_webhook(event: Any, context: DurableContext) -> dict[str, Any]:
 
     def register(callback_id: str, _: Any) -> None:
         payload = {"waitpointId": token["id"], "callbackId": callback_id, "execution": execution, **event}
-        answer = boto3.client("lambda").invoke(FunctionName="WaitForToken", Payload=json.dumps(payload))
+        answer = client_of("lambda").invoke(FunctionName="WaitForToken", Payload=json.dumps(payload))
         if "FunctionError" in answer:
             raise RuntimeError(answer["Payload"].read().decode())
 

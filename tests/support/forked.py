@@ -10,9 +10,10 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 from unittest import mock
 
-import boto3
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+
+from tests.support.in_process.moto_stack import client_of
 
 
 def die(*_: Any, **__: Any) -> NoReturn:
@@ -55,15 +56,13 @@ def _run(act: Callable[[], object], calls: Connection) -> NoReturn:
 
 def _make_calls(calls: Connection) -> None:
     """Make each call that the process asks for, until it ends."""
-    clients: dict[str, Any] = {}
     while True:
         try:
             service, operation, parameters = calls.recv()
         except (EOFError, ConnectionResetError):
             return
-        client = clients.setdefault(service, boto3.client(service))
         try:
-            answer: Any = client._make_api_call(operation, parameters), None
+            answer: Any = client_of(service)._make_api_call(operation, parameters), None
         except ClientError as error:
             answer = None, error.response
         try:

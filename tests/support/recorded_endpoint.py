@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
-
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.moto_stack import client_of
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.endpoint import Endpoint
@@ -19,7 +18,7 @@ SECRET = "the secret of a provider"
 
 @contextmanager
 def recording_endpoint(api: Api) -> Iterator[Endpoint]:
-    secrets = boto3.client("secretsmanager")
+    secrets = client_of("secretsmanager")
     made = secrets.create_secret(Name=services.webhook_secret_name(NAME), SecretString=SECRET)
     settings = {"key": "body.id", "verify": {"scheme": "github", "secret": NAME}, "recordDeliveries": "7d"}
     answer = api.request("PUT", f"{ENDPOINTS}/{NAME}", settings)

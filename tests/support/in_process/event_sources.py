@@ -4,13 +4,11 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from waitpoints_client.ops.stream_filter import passes
 
-from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import REGION
 
 READERS = ("schedule_timeouts", "resume_waiters")
@@ -18,17 +16,12 @@ READERS = ("schedule_timeouts", "resume_waiters")
 MOST = 1_000  # records in one answer
 
 
-@cache
-def _client(service: str) -> Any:
-    return boto3.client(service)
-
-
 class Stream:
     """The table's stream from now on."""
 
     def __init__(self, stack: MotoStack) -> None:
         self._stack = stack
-        self._client = _client("dynamodbstreams")
+        self._client = client_of("dynamodbstreams")
         self._arn = stack.resources["Table"]["StreamArn"]
         [shard] = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         self._next = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST")[
@@ -91,7 +84,7 @@ class NoticeEvents:
 
 def receive_all(queue_url: str) -> list[str]:
     """Take every message from a queue that it shows now. Returns their bodies."""
-    sqs, bodies = _client("sqs"), list[str]()
+    sqs, bodies = client_of("sqs"), list[str]()
     while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
         bodies += [message["Body"] for message in messages]
         for message in messages:

@@ -15,9 +15,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from tests.support.in_process.moto_stack import MotoStack, moto_stack
+from tests.support.in_process.moto_stack import MotoStack, client_of, moto_stack
 from tests.support.in_process.template import CHANNELS, Function, Template
 
 
@@ -58,7 +56,7 @@ def read(path: str) -> str:
 def filled_in(text: str, stack: MotoStack) -> str:
     """Return an event's text with its placeholders replaced."""
     created = stack.functions()["create_token_in_state"].call({"timeout": "1h"})
-    boto3.client("s3").put_object(
+    client_of("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
     endpoint_url, delivery_id = put_endpoint()

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from unittest import mock
 
@@ -40,6 +40,12 @@ Attributes = Mapping[str, str]
 """The values of `!GetAtt` for a resource by attribute, and the value of `!Ref` as "Ref"."""
 
 
+@cache
+def client_of(service: str) -> Any:
+    """One client for all tests that do not listen to it: to make one takes longer than most of them."""
+    return boto3.client(service)
+
+
 @dataclass(frozen=True)
 class MotoStack:
     template: Template
@@ -66,7 +72,7 @@ class MotoStack:
     def items(self, id_: str) -> Any:
         """The items with an id, such as a token's, as the table has them."""
         wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": id_}}}
-        return boto3.client("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
+        return client_of("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
 
     def writes(self) -> int:
         """How many changes of items the table's stream has had, counted from some number."""
@@ -105,7 +111,7 @@ class MotoStack:
 
 
 def start_state_machine(name: str, definition: str) -> str:
-    created = boto3.client("stepfunctions").create_state_machine(
+    created = client_of("stepfunctions").create_state_machine(
         name=name, definition=definition, roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
     )
     return str(created["stateMachineArn"])
@@ -139,11 +145,9 @@ def updated(stack: MotoStack, parameters: Mapping[str, str]) -> Iterator[MotoSta
             yield changed
     finally:
         for name in set(new) & template.resources("AWS::SQS::Queue").keys():
-            boto3.client("sqs").delete_queue(QueueUrl=changed.resources[name]["Ref"])
+            client_of("sqs").delete_queue(QueueUrl=changed.resources[name]["Ref"])
         for name in set(new) & template.resources("AWS::SecretsManager::Secret").keys():
-            boto3.client("secretsmanager").delete_secret(
-                SecretId=changed.resources[name]["Ref"], ForceDeleteWithoutRecovery=True
-            )
+            client_of("secretsmanager").delete_secret(SecretId=changed.resources[name]["Ref"], ForceDeleteWithoutRecovery=True)
 
 
 @contextmanager
@@ -211,7 +215,7 @@ def _table(logical_id: str, properties: Resource) -> Attributes:
     properties.pop("PointInTimeRecoverySpecification")
     properties.pop("SSESpecification")
     properties["StreamSpecification"]["StreamEnabled"] = True
-    client = boto3.client("dynamodb")
+    client = client_of("dynamodb")
     described = client.create_table(TableName=name, **properties)["TableDescription"]
     client.update_time_to_live(TableName=name, TimeToLiveSpecification=time_to_live)
     return {"Ref": name, "Arn": described["TableArn"], "StreamArn": described["LatestStreamArn"]}
@@ -219,19 +223,19 @@ def _table(logical_id: str, properties: Resource) -> Attributes:
 
 def _bucket(logical_id: str, _: Resource) -> Attributes:
     name = f"{STACK_NAME}-{logical_id.lower()}"
-    boto3.client("s3").create_bucket(Bucket=name)
+    client_of("s3").create_bucket(Bucket=name)
     return {"Ref": name, "Arn": f"arn:aws:s3:::{name}"}
 
 
 def _secret(logical_id: str, properties: Resource) -> Attributes:
-    client = boto3.client("secretsmanager")
+    client = client_of("secretsmanager")
     password = client.get_random_password(**properties["GenerateSecretString"])["RandomPassword"]
     arn = client.create_secret(Name=f"{STACK_NAME}-{logical_id}", SecretString=password)["ARN"]
     return {"Ref": arn, "Id": arn}
 
 
 def _queue(logical_id: str, properties: Resource) -> Attributes:
-    client = boto3.client("sqs")
+    client = client_of("sqs")
     attributes = {
         name: json.dumps(value) if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in properties.items()
@@ -244,7 +248,7 @@ def _queue(logical_id: str, properties: Resource) -> Attributes:
 
 def _schedule_group(logical_id: str, _: Resource) -> Attributes:
     name = f"{STACK_NAME}-{logical_id}"
-    arn = boto3.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
+    arn = client_of("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
     return {"Ref": name, "Arn": arn}
 
 

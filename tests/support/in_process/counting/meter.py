@@ -15,6 +15,8 @@ from typing import Any
 
 import boto3
 
+from tests.support.in_process.moto_stack import client_of
+
 WRITE_UNIT, READ_UNIT = 1024, 4096  # bytes
 Item = Mapping[str, Any]
 
@@ -50,7 +52,7 @@ class Meter:
         """Count the calls of every client that this session creates from now on."""
         session.events.register("provide-client-params", self._look)
         session.events.register("after-call", self._count)
-        self._dynamodb = boto3.Session().client("dynamodb")  # its calls are not counted
+        self._dynamodb = client_of("dynamodb")  # its calls are not counted
 
     def take(self) -> list[Call]:
         """Return the calls since the last `take`."""

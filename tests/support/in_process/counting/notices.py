@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
-import boto3
-
 from tests.support.in_process.counting.meter import Meter
 from tests.support.in_process.counting.options import PAGE
 from tests.support.in_process.counting.waits import Added, Bench, Wait
 from tests.support.in_process.event_sources import Stream, queue_event, receive_all
 from tests.support.in_process.fakes.secret import ExistingSecrets
+from tests.support.in_process.moto_stack import client_of
 from tests.support.in_process.template import CHANNELS
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.timeouts import duration
@@ -32,7 +31,7 @@ CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 
 def count_notices(bench: Bench) -> dict[str, Added]:
     with bench.with_channels() as told:
-        boto3.client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+        client_of("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
         return {name: Added(answered(told, page), answered(told, page, notify)) for name, (page, notify) in CASES.items()}
 
 
@@ -40,7 +39,7 @@ def count_people(bench: Bench, people: int, by_mail: bool) -> tuple[Added, Added
     """Count what telling so many approvers of a page by mail adds, or one person if it has none, and what a reminder adds."""
     page, notify = page_of(people), {"email": True if people else ["ann@example.com"]}
     with bench.with_channels() as told:
-        boto3.client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+        client_of("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
         plain = answered(told, page)
         asked = answered(told, page, notify) if by_mail else plain
         reminded = answered(told, {**page, "remind": [REMINDED]}, notify if by_mail else None, reminded=True)

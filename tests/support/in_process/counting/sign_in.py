@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import boto3
-
 from tests.support.in_process.approval_page import page_of
 from tests.support.in_process.browser import Browser
 from tests.support.in_process.counting.notices import TWO
 from tests.support.in_process.counting.waits import Added, Bench, Wait, counted
 from tests.support.in_process.fakes.issuer import ANN, SECRET, FakeIssuer, issuer
 from tests.support.in_process.html_page import HtmlPage
+from tests.support.in_process.moto_stack import client_of
 
 SIGNED_IN = {**TWO, "signIn": True}
 EMAILS = [str(email) for email in TWO["approvers"]]
@@ -33,7 +32,7 @@ def count_sign_in(bench: Bench) -> dict[str, Added]:
 @contextmanager
 def at_an_issuer(bench: Bench) -> Iterator[tuple[Bench, FakeIssuer]]:
     """The stack with an issuer, which knows its secret. Sign-ins are so rare that each reads the key of sessions again."""
-    secrets = boto3.client("secretsmanager")
+    secrets = client_of("secretsmanager")
     with issuer() as idp, bench.with_issuer(idp.url) as signing, mock.patch("waitpoints.aws.secrets.REFETCH_AFTER", 0):
         counted(idp, bench.meter, "_redeem", "Issuer:token")
         name = f"waitpoints/{os.environ['ENVIRONMENT']}/sign-in/OIDC_CLIENT_SECRET"
