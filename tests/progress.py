@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _report_once(plugins: pytest.PytestPluginManager) -> None:
-    """Have this process send two messages of a test that passed, not five: they are much of what a quick one costs."""
+    """Have this process send one message of a test that passed, not five: they are much of what a quick one costs."""
     [sender] = [it for it in plugins.get_plugins() if type(it).__name__ == "WorkerInteractor"]
     plugins.unregister(sender)
     send, before = sender.pytest_runtest_logreport, 0.0
@@ -40,10 +40,11 @@ def _report_once(plugins: pytest.PytestPluginManager) -> None:
             before = report.duration
         elif report.when != "teardown" or not report.passed or report.duration > WORTH_A_MESSAGE:
             report.duration, before = report.duration + before, 0.0
+            report.keywords = {}
             send(report)
 
     sender.pytest_runtest_logreport = pytest_runtest_logreport
-    sender.pytest_runtest_logstart = lambda: None
+    sender.pytest_runtest_logstart = sender.pytest_runtest_logfinish = lambda: None
     plugins.register(sender)
 
 
@@ -54,7 +55,7 @@ class Progress:
         self._screen, self._times_to = screen, times_to
         self._seconds: dict[str, float] = defaultdict(float)
         self._failed: dict[str, str] = {}
-        self._total, self._ended, self._tenths = 0, 0, 0
+        self._total, self._tenths = 0, 0
         self._began = self._shown = time.monotonic()
 
     @pytest.hookimpl(tryfirst=True)
@@ -77,9 +78,6 @@ class Progress:
         self._seconds[report.nodeid] += report.duration
         if report.failed:
             self._failed.setdefault(report.nodeid, _reason(report))
-
-    def pytest_runtest_logfinish(self) -> None:
-        self._ended += 1
         self._show()
 
     def pytest_sessionfinish(self) -> None:
@@ -89,9 +87,9 @@ class Progress:
             Path(self._times_to).write_text(json.dumps({"seconds": self._seconds, "failed": self._failed}))
 
     def _show(self) -> None:
-        now = time.monotonic()
-        tenths = 10 * self._ended // max(self._total, 1)
-        line = f"  {self._ended:,} of {self._total:,} tests, {clock(now - self._began)}"
+        now, ended = time.monotonic(), len(self._seconds)
+        tenths = 10 * ended // max(self._total, 1)
+        line = f"  {ended:,} of {self._total:,} tests, {clock(now - self._began)}"
         if self._screen.isatty():
             self._screen.write(f"\r\033[K{line}")
         elif tenths > self._tenths or now - self._shown > MINUTE:
