@@ -24,7 +24,7 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 
 from ministack import app as app_module
 from ministack.core import iam_actions, lambda_runtime
-from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, s3
+from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, s3, sqs
 from ministack.services.cloudformation import provisioners, stacks
 
 from tests.support.e2e import (
@@ -314,13 +314,14 @@ def an_object_is_encrypted() -> bool:
     return bool(expected.items() <= answered.items() and stored["content_type"] == "binary/octet-stream")
 
 
-def queues_are_polled_all_the_time() -> bool:
-    polls = []
-    lambda_svc._poll_sqs = lambda: polls.append(1)
+def a_message_is_seen_when_it_is_due() -> bool:
+    polls, due = list[float](), time.time() + 0.2
+    lambda_svc._poll_sqs = lambda: polls.append(time.time())
     lambda_svc._poll_kinesis = lambda_svc._poll_dynamodb_streams = lambda: False
-    threading.Thread(target=lambda_svc._poll_loop, daemon=True).start()
-    time.sleep(0.5)
-    return len(polls) > 3
+    with patch.dict(sqs._queues._data, {(ACCOUNT, REGION, "q"): {"messages": [{"visible_at": due}]}}, clear=True):
+        threading.Thread(target=lambda_svc._poll_loop, daemon=True).start()
+        time.sleep(0.4)
+    return any(at >= due for at in polls)
 
 
 PROBES: dict[str, list[Probe]] = {
@@ -344,7 +345,7 @@ PROBES: dict[str, list[Probe]] = {
     "name_log_events": [a_logged_line_has_an_id],
     "gather_batches": [a_batch_is_gathered],
     "retry_failed_records": [failed_records_come_again],
-    "poll_without_rest": [queues_are_polled_all_the_time],
+    "poll_without_rest": [a_message_is_seen_when_it_is_due],
     "store_as_s3_does": [an_object_is_encrypted],
     **process_probes.PROBES,
     **database_probes.PROBES,

@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -140,17 +140,26 @@ def set_cookies_apart(lambda_svc: Any) -> None:
     lambda_svc._execute_function_with_config_scope = execute_with_cookies
 
 
-def poll_without_rest(esm_wake: threading.Event) -> None:
-    """Let event source mappings see a delayed message as soon as it is due.
+def poll_without_rest(esm_wake: threading.Event, lambda_svc: Any, sqs: Any) -> None:
+    """Let event source mappings see a delayed message as soon as it is due, and go on as soon as a pause is over.
 
     AWS polls a queue continuously. MiniStack 1.5.33 pauses for a second when it finds nothing, unless a write wakes it;
-    the end of a message's delay is not a write.
+    the end of a message's delay is not a write, nor is that of the pause after a failure.
     """
 
+    def instants() -> Iterator[float]:
+        for queue in list(sqs._queues._data.values()):
+            yield from [message["visible_at"] for message in list(queue["messages"])]
+        yield from list(lambda_svc._esm_backoff_until._data.values())
+
     def tick() -> None:
+        before = time.time()
         while True:
             time.sleep(POLL_SECONDS)
-            esm_wake.set()
+            now = time.time()
+            if any(before < instant <= now for instant in instants()):
+                esm_wake.set()
+            before = now
 
     threading.Thread(target=tick, daemon=True).start()
 
@@ -180,7 +189,7 @@ class _Batch:
     since: float = 0
 
 
-def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
+def gather_batches(lambda_svc: Any, dynamodb: Any, esm_wake: threading.Event) -> None:
     """Invoke a stream's function once its batching window is over or its batch is full.
 
     AWS gathers the records that pass the filter for up to `MaximumBatchingWindowInSeconds`. MiniStack 1.5.33 ignores it.
@@ -208,10 +217,16 @@ def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
         batch.read_to += len(new)
         if batch.places and batch.places[0] != batch.first:
             batch.first, batch.since = batch.places[0], time.monotonic()
+            poll_after(mapping["MaximumBatchingWindowInSeconds"])
         if len(batch.places) >= full:
             return int(batch.places[full - 1] + 1 - start)
         is_over = time.monotonic() - batch.since >= mapping["MaximumBatchingWindowInSeconds"]
         return batch.read_to - start if batch.places and is_over else 0
+
+    def poll_after(seconds: float) -> None:
+        timer = threading.Timer(seconds, esm_wake.set)
+        timer.daemon = True
+        timer.start()
 
     def positions() -> Any:
         return lambda_svc._dynamodb_stream_positions
@@ -567,7 +582,7 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-_SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc s3 ses_v2 stepfunctions"
+_SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc s3 ses_v2 sqs stepfunctions"
 _MINISTACK = {
     "app_module": "app",
     "esm_wake": "core.concurrency.esm_wake",
