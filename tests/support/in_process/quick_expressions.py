@@ -112,7 +112,10 @@ _has_clauses: Any = cache(_is_expression)
 
 
 def _validator(ordinary: Any) -> Callable[..., Any]:
-    """What checks an update. Of one that was right before, with these attributes, only their parts and values are new."""
+    """What checks an update. Of one that was right before, only its parts and values are new.
+
+    It is the same one with other attributes, if the same of them are keys, and the same places have the same attribute.
+    """
     known: dict[tuple[Any, ...], list[Any]] = {}
     attributes_in = cache(_attributes_in)
 
@@ -122,7 +125,9 @@ def _validator(ordinary: Any) -> Callable[..., Any]:
 
         def validate(self) -> Any:
             names, table = self._asked["expression_attribute_names"] or {}, self._asked["table"]
-            text = self._expression, *map(names.get, attributes_in(self._expression)), *table.table_key_attrs
+            keys = tuple(it["AttributeName"] for it in table.attr)
+            attributes = [names.get(name, name) for name in attributes_in(self._expression)]
+            text = self._expression, keys, *(it if it in keys else attributes.index(it) for it in attributes)
             if text in known:
                 try:
                     return _put_in(known[text], self._asked["expression_attribute_values"], names, self._asked["item"], table)
@@ -137,10 +142,10 @@ def _validator(ordinary: Any) -> Callable[..., Any]:
 
 
 def _attributes_in(node: Any) -> list[str]:
-    """The first part of each path of an update. Whether others are right depends on the item."""
-    if type(node) is _NODES.UpdateExpressionPath:
-        return [node.children[0].children[0]]
-    return [name for child in node.children if isinstance(child, _NODES.Node) for name in _attributes_in(child)]
+    """The names in the paths of an update."""
+    if type(node) in (_NODES.ExpressionAttribute, _NODES.ExpressionAttributeName):
+        return [node.children[0]]
+    return [name for child in node.children or () if isinstance(child, _NODES.Node) for name in _attributes_in(child)]
 
 
 def _actions(expression: Any) -> list[Any]:
