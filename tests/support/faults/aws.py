@@ -19,6 +19,7 @@ from unittest import mock
 from urllib.parse import urlparse
 
 import boto3
+from moto.core.model_instances import model_data
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_to_dict
 from moto.secretsmanager.models import secretsmanager_backends
@@ -286,7 +287,17 @@ class Aws:
                 until_the_end.enter_context(mock.patch(f"{module}.ThreadPoolExecutor", OneByOne))
             self.forget()
             until_the_end.callback(_forget_all_but_clients)
+            until_the_end.callback(self._leave_moto)
             yield
+
+    def _leave_moto(self) -> None:
+        """Take out of moto what only this world uses. moto also lists whatever it has ever made, for a page of its server."""
+        for queue in self.queue_urls.values():
+            sqs_backends[ACCOUNT][REGION].delete_queue(queue.rsplit("/", 1)[-1])
+        del dynamodb_backends[ACCOUNT][REGION].tables[self.table]
+        for service in ("dynamodb", "sqs"):
+            for model in model_data[service].values():
+                model.instances_tracked.clear()
 
     @contextmanager
     def _logging(self) -> Iterator[None]:
