@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from enum import StrEnum
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
@@ -16,6 +18,12 @@ from tests.support.in_process.quick_transactions import ordinary_transactions, q
 from tests.support.in_process.template import ACCOUNT, REGION
 
 NAME = "direct"
+
+
+class Text(StrEnum):
+    ODD = "odd"
+
+
 Call = tuple[str, dict[str, Any]]
 Make = Callable[[Any, str, dict[str, Any]], Any]
 
@@ -72,6 +80,28 @@ CALLS: list[Call] = [
     ("DeleteItem", {"TableName": NAME, "Key": key("seven"), "ReturnValues": "ALL_OLD"}),
     ("DeleteItem", {"TableName": NAME, "Key": key("four"), "ConditionExpression": "attribute_not_exists(n)"}),
     ("DescribeTable", {"TableName": "another"}),
+    *(
+        ("PutItem", put("odd", Item={**key("odd"), **more}))
+        for more in (
+            {"b": {"B": bytearray(b"\xff")}},
+            {"b": {"B": "text"}},
+            {"bs": {"BS": (b"\x01", b"\x02")}},
+            {"l": {"L": [{"S": Text.ODD}]}},
+            {"l": {"L": "ab"}},
+            {Text.ODD: {"S": "a"}},
+            {"n": {"N": 1}},
+            {"n": {"NULL": 1}},
+            {"n": {"Z": "a"}},
+            {"n": None},
+            {"m": {"M": {"l": {"L": [{"M": {"n": {"N": None}}}]}}}},
+        )
+    ),
+    ("Scan", {"TableName": NAME, "Limit": True}),
+    ("Scan", {"TableName": NAME, "Limit": 0}),
+    ("Scan", {"TableName": NAME, "Limit": 1.0}),
+    ("GetItem", {"TableName": "", "Key": key("two")}),
+    ("GetItem", {"TableName": NAME, "Key": key("two"), "Consistent": True}),
+    ("BatchGetItem", {"RequestItems": {NAME: {"Keys": []}}}),
 ]
 
 
@@ -86,17 +116,22 @@ def answers(dynamodb: Any, make: Make, *ways: Any) -> list[Any]:
     with ExitStack() as until_the_end:
         for way in ways:
             until_the_end.enter_context(way)
-        kinds = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}]
-        dynamodb.create_table(
-            TableName=NAME,
-            KeySchema=kinds,
-            AttributeDefinitions=[{"AttributeName": it["AttributeName"], "AttributeType": "S"} for it in kinds],
-            BillingMode="PAY_PER_REQUEST",
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-        )
+        create_table(dynamodb, make)
         until_the_end.callback(dynamodb.delete_table, TableName=NAME)  # the other tests of this process have the same moto
         found = [(answer(dynamodb, make, *call), dynamodb.scan(TableName=NAME)["Items"]) for call in CALLS]
         return [*found, records()]
+
+
+def create_table(dynamodb: Any, make: Make) -> None:
+    kinds = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}]
+    asked = {
+        "TableName": NAME,
+        "KeySchema": kinds,
+        "AttributeDefinitions": [{"AttributeName": it["AttributeName"], "AttributeType": "S"} for it in kinds],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+    make(dynamodb, "CreateTable", asked)
 
 
 def answer(dynamodb: Any, make: Make, name: str, parameters: dict[str, Any]) -> Any:
@@ -128,6 +163,13 @@ def test_moto_answers_the_same_without_botocore(dynamodb: Any) -> None:
     for call, one, other in zip([*CALLS, "records"], ordinary, direct, strict=True):
         assert one == other, call
     assert {name for name, *_ in ordinary[-1]} == {"INSERT", "MODIFY", "REMOVE"}
+
+
+def test_botocore_need_not_look_at_ordinary_parameters(dynamodb: Any) -> None:
+    with mock.patch.object(dynamodb._serializer, "serialize_to_request", side_effect=NotImplementedError):
+        create_table(dynamodb, moto_shortcut.call)
+        moto_shortcut.call(dynamodb, "PutItem", put("one"))
+        moto_shortcut.call(dynamodb, "DeleteTable", {"TableName": NAME})
 
 
 def test_a_call_that_somebody_listens_to_is_made_by_botocore(dynamodb: Any) -> None:

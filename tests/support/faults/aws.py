@@ -295,9 +295,9 @@ class Aws:
         for queue in self.queue_urls.values():
             sqs_backends[ACCOUNT][REGION].delete_queue(queue.rsplit("/", 1)[-1])
         del dynamodb_backends[ACCOUNT][REGION].tables[self.table]
-        for service in ("dynamodb", "sqs"):
-            for model in model_data[service].values():
-                model.instances_tracked.clear()
+        models: Any = model_data
+        for model in (*models["dynamodb"].values(), *models["sqs"].values()):
+            model.instances_tracked.clear()
 
     @contextmanager
     def _logging(self) -> Iterator[None]:

@@ -29,6 +29,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 from tests.support.in_process.quick_expressions import quick_expressions
+from tests.support.in_process.quick_parameters import read
 from tests.support.in_process.quick_transactions import quick_transactions
 from tests.support.in_process.template import ACCOUNT
 
@@ -67,7 +68,7 @@ def without_http() -> Iterator[None]:
         if operation.service_model.service_name not in _HANDLERS or AWS not in request.url or not botocore_stubber.enabled:
             passed_on: Attempt = ordinarily(self, request, operation, context)
             return passed_on
-        return response(*_answer(self, operation, request.body, context["client_region"]))
+        return response(*_answer(self, operation, json.loads(request.body), context["client_region"]))
 
     def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:
         if self.signing_name == "s3" or AWS not in request.url or not botocore_stubber.enabled:
@@ -112,20 +113,20 @@ def call(client: Any, name: str, parameters: Mapping[str, Any]) -> Any:
     operation = client.meta.service_model.operation_model(name)
     given = {**parameters}
     generate_idempotent_uuid(given, operation)
-    body = client._serializer.serialize_to_request(given, operation)["body"]
-    parsed, status = _answer(client._endpoint, operation, body, client.meta.region_name)
+    content = read(operation, given) or json.loads(client._serializer.serialize_to_request(given, operation)["body"])
+    parsed, status = _answer(client._endpoint, operation, content, client.meta.region_name)
     answered = {**parsed, "ResponseMetadata": _metadata(status)}
     if status >= 300:
         raise client.exceptions.from_code(parsed["Error"]["Code"])(answered, name)
     return answered
 
 
-def _answer(endpoint: Any, operation: Any, body: bytes, region: str) -> tuple[dict[str, Any], int]:
+def _answer(endpoint: Any, operation: Any, content: Any, region: str) -> tuple[dict[str, Any], int]:
     """What botocore makes of moto's answer to a request, and its status."""
     handler = _HANDLERS[operation.service_model.service_name]()
     with _turn:
         try:
-            result = _handle(handler, operation, body, region)
+            result = _handle(handler, operation, content, region)
         except JsonRESTError as error:
             return _parsed(endpoint, error.description, operation, error.code), error.code
     if isinstance(result, ActionResult):
@@ -133,12 +134,13 @@ def _answer(endpoint: Any, operation: Any, body: bytes, region: str) -> tuple[di
     return _parsed(endpoint, result, operation), 200
 
 
-def _handle(handler: Any, operation: Any, body: bytes, region: str) -> Any:
+def _handle(handler: Any, operation: Any, content: Any, region: str) -> Any:
     handler.region, handler.current_account = region, ACCOUNT
     handler.querystring, handler.uri_match, handler.headers = {}, {}, {}
-    handler.body = body.decode()
     if handler.automated_parameter_parsing:
-        handler.body = handler.params = json.loads(handler.body)
+        handler.body = handler.params = content
+    else:
+        handler.body = json.dumps(content)
     return getattr(handler, _method(operation.name))()
 
 
