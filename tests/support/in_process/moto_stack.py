@@ -79,6 +79,11 @@ class MotoStack:
         shard = self._table().stream_shard
         return int(shard.starting_sequence_number) + len(shard.items)
 
+    def written(self, begin: int, end: int) -> list[dict[str, Any]]:
+        """The records of these changes in the stream. moto answers the same, in most of the time that such a test takes."""
+        records: list[dict[str, Any]] = self._table().stream_shard.get(begin, end - begin)
+        return records
+
     def _table(self) -> Any:
         return dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
 
