@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import boto3
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import dynamodb_backends
@@ -44,6 +45,14 @@ Attributes = Mapping[str, str]
 def client_of(service: str) -> Any:
     """One client for all tests that do not listen to it: to make one takes longer than most of them."""
     return boto3.client(service)
+
+
+@contextmanager
+def models_read_once() -> Iterator[None]:
+    """Within this, botocore reads the model of a service once, not for each session: that is most of what one takes."""
+    read = cache(JSONFileLoader().load_file)
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _, path: read(path)):
+        yield
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,7 @@ def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStac
         enter = until_the_end.enter_context
         enter(mock.patch.dict(os.environ, {**clean, **_NO_USER_SETTINGS}, clear=True))
         enter(mock_aws(config=_MOTO))
+        enter(models_read_once())
         enter(mock.patch.object(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action)))
         stack = MotoStack(template, _create(template, [*template.body["Resources"]]))
         enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
