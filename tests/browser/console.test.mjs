@@ -478,7 +478,7 @@ test("a decision says who has answered what and who is still asked, and its link
   await tab.evaluate(() => {
     window.copied = [];
     const writeText = async (it) => window.copied.push(it);
-    Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
   });
   for (const button of await tab.$$(`${who} button`)) await button.click();
   await untilItSays(tab, "Copied the link of lead");
@@ -921,7 +921,7 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   assert.match(key, /^tr_prod_sk_[0-9A-Za-z]{24}$/);
   await tab.evaluate(() => {
     const writeText = async (copied) => Object.assign(window, { copied });
-    Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
   });
   await press(tab, "Copy");
   await untilItSays(tab, "Copied the key");
