@@ -38,7 +38,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    gc.collect()  # once: pytest would do so twice, and Python again
+    gc.freeze()
     if (sent := getattr(session.config, "workeroutput", None)) is not None:  # a process of `-n`
         sent["figures"] = figures.shown()
 

@@ -28,16 +28,17 @@ from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 MEBIBYTE = 1024 * 1024
+BODIES = bodies()
 LINUX = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of the memory")
 
 
-@pytest.mark.parametrize("body", bodies(), ids=lambda body: body.title)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.title)
 def test_each_is_among_the_largest_that_are_accepted(body: Body) -> None:
     assert LIMIT == PAYLOAD_LIMIT
     assert LIMIT - 1_000 < len(body.content) <= LIMIT
 
 
-@pytest.mark.parametrize("body", bodies(), ids=lambda body: body.title)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.title)
 def test_each_becomes_the_output_that_its_title_says(body: Body) -> None:
     output = callback_body.output(body.content, body.content_type)
     match body.content_type:
@@ -49,7 +50,7 @@ def test_each_becomes_the_output_that_its_title_says(body: Body) -> None:
             assert list(json.loads(output)) == ["payload"]
         case _:
             assert list(json.loads(output)) == ["base64"]
-    assert {one.content_type for one in bodies()} == {JSON, TEXT, FORM, BYTES}
+    assert {one.content_type for one in BODIES} == {JSON, TEXT, FORM, BYTES}
 
 
 @LINUX

@@ -19,11 +19,11 @@ from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.ops.deployed import Deployed, Outputs
 
+from tests.integration.conftest import forget_services
 from tests.support import webhook_signer as signer
 from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
-from waitpoints.wiring import services
 from waitpoints_local import webhook_signer
 from waitpoints_local.machine import deliver_command, endpoints, routes, signing
 from waitpoints_local.machine.fitting_output import Completion
@@ -71,13 +71,13 @@ class Handlers(httpx.BaseTransport):
 
 @pytest.fixture
 def local(stack: MotoStack) -> Iterator[OnMoto]:
-    services.reset()
+    forget_services()
     yield OnMoto(STACK_NAME, boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, {}, stack)
     manager = client_of("secretsmanager")
     for secret in manager.list_secrets()["SecretList"]:
         if secret["Name"].startswith(f"waitpoints/{STACK_NAME}/webhooks/"):
             manager.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
-    services.reset()
+    forget_services()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ A place is found by its text and a test by its name, so that neither depends on 
 
 import ast
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,10 +59,15 @@ def load() -> list[Mutation]:
     return [Mutation(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]
 
 
-def place(mutation: Mutation, root: Path) -> Path:
-    """Return the file that has the text to be replaced. Raises NotFound unless it is there exactly once."""
+def texts(root: Path) -> dict[Path, str]:
+    """Return what each file says that may be mutated."""
     files = [file for name in MUTATED for file in ([root / name] if (root / name).is_file() else (root / name).rglob("*.py"))]
-    counts = {file: file.read_text().count(mutation.text) for file in files}
+    return {file: file.read_text() for file in files}
+
+
+def place(mutation: Mutation, root: Path, known: Mapping[Path, str] | None = None) -> Path:
+    """Return the file that has the text to be replaced. Raises NotFound unless it is there exactly once."""
+    counts = {file: text.count(mutation.text) for file, text in (known or texts(root)).items()}
     found = [file for file, count in counts.items() if count]
     if sum(counts.values()) != 1:
         where = ", ".join(f"{file.relative_to(root)} ({counts[file]})" for file in found) or "no file"
@@ -84,9 +89,14 @@ def missing_tests(mutation: Mutation, root: Path) -> list[str]:
 def _tests(name: str, root: Path, folders: Sequence[str]) -> Iterator[str]:
     """`name` is that of a function or a class, or `Class::function`."""
     for folder in folders:
-        for file in sorted((root / folder).rglob("test_*.py")):
+        for file in _test_files(root / folder):
             found = [test for test in _names(file) if f"::{test}".endswith(f"::{name}")]
             yield from (f"{file.relative_to(root)}::{test}" for test in found)
+
+
+@cache
+def _test_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("test_*.py"))
 
 
 @cache

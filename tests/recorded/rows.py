@@ -55,10 +55,14 @@ class Row:
 
 
 def rows() -> list[Row]:
-    groups = yaml.safe_load((HERE / "table.yaml").read_text())
+    groups = _yaml((HERE / "table.yaml").read_text())
     found = [row for group in groups for row in _of_group(group)]
     ours = {path.name: path.read_text() for path in sorted(MACHINES.glob("*.asl.json"))}
     return found + [Row(name, "docs/patterns.md", "definitions", text, {}, value="OK") for name, text in ours.items()]
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, yaml.CSafeLoader)
 
 
 def _of_group(group: dict[str, Any]) -> Iterator[Row]:
@@ -75,13 +79,13 @@ def _row(line: str, source: str, kind: str, given: Any) -> Row:
     assert found, line
     value = found["value"]
     if value is not None and "definitions" not in kind:
-        value = yaml.safe_load(value)
+        value = _yaml(value)
     return Row(
         line,
         source,
         kind,
         _left(kind, found["left"]),
-        given if found["given"] is None else yaml.safe_load(found["given"]),
+        given if found["given"] is None else _yaml(found["given"]),
         "TIMED_OUT" if found["out"] else "FAILED" if found["error"] else "SUCCEEDED",
         {"x": value} if kind in ("paths", "functions") and not found["error"] else value,
         None if found["error"] == "nameless" else found["error"],
@@ -96,12 +100,12 @@ def _left(kind: str, text: str) -> Any:
     if kind == "jsonata":
         return machine([{"Output": f"{{% {text} %}}"}]) | {"QueryLanguage": "JSONata"}
     if kind == "choices":
-        rule = {**yaml.safe_load("{" + text + "}"), "Next": "B"}
+        rule = {**_yaml("{" + text + "}"), "Next": "B"}
         return machine([{"Choices": [rule], "Default": "C"}, {"Result": True, "End": True}, {"Result": False}])
     if kind == "calls":
         action, _, arguments = text.partition(" ")
-        return action, yaml.safe_load(arguments)
-    left = yaml.safe_load(text)
+        return action, _yaml(arguments)
+    left = _yaml(text)
     if kind.startswith("machines"):
         return machine(left) | ({"QueryLanguage": "JSONata"} if "JSONata" in kind else {})
     is_whole = isinstance(left, str) or "States" in left

@@ -11,7 +11,7 @@ count it as 0; where none has, there is no value. FILL has a value everywhere, a
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,14 +57,14 @@ class Alarm:
         `late` says of some after how many seconds their values are there.
         """
         states: list[str] = []
-        points = self._points(metrics)
-        number = int(self.properties["EvaluationPeriods"])
-        for end in range(self.period, seconds + 1, self.period):
+        period, number = self.period, int(self.properties["EvaluationPeriods"])
+        found = self._values(self._points(metrics), range(0, seconds, period))
+        for end in range(period, seconds + 1, period):
+            periods = range(max(0, end - period * (number + EXTRA)), end, period)
             if late:
                 points = self._points({name: _before(end - late.get(name, 0), metric) for name, metric in metrics.items()})
-            periods = [end - self.period * (age + 1) for age in range(number + EXTRA) if end >= self.period * (age + 1)]
-            found = self._values(points, sorted(periods))
-            states.append(self._state(found, sorted(periods), number, states[-1] if states else "INSUFFICIENT_DATA"))
+                found = self._values(points, periods)
+            states.append(self._state(found, periods, number, states[-1] if states else "INSUFFICIENT_DATA"))
         return states
 
     def _points(self, metrics: Mapping[str, Metric]) -> dict[str, Series]:
@@ -73,14 +73,14 @@ class Alarm:
         assert metrics.keys() == stats.keys()
         return {name: _summed(metrics[name], stat, self.period) for name, stat in stats.items()}
 
-    def _values(self, points: Mapping[str, Series], periods: list[int]) -> Series:
+    def _values(self, points: Mapping[str, Series], periods: Sequence[int]) -> Series:
         if "Metrics" not in self.properties:
             [series] = points.values()
             return {period: series[period] for period in periods if period in series}
         [expression] = [it["Expression"] for it in self.properties["Metrics"] if "Expression" in it]
         return evaluate(expression, points, periods)
 
-    def _state(self, found: Series, periods: list[int], number: int, before: str) -> str:
+    def _state(self, found: Series, periods: Sequence[int], number: int, before: str) -> str:
         breaches = _COMPARISONS[self.properties["ComparisonOperator"]]
         treatment = self.properties["TreatMissingData"]
         points = [breaches(found[period], self.properties["Threshold"]) for period in periods if period in found][-number:]
@@ -96,7 +96,7 @@ def _before(end: float, metric: Metric) -> Metric:
     return {at: value for at, value in metric.items() if at < end}
 
 
-def evaluate(expression: str, metrics: Mapping[str, Series], periods: list[int]) -> Series:
+def evaluate(expression: str, metrics: Mapping[str, Series], periods: Sequence[int]) -> Series:
     """Evaluate metric math: FILL, IF, AND, and arithmetic and comparisons of numbers and metrics."""
     tree = _parse(expression)
     found = {period: _value(tree, metrics, period) for period in periods}

@@ -4,6 +4,7 @@ import json
 import re
 import tarfile
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -17,8 +18,17 @@ from tools.release.cdk_package import MACHINE, template
 from tools.release.cdk_types import in_properties, types
 from tools.release.translation import BUCKET, SECTIONS
 
-TRANSLATED = template()
-TYPES = types(TRANSLATED)
+
+@cache
+def translated() -> dict[str, Any]:
+    return template()
+
+
+@cache
+def typed() -> str:
+    return types(translated())
+
+
 STATEFUL = {  # a stack loses what they hold if a release names them otherwise
     "Table": "AWS::DynamoDB::Table",
     "OutputBucket": "AWS::S3::Bucket",
@@ -38,31 +48,31 @@ MADE = {**EVERYTHING, "Tracing": "Active", "EventBusName": "orders"}
 
 class TestTheTemplate:
     def test_has_no_sam_in_it(self) -> None:
-        assert tuple(TRANSLATED) == SECTIONS
-        assert not re.search(r"AWS::Serverless|AWS::Include|BuildMethod|SamResourceId", json.dumps(TRANSLATED["Resources"]))
+        assert tuple(translated()) == SECTIONS
+        assert not re.search(r"AWS::Serverless|AWS::Include|BuildMethod|SamResourceId", json.dumps(translated()["Resources"]))
 
     def test_names_what_is_stateful_as_every_release(self) -> None:
-        found = {name: it["Type"] for name, it in TRANSLATED["Resources"].items() if it["Type"] in STATEFUL.values()}
+        found = {name: it["Type"] for name, it in translated()["Resources"].items() if it["Type"] in STATEFUL.values()}
         assert found == STATEFUL
 
     @pytest.mark.parametrize("parameters", [{}, MADE], ids=["none", "all"])
     def test_makes_what_sam_makes_in_each_partition(self, parameters: dict[str, str]) -> None:
-        assert without_files(made(TRANSLATED, parameters)) == without_files(made(processed().body, parameters))
-        assert not re.search(r'(?<!such as )"arn:aws:', json.dumps(TRANSLATED["Resources"]))
+        assert without_files(made(translated(), parameters)) == without_files(made(processed().body, parameters))
+        assert not re.search(r'(?<!such as )"arn:aws:', json.dumps(translated()["Resources"]))
 
     def test_names_each_file_that_the_package_has(self) -> None:
-        keys = re.findall(rf'"(?:S3)?Bucket": "{BUCKET}", "(?:S3)?Key": "([^"]+)"', json.dumps(TRANSLATED))
+        keys = re.findall(rf'"(?:S3)?Bucket": "{BUCKET}", "(?:S3)?Key": "([^"]+)"', json.dumps(translated()))
         assert set(keys) == {"functions.zip", "console.zip", MACHINE, *(f"{layer}.zip" for layer in LAYERS)}
-        console = TRANSLATED["Resources"]["ShowConsole"]["Properties"]
+        console = translated()["Resources"]["ShowConsole"]["Properties"]
         assert console["Code"]["S3Key"] == "console.zip"
 
     def test_refuses_in_words_of_the_properties(self) -> None:
-        told = [it["AssertDescription"] for rule in TRANSLATED["Rules"].values() for it in rule["Assertions"]]
+        told = [it["AssertDescription"] for rule in translated()["Rules"].values() for it in rule["Assertions"]]
         assert "domainName needs certificateArn" in told
 
     def test_has_patterns_that_javascript_reads_as_cloudformation_does(self) -> None:
         """No group, class or flag that one of them knows alone."""
-        patterns = [it["AllowedPattern"] for it in TRANSLATED["Parameters"].values() if "AllowedPattern" in it]
+        patterns = [it["AllowedPattern"] for it in translated()["Parameters"].values() if "AllowedPattern" in it]
         assert len(patterns) > 5
         assert not [it for it in patterns if re.search(r"\(\?[^:]|\\[pPAzZGQEhRX]|\[\[|&&|[*+?}]\+", it)]
 
@@ -94,10 +104,10 @@ def without_files(part: Any) -> Any:
 
 class TestTheTypes:
     def test_have_a_property_for_each_parameter_and_an_attribute_for_each_output(self) -> None:
-        props, _, outputs = TYPES.partition("export interface WaitpointsOutputs")
+        props, _, outputs = typed().partition("export interface WaitpointsOutputs")
         for members, section in ((props, "Parameters"), (outputs, "Outputs")):
             named = re.findall(r"^  readonly (\w+)", members, re.MULTILINE)
-            assert [name[0].upper() + name[1:] for name in named] == list(TRANSLATED[section])
+            assert [name[0].upper() + name[1:] for name in named] == list(translated()[section])
 
     @pytest.mark.parametrize(
         "line",
@@ -112,13 +122,13 @@ class TestTheTypes:
         ],
     )
     def test_say_what_is_allowed(self, line: str) -> None:
-        assert line in TYPES
+        assert line in typed()
 
     def test_have_each_description(self) -> None:
         """Which names other properties as a program writes them."""
-        words = " ".join(re.sub(r"^ *(/\*\*|\*/|\*)| \*/$", "", TYPES, flags=re.MULTILINE).split())
-        for name, parameter in TRANSLATED["Parameters"].items():
-            assert in_properties(" ".join(parameter["Description"].split()), TRANSLATED["Parameters"]) in words, name
+        words = " ".join(re.sub(r"^ *(/\*\*|\*/|\*)| \*/$", "", typed(), flags=re.MULTILINE).split())
+        for name, parameter in translated()["Parameters"].items():
+            assert in_properties(" ".join(parameter["Description"].split()), translated()["Parameters"]) in words, name
         assert "It needs certificateArn." in words
 
     def test_leave_words_as_they_are(self) -> None:

@@ -6,13 +6,14 @@ import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from tests.mutations.__main__ import ARGUED, SURVIVED, Runner, summary
-from tests.mutations.mutation import Mutation, NotFound, Suite, load, missing_tests, place
+from tests.mutations.mutation import Mutation, NotFound, Suite, load, missing_tests, place, texts
 from tests.mutations.working_copy import working_copy
 from tools.stack import ROOT
 
@@ -21,10 +22,15 @@ PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" 
 IMPORTED = "import waitpoints_client, waitpoints.token as token; print(waitpoints_client.__file__, token.__file__)"
 
 
+@cache
+def known_texts() -> dict[Path, str]:
+    return texts(ROOT)
+
+
 @pytest.mark.parametrize("mutation", LISTED, ids=lambda mutation: mutation.name)
 class TestEachMutation:
     def test_replaces_what_is_in_one_place_by_other_code(self, mutation: Mutation) -> None:
-        file = place(mutation, ROOT)
+        file = place(mutation, ROOT, known_texts())
         changed = file.read_text().replace(mutation.text, mutation.replacement)
         assert changed != file.read_text()
         if file.suffix == ".py":
