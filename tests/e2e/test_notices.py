@@ -20,7 +20,8 @@ from tests.browser import runner
 from tests.support.e2e import afterwards, folders, own_tests
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
-from tests.support.e2e.command_line import COMMAND, CommandLine
+from tests.support.e2e.command_line import CommandLine
+from tests.support.e2e.command_line import command as waitpoints
 from tests.support.e2e.mails import mails_about
 from tests.support.e2e.permissions import outputs
 from tests.support.e2e.waiting import until
@@ -265,7 +266,7 @@ def test_a_test_of_a_machine_reads_the_mails(office: Office, tmp_path: Path) -> 
 
 def test_chat_prints_what_comes_and_presses_buttons(office: Office, tmp_path: Path) -> None:
     """The last test: it connects the stack to another workspace."""
-    command, environment = [str(COMMAND), "chat", "--port", "0"], CommandLine(office.stack, tmp_path).environment
+    command, environment = [*waitpoints(), "chat", "--port", "0"], CommandLine(office.stack, tmp_path).environment
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes) as chat:
         assert chat.stdin

@@ -7,11 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.support.e2e import prepared
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 COMMAND = ROOT / ".local" / "local" / "bin" / "waitpoints"
 PATIENCE = 60  # seconds
+IMPORTED = ("typer._adapters", "pydantic", "httpx", "httpcore", "boto3", "botocore.handlers")
+
+
+def command() -> list[str]:
+    """What begins a command, in place of its name."""
+    return [*prepared.command(str(COMMAND.with_name("python")), *IMPORTED), str(COMMAND)]
 
 
 class CommandLine:
@@ -30,7 +37,7 @@ class CommandLine:
 
     def run_in(self, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [COMMAND, *arguments],
+            [*command(), *arguments],
             cwd=folder,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
@@ -47,7 +54,7 @@ class CommandLine:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [COMMAND, *arguments],
+            [*command(), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

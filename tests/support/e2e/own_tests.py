@@ -7,19 +7,23 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.support.e2e import prepared
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATIENT = ("-o", "waitpoints_patience=180")  # beside other tests, a run takes many times as long
 SOURCES = (ROOT / "clients" / "local" / "src", ROOT / "clients" / "python" / "src")
 PATIENCE = 600  # seconds
+IMPORTED = ("pytest", "pydantic", "httpx", "httpcore", "boto3", "botocore.handlers")
 
 
 def run(stack: Stack, folder: Path, chosen: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "stack.json").write_text(json.dumps(asdict(stack)))
     paths = os.pathsep.join(map(str, SOURCES))
     variables = {"WAITPOINTS_LOCAL": str(folder / "stack.json"), "PYTHONPATH": paths, "NO_PROXY": "127.0.0.1,localhost"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider", *PATIENT]
+    variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those that this project's own tests have
+    python = prepared.command(sys.executable, *IMPORTED)
+    command = [*python, "-m", "pytest", "-q", "-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider", *PATIENT]
     return subprocess.run(
         [*command, "-k", chosen],
         cwd=folder,

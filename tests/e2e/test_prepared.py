@@ -1,0 +1,53 @@
+"""A program that is started from a prepared process does as one that Python starts."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.e2e import prepared
+
+PROGRAM = """
+import os, sys, time
+import beside
+print(sys.argv[1:], os.getcwd(), dict(os.environ), sys.path[0], __name__, sys.stdin.read())
+print("\\u00e9 and \\udcff", file=sys.stderr)
+if sys.argv[1] == "waits":
+    print("ready", flush=True)
+    time.sleep(60)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "beside.py").touch()
+    (tmp_path / "program" / "program.py").write_text(PROGRAM)
+    return tmp_path / "program" / "program.py"
+
+
+@pytest.mark.parametrize("arguments", [["0"], ["3", "two words"], ["fails"]])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_it_gets_and_gives_the_same(program: Path, tmp_path: Path, arguments: list[str], by_name: bool) -> None:
+    of_module = ["-m", "program"] if by_name else [str(program)]
+    folder = program.parent if by_name else tmp_path
+
+    def done(python: list[str]) -> tuple[int, str, str]:
+        command, environment = [*python, *of_module, *arguments], {"ONE": "1", "PYTHONPATH": str(tmp_path)}
+        ended = subprocess.run(command, cwd=folder, env=environment, input="in", capture_output=True, text=True, check=False)
+        return ended.returncode, ended.stdout, ended.stderr.splitlines()[-1]
+
+    assert done(prepared.command(sys.executable, "json")) == done([sys.executable])
+
+
+def test_ctrl_c_ends_it(program: Path) -> None:
+    command = [*prepared.command(sys.executable, "json"), str(program), "waits"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        assert "ready\n" in iter(run.stdout.readline, "")
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=30)
+    assert (run.returncode, errors.splitlines()[-1]) == (-signal.SIGINT, "KeyboardInterrupt")
