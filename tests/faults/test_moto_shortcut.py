@@ -1,5 +1,7 @@
 """moto answers as it does with botocore around it, and leaves what it leaves after a transaction that copies all."""
 
+import copy
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from enum import StrEnum
@@ -21,6 +23,7 @@ NAME = "direct"
 
 
 class Text(StrEnum):
+    NONE = "NONE"
     ODD = "odd"
 
 
@@ -142,7 +145,7 @@ def answer(dynamodb: Any, make: Make, name: str, parameters: dict[str, Any]) -> 
         answered["raised"] = str(error), [kind.__name__ for kind in kinds]
     except ParamValidationError as error:
         return str(error)
-    assert answered.pop("ResponseMetadata")["HTTPStatusCode"] in (200, 400)
+    assert answered.pop("ResponseMetadata")["HTTPStatusCode"] in (200, 400, 403)
     return answered
 
 
@@ -165,10 +168,68 @@ def test_moto_answers_the_same_without_botocore(dynamodb: Any) -> None:
     assert {name for name, *_ in ordinary[-1]} == {"INSERT", "MODIFY", "REMOVE"}
 
 
+NOT_REPEATED = (
+    *("MessageId", "ReceiptHandle", "SentTimestamp", "ApproximateFirstReceiveTimestamp", "CreatedTimestamp"),
+    "LastModifiedTimestamp",
+)
+
+
+def answers_of_a_queue(sqs: Any, make: Make) -> list[Any]:
+    found = []
+
+    def ask(name: str, **parameters: Any) -> Any:
+        found.append((name, answer(sqs, make, name, parameters)))
+        return copy.deepcopy(found[-1][1])
+
+    attributes = {"n": {"DataType": "String", "StringValue": "a"}}
+    of_bytes = {"n": {"DataType": "Binary", "BinaryValue": b"\xff"}}
+    of = {"QueueUrl": ask("CreateQueue", QueueName=NAME, Attributes={"VisibilityTimeout": "0"})["QueueUrl"]}
+    ask("CreateQueue", QueueName=NAME, Attributes={"VisibilityTimeout": "1"})
+    ask("GetQueueUrl", QueueName=NAME)
+    ask("GetQueueUrl", QueueName="none")
+    ask("SendMessage", **of, MessageBody="one", DelaySeconds=0, MessageAttributes=attributes)
+    ask("SendMessage", **of, MessageBody="bytes", MessageAttributes=of_bytes)
+    ask("SendMessage", **of, MessageBody="")
+    ask("SendMessage", **of, MessageBody=1)
+    ask("SendMessage", **of)
+    entries = [{"Id": "1", "MessageBody": "two"}, {"Id": "2", "MessageBody": "three", "MessageAttributes": attributes}]
+    ask("SendMessageBatch", **of, Entries=entries)
+    ask("SendMessageBatch", **of, Entries=[entries[0], entries[0]])
+    ask("SendMessageBatch", **of, Entries=[])
+    asked: dict[str, Any] = {"AttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+    messages = ask("ReceiveMessage", **of, MaxNumberOfMessages=10, **asked)["Messages"]
+    ask("ReceiveMessage", **of, MaxNumberOfMessages=11)
+    handles = [message["ReceiptHandle"] for message in messages]
+    ask("ChangeMessageVisibility", **of, ReceiptHandle=handles[0], VisibilityTimeout=5)
+    ask("DeleteMessage", **of, ReceiptHandle=handles[1])
+    ask("DeleteMessage", **of, ReceiptHandle="none")
+    ask("DeleteMessageBatch", **of, Entries=[{"Id": "1", "ReceiptHandle": handles[2]}])
+    ask("GetQueueAttributes", **of, AttributeNames=["All"])
+    ask("GetQueueAttributes", **of, AttributeNames=["None"])
+    ask("PurgeQueue", **of)
+    ask("PurgeQueue", **of)
+    ask("ReceiveMessage", **of)
+    ask("DeleteQueue", **of)
+    ask("SendMessage", **of, MessageBody="late")
+    return list(json.loads(json.dumps(found, default=bytes.hex), object_hook=without_ids))
+
+
+def without_ids(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: "…" if name in NOT_REPEATED else value for name, value in found.items()}
+
+
+def test_moto_answers_the_same_of_a_queue() -> None:
+    with mock_aws():
+        sqs = boto3.client("sqs", region_name=REGION)
+        ordinary, direct = (answers_of_a_queue(sqs, make) for make in (moto_shortcut.by_botocore, moto_shortcut.call))
+    for one, other in zip(ordinary, direct, strict=True):
+        assert one == other
+
+
 def test_botocore_need_not_look_at_ordinary_parameters(dynamodb: Any) -> None:
     with mock.patch.object(dynamodb._serializer, "serialize_to_request", side_effect=NotImplementedError):
         create_table(dynamodb, moto_shortcut.call)
-        moto_shortcut.call(dynamodb, "PutItem", put("one"))
+        moto_shortcut.call(dynamodb, "PutItem", put("one", ReturnValues=Text.NONE))
         moto_shortcut.call(dynamodb, "DeleteTable", {"TableName": NAME})
 
 

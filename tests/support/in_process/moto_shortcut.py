@@ -9,7 +9,7 @@ import json
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -21,12 +21,13 @@ from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.handlers import generate_idempotent_uuid
 from botocore.signers import RequestSigner
-from moto.core.exceptions import JsonRESTError
+from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.models import botocore_stubber
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
+from moto.sqs.responses import SQSResponse
 
 from tests.support.in_process.quick_expressions import quick_expressions
 from tests.support.in_process.quick_parameters import read
@@ -39,7 +40,13 @@ Attempt = tuple[Any, Exception | None]
 AWS = ".amazonaws.com"
 """In the URL of every request that moto answers. Another server has tests of its own."""
 
-_HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
+_HANDLERS: dict[str, Any] = {
+    "dynamodb": DynamoHandler,
+    "secretsmanager": SecretsManagerResponse,
+    "sqs": SQSResponse,
+}
+_OF_TEXT = ("dynamodb", "secretsmanager")
+"""Their requests and answers have all in the body, and moto reads bytes as the text of it."""
 _EVENTS = (
     "provide-client-params", "before-parameter-build", "before-call", "request-created", "before-sign", "before-send",
     "response-received", "needs-retry", "after-call", "after-call-error",
@@ -65,7 +72,7 @@ def without_http() -> Iterator[None]:
     ordinarily, sign = endpoint._do_get_response, RequestSigner.sign
 
     def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
-        if operation.service_model.service_name not in _HANDLERS or AWS not in request.url or not botocore_stubber.enabled:
+        if operation.service_model.service_name not in _OF_TEXT or AWS not in request.url or not botocore_stubber.enabled:
             passed_on: Attempt = ordinarily(self, request, operation, context)
             return passed_on
         return response(*_answer(self, operation, json.loads(request.body), context["client_region"]))
@@ -113,8 +120,12 @@ def call(client: Any, name: str, parameters: Mapping[str, Any]) -> Any:
     operation = client.meta.service_model.operation_model(name)
     given = {**parameters}
     generate_idempotent_uuid(given, operation)
-    content = read(operation, given) or json.loads(client._serializer.serialize_to_request(given, operation)["body"])
-    parsed, status = _answer(client._endpoint, operation, content, client.meta.region_name)
+    if (content := read(operation, given)) is None:
+        return by_botocore(client, name, parameters)
+    try:
+        parsed, status = _answer(client._endpoint, operation, content, client.meta.region_name)
+    except ServiceException:  # which SQS says in headers, too
+        return by_botocore(client, name, parameters)
     answered = {**parsed, "ResponseMetadata": _metadata(status)}
     if status >= 300:
         raise client.exceptions.from_code(parsed["Error"]["Code"])(answered, name)
@@ -123,8 +134,10 @@ def call(client: Any, name: str, parameters: Mapping[str, Any]) -> Any:
 
 def _answer(endpoint: Any, operation: Any, content: Any, region: str) -> tuple[dict[str, Any], int]:
     """What botocore makes of moto's answer to a request, and its status."""
-    handler = _HANDLERS[operation.service_model.service_name]()
-    with _turn:
+    service = operation.service_model.service_name
+    handler = _HANDLERS[service]()
+    handler.uri = f"{endpoint.host}/"
+    with nullcontext() if service == "sqs" else _turn:  # whoever waits for messages lets others act
         try:
             result = _handle(handler, operation, content, region)
         except JsonRESTError as error:
@@ -159,13 +172,20 @@ def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict
 
 def _known(content: Any, operation: Any) -> dict[str, Any]:
     """What botocore makes of an answer: the members that it knows."""
-    known = {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
-    for value in known.get("Attributes", {}).values():  # moto leaves these to be decoded
+    shape = operation.output_shape
+    known = {name: content[name] for name in shape.members if content.get(name) is not None} if shape else {}
+    if operation.service_model.service_name == "dynamodb":
+        _decode(known.get("Attributes", {}))
+    return known
+
+
+def _decode(attributes: Any) -> None:
+    """Decode the bytes that moto leaves to the text of its answer."""
+    for value in attributes.values():
         if isinstance(value.get("B"), str):
             value["B"] = b64decode(value["B"])
         if "BS" in value:
             value["BS"] = [b64decode(one) if isinstance(one, str) else one for one in value["BS"]]
-    return known
 
 
 def response(parsed: Any, status: int) -> Attempt:
