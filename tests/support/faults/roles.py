@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import chain
 from typing import Any
 from unittest import mock
@@ -50,12 +51,18 @@ class Permission:
         )
 
 
-def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> list[Permission]:
-    """Every permission of a stack that has everything, in the order of the template. `resources` are as in `attributes`.
+@cache
+def permissions() -> tuple[Permission, ...]:
+    """Every permission of a stack that has everything, in the order of the template."""
+    return granted(attributes())
+
+
+def granted(known: Mapping[str, Mapping[str, str]]) -> tuple[Permission, ...]:
+    """The permissions where Ref and GetAtt return what is known, as `attributes` has it.
 
     One for some items is left out where the function has the same for all.
     """
-    template, known = Template(processed().body, WITH_ALL), resources or attributes()
+    template = Template(processed().body, WITH_ALL)
     roles, policies = template.resources("AWS::IAM::Role"), template.resources("AWS::IAM::ManagedPolicy")
     found: dict[Permission, None] = {}
     for function in Template.load(WITH_ALL).functions().values():
@@ -66,7 +73,7 @@ def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> lis
                 ids = _ids(statement)
                 for action in texts(statement["Action"]):
                     found |= {Permission(function.name, action, arn, ids): None for arn in texts(statement["Resource"])}
-    return [it for it in found if not it.ids or replace(it, ids=()) not in found]
+    return tuple(it for it in found if not it.ids or replace(it, ids=()) not in found)
 
 
 def _ids(statement: Mapping[str, Any]) -> tuple[str, ...]:
@@ -84,8 +91,7 @@ def enforced(world: World, without: int | None = None) -> Iterator[None]:
 
     Every invocation is a cold start, so that no secret is known from before.
     """
-    granted = permissions(_resources(world))
-    allowed = [permission for number, permission in enumerate(granted) if number != without]
+    allowed = [permission for number, permission in enumerate(granted(_resources(world))) if number != without]
     running: list[str] = []
     invoke, make_api_call = world.lambdas.invoke, BaseClient._make_api_call  # type: ignore[attr-defined]
 
