@@ -50,7 +50,7 @@ export const openTab = async ({ dark = false, width = 1280, height = 900, ...opt
 };
 
 // The file's tab with this look, for tests that each load a page anew: to open one takes longer than to show a document.
-export const keptTab = async (look) => {
+export const keptTab = async (look = {}) => {
   const tab = (kept[JSON.stringify(look)] ??= await openTab(look));
   for (const seen of [tab.sent, tab.refusals, tab.messages]) seen.length = 0;
   return tab;

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { chromium } from "playwright-core";
-import { LAUNCH, TOKENS, api, create, openTab, picture, retrieve, violations, write } from "./browser.mjs";
+import { LAUNCH, TOKENS, api, create, keptTab, openTab, picture, retrieve, violations, write } from "./browser.mjs";
 import {
   CONSOLE,
   WAITING_LONGEST,
@@ -31,7 +31,7 @@ const scene = JSON.parse(SCENE);
 const UNAUTHORIZED = { status: 401, contentType: "application/json", body: '{"error":"no"}' };
 
 test("shows nothing before the API has accepted the key", async () => {
-  const tab = await openTab();
+  const tab = await keptTab();
   await tab.goto(`${CONSOLE}#/tokens/${scene.hostile}`);
   await tab.waitForSelector("input[type=password]");
   assert.deepEqual(calls(tab), []);
@@ -79,7 +79,7 @@ test("a key that the API no longer accepts, a reload and going away each sign ou
 });
 
 test("an answer that is not the API's signs nobody in and is never shown as one", async () => {
-  const tab = await openTab();
+  const tab = await keptTab();
   let odd = null;
   const restore = await intercept(tab, () => odd);
   await tab.goto(CONSOLE);
@@ -171,9 +171,11 @@ const VIEWS = {
   "no such token": "#/tokens/waitpoint_00000000000000000000000000",
 };
 
+const PHONE = { dark: true, width: 320, height: 720 };
+
 const noViewViolates = async (turn, name, options) => {
   const taken = ([, at]) => (at % 2 === turn) !== Boolean(THOROUGH);
-  const tab = await openTab(options);
+  const tab = await keptTab(options);
   await tab.goto(CONSOLE);
   await tab.waitForSelector("input[type=password]");
   assert.deepEqual(await violations(tab), []);
@@ -198,8 +200,7 @@ const noViewViolates = async (turn, name, options) => {
 
 test("no view violates WCAG 2.2 AA in the light, 1280 px wide", () => noViewViolates(0, "light, 1280 px", {}));
 
-test("no view violates WCAG 2.2 AA in the dark, 320 px wide", () =>
-  noViewViolates(1, "dark, 320 px", { dark: true, width: 320, height: 720 }));
+test("no view violates WCAG 2.2 AA in the dark, 320 px wide", () => noViewViolates(1, "dark, 320 px", PHONE));
 
 test("shows every value that an outsider can set as text, and its policy is never broken", async () => {
   const tab = await signedIn();
@@ -514,7 +515,7 @@ test("a page on which people sign in says so, and who of a domain has answered",
     answers: [{ approver: cy.subject, action: "submit", fields: {}, at, signedIn: cy }],
   };
   let answer = named;
-  const tab = await signedIn("#/tokens", { width: 320, height: 720 });
+  const tab = await signedIn("#/tokens", PHONE);
   const restore = await intercept(tab, (request) =>
     request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
   );
@@ -555,7 +556,7 @@ test("a hand-over is in a token's life, and who was told and removed is marked",
     notify: { email: true },
     notices: ["ann", "bo"].map((it) => ({ channel: "email", to: `${it}@example.com`, approver: it, status: "sent", at })),
   };
-  const tab = await signedIn("#/tokens", { width: 320, height: 720 });
+  const tab = await signedIn("#/tokens", PHONE);
   const restore = await intercept(tab, (request) =>
     request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
   );
@@ -585,7 +586,7 @@ test("says who was told, and what a channel refused", async () => {
       { channel: "email", to: "ann@example.com", approver: "ann", at, status: "refused", reason: "<b>MessageRejected</b>" },
     ],
   };
-  const tab = await signedIn("#/tokens", { width: 320, height: 720 });
+  const tab = await signedIn("#/tokens", PHONE);
   let answer = { ...told, notices: [] };
   const restore = await intercept(tab, (request) =>
     request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,

@@ -2,7 +2,7 @@
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, openTab, retrieve, violations, write } from "./browser.mjs";
+import { create, keptTab, openTab, retrieve, violations, write } from "./browser.mjs";
 import { APPROVE, REJECT, YES, press, text } from "./page.mjs";
 
 const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE } = process.env;
@@ -29,7 +29,7 @@ for (const [name, url, javaScriptEnabled] of [
   ["a person does the same without JavaScript", URL_PLAIN, false],
 ]) {
   test(name, async () => {
-    const tab = await openTab({ javaScriptEnabled });
+    const tab = await keptTab({ javaScriptEnabled });
     await tab.goto(url);
     await fillIn(tab);
     await press(tab, APPROVE);
@@ -43,7 +43,7 @@ for (const [name, url, javaScriptEnabled] of [
 }
 
 test("a person does the same with the keyboard alone", async () => {
-  const tab = await openTab();
+  const tab = await keptTab();
   const keys = async (...names) => {
     for (const name of names) await tab.keyboard.press(name);
   };
@@ -86,7 +86,7 @@ test("a person does the same with the keyboard alone", async () => {
 
 test("what does not fit is shown again, with the focus on a summary that leads to the fields", async () => {
   const token = await create({ page });
-  const tab = await openTab();
+  const tab = await keptTab();
   await tab.goto(token.url);
   await fillIn(tab);
   await tab.$eval('[name="field.contact"]', (input) => Object.assign(input, { type: "text", value: "nobody" }));
@@ -106,7 +106,7 @@ test("what does not fit is shown again, with the focus on a summary that leads t
 
 test("a browser does not send what HTML can tell does not fit", async () => {
   const token = await create({ page });
-  const tab = await openTab();
+  const tab = await keptTab();
   await tab.goto(token.url);
   await tab.click(APPROVE);
   assert.equal(await tab.evaluate(() => document.activeElement.name), "field.reason");
@@ -116,7 +116,7 @@ test("a browser does not send what HTML can tell does not fit", async () => {
 test("an action that needs no fields is sent without them", async () => {
   const [approve, reject] = page.actions;
   const token = await create({ page: { ...page, actions: [approve, { ...reject, needsFields: false }] } });
-  const tab = await openTab();
+  const tab = await keptTab();
   await tab.goto(token.url);
   await press(tab, REJECT);
   assert.deepEqual(JSON.parse((await retrieve(token.id)).output), { action: "reject", fields: { urgent: false } });
@@ -216,7 +216,7 @@ test("robots with a browser settle nothing: they load, wait, prefetch, prerender
 
 test("the page is one request, small, and painted at once", async (t) => {
   const token = await create({ page });
-  const tab = await openTab();
+  const tab = await keptTab();
   const answer = await tab.goto(token.url);
   const bytes = (await answer.body()).length;
   await tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
@@ -229,7 +229,7 @@ test("the page is one request, small, and painted at once", async (t) => {
 
 test("Chromium reports what the page's policy refuses, and axe-core an image without a text", async () => {
   const token = await create({ page });
-  const tab = await openTab();
+  const tab = await keptTab();
   await tab.goto(token.url);
   await tab.evaluate(() => {
     document.body.insertAdjacentHTML("beforeend", `<p style="color:red">x</p><img src="https://evil.example/a">`);

@@ -63,7 +63,7 @@ export const turnIssuer = async (isUp) => {
 // Begin again by the page's link until the issuer is asked again, which the stack does not do for a few seconds.
 export const beginAgain = async (tab) => {
   do await choose(tab, "Sign in again");
-  while (!tab.url().startsWith(ISSUER) && (await sleep(500, true)));
+  while (!tab.url().startsWith(ISSUER) && (await sleep(1_000, true)));
 };
 
 // Call `work` when the issuer sends the browser back, before the stack hears of it.

@@ -69,7 +69,7 @@ CHOSEN = {
     },
 }
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-SOME = "^(?!.*(de-DE|language would|needs no fields|does not send))"
+SOME = "every kind of field|does the same|shown again|in en-US|another site|robots|painted|policy"
 """The other tests vary these, or see what the tests of the page's HTML see."""
 FEW_STATES = ("form", "errors", "confirm", "done", "decided", "refusal", "asked", "answered", "too late", "plain URL")
 ATTACKS = [
