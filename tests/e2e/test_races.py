@@ -31,14 +31,6 @@ def tokens(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def warm(api: Api) -> None:
-    """Start the functions' processes before anything is measured."""
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        race = Race(api, pool, api.start_waiting)
-        race.run(CLIENTS)
-
-
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
     race = Race(api, pool, api.start_waiting)
     race.run(tokens)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.e2e import prepared
 from tools.stack import ROOT, on_path
 from waitpoints_local import serving
 from waitpoints_local.deployment import deploy
@@ -42,7 +43,12 @@ class Folder:
         named = {"PYTHONPATH": os.pathsep.join([str(ROOT / "clients" / "python" / "src"), on_path()["PYTHONPATH"]])}
         arguments = [str(self._content), str(port), str(self.path), *([killed_at] if killed_at else [])]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.support.e2e.serving_driver", *arguments],
+            [
+                *prepared.command(sys.executable, "boto3", "botocore.handlers"),
+                "-m",
+                "tests.support.e2e.serving_driver",
+                *arguments,
+            ],
             cwd=ROOT,
             env={**os.environ, **named},
             capture_output=True,

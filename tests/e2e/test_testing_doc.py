@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support import testing_doc
-from tests.support.e2e import wheels
+from tests.support.e2e import prepared, wheels
+from tests.support.e2e.command_line import IMPORTED
 from tests.support.readme import APPROVALS
 from tools.release import client_package
 from tools.stack import ROOT
@@ -57,7 +58,7 @@ def run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[in
 
 
 def waitpoints(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from waitpoints_client.cli import main; main()", *arguments]
+    return [*prepared.command(sys.executable, *IMPORTED), "-m", "waitpoints_client.cli", *arguments]
 
 
 def test_the_python_of_the_page_passes(project: Path, variables: dict[str, str]) -> None:

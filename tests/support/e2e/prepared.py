@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 
 LENGTH = 4  # bytes of a number
@@ -49,7 +50,8 @@ def run(address: str, program: list[str]) -> None:
             signal.signal(number, lambda number, _: os.kill(pid, number))
         status = os.waitstatus_to_exitcode(int.from_bytes(_read(server, LENGTH)))
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        with suppress(OSError):  # nobody handles SIGKILL
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
 
