@@ -90,6 +90,8 @@ def without_http() -> Iterator[None]:
         mock.patch.object(BaseClient, "_make_api_call", make),
         mock.patch.object(endpoint, "_do_get_response", answer),
         mock.patch.object(RequestSigner, "sign", sign_where_asked),
+        mock.patch("moto.dynamodb.models.table.dynamo_json_dump", _no_text),
+        mock.patch("moto.sqs.models.camelcase_to_underscores", _underscores),
         # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
         mock.patch("aws_lambda_powertools.shared.user_agent.register_feature_to_client"),
     ):
@@ -154,10 +156,15 @@ def _handle(handler: Any, operation: Any, content: Any, region: str) -> Any:
         handler.body = handler.params = content
     else:
         handler.body = json.dumps(content)
-    return getattr(handler, _method(operation.name))()
+    return getattr(handler, _underscores(operation.name))()
 
 
-_method = cache(camelcase_to_underscores)
+_underscores = cache(camelcase_to_underscores)
+
+
+def _no_text(_record: Any) -> str:
+    """The text of a stream's record, of which moto only takes the length, and no one reads that."""
+    return ""
 
 
 def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def _parse(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def parse(parser: Any) -> Any:
         text = parser.condition_expression
+        if not text:
+            return ordinary(parser)
         if text in known:
             tree, names, values = known[text]
             parser.expr_attr_names_found += names
