@@ -22,6 +22,7 @@ from tests.support.in_process import moto_shortcut
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_shortcut import Attempt, response
+from tests.support.in_process.quick_parameters import read
 
 EVERY_ATTEMPT = 1_000
 NOT_REPEATED = ("email.", "slack.", "teams.", "issuer.")
@@ -136,6 +137,7 @@ class Wire:
     """`calls` names every call that was made while it was watched, in order: `dynamodb.UpdateItem`."""
 
     def __init__(self, step_functions: FakeStepFunctions, durable_functions: FakeDurableFunctions) -> None:
+        self._waits = step_functions, durable_functions
         self._resumes: dict[str, Callable[..., object]] = {
             "SendTaskSuccess": step_functions.send_task_success,
             "SendTaskFailure": step_functions.send_task_failure,
@@ -178,6 +180,10 @@ class Wire:
                 if self._watching:
                     self._die_again()
                 return moto_shortcut.call(client, operation, parameters)
+            if not fault and self._resumes_directly(client, operation, parameters):
+                if self._watching:
+                    self._die_again()
+                return self._resume(client, operation, parameters)
             self._this.call, self._this.attempts = (fault, client, operation, parameters), 0
             try:
                 return moto_shortcut.by_botocore(client, operation, parameters)
@@ -261,6 +267,23 @@ class Wire:
     def _die_again(self) -> None:
         if self._dead:
             raise Killed
+
+    def _resumes_directly(self, client: Any, operation: str, parameters: dict[str, Any]) -> bool:
+        """Whether what waits can be asked without botocore, which repeats what fails, and refuses wrong parameters."""
+        return (
+            operation in self._resumes
+            and not any(waits.fails_next() for waits in self._waits)
+            and not moto_shortcut.is_listened_to(client, operation)
+            and read(client.meta.service_model.operation_model(operation), parameters) is not None
+        )
+
+    def _resume(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        try:
+            self._resumes[operation](**parameters)
+        except ClientError as error:
+            refused = _refused(error.response, 400)[0][1]
+            raise client.exceptions.from_code(refused["Error"]["Code"])(refused, operation) from None
+        return response({}, 200)[0][1]
 
     def _answer_to_resume(self, operation: str, parameters: dict[str, Any]) -> Attempt:
         try:

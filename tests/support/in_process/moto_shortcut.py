@@ -55,6 +55,7 @@ _EVENTS = (
 _THEIR_OWN = (
     "botocore.discovery", "botocore.handlers", "botocore.retries.", "botocore.signers", "botocore.useragent", "moto.",
     "aws_lambda_powertools.",  # names itself in a header
+    "waitpoints.aws.throttling",  # looks at what is throttled
 )  # fmt: skip
 _turn = threading.RLock()
 _BY_BOTOCORE: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
@@ -102,10 +103,11 @@ def answers_directly(client: Any, name: str) -> bool:
     """Whether moto answers a call of a client, and nobody but libraries listens to it."""
     service = client.meta.service_model.service_name
     answers = service in _HANDLERS and AWS in client.meta.endpoint_url and botocore_stubber.enabled
-    return answers and not _is_listened_to(client, name)
+    return answers and not is_listened_to(client, name)
 
 
-def _is_listened_to(client: Any, name: str) -> bool:
+def is_listened_to(client: Any, name: str) -> bool:
+    """Whether anybody but libraries listens to a call of a client."""
     emitter, service = client.meta.events._emitter, client.meta.service_model.service_id.hyphenize()
     known = emitter._lookup_cache  # which botocore empties when somebody begins or ends to listen
     if (place := f"is listened to: {name}") not in known:

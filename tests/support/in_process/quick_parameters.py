@@ -43,7 +43,8 @@ def _left(_service: str, _shape: Any) -> Read:
 
 
 def _structure(service: str, shape: Any) -> Read:
-    if shape.is_tagged_union or shape.is_document_type or any(it.serialization.get("name") for it in shape.members.values()):
+    is_renamed = any(it.serialization.get("name", name) != name for name, it in shape.members.items())
+    if shape.is_tagged_union or shape.is_document_type or is_renamed:
         return _left(service, shape)
     members, required = {name: _reader(service, it) for name, it in shape.members.items()}, {*shape.required_members}
 

@@ -72,6 +72,10 @@ class FakeWaits:
         """Make the next calls fail; if `handle` is given, only those for that wait."""
         self._faults += [(fault, handle)] * times
 
+    def fails_next(self) -> bool:
+        """Whether failures are planned."""
+        return bool(self._faults)
+
     def fail_no_more(self) -> None:
         """End all failures."""
         self._faults.clear()
