@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import Any
 from unittest.mock import patch
 
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 REGION = "us-east-1"
@@ -42,6 +41,8 @@ def translated(template: str, code: str, code_of: dict[str, str]) -> dict[str, A
 
 def transformed(body: Any) -> dict[str, Any]:
     """Return a template after SAM's transform."""
+    from samtranslator.translator.transform import transform  # noqa: PLC0415 - it takes half a second
+
     copied = json.loads(json.dumps(body))  # as `sam build` expands merge keys: SAM would change what two resources share
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION}):
         processed: dict[str, Any] = transform(copied, {}, _NoManagedPolicies())

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import figures
-from tests.support.e2e.permissions import physical_name
-from tests.support.processed_template import processed
+from tests.support.e2e.permissions import physical_name, resources
 from waitpoints.access.urls import Urls
 from waitpoints.aws.items import plain, token_from
 from waitpoints.token import Completed, Failed, Token
@@ -72,7 +71,7 @@ def check_that_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: 
     denied = {it for it in found if it[2] == "ImplicitDeny"}
     unexpected = {it for it in denied if it[0] not in DETACHED or not it[1].startswith(resumes)}
     assert not unexpected, unexpected
-    roles = processed().resources("AWS::IAM::Role")
+    roles = {it["LogicalResourceId"] for it in resources(stack, stack.stack_name) if it["ResourceType"] == "AWS::IAM::Role"}
     used = {(role, action) for role, action, decision in found if decision == "Allow" and role in roles}
     figures.show(f"{len(used)} actions of roles were used on the emulator, each allowed by the role's own policies")
 

@@ -31,6 +31,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+import yaml
+
 from waitpoints_local import (
     admission,
     clock_route,
@@ -582,6 +584,11 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def parse_quickly() -> None:
+    """Parse YAML with libyaml where there is one: MiniStack's loader of templates is made from this class."""
+    vars(yaml)["SafeLoader"] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 _SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lambda_svc s3 ses_v2 sqs stepfunctions"
 _MINISTACK = {
     "app_module": "app",
@@ -594,6 +601,7 @@ _MINISTACK = {
 
 
 def modules() -> dict[str, Any]:
+    parse_quickly()
     return {name: resolve_name(f"ministack.{path}") for name, path in _MINISTACK.items()}  # it reads its environment on import
 
 
