@@ -29,12 +29,12 @@ def version() -> str:
     return CHOSEN or (OLDEST if interpreter(OLDEST) else OURS)
 
 
-@pytest.fixture(scope="module", params=[version()])
-def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that has nothing but pip."""
-    found = interpreter(request.param)
+    found = interpreter(wanted := version())
     if not found:
-        (pytest.fail if CHOSEN else pytest.skip)(f"Python {request.param} with venv is not installed")
+        (pytest.fail if CHOSEN else pytest.skip)(f"Python {wanted} with venv is not installed")
     folder = tmp_path_factory.mktemp("client")
     subprocess.run([found, "-m", "venv", folder], check=True)
     return folder / "bin"
