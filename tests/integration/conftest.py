@@ -131,13 +131,13 @@ def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
 
     with serving() as workspace:
         monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-        forget_services()
+        services.reset()
         secrets, name = client_of("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
         secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
         secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
         yield workspace
         secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-        forget_services()
+        services.reset()
 
 
 class Runs:
