@@ -13,7 +13,7 @@ from tests.support import figures
 if TYPE_CHECKING:
     from tests.support.in_process.moto_stack import MotoStack
 
-gc.set_threshold(100_000)  # thousands of collected tests live to the end, and moto makes many objects that do not
+gc.set_threshold(0)  # no garbage is looked for until thousands of tests are collected, which live to the end
 
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
@@ -34,8 +34,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in first)  # stable
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     gc.freeze()
+    gc.set_threshold(300_000)  # moto makes many objects that do not live long
 
 
 @pytest.hookimpl(trylast=True)
