@@ -1,9 +1,10 @@
 // Chromium for a file's tests: pages in contexts of their own, and what each of them did.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { after, afterEach, before } from "node:test";
-import { chromium } from "playwright-core";
 
 const { API_URL, API_KEY, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+export const { chromium } = createRequire(import.meta.url)("playwright-core"); // `import` would first parse all of it for its names
 export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 
 const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");

@@ -7,8 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { chromium } from "playwright-core";
-import { LAUNCH, TOKENS, api, create, keptTab, openTab, picture, retrieve, violations, write } from "./browser.mjs";
+import { LAUNCH, TOKENS, api, chromium, create, keptTab, openTab, picture, retrieve, violations, write } from "./browser.mjs";
 import {
   CONSOLE,
   WAITING_LONGEST,
