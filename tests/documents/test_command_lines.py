@@ -12,6 +12,7 @@ from tools.run import how_to_go_on
 from waitpoints_local.stack import Stack
 
 _COMMAND = re.compile(r"(?:^|[\s(/\"])waitpoints ((?:-|[a-z])[^|)\n]*)")
+COMMANDS = get_command(program)
 PRINTED = how_to_go_on(Stack(*["x"] * len(Stack.__dataclass_fields__)), has_aws=True)
 
 
@@ -24,7 +25,7 @@ def lines() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "line"), lines())
 def test_is_a_command_with_its_options(page: str, line: str) -> None:
-    command: Any = get_command(program)
+    command: Any = COMMANDS
     words = line.split()
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         assert words[0] in command.commands
