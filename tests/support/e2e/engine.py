@@ -18,9 +18,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "LOCALENGINE", "AWS_SECRET_ACCESS_KEY": "secret"}
 os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true", GATEWAY_PORT="4566", **KEYS)
 
 from ministack import app as app_module  # noqa: E402 - it reads its environment on import
+from ministack.core import router  # noqa: E402 - as above
 from ministack.services import lambda_durable, stepfunctions  # noqa: E402 - as above
 
-from waitpoints_local import clock_route  # noqa: E402 - as above
+from waitpoints_local import clock_route, process_mends  # noqa: E402 - as above
 from waitpoints_local.durable_clock import DurableExecutions  # noqa: E402 - as above
 from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
 
@@ -64,6 +65,7 @@ _services = _Services()
 def start() -> None:
     """Put the engine into MiniStack, and serve its services in a loop of their own."""
     engine.run_executions(stepfunctions, _services)
+    process_mends.know_services_by_name(router)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     _services._app, _services._loop = app_module.app, loop

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
 
-from ministack.core import iam_evaluator, lambda_runtime
+import botocore.session
+from ministack.core import iam_evaluator, lambda_runtime, router
 from ministack.services import apigateway, lambda_svc, sts
 
 from waitpoints_local import fork_server, process_mends
@@ -151,10 +152,19 @@ def nobody_can_compute_a_functions_credentials() -> bool:
     return str(given["AWS_ACCESS_KEY_ID"]) != f"ASIA{digest[:16].upper()}"
 
 
+def a_service_is_known_without_its_model() -> bool:
+    with (
+        patch.object(router, "_KNOWN_AWS_SERVICE_NAMES", None),
+        patch.object(botocore.session.Session, "get_service_model", side_effect=LookupError) as reads,
+    ):
+        return bool(router._is_aws_service_name("textract")) and not reads.called
+
+
 PROBES: dict[str, list[Callable[[], bool]]] = {
     "give_roles_random_credentials": [nobody_can_compute_a_functions_credentials],
     "unpack_once": [every_process_reads_the_same_files],
     "fork_processes": [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
     "answer_when_the_log_has_ended": [an_answer_does_not_wait_for_the_log],
+    "know_services_by_name": [a_service_is_known_without_its_model],
     "parse_once": [a_policy_and_a_route_are_parsed_once],
 }

@@ -593,7 +593,7 @@ _SERVICES = "apigateway cloudwatch_logs dynamodb eventbridge lambda_durable lamb
 _MINISTACK = {
     "app_module": "app",
     "esm_wake": "core.concurrency.esm_wake",
-    **{name: f"core.{name}" for name in ("iam_actions", "iam_evaluator", "lambda_runtime")},
+    **{name: f"core.{name}" for name in ("iam_actions", "iam_evaluator", "lambda_runtime", "router")},
     **{name: f"services.cloudformation.{name}" for name in ("provisioners", "stacks")},
     **{name: f"services.{name}" for name in _SERVICES.split()},
 }

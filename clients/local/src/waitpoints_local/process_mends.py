@@ -18,7 +18,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +118,22 @@ def parse_once(iam_evaluator: Any, apigateway: Any) -> None:
 
     iam_evaluator.parse_policy_document = parse_policy_document
     apigateway._extract_path_params = extract_path_params
+
+
+def know_services_by_name(router: Any) -> None:
+    """Know a service that is not emulated by its name.
+
+    MiniStack 1.5.33 reads the models of all 400 services at the first call of such a one, and answers nothing for two seconds.
+    """
+    is_service = router._is_aws_service_name
+
+    @cache
+    def names() -> frozenset[str]:
+        import botocore.session  # noqa: PLC0415 - takes time that an emulator without such calls does not need
+
+        return frozenset(botocore.session.get_session().get_available_services())
+
+    router._is_aws_service_name = lambda name: name in names() or is_service(name)
 
 
 def start_few_at_once(lambda_svc: Any, lambda_runtime: Any, at_once: int) -> None:
@@ -240,4 +256,4 @@ def fork_processes(lambda_runtime: Any) -> None:
         lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": start})
 
 
-MENDS = (fork_processes, answer_when_the_log_has_ended, give_roles_random_credentials, parse_once)
+MENDS = (fork_processes, answer_when_the_log_has_ended, give_roles_random_credentials, parse_once, know_services_by_name)
