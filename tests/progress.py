@@ -41,6 +41,8 @@ def _report_once(plugins: pytest.PytestPluginManager) -> None:
         elif report.when != "teardown" or not report.passed or report.duration > WORTH_A_MESSAGE:
             report.duration, before = report.duration + before, 0.0
             report.keywords = {}
+            if report.passed:
+                report.sections = []  # what it printed
             send(report)
 
     sender.pytest_runtest_logreport = pytest_runtest_logreport
