@@ -7,7 +7,6 @@ sent again from the lowest failed record, and a message comes back after its vis
 import base64
 import io
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
@@ -15,14 +14,15 @@ from datetime import datetime
 from functools import cache
 from itertools import cycle
 from typing import Any
-from unittest import mock
 from urllib.parse import urlparse
 
 import boto3
+import pytest
 from moto.core.model_instances import model_data
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_to_dict
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.sqs import models as sqs_models
 from moto.sqs.models import sqs_backends
 from waitpoints_client.ops.stream_filter import matches
 
@@ -37,12 +37,12 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ACCOUNT, REGION, Function, Resource
 from waitpoints import telemetry, wiring
 from waitpoints.aws.items import CURSORS
+from waitpoints.doctor import scan
+from waitpoints.timers import starter
 from waitpoints.timers.starter import AHEAD
 from waitpoints.token import WaiterKind
 from waitpoints.wiring import services
 
-IN_PARALLEL = ("waitpoints.timers.starter", "waitpoints.doctor.scan")
-"""The modules that make calls in parallel."""
 RESUMES = ("stepfunctions.", "lambda.")
 FOREVER = 10**15  # epoch milliseconds
 
@@ -275,16 +275,14 @@ class Aws:
             until_the_end.enter_context(self._logging())
             until_the_end.enter_context(traces.kept_in(self.log))
             until_the_end.enter_context(self.wire.plugged_in())
-            until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
-            own = {
-                "TABLE_NAME": self.table,
-                "TIMER_QUEUE_URL": self.timer_queue,
-                "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue,
-            }
-            until_the_end.enter_context(mock.patch.dict(os.environ, own))
-            until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
-            for module in IN_PARALLEL:
-                until_the_end.enter_context(mock.patch(f"{module}.ThreadPoolExecutor", OneByOne))
+            own = until_the_end.enter_context(pytest.MonkeyPatch.context())
+            own.setattr(wiring, "now", self.clock)
+            own.setenv("TABLE_NAME", self.table)
+            own.setenv("TIMER_QUEUE_URL", self.timer_queue)
+            own.setenv("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue)
+            own.setattr(sqs_models, "unix_time_millis", self.clock)
+            for module in (starter, scan):  # which make calls in parallel
+                own.setattr(module, "ThreadPoolExecutor", OneByOne)
             self.forget()
             until_the_end.callback(_forget_all_but_clients)
             until_the_end.callback(self._leave_moto)
@@ -294,7 +292,8 @@ class Aws:
         """Take out of moto what only this world uses. moto also lists whatever it has ever made, for a page of its server."""
         for queue in self.queue_urls.values():
             sqs_backends[ACCOUNT][REGION].delete_queue(queue.rsplit("/", 1)[-1])
-        del dynamodb_backends[ACCOUNT][REGION].tables[self.table]
+        table = dynamodb_backends[ACCOUNT][REGION].tables.pop(self.table)
+        table.stream_shard = None  # which has the table, and nobody would see that both are gone
         models: Any = model_data
         for model in (*models["dynamodb"].values(), *models["sqs"].values()):
             model.instances_tracked.clear()
