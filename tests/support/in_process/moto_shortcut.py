@@ -171,12 +171,17 @@ def _no_text(_record: Any) -> str:
 
 def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict[str, Any]:
     """What botocore makes of a text."""
-    parser = endpoint._response_parser_factory.create_parser(operation.service_model.resolved_protocol)
+    parser = _parser(endpoint, operation.service_model.resolved_protocol)
     received = {"status_code": status, "headers": {}, "body": text.encode()}
     parsed: dict[str, Any] = parser.parse(received, operation.output_shape)
     if status >= 300:
         endpoint._add_modeled_error_fields(received, parsed, operation, parser)
     return parsed
+
+
+@cache
+def _parser(endpoint: Any, protocol: str) -> Any:
+    return endpoint._response_parser_factory.create_parser(protocol)
 
 
 def _known(content: Any, operation: Any) -> dict[str, Any]:

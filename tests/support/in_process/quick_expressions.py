@@ -8,6 +8,7 @@ refused is left to moto. `test_quick_expressions.py` compares the answers.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -159,32 +160,41 @@ def _actions(expression: Any) -> list[Any]:
 
 def _put_in(actions: list[Any], values: Any, names: Mapping[str, str], item: Any, table: Any) -> Any:
     """What moto makes of an update: each path as it is, beside the value that it gets."""
-    paths = _VALIDATORS.ExpressionPathResolver(names)
+    parts = _Parts(values, _VALIDATORS.ExpressionPathResolver(names), item, {it["AttributeName"] for it in table.attr})
+    return _NODES.UpdateExpression([parts.action(it) for it in actions])
 
-    def value_of(node: Any) -> Any:
-        match type(node):
-            case _NODES.ExpressionAttributeValue:
-                return _NODES.DDBTypedValue(DynamoType(values[node.get_value_name()]))
-            case _NODES.UpdateExpressionPath:
-                return paths.resolve_expression_path(item, node)
-            case _NODES.UpdateExpressionFunction:
-                return _FUNCTIONS.process_function(_NODES.UpdateExpressionFunction([value_of(it) for it in node.children]))
-            case _NODES.UpdateExpressionValue:
-                return _SUMS.process_update_expression_value(
-                    _NODES.UpdateExpressionValue([value_of(it) for it in node.children])
-                )
-        return node  # the name of a function, or an operator
 
-    def done(action: Any) -> Any:
-        path, *given = action.children
+@dataclass(frozen=True)
+class _Parts:
+    """What moto puts into an update of an item."""
+
+    values: Any
+    paths: Any
+    item: Any
+    keys: set[str]
+
+    def action(self, node: Any) -> Any:
+        path, *given = node.children
         if len(path.children) > 1:
-            found = paths.resolve_expression_path(item, path)
+            found = self.paths.resolve_expression_path(self.item, path)
             assert not isinstance(found, _NODES.NoneExistingPath) or found.is_creatable()
         if not given:
-            return action
-        value = value_of(given[0])
+            return node
+        value = self.value(given[0])
         assert type(value) is _NODES.DDBTypedValue
-        assert path.children[0].children[0] not in {it["AttributeName"] for it in table.attr}, "there are more rules for keys"
-        return type(action)([path, value])
+        assert path.children[0].children[0] not in self.keys, "there are more rules for keys"
+        return type(node)([path, value])
 
-    return _NODES.UpdateExpression([done(action) for action in actions])
+    def value(self, node: Any) -> Any:
+        match type(node):
+            case _NODES.ExpressionAttributeValue:
+                return _NODES.DDBTypedValue(DynamoType(self.values[node.get_value_name()]))
+            case _NODES.UpdateExpressionPath:
+                return self.paths.resolve_expression_path(self.item, node)
+            case _NODES.UpdateExpressionFunction:
+                return _FUNCTIONS.process_function(_NODES.UpdateExpressionFunction([self.value(it) for it in node.children]))
+            case _NODES.UpdateExpressionValue:
+                return _SUMS.process_update_expression_value(
+                    _NODES.UpdateExpressionValue([self.value(it) for it in node.children])
+                )
+        return node  # the name of a function, or an operator

@@ -61,7 +61,7 @@ def _with_copies(table: Any, named: list[Any]) -> Any:
         key = [DynamoType(attributes[name]) for name in table.table_key_attrs if name in attributes]
         if asked["TableName"] == table.name and len(key) == 2 and (found := table.get_item(*key)):
             kept.items[key[0]][key[1]] = copy.deepcopy(found)
-    if table.stream_shard:
+    if table.stream_shard:  # its copy keeps the table itself: two copies in a circle are left to garbage collection
         kept.stream_shard = copy.copy(table.stream_shard)
-        kept.stream_shard.items, kept.stream_shard.table = [*table.stream_shard.items], kept
+        kept.stream_shard.items = [*table.stream_shard.items]
     return kept
