@@ -51,3 +51,16 @@ def test_ctrl_c_ends_it(program: Path) -> None:
         run.send_signal(signal.SIGINT)
         _, errors = run.communicate(timeout=30)
     assert (run.returncode, errors.splitlines()[-1]) == (-signal.SIGINT, "KeyboardInterrupt")
+
+
+def test_another_one_starts_after_one_was_killed(program: Path) -> None:
+    python = prepared.command(sys.executable, "json")
+    ends = program.with_name("ends.py")
+    ends.write_text('import sys; print("ready", flush=True); sys.stdin.readline()')
+    with subprocess.Popen([*python, str(ends)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stdout.readline() == b"ready\n"
+        run.kill()
+        run.wait(timeout=30)
+    after = subprocess.run([*python, str(program), "0"], input="in", capture_output=True, text=True, check=False)
+    assert after.returncode == 0

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from contextlib import suppress
 from functools import cache
 
 LENGTH = 4  # bytes of a number
@@ -74,7 +75,7 @@ def serve(address: str, modules: list[str]) -> list[str]:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            with running.pop(pid) as caller:
+            with running.pop(pid) as caller, suppress(OSError):  # it may have been killed
                 caller.sendall(status.to_bytes(LENGTH))
 
     listener = socket.socket(socket.AF_UNIX)
@@ -85,7 +86,11 @@ def serve(address: str, modules: list[str]) -> list[str]:
     while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
         caller = listener.accept()[0]
         length, files, *_ = socket.recv_fds(caller, LENGTH, 3)
-        program, folder, environment = marshal.loads(_read(caller, int.from_bytes(length)))  # noqa: S302 - from `run`
+        job = _read(caller, int.from_bytes(length))
+        if not job:  # it was killed before it said what to run
+            caller.close()
+            continue
+        program, folder, environment = marshal.loads(job)  # noqa: S302 - from `run`
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         if not (pid := os.fork()):
             for connection in (listener, caller, *running.values()):
@@ -93,7 +98,8 @@ def serve(address: str, modules: list[str]) -> list[str]:
             _become(folder, environment, files)
             return list(program)
         running[pid] = caller
-        caller.sendall(pid.to_bytes(LENGTH))
+        with suppress(OSError):
+            caller.sendall(pid.to_bytes(LENGTH))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         for file in files:
             os.close(file)
