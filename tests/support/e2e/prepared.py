@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from contextlib import suppress
 from functools import cache
 
 LENGTH = 4  # bytes of a number
