@@ -1,6 +1,6 @@
 """The roles for state machines and durable functions of one's own on the local stack."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,15 +19,19 @@ from waitpoints_local.machine_role import (
 )
 
 
+@pytest.fixture
+def iam() -> Iterator[Any]:
+    with mock_aws():  # as a decorator it would leave another stack of the process with what is configured now
+        yield boto3.client("iam", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
 @pytest.mark.parametrize(
     ("make", "name", "service", "allowed"),
     [(make_role, NAME, "states", POLICY), (make_role_of_functions, FUNCTIONS_NAME, "lambda", EVERYTHING)],
 )
-@mock_aws
 def test_a_service_may_assume_it_and_it_is_made_once(
-    make: Callable[[Any], str], name: str, service: str, allowed: dict[str, Any]
+    iam: Any, make: Callable[[Any], str], name: str, service: str, allowed: dict[str, Any]
 ) -> None:
-    iam = boto3.client("iam", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     arn = make(iam)
     assert arn.endswith(f":role/{name}")
     assert make(iam) == arn
