@@ -21,21 +21,20 @@ LENGTH = 4  # bytes of a number
 
 @cache
 def command(python: str, *modules: str) -> list[str]:
-    """Start the process that imports the modules. It lives as long as this one. Return what runs a program from it."""
+    """Start the process that imports the modules. It ends with this one. Return what runs a program from it."""
     if sys.platform != "linux":
         return [python]
+    import atexit
     import subprocess
     import uuid
 
     address, this = f"waitpoints-{uuid.uuid4().hex}", [python, "-P", __file__]
     server = subprocess.Popen([*this, "serve", address, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    _SERVERS.append(server)
+    atexit.register(server.communicate)  # after the line below: the last one comes first
+    atexit.register(server.terminate)
     assert server.stdout
     assert server.stdout.readline() == b"ready\n"
     return [python, "-I", "-S", __file__, "run", address]
-
-
-_SERVERS: list[object] = []
 
 
 def run(address: str, program: list[str]) -> None:
