@@ -31,7 +31,6 @@ def project(build: Built, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.thorough  # SAM starts three times; all other tests make stacks by the calls that it ends with
 def test_nothing_but_enter_deploys_with_the_rights_of_the_page(current_build: Built, tmp_path: Path) -> None:
     """Without those on SAM's own stack SAM takes it for missing, and tries to make it."""
     folder = project(current_build, tmp_path / "project")

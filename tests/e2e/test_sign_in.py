@@ -19,9 +19,6 @@ from waitpoints_local.stack import Endpoint, Stack, described, free_port, overri
 
 FOLDER = folders.FOLDER / "sign-in"
 CLIENT, SECRET = "waitpoints", "of the client"
-SOME = "issuer is down|comes back to the page|signs out, and"
-SOME_OF_PAGES = "two approvers|a page for a domain|whose session has ended"
-"""What the other tests see in a browser, test_begin_sign_in.py and test_finish_sign_in.py see without one."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +52,14 @@ def office(current_build: Built) -> Iterator[Office]:
             afterwards.check(stack, FOLDER)
 
 
-@pytest.mark.parametrize(
-    "only", [pytest.param(SOME, marks=pytest.mark.few), pytest.param("", marks=pytest.mark.thorough)], ids=["some", "all"]
-)
-def test_a_person_signs_in_and_out(office: Office, only: str, subtests: pytest.Subtests) -> None:
+def test_a_person_signs_in_and_out(office: Office, subtests: pytest.Subtests) -> None:
     token = office.api.create(page={"title": "Deploy?", "signIn": {"domains": ["example.com"]}})
-    office.run(subtests, "sign_in.test.mjs", only, URL=token["url"])
+    office.run(subtests, "sign_in.test.mjs", URL=token["url"])
     shown = office.api.retrieve(token)
     assert (shown["status"], shown["answers"], "otherDeliveries" in shown) == ("WAITING", [], False)
 
 
-@pytest.mark.parametrize(
-    "only",
-    [pytest.param(SOME_OF_PAGES, marks=pytest.mark.few), pytest.param("", marks=pytest.mark.thorough)],
-    ids=["some", "all"],
-)
-def test_people_answer_who_have_signed_in(office: Office, only: str, subtests: pytest.Subtests) -> None:
+def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subtests) -> None:
     page = {"title": "Pay ACME?", "actions": [{"id": "approve", "label": "Approve", "needs": 2}]}
     named = {**page, "signIn": True, "approvers": ["ann@example.com", "bo@example.com"]}
     by_all = {**page, "signIn": {"domains": ["example.com"]}}
@@ -78,7 +67,7 @@ def test_people_answer_who_have_signed_in(office: Office, only: str, subtests: p
     tokens = {name: office.api.create(page=page) for name, page in pages.items()}
     urls = {name: token["url"] for name, token in tokens.items()}
     assert [link["url"] for link in tokens["NAMED"]["links"]] == [urls["NAMED"]] * 2
-    office.run(subtests, "sign_in_page.test.mjs", only, **urls)
+    office.run(subtests, "sign_in_page.test.mjs", **urls)
     shown = {name: office.api.retrieve(token) for name, token in tokens.items()}
     people = {name: [one["signedIn"]["email"] for one in token["answers"]] for name, token in shown.items()}
     assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": [], "RECENT": []}

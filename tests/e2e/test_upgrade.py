@@ -257,19 +257,16 @@ def gone_back(deployment: Deployment, upgraded: Updated, later: LaterWaits | Non
     return Updated(deployment, deployment.update(deployment.previous, "Way back"), before)
 
 
-@pytest.mark.thorough  # test_rollout.py has both versions side by side
 def test_on_the_way_back_every_request_is_answered_and_every_execution_resumed(gone_back: Updated) -> None:
     check_load(gone_back.load)
 
 
-@pytest.mark.thorough
 def test_every_wait_of_the_new_version_is_resumed_by_the_previous_one(gone_back: Updated) -> None:
     ways = (by_callback, by_completion, by_failing)
     results, expected = gone_back.before.waits.end(*ways, long=by_the_doctor, during="Way back")
     assert results == expected
 
 
-@pytest.mark.thorough
 def test_the_previous_version_keeps_keys_outputs_credentials_and_cursors(gone_back: Updated) -> None:
     check_kept(gone_back)
 
