@@ -69,8 +69,6 @@ CHOSEN = {
     },
 }
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-SOME = "every kind of field|does the same|shown again|in en-US|another site|robots|painted|policy"
-"""The other tests vary these, or see what the tests of the page's HTML see."""
 FEW_STATES = ("form", "errors", "confirm", "done", "decided", "refusal", "asked", "answered", "too late", "plain URL")
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -106,10 +104,7 @@ def test_every_state_in_chromium(thorough: str, tmp_path: Path, subtests: pytest
     runner.run(subtests, "documents.test.mjs", DOCUMENTS=str(documents), WIDTH="1280", THOROUGH=thorough)
 
 
-@pytest.mark.parametrize(
-    "only", [pytest.param(SOME, marks=pytest.mark.few), pytest.param("", marks=pytest.mark.thorough)], ids=["some", "all"]
-)
-def test_people_in_chromium(stack: Stack, api: Api, only: str, subtests: pytest.Subtests) -> None:
+def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
     tokens = [api.create(page=PAGE, timeout="1h") for _ in range(3)]
     executions = [api.start_waiting(token) for token in tokens]
     urls = dict(zip(("URL_JAVASCRIPT", "URL_PLAIN", "URL_KEYBOARD"), (token["url"] for token in tokens), strict=True))
@@ -117,7 +112,7 @@ def test_people_in_chromium(stack: Stack, api: Api, only: str, subtests: pytest.
         api.wait_until_registered(token)
 
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "PAGE": json.dumps(PAGE), **urls}
-    runner.run(subtests, "page.test.mjs", only, **variables)
+    runner.run(subtests, "page.test.mjs", **variables)
     for token, execution in zip(tokens, executions, strict=True):
         assert api.result(execution) == ("SUCCEEDED", CHOSEN)
         shown = api.retrieve(token)
