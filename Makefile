@@ -88,7 +88,7 @@ update: .venv/ready ## Move every Python dependency to its newest version: pypro
 audit: $(UV) ## Look for known vulnerabilities of what uv.lock names (asks the database OSV)
 	@$(UV) audit --frozen --preview-features audit-command
 
-release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.3.0 (REPOSITORY=URL, for npm)
+release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.4.0 (REPOSITORY=URL, for npm)
 	@.venv/bin/python -m tools.release "$$VERSION" "$$REPOSITORY"
 
 clean: ## Remove everything that these commands made
