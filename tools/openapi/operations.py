@@ -209,7 +209,7 @@ OPERATIONS = (
                 "Tokens created at this instant or later: ISO 8601 or epoch milliseconds. With a period, the later start wins.",
                 "2026-11-01T00:00:00Z",
             ),
-            query("filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            query("filter[createdAt][to]", "Tokens created at this instant or earlier.", "2126-12-01T00:00:00Z"),
             query(
                 "filter[completedAt][period]",
                 "Tokens that were completed or timed out within this duration before now. The order stays that of creation.",
@@ -220,7 +220,7 @@ OPERATIONS = (
                 "Tokens that ended at this instant or later. With a period, the later start wins.",
                 "2026-11-01T00:00:00Z",
             ),
-            query("filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            query("filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2126-12-01T00:00:00Z"),
             query(
                 "filter[outputIsError]",
                 "`true`: tokens that timed out or were failed. `false`: all others, also those that wait.",
