@@ -93,6 +93,8 @@ MORE: list[Any] = [
     {"requestedBy": "BO@example.com"},
     {"requestedBy": "cy", "selfApproval": False},
     {"requestedBy": "cy", "selfApproval": True},
+    {"requestedBy": "cy", "actions": [action(0, 3)]},
+    {"requestedBy": "cy", "actions": [action(0, 2), action(1, 2)]},
     {"requestedBy": "cy", "selfApproval": 1},
     {"requestedBy": " "},
     {"requestedBy": None},
@@ -100,6 +102,9 @@ MORE: list[Any] = [
     {"escalate": {"after": "1d", "to": ["lead"]}},
     {"escalate": {"after": "1d", "to": ["CY"]}},
     {"escalate": {"after": "1d", "to": ["lead"]}, "requestedBy": "lead"},
+    {"escalate": {"after": "1d", "to": ["lead", "ops"]}, "requestedBy": "Lead"},
+    {"escalate": {"after": "1d", "to": ["lead", "ops"]}, "requestedBy": "Lead", "actions": [action(0, 4)]},
+    {"approvers": ["Dee"], "requestedBy": "dee"},
     {"escalate": {"after": "1d", "to": []}},
     {"escalate": {"after": "soon", "to": ["lead"]}},
     {"escalate": {"after": "0s", "to": ["lead"]}},
@@ -407,6 +412,16 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(both: Both, members: d
 def test_a_key_that_another_page_holds_is_answered_as_the_handlers_do(both: Both, first: Any, second: Any) -> None:
     answers = [both.send("POST", TOKENS, {"idempotencyKey": "k", "page": {"title": "Go?", **page}}) for page in (first, second)]
     assert [ours["isCached"] == theirs["isCached"] for ours, theirs in filter(None, answers)] in ([True], [True, True])
+
+
+def test_who_asks_makes_no_other_page_of_it_as_for_the_handlers(both: Both) -> None:
+    people: list[Any] = ["ann@example.com", {"id": "bo", "email": "bo@example.com"}]
+    page = {"title": "Go?", "signIn": True, "requestedBy": "dee", "escalate": {"after": "1d", "to": ["dee", "lea@example.com"]}}
+    both.create({"idempotencyKey": "k", "page": {**page, "approvers": people}})
+    later = {"after": "1d", "to": ["lea@example.com"]}
+    for approvers in ([*people, "dee"], people):
+        again = both.create({"idempotencyKey": "k", "page": {**page, "approvers": approvers, "escalate": later}})
+        assert again is not None
 
 
 HAND_OVERS: list[Any] = [

@@ -118,8 +118,8 @@ class RequestedPage(AnswerModel):
     approvers: list[str | Approver] = _optional(
         "Who may answer, each once, by a link of their own or signed in. A text is an id, and an address if it is one."
     )
-    requestedBy: str = _optional("Who asks for the decision, and may not answer without `selfApproval`.")
-    selfApproval: bool = _optional("Whether `requestedBy` may be an approver.")
+    requestedBy: str = _optional("Who asks for the decision, and is left out of those who may answer without `selfApproval`.")
+    selfApproval: bool = _optional("Whether `requestedBy` may answer.")
     escalate: RequestedEscalation = _optional("Who may answer, too, after a time.")
     showAnswers: bool = _optional("`false` hides from approvers what the others have entered.")
     sameFields: Literal[True] | list[str] = _optional(

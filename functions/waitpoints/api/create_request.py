@@ -181,7 +181,7 @@ class CreateWaitpointTokenRequest(RequestModel):
             "that is drawn as a form) and `confirm`. Only a POST of one of its actions completes the token, with "
             '`{"action", "fields"}`. Not together with `verify`, `completeWhen` or `payloadSchema`. `approvers` are who may '
             "answer, each once and by a link of their own, and `needs` of an action is how many must choose it; `requestedBy` "
-            'may not be one of them without `selfApproval`. `escalate`, `{"after", "to"}`, lets others answer, too, after a '
+            'is left out of them without `selfApproval`. `escalate`, `{"after", "to"}`, lets others answer, too, after a '
             "time. Approvers see what the others entered, unless `showAnswers` is false. Those who choose the same action must "
             "enter the same into `sameFields`. With `signIn`, they sign in, all at the callback URL (docs/sign-in.md). "
             "docs/pages.md has it all."

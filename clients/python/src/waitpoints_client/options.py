@@ -209,7 +209,7 @@ class PageOptions(TypedDict):
     approvers: NotRequired[Sequence[str | ApproverOptions]]
     """Who may answer, each by a link of their own. A text is an id, and an e-mail address too if it is one."""
     requestedBy: NotRequired[str]
-    """Who asks for the decision, which no approver may be without `selfApproval`."""
+    """Who asks for the decision, and is left out of those who may answer, unless `selfApproval` is true."""
     selfApproval: NotRequired[bool]
     escalate: NotRequired[EscalateOptions]
     showAnswers: NotRequired[bool]

@@ -2,7 +2,7 @@
 
     "approvers": [{"id", "name", "email", "slack", "language"}, …]     who may answer
     "approvers": ["ann@example.com", …]                                a text is an id, and an address if it is one
-    "requestedBy": "ann@example.com", "selfApproval": true
+    "requestedBy": "ann@example.com", "selfApproval": true           without it, who asks is left out of those who may answer
     "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may also answer
     "showAnswers": false                                               people see what others chose, not what they entered
     "sameFields": ["amount"]                                           who chooses the same action enters the same (true: all)
@@ -106,25 +106,48 @@ def check_people(page: Mapping[str, Any]) -> None:
             check_requester(page, ())
             _check_same_fields(page)
         return
-    people = _paths(page["approvers"], "page.approvers")
-    _check_needs(needs, len(people), "the number of approvers")
-    people += _paths(page["escalate"]["to"], "page.escalate.to") if "escalate" in page else []
+    people = [person for path, written in _lists(page).items() for person in _paths(written, path)]
     for approver, path in people:
         if approver.subject is not None and "signIn" not in page:
             raise InvalidPage(f"{path}.subject", "it needs page.signIn")
     if len(people) > MAX_APPROVERS:
         raise InvalidPage("page.escalate.to", f"with page.approvers, at most {MAX_APPROVERS} people are accepted")
     check_different(people)
-    check_requester(page, people)
+    others = without_requester(page)
+    check_requester(page, () if all(_lists(others).values()) else people)
+    who = "approvers" if others["approvers"] == page["approvers"] else "approvers without page.requestedBy"
+    _check_needs(needs, len(others["approvers"]), f"the number of {who}", who)
     _check_same_fields(page)
 
 
-def _check_needs(needs: Mapping[str, Any], most: int, what: str) -> None:
+def without_requester(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a page, whose people have their shape, without its requester among those who may answer."""
+    others = {**page}
+    if "approvers" not in page or "requestedBy" not in page or page.get("selfApproval", False):
+        return others
+    requester = canonical(page["requestedBy"])
+
+    def left(written: Sequence[Any]) -> list[Any]:
+        return [one for one in written if requester not in identities(Approver.of(one))]
+
+    others["approvers"] = left(page["approvers"])
+    if "escalate" in page:
+        others["escalate"] = {**page["escalate"], "to": left(page["escalate"]["to"])}
+    return others
+
+
+def _lists(page: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+    """The people of a page with approvers, by the paths of their lists."""
+    lists = {"page.approvers": page["approvers"]}
+    return lists | ({"page.escalate.to": page["escalate"]["to"]} if "escalate" in page else {})
+
+
+def _check_needs(needs: Mapping[str, Any], most: int, what: str, who: str = "approvers") -> None:
     """Check the numbers of people that actions need, by their paths."""
     for path, need in needs.items():
         if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= most:
             raise InvalidPage(f"page.{path}", f"expected a whole number of 1 to {most}, {what}")
-    check_decidable(needs.values(), most)
+    check_decidable(needs.values(), most, who)
 
 
 def least_approvers(needs: Iterable[int]) -> int:
@@ -132,12 +155,12 @@ def least_approvers(needs: Iterable[int]) -> int:
     return sum(need - 1 for need in needs) + 1
 
 
-def check_decidable(needs: Iterable[int], people: int) -> None:
+def check_decidable(needs: Iterable[int], people: int, who: str = "approvers") -> None:
     least = least_approvers(needs)
     if people < least:
         raise InvalidPage(
             "page.actions",
-            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is "
+            f"all {people} {who} could answer and nothing be decided: needs minus 1, summed over all actions, is "
             f"{least - 1} and must be at most {people - 1}. Ask at least {least} approvers, or need fewer",
         )
 

@@ -109,6 +109,7 @@ def parse(value: Any, client: tuple[str, str] | None = None, *, needs_sign_in: b
             _check(definition.translated(value, languages, language))
     else:
         _check(value)
+    value = approver_checks.without_requester(value)
     if needs_sign_in or not value.keys().isdisjoint(("signIn", "maxAge")):
         value = approver_checks.check_bound(value, client)
     text = json_text.dumps(value)

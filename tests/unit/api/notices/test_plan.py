@@ -287,6 +287,17 @@ class TestTheOutcome:
         assert found == expected
         assert not [it for it in targets(NEW, page, WITH_OUTCOME) if it.key.endswith("requester")]
 
+    def test_is_all_that_who_asks_gets_who_was_named_among_the_approvers(self) -> None:
+        people = {"approvers": [{"id": "bo", "email": "bo@example.com"}, ANN], "requestedBy": "ann@example.com"}
+        page = load(parse({"title": "Go?", **people})[1], waits=True)
+        reminded = replace(COMPLETED, outcome=None, reminded_count=1)
+        assert {step.target.to for step in drain(reminded, page, WITH_OUTCOME)[0]} == {"bo@example.com", "#deploys", "TEAMS"}
+        steps, _ = drain(COMPLETED, page, WITH_OUTCOME)
+        assert {step.target.key: step.target.to for step in steps} == {
+            "email.0": "bo@example.com",
+            "email.requester": "ann@example.com",
+        }
+
     @pytest.mark.parametrize(
         ("email", "expected"),
         [

@@ -1,5 +1,6 @@
 """Which people a page may name, and what is said of those that it may not."""
 
+import json
 from typing import Any
 
 import pytest
@@ -175,6 +176,7 @@ class TestNobodyIsNamedTwice:
     def test_by_two_spellings_that_look_the_same(self, one: str, other: str) -> None:
         assert refusal(approvers=[one, other]) == f"page.approvers[1]: page.approvers[0] {TWICE}"
         assert "nobody answers their own request" in refusal(approvers=[one], requestedBy=other)
+        assert approval(approvers=[one, "zoe"], requestedBy=other).approvers == (Approver("zoe"),)
 
     def test_but_two_people_may_be_called_alike(self) -> None:
         assert len(approval(approvers=[{"id": "a", "name": "Ann"}, {"id": "b", "name": "Ann"}, "jose", "josé"]).approvers) == 4
@@ -192,14 +194,50 @@ class TestTheRequester:
         assert refusal(approvers=["ann"], requestedBy=given) == f"page.requestedBy: {problem}"
 
     @pytest.mark.parametrize("requester", ["ann", "ANN", "ann@example.com", "u024be7lh"])
-    def test_does_not_answer_alone_or_with_others(self, requester: str) -> None:
+    def test_is_left_out_of_those_who_may_answer(self, requester: str) -> None:
+        """So one list of people serves for the request of any of them."""
+        later = {"after": "1d", "to": ["lea"]}
+        page, text = parse({"title": "Go?", "approvers": ["bo", ANN, "cy"], "requestedBy": requester, "escalate": later})
+        assert page.approval
+        assert page.approval.ever == (Approver("bo"), Approver("cy"), Approver("lea"))
+        assert page.approval.requested_by == requester
+        assert (json.loads(text)["approvers"], json.loads(text)["escalate"]) == (["bo", "cy"], later)
+        found = approval(approvers=["bo", "cy"], requestedBy=requester, escalate={"after": "1d", "to": [ANN, "lea"]})
+        assert (len(found.approvers), found.escalated_to) == (2, (Approver("lea"),))
+        assert len(approval(approvers=[ANN, "bo"], requestedBy=requester, selfApproval=True).approvers) == 2
+
+    @pytest.mark.parametrize("requester", ["ann", "ANN", "ann@example.com", "u024be7lh"])
+    def test_must_leave_somebody_in_each_list(self, requester: str) -> None:
         why = "nobody answers their own request without page.selfApproval"
-        said = refusal(approvers=["bo", ANN], requestedBy=requester)
-        assert said == f"page.requestedBy: {requester} is page.approvers[1], too: {why}"
+        later = {"after": "1d", "to": ["lea"]}
+        said = refusal(approvers=[ANN], requestedBy=requester, escalate=later)
+        assert said == f"page.requestedBy: {requester} is page.approvers[0], too: {why}"
         said = refusal(approvers=["bo"], requestedBy=requester, escalate={"after": "1d", "to": [ANN]})
         assert said == f"page.requestedBy: {requester} is page.escalate.to[0], too: {why}"
         assert refusal(approvers=[ANN], requestedBy=requester, selfApproval=False).endswith(why)
         assert approval(approvers=[ANN], requestedBy=requester, selfApproval=True).requested_by == requester
+
+    def test_must_leave_as_many_as_an_action_needs(self) -> None:
+        asked: dict[str, Any] = {"approvers": ["bo", ANN, "cy"], "requestedBy": "ann"}
+        who = "approvers without page.requestedBy"
+        said = refusal(**asked, actions=[{"id": "yes", "label": "Yes", "needs": 3}])
+        assert said == f"page.actions[0].needs: expected a whole number of 1 to 2, the number of {who}"
+        two = {"label": "Two", "needs": 2}
+        said = refusal(**asked, actions=[{"id": "yes", **two}, {"id": "no", **two}])
+        assert said.startswith(f"page.actions: all 2 {who} could answer and nothing be decided")
+        assert len(approval(**asked, actions=[{"id": "yes", **two}, {"id": "no", "label": "No"}]).approvers) == 2
+
+    def test_is_still_compared_with_the_others(self) -> None:
+        """Somebody else with the requester's address would answer in their place."""
+        said = refusal(approvers=[ANN, "ann@example.com", "bo"], requestedBy="ann")
+        assert said == f"page.approvers[1]: page.approvers[0] {TWICE}"
+
+    def test_gets_no_link_and_is_shown_as_who_asks(self, api: Api) -> None:
+        created = api.create(page={"title": "Go?", "approvers": ["bo", "ann"], "requestedBy": "Ann"})
+        token = api.retrieve(created["id"])
+        assert [link["approver"] for link in created["links"]] == [link["approver"] for link in token["links"]] == ["bo"]
+        assert ([one["id"] for one in token["approvers"]], token["requestedBy"]) == (["bo"], "Ann")
+        assert "Requested by <strong><bdi>Ann</bdi></strong>" in api.get(created["links"][0]["url"], BROWSER).text
 
     def test_may_be_somebody_else(self) -> None:
         assert approval(approvers=[ANN], requestedBy="cy").requested_by == "cy"

@@ -39,6 +39,7 @@ SHARED: dict[str, Any] = {
 }
 NAMED = {**SHARED, "signIn": True, "approvers": ["ann@example.com", {"id": "bo", "name": "Bo Lee", "subject": "bo"}]}
 WITH_BOTH = {**NAMED, "approvers": ["ann@example.com", {"id": "bo", "subject": "bo", "email": "bo@example.com"}]}
+WITH_REQUESTER = {**NAMED, "approvers": [*NAMED["approvers"], {"id": "dee", "email": "Dee@example.com"}]}
 OPEN = {**SHARED, "signIn": {"domains": ["example.com"]}}
 ESCALATED = {"escalate": {"after": "1m", "to": ["ann@example.com"]}}
 SECRETS = ("Pay", "ACME", "invoice", "Approve", "ann@", "Bo Lee", "dee@")
@@ -679,10 +680,14 @@ class TestAKeyThatIsHeld:
         assert results == [None, Failure("KeyTaken", answer.json["error"])]
         assert (world.store.find(held["id"]), [*world.store.tokens]) == (before, [held["id"]])
 
-    @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
+    @pytest.mark.parametrize("page", [NAMED, OPEN, WITH_REQUESTER], ids=["approvers", "domains", "who asks among them"])
     def test_by_the_same_page_gives_its_token_however_it_is_written(self, stack: SignInStack, page: Any) -> None:
         first = stack.api.create(idempotencyKey=KEY, page=page)
         assert stack.api.create(idempotencyKey=KEY, page=dict(reversed(page.items()))) == {**first, "isCached": True}
+
+    def test_by_a_page_that_differs_only_by_who_asks_among_its_approvers_gives_its_token(self, stack: SignInStack) -> None:
+        first = stack.api.create(idempotencyKey=KEY, page=NAMED)
+        assert stack.api.create(idempotencyKey=KEY, page=WITH_REQUESTER) == {**first, "isCached": True}
 
     def test_by_the_same_page_gives_its_token_after_a_hand_over_and_the_end(self, named: Place, world: InMemory) -> None:
         handed_over = {"approvers": {"add": ["cy@example.com"], "remove": ["bo"]}}

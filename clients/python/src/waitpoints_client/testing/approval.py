@@ -154,13 +154,15 @@ def parse(page: Any) -> Approval | None:
     if len(people) + len(to) > MOST:
         raise invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
     refuse_twice([*people, *to])
-    requester = _requester(page, [*people, *to])
-    most = MOST if is_open else len(people)
-    needs = {action["id"]: _need(action, number, most, is_open=is_open) for number, action in enumerate(actions)}
-    _refuse_undecidable(needs, most)
-    approvers = [person for person, _ in people]
-    later = [person for person, _ in to]
-    itself = page.get("selfApproval", False)
+    requester, itself = _requester(page), page.get("selfApproval", False)
+    approvers, later = ([person for person, _ in _others(page, named)] for named in (people, to))
+    if (people and not approvers) or (to and not later):
+        refuse_requester(requester or "", [*people, *to])
+    who = "approvers" if len(approvers) == len(people) else "approvers without page.requestedBy"
+    most = MOST if is_open else len(approvers)
+    what = "the most answers that a page without approvers has" if is_open else f"the number of {who}"
+    needs = {action["id"]: _need(action, number, most, what) for number, action in enumerate(actions)}
+    _refuse_undecidable(needs, most, who)
     return Approval(
         approvers,
         needs,
@@ -173,10 +175,9 @@ def parse(page: Any) -> Approval | None:
     )
 
 
-def _need(action: Mapping[str, Any], number: int, most: int, *, is_open: bool) -> int:
+def _need(action: Mapping[str, Any], number: int, most: int, what: str) -> int:
     need = action.get("needs", 1)
     if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= most:
-        what = "the most answers that a page without approvers has" if is_open else "the number of approvers"
         raise invalid(f"page.actions[{number}].needs", f"expected a whole number of 1 to {most}, {what}")
     return need
 
@@ -186,12 +187,12 @@ def least_approvers(needs: Mapping[str, int]) -> int:
     return sum(need - 1 for need in needs.values()) + 1
 
 
-def _refuse_undecidable(needs: Mapping[str, int], people: int) -> None:
+def _refuse_undecidable(needs: Mapping[str, int], people: int, who: str) -> None:
     least = least_approvers(needs)
     if people < least:
         raise invalid(
             "page.actions",
-            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is "
+            f"all {people} {who} could answer and nothing be decided: needs minus 1, summed over all actions, is "
             f"{least - 1} and must be at most {people - 1}. Ask at least {least} approvers, or need fewer",
         )
 
@@ -274,7 +275,7 @@ def refuse_twice(people: Sequence[tuple[Person, str]]) -> None:
         seen |= dict.fromkeys(names, path)
 
 
-def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) -> str | None:
+def _requester(page: Mapping[str, Any]) -> str | None:
     itself = page.get("selfApproval", False)
     if not isinstance(itself, bool):
         raise invalid("page.selfApproval", "expected true or false")
@@ -282,10 +283,25 @@ def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) ->
         if "selfApproval" in page:
             raise invalid("page.selfApproval", "it needs page.requestedBy")
         return None
-    requester = read_id(page["requestedBy"], "page.requestedBy")
-    if not itself:
-        refuse_requester(requester, people)
-    return requester
+    return read_id(page["requestedBy"], "page.requestedBy")
+
+
+def _others(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) -> list[tuple[Person, str]]:
+    """Return who of these people, each with its path, may answer: all but who asks, without `selfApproval`."""
+    if page.get("selfApproval", False) or "requestedBy" not in page:
+        return [*people]
+    requester = canonical(page["requestedBy"])
+    return [(person, path) for person, path in people if requester not in _names(person)]
+
+
+def without_requester(page: Any) -> Any:
+    """Return a page that has been checked as it is stored: without its requester among those who may answer."""
+    if not isinstance(page, dict) or "approvers" not in page:
+        return page
+    lists = {"approvers": page["approvers"], "to": page.get("escalate", {}).get("to", [])}
+    left = {name: [one for one in people if _others(page, [(_person(one, name), name)])] for name, people in lists.items()}
+    stored = {**page, "approvers": left["approvers"]}
+    return stored | ({"escalate": {**page["escalate"], "to": left["to"]}} if "escalate" in page else {})
 
 
 def refuse_requester(requester: str, people: Sequence[tuple[Person, str]]) -> None:

@@ -308,7 +308,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
-        page=body.get("page"),
+        page=page_approval.without_requester(body.get("page")),
         page_title=_page_title(body["page"]) if "page" in rules else None,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=approval,
