@@ -8,8 +8,9 @@ set -eu
 stack=${STACK:-waitpoints}
 spread=${SPREAD:-60} # seconds that a changed role may need until every service knows it
 answer=$(mktemp)
-narrowed= # while the stack may resume no execution
-trap 'rm -f "$answer"; [ -z "$narrowed" ] || allow "$before"' EXIT
+narrowed= # while the stack may resume only its own machine's executions
+second=   # the state machine that a step has made
+trap 'rm -f "$answer"; [ -z "$narrowed" ] || allow "$before"; [ -z "$second" ] || remove "$second"' EXIT
 trap 'exit 130' INT TERM
 
 fail() {
@@ -81,8 +82,24 @@ allow() {
     sleep "$spread"
 }
 
+# Make a state machine like the stack's own, which the stack may always resume. Sets second.
+copy_machine() {
+    own=$(output StateMachineArn)
+    described() {
+        aws stepfunctions describe-state-machine --state-machine-arn "$own" --output text --query "$1"
+    }
+    described definition >"$answer"
+    second=$(aws stepfunctions create-state-machine --name "first-hour-$$" --role-arn "$(described roleArn)" \
+        --definition "file://$answer" --query stateMachineArn --output text)
+}
+
+remove() {
+    aws stepfunctions delete-state-machine --state-machine-arn "$1"
+}
+
 refused_resume() {
-    machine=$(output StateMachineArn)
+    copy_machine
+    machine=$second
     before=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
         --query "Stacks[0].Parameters[?ParameterKey=='ResumableStateMachines'].ParameterValue")
     narrowed=yes

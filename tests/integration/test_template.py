@@ -10,7 +10,7 @@ from waitpoints_client.ops.stream_filter import passes
 
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, EVERYTHING, ROOT, STACK_NAME, Template
-from tests.support.processed_template import processed
+from tests.support.processed_template import attributes, made, processed
 from tools.deploy import UNSEEN
 from tools.openapi.operations import OPERATIONS
 from waitpoints import ids
@@ -41,6 +41,22 @@ def test_a_parameter_limits_which_executions_of_its_kind_may_be_resumed(stack: M
     narrowed = {statement["Resource"]: statement["Action"] for statement in chosen if statement["Resource"] == mine}
     assert narrowed == {mine: [f"{actions}Success", f"{actions}Failure"]}
     assert len(chosen) == len(RESUMABLE)
+
+
+def test_a_limited_stack_may_resume_its_own_machine_and_no_other_by_that_rule() -> None:
+    """The smoke test waits in it. Every role that resumes may do so."""
+    assert "OwnMachinePolicy" not in made()
+    for more in ({}, CHANNELS):
+        resources = made(ResumableStateMachines=RESUMABLE["ResumableStateMachines"][1], **more)
+        own = resources["OwnMachinePolicy"]["Properties"]
+        [statement] = own["PolicyDocument"]["Statement"]
+        assert statement["Resource"] == attributes()["WaitForWebhook"]["Ref"]  # its ARN, which has no wildcard
+        assert set(statement["Action"]) == {"states:SendTaskSuccess", "states:SendTaskFailure"}
+        roles = {
+            attributes()[name]["Ref"]: it["Properties"] for name, it in resources.items() if it["Type"] == "AWS::IAM::Role"
+        }
+        resume = attributes()["ResumePolicy"]["Ref"]
+        assert set(own["Roles"]) == {name for name, role in roles.items() if resume in role.get("ManagedPolicyArns", ())}
 
 
 def test_durable_executions_of_every_version_may_be_resumed(stack: MotoStack) -> None:

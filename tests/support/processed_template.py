@@ -47,13 +47,15 @@ def attributes() -> dict[str, dict[str, str]]:
         "AWS::S3::Bucket": "arn:aws:s3:::{}",
         "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
         "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{{}}",
+        "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}",
     }
     found = {}
     for logical_id, resource in processed().body["Resources"].items():
         name = f"{STACK_NAME}-{logical_id}"
         arn = arn_of.get(resource["Type"], "{}").format(name)
         others = {attribute: f"{name}.{attribute}" for attribute in ATTRIBUTES}
-        found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn, **others}
+        ref = arn if resource["Type"] == "AWS::StepFunctions::StateMachine" else name
+        found[logical_id] = {"Ref": ref, "Arn": arn, "Id": arn, **others}
     return found
 
 
