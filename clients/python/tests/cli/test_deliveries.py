@@ -170,8 +170,7 @@ class TestResend:
     @pytest.mark.parametrize(
         ("options", "says"),
         [
-            (["delivery_1", "--kind", "noKey"], "--kind, --key, --event, --since, --until and --dry-run go with --all"),
-            (["delivery_1", "--dry-run"], "--kind, --key, --event, --since, --until and --dry-run go with --all"),
+            (["delivery_1", "--kind", "noKey"], "--kind, --key, --event, --since and --until go with --all"),
             (["--all", "--token", "waitpoint_1"], "--token goes with one delivery, not with --all"),
             ([], "Name one delivery by its ID, or use --all"),
         ],
@@ -198,6 +197,10 @@ class TestResendOfMany:
         planned = printed("deliveries", "resend", "orders", "--all", "--kind", "noKey", "--dry-run")
         assert ids(planned) == ids(printed("deliveries", "list", "orders", "--kind", "noKey"))[::-1]
         assert run("deliveries", "resend", "orders", "--all", "--dry-run").stderr == "This would send 4 deliveries again.\n"
+        [one] = printed("deliveries", "resend", "orders", planned[0]["id"], "--dry-run")
+        assert one.items() >= planned[0].items()
+        alone = run("deliveries", "resend", "orders", planned[0]["id"], "--dry-run")
+        assert alone.stderr == "This would send 1 delivery again.\n"
         assert len(printed("deliveries", "list", "orders")) == 4
 
     def test_asks_first(self, run: Run, printed: Printed) -> None:

@@ -6,24 +6,23 @@ A request that fails in between leaves the delivery pending: the provider sends 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import unquote_plus
 
 from waitpoints import timeouts
 from waitpoints.api.endpoints import deletion
 from waitpoints.api.endpoints.processing import Processed
 from waitpoints.api.http import Request
 from waitpoints.api.providers.completed_by import DELIVERY_IDS
+from waitpoints.api.providers.secret_names import is_secret, query_without_secrets, value_without_secrets
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.recorded_delivery import MAX_DETAIL, Contents, RecordedDelivery, cut, new_delivery_id
 from waitpoints.token import CompletedBy, Verification
 from waitpoints.wiring import services
 
-_SECRET_NAME = re.compile(
-    r"secret|token|password|passwd|passphrase|pwd|signature|hmac|auth(?!ors?$)|api[-_]?key|access[-_]?key|cookie|credential|jwt"
-    r"|bearer|session[-_]?id|^(pass|key|sig|sid|session|code|otp|pin|private)$",
-    re.IGNORECASE,
-)
-_HAS_A_URL = {"referer", "x-original-url", "x-rewrite-url", "x-forwarded-uri"}  # whose query may have a secret
+_READ_BY_KEY = re.compile(r'\b(headers|query)\."?([\w-]+)')
+_NEVER = {
+    *("authorization", "proxy-authorization", "cookie"),
+    *("referer", "x-original-url", "x-rewrite-url", "x-forwarded-uri"),  # the URL's path may have a secret
+}
 
 
 def begin(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) -> RecordedDelivery:
@@ -39,7 +38,7 @@ def begin(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) ->
         ip=by.ip,
         user_agent=cut(by.user_agent),
     )
-    contents = Contents(headers_to_record(endpoint.verify, request.headers), query_to_record(request.raw_query), body)
+    contents = Contents(headers_to_record(endpoint, request.headers), query_to_record(endpoint, request.raw_query), body)
     return services.deliveries.begin(endpoint.secret_id, endpoint.name, delivery, contents)
 
 
@@ -68,20 +67,31 @@ def expires_at(endpoint: Endpoint, now: int) -> int:
     return (now + timeouts.duration(endpoint.record_deliveries)) // 1000 + 1
 
 
-def headers_to_record(verify: Verification, headers: Mapping[str, str]) -> dict[str, str]:
+def headers_to_record(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers without secrets: those whose names say so, and what the scheme reads but for the id of the event.
 
-    A provider may sign twice, in headers of which the scheme reads one: so every header of a signature is left out.
+    A provider may sign twice, in headers of which the scheme reads one: so every header of a signature is left out. What the
+    endpoint's `key` reads stays, as a resend needs it, and the row has it in its key.
     """
-    hidden = (_read_by_scheme(verify) - set(DELIVERY_IDS)) | {verify.header} | _HAS_A_URL
-    named = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in named.items() if not (name in hidden or _SECRET_NAME.search(name))}
+    assert endpoint.verify is not None
+    hidden = (_read_by_scheme(endpoint.verify) - set(DELIVERY_IDS)) | {endpoint.verify.header} | _NEVER
+    needed = {*DELIVERY_IDS, *(name.lower() for name in _read_by_key(endpoint, "headers"))}
+    named = {name.lower(): value for name, value in headers.items() if name.lower() not in hidden}
+    return {
+        name: value if name in needed else value_without_secrets(value)
+        for name, value in named.items()
+        if name in needed or not is_secret(name)
+    }
 
 
-def query_to_record(raw_query: str) -> str:
-    """Return the query without parameters whose names say that they are secret."""
-    parameters = raw_query.split("&") if raw_query else []
-    return "&".join(it for it in parameters if not _SECRET_NAME.search(unquote_plus(it.partition("=")[0])))
+def query_to_record(endpoint: Endpoint, raw_query: str) -> str:
+    """Return the query without secrets, but for what the endpoint's `key` reads."""
+    return query_without_secrets(raw_query, _read_by_key(endpoint, "query"))
+
+
+def _read_by_key(endpoint: Endpoint, part: str) -> frozenset[str]:
+    """Return the names of the headers, or the query's parameters, that the expression names."""
+    return frozenset(name for of, name in _READ_BY_KEY.findall(endpoint.key) if of == part)
 
 
 def _read_by_scheme(verify: Verification) -> set[str]:

@@ -38,7 +38,15 @@ def completed_by_of(headers: Mapping[str, str], raw_query: str, source: Source, 
         ip=cut(ip),
         user_agent=cut(headers.get("user-agent")),
         content_type=cut(headers.get("content-type")),
-        query=cut(raw_query),
+        query=cut(_without_secrets(raw_query)),
         delivery_id=cut(headers.get(next(names, ""))),
         key=key,
     )
+
+
+def _without_secrets(raw_query: str) -> str:
+    if not raw_query:
+        return ""
+    from waitpoints.api.providers.secret_names import query_without_secrets
+
+    return query_without_secrets(raw_query)

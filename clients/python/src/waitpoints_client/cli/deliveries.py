@@ -1,5 +1,6 @@
 """`waitpoints deliveries …`: what endpoints recorded."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -169,7 +170,7 @@ def resend(
     once: Annotated[
         str | None, option("--once", metavar="KEY", help="A key: the same command with the same key sends nothing twice.")
     ] = None,
-    dry_run: Annotated[bool, option("--dry-run", help="With --all: list what would be sent.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", help="List what would be sent, and send nothing.")] = False,
     yes: Yes = False,
     stack: Stack = None,
     as_json: Json = False,
@@ -181,18 +182,21 @@ def resend(
     """
     filters = resends.Filters.given(kind, key, event, since, until)
     one = _one_or_all(delivery, every)
-    if one is not None and (filters or dry_run):
-        raise CommandProblem("--kind, --key, --event, --since, --until and --dry-run go with --all", USAGE)
+    if one is not None and filters:
+        raise CommandProblem("--kind, --key, --event, --since and --until go with --all", USAGE)
     if one is None and token is not None:
         raise CommandProblem("--token goes with one delivery, not with --all", USAGE)
     with stacks.find_client(stack) as waitpoints:
+        if one is not None and dry_run:
+            _show_plan([waitpoints.endpoints.delivery(name, one)], as_json=as_json)
+            return
         if one is not None:
             made = waitpoints.endpoints.resend(name, one, token=token, idempotency_key=once)
             show.answer(made) if as_json else show.fields(_resent(made))
             return
         many = resends.Many.chosen(waitpoints, name, filters, once, stack)
         if dry_run:
-            _show_plan(many, as_json=as_json)
+            _show_plan(many.deliveries, as_json=as_json)
         else:
             if many.deliveries and not yes:
                 confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
@@ -213,12 +217,12 @@ def _one_or_all(delivery: str | None, every: bool) -> str | None:
     return delivery
 
 
-def _show_plan(many: resends.Many, *, as_json: bool) -> None:
+def _show_plan(chosen: Sequence["RecordedDelivery"], *, as_json: bool) -> None:
     if as_json:
-        show.value([show.as_value(it) for it in many.deliveries])
+        show.value([show.as_value(it) for it in chosen])
         return
-    show.rows(COLUMNS, map(row, many.deliveries))
-    show.note(f"This would send {resends.counted(len(many.deliveries))} again.")
+    show.rows(COLUMNS, map(row, chosen))
+    show.note(f"This would send {resends.counted(len(chosen))} again.")
 
 
 def _show_summary(many: resends.Many, kinds: dict[str, int], *, as_json: bool) -> None:
