@@ -13,7 +13,9 @@ from show_console import ASSETS, VERSION
 from tests.support.in_process.counting.waits import Bench, Wait
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
+from waitpoints.errors import SignInRefused
 from waitpoints.oidc.issuer import Issuer
+from waitpoints.oidc.redemptions import MOST_REFUSED
 from waitpoints.token import MAX_WAITERS
 
 DAY: Final = 86_400  # seconds
@@ -95,21 +97,31 @@ def _of_slack(counted: Bench) -> float:
 
 
 def _of_sign_in(counted: Bench) -> list[Flood]:
-    """Of a function that knows the issuer's document."""
+    """Of functions that know the issuer's document. The issuer refuses codes that it has not given."""
     issuer, form = SIGN_IN["OidcIssuer"], {"content-type": "application/x-www-form-urlencoded"}
     endpoints = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     document = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in endpoints}}
-    with counted.with_issuer() as signing, mock.patch.object(Issuer, "_get", return_value=document):
-        begin = f"/api/v1/sign-in?to={urlsplit(counted.api.create()['url']).path}"
-        signing.api.get(begin, BROWSER)
-        returns = "/api/v1/sign-in/return"
-        begun = _price(signing, "begin_sign_in", "GET", begin)
+    with (
+        counted.with_issuer() as signing,
+        mock.patch.object(Issuer, "_get", return_value=document),
+        mock.patch.object(Issuer, "redeem", side_effect=SignInRefused("token_invalid_grant")),
+    ):
+        begin, returns = f"/api/v1/sign-in?to={urlsplit(counted.api.create()['url']).path}", "/api/v1/sign-in/return"
+        forged = _price(signing, "begin_sign_in", "GET", f"{begin[:-4]}0000")
         returned = _price(signing, "finish_sign_in", "GET", f"{returns}?state={'x' * 43}&code=x")
         signed_out = _price(signing, "sign_out", "POST", "/api/v1/sign-out", BROWSER | form)
+        for _ in range(MOST_REFUSED + 1):
+            led = signing.api.get(begin, BROWSER)
+            back = f"{returns}?{urlsplit(led.headers['location']).query}&code=x&iss={issuer}"
+            cookie = BROWSER | {"cookie": led.cookies[0].partition(";")[0]}
+            refused = _price(signing, "finish_sign_in", "GET", back, cookie)
+        begun = _price(signing, "begin_sign_in", "GET", begin)
     return [
-        Flood("sign-ins, with `OidcIssuer`", "GET /api/v1/sign-in", begun),
+        Flood("forged sign-ins, with `OidcIssuer`", "GET /api/v1/sign-in", forged),
         Flood("forged sign-in returns", f"GET {returns}", returned),
         Flood("forged sign-outs", "POST /api/v1/sign-out", signed_out),
+        Flood("sign-ins at one page", "GET /api/v1/sign-in", begun, is_open=False),
+        Flood("returns to one page that the issuer refuses", f"GET {returns}", refused, is_open=False),
     ]
 
 

@@ -7,7 +7,7 @@ from waitpoints.api import sign_in
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.attempts, s.issuer))
+services.build_at_start(lambda s: (s.attempts, s.issuer, s.urls))
 
 
 @http_handler("GET", api_key_required=False, for_person=sign_in.show_refusal)

@@ -8,7 +8,7 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.oidc import id_token  # noqa: F401 - loads `cryptography` while the function starts
 from waitpoints.wiring import services
 
-services.build_at_start(lambda s: (s.attempts, s.issuer, s.sessions))
+services.build_at_start(lambda s: (s.attempts, s.issuer, s.redemptions, s.sessions))
 
 
 @http_handler("GET", api_key_required=False, for_person=sign_in.show_refusal)

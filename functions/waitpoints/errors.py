@@ -129,21 +129,26 @@ class NotAsked(WaitpointsError):
 class SignInRefused(WaitpointsError):
     """A sign-in that leads to no session.
 
-    `reason` is one of a few words, for logs; `issuer_error` a standard error of the issuer.
+    `reason` is one of a few words, for logs and the page, by which whoever is asked for help finds the line.
     """
 
     status, sentence = 403, "The sign-in failed"
 
-    def __init__(self, reason: str, issuer_error: str | None = None) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
-        self.issuer_error = issuer_error
 
 
 class IssuerFails(SignInRefused):
     """The issuer does not answer in time, or not as OpenID Connect says."""
 
     status, sentence = 503, "The identity provider does not answer as it should"
+
+
+class SignInPaused(SignInRefused):
+    """The issuer has refused so many sign-ins for one page that it is not called for a while. The code can come again."""
+
+    status, sentence, retry_after = 503, "The identity provider refused too many sign-ins for this page", "10"
 
 
 class TokenNotFound(WaitpointsError):

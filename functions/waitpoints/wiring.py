@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from waitpoints.hand_overs import HandOvers
     from waitpoints.oidc.attempts import Attempts
     from waitpoints.oidc.issuer import Issuer
+    from waitpoints.oidc.redemptions import Redemptions
     from waitpoints.resumer import Resumer
     from waitpoints.stream.event_publisher import EventPublisher
     from waitpoints.stream.notice_filter import NoticeFilter
@@ -294,6 +295,12 @@ class Services:
         from waitpoints.oidc.attempts import Attempts
 
         return Attempts(self._session_key, os.environ["OIDC_ISSUER"], os.environ["OIDC_CLIENT_ID"], self.now)
+
+    @cached_property
+    def redemptions(self) -> "Redemptions":
+        from waitpoints.oidc.redemptions import Redemptions
+
+        return Redemptions(self.now)
 
     @cached_property
     def issuer(self) -> "Issuer":

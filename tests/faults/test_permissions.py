@@ -26,7 +26,6 @@ from tests.support.faults.sign_in import CLIENT_SECRET
 from tests.support.faults.wire import Killed
 from tests.support.faults.world import World
 from tests.support.in_process.approval_page import page_of
-from tests.support.in_process.browser import PAGE as THE_PAGE
 from tests.support.in_process.event_sources import receive_all
 from tests.support.in_process.fakes import issuer
 from tests.support.in_process.fakes.issuer import FakeIssuer
@@ -35,7 +34,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, SIGN_IN, STACK_NAME, Template
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
-from waitpoints.access.sessions import BEGIN
+from waitpoints.access.sessions import BEGIN, SIGN_OUT
 from waitpoints.api.notices import posting
 from waitpoints.aws.delivery_store import DeliveryStore
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
@@ -746,9 +745,16 @@ def sign_in(world: World, idp: FakeIssuer, page: str) -> str:
 
 @of("begin_sign_in")
 @of("finish_sign_in")
-def begin_a_session(world: World) -> None:
+@of("sign_out")
+def begin_and_end_a_session(world: World) -> None:
     with at_an_issuer(world) as idp:
-        sign_in(world, idp, THE_PAGE)
+        page = urlsplit(world.create()["url"]).path
+        headers = {
+            "content-type": "application/x-www-form-urlencoded",
+            "sec-fetch-site": "same-origin",
+            "cookie": sign_in(world, idp, page),
+        }
+        assert world.http("POST", SIGN_OUT, urlencode({"to": page}).encode(), headers).status == 303
 
 
 @of("show_callback")

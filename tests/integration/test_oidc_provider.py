@@ -13,6 +13,7 @@ from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.oidc_provider import Person, oidc_provider
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
+from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # starts a process
 REDIRECT_URI = f"{BASE_URL}{RETURN}"
@@ -63,13 +64,14 @@ def test_another_account_is_asked_for(signing: SignInStack) -> None:
     assert session.signed_in.subject == "bob@example.com"
 
 
-def test_a_code_counts_once(signing: SignInStack) -> None:
+def test_a_code_counts_once(signing: SignInStack, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = signing.browser()
     back = Person().sign_in(browser.begin().headers["location"], "ann@example.com", REDIRECT_URI)
     cookies = dict(browser.cookies)
     assert browser.get(back).status == 303
     thief = signing.browser()
     thief.cookies = cookies
+    monkeypatch.delitem(vars(services), "redemptions")  # another environment
     answer = thief.get(back)
     assert (answer.status, "invalid_grant" in answer.text) == (403, True)
 

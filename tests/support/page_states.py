@@ -114,7 +114,9 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
         "timed out": render.ended(TimedOut(AT), theme, page=page),
         "waiting without a page": render.page_of(waiting, None, theme),
         "refusal": render.notice(403, theme),
-        "sign-in failed": render.sign_in_failed(theme, "access_denied", "https://hooks.example.com/again"),
+        "sign-in failed": render.sign_in_failed(
+            theme, "sign_in_denied_text", "response_access_denied", "https://hooks.example.com/again"
+        ),
         **sign_in_states(theme),
     }
 

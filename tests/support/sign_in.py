@@ -13,6 +13,7 @@ from tests.support.in_process.template import SIGN_IN, Template
 from waitpoints.access.sessions import RETURN, Sessions, new_id
 from waitpoints.oidc.attempts import Attempts
 from waitpoints.oidc.issuer import Issuer
+from waitpoints.oidc.redemptions import Redemptions
 from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
@@ -65,6 +66,7 @@ def install(world: InMemory, issuer: str, monkeypatch: pytest.MonkeyPatch) -> Si
         "sessions": Sessions(key, issuer, CLIENT, BASE_URL, world.clock),
         "attempts": Attempts(key, issuer, CLIENT, world.clock),
         "issuer": Issuer(issuer, CLIENT, "openid email", f"{BASE_URL}{RETURN}", secret, world.clock),
+        "redemptions": Redemptions(world.clock),
     }.items():
         monkeypatch.setitem(vars(services), name, built)
     return SignInStack(Api(Template.load(SIGN_IN), world.api_key.read_current()), key, secret)

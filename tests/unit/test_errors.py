@@ -18,7 +18,7 @@ CODES = {
     422: "InvalidTimeout TooManyTags InvalidVerification InvalidCompleteWhen InvalidPayloadSchema InvalidMember InvalidPage "
     "InvalidNotify InvalidEndpoint InvalidApiKey PayloadRefused ResendRefused",
     500: "InternalServerError",
-    503: "UnusableSecret TryAgain EndpointDisabled WrittenLater IssuerFails",
+    503: "UnusableSecret TryAgain EndpointDisabled WrittenLater IssuerFails SignInPaused",
 }
 """Callers compare these. Add new ones; never rename or remove one, nor change its status."""
 REFUSALS = [

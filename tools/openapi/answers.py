@@ -494,7 +494,7 @@ class Page(RootModel[str]):
 
 def _codes() -> dict[str, type[errors.WaitpointsError]]:
     """The class of each code that the API answers, by status. A sign-in that fails is answered with a page."""
-    others = (errors.WaitpointsError, errors.InvalidMember, errors.SignInRefused, errors.IssuerFails)
+    others = (errors.WaitpointsError, errors.InvalidMember, errors.SignInRefused, errors.IssuerFails, errors.SignInPaused)
     found: dict[str, type[errors.WaitpointsError]] = {}
     for it in vars(errors).values():
         if isinstance(it, type) and issubclass(it, errors.WaitpointsError) and it not in others:

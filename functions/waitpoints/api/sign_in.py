@@ -8,15 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs
 
-from waitpoints import telemetry
+from waitpoints import ids, telemetry
 from waitpoints.access.sessions import END, Sessions, new_id
 from waitpoints.api.http import SMALL_LIMIT, Request, Response
-from waitpoints.errors import IssuerFails, NotAsked, SignInRefused, WrongCallbackHash
+from waitpoints.errors import IssuerFails, NotAsked, SignInPaused, SignInRefused, WrongCallbackHash
 from waitpoints.oidc.attempts import Attempt
+from waitpoints.oidc.redemptions import USED
 from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
-_PAGE = re.compile(r"/api/v1/waitpoints/tokens/[0-9a-z_]{26,36}/callback/[0-9a-f]{64}", re.ASCII)
+_PAGE = re.compile(r"/api/v1/waitpoints/tokens/(?P<token>[0-9a-z_]{26,36})/callback/(?P<hash>[0-9a-f]{64})", re.ASCII)
+NO_ATTEMPT = "no_attempt"
+_WORDS = {
+    NO_ATTEMPT: "sign_in_gone_text",
+    USED: "sign_in_gone_text",
+    "response_access_denied": "sign_in_denied_text",
+}
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 
@@ -40,10 +47,13 @@ def finish(request: Request) -> Response:
     query = _read(request.raw_query)
     attempt = services.attempts.find(request.cookies, query.get("state", ""))
     if attempt is None:
-        telemetry.note(signIn="no_attempt")
+        telemetry.note(signIn=NO_ATTEMPT)
         return _show_failure(request, None, None)
     try:
         session = _check(query, attempt)
+    except SignInPaused as error:
+        telemetry.note(signIn=error.reason)
+        return _show_failure(request, error, attempt)
     except SignInRefused as error:
         telemetry.note(signIn=error.reason)
         response = _show_failure(request, error, attempt)
@@ -68,11 +78,14 @@ def show_refusal(request: Request, refusal: Response) -> Response:
 
 
 def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
-    """Return the session of the person whom the issuer names. Raises SignInRefused, and IssuerFails."""
+    """Return the session of the person whom the issuer names. Raises SignInRefused, SignInPaused and IssuerFails."""
     from waitpoints.oidc import id_token, identity
 
     issuer, now = services.issuer, services.now()
-    claims = id_token.check(issuer.redeem(issuer.read_code(query), attempt.verifier), issuer, attempt.nonce)
+    code = issuer.read_code(query)
+    with services.redemptions.once(attempt.state, ids.parse(attempt.target.split("/")[5])):
+        token = issuer.redeem(code, attempt.verifier)
+    claims = id_token.check(token, issuer, attempt.nonce)
     at = claims.get("auth_time")
     auth_time = at * 1000 if isinstance(at, int) and not isinstance(at, bool) else None
     email = identity.read_email(claims, services.email_claim, issuer.url)
@@ -89,15 +102,15 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
 
 
 def _show_failure(request: Request, error: SignInRefused | None, attempt: Attempt | None) -> Response:
-    """The page of a sign-in that failed: which standard error the issuer gave, and a link to begin again."""
+    """The page of a sign-in that failed: why, if a person can mend it, the log's word for it, and a link to begin again."""
     from waitpoints.api.page import page_answer, render
 
     theme = page_answer.theme(request)
-    text = error.issuer_error if error else theme["sign_in_gone_text"]
-    if isinstance(error, IssuerFails):
-        text = theme["try_again_text"]
+    reason = error.reason if error else NO_ATTEMPT
+    word = "try_again_text" if error and error.status == 503 else _WORDS.get(reason)
     again = _sessions().link(attempt.target, max_age=attempt.max_age and attempt.max_age * 1000) if attempt else None
-    return page_answer.answer(theme, render.sign_in_failed(theme, text, again), error.status if error else 403)
+    answer = page_answer.answer(theme, render.sign_in_failed(theme, word, reason, again), error.status if error else 403)
+    return replace(answer, headers={**answer.headers, **(error.headers if error else {})})
 
 
 def _lead(url: str, cookies: Sequence[str]) -> Response:
@@ -106,10 +119,12 @@ def _lead(url: str, cookies: Sequence[str]) -> Response:
 
 
 def _target(query: Mapping[str, str]) -> str:
-    target = query.get("to", "")
-    if not _PAGE.fullmatch(target):
+    """Return the page to return to. Raises WrongCallbackHash before anything is signed: whoever has no URL gets nothing."""
+    page = _PAGE.fullmatch(query.get("to", ""))
+    if page is None:
         raise WrongCallbackHash
-    return target
+    services.urls.check_token(page["token"], page["hash"])
+    return page[0]
 
 
 def _read(query: str) -> dict[str, str]:

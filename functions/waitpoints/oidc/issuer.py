@@ -170,5 +170,5 @@ def _keys(members: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _refused(where: str, code: object) -> SignInRefused:
-    known = code if isinstance(code, str) and code in ERROR_CODES else None
-    return SignInRefused(f"{where}_{known or 'error'}", known)
+    known = isinstance(code, str) and code in ERROR_CODES
+    return SignInRefused(f"{where}_{code if known else 'error'}")

@@ -158,5 +158,5 @@ class Person:
 
     def sign_out(self, token: Mapping[str, Any]) -> None:
         form = {"to": urlsplit(token["url"]).path}
-        answer = self._browser.post(SIGN_OUT, form)
+        answer = next(it for _ in range(PATIENCE) if (it := self._browser.post(SIGN_OUT, form)).status not in (500, 503))
         assert (answer.status, answer.headers["location"], self._browser.cookies) == (303, token["url"], {})

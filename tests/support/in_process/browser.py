@@ -7,9 +7,13 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.in_process.fakes.issuer import ANN, FakeIssuer
+from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.access.sessions import BEGIN
+from waitpoints.access.urls import Urls
 
-PAGE = f"/api/v1/waitpoints/tokens/waitpoint_01jcn9w6zq0000000000000000/callback/{'0a' * 32}"
+SIGNING_KEY = "the-signing-key-of-this-stack-0123456789"
+PAGE, OTHER_PAGE = (Urls("", FakeSecret(SIGNING_KEY)).url(f"waitpoint_01jcn9w6zq000000000000000{at}", "") for at in (0, 1))
+"""The pages of tokens that do not exist. A sign-in does not look."""
 
 
 class Server(Protocol):

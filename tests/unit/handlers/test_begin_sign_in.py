@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.in_process.browser import PAGE, Browser
+from tests.support.in_process.browser import OTHER_PAGE, PAGE, Browser
 from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer, issuer
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
@@ -101,10 +101,12 @@ def test_keeps_the_query_of_the_issuers_address(browser: Browser, idp: FakeIssue
         f"{PAGE}\r\nset-cookie: a=b",
         "/console",
         "/api/v1/sign-in",
+        f"{PAGE[:-64]}{'0' * 64}",
+        f"{PAGE[:-64]}{OTHER_PAGE[-64:]}",
     ],
 )
 def test_no_link_here_leads_to_another_site_or_to_anything_but_a_page(browser: Browser, target: str) -> None:
-    """An open redirect would lend the stack's name to any site, which could ask for a password."""
+    """An open redirect would lend the stack's name to any site, which could ask for a password. No URL, no cookie."""
     answer = browser.begin(target)
     assert (answer.status, answer.cookies, "location" in answer.headers) == (401, (), False)
     assert "This link is not valid" in answer.text

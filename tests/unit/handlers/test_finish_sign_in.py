@@ -4,6 +4,7 @@ import importlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -14,14 +15,17 @@ from hypothesis import strategies as st
 from tests.support import sign_in
 from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import HttpAnswer, http_event
-from tests.support.in_process.browser import PAGE, Browser
+from tests.support.in_process.browser import OTHER_PAGE, PAGE, Browser
 from tests.support.in_process.fakes.issuer import ANN, CLIENT, FakeIssuer, Key, issuer
 from tests.support.in_process.fakes.secret import MissingSecret
 from tests.support.in_process.template import Context
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import BEGIN, COOKIE, RETURN, SIGN_OUT
+from waitpoints.errors import SignInRefused
 from waitpoints.oidc import issuer as issuer_calls
+from waitpoints.oidc.redemptions import MOST_PAGES, MOST_REFUSED, MOST_STATES, PAUSED_FOR, REFUSED_WITHIN, Redemptions
 from waitpoints.sign_in import Session, SignedIn
+from waitpoints.wiring import services
 
 BOB = {"sub": "bob-1", "email": "bob@example.com", "email_verified": True}
 
@@ -167,17 +171,20 @@ class TestAnAttack:
         again = browser.get(link)
         assert (again.status, len(idp.forms)) == (403, 1)
 
-    def test_by_a_code_that_was_used_fails_at_the_issuer_even_with_the_cookies_of_before(
-        self, stack: SignInStack, browser: Browser, idp: FakeIssuer
+    def test_by_a_code_that_was_used_fails_even_with_the_cookies_of_before(
+        self, stack: SignInStack, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """In one environment before the issuer is called, in another one there."""
         link = idp.sign_in(browser.begin().headers["location"])
         cookies = dict(browser.cookies)
         browser.get(link)
-        thief = stack.browser()
-        thief.cookies = cookies
-        answer = thief.get(link)
-        check_refused(stack, thief, answer)
-        assert "invalid_grant" in answer.text
+        for says, calls in (("was already used", 1), ("invalid_grant", 2)):
+            thief = stack.browser()
+            thief.cookies = dict(cookies)
+            answer = thief.get(link)
+            check_refused(stack, thief, answer)
+            assert (says in answer.text, len(idp.forms)) == (True, calls)
+            monkeypatch.setitem(vars(services), "redemptions", Redemptions(services.now))
 
     @pytest.mark.parametrize("later", [600_000, 3_600_000])
     def test_by_a_response_that_comes_too_late_fails(
@@ -242,6 +249,65 @@ class TestAnAttack:
         check_refused(stack, browser, browser.sign_in(idp))
 
 
+class TestAStranger:
+    """They have the URL of a page, and no account. No other page pays for them."""
+
+    @staticmethod
+    def returns(browser: Browser, page: str = PAGE) -> HttpAnswer:
+        """Come back with a code that the issuer has not given."""
+        led = browser.begin(page).headers["location"]
+        return browser.get(f"{RETURN}?code=junk&iss={urlsplit(led).netloc}&{state_of(led)}".replace("iss=", "iss=http://"))
+
+    def test_has_the_issuer_called_once_for_each_sign_in_that_they_begin(self, stack: SignInStack, idp: FakeIssuer) -> None:
+        browser = stack.browser()
+        led, cookies = browser.begin().headers["location"], dict(browser.cookies)
+        for _ in range(200):
+            browser.cookies = dict(cookies)
+            assert browser.get(f"{RETURN}?code=junk&iss={idp.url}&{state_of(led)}").status == 403
+        assert len(idp.forms) == 1
+
+    @pytest.mark.parametrize("fault", [None, (500, b"{}"), (401, b'{"error": "invalid_client"}')], ids=str)
+    def test_is_answered_503_for_ten_seconds_after_five_refusals_while_others_sign_in(
+        self, stack: SignInStack, world: InMemory, idp: FakeIssuer, fault: tuple[int, bytes] | None
+    ) -> None:
+        idp.faults |= {"/token": fault} if fault else {}
+        browser = stack.browser()
+        refused = 503 if fault and fault[0] == 500 else 403
+        assert [self.returns(browser).status for _ in range(MOST_REFUSED)] == [refused] * MOST_REFUSED
+        calls = len(idp.forms)
+        idp.faults.clear()
+        waiting = stack.browser()
+        link = idp.sign_in(waiting.begin().headers["location"])
+        for answer in (self.returns(browser), waiting.get(link)):
+            assert (answer.status, answer.headers["retry-after"], len(idp.forms)) == (503, "10", calls)
+        other = stack.browser()
+        assert other.get(idp.sign_in(other.begin(OTHER_PAGE).headers["location"])).status == 303
+        world.clock.advance(milliseconds=PAUSED_FOR)
+        assert waiting.get(link).status == 303, "the same response may come again"
+
+    def test_is_answered_503_again_after_one_more_refusal_and_not_after_a_minute(
+        self, stack: SignInStack, world: InMemory, idp: FakeIssuer
+    ) -> None:
+        browser, found = stack.browser(), []
+        for _ in range(MOST_REFUSED):
+            self.returns(browser)
+        for later in (PAUSED_FOR, 0, REFUSED_WITHIN, 0):
+            world.clock.advance(milliseconds=later)
+            found.append(self.returns(browser).status)
+        assert (found, len(idp.forms)) == ([403, 503, 403, 403], MOST_REFUSED + 3)
+
+    def test_takes_no_more_memory_than_is_set_aside(self) -> None:
+        kept = Redemptions(lambda: 0)
+        for number in range(MOST_STATES + 9):
+            with suppress(SignInRefused), kept.once(f"state {number}", f"page {number}"):
+                raise SignInRefused("token_error")
+        assert (len(kept._redeemed), len(kept._refused)) == (MOST_STATES, MOST_PAGES)
+
+
+def state_of(led: str) -> str:
+    return urlencode({"state": parse_qs(urlsplit(led).query)["state"][0]})
+
+
 def test_clocks_may_differ_by_a_minute(browser: Browser, idp: FakeIssuer) -> None:
     idp.claims = {"iat": int(time.time()) + 30, "exp": int(time.time()) - 30}
     assert browser.sign_in(idp).status == 303
@@ -281,7 +347,8 @@ class TestAnIssuer:
     def test_that_refuses_is_quoted_only_with_a_standard_code(
         self, stack: SignInStack, browser: Browser, idp: FakeIssuer
     ) -> None:
-        for code, shown in (("access_denied", "<p>access_denied</p>"), ("<b>evil</b>", ""), ("", "")):
+        of_denied = "<p>You, or your organization, did not agree to the sign-in.</p>"
+        for code, shown in (("access_denied", of_denied), ("login_required", "response_login_required"), ("<b>evil</b>", "")):
             text = "<b>call 0900 1234</b>"
             link = idp.sign_in(browser.begin().headers["location"], code=None, error=code, error_description=text)
             answer = browser.get(link)

@@ -32,8 +32,10 @@ def test_not_for_a_form_of_another_site(browser: Browser, site: str) -> None:
     assert COOKIE in browser.cookies
 
 
-def test_leads_to_no_other_site(browser: Browser) -> None:
-    assert browser.post(SIGN_OUT, {"to": "https://evil.example.com"}).status == 401
+@pytest.mark.parametrize("target", ["https://evil.example.com", f"{PAGE[:-64]}{'0' * 64}"])
+def test_leads_only_to_a_page_of_this_stack(browser: Browser, target: str) -> None:
+    assert browser.post(SIGN_OUT, {"to": target}).status == 401
+    assert COOKIE in browser.cookies
 
 
 def test_no_link_signs_out(browser: Browser) -> None:

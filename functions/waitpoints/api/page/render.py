@@ -233,11 +233,15 @@ def notice(status: int, theme: Theme) -> str:
     return _state(theme, "alert", theme[f"{name}_heading"], Element("p", theme[f"{name}_text"]))
 
 
-def sign_in_failed(theme: Theme, text: str | None, again: str | None) -> str:
-    """The page of a sign-in that failed. `again` is the link that begins another."""
-    why = Element("p", text) if text else None
+def sign_in_failed(theme: Theme, word: str | None, reason: str, again: str | None) -> str:
+    """The page of a sign-in that failed. `reason` is the log's, for who is asked for help. `again` begins another one."""
+    why = Element("p", theme[word]) if word else None
     link = _begin(theme, "sign_in_again", again) if again else None
-    return _state(theme, "alert", theme["sign_in_failed_heading"], why, link)
+    return _state(theme, "alert", theme["sign_in_failed_heading"], why, link, _reference(theme, reason))
+
+
+def _reference(theme: Theme, reason: str) -> Markup:
+    return Element("p", theme.sentence("reference", isolated, reason=reason), class_="muted")
 
 
 def sign_in(theme: Theme, link: str, *, is_signed_in: bool = False) -> str:
