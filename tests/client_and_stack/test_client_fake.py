@@ -332,6 +332,10 @@ ENDPOINTS: list[Any] = [
     {"key": "body.id", "verify": "none", "tag": ["team-a"]},
 ]
 PUBLIC_TOKENS: list[Any] = [b"", {"scopes": []}, {"expirationTime": "31d"}, {"expirationTime": "soon"}, {"expirationTime": 1}]
+SCOPES: list[Any] = [
+    {"scopes": scopes}
+    for scopes in (["write"], [""], ["write:"], ["write:waitpoints:"], ["delete:runs", "read:runs"], ["a", "b", "c", "d"])
+]
 
 
 @dataclass
@@ -386,6 +390,8 @@ def odd(method: str, path: str, bodies: list[Any]) -> list[Any]:
         *odd("PUT", "/api/v1/endpoints/No%20Name", [{"key": "body.id", "verify": "none"}]),
         *odd("POST", f"{ENDPOINT}/test", [{"body": 1}]),
         *odd("POST", PUBLIC, PUBLIC_TOKENS),
+        *odd("POST", PUBLIC, SCOPES),
+        *odd("POST", "/api/v1/auth/jwt", [{"claims": claims} for claims in SCOPES]),
         *[pytest.param("GET", f"{TOKENS}?{query}", None, id=query) for query in QUERIES],
         *odd("GET", "/api/v1/endpoints?page[size]=0", [None]),
         *odd("GET", f"{TOKENS}/none", [None]),

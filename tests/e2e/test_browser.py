@@ -195,7 +195,8 @@ def test_the_react_hook_is_told_why_it_may_not_complete_a_token(
 
     report = browser.visit(tokenId=other.body["id"], accessToken=mine.headers["x-trigger-jwt"], output={})
 
-    assert report == {"isCompleted": False, "error": {"name": "TriggerApiError", "message": "Unauthorized"}}
+    error = {"name": "TriggerApiError", "message": "This Public Access Token is for another waitpoint"}
+    assert report == {"isCompleted": False, "error": error}
     assert api.retrieve(other.body)["status"] == "WAITING"
 
 

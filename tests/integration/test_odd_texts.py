@@ -52,8 +52,8 @@ BODIES: dict[str, tuple[dict[str, Any], ...]] = {
     "create_waitpoint_token_v1": CREATES,
     "complete_waitpoint_token_v1": COMPLETIONS,
     "complete_waitpoint_key_v1": tuple({"idempotencyKey": "k", "idempotencyKeyTTL": "1h", **one} for one in COMPLETIONS),
-    "mint_public_token_v1": ({"scopes": ["read"], "expirationTime": "1h"},),
-    "create_public_token_v1": ({"claims": {"scopes": ["read"]}, "expirationTime": "1h"},),
+    "mint_public_token_v1": ({"scopes": ["read:runs"], "expirationTime": "1h"},),
+    "create_public_token_v1": ({"claims": {"scopes": ["read:runs"]}, "expirationTime": "1h"},),
     "create_key_v1": ({"name": "a", "scopes": ["create:a", "endpoints"], "expiresIn": "1h"},),
     "put_endpoint_v1": (
         {"key": "body.a", "completeWhen": "body.b == 'c'", "output": "body.d", "keyTTL": "1h", "verify": "none"},

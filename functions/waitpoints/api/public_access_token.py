@@ -1,5 +1,6 @@
 """Check public access tokens, which only the complete route accepts: HS256 JWTs that are signed with the API key."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,9 @@ from waitpoints.access.caller import Caller
 from waitpoints.access.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
+
+LEEWAY = 60  # seconds by which the clock of who has signed may be ahead. `exp` has none
+_EXPIRED = "Public Access Token has expired: create another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,9 @@ def check_may_complete(credentials: Credentials, authorization: str | None, toke
         return Completer(caller, by_api_key=True)
     claims = _verify(credential, credentials)
     maker = credentials.find_maker(claims["sub"])
-    if not any(_allows(scope, token_id) for scope in _scopes(claims)):
-        raise Forbidden("Unauthorized")
+    scopes = _scopes(claims)
+    if not any(_allows(scope, token_id) for scope in scopes):
+        raise Forbidden(_why_not(scopes))
     if claims.get(OWN) is True:
         return Completer(replace(maker, scopes=None), by_api_key=False)
     maker.require("complete")
@@ -54,16 +59,26 @@ def _verify(token: str, credentials: Credentials) -> dict[str, Any]:
                 algorithms=["HS256"],
                 audience=AUDIENCE,
                 issuer=ISSUER,
+                leeway=LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except jwt.InvalidSignatureError:
             continue
         except jwt.ExpiredSignatureError:
-            raise Unauthenticated("Public Access Token has expired: create another") from None
+            raise Unauthenticated(_EXPIRED) from None
         except jwt.InvalidTokenError:
             break
+        if int(claims["exp"]) <= time.time():
+            raise Unauthenticated(_EXPIRED)
         return claims
     raise Unauthenticated("Public Access Token is invalid")
+
+
+def _why_not(scopes: list[str]) -> str:
+    """Say why a token with these scopes does not complete another, without its id."""
+    if any(completes and only for completes, only in map(what_it_completes, scopes)):
+        return "This Public Access Token is for another waitpoint"
+    return "This Public Access Token has no scope that completes a waitpoint, such as write:waitpoints:<id>"
 
 
 def _scopes(claims: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,20 @@ class TestScopes:
         with pytest.raises(Forbidden):
             check(world, signed(world, scopes=scopes))
 
+    @pytest.mark.parametrize(
+        ("scopes", "why"),
+        [
+            ([write_scope(OTHER)], "is for another waitpoint"),
+            (["read:waitpoints", f"*:all:{OTHER}"], "is for another waitpoint"),
+            (["read:waitpoints", "write:runs", "write:waitpoints:"], "has no scope that completes a waitpoint"),
+            ([], "has no scope that completes a waitpoint"),
+        ],
+    )
+    def test_that_allow_nothing_here_are_said_to_without_an_id(self, world: InMemory, scopes: list[str], why: str) -> None:
+        with pytest.raises(Forbidden, match=f"^This Public Access Token {why}") as refused:
+            check(world, signed(world, scopes=scopes))
+        assert OTHER not in refused.value.message
+
     def test_match_the_id_with_and_without_its_prefix(self, world: InMemory) -> None:
         check(world, signed(world), TOKEN.removeprefix("waitpoint_"))
 
@@ -44,8 +58,8 @@ class TestAPublicAccessTokenIsRefused:
             {"exp": int(time.time()) - 1},
             {"exp": ABSENT},
             {"exp": "tomorrow"},
-            {"iat": int(time.time()) + 3600},
-            {"nbf": int(time.time()) + 3600},
+            {"iat": int(time.time()) + 120},
+            {"nbf": int(time.time()) + 120},
             {"pub": False},
             {"pub": "true"},
             {"pub": 1},
@@ -70,6 +84,12 @@ class TestAPublicAccessTokenIsRefused:
             check(world, signed(world, exp=past))
         with pytest.raises(Unauthenticated, match="is invalid"):
             check(world, signed(world, exp=past, key="another-key-of-the-same-kind-0123456789"))
+
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_unless_the_clock_of_who_signed_it_is_only_a_minute_ahead(self, world: InMemory, claim: str) -> None:
+        for ahead in (1, 5, 60):
+            claims: dict[str, Any] = {claim: int(time.time()) + ahead}
+            check(world, signed(world, **claims))
 
     def test_when_signed_with_another_key(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated):

@@ -64,7 +64,7 @@ class TestComplete:
             answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
             assert answer.status == 403
             assert answer.json == {
-                "error": "Unauthorized",
+                "error": "This Public Access Token is for another waitpoint",
                 "code": "unauthorized",
                 "param": "access_token",
                 "type": "authorization",

@@ -16,7 +16,8 @@ from waitpoints.access.credentials import AUDIENCE, ISSUER
 
 MINT = "/api/v1/auth/public-tokens"
 DAY = 86_400  # seconds
-HARMLESS = ["read:waitpoints", "read:runs:run_1", "write:tags:a", "trigger:tasks:a", "admin:x", "write", ""]
+HARMLESS = ["read:waitpoints", "read:runs:run_1", "write:tags:a", "trigger:tasks:a:b", "batchTrigger:tasks:a", "admin:x"]
+NO_SCOPES = ["", "write", "write:", "write:waitpoints:", "writes:waitpoints", "waitpoint_1", "read write:waitpoints", "Admin"]
 WIDE = ["write:waitpoints", "write:all", "*:waitpoints", "*:all", "admin"]
 
 
@@ -67,6 +68,14 @@ class TestScopesAreWithinThoseOfTheKey:
     def test_a_key_that_may_complete_any_token_can_allow_it(self, api: Api, world: InMemory, scope: str) -> None:
         mint(api, world.api_key_store.make("nightly", "complete"), scope)
 
+    @pytest.mark.parametrize("scope", NO_SCOPES)
+    def test_a_text_that_is_no_scope_of_trigger_dev_is_refused(self, api: Api, world: InMemory, scope: str) -> None:
+        key, scopes = world.api_key_store.make("nightly", "complete"), {"scopes": ["read:runs", scope]}
+        minted, created = api.post(MINT, scopes, bearer(key)), api.post("/api/v1/auth/jwt", {"claims": scopes})
+        for answer, path in ((minted, "scopes[1]"), (created, "claims.scopes[1]")):
+            assert (answer.status, answer.error.partition(" expected ")[0]) == (400, "Validation error:")
+            assert answer.error.endswith(f' at "{path}"')
+
     @pytest.mark.parametrize("scope", WIDE)
     def test_a_key_that_is_limited_to_a_tag_cannot_allow_every_token(self, api: Api, world: InMemory, scope: str) -> None:
         key = world.api_key_store.make("nightly", "complete:team-a", "create", "read")
@@ -80,7 +89,7 @@ class TestScopesAreWithinThoseOfTheKey:
         mint(api, world.api_key_store.make("nightly", "complete:team-a"), scope)
 
     def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: InMemory) -> None:
-        public = mint(api, world.api_key_store.make("nightly", "complete:team-a"), "write:waitpoints:*", "write:waitpoints:")
+        public = mint(api, world.api_key_store.make("nightly", "complete:team-a"), "write:waitpoints:*")
         assert complete(api, public, api.create(tags=["team-a"])["id"]).status == 403
 
 

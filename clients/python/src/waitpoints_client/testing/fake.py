@@ -17,6 +17,7 @@ from waitpoints_client.client import Waitpoints
 from waitpoints_client.models import Token
 from waitpoints_client.options import TokenOrId, id_of
 from waitpoints_client.testing import hand_overs, hooks, listing, sign_in, times
+from waitpoints_client.testing import scopes as public_scopes
 from waitpoints_client.testing.answers import Refusal, invalid, iso, milliseconds, refuse_unknown, without_none
 from waitpoints_client.testing.approval import LONGEST_ANSWER, Approval, read_choice
 from waitpoints_client.testing.bodies import output_of
@@ -365,7 +366,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _create_public_token(self, asked: _Asked) -> httpx.Response:
         body = asked.json(SMALL)
         refuse_unknown(body, ("claims", "expirationTime"))
-        return self._sign(asked, body.get("claims", {}).get("scopes", []), body.get("expirationTime", "1h"))
+        scopes = body.get("claims", {}).get("scopes", [])
+        return self._sign(asked, scopes, body.get("expirationTime", "1h"), "claims.scopes")
 
     def _mint_public_token(self, asked: _Asked) -> httpx.Response:
         body = asked.json(SMALL)
@@ -374,7 +376,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise Refusal(400, 'Validation error: "scopes" is required')
         return self._sign(asked, body["scopes"], body.get("expirationTime", "15m"))
 
-    def _sign(self, asked: _Asked, scopes: list[str], wanted: str | int) -> httpx.Response:
+    def _sign(self, asked: _Asked, scopes: list[str], wanted: str | int, path: str = "scopes") -> httpx.Response:
+        public_scopes.refuse_wrong(scopes, path)
         length = times.duration(wanted) if isinstance(wanted, str) else wanted * 1000 - asked.now
         if not length or not 0 < length <= LONGEST_LIFETIME:
             accepted = 'a time in epoch seconds or a duration such as "15m", in the next 30 days'
@@ -501,10 +504,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         scopes, expires_at = self._public[asked.bearer]
         if expires_at <= asked.now:
             raise Refusal(401, "Public Access Token has expired: create another")
-        written = asked.path["id"].removeprefix("waitpoint_")
-        allowing = {"admin", "write:waitpoints", "write:all", "*:waitpoints", "*:all"}
-        if not any(scope in allowing or _is_of(scope, written) for scope in scopes):
-            raise _forbidden("Unauthorized")
+        if reason := public_scopes.why_not(scopes, asked.path["id"]):
+            raise _forbidden(reason)
         return False
 
     def _fitting(self, token: FakeToken, outcome: Outcome) -> Outcome:
@@ -567,12 +568,6 @@ def _json_text(asked: _Asked) -> str:
     if content_type.startswith("application/x-www-form-urlencoded") and not text.lstrip().startswith("{"):
         raise NotImplementedError("FakeWaitpoints reads an approver's choice as JSON only, not as a browser's form")
     return text
-
-
-def _is_of(scope: str, bare_id: str) -> bool:
-    action, _, rest = scope.partition(":")
-    kind, _, scoped = rest.partition(":")
-    return action in ("write", "*") and kind in ("waitpoints", "all") and scoped.removeprefix("waitpoint_") == bare_id
 
 
 _CLAIMS = {"sub": "waitpoints", "pub": True}
