@@ -1,7 +1,6 @@
 """An upgrade from the previous version under load, and the way back: nothing is lost.
 
-The stack is updated as `sam deploy` updates it: to this version, back to the previous one, and among many waits to this one
-again. The tests are in that order.
+The stack is updated as `sam deploy` updates it: to this version, and back to the previous one. The tests are in that order.
 """
 
 import json
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,11 +26,9 @@ from tests.support.e2e.built import Built
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.folders import BUILDS
 from tests.support.e2e.released import Archive
-from tests.support.e2e.upgrade_later import SENDER, LaterWaits, parameters
+from tests.support.e2e.upgrade_kinds import PARAMETERS, SENDER, Endpoints, KnownWaits
 from tests.support.e2e.upgrade_load import WAYS, Load
 from tests.support.e2e.upgrade_waits import (
-    ENDPOINT,
-    KnownWaits,
     Machines,
     Token,
     by_callback,
@@ -44,7 +40,7 @@ from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
 from tools.release.typescript_package import FOLDER as TYPESCRIPT
 from tools.stack import LOCAL, ROOT, emulating
-from waitpoints_local.stack import Emulator, describe, free_port, verify_sender
+from waitpoints_local.stack import Emulator, describe, free_port, overrides, verify_sender
 
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state
@@ -78,13 +74,10 @@ class Deployment:
         verify_sender(emulator, SENDER)
         self._deploy(self.previous)
         self.api = Api(describe(emulator))
-        self.machines, self.durable = Machines(self.api), Durable(self.api.stack)
-        assert self.api.request("PUT", "/api/v1/endpoints/upgrade", ENDPOINT).status == 200
+        self.machines, self.durable, self.endpoints = Machines(self.api), Durable(self.api.stack), Endpoints(self.api)
 
     def _deploy(self, version: Built) -> None:
-        """Only many waits are of kinds that need more parameters."""
-        more = parameters(self._emulator.url, of_previous=version is self.previous) if self.of_each_kind == MANY else ()
-        version.deploy(self._emulator, parameters=more)
+        version.deploy(self._emulator, parameters=(*overrides(self._emulator.url), *PARAMETERS))
 
     def update(self, version: Built, what: str) -> Load:
         """Update the stack to a version under load. Returns what the load has seen."""
@@ -147,7 +140,7 @@ def made_before(deployment: Deployment) -> Before:
     kept = {"idempotencyKey": kept_key, "data": "came first"}
     assert api.request("POST", "/api/v1/waitpoints/complete", kept).status == 200
     public_token = api.request("POST", TOKENS, {})
-    waits = KnownWaits(api, deployment.machines, deployment.durable, deployment.of_each_kind)
+    waits = KnownWaits(api, deployment.machines, deployment.durable, deployment.endpoints, deployment.of_each_kind)
     page = api.request("GET", f"{TOKENS}?page[size]=10").body
     return Before(waits, late, failed, large, api.retrieve(key), kept_key, public_token, page)
 
@@ -245,14 +238,7 @@ def test_the_new_version_keeps_keys_outputs_credentials_and_cursors(upgraded: Up
 
 
 @pytest.fixture(scope="module")
-def later(deployment: Deployment, upgraded: Updated) -> LaterWaits | None:
-    """Waits that the previous version does not know, made before the way back to it."""
-    many = deployment.of_each_kind == MANY
-    return LaterWaits(deployment.api, deployment.machines, MANY) if many else None
-
-
-@pytest.fixture(scope="module")
-def gone_back(deployment: Deployment, upgraded: Updated, later: LaterWaits | None) -> Updated:
+def gone_back(deployment: Deployment, upgraded: Updated) -> Updated:
     before = made_before(deployment)
     return Updated(deployment, deployment.update(deployment.previous, "Way back"), before)
 
@@ -269,38 +255,3 @@ def test_every_wait_of_the_new_version_is_resumed_by_the_previous_one(gone_back:
 
 def test_the_previous_version_keeps_keys_outputs_credentials_and_cursors(gone_back: Updated) -> None:
     check_kept(gone_back)
-
-
-@pytest.fixture
-def many_later(later: LaterWaits | None) -> LaterWaits:
-    if later is None:
-        pytest.skip("only among many waits")
-    return later
-
-
-@pytest.mark.thorough
-@pytest.mark.usefixtures("gone_back")
-def test_the_previous_version_settles_none_of_a_kind_that_it_does_not_know(many_later: LaterWaits) -> None:
-    """No request does, no timer, and not its doctor. It shows them all, and that some are past their timeouts."""
-    assert many_later.try_all() == []
-    assert many_later.listed() == {wait.token["id"]: "WAITING" for wait in many_later.all}
-    due = many_later.come_due()
-    assert Counter(many_later.listed().values()) == {"WAITING": len(many_later.all) - len(due), "TIMED_OUT": len(due)}
-    assert many_later.running() == {"RUNNING": len(many_later.all)}
-
-
-@pytest.fixture(scope="module")
-def upgraded_again(deployment: Deployment, gone_back: Updated) -> Load:
-    return deployment.update(deployment.current, "Upgrade again")
-
-
-@pytest.mark.thorough
-def test_during_the_next_upgrade_every_request_is_answered_and_every_execution_resumed(upgraded_again: Load) -> None:
-    check_load(upgraded_again)
-
-
-@pytest.mark.thorough
-@pytest.mark.usefixtures("upgraded_again")
-def test_then_each_wait_that_the_previous_version_did_not_know_ends(many_later: LaterWaits) -> None:
-    results, expected = many_later.end("Upgrade again")
-    assert results == expected

@@ -1,6 +1,7 @@
 """What else reads the table and the bucket passes over recorded deliveries, also in the previous version."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -11,7 +12,7 @@ from waitpoints_client.ops.restore import copy
 from waitpoints_client.ops.stream_filter import matches
 
 from tests.support.faults.wire import Killed
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
@@ -19,11 +20,8 @@ from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import Template
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
-from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
-from waitpoints.aws.doctor_store import STATE_KEY, DoctorStore
-from waitpoints.aws.items import plain
+from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.endpoint import Endpoint
-from waitpoints.scan_state import DoctorState, ScanCursor
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow
@@ -111,75 +109,23 @@ def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pendi
     assert pending(clock) == 0
 
 
-@pytest.fixture(scope="module")
-def functions(stack: MotoStack, tmp_path_factory: pytest.TempPathFactory) -> PreviousFunctions:
-    return PreviousFunctions(stack, tmp_path_factory.mktemp("previous"))
-
-
-class TestThePreviousVersion:
-    @pytest.fixture
-    def previous(
-        self, functions: PreviousFunctions, clock: FakeClock, step_functions: FakeStepFunctions, recorded: list[Any]
-    ) -> PreviousFunctions:
-        functions.use(clock, step_functions_client=step_functions)
-        return functions
-
-    @pytest.fixture
-    def old(self, stack: MotoStack, previous: PreviousFunctions) -> Api:
-        return Api(previous.template, stack.secret("ApiKey"))
-
-    def test_answers_503_for_an_endpoint_that_records(
-        self, stack: MotoStack, endpoint: Endpoint, previous: PreviousFunctions, old: Api, recorded: list[Any]
-    ) -> None:
-        before = items(stack)
-        with previous.in_place():
-            answer = old.post(services.urls.endpoint_url(NAME, endpoint.secret_id, ""), b"{}", {})
-        assert answer.status == 503
-        assert items(stack) == before
-
-    def test_passes_over_them_in_its_scan_and_keeps_what_the_doctor_knows(
-        self, stack: MotoStack, clock: FakeClock, previous: PreviousFunctions, recorded: list[Any]
-    ) -> None:
-        clock.advance(16 * MINUTE)
-        found = previous.call("doctor", {})
-        assert (found["repaired"], found["unrepaired"]) == (0, 0)
-        assert [item for item in recorded if item not in items(stack)] == []
-        store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
-        assert store.read_state(lambda: DoctorState(ScanCursor(1, 0), None, 0)).records_deliveries
-        assert plain(client_of("dynamodb").get_item(TableName=store._table.name, Key=STATE_KEY)["Item"])["lastRun"] == clock()
-        assert stack.functions()["doctor"].call({})["repaired"] == 1
-
-    @pytest.mark.parametrize("function", ["resume_waiters", "schedule_timeouts"])
-    def test_does_nothing_with_their_stream_records(
-        self, stream: Stream, previous: PreviousFunctions, recorded: list[Any], function: str
-    ) -> None:
-        filters = previous.template.stream_filter(function)
-        records = [{"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"NewImage": it}} for it in recorded]
-        assert not any(matches(pattern, record) for pattern in filters for record in records)
-
-    @pytest.mark.usefixtures("recorded")
-    def test_gives_out_no_contents(self, endpoint: Endpoint, previous: PreviousFunctions, old: Api) -> None:
-        prefix = f"deliveries/{endpoint.secret_id}/"
-        found = client_of("s3").list_objects_v2(Bucket=services.outputs.bucket, Prefix=prefix)["Contents"]
-        keys = [it["Key"] for it in found]
-        assert len(keys) == 3
-        for key in keys:
-            for path in (key, key.replace("/", "%2F"), f"{key}.json", key.removeprefix("deliveries/"), f"waitpoint_1/../{key}"):
-                with previous.in_place():
-                    assert old.get(f"/api/v1/packets/{path}").status == 404
-
-    @pytest.mark.usefixtures("recorded")
-    def test_ignores_the_scope(self, previous: PreviousFunctions, old: Api) -> None:
-        """It has no route for them: to it, the path is an endpoint's URL with a wrong hash."""
-        for scopes, status in (((Scope("deliveries"),), 403), ((Scope("deliveries", "a"), Scope("read")), 200)):
-            key = new_key()
-            services.api_key_store.add(NamedKey(f"k{status}", digest(key), scopes, services.now()), services.now())
-            with previous.in_place():
-                from waitpoints.wiring import services as theirs
-
-                vars(theirs).pop("api_key_cache", None)
-                vars(theirs).pop("credentials", None)
-                headers = {"authorization": f"Bearer {key}"}
-                assert old.get(TOKENS, headers).status == status
-                assert old.post(TOKENS, {}, headers).status == 403
-                assert old.get(f"/api/v1/endpoints/{NAME}/deliveries", headers).status == 401
+def test_the_previous_version_processes_what_is_pending_and_reads_and_repeats_the_rest(
+    stack: MotoStack,
+    clock: FakeClock,
+    step_functions: FakeStepFunctions,
+    endpoint: Endpoint,
+    recorded: list[Any],
+    tmp_path: Path,
+) -> None:
+    previous, path = PreviousFunctions(stack, tmp_path), f"/api/v1/endpoints/{NAME}/deliveries"
+    previous.use(clock, step_functions_client=step_functions)
+    clock.advance(16 * MINUTE)
+    assert previous.call("doctor", {})["repaired"] == 1
+    assert pending(clock) == 0
+    old = Api(previous.template, stack.secret("ApiKey"))
+    with previous.in_place():
+        listed = old.get(f"{path}?filter%5Bkind%5D=kept").json["data"]
+        assert len(listed) == 2
+        for it in listed:
+            assert old.get(f"{path}/{it['id']}").status == 200
+            assert old.post(f"{path}/{it['id']}/resend", {}).json["kind"] == "repeated"

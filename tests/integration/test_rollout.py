@@ -6,12 +6,12 @@ Each reads what the other has written, and every wait with a timeout ends once, 
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.support.decision import link
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import BROWSER, JSON
 from tests.support.in_process.event_sources import Stream
@@ -21,6 +21,9 @@ from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
+from waitpoints.aws import doctor_store, items, store
+from waitpoints.aws.items import SINCE_VERSION, primary_key
+from waitpoints.token import VERSION
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow
@@ -29,8 +32,21 @@ SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
 COMPLETE = "/api/v1/waitpoints/complete"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-SECRET = "a secret of a webhook"
 METADATA = {"order": 4711}
+SECRET = "a secret of a webhook"
+SIGNED = {"verify": {"scheme": "hmac", "secret": "own", "header": "X-Signature", "signed": "{body}"}}
+PAY, NO = {"id": "pay", "label": "Pay"}, {"id": "no", "label": "No", "needsFields": False}
+TOGETHER = {**PAGE, "approvers": ["ann", "bo"], "actions": [{**PAY, "needs": 2}]}
+PAGES: dict[str, dict[str, Any]] = {
+    "same fields": {"page": {**TOGETHER, "sameFields": True}},
+    "signs in": {"page": {**PAGE, "approvers": ["ann@example.com", "bo@example.com"], "signIn": True}},
+    "of a domain": {"page": {**PAGE, "signIn": {"domains": ["example.com"]}}},
+    "hides answers": {"page": {**TOGETHER, "showAnswers": False}},
+    "German": {"page": {**PAGE, "language": "de"}},
+    "of each language": {"page": {**PAGE, "language": ["en"], "title": {"en": "Pay?"}}},
+    "may be empty": {"page": {**PAGE, "actions": [PAY, NO]}},
+    "outcome": {"page": {**PAGE, "approvers": ["ann@example.com"]}, "notify": {"email": True, "outcome": True}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +59,18 @@ def previous(functions: PreviousFunctions, clock: FakeClock, step_functions: Fak
     """The previous version's functions, with this one's clock and executions."""
     functions.use(clock, step_functions_client=step_functions)
     return functions
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a stack at which people sign in and get mail."""
+    monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("OIDC_CLIENT_ID", "waitpoints")
+    monkeypatch.setenv("MAIL_FROM", "approvals@example.com")
+    vars(services).pop("channels", None)  # what it has read
+    secrets = client_of("secretsmanager")
+    with suppress(secrets.exceptions.ResourceExistsException):
+        secrets.create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
 
 
 def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapping[str, Any]]:
@@ -58,6 +86,8 @@ def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapp
         "completed": {"timeout": "30d"},
         "traced": {"traceparent": TRACEPARENT},
         "described": {"metadata": METADATA},
+        "signed": SIGNED,
+        **PAGES,
         "failed": {},
         "timed out": {"timeout": "1s"},
     }
@@ -76,74 +106,45 @@ def test_the_previous_version_reads_what_this_one_writes(
 ) -> None:
     old, tokens = Api(previous.template, stack.secret("ApiKey")), made(api, step_functions, clock)
     for name, token in tokens.items():
-        found = without_title(api.retrieve(token["id"]))
+        found = api.retrieve(token["id"])
         with previous.in_place():
             assert old.retrieve(token["id"]) == found, name
-    listed = list(map(without_title, api.get(TOKENS).json["data"]))
+    listed = api.get(TOKENS).json["data"]
     with previous.in_place():
         assert old.get(TOKENS).json["data"] == listed
 
 
-def without_title(token: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what this version shows of a token, without its page's title, which the previous version does not know."""
-    return {name: value for name, value in token.items() if name != "page"}
-
-
-PAY, NO = {"id": "pay", "label": "Pay"}, {"id": "no", "label": "No", "needsFields": False}
-TOGETHER = {"actions": [{**PAY, "needs": 2}]}
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        {**TOGETHER, "approvers": ["ann", "bo"], "sameFields": True},
-        {**TOGETHER, "approvers": ["ann@example.com", "bo@example.com"], "signIn": True},
-        {**TOGETHER, "signIn": {"domains": ["example.com"]}},
-        {"actions": [PAY], "approvers": ["ann"], "showAnswers": False},
-        {"actions": [PAY], "language": "de"},
-        {"actions": [PAY], "language": ["en"], "title": {"en": "Pay?"}},
-        {"actions": [PAY, NO]},
-        {"actions": [PAY], "approvers": ["ann@example.com"], "notify": {"email": True, "outcome": True}},
-    ],
-    ids=str,
-)
-def test_the_previous_version_settles_nothing_that_needs_this_one(
-    stack: MotoStack,
-    api: Api,
-    clock: FakeClock,
-    step_functions: FakeStepFunctions,
-    previous: PreviousFunctions,
-    monkeypatch: pytest.MonkeyPatch,
-    members: dict[str, Any],
+@pytest.mark.parametrize("kind", [*PAGES, "handed over"])
+def test_the_previous_version_settles_what_this_one_writes(
+    stack: MotoStack, api: Api, step_functions: FakeStepFunctions, previous: PreviousFunctions, kind: str
 ) -> None:
-    monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example.com")
-    monkeypatch.setenv("OIDC_CLIENT_ID", "waitpoints")
-    monkeypatch.setenv("MAIL_FROM", "approvals@example.com")
-    vars(services).pop("channels", None)  # what it has read
-    task_token, notify = step_functions.start_task(), {name: members[name] for name in members if name == "notify"}
-    page = {name: value for name, value in {**PAGE, **members}.items() if name != "notify"}
-    token = api.create(page=page, timeout="1h", taskToken=task_token, **notify)
-    old, before = Api(previous.template, stack.secret("ApiKey")), api.retrieve(token["id"])
-    links = [one["url"] for one in token.get("links", ())] or [token["url"]]
-    ann, complete, answer = links[0], f"{TOKENS}/{token['id']}/complete", {"action": "pay"}
+    """By each approver, or by the root key in place of a person who signs in."""
+    given: dict[str, Any] = PAGES.get(kind, {"page": TOGETHER})
+    token, page = api.create(timeout="1h", taskToken=step_functions.start_task(), **given), given["page"]
+    url, links = f"{TOKENS}/{token['id']}", [link["url"] for link in token.get("links") or [token]]
+    if kind == "handed over":
+        changed = api.request("PATCH", url, {"approvers": {"add": ["cy"], "remove": ["ann"]}})
+        links = [links[1], changed.json["links"][0]["url"]]
+    answer = {"action": "pay" if "actions" in page else "submit", "fields": {"amount": 1}}
+    old, signs_in = Api(previous.template, stack.secret("ApiKey")), "signIn" in page
     with previous.in_place():
-        refused = [
-            old.post(ann, answer),
-            old.get(ann, {"accept": "text/html"}),
-            *(old.post(complete, body) for body in ({"data": answer}, {"error": {"message": "no"}})),
-            old.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
-        ]
-    assert [one.status for one in refused] == [503] * 5
-    assert api.retrieve(token["id"]) == before
-    clock.advance(3 * HOUR)
-    assert previous.call("doctor", {})["repaired"] == 0
-    assert step_functions.result(task_token) is None
-    assert stack.functions()["doctor"].call({})["repaired"] == 1
-    assert step_functions.result(task_token) is not None
+        answers = [old.post(f"{url}/complete", {"data": answer})] if signs_in else [old.post(link, answer) for link in links]
+    assert {answer.status for answer in answers} == {200}, answers[-1].text
+    assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
 
-def test_what_the_previous_version_passed_over_is_found_by_this_ones_next_run(
-    stack: MotoStack, api: Api, clock: FakeClock, previous: PreviousFunctions
+def test_the_previous_version_verifies_what_this_one_describes(stack: MotoStack, api: Api, previous: PreviousFunctions) -> None:
+    url = api.create(**SIGNED)["url"]
+    endpoint = api.request("PUT", "/api/v1/endpoints/own", {"key": "headers.host", **SIGNED}).json
+    old, signature = Api(previous.template, stack.secret("ApiKey")), hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()
+    with previous.in_place():
+        for header, status in (("0" * 64, 401), (signature, 200)):
+            answers = [old.post(it, b"{}", {**JSON, "x-signature": header}) for it in (url, endpoint["url"])]
+            assert [answer.status for answer in answers] == [status] * 2
+
+
+def test_the_previous_version_leaves_a_later_ones_token_to_its_next_run(
+    stack: MotoStack, api: Api, clock: FakeClock, previous: PreviousFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though neither the index nor the scan, which has ended today, would come to it."""
 
@@ -152,40 +153,35 @@ def test_what_the_previous_version_passed_over_is_found_by_this_ones_next_run(
         return int(stack.functions()["doctor"].call({})["repaired"])
 
     assert [run(), run()] == [0, 0]
-    asked = {"title": "Pay?", "language": "de", "approvers": ["ann", "bo"]}
-    timed_out = api.create(page=asked, timeout="1m")
-    reminded = api.create(page={**asked, "remind": ["1h"]}, timeout="1d")
+    asked = {"title": "Pay?", "approvers": ["ann", "bo"]}
+    timed_out, reminded = api.create(page=asked, timeout="1m"), api.create(page={**asked, "remind": ["1h"]}, timeout="1d")
+    for token in (timed_out, reminded):
+        services.store._table.update(primary_key(token["id"], "token"), {SINCE_VERSION: VERSION + 1})
+    old, url, answer = Api(previous.template, stack.secret("ApiKey")), f"{TOKENS}/{timed_out['id']}", {"action": "submit"}
+    link = timed_out["links"][0]["url"]
+    with previous.in_place():
+        refused = [
+            old.post(link, answer),
+            old.get(link, BROWSER),
+            *(old.post(f"{url}/complete", body) for body in ({"data": answer}, {"error": {"message": "no"}})),
+            old.request("PATCH", url, {"timeout": "2h"}),
+        ]
+    assert [(one.status, one.headers["retry-after"]) for one in refused] == [(503, "1")] * 5
+    message = {"messageId": "1", "receiptHandle": "1", "body": json.dumps({"waitpointId": timed_out["id"]})}
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(clock.now)}
+    clock.advance(2 * MINUTE)
+    timers = {"Records": [{**message, "attributes": attributes, "eventSource": "aws:sqs"}]}
+    assert previous.call("expire_tokens", timers) == {"batchItemFailures": []}
     for _ in range(6):
         clock.advance(15 * MINUTE)
         assert previous.call("doctor", {})["repaired"] == 0
-    assert [services.store.get(token["id"]).reminded_count for token in (timed_out, reminded)] == [0, 0]
+    found = [services.store.get(token["id"]) for token in (timed_out, reminded)]
+    assert [(token.outcome, token.reminded_count, token.is_later) for token in found] == [(None, 0, True)] * 2
+    for module in (items, store, doctor_store):
+        monkeypatch.setattr(module, "VERSION", VERSION + 1)
     assert [run(), run()] == [2, 0]
     assert api.retrieve(timed_out["id"])["status"] == "TIMED_OUT"
     assert services.store.get(reminded["id"]).reminded_count == 1
-
-
-def test_the_previous_version_verifies_nothing_that_this_one_describes(
-    stack: MotoStack, api: Api, clock: FakeClock, step_functions: FakeStepFunctions, previous: PreviousFunctions
-) -> None:
-    """Nor does it settle such a token in another way."""
-    client_of("secretsmanager").create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
-    verify = {"scheme": "hmac", "secret": "own", "header": "X-Signature", "signed": "{body}"}
-    headers = {**JSON, "x-signature": hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()}
-    token = api.create(verify=verify, timeout="1h", taskToken=step_functions.start_task())
-    endpoint = api.request("PUT", "/api/v1/endpoints/own", {"key": "headers.host", "verify": verify}).json
-    assert endpoint["verify"] == verify
-    old, before = Api(previous.template, stack.secret("ApiKey")), api.retrieve(token["id"])
-    complete = f"{TOKENS}/{token['id']}/complete"
-    with previous.in_place():
-        refused = [
-            *(old.post(url, b"{}", headers) for url in (token["url"], endpoint["url"])),
-            *(old.post(complete, body) for body in ({"data": 1}, {"error": {"message": "no"}})),
-            old.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
-        ]
-    assert [one.status for one in refused] == [503] * 5
-    assert api.retrieve(token["id"]) == before
-    assert api.post(token["url"], b"{}", headers).status == 200
-    assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
 
 def test_the_previous_version_finishes_what_this_one_has_begun(
@@ -199,51 +195,6 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     statuses = {name: api.retrieve(token["id"])["status"] for name, token in tokens.items()}
     assert {name for name, status in statuses.items() if status == "TIMED_OUT"} == {"short", "long", "timed out"}
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []
-
-
-@pytest.fixture
-def handed_over(api: Api) -> dict[str, Any]:
-    """A token of two approvers that was handed over from one to another."""
-    token: dict[str, Any] = api.create(page={"title": "Go?", "approvers": ["ann", "bo"]}, timeout="1h")
-    body = {"approvers": {"add": ["cy"], "remove": ["ann"]}}
-    changed = api.request("PATCH", f"{TOKENS}/{token['id']}", body)
-    assert changed.status == 200, changed.text
-    return {**token, "links": token["links"] + changed.json["links"]}
-
-
-@pytest.mark.parametrize("approver", ["ann", "bo", "cy"])
-def test_a_version_without_hand_overs_answers_503_and_counts_no_answer(
-    stack: MotoStack, api: Api, previous: PreviousFunctions, handed_over: dict[str, Any], approver: str
-) -> None:
-    """Neither of who was removed, whom it would still accept, nor of who was added, whom it does not know."""
-    old, url = Api(previous.template, stack.secret("ApiKey")), link(handed_over, approver)
-    before = api.retrieve(handed_over["id"])
-    with previous.in_place():
-        for answer in (
-            old.post(url, '{"action": "submit"}', JSON),
-            old.get(url, BROWSER),
-            old.get(handed_over["url"], BROWSER),
-            old.post(handed_over["url"], '{"action": "submit"}', JSON),
-            old.post(f"{TOKENS}/{handed_over['id']}/complete", {"data": {"action": "submit", "fields": {}}}),
-            old.request("PATCH", f"{TOKENS}/{handed_over['id']}", {"timeout": "2h"}),
-        ):
-            assert answer.status == 503, answer.text
-        assert old.retrieve(handed_over["id"])["status"] == "WAITING"
-    assert api.retrieve(handed_over["id"]) == before
-    answer = api.post(url, '{"action": "submit"}', JSON)
-    assert answer.status == (403 if approver == "ann" else 200)
-
-
-def test_a_version_without_hand_overs_times_such_a_token_out_neither_by_its_timer_nor_by_its_doctor(
-    api: Api, clock: FakeClock, previous: PreviousFunctions, handed_over: dict[str, Any]
-) -> None:
-    clock.advance(2 * HOUR)
-    message = {"messageId": "1", "receiptHandle": "1", "body": json.dumps({"waitpointId": handed_over["id"]})}
-    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(clock.now)}
-    timers = {"Records": [{**message, "attributes": attributes, "eventSource": "aws:sqs"}]}
-    assert previous.call("expire_tokens", timers) == {"batchItemFailures": []}
-    assert previous.call("doctor", {})["repaired"] == 0
-    assert services.store.get(handed_over["id"]).outcome is None
 
 
 CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"

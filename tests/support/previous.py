@@ -10,7 +10,7 @@ import pytest
 
 from tools.stack import ROOT
 
-PREVIOUS = "35f194584f3ddc56e3728feda1a3573934650210"
+PREVIOUS = "2e652bc519f5d1f5bcf129f1e12176eb28a25577"
 """The commit of the last release."""
 
 

@@ -1,30 +1,22 @@
-"""Waits of every kind that both versions know, made before a stack is updated and ended after it."""
+"""Waits of some kinds, made before a stack is updated and ended after it."""
 
 import json
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import count, cycle
 from typing import Any
 
 from tests.support import figures
 from tests.support.e2e.api import Api
-from tests.support.e2e.durable import Durable
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.waiting import PATIENCE, pause
 from tests.support.in_process.api_gateway import TOKENS
 
 CLIENTS = 8
-RUNS = 5  # of a token for which several wait
-FIRST_DUE = 3  # seconds
 DAYS = 30  # of a timeout that only the index has
-PAGE = {"title": "Pay?", "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]}
-ENDPOINT = {"key": "body.order", "verify": "none"}
 
 Token = dict[str, Any]
 Result = tuple[str, Any]
@@ -102,61 +94,6 @@ class Waits:
         return results, should
 
 
-class KnownWaits(Waits):
-    """Those of every kind that both versions know."""
-
-    def __init__(self, api: Api, machines: Machines, durable: Durable, of_each_kind: int) -> None:
-        self.api, self._machines, self._durable = api, machines, durable
-        last_due = 12 + of_each_kind // 2  # seconds: after the update, which comes later if there are more waits
-        due = (f"{FIRST_DUE + (last_due - FIRST_DUE) * number // (of_each_kind - 1)}s" for number in count())
-        kinds: dict[str, Callable[[], Wait]] = {
-            "no timeout": partial(self._wait, "no timeout"),
-            "timer": partial(self._wait, "timer", timeout="10m"),
-            "long timer": partial(self._wait, "long timer", timeout=f"{DAYS}d"),
-            "key": self._wait_for_key,
-            "created by its state": self._wait_in_create,
-            "several runs": partial(self._wait, "several runs", runs=RUNS, tags=["several"]),
-            "rule": partial(self._wait, "rule", completeWhen="body.paid"),
-            "page": partial(self._wait, "page", page=PAGE),
-            "endpoint": self._wait_for_endpoint,
-            "durable function": self._wait_in_durable_function,
-            "due": lambda: self._wait("due", timeout=next(due)),
-        }
-        tokens = dict.fromkeys(kinds, of_each_kind) | {"several runs": of_each_kind // RUNS}
-        super().__init__(api, {kind: (tokens[kind], begin) for kind, begin in kinds.items()})
-
-    def _wait(self, kind: str, runs: int = 1, **options: Any) -> Wait:
-        token = self.api.create(**options)
-        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)], self.api.result)
-
-    def _wait_for_key(self) -> Wait:
-        return self._wait("key", idempotencyKey=uuid.uuid4().hex, tags=["by key"])
-
-    def _wait_for_endpoint(self) -> Wait:
-        return self._wait("endpoint", idempotencyKey=f"upgrade:{uuid.uuid4().hex}")
-
-    def _wait_in_create(self) -> Wait:
-        key = uuid.uuid4().hex
-        execution = self._machines.create(key)
-        return Wait("created by its state", self.api.find("idempotencyKey", key), [execution], self.api.result)
-
-    def _wait_in_durable_function(self) -> Wait:
-        token = self.api.create(timeout="1h")
-        return Wait("durable function", token, [self._durable.wait(token)], self._result_of_durable_function)
-
-    def _result_of_durable_function(self, execution: str) -> Result:
-        status, [result] = self._durable.result(execution)
-        assert status == "SUCCEEDED", result
-        return ("SUCCEEDED", result["output"]) if result["ok"] else ("FAILED", result["error"]["name"])
-
-    def end(self, *ways: Way, long: Way, during: str) -> tuple[dict[str, Result], dict[str, Result]]:
-        """End each wait in one of these ways, those with a long timer also by `long`. The due ones end by themselves."""
-        chosen = {kind: cycle(ways) for kind in {wait.kind for wait in self.all}}
-        chosen |= {"long timer": cycle((*ways, long)), "due": cycle([by_its_timer])}
-        chosen |= {"rule": cycle([by_paying]), "page": cycle([by_a_button]), "endpoint": cycle([by_a_delivery])}
-        return self.end_in(chosen, during)
-
-
 def by_its_timer(api: Api, token: Token) -> Result:
     """Leave a token alone, whose timer runs meanwhile."""
     return TIMED_OUT
@@ -191,14 +128,6 @@ def by_paying(api: Api, token: Token) -> Result:
 def by_a_button(api: Api, token: Token) -> Result:
     api.press(token["url"], "Yes")
     return "SUCCEEDED", {"action": "yes", "fields": {}}
-
-
-def by_a_delivery(api: Api, token: Token) -> Result:
-    """To the endpoint, whose URL never changes."""
-    order = api.retrieve(token)["idempotencyKey"].partition(":")[2]
-    url = api.request("GET", "/api/v1/endpoints/upgrade").body["url"]
-    assert api.request("POST", url, {"order": order}, key=None).status == 200
-    return "SUCCEEDED", {"order": order}
 
 
 def by_the_doctor(api: Api, token: Token) -> Result:
