@@ -22,7 +22,7 @@ from waitpoints.notices import NoticeRecord
 from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, Output, Token
 from waitpoints.wiring import services
 
-START = FakeClock().now
+START = services.now()  # not a date: the services compare it with the clock
 RETENTION = 30 * 86_400  # seconds
 PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
 NOTIFY = '{"email": true, "slack": "#deploys"}'
@@ -158,7 +158,7 @@ class TestOnDynamoDB:
     def table(self, stack: MotoStack) -> str:
         return str(stack.resources["Table"]["Ref"])
 
-    @pytest.mark.parametrize("timeout_at", [None, START + 1000])
+    @pytest.mark.parametrize("timeout_at", [None, START + 1000], ids=["none", "a second"])
     def test_the_record_outlives_its_token_wherever_its_timeout_is_moved(
         self, client: Any, table: str, timeout_at: int | None
     ) -> None:
