@@ -4,8 +4,10 @@ A stage is a run of pytest. The first one that fails is the last one.
 """
 
 import argparse
+import calendar
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,8 @@ BUILD = (sys.executable, "-m", "tests.support.e2e.built")
 class Stage:
     name: str
     arguments: tuple[str, ...]
+    at: datetime | None = None
+    """When it seems to begin, by `faketime`."""
 
 
 def _in_process(name: str, marked: str, *folders: str) -> Stage:
@@ -51,13 +56,29 @@ def _suite(marked: str, processes: int) -> tuple[Stage, ...]:
     )
 
 
+def other_dates(now: datetime) -> dict[str, datetime]:
+    leap_year = next(year for year in range(now.year + 1, now.year + 9) if calendar.isleap(year))
+    return {
+        "a leap day": datetime(leap_year, 2, 29, 12, tzinfo=UTC),
+        "a day ten years ahead": now + timedelta(days=3653),
+        "the last minute of a year": datetime(now.year + 1, 12, 31, 23, 59, tzinfo=UTC),
+    }
+
+
+def _on_other_dates() -> Iterator[Stage]:
+    """A stage each, whose name says which date a test failed on."""
+    for name, at in other_dates(datetime.now(UTC)).items():
+        tests = _in_process(f"unit and integration tests on {name}, {at:%Y-%m-%d}", "not thorough and not network", *IN_PROCESS)
+        yield replace(tests, at=at)
+
+
 COMMANDS: dict[str, tuple[Stage, ...]] = {
     "check": (
         Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK, "tests/recorded")),
     ),
     "test": _suite("not thorough", WITH_STACKS),
     "ci": (*_suite("not few", WITH_LONG_TESTS)[:2], _suite("not thorough", WITH_STACKS)[2]),
-    "thorough": _suite("not few", WITH_LONG_TESTS),
+    "thorough": (*_suite("not few", WITH_LONG_TESTS)[:2], *_on_other_dates(), _suite("not few", WITH_LONG_TESTS)[2]),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 
@@ -102,6 +123,12 @@ def run(command: str, stages: Sequence[Stage]) -> int:
     status = 0
     for number, stage in enumerate(stages, 1):
         print(f"{number} of {len(stages)}: {stage.name}", flush=True)
+        if stage.at and not shutil.which("faketime"):
+            status = int(os.environ.get("CI") == "true")
+            took.append(f"        {stage.name} {'FAILED' if status else 'skipped'}: faketime is missing")
+            if status:
+                break
+            continue
         began = time.monotonic()
         status, report = _pytest(stage)
         seconds |= report["seconds"]
@@ -121,7 +148,11 @@ def _pytest(stage: Stage) -> tuple[int, dict[str, dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.json"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.progress", "--times-to", str(times), *stage.arguments]
-        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        environment = dict(os.environ)
+        if stage.at:
+            command = ["faketime", "-f", f"{int((stage.at - datetime.now(UTC)).total_seconds()):+}", *command]
+            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # waits, and what is compiled, stay
+        status = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
         return status, json.loads(times.read_text()) if times.exists() else {"seconds": {}, "failed": {}}
 
 

@@ -53,11 +53,11 @@ class Strands:
 
 def until(condition: Callable[[], bool]) -> None:
     waiting = threading.Event()
-    for _ in range(6000):
+    for _ in range(24_000):
         if condition():
             return
         waiting.wait(0.005)
-    raise AssertionError("nothing happened for 30 s")
+    raise AssertionError("nothing happened for two minutes")
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def test_every_supported_python_is_looked_for() -> None:
     assert client_package.supported(ROOT) == ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
+@pytest.mark.network
 @pytest.mark.slow  # it makes and installs packages
 def test_the_packages_are_valid_the_same_each_time_and_work_alone(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"

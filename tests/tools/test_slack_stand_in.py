@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
+from tests.support.patience import PATIENCE
 from waitpoints_local.slack_stand_in import (
     BOT_TOKEN,
     SIGNING_SECRET,
@@ -49,7 +50,7 @@ def workspace() -> Iterator[Workspace]:
 def call(workspace: Workspace, method: str, body: dict[str, Any], token: str = BOT_TOKEN) -> Any:
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
     asked = urllib.request.Request(f"{workspace.api_url}/{method}", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
@@ -64,7 +65,7 @@ def test_a_web_page_of_another_site_posts_nothing(workspace: Workspace, led: dic
     headers = {"authorization": f"Bearer {BOT_TOKEN}", **led}
     body = json.dumps({"channel": "#deploys", "text": "Hello"}).encode()
     with pytest.raises(HTTPError, match="403"):
-        urllib.request.urlopen(urllib.request.Request(f"{workspace.api_url}/chat.postMessage", body, headers), timeout=30)
+        urllib.request.urlopen(urllib.request.Request(f"{workspace.api_url}/chat.postMessage", body, headers), timeout=PATIENCE)
     assert (workspace.calls, workspace.messages) == ([], [])
 
 

@@ -3,10 +3,12 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tests import stages
 from tests.progress import clock
 from tests.stages import COMMANDS, ROOT, Stage
+from tests.support.patience import PATIENCE
 
 TESTS = """
 import pytest
@@ -92,13 +95,13 @@ def test_is_skipped():
 
 def test_a_command_runs_beside_the_stages_and_ends_with_them(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
-    program = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(60)"
+    program = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(600)"
     started = time.monotonic()
     with stages.meanwhile((sys.executable, "-c", program)):
         while not begun.exists():
-            assert time.monotonic() < started + 30
+            assert time.monotonic() < started + PATIENCE
             time.sleep(0.02)
-    assert time.monotonic() < started + 40
+    assert time.monotonic() < started + 2 * PATIENCE
 
 
 def test_only_what_needs_a_build_begins_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +149,30 @@ def test_stages_say_what_they_are_and_how_long_they_took(tmp_path: Path, capfd: 
     assert shown.endswith("\n\ntest_wrong.py::test_fails\n  line 2: assert False\n")
 
 
+@pytest.mark.parametrize(("ci", "status", "how"), [("", 0, " skipped"), ("true", 1, " FAILED")])
+def test_a_stage_of_another_date_has_its_clock_and_without_faketime_is_skipped_but_in_ci_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], ci: str, status: int, how: str
+) -> None:
+    """Processes that a test starts have that date, too. How long something takes stays what it is."""
+    text = "import datetime, subprocess, time\n\n\ndef test_date():\n    began = time.monotonic()\n    time.sleep(0.2)\n"
+    text += "    assert 0.2 <= time.monotonic() - began < 60\n    shown = subprocess.check_output(['date', '+%Y'], text=True)\n"
+    (tmp_path / "test_some.py").write_text(text + "    assert shown.strip() == '2096' == f'{datetime.date.today():%Y}'\n")
+    plan = [Stage("a far day", (f"--rootdir={tmp_path}", str(tmp_path)), datetime(2096, 2, 29, tzinfo=UTC))]
+    monkeypatch.setenv("CI", ci)
+    if shutil.which("faketime"):
+        assert stages.run("test", plan) == 0, capfd.readouterr().out
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert stages.run("test", plan) == status
+    assert f"a far day{how}: faketime is missing\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("today", [datetime(2028, 2, 29, tzinfo=UTC), datetime(2028, 12, 31, 23, 59, 59, tzinfo=UTC)])
+def test_other_dates_are_to_come(today: datetime) -> None:
+    leap_day, later, last_minute = (f"{it:%Y-%m-%d %H:%M}" for it in stages.other_dates(today).values())
+    assert (leap_day, last_minute) == ("2032-02-29 12:00", "2029-12-31 23:59")
+    assert later[:4] in ("2038", "2039")
+
+
 def test_durations_are_minutes_and_seconds() -> None:
     assert [clock(seconds) for seconds in (0.4, 59.9, 60, 754)] == ["0:00", "0:59", "1:00", "12:34"]
 
@@ -163,7 +190,8 @@ def test_what_make_thorough_leaves_out_it_runs_with_more() -> None:
             assert [it for it in marks if not re.search(r"^pytest.*marks=pytest.mark.thorough\)", it)] == []
             fewer += len(marks)
     assert fewer > 10
-    assert [stage.arguments[stage.arguments.index("-m") + 1] for stage in COMMANDS["thorough"]] == ["not few"] * 3
+    today = [stage for stage in COMMANDS["thorough"] if not stage.at]
+    assert [stage.arguments[stage.arguments.index("-m") + 1] for stage in today] == ["not few"] * 3
 
 
 def test_ci_runs_all_but_the_long_tests_on_a_stack() -> None:
