@@ -1,6 +1,7 @@
 import gc
 import io
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from tests.support import figures
 if TYPE_CHECKING:
     from tests.support.in_process.moto_stack import MotoStack
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # or what tests start ignores it, if they run in the background
 gc.set_threshold(0)  # no garbage is looked for until thousands of tests are collected, which live to the end
 
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.

@@ -9,7 +9,10 @@ export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 
 const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
+const PATIENCE = 120_000; // ms: a limit that only guards against hanging
+
 export const LAUNCH = {
+  timeout: PATIENCE,
   executablePath: CHROMIUM,
   args: [
     "--disable-dev-shm-usage",
@@ -37,6 +40,7 @@ afterEach(() => {
 export const openTab = async ({ dark = false, width = 1280, height = 900, ...options } = {}) => {
   const looks = { viewport: { width, height }, colorScheme: dark ? "dark" : "light" };
   const context = await browser.newContext({ ...looks, ...options });
+  context.setDefaultTimeout(PATIENCE);
   const tab = Object.assign(await context.newPage(), { sent: [], refusals: [], messages: [] });
   tab.on("request", (request) => tab.sent.push(request.url()));
   tab.on("console", (message) => tab.messages.push(message.text()));

@@ -21,9 +21,8 @@ from tests.browser.runner import chromium
 from tests.support import node
 from tests.support.e2e.api import Api, DeployedAnswer
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
-
-PATIENCE = 60  # seconds for the browser to start and the page to do its work
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.e2e.api import Api
-from tests.support.e2e.command_line import PATIENCE, CommandLine
+from tests.support.e2e.command_line import CommandLine
+from tests.support.patience import PATIENCE
 from tests.support.patterns_doc import INPUTS
 from tests.support.readme import APPROVALS
 from tools import version

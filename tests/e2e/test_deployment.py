@@ -21,7 +21,6 @@ from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import ARCHITECTURE, Stack
 
-PATIENCE = 30  # seconds
 SECOND = "waitpoints-second"
 OPTIONS = ("AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7", "ResumableStateMachines=*")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]

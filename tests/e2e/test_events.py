@@ -19,9 +19,9 @@ from tests.support.e2e.examples import deployed_example
 from tests.support.e2e.parameters import given
 from tests.support.e2e.permissions import boundaries
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
-PATIENCE = 120  # seconds
 CLIENTS = 8
 METADATA = {"order": 4711}
 BOUNDARY = "arn:aws:iam::aws:policy/AdministratorAccess"

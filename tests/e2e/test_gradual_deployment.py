@@ -12,7 +12,7 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.permissions import boundaries, physical_name
-from tests.support.e2e.waiting import PATIENCE
+from tests.support.patience import PATIENCE
 from tools import deploy, version
 from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import Endpoint, Stack, describe, free_port, overrides

@@ -170,7 +170,7 @@ def test_the_emulator_stops_when_its_run_is_killed(tmp_path: Path) -> None:
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
 
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while processes_of(tmp_path):
         assert time.monotonic() < until
         time.sleep(0.1)

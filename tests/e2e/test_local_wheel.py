@@ -15,6 +15,7 @@ from waitpoints_client import __version__
 
 from tests.support import figures
 from tests.support.e2e import wheels
+from tests.support.patience import PATIENCE
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it installs everything
@@ -117,6 +118,6 @@ def test_in_the_foreground_it_serves_until_ctrl_c(shell: Shell) -> None:
             assert line, printed
         assert shell.printed("list") == []
         os.killpg(serving.pid, signal.SIGINT)
-        assert serving.wait(30) == 0
+        assert serving.wait(PATIENCE) == 0
     assert json.loads(printed)["process"] == 0
     assert "No stack" in shell.run("list", status=1).stderr

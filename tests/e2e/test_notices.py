@@ -26,6 +26,7 @@ from tests.support.e2e.mails import mails_about
 from tests.support.e2e.permissions import outputs
 from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 from tools.stack import emulating
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
@@ -278,7 +279,7 @@ def test_chat_prints_what_comes_and_presses_buttons(office: Office, tmp_path: Pa
         print("press 0 yes as U0CY", file=chat.stdin, flush=True)
         assert office.api.result(execution)[1]["slackUser"]["id"] == "U0CY"
         chat.stdin.close()
-        assert chat.wait(30) == 0
+        assert chat.wait(PATIENCE) == 0
     slack_stand_in.connect(office.stack, office.slack)
 
 

@@ -12,8 +12,6 @@ from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from waitpoints_local.stack import Stack
 
-PATIENCE = 60  # seconds
-
 
 @pytest.fixture
 def operator(stack: Stack) -> Operator:

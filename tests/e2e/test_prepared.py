@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.e2e import prepared
+from tests.support.patience import PATIENCE
 
 PROGRAM = """
 import os, sys, time
@@ -49,7 +50,7 @@ def test_ctrl_c_ends_it(program: Path) -> None:
         assert run.stdout
         assert "ready\n" in iter(run.stdout.readline, "")
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=30)
+        _, errors = run.communicate(timeout=PATIENCE)
     assert (run.returncode, errors.splitlines()[-1]) == (-signal.SIGINT, "KeyboardInterrupt")
 
 
@@ -61,6 +62,6 @@ def test_another_one_starts_after_one_was_killed(program: Path) -> None:
         assert run.stdout
         assert run.stdout.readline() == b"ready\n"
         run.kill()
-        run.wait(timeout=30)
+        run.wait(timeout=PATIENCE)
     after = subprocess.run([*python, str(program), "0"], input="in", capture_output=True, text=True, check=False)
     assert after.returncode == 0

@@ -15,11 +15,11 @@ import pytest
 from tests.support import node
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
+from tests.support.patience import PATIENCE
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
-PATIENCE = 60  # seconds
 PATTERNS = ROOT / "docs" / "patterns.md"
 PAGE = json.loads(SNIPPETS["page"])
 WITH_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")

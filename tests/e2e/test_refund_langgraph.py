@@ -18,10 +18,10 @@ from tests.support.e2e.examples import deployed_example
 from tests.support.e2e.mails import mails_about
 from tests.support.e2e.parameters import given
 from tests.support.e2e.waiting import until
+from tests.support.patience import PATIENCE
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack, verify_sender
 
-PATIENCE = 120  # seconds
 SENDER, ANN, KILLED = "approvals@example.com", "ann@example.com", -9
 AGENTS = ROOT / "examples" / "agents"
 AGENT, WORKER = str(AGENTS / "refund_langgraph.py"), str(AGENTS / "woken_langgraph.py")
@@ -38,7 +38,7 @@ with it.SqliteSaver.from_conn_string(it.THREADS) as saver:
 ENDS = """
 import sys, time, refund_langgraph as it
 with it.SqliteSaver.from_conn_string(it.THREADS) as saver:
-    until = time.monotonic() + 100
+    until = time.monotonic() + PATIENCE
     while it.make_agent(saver).get_state(it.thread_of(sys.argv[1])).tasks:
         assert time.monotonic() < until, "it was not resumed"
         time.sleep(0.2)

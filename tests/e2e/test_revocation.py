@@ -13,13 +13,13 @@ import pytest
 
 from tests.support import figures
 from tests.support.e2e.api import Api
+from tests.support.patience import PATIENCE
 from tests.support.scope_table import ACTIONS, CLOSED, COMPLETE, KEYS, NEW_KEY_WORKS_AFTER, Holders
 
 pytestmark = pytest.mark.thorough
 
 AT_ONCE = 3  # requests to each function, so that it has as many environments
 PAUSE = 2.0  # seconds between two requests of a thread
-EACH_WITHIN = 60.0  # seconds in which the threads send a request to each route
 WITHIN = 60.0  # seconds: what is promised
 DELETE_ENDPOINT = "delete_endpoint_v1"  # would end what the others are about
 
@@ -68,7 +68,7 @@ def test_it_is_refused_everywhere_within_a_minute_under_load(api: Api, holders: 
 
 
 def wait_for_each(requests: list[Request], found: Callable[[], list[Tried]]) -> None:
-    end = time.monotonic() + EACH_WITHIN
+    end = time.monotonic() + PATIENCE
     while missing := {route for route, *_ in requests} - {one.route for one in found()}:
         assert time.monotonic() < end, missing
         time.sleep(PAUSE)

@@ -16,10 +16,10 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
 CALLERS = 4
-PATIENCE = 120  # seconds for a stage
 KEPT_BACK = 5  # a caller keeps every fifth token, and completes it after both rotations
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.e2e import prepared
+from tests.support.patience import PATIENCE
 from tools.stack import ROOT, on_path
 from waitpoints_local import serving
 from waitpoints_local.deployment import deploy
@@ -53,7 +54,7 @@ class Folder:
             env={**os.environ, **named},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == (-signal.SIGKILL if killed_at else 0), done.stderr

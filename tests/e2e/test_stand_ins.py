@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.e2e.command_line import PATIENCE, CommandLine
+from tests.support.e2e.command_line import CommandLine
+from tests.support.patience import PATIENCE
 from waitpoints_local.machine.machines import Workshop
 from waitpoints_local.stack import Stack
 from waitpoints_local.testing import Fails, Machine

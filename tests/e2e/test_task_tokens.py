@@ -22,12 +22,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 from waitpoints_local.stack import Stack
 
-PATIENCE = 30  # seconds
 OUTPUT = Success('{"n": 1.5, "text": "Ünïcode"}')
 LIMIT = RESULT_LIMITS[WaiterKind.STEP_FUNCTIONS]
 LARGEST = Success(f'{{"x":"{"x" * (LIMIT - 8)}"}}')

@@ -15,11 +15,11 @@ from tests.support import node, typescript_client
 from tests.support.documents import blocks
 from tests.support.e2e.api import Api
 from tests.support.e2e.secrets import Secrets
+from tests.support.patience import PATIENCE
 from tools.release.typescript_package import FOLDER
 from waitpoints_local.stack import Stack
 
 SNIPPETS = blocks((FOLDER / "README.md").read_text(), "snippet")
-PATIENCE = 60  # seconds
 SECRET = "the-secret-of-the-provider"
 ASKED = "deploy-4.2"
 

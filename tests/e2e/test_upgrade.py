@@ -36,8 +36,8 @@ from tests.support.e2e.upgrade_waits import (
     by_failing,
     by_the_doctor,
 )
-from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 from tools.release.typescript_package import FOLDER as TYPESCRIPT
 from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import Emulator, describe, free_port, overrides, verify_sender
@@ -212,7 +212,7 @@ def downloaded(api: Api, token: Token) -> Any:
     found = api.retrieve(token)
     assert found["outputType"] == "application/store"
     link = api.request("GET", f"/api/v1/packets/{found['output']}").body["presignedUrl"]
-    with urlopen(link, timeout=60) as answer:
+    with urlopen(link, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 

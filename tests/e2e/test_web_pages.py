@@ -24,9 +24,10 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.browser.runner import chromium
-from tests.e2e.test_browser import PATIENCE, Quiet, Seen, browsing, carrier, serving
+from tests.e2e.test_browser import Quiet, Seen, browsing, carrier, serving
 from tests.support.e2e.api import Api
 from tests.support.e2e.waiting import until
+from tests.support.patience import PATIENCE
 from tools.stack import emulating
 from waitpoints_local import admission, slack_stand_in
 from waitpoints_local.stack import Emulator, Endpoint, Stack, free_port

@@ -16,11 +16,11 @@ from tests.support.in_process.fakes.durable_functions import FakeDurableFunction
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.patience import PATIENCE
 from tests.support.timer_events import TimerEvents
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 
-PATIENCE = 10  # seconds
 KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to make one takes longer than most tests
 
 
@@ -156,7 +156,8 @@ class Runs:
 
         def ended() -> dict[str, Any] | None:
             described: Any = self._client.describe_execution(executionArn=execution)
-            return None if described["status"] == "RUNNING" else described
+            result = {"RUNNING": None, "SUCCEEDED": "output", "FAILED": "error"}.get(described["status"], "status")
+            return described if result in described else None  # moto writes a status before its result
 
         described: Any = eventually(ended)
         if "output" in described:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.in_process.invoke import main
 from tests.support.in_process.template import ROOT
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +19,7 @@ EVENT = str(ROOT / "events" / "retrieve_token.json")
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as make starts it."""
     command = [sys.executable, "-m", "tests.support.in_process.invoke", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_the_answer_is_json_on_standard_output_and_the_log_is_not() -> None:

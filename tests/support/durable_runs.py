@@ -10,9 +10,9 @@ from aws_durable_execution_sdk_python_testing import DurableFunctionTestRunner
 from botocore.exceptions import ClientError
 
 from tests.support.in_process.moto_stack import client_of
+from tests.support.patience import PATIENCE
 from waitpoints.aws.durable_functions import ErrorObject
 
-PATIENCE = 30  # seconds
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders:$LATEST/durable-execution/"
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, build_opener
 
 from tests.support import node
+from tests.support.patience import PATIENCE
 
 FORM = re.compile(r'<form[^>]* action="([^"]+)"')
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
@@ -54,7 +55,7 @@ class Person:
         form: bytes | None = None
         for _ in range(12):
             try:
-                page = self._open(url, form, timeout=20)
+                page = self._open(url, form, timeout=PATIENCE)
             except HTTPError as error:
                 if error.code not in (302, 303):
                     raise

@@ -36,7 +36,7 @@ def test_a_server_that_drips_is_given_up(dripping: str) -> None:
     started = time.monotonic()
     with pytest.raises(NoAnswer, match="TooSlow"):
         https.within(0.3, lambda: https.call("GET", dripping, {}, urllib3.Timeout(3)))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15  # 20 s if it were read to its end
 
 
 def test_what_a_call_returns_or_raises_is_passed_on() -> None:

@@ -157,9 +157,9 @@ class TestDepth:
 
     def test_of_the_largest_body_is_measured_quickly(self) -> None:
         text = json.dumps(["[" * 1_500_000, [{}] * 400_000])
-        started = time.perf_counter()
+        started = time.process_time()
         json_text.check(text)
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
 
 
 @given(VALUES)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.patience import PATIENCE
 from waitpoints import ids
 from waitpoints.listing import TOKENS, Filter, IdRange, ListQuery, ListSlice, read_slice
 from waitpoints.token import Status, Token
@@ -137,7 +138,7 @@ def test_all_partitions_are_read_at_the_same_time() -> None:
     together = threading.Barrier(4)
 
     def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
-        together.wait(timeout=10)  # raises if the others do not come
+        together.wait(timeout=PATIENCE)  # raises if the others do not come
         return [], None
 
     assert read_slice([read] * 4, ListQuery()).items == []

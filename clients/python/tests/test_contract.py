@@ -241,7 +241,7 @@ def test_whatever_is_posted_can_be_read(served: Served, waitpoints: Waitpoints, 
     token = waitpoints.create()
     assert served.deliver(token.url, text.encode()) == 200
 
-    assert waitpoints.wait(token, timeout=30) == Ok(output)
+    assert waitpoints.wait(token, timeout=120) == Ok(output)
     assert waitpoints.get(token).output_text == text
 
 
@@ -266,7 +266,7 @@ def test_a_body_that_is_no_json_becomes_json(
     token = waitpoints.create()
     assert served.deliver(token.url, body, content_type) == 200
 
-    assert waitpoints.wait(token, timeout=30) == Ok(output)
+    assert waitpoints.wait(token, timeout=120) == Ok(output)
 
 
 def test_a_failed_token_has_its_error(waitpoints: Waitpoints) -> None:
@@ -286,7 +286,7 @@ def test_a_token_times_out(served: Served, waitpoints: Waitpoints) -> None:
     token = waitpoints.create(timeout=timedelta(seconds=1))
     served.pass_time(1)
 
-    result = waitpoints.wait(token, poll=0.05, timeout=30)
+    result = waitpoints.wait(token, poll=0.05, timeout=120)
     assert isinstance(result, Failed)
     assert result.timed_out
     assert result.error.name == "WaitpointTimeoutError"
@@ -308,7 +308,7 @@ def test_a_timeout_is_moved_and_removed(served: Served, waitpoints: Waitpoints) 
     assert waitpoints.get(token).timeout_at is None
     assert waitpoints.extend(token, 1).timeout_at is not None
     served.pass_time(1)
-    assert waitpoints.wait(token, timeout=30).ok is False
+    assert waitpoints.wait(token, timeout=120).ok is False
 
 
 def test_the_timeout_of_what_has_ended_is_refused_at_once(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_wait_returns_what_is_posted_to_the_url(served: Served, waitpoints: Wait
     assert served.deliver(token.url, b'{"approved": true}') == 200
     assert served.deliver(token.url, b"again") == 200
 
-    assert waitpoints.wait(token, timeout=timedelta(seconds=30)) == Ok({"approved": True})
+    assert waitpoints.wait(token, timeout=timedelta(seconds=120)) == Ok({"approved": True})
     completed = waitpoints.get(token)
     assert completed.completed_by is not None
     assert completed.completed_by.source == "callback"
@@ -362,7 +362,7 @@ def test_threads_share_a_client(served: Served, connect: Connect) -> None:
     def completed(number: int) -> str:
         token = client.create()
         client.complete(token, number)
-        assert client.wait(token, timeout=30) == Ok(number)
+        assert client.wait(token, timeout=120) == Ok(number)
         return token.id
 
     with ThreadPoolExecutor(8) as threads:

@@ -132,7 +132,7 @@ def test_a_wait_in_another_thread_ends_at_once_when_something_happens(act: str) 
         fake.advance(1800)
     else:
         fake.deliver(token.url, "yes")
-    waiting.join(20)
+    waiting.join(120)
     assert not waiting.is_alive()
     [result] = results
     assert isinstance(result, Failed) if act == "advance" else result == Ok("yes")

@@ -10,9 +10,10 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-from tests.support.e2e.waiting import PATIENCE, until
+from tests.support.e2e.waiting import until
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.html_page import HtmlPage
+from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.e2e import prepared
+from tests.support.patience import PATIENCE
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 COMMAND = ROOT / ".local" / "local" / "bin" / "waitpoints"
-PATIENCE = 60  # seconds
 IMPORTED = ("typer._adapters", "pydantic", "httpx", "httpcore", "boto3", "botocore.handlers")
 
 

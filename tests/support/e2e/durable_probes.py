@@ -15,10 +15,11 @@ from ministack.core import iam_actions
 from ministack.services import lambda_durable, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from tests.support.patience import PATIENCE
+
 ACCOUNT, REGION, FUNCTION = "000000000000", "us-east-1", "durable"
 PENDING = {"body": {"Status": "PENDING"}}
 SUCCEEDED = {"body": {"Status": "SUCCEEDED", "Result": "1"}}
-PATIENCE = 2  # seconds
 
 Execution = dict[str, Any]
 Answer = dict[str, Any]
@@ -161,7 +162,7 @@ def executions_do_not_wait_for_one_another() -> bool:
         if number == 1:
             return waits_once(execution, number)
         with suppress(threading.BrokenBarrierError):
-            both.wait(PATIENCE / 2)
+            both.wait(PATIENCE)
             return SUCCEEDED
         return PENDING
 

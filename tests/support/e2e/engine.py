@@ -21,6 +21,7 @@ from ministack import app as app_module  # noqa: E402 - it reads its environment
 from ministack.core import router  # noqa: E402 - as above
 from ministack.services import lambda_durable, stepfunctions  # noqa: E402 - as above
 
+from tests.support.patience import PATIENCE  # noqa: E402 - as above
 from waitpoints_local import clock_route, process_mends  # noqa: E402 - as above
 from waitpoints_local.durable_clock import DurableExecutions  # noqa: E402 - as above
 from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
@@ -29,7 +30,6 @@ __all__ = ["KEYS", "ROLE", "FunctionError", "Run", "call", "client", "functions"
 
 ROLE = "arn:aws:iam::000000000000:role/machine"
 HOUR = 3600
-PATIENCE = 60.0  # seconds: beside other tests, the first call of a service takes long
 functions: dict[str, Callable[[Any], Any]] = {}
 find = clock_route.finding(stepfunctions, DurableExecutions(lambda_durable, lambda _: False))
 

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.support.e2e.engine import FunctionError, Run, call, functions, make, send, start, stepfunctions
+from tests.support.patience import PATIENCE
 
 HOUR = 3600
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -37,8 +38,11 @@ def note(event: Any) -> Any:
     return {}
 
 
-def be_slow(event: Any) -> Any:
-    time.sleep(1.5)
+ten = threading.Barrier(10)
+
+
+def meet_nine_others(event: Any) -> Any:
+    ten.wait(PATIENCE)
     return event
 
 
@@ -49,7 +53,7 @@ def waiting(**fields: Any) -> tuple[Run, str]:
 
 
 def token_after(known: int) -> str:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while len(handles) <= known and time.monotonic() < until:
         time.sleep(0.002)
     time.sleep(0.05)
@@ -232,7 +236,7 @@ def strands() -> int:
 
 
 def _none_left() -> bool:
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while strands() and time.monotonic() < until:
         time.sleep(0.01)
     return strands() == 0
@@ -303,7 +307,7 @@ def a_timestamp_has_its_zone() -> bool:
 def a_history_ends_at_its_limit() -> bool:
     loop = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}}
     run = Run(loop)
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE
     while run.status == "RUNNING" and time.monotonic() < until:
         time.sleep(0.05)
     seen = run.status, run.execution["error"], len(run.kinds), run.kinds[-1]
@@ -332,9 +336,8 @@ def _resident() -> int:
 
 
 def ten_run_at_once() -> bool:
-    runs = [Run(machine(Slow={"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "slow"}})) for _ in range(10)]
-    started = time.monotonic()
-    return all(run.ended().status == "SUCCEEDED" for run in runs) and time.monotonic() - started < 10
+    runs = [Run(machine(Meet={"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "meets"}})) for _ in range(10)]
+    return all(run.ended().status == "SUCCEEDED" for run in runs)
 
 
 CALLS: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:textract:analyzeDocument"}
@@ -488,7 +491,7 @@ def main() -> None:
     os.environ["TZ"] = "America/St_Johns"
     time.tzset()
     start()
-    functions.update(note=note, slow=be_slow, fails=_fail)
+    functions.update(note=note, meets=meet_nine_others, fails=_fail)
     found = [it for it in globals().values() if getattr(it, "__annotations__", None) == {"return": bool}]
     probes = [probe for probe in found if not probe.__name__.startswith("_")]
     chosen = [probe for probe in probes if probe.__name__ in sys.argv[1:]] or probes

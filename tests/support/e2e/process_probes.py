@@ -109,7 +109,7 @@ time.sleep(0.3)
 def handler(folder, context):
     if folder:
         open(f"{folder}/{os.getpid()}", "w").close()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while folder and len(os.listdir(folder)) < 3 and time.monotonic() < until:
         time.sleep(0.01)
     return os.getpid(), len(os.listdir(folder or "."))

@@ -15,9 +15,9 @@ from urllib.error import URLError
 
 from tests.support.e2e.api import BROWSER, Api, DeployedAnswer, RawAnswer
 from tests.support.e2e.upgrade_waits import TIMED_OUT, Result
-from tests.support.e2e.waiting import PATIENCE
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.html_page import HtmlPage
+from tests.support.patience import PATIENCE
 
 CLIENTS = 4
 ATTEMPTS = 20

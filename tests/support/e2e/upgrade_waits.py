@@ -12,8 +12,9 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.ops import Operator
 from tests.support.e2e.permissions import physical_name
-from tests.support.e2e.waiting import PATIENCE, pause
+from tests.support.e2e.waiting import pause
 from tests.support.in_process.api_gateway import TOKENS
+from tests.support.patience import PATIENCE
 
 CLIENTS = 8
 DAYS = 30  # of a timeout that only the index has

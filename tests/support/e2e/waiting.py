@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks
+from tests.support.patience import PATIENCE
+
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks
 
 

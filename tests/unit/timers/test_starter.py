@@ -10,6 +10,7 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.patience import PATIENCE
 from tests.support.settling import complete
 from waitpoints.aws.messages import MAX_ENTRIES
 from waitpoints.aws.timer_queue import TimerQueue
@@ -216,7 +217,7 @@ class CountingSqs:
 
     def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         if self._first.acquire(blocking=False):
-            self._together.wait(timeout=30)
+            self._together.wait(timeout=PATIENCE)
         assert 1 <= len(Entries) <= 10  # as SQS takes
         with self._lock:
             self.requests += 1

@@ -127,7 +127,7 @@ class Terminal:
         """Return the exit status, and what is shown until the end."""
         shown = self.read_until("")
         os.close(self._terminal)
-        return self.process.wait(20), shown
+        return self.process.wait(120), shown
 
 
 @pytest.fixture(scope="session")

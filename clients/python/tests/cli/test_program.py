@@ -48,7 +48,7 @@ def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -204,7 +204,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
         read, write = os.pipe()
         os.close(read)
         done = subprocess.run(
-            [sys.executable, "-m", "waitpoints_client.cli", "--help"], stdout=write, stderr=stderr, timeout=60, check=False
+            [sys.executable, "-m", "waitpoints_client.cli", "--help"], stdout=write, stderr=stderr, timeout=120, check=False
         )
         os.close(write)
     assert (done.returncode, errors.read_bytes()) == (1, b"")
@@ -237,7 +237,7 @@ class TestCompletion:
         """
         environment = {"HOME": str(tmp_path), "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
         done = subprocess.run(
-            ["bash", "--norc", "-ec", lines], env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["bash", "--norc", "-ec", lines], env=environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert (done.stdout, done.stderr) == ("complete complete-key\n", "")
 
@@ -254,7 +254,7 @@ except SystemExit:
     pass
 print([name for name in {unwanted!r} if name in sys.modules], file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
 
 

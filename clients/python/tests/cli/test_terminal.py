@@ -49,7 +49,7 @@ def piped(*arguments: str) -> str:
     clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     command = [sys.executable, "-c", PROGRAM, *arguments]
     done = subprocess.run(
-        command, env={**clean, "TERM": "xterm-256color"}, capture_output=True, text=True, timeout=60, check=False
+        command, env={**clean, "TERM": "xterm-256color"}, capture_output=True, text=True, timeout=120, check=False
     )
     return done.stdout + done.stderr
 

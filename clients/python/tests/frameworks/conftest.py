@@ -18,7 +18,7 @@ from waitpoints_client import AsyncWaitpoints, Token, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "agents"
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds
 
 
 @dataclass(frozen=True)

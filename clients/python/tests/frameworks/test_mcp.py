@@ -306,8 +306,8 @@ def test_it_ends_at_once_with_ctrl_c_and_with_its_client(way: Any) -> None:
     assert process.stdout.readline()
     if way:
         process.send_signal(way)
-        assert process.wait(20) == -way
-    assert process.communicate(timeout=20) == ("", "")
+        assert process.wait(120) == -way
+    assert process.communicate(timeout=120) == ("", "")
     assert process.returncode == (-way if way else 0)
 
 
@@ -472,7 +472,7 @@ def test_only_the_protocol_is_on_standard_output(tmp_path: Path, key: str) -> No
     for line in lines:
         print(json.dumps({"jsonrpc": "2.0", **line}), file=process.stdin, flush=True)
     answers = [json.loads(process.stdout.readline()) for _ in range(3)]
-    rest, logged = process.communicate(timeout=60)
+    rest, logged = process.communicate(timeout=120)
 
     assert sorted(answer["id"] for answer in answers) == [1, 2, 3]
     assert rest == ""

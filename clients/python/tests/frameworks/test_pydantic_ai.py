@@ -473,7 +473,7 @@ def test_what_an_agent_sees_and_an_engine_records_settles_nothing(fake: FakeWait
 
 def answer_all(asked: Asked, tag: str, *answers: tuple[str, dict[str, Any]]) -> None:
     """Answer so many tokens of a tag as they come. The first two are there before one is answered."""
-    until, answered = time.monotonic() + 60, set[str]()
+    until, answered = time.monotonic() + 120, set[str]()
     with asked.client() as waitpoints:
         while len(answered) < len(answers) and time.monotonic() < until:
             waiting = [it for it in waitpoints.list(tags=tag, oldest_first=True) if it.id not in answered]
