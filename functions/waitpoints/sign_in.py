@@ -6,6 +6,11 @@ from dataclasses import dataclass
 LEEWAY = 60  # seconds by which the issuer's clock may differ
 
 
+def mailbox(address: str) -> str:
+    """Return the spelling by which addresses compare."""
+    return address.lower().removesuffix(".")
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A person, as evidence. Times are epoch milliseconds.
@@ -18,6 +23,11 @@ class SignedIn:
     subject: str
     email: str | None
     at: int
+
+    def is_same_person(self, other: "SignedIn") -> bool:
+        """Whether another account is this person's: one mailbox may be that of several subjects."""
+        is_one_mailbox = self.email is not None and other.email is not None and mailbox(self.email) == mailbox(other.email)
+        return self.subject == other.subject or is_one_mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +67,4 @@ class Session:
 
     def is_recent(self, max_age: int, now: int) -> bool:
         """Whether the person has proved who they are within so many milliseconds. False if the issuer does not say when."""
-        return self.auth_time is not None and now - self.auth_time <= max_age + LEEWAY * 1000
+        return self.auth_time is not None and -LEEWAY * 1000 <= now - self.auth_time <= max_age + LEEWAY * 1000

@@ -256,8 +256,8 @@ class Answer:
     signed_in: "SignedIn | None" = None
 
     def is_of(self, approver: str, signed_in: "SignedIn | None") -> bool:
-        """Whether this approver gave it, or who has signed in as them under another name of the page."""
-        is_same = self.signed_in is not None and signed_in is not None and self.signed_in.subject == signed_in.subject
+        """Whether this approver gave it, or who has signed in: as them by another name of the page, or by another account."""
+        is_same = self.signed_in is not None and signed_in is not None and self.signed_in.is_same_person(signed_in)
         return self.approver == approver or is_same
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from waitpoints.errors import IssuerFails
 
 GOOGLE = "https://accounts.google.com"  # where `prompt=login` is an error, and which has no `prompt_values_supported`
 ALGORITHMS = ("RS256", "ES256")
+OF_A_SIGN_IN = {
+    *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "max_age", "prompt"),
+    *("code_challenge", "code_challenge_method", "request", "request_uri"),
+}
+"""Parameters that only the stack writes. An issuer's own, such as `tenant`, may be in its authorization endpoint."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -43,8 +48,11 @@ def read(issuer: str, members: Mapping[str, Any]) -> Metadata:
     _check_lists("code_challenge_methods_supported", members, ("S256",))
     methods = _list(members, "token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     prompts = _list(members, "prompt_values_supported")
+    authorization = _endpoint(issuer, members, "authorization_endpoint")
+    if OF_A_SIGN_IN & dict(parse_qsl(urlsplit(authorization).query, keep_blank_values=True)).keys():
+        raise IssuerFails("authorization_endpoint")
     return Metadata(
-        authorization_endpoint=_endpoint(issuer, members, "authorization_endpoint"),
+        authorization_endpoint=authorization,
         token_endpoint=_endpoint(issuer, members, "token_endpoint"),
         jwks_uri=_endpoint(issuer, members, "jwks_uri"),
         secret_in_header="client_secret_basic" in methods or "client_secret_post" not in methods,
@@ -58,7 +66,7 @@ def may_call(issuer: str, url: str) -> bool:
     try:
         parts, own = urlsplit(url), urlsplit(issuer)
         is_stand_ins = own.scheme == "http" and own.hostname in _LOOPBACK and (parts.scheme, parts.netloc) == own[:2]
-        return bool(parts.hostname) and not parts.fragment and (parts.scheme == "https" or is_stand_ins)
+        return bool(parts.hostname) and "#" not in url and (parts.scheme == "https" or is_stand_ins)
     except ValueError:
         return False
 

@@ -116,29 +116,32 @@ def _find_account(token: Token, page: Page, session: "Session") -> Approver | No
     signed_in, approval, rule = session.signed_in, page.approval, page.sign_in
     if approval is None or rule is None or _is_requester(page, approval, signed_in):
         return None
+    given = token.answer_of("", signed_in)
     if approval.is_open:
-        return Approver.who_signed_in(signed_in) if session.is_in(rule.domains) else None
+        person = approval.who_gave(given) if given else Approver.who_signed_in(signed_in)
+        return person if session.is_in(rule.domains) else None
     now = approval.who_may_answer(token)
     removed = [person for person in approval.ever if token.has_removed(person.id)]
-    given = next((one.approver for one in token.answers if one.is_of("", signed_in)), None)
-    return next((one for one in (*now, *removed) if (one.id == given if given else _is(one, signed_in))), None)
+    return next((one for one in (*now, *removed) if (one.id == given.approver if given else _is(one, signed_in))), None)
 
 
 def _is(person: Approver, signed_in: "SignedIn") -> bool:
     """Whether a page means somebody by a person: by the subject, or else by the address."""
     if person.subject is not None:
         return person.subject == signed_in.subject
-    return person.email is not None and signed_in.email is not None and person.email.lower() == signed_in.email.lower()
+    from waitpoints.sign_in import mailbox
+
+    return person.email is not None and signed_in.email is not None and mailbox(person.email) == mailbox(signed_in.email)
 
 
 def _is_requester(page: Page, approval: Approval, signed_in: "SignedIn") -> bool:
     """Whether somebody, or perhaps somebody, asked for the answer and may not give it."""
     if approval.requested_by is None or page.source.get("selfApproval", False):
         return False
-    if signed_in.email is None and is_email(approval.requested_by):
-        return True
     from waitpoints.api.page.approver_checks import canonical
 
+    if signed_in.email is None and is_email(canonical(approval.requested_by)):
+        return True
     return canonical(approval.requested_by) in {canonical(text) for text in (signed_in.email, signed_in.subject) if text}
 
 
@@ -172,13 +175,15 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
     if isinstance(result, Removed):
         return _refuse_removed(request, replace(result.token, page=progress.token.page))
     now = progress.as_of(result.token)
+    if isinstance(result, Recorded):
+        now = replace(now, person=now.approval.who_gave(result.answer))  # perhaps by another account, a moment ago
     if isinstance(result, Differs):
         return _refuse_difference(request, now, choice, result, by)
     if not (isinstance(result, Recorded) and result.is_this):
         return _pass_over(request, now, by)
     if not request.is_of_person:
         return RECEIVED
-    if now.token.outcome is None or now.decided_by != person:
+    if now.token.outcome is None or now.decided_by != now.person:
         return _show(request, now, choice.values)
     at, theme = now.token.outcome.at, page_answer.theme(request, now.page)
     return page_answer.answer(theme, render.done(now.page, choice, at, theme, progress=now))

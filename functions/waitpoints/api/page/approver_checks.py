@@ -33,10 +33,11 @@ MAX_DOMAINS = 20
 MIN_AGE, MAX_AGE = 60_000, 86_400_000  # milliseconds
 MAX_SUBJECT = 255  # characters: OpenID Connect Core, section 2
 EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
-_NOT_SHOWN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+NOT_SHOWN = re.compile(
+    r"[\s\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00013441\U00013442\U00016fe4\U0001d159"  # blanks, and format characters
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)  # Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
+)  # the last two lines: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode 16
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII | re.IGNORECASE)
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
@@ -166,8 +167,12 @@ def check_decidable(needs: Iterable[int], people: int, who: str = "approvers") -
 
 
 def canonical(text: str) -> str:
-    """Return the spelling by which people are compared: without case, compatibility forms, and what is not shown."""
-    return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
+    """Return the spelling by which people are compared: without case, compatibility forms, blanks, and what is not shown.
+
+    An address has no dot at its end.
+    """
+    spelling = normalize("NFKC", normalize("NFKC", NOT_SHOWN.sub("", text)).casefold())
+    return spelling.rstrip(".") if "@" in spelling else spelling
 
 
 def requester_of(approval: Approval) -> Approver | None:

@@ -146,6 +146,8 @@ SPELLINGS = [
     ("\u01d5", "\u00fc\u0304"),  # in lower case, and decomposed in part
     ("K2", "\u212a2"),  # the sign for kelvin
     *(("ann", f"an{unseen}n") for unseen in "\u00ad\u034f\u115f\u180e\u200b\u200d\u202e\u2060\u3164\ufe0f\ufeff\U000e0041"),
+    *(("ann", f"an{blank}n") for blank in " \u1160\u1680\u2800\u3000\uffa0\ufff9\U00013441\U00016fe4\U0001d159"),
+    ("ann@example.com", "Ann@example.com."),
 ]
 
 

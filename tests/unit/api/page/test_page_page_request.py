@@ -103,7 +103,7 @@ def test_a_url_that_is_not_what_it_looks_like_is_refused(url: str, unseen: str) 
     assert page_request.parse({**page, "links": [{"url": url.format("%E2%80%AE")}]})[1]
 
 
-UNSEEN = "\u202e\u200f \u061c"
+UNSEEN = "\u202e\u200f \u061c\u2800\u3164"
 
 
 @pytest.mark.parametrize(

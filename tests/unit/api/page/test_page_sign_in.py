@@ -215,8 +215,10 @@ class TestTheWrongPerson:
     def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: InMemory) -> None:
         place = Place(stack, world, OPEN)
         assert stack.browser_of("cy", None, domain="example.com").get(place.url).status == 403
-        other = stack.api.create(page=NAMED)
-        assert [stack.browser_of("bo", email).get(other["url"]).status for email in (None, "bo@example.com")] == [403, 200]
+        for asks in ("dee@example.com", "dee@example.com.", "dee\u2800@example.com"):
+            other = stack.api.create(page={**NAMED, "requestedBy": asks})["url"]
+            found = [stack.browser_of("bo", email).get(other).status for email in (None, "bo@example.com", "Dee@example.com")]
+            assert found == [403, 200, 403], asks
 
 
 class TestTheRightPerson:
@@ -275,6 +277,36 @@ class TestTheRightPerson:
         form = {"session": stack.sessions.form_token(session, place.token["id"])}
         ann.post(place.url, {**form, "action": "approve", "field.note": "again"})
         assert (place.given, place.shown["status"]) == ([("ann@example.com", "approve")], "WAITING")
+
+    @pytest.mark.parametrize("email", ["ann@example.com", "Ann@Example.COM"])
+    def test_does_not_answer_twice_by_two_accounts_of_one_mailbox(self, place: Place, email: str) -> None:
+        """Some issuers join a password and Google, or make an account anew: one mailbox has two subjects."""
+        place.answer(place.stack.browser_of("ann"), "approve", "fine")
+        second = place.stack.browser_of("ann-second", email, domain="example.com")
+        assert "Your answer is recorded" in place.open(second).text
+        session = place.stack.sessions.read(second.cookies)
+        assert session is not None
+        form = {"session": place.stack.sessions.form_token(session, place.token["id"])}
+        answered = second.post(place.url, {**form, "action": "approve", "field.note": "again"})
+        assert "Your first answer stands" in page_of(answered).text
+        assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
+        place.answer(place.stack.browser_of("bo"), "approve")
+        assert [one["signedIn"]["subject"] for one in place.result()["output"]["answers"]] == ["ann", "bo"]
+
+    def test_does_not_answer_twice_by_two_accounts_at_once(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Both have read the page before either has answered, so the answers' condition decides."""
+        first, second = place.stack.browser_of("ann"), place.stack.browser_of("ann-second", "ann@example.com")
+        form = {**form_of(place.open(second)), "action": "reject", "field.note": ""}
+        answer = place.world.store.answer
+
+        def answer_after_the_other(*given: Any) -> Any:
+            monkeypatch.setattr(place.world.store, "answer", answer)
+            assert place.answer(first, "approve").status == 200
+            return answer(*given)
+
+        monkeypatch.setattr(place.world.store, "answer", answer_after_the_other)
+        assert "Your first answer stands" in page_of(second.post(place.url, form)).text
+        assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
 
     def test_who_was_removed_is_told_so(self, stack: SignInStack, world: InMemory) -> None:
         place = Place(stack, world, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
