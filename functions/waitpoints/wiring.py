@@ -114,9 +114,11 @@ class Services:
 
     @cached_property
     def store(self) -> "Store":
+        from waitpoints.aws.short_names import own_executions
         from waitpoints.aws.store import Store
 
-        return Store(self.dynamodb_client, os.environ["TABLE_NAME"], self.retention)
+        executions = own_executions(os.environ["API_KEY_SECRET"])  # which is an ARN
+        return Store(self.dynamodb_client, os.environ["TABLE_NAME"], self.retention, executions=executions)
 
     @cached_property
     def doctor(self) -> "Doctor":

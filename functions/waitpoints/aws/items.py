@@ -12,6 +12,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
+from waitpoints.aws.short_names import OWN_EXECUTION, with_whole_names
 from waitpoints.json_text import present
 from waitpoints.token import (
     VERSION,
@@ -262,21 +263,23 @@ def _completed_by_map(by: CompletedBy) -> dict[str, str]:
 
 
 def _completed_by(stored: Item) -> CompletedBy:
+    stored = with_whole_names(stored)
     usual = {"contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else {}
     return CompletedBy.of({**stored, **usual, "source": Source(stored["source"])})
 
 
-def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
+def token_from(item: Item, siblings: Mapping[str, Item] = {}, executions: str = "") -> Token:
     """Return the token in an item or in an index's projection, which has no output, error or waiters.
 
-    `siblings` are the other items with its id, by kind.
+    `siblings` are the other items with its id, by kind. `executions` is what the ARNs of the stack's executions begin with.
     """
+    item = with_whole_names(item)
     return Token.of(
         {
             **item,
             "tags": tuple(item.get("tags", ())),
             "outcome": _outcome(item),
-            "waiters": {key: _waiter(stored) for key, stored in item.get("waiters", {}).items()},
+            "waiters": {key: _waiter(stored, executions) for key, stored in item.get("waiters", {}).items()},
             "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
             "rules": Rules.of(item["deliveryRules"]) if "deliveryRules" in item else None,
             "otherDeliveries": OtherDeliveries.of(siblings[OTHERS]) if OTHERS in siblings else None,
@@ -292,9 +295,11 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
     )
 
 
-def _waiter(stored: Item) -> Waiter:
+def _waiter(stored: Item, executions: str) -> Waiter:
+    stored = with_whole_names(stored)
+    own = {"execution": executions + stored[OWN_EXECUTION]} if OWN_EXECUTION in stored else {}
     kind = WaiterKind(stored.get("kind", WaiterKind.STEP_FUNCTIONS))
-    return Waiter.of({**stored, "handle": _unpacked(stored["handle"]), "kind": kind})
+    return Waiter.of({**own, **stored, "handle": _unpacked(stored["handle"]), "kind": kind})
 
 
 def _replies(item: Item) -> dict[str, Reply]:
@@ -320,6 +325,7 @@ def answer_map(answer: Answer) -> dict[str, Any]:
 
 
 def _answer(stored: Item) -> Answer:
+    stored = with_whole_names(stored)
     return Answer(stored["approver"], stored["action"], stored.get("fields", NO_FIELDS), int(stored["at"]), _signed_in(stored))
 
 

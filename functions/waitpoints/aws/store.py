@@ -134,8 +134,11 @@ class Store:
         table_name: str,
         retention_seconds: int,
         pause: Callable[[float], None] = time.sleep,
+        executions: str = "",
     ) -> None:
+        """`executions` is what the ARNs of the stack's executions begin with."""
         self._table = Table(client, table_name, pause)
+        self._executions = executions
         self.retention = retention_seconds
 
     def create(
@@ -225,13 +228,13 @@ class Store:
 
     def find(self, token_id: str) -> Token | None:
         items = {item["item"]: item for item in self._table.query("id = :id", {"id": token_id}).items}
-        return token_from(items[TOKEN], items) if TOKEN in items else None
+        return token_from(items[TOKEN], items, self._executions) if TOKEN in items else None
 
     def peek(self, token_id: str) -> Token:
         found = self._table.get(primary_key(token_id, TOKEN))
         if found is None:
             raise TokenNotFound
-        return token_from(found)
+        return token_from(found, {}, self._executions)
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         found = self._table.get(primary_key(token_id, kind))
@@ -411,7 +414,7 @@ class Store:
         result = self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=True, **values)
         if not result.item:
             raise TokenNotFound
-        found = token_from(result.item)
+        found = token_from(result.item, {}, self._executions)
         if isinstance(result, Refused):
             found.check_version()
         return isinstance(result, Updated), found

@@ -1,0 +1,167 @@
+"""Settled items as a later version writes them, with short names and without the prefix of the stack's own ARNs.
+
+This version reads them as those that it writes, so that the way back from that version loses nothing.
+"""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.event_sources import Stream
+from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
+from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.moto_stack import MotoStack, client_of
+from waitpoints import ids
+from waitpoints.aws.short_names import OWN_EXECUTION, WHOLE
+from waitpoints.sign_in import SignedIn
+from waitpoints.stream.record import token_of
+from waitpoints.token import (
+    ALL_CHECKED,
+    Answer,
+    Completed,
+    CompletedBy,
+    Document,
+    DocumentKind,
+    Failed,
+    HandOver,
+    Output,
+    Source,
+    Token,
+    TokenError,
+    Waiter,
+    WaiterKind,
+)
+from waitpoints.wiring import services
+
+SHORT = {whole: short for short, whole in WHOLE.items()}
+OWN = "arn:aws:states:us-east-1:123456789012:execution:"
+EXECUTIONS = [
+    f"{OWN}orders:4711",
+    "arn:aws:states:eu-west-1:123456789012:execution:orders:4711",
+    "arn:aws:states:us-east-1:210987654321:execution:orders:4711",
+    "arn:aws-cn:states:us-east-1:123456789012:execution:orders:4711",
+    "arn:aws:states:us-east-1:123456789012:express:orders:4711:a",
+]
+DURABLE = "arn:aws:lambda:us-east-1:123456789012:function:orders:1/durable-execution/4711/0d0c5b1e"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+DELIVERY = {"ip": "192.0.2.7", "user_agent": "curl", "query": "a=1", "delivery_id": "1", "record": "r", "key": "shop"}
+BY = CompletedBy(source=Source.CALLBACK, content_type="text/csv", slack_user="U1", slack_name="Ann", **DELIVERY)
+BY_ANN = CompletedBy(source=Source.CALLBACK, content_type="application/json", approver="ann")
+
+
+def renamed(stored: dict[str, Any]) -> dict[str, Any]:
+    return {SHORT.get(name, name): value for name, value in stored.items()}
+
+
+def shortened(item: dict[str, Any], seen: set[str]) -> dict[str, Any]:
+    """A settled token's item, in DynamoDB JSON, as a later version writes it. Adds its names to those `seen`."""
+    item = renamed(copy.deepcopy(item))
+    waiters, answers = item["waiters"]["M"].values(), item.get("answers", {"L": []})["L"]
+    for stored in (*waiters, *answers, *filter(None, [item.get(SHORT["completedBy"])])):
+        stored["M"] = renamed(stored["M"])
+        if (arn := stored["M"].get(SHORT["execution"], {}).get("S", "")).startswith(OWN):
+            del stored["M"][SHORT["execution"]]
+            stored["M"][OWN_EXECUTION] = {"S": arn.removeprefix(OWN)}
+        seen.update(stored["M"])
+    seen.update(item)
+    return item
+
+
+class Population:
+    """A settled token of each kind, with waiters that are not yet resumed."""
+
+    def __init__(self, now: int, states: FakeStepFunctions, functions: FakeDurableFunctions) -> None:
+        self.now, self._states, self._functions = now, states, functions
+        self.handles: list[str] = []
+        store = services.store
+        for execution in EXECUTIONS:
+            self._settled(Completed(now, Output('{"paid": true}'), BY), self._waiter(execution=execution))
+        options: dict[str, Any] = {"tags": ("a",), "traceparent": TRACEPARENT, "created_by": "shop", "metadata": '{"b": 1}'}
+        self._settled(Failed(now, TokenError("no"), BY), self._waiter(unwrap=True), self._waiter(context=True), **options)
+        waiter = Waiter(functions.start(), now, execution=DURABLE, kind=WaiterKind.DURABLE_FUNCTION)
+        self._settled(Completed(now, services.outputs.store("large", json.dumps("o" * 200_000))), waiter)
+        store.time_out(self._begin(self._waiter(), timeout_at=now - 1), now)
+        page = Document(DocumentKind.PAGE, '{"title": "Pay?"}', has_approvers=True)
+        token = store.find(self._begin(self._waiter(), document=page))
+        assert token
+        assert store.hand_over(token, HandOver(({"id": "bo"},), (), now, "shop"))
+        for approver, outcome in (("ann", None), ("bo", Completed(now, Output('{"action": "pay"}'), BY_ANN))):
+            fields, evidence = '{"amount": 1}', SignedIn("https://issuer.example.com", approver, None, now)
+            assert store.answer(store.get(token.id), Answer(approver, "pay", fields, now, evidence), outcome)[0]
+
+    def _waiter(self, **options: Any) -> Waiter:
+        return Waiter(self._states.start(), self.now, **options)
+
+    def _begin(self, *waiters: Waiter, document: Document | None = None, **options: Any) -> str:
+        token_id = ids.new_id(self.now)
+        self.handles += [waiter.handle for waiter in waiters]
+        token = Token(id=token_id, created_at=self.now, waiters={it.key: it for it in waiters}, **options)
+        services.store.create(token, None, self.now, document=document)
+        return token_id
+
+    def _settled(self, outcome: Completed | Failed, *waiters: Waiter, **options: Any) -> None:
+        assert services.store.complete(self._begin(*waiters, **options), outcome, ALL_CHECKED)[0]
+
+    def results(self) -> list[Any]:
+        results = self._states.results() | self._functions.results()
+        return [results[handle] for handle in self.handles]
+
+
+def settled_items(stack: MotoStack) -> list[Any]:
+    items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    return [it for it in items if it["item"]["S"] == "token" and it["status"]["S"] != "WAITING"]
+
+
+def shown(api: Api, stack: MotoStack) -> list[str]:
+    """Every answer that shows the tokens, to the byte."""
+    answers = [api.get(f"{TOKENS}/{it['id']['S']}") for it in settled_items(stack)] + [api.get(TOKENS)]
+    assert {answer.status for answer in answers} == {200}
+    return [answer.text for answer in answers]
+
+
+@pytest.mark.parametrize("resume", ["stream", "doctor", "operator"])
+def test_are_read_as_those_with_whole_names(
+    stack: MotoStack,
+    api: Api,
+    clock: FakeClock,
+    strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions],
+    resume: str,
+) -> None:
+    population, seen = Population(clock(), *strict_fakes), set[str]()
+    before, stream = shown(api, stack), Stream(stack)
+    whole = {it["id"]["S"]: it for it in settled_items(stack)}
+    short = {id_: shortened(it, seen) for id_, it in whole.items()}
+    assert seen >= {*WHOLE, OWN_EXECUTION}
+    assert seen.isdisjoint(SHORT)
+    for item in short.values():
+        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+    assert shown(api, stack) == before
+    records = stream.records("resume_waiters")
+    assert len(records) == len(whole)
+    for record in records:
+        image = whole[record["dynamodb"]["Keys"]["id"]["S"]]
+        assert token_of(record) == token_of({**record, "dynamodb": {"NewImage": image}})
+    assert not any(population.results())
+    functions = stack.functions()
+    if resume == "stream":
+        assert functions["resume_waiters"].call({"Records": records}) == {"batchItemFailures": []}
+    elif resume == "doctor":
+        clock.advance(3_600_000)
+        assert functions["doctor"].call({"command": "scanAll"})["unrepaired"] == 0
+    else:
+        assert functions["resume_waiters"].call({"command": "resume", "waitpointIds": [*whole]}) == {"undelivered": 0}
+    assert all(population.results())
+
+
+def test_an_early_completion_is_claimed(stack: MotoStack, api: Api) -> None:
+    assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "first", "data": 1}).status == 200
+    [early] = settled_items(stack)
+    client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=shortened(early, set()))
+    token = api.create(idempotencyKey="first", traceparent=TRACEPARENT)
+    found = api.retrieve(token["id"])
+    assert (token["isCached"], found["output"], found["traceparent"]) == (True, "1", TRACEPARENT)
+    assert found["completedBy"]["source"] == "complete"
