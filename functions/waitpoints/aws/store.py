@@ -415,8 +415,7 @@ class Store:
         if not result.item:
             raise TokenNotFound
         found = token_from(result.item, {}, self._executions)
-        if isinstance(result, Refused):
-            found.check_version()
+        found.check_version()
         return isinstance(result, Updated), found
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from waitpoints.access.api_keys import NamedKey, Scope
-from waitpoints.api.representation import api_key, listed, retrieved
+from waitpoints.api.representation import INLINE_LIMIT, api_key, bytes_in_an_answer, listed, retrieved
 from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind, iso
 
 CREATED = 1_800_000_000_005
@@ -60,6 +60,14 @@ def test_a_completed_token_shows_its_output_as_text() -> None:
 def test_an_absent_output_is_left_out_but_an_empty_one_is_shown() -> None:
     assert "output" not in retrieved(completed(Output()), URL)
     assert retrieved(completed(Output('""')), URL)["output"] == '""'
+
+
+@pytest.mark.parametrize(("more", "shown_as"), [(-1, "application/json"), (0, "application/json"), (1, "application/store")])
+def test_an_output_is_inline_up_to_the_limit(more: int, shown_as: str) -> None:
+    text = "1" * (INLINE_LIMIT - 6 + more)  # quoted, and quoted again with its quotes escaped
+    assert bytes_in_an_answer(text) == INLINE_LIMIT + more
+    shown = retrieved(completed(Output(text, "waitpoint_0/1.json")), URL)
+    assert (shown["outputType"], shown["output"] == text) == (shown_as, shown_as == "application/json")
 
 
 def test_a_timed_out_token_shows_the_error_that_the_sdk_decodes() -> None:

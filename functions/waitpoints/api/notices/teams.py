@@ -85,8 +85,6 @@ def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
         shown = fitting(text, room - _AROUND - len('""'), _size)
         if shown:
             yield _rich(_run(shown, **style))
-        if shown != text:
-            return
         room -= len(json_text.dumps(text).encode()) + _AROUND
 
 

@@ -9,9 +9,10 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.api.endpoints.representation import recorded
+from waitpoints.api.endpoints.representation import recorded, with_contents
+from waitpoints.api.representation import INLINE_LIMIT
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
-from waitpoints.recorded_delivery import RecordedDelivery
+from waitpoints.recorded_delivery import Contents, RecordedDelivery
 from waitpoints.token import iso
 
 
@@ -94,3 +95,9 @@ class TestARecordedDelivery:
             "ip": "192.0.2.1",
             "userAgent": "GitHub-Hookshot",
         }
+
+    @pytest.mark.parametrize(("more", "name"), [(-1, "body"), (0, "body"), (1, "bodyBase64")])
+    def test_has_a_text_up_to_the_limit(self, more: int, name: str) -> None:
+        body = b"x" * (INLINE_LIMIT - 6 + more)  # quoted, and quoted again with its quotes escaped
+        shown = with_contents(self.BARE, "github", Contents({}, "", body))
+        assert shown.keys() & {"body", "bodyBase64"} == {name}

@@ -263,11 +263,12 @@ class TestAClaim:
         world.send(token_id)
         assert world.channel.kinds() == ASKED
 
-    def test_that_cannot_be_freed_hides_nothing(self, world: World) -> None:
-        token_id = world.create()
+    def test_that_cannot_be_freed_hides_nothing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        token_id, noted = world.create(), dict[str, Any]()
+        monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
         world.record.fails["free"] = [ConnectionError("free")]
         world.send(token_id)  # all is sent
-        assert world.channel.kinds() == ASKED
+        assert (world.channel.kinds(), noted) == (ASKED, {"notFreed": "ConnectionError"})
         another = world.create()
         world.record.fails = {"free": [ConnectionError("free")]}
         world.channel.fails["slack"] = [THROTTLED]
