@@ -33,7 +33,7 @@ class TestTheListForUsers:
     def test_says_who_signs_no_time(self) -> None:
         assert oldest(SIGN_NO_TIME).keys() == {name for name, row in SCHEMES.items() if "ts" not in row.parts}
 
-    @pytest.mark.parametrize("scheme", sorted(SCHEMES.keys() - {"mailgun"}))
+    @pytest.mark.parametrize("scheme", sorted(name for name, row in SCHEMES.items() if isinstance(row.signature, Header)))
     def test_leaves_the_name_of_a_missing_header_to_the_refusal(self, scheme: str) -> None:
         signature = SCHEMES[scheme].signature
         assert isinstance(signature, Header)

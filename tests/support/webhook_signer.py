@@ -3,19 +3,20 @@
 import base64
 from urllib.parse import urlencode
 
+from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints_local import webhook_signer
 from waitpoints_local.webhook_signer import FORM, Sent
 
 PLAIN = "a secret as it is shown"
 WHSEC = "whsec_" + base64.b64encode(b"24 bytes or more, in base64").decode()
 SHARED_HEADER = "x-gitlab-token"
-_WITH_PREFIX = ("standard-webhooks", "anthropic", "gemini", "gitlab", "openai", "replicate", "svix", "clerk", "resend")
 _CALL = {"To": "+18005551212", "Body": "", "CallSid": "CA1234567890ABCDE", "Digits": "1234"}
 
 
 def secret_of(scheme: str) -> str:
     """The secret that this scheme's deliveries are signed with, in the form in which the provider shows it."""
-    return webhook_signer.public_key_of(scheme) or (WHSEC if scheme in _WITH_PREFIX else PLAIN)
+    has_prefix = scheme in SCHEMES and SCHEMES[scheme].key_form.startswith("whsec")
+    return webhook_signer.public_key_of(scheme) or (WHSEC if has_prefix else PLAIN)
 
 
 def sign(scheme: str, body: bytes, url: str, now: float, secret: str | None = None) -> Sent:
