@@ -65,7 +65,7 @@ VERIFY_FIELDS: "JsonDict" = {
     },
     "signed": {
         "type": "string",
-        "description": "For `hmac`: the signed text, with `{body}` and other placeholders.",
+        "description": "For `hmac`: the signed text, with placeholders. Default: `{body}`.",
         "maxLength": 256,
     },
 }

@@ -346,7 +346,7 @@ def _token(request: Request) -> Sent:
 @_of("hmac")
 def _described(request: Request) -> Sent:
     row = request.row
-    if "signed" not in row:
+    if "header" not in row:
         raise CannotSign("hmac is described in `verify`, and there is no description: leave --scheme out")
     time, name_of = row.get("timestamp", {}), row["header"].lower()
     now = {"s": request.ts, "ms": str(request.ms), "iso": datetime.fromtimestamp(int(request.now), UTC).isoformat()}
@@ -372,7 +372,7 @@ def _described_content(request: Request, at: str, headers: dict[str, str]) -> by
         "{method}": b"POST",
     }
     content = b""
-    for part in re.findall(r"\{\{|\{[^}]*\}|[^{]+", request.row["signed"]):
+    for part in re.findall(r"\{\{|\{[^}]*\}|[^{]+", request.row.get("signed", "{body}")):
         header = part[8:-1].lower() if part.startswith("{header:") else None
         text = headers.setdefault(header, _new_id()).encode() if header else values.get(part, part.encode())
         content += text

@@ -73,7 +73,7 @@ class Verify(TypedDict):
     secretEncoding: NotRequired[Literal["text", "hex", "base64", "whsec"]]
     timestamp: NotRequired[SigningTime]
     signed: NotRequired[str]
-    """The signed text, such as "{timestamp}.{body}"."""
+    """The signed text, such as "{timestamp}.{body}". "{body}" by default."""
 
 
 Language: TypeAlias = Literal["en", "de", "fr", "es", "ja", "zh"]

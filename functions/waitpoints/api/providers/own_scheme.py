@@ -19,6 +19,7 @@ ALGORITHMS = ("sha256", "sha1", "sha384", "sha512")
 ENCODINGS = ("hex", "base64")
 SECRET_ENCODINGS = ("text", "hex", "base64", "whsec")
 UNITS = ("s", "ms", "iso")
+DEFAULT_SIGNED = "{body}"
 SEPARATORS = (",", ";", " ", "|", "&")
 MAX_LENGTH, MAX_PLACEHOLDERS = 256, 8  # of `signed`
 MAX_TOLERANCE = 3600  # seconds

@@ -28,8 +28,9 @@ def parse_verify(value: Any) -> Verification:
         raise InvalidVerification(f"verify.secret must be the name of a webhook's secret: {channels} are of channels")
     signing = {name: member for name, member in value.items() if name not in ("scheme", "secret")}
     if scheme == OWN:
-        own_scheme.parse(signing)
-        return Verification(scheme, secret, signing=json_text.dumps(signing))
+        described = {**signing, "signed": signing.get("signed", own_scheme.DEFAULT_SIGNED)}  # versions before 0.4.1 need it
+        own_scheme.parse(described)
+        return Verification(scheme, secret, signing=json_text.dumps(described))
     return Verification(scheme, secret, _check_header(scheme, signing))
 
 

@@ -387,7 +387,10 @@ WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({**SHARED, "timestamp": {"prefix": "v"}}, "a prefix of its own"),
     ({**SHARED, "timestamp": {"prefix": "v1=t"}}, "a prefix of its own"),
     ({**SHARED, "timestamp": {"prefix": "t=", "header": "X-SIGNATURE"}, "separator": "t"}, "verify.separator"),
-    ({"header": "X"}, "verify.signed must be a text of 1 to 256 characters with {body}, {timestamp}, {url}, {method}"),
+    (
+        {"header": "X", "signed": None},
+        "verify.signed must be a text of 1 to 256 characters with {body}, {timestamp}, {url}, {method}",
+    ),
     ({**SMALLEST, "signed": "{body}" + "x" * 251}, "verify.signed must be a text of 1 to 256 characters"),
     ({**SMALLEST, "signed": "\ud800{body}"}, "verify.signed must be a text of 1 to 256 characters"),
     ({**SMALLEST, "signed": "{body}" + "{{" * 8}, "verify.signed must have at most 8 of {body}"),
@@ -395,6 +398,7 @@ WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({**SMALLEST, "signed": "{{body}"}, "verify.signed must have {body} exactly once"),
     ({**SMALLEST, "signed": "{body}.{body}"}, "verify.signed must have {body} exactly once"),
     ({**SMALLEST, "signed": "{timestamp}.{body}"}, "must have {timestamp} if there is a verify.timestamp, and only then"),
+    ({"header": "X-Signature", "timestamp": {"header": "X-Time"}}, "must have {timestamp} if there is a verify.timestamp"),
     ({**TIMED, "signed": "{body}"}, "must have {timestamp} if there is a verify.timestamp, and only then"),
     *(
         ({**SMALLEST, "signed": f"{{body}}.{wrong}"}, "verify.signed has a brace that begins none of {body}, {timestamp}")
@@ -427,6 +431,12 @@ class TestADescription:
     def test_is_only_of_hmac(self, name: str) -> None:
         with pytest.raises(InvalidVerification, match=f"verify.{name} is only accepted with the scheme hmac"):
             parse_verify({"scheme": "github", "secret": "N", name: {} if name == "timestamp" else "x"})
+
+    def test_signs_the_body_unless_it_says_otherwise_which_is_stored_for_earlier_versions(self) -> None:
+        row = {"header": "X-Signature"}
+        assert verification(row) == verification(SMALLEST)
+        sent = webhook_signer.sign("hmac", SECRET, BODY, URL, NOW, row=row)
+        accept(row, Delivery(sent.body, sent.headers, sent.url))
 
     def test_is_stored_and_shown_as_it_was_written(self) -> None:
         known = verification(SHARED)
