@@ -168,6 +168,20 @@ def a_heartbeat_begins_the_time_anew() -> bool:
     return seen == ("RUNNING", [("Ask", "TimeoutSeconds", 1)], "States.Timeout")
 
 
+def a_test_answers_what_a_map_reads() -> bool:
+    """Whatever bucket it names; and a failure to read is caught."""
+    reader = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "${Bucket}"}}
+    processor = {**machine(Item=DONE), "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    state = {"Type": "Map", "ItemReader": reader, "ItemProcessor": processor, "Catch": ANY}
+    answers: list[Any] = [{"returns": [{"Key": "a"}]}, {"returns": {}}, {"error": "Denied", "message": "no"}]
+    runs = [Run(machine(Each=state, Done=DONE), tested={"stand_ins": {"Each": [it]}}).ended() for it in answers]
+    return [run.output if isinstance(run.output, list) else run.output["Error"] for run in runs] == [
+        [{"Key": "a"}],
+        "States.ItemReaderFailed",
+        "Denied",
+    ]
+
+
 def one_token_is_answered_once() -> bool:
     run, token = waiting()
     first = send("success", taskToken=token, output='"first"')

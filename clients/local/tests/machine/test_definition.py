@@ -1,11 +1,13 @@
 """The definition of a state machine for `waitpoints try`: its placeholders, and what is wrong with it."""
 
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from waitpoints_local.machine.definition import Definition, Unusable, fill, parse
+from waitpoints_local.machine.documents import read_document
 
 VALUES = {"WaitFunctionName": "wait", "CreateFunctionName": "create", "CompleteFunctionName": "complete"}
 VALUES |= {"WaitForToken": "wait", "Partition": "aws"}
@@ -33,6 +35,21 @@ def machine(**states: Any) -> str:
 def test_placeholders_are_replaced(text: str, replaced: str | None) -> None:
     found = json.loads(read(machine(A={"Type": "Pass", "Result": [text]}), "m.json", VALUES).text)
     assert found["States"]["A"]["Result"] == [replaced or text]
+
+
+JSON = '{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": ${It}, "Comment": "${It}", "End": true}}}'
+YAML = "StartAt: A\nStates:\n  A:\n    Type: Wait\n    Seconds: ${It}\n    Comment: '${It}'\n    End: true\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("m.json", JSON), ("m.yaml", YAML)])
+@pytest.mark.parametrize(("value", "without_quotes"), [("1", 1), ("true", True), ("x", "x"), ("{}", "{}")])
+def test_a_placeholder_without_quotes_becomes_what_its_value_is_without_quotes(
+    tmp_path: Path, name: str, text: str, value: str, without_quotes: Any
+) -> None:
+    """CloudFormation replaces it in the text of the file."""
+    (tmp_path / name).write_text(text)
+    filled = fill(read_document(tmp_path / name), name, {}, {"It": value}).machine["States"]["A"]
+    assert (filled["Seconds"], filled["Comment"]) == (without_quotes, value)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,14 @@ class TestAStandInOfAState:
     def test_is_told_from_that_of_a_function_by_the_name_and_a_function_comes_first(self) -> None:
         found = self.read("Pay", "Tell", Pay=invoking("${Pay}"), Tell=self.CALLS)
         assert (found.answered, found.stand_ins) == (["Tell"], {"Pay": "arn:Pay"})
+
+    def test_of_a_map_is_of_what_it_reads(self) -> None:
+        inner = {"StartAt": "C", "States": {"C": self.CALLS}}
+        reads = {"Type": "Map", "ItemReader": {"Parameters": {"Bucket": "${Bucket}"}}, "ItemProcessor": inner}
+        with pytest.raises(Unusable, match="no value for the placeholder \\$\\{Topic}"):
+            self.read("A", A=reads)
+        found = self.read("A", "C", A=reads)
+        assert found.answered == ["A", "C"]
 
     def test_can_be_within_a_branch(self) -> None:
         branch = {"StartAt": "C", "States": {"C": self.CALLS}}

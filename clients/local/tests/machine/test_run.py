@@ -101,6 +101,7 @@ class TriedStack:
     """Every machine that was created, also those that were deleted."""
     given: Any = None
     stopped: list[str] = field(default_factory=list)
+    ends_meanwhile: bool = False
     keeps_machines: bool = False
     secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The values and descriptions, by the names."""
@@ -212,6 +213,11 @@ class TriedStack:
 
     def stop_execution(self, *, executionArn: str, cause: str) -> None:
         self.stopped.append(executionArn)
+        if self.ends_meanwhile:
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "not running"}}, "StopExecution")
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, str]:
+        return {"status": "SUCCEEDED" if executionArn in self.stopped else "RUNNING"}
 
     def delete_state_machine(self, *, stateMachineArn: str) -> None:
         if self.keeps_machines:
@@ -495,7 +501,9 @@ class TestAnAnswer:
         assert "refused it has no timeout" in result.stdout
 
 
-def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedStack) -> None:
+@pytest.mark.parametrize("ends_meanwhile", [False, True])
+def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedStack, ends_meanwhile: bool) -> None:
+    stack.ends_meanwhile = ends_meanwhile
     stack.history = [[STARTED, ENTERED, SCHEDULED], [], []]
     result = run(WAITS, "--for", "0s")
     assert (result.exit_code, stack.stopped, stack.machines) == (2, [EXECUTION], [])
@@ -960,6 +968,10 @@ class TestAStandInOfAState:
             "echoing": [],
             "unsent": ["Wait"],
         }
+
+    def test_can_be_what_a_map_reads(self, stack: TriedStack) -> None:
+        run({"StartAt": "A", "States": {"A": {"Type": "Map", "ItemReader": {}, "End": True}}}, "--stand-in", "A=[1]")
+        assert stack.asked[0]["stand_ins"] == {"A": [{"returns": [1]}]}
 
     @pytest.mark.parametrize("definition", [PASSES, WAITS])
     def test_costs_nothing_where_there_is_none(self, stack: TriedStack, definition: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_local.machine.definition import Unusable
+from waitpoints_local.machine.definition import Unusable, fill
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.machine_file import load
 
@@ -121,6 +121,16 @@ def test_cloudformation_takes_the_definition_as_a_text(tmp_path: Path) -> None:
         DefinitionSubstitutions={"It": {"Ref": "Stage"}},
     )
     assert result(found) == "${Notify} ${Stage}"
+
+
+def test_a_substitution_in_a_text_or_file_can_be_a_number_but_not_in_a_definition(tmp_path: Path) -> None:
+    text = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": ${It}, "End": true}}}'
+    (tmp_path / "m.json").write_text(text)
+    for where in ({"DefinitionUri": "m.json"}, {"DefinitionString": text}):
+        made = read(tmp_path, "It", **where, DefinitionSubstitutions={"It": 1})
+        assert fill(made.machine, made.source, {}, {"It": "1"}).machine["States"]["A"]["Result"] == 1
+    made = read(tmp_path, "It", Definition=machine(), DefinitionSubstitutions={"It": 1})
+    assert fill(made.machine, made.source, {}, {"It": "1"}).machine["States"]["A"]["Result"] == "1"
 
 
 def test_intrinsic_functions_stand_in_the_definition_itself_too(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from waitpoints_local.interpreter.strands import clock_here
 
 QUERY = "States.QueryEvaluationError"
 TIMEOUT = 1000  # milliseconds
+_IN_WORDS = re.compile(r"[A-Z]\d{4}: |\$|The ")
+_WRONG_ARGUMENTS = "T0410: A function does not accept the number or the types of its arguments"
 _TIMESTAMP = re.compile(r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?", re.ASCII)
 
 
@@ -56,8 +58,7 @@ class _Evaluator:
         except _Undefined as error:
             cause = str(error)
         except Exception as error:
-            code = getattr(error, "error", None)
-            cause = f"The JSONata expression '{expression}' threw an error: {f'{code}: ' if code else ''}{error}"
+            cause = f"The JSONata expression '{expression}' threw an error: {_describe(error)}"
         raise _failure(env, cause)
 
     def _run(self, expression: str, bindings: dict[str, Any]) -> Any:
@@ -74,6 +75,13 @@ class _Evaluator:
 
 class _Undefined(Exception):
     pass
+
+
+def _describe(error: Exception) -> str:
+    """Say what is wrong without Python's words, which come of an argument that a function does not accept."""
+    if code := getattr(error, "error", None):
+        return f"{code}: {error}"
+    return str(error) if isinstance(error, ValueError) and _IN_WORDS.match(str(error)) else _WRONG_ARGUMENTS
 
 
 def _failure(env: Any, cause: str) -> Exception:
@@ -111,7 +119,10 @@ def _plain(value: Any, expression: str) -> Any:
 
 def _parse(text: Any) -> Any:
     """Also read null, which MiniStack's function makes undefined."""
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The text for $parse is not JSON: line {error.lineno}, column {error.colno}") from None
     return jsonata.utils.Utils.NULL_VALUE if value is None else value
 
 
@@ -124,7 +135,7 @@ def _to_millis(timestamp: Any = None, picture: Any = None) -> Any:
 
 def _partition(array: Any, size: Any) -> list[Any]:
     if not isinstance(array, list):
-        raise TypeError("T0410: The argument is no array")
+        raise ValueError("T0410: The first argument of $partition is no array")
     if (size := int(size // 1)) < 1:
         raise ValueError("The chunk size must be positive")
     return [array[start : start + size] for start in range(0, len(array), size)]

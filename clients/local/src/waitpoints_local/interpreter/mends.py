@@ -79,6 +79,8 @@ def match_errors_as_aws_does() -> None:
     def details_with_null(self: Any) -> Any:
         found = details(self)
         told: dict[str, Any] = next(iter((self.failure_event.event_details or {}).values()), {})
+        if found and self.failure_event.state_name is None and told.get("cause"):  # of an item, which has named its state
+            found["cause"] = told["cause"]
         return found if found is None else {**{key: None for key in ("error", "cause") if told.get(key, "") is None}, **found}
 
     failures.get_execution_failed_event_details = details_with_null
@@ -89,17 +91,80 @@ def match_errors_as_aws_does() -> None:
 
 
 def name_unforeseen_failures() -> None:
-    """Fail with States.Runtime for a path that leads nowhere, also where moto takes it for a failure of the service."""
+    """Fail with States.Runtime for a path that leads nowhere, also where moto takes it for a failure of the service.
+
+    The cause names the field that has the path: moto knows it no longer outside the task, and gives an Assign's the name of a
+    class.
+    """
     execute, nowhere = state("exec.execute_state").ExecutionState, part("asl.utils.json_path").NoSuchJsonPathError
-    evaluate = execute._evaluate_with_timeout
+    evaluate, component = execute._evaluate_with_timeout, part("asl.component.eval_component").EvalComponent
+    evaluate_component = component.eval
 
     def evaluate_or_fail(self: Any, env: Any) -> None:
         try:
             evaluate(self, env)
         except nowhere as error:
-            raise missing(env, error.json_path, error.data) from error
+            raise missing(env, error.json_path, error.data, error.field) from error
 
-    execute._evaluate_with_timeout = evaluate_or_fail
+    def evaluate_noting_the_field(self: Any, env: Any) -> None:
+        try:
+            evaluate_component(self, env)
+        except nowhere as error:
+            error.field = error.field or env.next_field_name
+            raise
+
+    nowhere.field = None
+    execute._evaluate_with_timeout, component.eval = evaluate_or_fail, evaluate_noting_the_field
+    for name in ("AssignTemplateBindingStringExpressionSimple", "AssignTemplateBindingValue"):
+        binding = getattr(part("asl.component.common.assign.assign_template_binding"), name)
+        binding._field_name = lambda self: self.identifier + (".$" if hasattr(self, "string_expression_simple") else "")
+    state("choice.comparison.comparison_func").ComparisonFuncValue._field_name = lambda self: self.operator_type.name
+
+
+def fail_without_a_next_state() -> None:
+    """Fail a Choice whose rules do not match, and that has no Default, with States.Runtime and AWS's words.
+
+    Two engines with tests against AWS name it so. The States Language calls it States.NoChoiceMatched.
+    """
+    choice = state("choice.state_choice").StateChoice
+    choose = choice._eval_state
+
+    def choose_or_fail(self: Any, env: Any) -> None:
+        try:
+            choose(self, env)
+        except RuntimeError:
+            about = "Failed to transition out of the state. The state does not point to a next state."
+            why = "No rule of Choices matches (States.NoChoiceMatched), and there is no Default."
+            raise runtime_failure(env, f"{about} {why}") from None
+
+    choice._eval_state = choose_or_fail
+
+
+def fail_to_read_items() -> None:
+    """Fail with States.ItemReaderFailed if what an ItemReader names cannot be read (guide, "Error names").
+
+    A listing without objects has no items.
+    """
+    reader = state("exec.state_map.item_reader.item_reader_decl").ItemReader
+    source = state("exec.state_map.item_reader.eval.resource_eval_s3")
+    read, nowhere = reader._eval_body, part("asl.utils.json_path").NoSuchJsonPathError
+    failures = part("asl.component.common.error_name.failure_event").FailureEventException
+
+    def read_or_fail(self: Any, env: Any) -> None:
+        try:
+            read(self, env)
+        except (failures, nowhere):
+            raise
+        except Exception as error:
+            told, about = getattr(error, "response", {}).get("Error"), "The items have another form than ReaderConfig says"
+            about = f"{told['Message']} (Error Code: {told['Code']})" if told else about
+            raise failure(env, "States.ItemReaderFailed", about, "MapRunFailed") from error
+
+    def list_objects(env: Any, resource_runtime_part: Any, state_credentials: Any) -> None:
+        client = source.ResourceEvalS3._get_s3_client(resource_runtime_part, state_credentials)
+        env.stack.append(client.list_objects_v2(**env.stack.pop()).get("Contents", []))
+
+    reader._eval_body, source.ResourceEvalS3._handle_list_objects_v2 = read_or_fail, staticmethod(list_objects)
 
 
 def apply_result_paths() -> None:
@@ -357,6 +422,8 @@ MENDS = (
     wait_for_a_year_between_heartbeats,
     match_errors_as_aws_does,
     name_unforeseen_failures,
+    fail_without_a_next_state,
+    fail_to_read_items,
     apply_result_paths,
     compare_what_is_there,
     assign_after_output,

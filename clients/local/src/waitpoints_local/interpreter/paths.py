@@ -58,7 +58,7 @@ def value_at(path: str, env: Any) -> Any:
         raise missing(env, path, error.data) from None
 
 
-def missing(env: Any, path: str, data: Any) -> Any:
+def missing(env: Any, path: str, data: Any, field: str | None = None) -> Any:
     encode = part("asl.utils.encoding").to_json_str
-    about = f"The JSONPath '{path}' specified for the field '{env.next_field_name}' could not be found in the input"
+    about = f"The JSONPath '{path}' specified for the field '{field or env.next_field_name}' could not be found in the input"
     return runtime_failure(env, f"{about} '{encode(data)}'")

@@ -83,6 +83,7 @@ def answer_tasks(stepfunctions: Any) -> None:
     environment.get_current_mocked_response = lambda _: _next_turn()
     put_in_place_of("eval_mocked_response", _answer)
     _answer_activities()
+    _answer_item_readers()
     _answer_functions()
     _say_what_helps()
 
@@ -133,6 +134,22 @@ def _answer_activities() -> None:
         return endpoint
 
     activities.add_activity_task = add_answered
+
+
+def _answer_item_readers() -> None:
+    """Answer what a distributed Map reads from S3 with the items, or with the failure to read them."""
+    reader = state("exec.state_map.item_reader.item_reader_decl").ItemReader
+    read = reader._eval_body
+
+    def read_or_answer(self: Any, env: Any) -> None:
+        if not _is_answered():
+            read(self, env)
+            return
+        _answer(env, _next_turn())
+        if not isinstance(env.stack[-1], list):
+            raise failure(env, "States.ItemReaderFailed", "Attempting to map over non-iterable node.", "MapRunFailed")
+
+    reader._eval_body = read_or_answer
 
 
 def _answer_functions() -> None:

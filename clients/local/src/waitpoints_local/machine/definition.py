@@ -1,5 +1,6 @@
 """The definition of a state machine in a file: its placeholders, and the mistakes that can be seen before it runs."""
 
+import copy
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,6 +15,8 @@ INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}|(?<![^:])<([A-Z]\w*)>(?=:|\Z)")
 """`${Name}` anywhere in a text; `<Name>` as a whole text, or as the end of an ARN."""
 _FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:([A-Za-z0-9_-]+)")
+_OUTSIDE_TEXTS = re.compile(r'("(?:[^"\\]|\\.)*")|(?:\$|\ue000)\{\w+\}')
+_UNQUOTED = "\ue001"
 _USUAL = ("WaitFunctionName", "CreateFunctionName", "CompleteFunctionName")
 
 
@@ -22,6 +25,12 @@ class Unusable(CommandProblem):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, USAGE)
+
+
+class Unquoted(str):
+    """A placeholder without quotes. CloudFormation replaces it in the text, so `${Seconds}` may become a number."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,23 @@ def parse(text: str, source: str) -> Any:
         raise Unusable(f"{source}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
 
 
+def parse_definition(text: str, source: str) -> Any:
+    """Parse JSON in which placeholders may stand without quotes. Raises Unusable."""
+    quoted = _OUTSIDE_TEXTS.sub(lambda found: found[1] or f'"{_UNQUOTED}{found[0]}"', text)
+    try:
+        return _with_unquoted(json.loads(quoted))
+    except json.JSONDecodeError:
+        return parse(text, source)
+
+
+def _with_unquoted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_unquoted(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_with_unquoted(member) for member in value]
+    return Unquoted(value[1:]) if isinstance(value, str) and value.startswith(_UNQUOTED) else value
+
+
 def fill(
     found: Any,
     source: str,
@@ -69,7 +95,8 @@ def fill(
 
     `stand_in` returns the ARN of a stand-in. A function that a state invokes gets one if its placeholder has no value, or if
     the value that is given is the JSON object that it returns. Those that are `scripted` get one by their names, too, and
-    the states that are `scripted` are answered. In these, and in states that wait for a task token, a placeholder may stay.
+    the states that are `scripted` are answered: tasks, and what a Map reads. In these, and in states that wait for a task
+    token, a placeholder may stay.
     """
     if problem := next(_problems(found), None):
         raise Unusable(f"{source}: {problem}")
@@ -87,7 +114,7 @@ def fill(
     named = {name: value for name, value in named.items() if name not in {*results, *scripted}}
     missing = {name for name in functions if name not in named and not _nearest(name, named)}
     stand_ins = {name: stand_in(name) for name in sorted(missing | {*results, *scripted})} if stand_in else {}
-    open_states = [state for name, state in states(found) if name in answered or is_waiting(state)]
+    open_states = [state.get("ItemReader", state) for name, state in states(found) if name in answered or is_waiting(state)]
     machine = _filled(found, source, {**named, **stand_ins}, open_states)
     return Definition(json.dumps(machine, ensure_ascii=False), stand_ins, results, answered)
 
@@ -96,7 +123,7 @@ def _find_states(scripted: Collection[str], machine: Any, source: str) -> list[s
     """Return the names that are a Task state's and no function's. Raises Unusable for a name that is neither's."""
     texts = [text for _, state in states(machine) for text in invoked(state)]
     functions = dict.fromkeys(_whole_placeholder(text) or function_name(text) for text in texts)
-    tasks = [name for name, state in states(machine) if state.get("Type") == "Task"]
+    tasks = [name for name, state in states(machine) if state.get("Type") == "Task" or "ItemReader" in state]
     for name in scripted:
         if name not in functions and name not in tasks:
             known = [f"its functions are {', '.join(functions)}"] if functions else []
@@ -111,7 +138,7 @@ def _quoted(name: str) -> str:
 
 def _with_placeholders(machine: Any, functions: Collection[str]) -> Any:
     """Write ${Name} for each of these functions that a state invokes by its name or ARN."""
-    machine = json.loads(json.dumps(machine))  # a copy
+    machine = copy.deepcopy(machine)
     for _, state in states(machine):
         for text in invoked(state):
             if (name := function_name(text)) in functions:
@@ -208,7 +235,17 @@ def _filled(value: Any, source: str, values: Mapping[str, str], open_states: Col
             raise Unusable(f"{source}: no value for the placeholder {found[0]}: {known}")
         return values[name]
 
-    return _PLACEHOLDER.sub(replacement, value)
+    filled = _PLACEHOLDER.sub(replacement, value)
+    return _as_written(filled) if isinstance(value, Unquoted) else filled
+
+
+def _as_written(text: str) -> Any:
+    """Return the number, truth value or null that a text is without quotes, or the text."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return text if isinstance(value, dict | list | str) else value
 
 
 def _problems(machine: Any, where: str = "") -> Iterator[str]:

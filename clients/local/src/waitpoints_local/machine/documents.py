@@ -1,6 +1,7 @@
 """Documents with state machines: JSON, or YAML as SAM reads it, with intrinsic functions' short forms and dates as texts."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import yaml
 
-from waitpoints_local.machine.definition import Unusable, parse
+from waitpoints_local.machine.definition import Unquoted, Unusable, parse_definition
 
 _YAML = (".yaml", ".yml", ".template")
+_WHOLE = re.compile(r"\$\{\w+\}")
 _WITHOUT_PREFIX = ("Ref", "Condition")
 
 
@@ -29,7 +31,7 @@ class MachineFile:
 def read_document(path: Path) -> Any:
     """Return what a JSON or YAML file holds. Raises Unusable and OSError."""
     text = path.read_text(encoding="utf-8")
-    return parse_yaml(text, str(path)) if path.suffix.lower() in _YAML else parse(text, str(path))
+    return parse_yaml(text, str(path)) if path.suffix.lower() in _YAML else parse_definition(text, str(path))
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -69,6 +71,14 @@ Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _construct_text(loader: Loader, node: yaml.ScalarNode) -> str:
+    text = str(loader.construct_scalar(node))
+    return Unquoted(text) if node.style is None and _WHOLE.fullmatch(text) else text
+
+
+Loader.add_constructor("tag:yaml.org,2002:str", _construct_text)
 
 
 def _construct_intrinsic(loader: Loader, function: str, node: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
+from botocore.exceptions import ClientError
 from waitpoints_client import Token, Waitpoints
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
@@ -181,7 +182,12 @@ class MachineRun:
         return event
 
     def stop(self) -> None:
-        self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
+        """End the execution, unless it has just ended by itself."""
+        try:
+            self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
+        except ClientError:
+            if self.step_functions.describe_execution(executionArn=self.execution)["status"] == "RUNNING":
+                raise
 
     def clean_up(self) -> str | None:
         """Delete the state machine, and end the token that was created for it. Returns the machine's ARN if that failed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waitpoints_local.machine.definition import WAITING, Unusable, parse
+from waitpoints_local.machine.definition import WAITING, Unusable, parse_definition
 from waitpoints_local.machine.documents import MachineFile, read_document
 
 _MACHINES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine")
@@ -125,14 +125,19 @@ def _find(resources: Mapping[str, Any], path: Path, resource: str) -> str:
 def _read_definition(properties: Mapping[str, Any], path: Path, source: str, template: _Template) -> Any:
     match properties:
         case {"Definition": dict(definition)}:
-            return _with_published(template.resolve(definition))
+            return _quoted(_with_published(template.resolve(definition)))
         case {"DefinitionUri": str(uri)} if not uri.startswith("s3:"):
             return template.resolve(read_document(path.parent / uri))
         case {"DefinitionString": given}:
-            return _with_published(parse(str(template.resolve(given)), f"{source}, DefinitionString"))
+            return _with_published(parse_definition(str(template.resolve(given)), f"{source}, DefinitionString"))
     raise Unusable(
         f"{source} has no definition here: expected Definition, DefinitionString, or DefinitionUri with a local file"
     )
+
+
+def _quoted(value: Any) -> Any:
+    """Return a definition as SAM writes it into the template, where each placeholder is in quotes."""
+    return json.loads(json.dumps(value))
 
 
 def _with_published(value: Any) -> Any:
@@ -141,7 +146,7 @@ def _with_published(value: Any) -> Any:
         return {name: _with_published(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_with_published(member) for member in value]
-    return _DYNAMIC.sub(lambda found: _placeholder(found[1]), value) if isinstance(value, str) else value
+    return type(value)(_DYNAMIC.sub(lambda found: _placeholder(found[1]), value)) if isinstance(value, str) else value
 
 
 def _substitutions(properties: Mapping[str, Any], template: _Template, chosen: Collection[str]) -> dict[str, str]:
@@ -168,7 +173,7 @@ def _filled(value: Any, values: Mapping[str, str], source: str) -> Any:
             raise Unusable(f"{source}: {found[0]} is replaced by nothing: DefinitionSubstitutions has no {found[1]}")
         return values[found[1]]
 
-    return _RAW.sub(replacement, value).replace(_HELD, "${")
+    return type(value)(_RAW.sub(replacement, value).replace(_HELD, "${"))
 
 
 def _placeholder(name: str) -> str:

@@ -132,9 +132,9 @@ def _sample(definition: Definition, arn: str) -> dict[str, int]:
 
 
 def _turn_of_state(state: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
-    """Return what a call of a task comes to. If the task is a function's, it is what the function returns."""
+    """Return what a call of a task comes to, or what a Map reads. If the task is a function's, the function returns it."""
     resource = str(state.get("Resource"))
-    of_function = not INTEGRATION.match(resource) or bool(_INVOKES.fullmatch(resource))
+    of_function = "ItemReader" not in state and (not INTEGRATION.match(resource) or bool(_INVOKES.fullmatch(resource)))
     if isinstance(turn, Fails):
         return {**_turn(turn), "of_function": of_function}
     return {"returns": {"ExecutedVersion": "$LATEST", "Payload": turn.value, "StatusCode": 200}} if of_function else _turn(turn)
