@@ -65,8 +65,8 @@ def test_old_libraries_stay_and_the_tests_run_with_an_engine_of_its_own(old: Pro
     assert "`waitpoints install` gives the engine an environment of its own" in missing.stdout, missing.stdout
     links = str(wheels.built())
     uv = f"{wheels.UV.parent}{os.pathsep}{os.environ['PATH']}"
-    made = old.run("waitpoints", "install", UV_FIND_LINKS=links, UV_PRERELEASE="allow", PATH=uv, HOME=os.environ["HOME"],
-                   XDG_DATA_HOME=str(old.folder / "data"))  # fmt: skip
+    variables = {"PATH": uv, "HOME": os.environ["HOME"], "XDG_DATA_HOME": str(old.folder / "data")}
+    made = old.run("waitpoints", "install", "--find-links", links, **variables)
     assert made.returncode == 0, made.stderr
     offline = {"HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "XDG_DATA_HOME": str(old.folder / "data")}
     done = old.run("pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *own_tests.PATIENT, **offline)

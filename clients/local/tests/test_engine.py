@@ -116,6 +116,12 @@ def test_install_takes_uv_else_a_python_that_is_new_enough(tmp_path: Path, monke
     ]
     assert not made.exists()
 
+    packages = [f"waitpoints-{name}=={__version__}" for name in ("local", "testing", "client")]
+    engine.install(run, "dist/0.4.1")
+    uv.unlink()
+    engine.install(run, "dist/0.4.1")
+    assert [command[-5:] for command in (commands[5], commands[7])] == [["--find-links", "dist/0.4.1", *packages]] * 2
+
 
 def test_a_stack_is_started_by_the_engines_program_in_our_folder(tmp_path: Path) -> None:
     told = json.dumps({"file": "a file"})

@@ -78,21 +78,26 @@ def folder() -> Path:
     return home / "waitpoints" / "engine"
 
 
-def install(run: Run) -> Path:
-    """Make the engine's environment anew, with this version, by uv or else by pip. Returns its folder. Raises LocalError."""
-    made, package = folder(), f"{PACKAGE}=={__version__}"
+def install(run: Run, find_links: str | None = None) -> Path:
+    """Make the engine's environment anew, with this version, by uv or else by pip. Returns its folder. Raises LocalError.
+
+    `find_links` is where packages are that the index lacks. Each is named then: uv takes no other one of a pre-release.
+    """
+    made, wanted = folder(), [f"{PACKAGE}=={__version__}"]
+    if find_links:
+        wanted = ["--find-links", find_links, *(f"{name}=={__version__}" for name in PACKAGES)]
     shutil.rmtree(made, ignore_errors=True)
     if uv := shutil.which("uv"):
         run([uv, "venv", "-q", "--no-project", "--python", ">=3.13", made])
         anew = [word for name in PACKAGES for word in ("--refresh-package", name)]  # one version may have been built again
-        run([uv, "pip", "install", "-q", *anew, "--python", made / "bin" / "python", package])
+        run([uv, "pip", "install", "-q", *anew, "--python", made / "bin" / "python", *wanted])
         return made
     new_enough = [sys.executable] if sys.version_info >= (3, 13) else []
     python = next(filter(None, [*new_enough, *map(shutil.which, PYTHONS)]), None)
     if python is None:
         raise LocalError(f"The engine needs Python 3.13 or newer, or uv: none of {', '.join(PYTHONS)} and uv is on the path")
     run([python, "-m", "venv", made])
-    run([made / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", package])
+    run([made / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted])
     return made
 
 

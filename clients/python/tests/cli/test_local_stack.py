@@ -88,9 +88,9 @@ class Engine(ModuleType):
     def variables_for_it(self) -> dict[str, str]:
         return {"A": "B"}
 
-    def install(self, run: Callable[[list[str]], None]) -> Path:
+    def install(self, run: Callable[[list[str]], None], find_links: str | None) -> Path:
         for command in self.commands:
-            run(command)
+            run([*command, *([] if find_links is None else ["--find-links", find_links])])
         return Path("/the/engine")
 
 
@@ -239,6 +239,7 @@ def test_install_shows_its_commands_and_where_the_engine_is(serving: Serving, en
     assert (result.exit_code, "Installed in /the/engine" in result.stdout) == (0, True), result.output
     assert result.stderr.startswith(sys.executable)
     assert json.loads(run("install", "--json").stdout) == {"folder": "/the/engine"}
+    assert run("install", "--find-links", "dist/0.4.1").stderr.endswith(" --find-links dist/0.4.1\n")
     engine.commands = [[sys.executable, "-c", "raise SystemExit(3)"]]
     failed = run("install")
     assert (failed.exit_code, failed.stderr.endswith("Error: It failed with status 3\n")) == (1, True), failed.stderr

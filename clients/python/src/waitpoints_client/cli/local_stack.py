@@ -74,7 +74,12 @@ def up(
         raise CommandProblem(str(error)) from None
 
 
-def install(as_json: Json = False) -> None:
+def install(
+    find_links: Annotated[
+        str | None, option("--find-links", metavar="FOLDER", help="Where the packages are that PyPI does not have yet.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Install the engine of the local stack in an environment of its own.
 
     It needs exact versions of its libraries. With an environment of its own, they conflict with none of your project's. Uses
@@ -82,7 +87,7 @@ def install(as_json: Json = False) -> None:
     """
     engine = stacks.import_local("engine")
     try:
-        made = engine.install(_run)
+        made = engine.install(_run, find_links)
     except engine.LocalError as error:
         raise CommandProblem(str(error)) from None
     if as_json:
