@@ -12,7 +12,7 @@ from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lin
 from tools.stack import ROOT
 from waitpoints_local.machine import printing
 from waitpoints_local.pytest_plugin import PARAMETERS, PATIENCE
-from waitpoints_local.testing import Durable, Machine, Run, State, Token
+from waitpoints_local.testing import Durable, Machine, Run, RunError, State, Token
 
 WORDS = 1_600
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
@@ -48,7 +48,7 @@ def test_the_reference_has_every_member_and_setting_and_no_other() -> None:
     for call in (Machine.__call__, Durable.__call__, Token.answer, Token.post, Token.fail, Run.waiting):
         assert set(signature(call).parameters) - {"self"} - named <= {"time", "message"}, call
     assert {field.name for field in fields(State) if field.repr} <= named
-    assert {PATIENCE, PARAMETERS} <= named
+    assert {PATIENCE, PARAMETERS, RunError.__name__} <= named
 
 
 def test_the_table_has_every_event_and_the_version() -> None:

@@ -14,9 +14,10 @@ from tests.support.in_process.template import EVERYTHING, Template
 from tests.support.processed_template import attributes, processed
 from tools.release import npm_package
 from tools.release.archive import LAYERS
-from tools.release.cdk_package import MACHINE, template
+from tools.release.cdk_package import FOLDER, MACHINE, template
 from tools.release.cdk_types import in_properties, types
 from tools.release.translation import BUCKET, SECTIONS
+from waitpoints_local.stack import STACK_NAME
 
 
 @cache
@@ -134,6 +135,13 @@ class TestTheTypes:
     def test_leave_words_as_they_are(self) -> None:
         told = in_properties("Console: DomainName, MyDomainName, DomainNames", ["Console", "DomainName"])
         assert told == "Console: domainName, MyDomainName, DomainNames"
+
+
+def test_the_page_names_the_one_stack_whose_urls_lead_to_it_on_this_machine() -> None:
+    """Another name deploys, and then its links and keys are refused, as they reach this stack."""
+    page = (FOLDER / "README.md").read_text()
+    assert f"name the stack `{STACK_NAME}`" in page
+    assert f'new Stack(new App(), "{STACK_NAME}")' in page
 
 
 def test_a_package_is_the_same_whatever_the_order_of_its_files() -> None:

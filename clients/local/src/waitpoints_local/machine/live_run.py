@@ -206,7 +206,7 @@ class Token:
 
     def answer(self, value: Any, *, by: str | None = None) -> None:
         """Answer as the one whom the token is for: by its URL, signed if it has `verify`, or by the link of the approver `by`.
-        A page asks for {"action": …}. Fails if a rule of the token refuses the answer, or if it does not match.
+        A page asks for {"action": …}. Raises RunError if a rule of the token refuses the answer, or if it does not match.
         """
         __tracebackhide__ = True
         token = self._read()
