@@ -90,6 +90,26 @@ def test_a_resend_with_one_idempotency_key_is_one(store: AnyStore) -> None:
     assert len(pending(store)) == 3
 
 
+@pytest.mark.parametrize("once", [None, "k"])
+def test_that_was_stored_by_an_attempt_whose_answer_was_lost_is_no_repeat(
+    stack: MotoStack, monkeypatch: pytest.MonkeyPatch, once: str | None
+) -> None:
+    """The next attempt conflicts with the first, and the one after that finds its own item."""
+    store = in_dynamodb(stack)
+    write = store._table.client.transact_write_items
+
+    def write_twice(**request: Any) -> Any:
+        write(**request)
+        return write(**request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._table.client, "transact_write_items", write_twice)
+        one = begin(store, delivery(delivery_id="event-1", resend_of=once and "delivery_1"), once)
+    assert one.repeat_of is None
+    assert store.contents(SECRET_ID, one.id) == CONTENTS
+    assert store.get(SECRET_ID, one.id) == one
+
+
 def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: AnyStore) -> None:
     first = begin(store, delivery())
     resent = begin(store, delivery(resend_of=first.id), once="k")

@@ -54,7 +54,11 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Api, dict[str, Any]], HttpAnswer
     "a large output": ({}, lambda api, token: api.post(token["url"], b'"' + b"x" * 400_000 + b'"')),
     "another deadline": (
         {"timeout": "1h"},
-        lambda api, token: api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2h"}),
+        lambda api, token: api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": "2m"}),
+    ),
+    "a hand-over of what is no page here": (
+        {},
+        lambda api, token: api.request("PATCH", f"{TOKENS}/{token['id']}", {"approvers": {"add": ["cy"]}}),
     ),
 }
 
@@ -63,9 +67,10 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Api, dict[str, Any]], HttpAnswer
 def test_is_answered_503_until_the_later_version_is_back(api: Api, world: InMemory, way: str) -> None:
     options, ask = WAYS[way]
     token = create(api, world, **options)
+    before, timers = world.store.get(token["id"]), list(world.queue.sent)
     answer = ask(api, token)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert world.store.get(token["id"]).outcome is None
+    assert (world.store.get(token["id"]), world.queue.sent, world.bucket.objects) == (before, timers, {})
 
 
 def test_takes_no_waiter(api: Api, world: InMemory) -> None:
@@ -93,8 +98,10 @@ class TestWhatActsByItself:
         world.clock.advance(3_600_001)
         return str(token["id"])
 
-    def test_its_timer_skips_it_and_counts_it(self, world: InMemory, due: str, counted: list[str]) -> None:
+    @pytest.mark.parametrize("late", [0, -60_000])  # milliseconds. A timer may fire before a deadline that was moved
+    def test_its_timer_skips_it_and_counts_it(self, world: InMemory, due: str, counted: list[str], late: int) -> None:
         sent = list(world.queue.sent)
+        world.clock.advance(late)
         world.timers.fire(due)
         assert counted == ["TokensWrittenLater"]
         assert (world.store.get(due).outcome, world.queue.sent) == (None, sent)
@@ -150,3 +157,7 @@ class TestAnEndpoint:
         for answer in (api.post(url, {"id": "1"}), api.post(f"{ENDPOINTS}/later/test", {"body": {"id": "1"}})):
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert api.get(f"{ENDPOINTS}/later").json["name"] == "later"
+
+    def test_says_503_when_tried_with_a_delivery_for_a_later_versions_token(self, api: Api, world: InMemory, url: str) -> None:
+        create(api, world, idempotencyKey="later:1")
+        assert api.post(f"{ENDPOINTS}/later/test", {"body": {"id": "1"}}).status == 503

@@ -72,6 +72,28 @@ def completed(world: InMemory, token_id: str) -> Completed:
     return outcome
 
 
+@pytest.mark.parametrize("later", ["endpoint", "token", "token by its key"])
+def test_what_a_later_version_wrote_is_answered_503_before_anything_is_stored(
+    world: InMemory, api: Api, endpoint: Endpoint, later: str
+) -> None:
+    put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
+    first, token = received(world, api, endpoint), create(world)
+    put(world, verify=GITHUB, record_deliveries="7d", is_later=later == "endpoint")
+    world.store.tokens[token] = replace(world.store.tokens[token], is_later=later != "endpoint")
+    answer = send(api, first.id, {"tokenId": token} if later == "token" else {})
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert rows(world, endpoint) == [first]
+
+
+def test_to_a_token_with_verify_that_has_ended_it_is_late_and_not_refused(
+    world: InMemory, api: Api, endpoint: Endpoint
+) -> None:
+    put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
+    first = received(world, api, endpoint)
+    token = create(world, rules=Rules(verify=Verification("stripe", "stripe")), timeout_at=world.clock() + 1)
+    assert sent(world, api, first.id, tokenId=token)["kind"] == "late"
+
+
 class TestByItsKey:
     def test_the_run_that_waits_now_goes_on(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
         put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
