@@ -5,6 +5,11 @@ SHELL := /bin/sh
 export UV_PYTHON_PREFERENCE ?= system
 # of waitpoints_local, which one environment alone has installed
 export PYTHONPATH := $(CURDIR)/clients/local/src
+# of whoever starts it: neither the locale nor a home that cannot be written, where uv, npm and pip keep what they have fetched
+export PYTHONUTF8 := 1
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export HOME := $(CURDIR)/.local/home
+endif
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would compile all its libraries anew
 MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not that of `make client PYTHON=3.10`
 

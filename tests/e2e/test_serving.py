@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.e2e import prepared
+from tests.support.e2e.waiting import until
 from tests.support.patience import PATIENCE
 from tools.stack import ROOT, on_path
 from waitpoints_local import serving
@@ -86,6 +87,7 @@ def test_stacks_outlive_who_started_them_until_they_are_ended(folder: Folder) ->
     assert (again.pop("is_new"), again) == (False, started)
 
     os.kill(stack.process, signal.SIGKILL)
+    until(lambda: not is_serving(stack.endpoint_url), "it serves on")
     second, third = folder.up(port), folder.up(other)
     assert (second["is_new"], third["is_new"]) == (True, True)
     assert second["api_key"] != started["api_key"]

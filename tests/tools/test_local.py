@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +20,7 @@ from tools.stack import ROOT
 from tools.zip_file import files_of, packed
 from waitpoints_local.content import parameters
 from waitpoints_local.deployment import ARTIFACT, upload
-from waitpoints_local.stack import LocalError, Stack, free_port, hand_over
+from waitpoints_local.stack import LocalError, Stack, emulator_environment, free_port, hand_over
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
@@ -28,6 +30,14 @@ def test_only_the_console_has_code_of_its_own() -> None:
     makefile = (ROOT / "functions" / "Makefile").read_text()
     assert re.findall(r"\$\(filter (\w+),", makefile) == ["ShowConsole"]
     assert checkout.CODE["console.zip"] == "ShowConsole"
+
+
+def test_the_emulator_writes_what_no_locale_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}.items():
+        monkeypatch.setenv(name, value)
+    write = [sys.executable, "-c", "open('page', 'w').write(chr(8212))"]
+    subprocess.run(write, cwd=tmp_path, env=emulator_environment(tmp_path), check=True)
+    assert (tmp_path / "page").read_bytes() == chr(8212).encode()
 
 
 def test_the_template_is_the_same_without_layers_and_with_built_code() -> None:

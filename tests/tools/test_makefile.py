@@ -1,5 +1,6 @@
 """`make help` lists every command, and the package managers trust the system's certificates."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -52,6 +53,13 @@ def test_sam_build_gets_no_argument_of_make(tmp_path: Path) -> None:
         ["make", "-s", "-f", ours, "PYTHON=3.10", "build"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "python3.13" in built.stdout.splitlines()
+
+
+def test_who_starts_it_needs_no_home_and_no_locale_of_utf_8() -> None:
+    show = ["make", "-s", "--eval", "show:; @echo '$(HOME) $(PYTHONUTF8)'", "show"]
+    inherited = {"PATH": os.environ["PATH"], "HOME": "/dev/null/none", "LANG": "tr_TR.ISO-8859-9"}
+    shown = subprocess.run(show, cwd=ROOT, env=inherited, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"{ROOT}/.local/home 1\n"
 
 
 def test_uv_trusts_the_system_certificates() -> None:

@@ -345,7 +345,9 @@ def free_port() -> int:
 
 
 def emulator_environment(scratch: Path) -> dict[str, str]:
-    return {**clean_environment(), "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
+    """Whatever this machine's locale, the emulator's files are in UTF-8."""
+    own = {"TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "NO_PROXY": "127.0.0.1,localhost"}
+    return {**clean_environment(), **own}
 
 
 def clean_environment() -> dict[str, str]:
