@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import jwt
@@ -58,8 +59,8 @@ class TestAPublicAccessTokenIsRefused:
             {"exp": int(time.time()) - 1},
             {"exp": ABSENT},
             {"exp": "tomorrow"},
-            {"iat": int(time.time()) + 120},
-            {"nbf": int(time.time()) + 120},
+            {"iat": int(time.time()) + 86_400},
+            {"nbf": int(time.time()) + 86_400},
             {"pub": False},
             {"pub": "true"},
             {"pub": 1},
@@ -87,9 +88,10 @@ class TestAPublicAccessTokenIsRefused:
 
     @pytest.mark.parametrize("claim", ["iat", "nbf"])
     def test_unless_the_clock_of_who_signed_it_is_only_a_minute_ahead(self, world: InMemory, claim: str) -> None:
-        for ahead in (1, 5, 60):
+        for ahead in (1, 5, 60, 120):
             claims: dict[str, Any] = {claim: int(time.time()) + ahead}
-            check(world, signed(world, **claims))
+            with pytest.raises(Unauthenticated) if ahead > 60 else nullcontext():
+                check(world, signed(world, **claims))
 
     def test_when_signed_with_another_key(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated):

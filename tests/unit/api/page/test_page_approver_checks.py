@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.approval_page import BROWSER, JSON
+from tests.support.in_process.template import Template
 from waitpoints.api.page import words
 from waitpoints.api.page.approver_checks import check_decidable
 from waitpoints.api.page.page_request import parse
@@ -234,8 +235,11 @@ class TestTheRequester:
         said = refusal(approvers=[ANN, "ann@example.com", "bo"], requestedBy="ann")
         assert said == f"page.approvers[1]: page.approvers[0] {TWICE}"
 
-    def test_gets_no_link_and_is_shown_as_who_asks(self, api: Api) -> None:
-        created = api.create(page={"title": "Go?", "approvers": ["bo", "ann"], "requestedBy": "Ann"})
+    @pytest.mark.parametrize("by", ["HTTP", "a state"])
+    def test_gets_no_link_and_is_shown_as_who_asks(self, api: Api, by: str) -> None:
+        body = {"page": {"title": "Go?", "approvers": ["bo", "ann"], "requestedBy": "Ann"}}
+        in_state = Template.load().functions()["create_token_in_state"]
+        created = api.create(**body) if by == "HTTP" else in_state.call(body)
         token = api.retrieve(created["id"])
         assert [link["approver"] for link in created["links"]] == [link["approver"] for link in token["links"]] == ["bo"]
         assert ([one["id"] for one in token["approvers"]], token["requestedBy"]) == (["bo"], "Ann")
