@@ -236,7 +236,8 @@ class TestTheRequester:
         assert said == f"page.approvers[1]: page.approvers[0] {TWICE}"
 
     @pytest.mark.parametrize("by", ["HTTP", "a state"])
-    def test_gets_no_link_and_is_shown_as_who_asks(self, api: Api, by: str) -> None:
+    def test_gets_no_link_and_is_shown_as_who_asks(self, api: Api, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+        monkeypatch.setenv("API_URL", "https://hooks.example.com")
         body = {"page": {"title": "Go?", "approvers": ["bo", "ann"], "requestedBy": "Ann"}}
         in_state = Template.load().functions()["create_token_in_state"]
         created = api.create(**body) if by == "HTTP" else in_state.call(body)
