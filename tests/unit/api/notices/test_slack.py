@@ -77,6 +77,15 @@ class TestTheErrors:
         assert raised.value.after == 30
         assert sender.send(notice())
 
+    @pytest.mark.parametrize("status", [429, 500])
+    def test_an_unknown_code_comes_again_if_the_status_says_so(
+        self, workspace: Workspace, sender: SlackChannel, status: int
+    ) -> None:
+        workspace.next_answers.append((status, {"retry-after": "30"}, {"ok": False, "error": "team_is_moved"}))
+        with pytest.raises(NotSentNow, match="team_is_moved") as raised:
+            sender.send(notice())
+        assert raised.value.after == 30
+
     def test_an_edit_of_a_message_that_is_gone_is_done(self, workspace: Workspace, sender: SlackChannel) -> None:
         assert sender.send(notice(kind=NoticeKind.EDIT, ref="C1/1.2", outcome=TimedOut(1))) == "C1/1.2"
         assert [path for path, _ in workspace.calls] == ["/api/chat.update"]

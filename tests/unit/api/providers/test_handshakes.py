@@ -133,6 +133,7 @@ def test_cloud_events_gets_its_origin_and_the_rate_it_asked_for(rate: str | None
         asked(body={"verification_token": "a", "b": 1}),
         asked(body=EVENT_GRID),
         asked(aeg_event_type="SubscriptionValidation", body=[]),
+        asked(aeg_event_type="SubscriptionValidation", body={"id": "1"}),
         asked(aeg_event_type="SubscriptionValidation", body=EVENT_GRID * 2),
         asked(aeg_event_type="Notification", body=EVENT_GRID),
         asked(body={"Type": "SubscriptionConfirmation", "SubscribeURL": "https://sns.example.com"}),
@@ -161,10 +162,16 @@ def test_zoom_is_no_oracle_for_its_own_signatures(token: Any) -> None:
     assert keyed_answer("zoom", request, KEY) is None
 
 
+def test_zoom_delivers_what_is_no_challenge() -> None:
+    request = asked(body={"event": "meeting.ended", "payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}})
+    assert keyed_answer("zoom", request, KEY) is None
+
+
 def test_xero_and_discord() -> None:
     intent = {"events": [], "firstEventSequence": 0, "lastEventSequence": 0, "entropy": "S0m3r4Nd0mt3xt"}
     assert sent(keyed_answer("xero", asked(body=intent), KEY)) == (200, "text/plain", "")
-    assert keyed_answer("xero", asked(body={**intent, "events": [{}], "firstEventSequence": 1}), KEY) is None
+    for changed in ({"events": [{}]}, {"firstEventSequence": 1}, {"lastEventSequence": 1}):
+        assert keyed_answer("xero", asked(body={**intent, **changed}), KEY) is None
     assert sent(keyed_answer("discord", asked(body={"type": 1}), KEY)) == (200, "application/json", '{"type":1}')
     assert sent(keyed_answer("discord", asked(body={"type": 0}), KEY)) == (204, "text/plain", "")
     others: list[Any] = [{"type": 2}, {"type": True}, {"type": False}, {}, [], None]
