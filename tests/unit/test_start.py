@@ -175,6 +175,7 @@ def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:
     environment = {
         **os.environ,
         **dict.fromkeys(variables, "1"),
+        "API_KEY_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:key",
         "AWS_LAMBDA_FUNCTION_NAME": "every",
         "AWS_DEFAULT_REGION": "us-east-1",
         "PYTHONPATH": str(ROOT / "functions"),

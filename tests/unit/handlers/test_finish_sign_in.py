@@ -4,7 +4,6 @@ import importlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -21,9 +20,8 @@ from tests.support.in_process.fakes.secret import MissingSecret
 from tests.support.in_process.template import Context
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import BEGIN, COOKIE, RETURN, SIGN_OUT
-from waitpoints.errors import SignInRefused
 from waitpoints.oidc import issuer as issuer_calls
-from waitpoints.oidc.redemptions import MOST_PAGES, MOST_REFUSED, MOST_STATES, PAUSED_FOR, REFUSED_WITHIN, Redemptions
+from waitpoints.oidc.redemptions import MOST_REFUSED, PAUSED_FOR, REFUSED_WITHIN, Redemptions
 from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
@@ -295,13 +293,6 @@ class TestAStranger:
             world.clock.advance(milliseconds=later)
             found.append(self.returns(browser).status)
         assert (found, len(idp.forms)) == ([403, 503, 403, 403], MOST_REFUSED + 3)
-
-    def test_takes_no_more_memory_than_is_set_aside(self) -> None:
-        kept = Redemptions(lambda: 0)
-        for number in range(MOST_STATES + 9):
-            with suppress(SignInRefused), kept.once(f"state {number}", f"page {number}"):
-                raise SignInRefused("token_error")
-        assert (len(kept._redeemed), len(kept._refused)) == (MOST_STATES, MOST_PAGES)
 
 
 def state_of(led: str) -> str:
