@@ -3,7 +3,8 @@ schedule, and by an operator's command:
 
 {"command": "scanAll"}    scan all of the table. As long as the answer has `next`, invoke it again with that as `cursor`
 
-A scheduled run repairs what is pending, marked or overdue, and scans the next segments of the table.
+A scheduled run repairs what is pending, marked or overdue, and scans the next segments of the table. A scan also deletes what
+was recorded and has ended.
 
 The metric `Unrepaired`, which has an alarm, counts the tokens and deliveries that remain. The answer lists their ids.
 `OldestScan` is the number of seconds since the last full scan began: each item has been read since. `OldestWaiting` is the

@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from waitpoints.scan_state import DoctorState, Key, Waiting
 from waitpoints.token import (
@@ -42,7 +42,7 @@ class ScanPage:
 
     `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or their next
     timer. `oldest` may be the oldest without a timeout. The next read of this segment goes on after `last_key`. None: the
-    segment has been read to its end.
+    segment has been read to its end. `recorded` are the items of recorded deliveries.
     """
 
     items: int
@@ -51,6 +51,7 @@ class ScanPage:
     attachments: list[Attachment]
     oldest: list[Waiting]
     last_key: Key | None
+    recorded: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 class TokenStore(Protocol):

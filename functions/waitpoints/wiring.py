@@ -3,7 +3,7 @@
 import gc
 import os
 import time
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.timer_queue import TimerQueue
     from waitpoints.complete_by_key import CompletionsByKey
     from waitpoints.decisions import Decisions
-    from waitpoints.doctor.scan import Doctor
+    from waitpoints.doctor.scan import DeleteEnded, Doctor
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.hand_overs import HandOvers
@@ -132,7 +132,10 @@ class Services:
         overdue = Overdue(DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"], OVERDUE))
         store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"])
         repair = Repair(self.tokens, self.timers, self.store, self.now)
-        return Doctor(store, overdue, repair, self.now, self.retention)
+        return Doctor(store, overdue, repair, self.now, self.retention, self._deletion)
+
+    def _deletion(self) -> "DeleteEnded":
+        return partial(self.deliveries.delete_ended, self.endpoints.secret_ids())
 
     @cached_property
     def retention(self) -> int:

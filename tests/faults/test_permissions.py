@@ -330,6 +330,16 @@ def process_what_is_pending(world: World) -> None:
     assert list(services.deliveries.pending(world.clock())) == []
 
 
+@of("doctor")
+def delete_what_a_deleted_endpoint_recorded(world: World) -> None:
+    endpoint = having_recorded(world)
+    secret_id = endpoint["url"].rsplit("/", 1)[1][:24]
+    world.delete_endpoint(endpoint)
+    world.clock.advance(seconds=61)
+    examine(world)
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=f"deliveries/{secret_id}")
+
+
 @of("resend_delivery")
 def send_a_delivery_again(world: World) -> None:
     """Once, though the second request does not see the first one at first; and to a token that it names."""
@@ -376,6 +386,7 @@ def delete_recorded_deliveries(world: World) -> None:
     path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
     world.deliver(endpoint, f'{{"id": 1, "data": {LARGE}}}', signed_with=SECRET)
     [kept] = api(world, "GET", path)["data"]
+    assert api(world, "POST", f"{path}/{kept['id']}/resend", {})["kind"] == "repeated"
     assert api(world, "DELETE", f"{path}/{kept['id']}") == {"success": True}
     with mock.patch.object(DeliveryStore, "finish", return_value=False):
         world.deliver(endpoint, '{"id": 2, "data": 1}', signed_with=SECRET)

@@ -1,6 +1,7 @@
 """Whatever call fails, a recorded delivery is processed or pending, and the doctor ends that. It has one outcome."""
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -73,9 +74,22 @@ class RecordingWorld(World):
         items = map(plain, client("dynamodb").scan(TableName=self.table)["Items"])
         return {f"delivery_{item['item']}": item for item in items if item["id"].startswith("deliveries#")}
 
+    def left(self, endpoint: dict[str, Any]) -> list[str]:
+        """What the table and the bucket still have of an endpoint's deliveries, but for the marks."""
+        secret_id = endpoint["url"].rsplit("/", 1)[1][:24]
+        items = map(plain, client("dynamodb").scan(TableName=self.table)["Items"])
+        found = [it for it in items if it["id"].startswith(("deliveries#", "delivery event#", "resend#"))]
+        ids = [it["id"] for it in found if secret_id in (it.get("secretId"), it["id"].split("#")[1])]
+        objects = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=f"deliveries/{secret_id}")
+        return ids + [it["Key"] for it in objects.get("Contents", ())]
+
+    def a_day_passes(self) -> None:
+        self.clock.advance(seconds=86_400)
+        self.doctor_comes()
+
     def delete(self, endpoint: dict[str, Any], delivery_id: str) -> None:
         """An operator deletes a delivery until there is none. A retry after a lost answer finds that it is deleted."""
-        self.deleted.add(delivery_id)
+        self.deleted |= {delivery_id, *(it for it, row in self.rows().items() if row.get("resendOf") == delivery_id)}
         path = f"{ENDPOINTS}/{endpoint['name']}/deliveries/{delivery_id}"
         answer = self.http("DELETE", path, b"", self.authorized())
         assert answer.status in (200, 404), answer
@@ -232,6 +246,61 @@ def deletion_of_what_was_kept(world: RecordingWorld) -> None:
 
 
 @flow
+def deletion_of_what_was_sent_again(world: RecordingWorld) -> None:
+    """What its resends have kept goes with it, and no run goes on by it."""
+    endpoint = recording(world)
+    world.receive(endpoint, OTHER_EVENT)
+    world.put_endpoint_again(endpoint["name"], key="body.id", verify=endpoint["verify"], output="body.result")
+    assert world.send_again(endpoint) == "kept"
+    assert world.send_again(endpoint, idempotencyKey="twice") == "repeated"
+    [delivery_id] = [it for it, row in world.rows().items() if "resendOf" not in row]
+    world.clock.advance(seconds=1)
+    with world.faulty():
+        world.delete(endpoint, delivery_id)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    assert (world.rows(), world.token(token["id"]).outcome) == ({}, None)
+    assert [it for it in world.left(endpoint) if not it.startswith(("delivery event#", "resend#"))] == []
+
+
+@flow
+def end_of_what_was_recorded(world: RecordingWorld) -> None:
+    """A scan deletes it, and the next one what the first one could not. What was kept stays until its key expires."""
+    endpoint, token = an_endpoint(world, recordDeliveries="6d", keyTTL="20d"), world.create(idempotencyKey=ENDPOINT_KEY)
+    execution = world.wait(token)
+    world.receive(endpoint)
+    world.receive(endpoint, EVENT.replace("1", "10", 1), "event-10")
+    world.leave_pending(endpoint, OTHER_EVENT, "event-11")
+    world.come_to_rest()
+    world.deleted |= world.rows().keys()
+    world.clock.advance(seconds=6 * 86_400)
+    with world.faulty():
+        world.doctor_comes()
+    world.a_day_passes()
+    assert (world.rows(), {it.partition("#")[0] for it in world.left(endpoint)}) == ({}, {"delivery event"})
+    world.expect(execution, token, RESULT)
+    kept = world.create(idempotencyKey=f"{ENDPOINT_KEY}0")
+    world.expect(world.wait(kept), kept, RESULT)
+
+
+@flow
+def deletion_of_an_endpoint_that_records(world: RecordingWorld) -> None:
+    """All that it recorded goes without another call. What was kept stays until its key expires."""
+    endpoint = an_endpoint(world, recordDeliveries="7d", keyTTL="20d")
+    world.receive(endpoint)
+    assert world.send_again(endpoint) == "repeated"
+    world.leave_pending(endpoint, OTHER_EVENT, "event-11")
+    world.clock.advance(seconds=61)
+    world.deleted |= world.rows().keys()
+    with world.faulty():
+        world.delete_endpoint(endpoint)
+        world.a_day_passes()
+    world.a_day_passes()
+    assert world.left(endpoint) == []
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    world.expect(world.wait(token), token, RESULT)
+
+
+@flow
 def deletion_of_what_is_pending(world: RecordingWorld) -> None:
     """One has been processed, and kept, by a function that died."""
     endpoint = recording(world)
@@ -320,6 +389,9 @@ def test_a_recorded_delivery_is_processed_once_when_any_call_fails(
         "resend that completes the token of its key",
         "resend of a large payload to a token that it names",
         "resend that comes first",
+        "deletion of what was sent again",
+        "end of what was recorded",
+        "deletion of an endpoint that records",
     ],
 )
 def test_a_function_that_dies_at_any_call_loses_no_recorded_delivery(matrix: Matrix[RecordingWorld], flow: str) -> None:

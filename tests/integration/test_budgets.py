@@ -48,7 +48,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "`execution`, the waiter's ARN": (0, 1, 0),
     "each further waiter (the second)": (2, 3, 0),
     "a durable function waits, not a state": (0, 0, 0),
-    "`recordDeliveries`, each delivery": (3, 10, 0),
+    "`recordDeliveries`, each delivery": (4, 11, 0),
     "a payload of 20 KB": (0, 20, 0),
     "a payload of 300 KB, in the bucket": (2, 0, 1),  # a read first,
     "an event bus (`EventBusName`)": (1, 0, 0),

@@ -125,6 +125,17 @@ def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: AnyS
         begin(store, delivery(resend_of=first.id), once="k")
 
 
+def test_the_resends_of_a_delivery_are_found_until_they_are_forgotten(store: AnyStore) -> None:
+    first, other = begin(store, delivery()), begin(store, delivery())
+    resent = [begin(store, delivery(resend_of=first.id), once) for once in ("k", "l", None, None)]
+    begin(store, delivery(resend_of=other.id))
+    assert {it.id for it in store.resends(SECRET_ID, first.id)} == {it.id for it in resent}
+    store.delete(SECRET_ID, resent[0].id)
+    assert {it.id for it in store.resends(SECRET_ID, first.id)} == {it.id for it in resent[1:]}
+    store.forget_resends(first.id)
+    assert (store.resends(SECRET_ID, first.id), len(store.resends(SECRET_ID, other.id))) == ([], 1)
+
+
 def test_a_resend_that_is_beaten_leaves_no_contents(store: AnyStore) -> None:
     first = begin(store, delivery())
     begin(store, delivery(resend_of=first.id), once="k")
@@ -226,6 +237,7 @@ def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
     items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     [row] = [item for item in items if item["id"]["S"].startswith("deliveries#")]
     assert sum(len(name) + len(next(iter(value.values())).encode()) for name, value in row.items()) <= 1024
+    assert int(row["expiresAt"]["N"]) - one.expires_at == 3 * 86_400, "TTL is later than the doctor's scan"
 
 
 def test_shows_a_kind_that_only_a_later_version_knows(stack: MotoStack) -> None:

@@ -73,6 +73,7 @@ def test_the_scan_passes_over_them(stack: MotoStack, recorded: list[Any], clock:
     [page] = store.read_segment(0, 1, None, clock() + 400 * 86_400_000)
     assert page.items == len(recorded)
     assert (page.unresumed, page.overdue, page.attachments, page.oldest) == ([], [], [], [])
+    assert {it["id"].partition("#")[0] + "#" for it in page.recorded} == KINDS - {"pending deliveries#"}
 
 
 @pytest.mark.parametrize("parameters", [{}, {"EventBusName": "orders"}])

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlencode
 
+import boto3
 import pytest
 
 import delete_deliveries
@@ -19,14 +20,16 @@ from tests.support import figures
 from tests.support.example_requests import EXAMPLE_SECRET_ID, put_example_endpoint, record_delivery
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.counting.meter import item_size
+from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
+from tests.support.recorded_endpoint import deliver, recording_endpoint
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.endpoints import deletion
 from waitpoints.aws.delivery_store import SHARDS, _attributes, _row_key
 from waitpoints.aws.items import wire
 from waitpoints.aws.table import TOGETHER
-from waitpoints.endpoint import DeliveryKind
+from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.recorded_delivery import RecordedDelivery, new_delivery_id
 from waitpoints.token import CompletedBy, IdempotencyKey, Source
 from waitpoints.wiring import services
@@ -185,9 +188,13 @@ OF_A_DELIVERY = ("deliveries#", "pending deliveries#", "waitpoint_", "idempotenc
 
 
 @pytest.fixture
-def endpoint(api: Api, stack: MotoStack) -> None:
+def endpoint(api: Api, empty_bucket: None) -> None:
     put_example_endpoint()
     api.request("DELETE", DELIVERIES)
+
+
+@pytest.fixture
+def empty_bucket(stack: MotoStack) -> None:
     for key in objects(stack):
         client_of("s3").delete_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=key)
 
@@ -266,6 +273,148 @@ class TestDelete:
         assert set(statuses) <= {200, 404}
         assert 200 in statuses
         assert items_about(stack, *OF_A_DELIVERY) == []
+
+
+OF_RECORDS = ("deliveries#", "pending deliveries#", "delivery event#", "resend#")
+
+
+@pytest.mark.usefixtures("empty_bucket")
+class TestWhatHasEnded:
+    """It goes by the doctor alone, without another call."""
+
+    @pytest.fixture
+    def recording(self, api: Api, stack: MotoStack) -> Iterator[Endpoint]:
+        with recording_endpoint(api) as endpoint:
+            yield endpoint
+
+    @pytest.fixture
+    def doctor(self, stack: MotoStack) -> Any:
+        return stack.functions()["doctor"]
+
+    def scan_all(self, doctor: Any) -> None:
+        assert "next" not in doctor.call({"command": "scanAll"})
+
+    def test_a_body_goes_with_its_row(
+        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+    ) -> None:
+        services.endpoints.put(replace(recording, record_deliveries="1h"))
+        clock.advance(MINUTE)
+        deliver(api, recording, {"id": 1}, "event-1")
+        services.endpoints.put(recording)
+        clock.advance(MINUTE)
+        deliver(api, recording, {"id": 2}, "event-2")
+        path = f"{ENDPOINTS}/{recording.name}/deliveries"
+        last, first = (it["id"] for it in api.get(path).json["data"])
+        clock.advance(58 * MINUTE)
+        self.scan_all(doctor)
+        assert (len(objects(stack)), len(api.get(path).json["data"])) == (2, 2)
+
+        clock.advance(2 * MINUTE)
+        assert [it["id"] for it in api.get(path).json["data"]] == [last], "it is not shown any more"
+        assert api.get(f"{path}/{first}").status == 404
+        assert len(objects(stack)) == 2
+        clock.advance(MINUTE)
+        self.scan_all(doctor)
+        assert [key.split("/")[-1] for key in objects(stack)] == [last.removeprefix("delivery_")]
+        assert len(items_about(stack, "deliveries#")) == 1
+        for number in (1, 2):
+            assert api.retrieve(api.create(idempotencyKey=f"{recording.name}:{number}")["id"])["status"] == "COMPLETED"
+
+    def test_a_deleted_endpoints_records_bodies_hashes_and_resends_go_within_two_days(
+        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+    ) -> None:
+        """Also what a function that still knows the endpoint records. What was kept for a create request stays."""
+        path = f"{ENDPOINTS}/{recording.name}/deliveries"
+        deliver(api, recording, {"id": 1}, "event-1")
+        with mock.patch("waitpoints.api.endpoints.recording.finish"):
+            deliver(api, recording, {"id": 2}, "event-2")
+        for body in ({}, {"idempotencyKey": "again"}):
+            assert api.post(f"{path}/{api.get(path).json['data'][-1]['id']}/resend", body).status == 200
+        assert (len(objects(stack)), len(items_about(stack, *OF_RECORDS))) == (4, 4 + 1 + 2 + 2)
+        assert api.request("DELETE", f"{ENDPOINTS}/{recording.name}").status == 200
+        with mock.patch.object(services.endpoint_cache, "find", return_value=recording):
+            assert deliver(api, recording, {"id": 3}, "event-3").status == 200
+
+        verify = {"scheme": "github", "secret": recording.name}
+        settings = {"key": "body.id", "verify": verify, "recordDeliveries": "7d"}
+        assert api.request("PUT", f"{ENDPOINTS}/{recording.name}", settings).status == 200
+        again = services.endpoints.get(recording.name)
+        assert again is not None
+        deliver(api, again, {"id": 4}, "event-1")
+        for _ in range(2 * 24):
+            clock.advance(60 * MINUTE)
+            doctor.call({})
+        assert [key.split("/")[1] for key in objects(stack)] == [again.secret_id]
+        assert {recording.secret_id in it for it in items_about(stack, *OF_RECORDS)} == {False}
+        assert len(items_about(stack, *OF_RECORDS)) == 2
+        assert len(items_about(stack, "idempotency#")) == 4
+
+    @pytest.mark.parametrize("failing", ["dynamodb.BatchWriteItem", "s3.DeleteObjects", "dynamodb.Query"])
+    def test_a_failure_is_reported_and_made_good_by_the_next_scan(
+        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any, failing: str
+    ) -> None:
+        deliver(api, recording, {"id": 1}, "event-1")
+        clock.advance(2 * MINUTE)
+        services.endpoints.delete(recording.name)
+        client = services.s3_client if failing.startswith("s3") else services.dynamodb_client
+
+        def fail(params: Any, **_: Any) -> None:
+            if "Query" not in failing or '"endpoints"' in str(params["body"]):
+                _fail()
+
+        client.meta.events.register_first(f"before-call.{failing}", fail)
+        try:
+            with pytest.raises(Exception, match="Could not connect"):
+                doctor.call({"command": "scanAll"})
+        finally:
+            client.meta.events.unregister(f"before-call.{failing}", fail)
+        assert len(items_about(stack, "deliveries#")) == 1, "the row names its contents"
+        self.scan_all(doctor)
+        assert (objects(stack), items_about(stack, *OF_RECORDS)) == ([], [])
+
+    def test_an_object_that_s3_keeps_keeps_its_row(
+        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+    ) -> None:
+        deliver(api, recording, {"id": 1}, "event-1")
+        clock.advance(2 * MINUTE)
+        services.endpoints.delete(recording.name)
+        refused = {"Errors": [{"Key": key, "Code": "InternalError"} for key in objects(stack)]}
+        with mock.patch.object(services.s3_client, "delete_objects", return_value=refused):
+            self.scan_all(doctor)
+        assert items_about(stack, *OF_RECORDS) == [f"deliveries#{recording.secret_id}#{row_shard(stack)}"]
+        self.scan_all(doctor)
+        assert (objects(stack), items_about(stack, *OF_RECORDS)) == ([], [])
+
+    def test_a_row_of_0_4_0_goes_too(
+        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+    ) -> None:
+        """It has no `endsAt`. TTL may delete it before the scan, which leaves its body to the bucket's rule."""
+        deliver(api, recording, {"id": 1}, "event-1")
+        table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
+        [row] = [it for it in table.scan()["Items"] if it["id"].startswith("deliveries#")]
+        table.put_item(Item={**{name: value for name, value in row.items() if name != "endsAt"}, "expiresAt": row["endsAt"]})
+        path = f"{ENDPOINTS}/{recording.name}/deliveries"
+        clock.advance(7 * 24 * 60 * MINUTE)
+        assert len(api.get(path).json["data"]) == 1
+        clock.advance(2 * MINUTE)
+        assert api.get(path).json["data"] == []
+        self.scan_all(doctor)
+        assert (objects(stack), items_about(stack, "deliveries#")) == ([], [])
+
+    @pytest.mark.usefixtures("api")
+    def test_a_stack_that_records_nothing_makes_no_call(self, clock: FakeClock, doctor: Any, stack: MotoStack) -> None:
+        stack.empty_table()
+        put_example_endpoint(records=False)
+        clock.advance(2 * MINUTE)
+        with counted() as calls:
+            self.scan_all(doctor)
+        assert (calls.count["Scan"], calls.count["Query"], calls.count["BatchWriteItem"]) == (1, 1, 0), "the marks"
+        assert calls.count["DeleteObjects"] == 0
+
+
+def row_shard(stack: MotoStack) -> str:
+    [row] = items_about(stack, "deliveries#")
+    return row.split("#")[2]
 
 
 def _fail(**_: Any) -> None:

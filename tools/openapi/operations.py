@@ -475,7 +475,8 @@ OPERATIONS = (
         ENDPOINT,
         "delete_endpoint_v1",
         "Delete an endpoint",
-        "Deletes an endpoint. Its URL is refused within a minute and never becomes valid again. Its tokens stay.",
+        "Deletes an endpoint. Its URL is refused within a minute and never becomes valid again. Its tokens stay. What it has "
+        "recorded is deleted within two days.",
         answers.DeleteEndpointResponse,
         {404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
@@ -571,7 +572,8 @@ OPERATIONS = (
         DELIVERY,
         "delete_delivery_v1",
         "Delete a recorded delivery",
-        "Deletes a recorded delivery, what was sent, and the completion that it left for a create that has not come.",
+        "Deletes a recorded delivery, what was sent, and the completion that it left for a create that has not come; "
+        "and so its resends.",
         answers.DeleteDeliveryResponse,
         {404: NO_DELIVERY},
         parameters=(ENDPOINT_NAME, DELIVERY_ID),

@@ -1099,7 +1099,10 @@ class TestRecordedDeliveries:
         for order in (1, 2, 3):
             self.deliver(served, waitpoints, name, b'{"order": %d}' % order, **{"webhook-id": f"event-{order}"})
         first = list(waitpoints.endpoints.deliveries(name))[-1]
+        resent = waitpoints.endpoints.resend(name, first)
         waitpoints.endpoints.delete_delivery(name, first)
+        with pytest.raises(NotFoundError):
+            waitpoints.endpoints.delivery(name, resent.id)
         with pytest.raises(NotFoundError, match="Delivery not found"):
             waitpoints.endpoints.delete_delivery(name, first)
         assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:1")).status == "WAITING"

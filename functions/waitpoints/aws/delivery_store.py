@@ -4,16 +4,18 @@
     deliveries#<secret id>#<shard> <ULID>  a recorded delivery
     pending deliveries#<shard>     <ULID>  a mark: it is pending. Names its endpoint
     delivery event#<secret id>     <hash>  the first recorded delivery with a provider's event id
-    resend#<delivery>              <hash>  the resend with an idempotency key
+    resend#<delivery>              <hash>  a resend of it: with this idempotency key, or <ULID> without one
 
 A delivery that has its mark is pending, and has its contents. The shard, 00 to 15, follows from
-the ULID, as a partition takes 1,000 writes a second. All items expire together. None has a status, or a token without an
-expiry, so the stream's filters and the doctor's scan pass over them. An object, `deliveries/<secret id>/<ULID>`, is written
-before its row; it has a line of JSON (the headers and the query), and then the body.
+the ULID, as a partition takes 1,000 writes a second. None has a status, so the stream's filters pass over them. An object,
+`deliveries/<secret id>/<ULID>`, is written before its row; it has a line of JSON (the headers and the query), then the body.
+
+All items end together, but only the row names its contents. So TTL deletes a row only LATE after its `endsAt`, and before that
+the doctor's scan deletes the contents and then the row. A row that 0.4.0 wrote has no `endsAt`: TTL may delete it first.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import batched
@@ -39,7 +41,10 @@ IS_FIRST = "attribute_not_exists(id) OR expiresAt <= :now"  # TTL deletes hours 
 IS_RECORDED = "attribute_exists(id)"  # not deleted meanwhile
 HAS_NO_KIND = "attribute_not_exists(kind)"
 IS_PENDING = f"{IS_RECORDED} AND {HAS_NO_KIND}"
-IS_LIVE = "expiresAt > :now"
+IS_LIVE = "(endsAt > :now OR attribute_not_exists(endsAt) AND expiresAt > :now)"
+ROWS, EVENTS, RESENDS = "deliveries#", "delivery event#", "resend#"
+LATE = 3 * 86_400  # seconds: time for three scans
+MOST_OBJECTS = 1_000  # that one call deletes
 
 
 class ContentsClient(Protocol):
@@ -82,11 +87,12 @@ class DeliveryStore:
         row = self._put(_row_key(secret_id, delivery.id), _attributes(delivery))
         expiry = {"expiresAt": delivery.expires_at}
         mark = self._put(_mark_key(delivery.id), {"endpoint": endpoint, "secretId": secret_id, **expiry})
-        key = _once(secret_id, delivery, once)
+        key, named = _once(secret_id, delivery, once), {"delivery": delivery.id, "secretId": secret_id, **expiry}
         if key is None:
-            self._table.write_together(row, mark)
+            link = [self._put(_resend_key(delivery), named)] if delivery.resend_of else []
+            self._table.write_together(row, mark, *link)
             return delivery
-        first = self._put(key, {"delivery": delivery.id, **expiry}, IS_FIRST, now=delivery.at // 1000)
+        first = self._put(key, named, IS_FIRST, now=delivery.at // 1000)
         refused = self._table.write_together(first, row, mark)
         if refused is None or refused.item["delivery"] == delivery.id:  # the latter if an earlier attempt's response was lost
             return delivery
@@ -99,10 +105,21 @@ class DeliveryStore:
 
     def find_resend(self, secret_id: str, original: str, idempotency_key: str, now: int) -> RecordedDelivery | None:
         """Return the resend of a delivery with an idempotency key. Raises DeliveryNotFound if it was deleted."""
-        found = self._table.get(_resend_key(original, idempotency_key))
+        found = self._table.get(_resend_once_key(original, idempotency_key))
         if found is None or found["expiresAt"] <= now // 1000:
             return None
         return self._sent(secret_id, found["delivery"])
+
+    def resends(self, secret_id: str, delivery_id: str) -> list[RecordedDelivery]:
+        """Return the resends of a delivery. 0.4.0 has noted only those with an idempotency key."""
+        links = self._table.read_all(f"{RESENDS}{delivery_id}")
+        found = (self.get(secret_id, link["delivery"]) for link in links)
+        return [it for it in found if it is not None]
+
+    def forget_resends(self, delivery_id: str) -> None:
+        """Delete what names the resends of a delivery, which are deleted."""
+        for link in self._table.read_all(f"{RESENDS}{delivery_id}"):
+            self._table.take(primary_key(link["id"], link["item"]))
 
     def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
         """Store what became of a pending delivery. Returns False if it was finished or deleted meanwhile."""
@@ -157,11 +174,29 @@ class DeliveryStore:
 
     def delete_finished(self, secret_id: str, delivery_ids: Sequence[str]) -> int:
         """Delete up to a thousand deliveries that are not pending, and their contents. Returns how many: AWS may leave some."""
-        objects = [{"Key": _object_key(secret_id, delivery_id)} for delivery_id in delivery_ids]
-        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-        kept = {failure["Key"] for failure in answer.get("Errors", ())}
+        kept = self._delete_objects([_object_key(secret_id, delivery_id) for delivery_id in delivery_ids])
         gone = [it for it in delivery_ids if _object_key(secret_id, it) not in kept]
-        keys = [_row_key(secret_id, delivery_id) for delivery_id in gone]
+        return self._delete_items([_row_key(secret_id, delivery_id) for delivery_id in gone])
+
+    def delete_ended(self, live: Container[str], found: Sequence[Mapping[str, Any]], until: int) -> None:
+        """Delete what had ended at `until`, of the items that a scan has `found`: rows whose time is over, and all items of an
+        endpoint that is gone, as its secret id is not `live`. What AWS leaves is left to the next scan.
+        """
+        ended = [it for it in found if _has_ended(it, live, until)]
+        rows = [it for it in ended if it["id"].startswith(ROWS)]
+        kept: set[str] = set()
+        for some in batched(rows, MOST_OBJECTS, strict=False):
+            kept |= self._delete_objects([_object_of(row) for row in some])
+        gone = [it for it in ended if not (it["id"].startswith(ROWS) and _object_of(it) in kept)]
+        self._delete_items([primary_key(it["id"], it["item"]) for it in gone])
+
+    def _delete_objects(self, keys: Sequence[str]) -> set[str]:
+        """Delete up to MOST_OBJECTS. Returns those that S3 keeps."""
+        objects = [{"Key": key} for key in keys]
+        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        return {failure["Key"] for failure in answer.get("Errors", ())}
+
+    def _delete_items(self, keys: Sequence[dict[str, Any]]) -> int:
         return sum(self._table.delete_together(some) for some in batched(keys, TOGETHER, strict=False))
 
     def pending(self, until: int) -> Iterator[tuple[str, str, str]]:
@@ -204,7 +239,7 @@ class DeliveryStore:
 
 
 def row_partition(secret_id: str, shard: int) -> str:
-    return f"deliveries#{secret_id}#{shard:02}"
+    return f"{ROWS}{secret_id}#{shard:02}"
 
 
 def _row_key(secret_id: str, delivery_id: str) -> dict[str, Any]:
@@ -223,14 +258,37 @@ def _once(secret_id: str, delivery: RecordedDelivery, idempotency_key: str | Non
     """Return the key of the item that only the first delivery of its kind writes, if this one has any."""
     if idempotency_key is not None:
         assert delivery.resend_of is not None, "only a resend is sent with a key"
-        return _resend_key(delivery.resend_of, idempotency_key)
+        return _resend_once_key(delivery.resend_of, idempotency_key)
     if delivery.delivery_id is not None and delivery.resend_of is None:
-        return primary_key(f"delivery event#{secret_id}", digest(delivery.delivery_id))
+        return primary_key(f"{EVENTS}{secret_id}", digest(delivery.delivery_id))
     return None
 
 
-def _resend_key(original: str, idempotency_key: str) -> dict[str, Any]:
-    return primary_key(f"resend#{original}", digest(idempotency_key))
+def _resend_once_key(original: str, idempotency_key: str) -> dict[str, Any]:
+    return primary_key(f"{RESENDS}{original}", digest(idempotency_key))
+
+
+def _resend_key(resend: RecordedDelivery) -> dict[str, Any]:
+    return primary_key(f"{RESENDS}{resend.resend_of}", _ulid(resend.id))
+
+
+def _has_ended(item: Mapping[str, Any], live: Container[str], until: int) -> bool:
+    """Whether an item that a scan has read had ended at `until`. What a function may still be writing has not."""
+    kind, _, rest = item["id"].partition("#")
+    is_row = f"{kind}#" == ROWS
+    if (_ulid(item["delivery"]) if not is_row else item["item"]) > last_of(until, prefix=""):
+        return False
+    is_over = is_row and _ends_at(item) * 1000 <= until
+    secret_id = item.get("secretId") if f"{kind}#" == RESENDS else rest.partition("#")[0]
+    return is_over or (secret_id is not None and secret_id not in live)
+
+
+def _ends_at(row: Mapping[str, Any]) -> int:
+    return int(row.get("endsAt", row["expiresAt"]))
+
+
+def _object_of(row: Mapping[str, Any]) -> str:
+    return _object_key(row["id"].split("#")[1], row["item"])
 
 
 def _shard(delivery_id: str) -> int:
@@ -266,10 +324,11 @@ def _filter(wanted: DeliveryFilter, now: int) -> tuple[str, dict[str, Any]]:
 
 
 def _attributes(delivery: RecordedDelivery) -> dict[str, Any]:
-    return {name: value for name, value in delivery.members().items() if name != "id"}
+    members = {name: value for name, value in delivery.members().items() if name != "id"}
+    return {**members, "endsAt": delivery.expires_at, "expiresAt": delivery.expires_at + LATE}
 
 
 def _delivery(row: dict[str, Any]) -> RecordedDelivery:
     kind: Any = row.get("kind")
     known = DeliveryKind(kind) if kind in DeliveryKind else kind
-    return RecordedDelivery.of({**row, "id": PREFIX + row["item"], "kind": known})
+    return RecordedDelivery.of({**row, "id": PREFIX + row["item"], "kind": known, "expiresAt": _ends_at(row)})

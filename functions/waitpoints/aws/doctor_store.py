@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from waitpoints.aws.delivery_store import EVENTS, RESENDS, ROWS
 from waitpoints.aws.items import (
     DOCTOR,
     RECORDS_DELIVERIES,
@@ -42,6 +43,7 @@ HAS_WAITERS = "waiterCount > :none"
 IS_REPLIES = "#item = :replies"
 MAY_BE_OLDEST = "createdAt <= :youngest"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
+IS_RECORDED = "begins_with(id, :rows) OR begins_with(id, :events) OR begins_with(id, :resends)"  # about a recorded delivery
 MAY_NEED_ATTENTION = " OR ".join(
     (
         f"{IS_SETTLED} AND {HAS_WAITERS}",
@@ -49,9 +51,10 @@ MAY_NEED_ATTENTION = " OR ".join(
         f"{IS_WAITING} AND {HAS_NO_TIMEOUT} AND {MAY_BE_OLDEST}",
         IS_REPLIES,
         IS_ENDLESS_ATTACHMENT,
+        IS_RECORDED,
     )
 )
-SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, replied, tokenId, createdAt, expiresAt"
+SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, replied, tokenId, createdAt, expiresAt, endsAt, delivery, secretId"
 
 Item = Mapping[str, Any]
 
@@ -78,6 +81,7 @@ class DoctorStore:
         """
         start: dict[str, Any] = {"ExclusiveStartKey": primary_key(*after)} if after else {}
         values = {"waiting": StoredStatus.WAITING, "now": until, "none": 0, "replies": REPLIES}
+        values |= {"rows": ROWS, "events": EVENTS, "resends": RESENDS}
         while True:
             youngest = known[-1][0] if len(known) == MOST_OLDEST else until
             answer = self._client.scan(
@@ -101,6 +105,9 @@ class DoctorStore:
     def _sort(self, count: int, items: Iterable[Item], last_key: Key | None, until: int) -> ScanPage:
         page = ScanPage(count, [], [], [], [], last_key)
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
+            if token_id.startswith((ROWS, EVENTS, RESENDS)):
+                page.recorded.extend(map(plain, group))
+                continue
             by_kind = {item["item"]["S"]: item for item in group}
             try:
                 if token := by_kind.get(TOKEN):

@@ -35,7 +35,7 @@ _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; Dy
 
 
 class EndpointStore:
-    """Each method makes one call, and reads consistently."""
+    """Reads are consistent. Each method but one makes one call."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._table = Table(client, table_name)
@@ -65,8 +65,12 @@ class EndpointStore:
         found = [_endpoint(item) for item in items]
         return found[:size], found[size - 1].name if len(found) > size else None
 
+    def secret_ids(self) -> frozenset[str]:
+        """Return the secret ids of all endpoints, in as many calls as needed."""
+        return frozenset(endpoint["secretId"] for endpoint in self._table.read_all(PARTITION))
+
     def delete(self, name: str) -> bool:
-        """Delete an endpoint. Returns whether there was one. TTL removes its statistics later."""
+        """Delete an endpoint. Returns whether there was one. The doctor deletes what it recorded, TTL its statistics."""
         return self._table.delete(primary_key(PARTITION, name), EXISTS)
 
     def count(self, secret_id: str, added: EndpointStatistics) -> None:

@@ -4,9 +4,11 @@ An operator's command scans all of the table, over as many invocations as that t
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
 
 from waitpoints.doctor.overdue import Overdue
 from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
@@ -21,6 +23,8 @@ MOST_REMEMBERED = 1_000  # tokens. A run that leaves more of them is repeated
 type HasTime = Callable[[], bool]
 type RepairDeliveries = Callable[[int], DeliveryRepairs]
 """Processes the recorded deliveries that were pending at an instant."""
+type DeleteEnded = Callable[[Sequence[Mapping[str, Any]], int], None]
+"""Deletes those of these items about recorded deliveries that had ended at an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Findings:
     old_attachments: list[Attachment] = field(default_factory=list)
     oldest: tuple[Waiting, ...] = ()
     error: Exception | None = None
-    """What stopped a segment."""
+    """What stopped a segment, or a deletion."""
 
     def add(self, other: "Findings") -> None:
         self.items += other.items
@@ -71,18 +75,27 @@ class Report:
     oldest_scan: int | None = None
     """Milliseconds since the last full scan began: no item was last read before that."""
     error: Exception | None = None
-    """What kept a segment, or pending deliveries, from being read. All else was done."""
+    """What kept a segment, or pending deliveries, from being read, or what had ended from being deleted. All else was done."""
     deliveries: DeliveryRepairs = field(default_factory=DeliveryRepairs)
 
 
 class Doctor:
-    def __init__(self, store: DoctorStore, overdue: Overdue, repair: Repair, clock: Clock, retention: int) -> None:
-        """`retention` is in seconds."""
+    def __init__(
+        self,
+        store: DoctorStore,
+        overdue: Overdue,
+        repair: Repair,
+        clock: Clock,
+        retention: int,
+        deletion: Callable[[], DeleteEnded],
+    ) -> None:
+        """`retention` is in seconds. `deletion` makes what deletes for one run."""
         self._store = store
         self._overdue = overdue
         self._repair = repair
         self._clock = clock
         self._retention = retention * 1000
+        self._deletion = deletion
 
     def run(self, has_time_to_read: HasTime, has_time: HasTime, repair_deliveries: RepairDeliveries) -> Report:
         """Scan the segments whose turn it is. Repair what is found, pending, marked, overdue or left by earlier runs."""
@@ -132,7 +145,8 @@ class Doctor:
         return Report(found.items, repairs, cursor, oldest(job.oldest, found.oldest), error=found.error), is_remembered
 
     def _read(self, job: ScanJob, now: int) -> tuple[Findings, ScanCursor]:
-        """Read the segments, several at once."""
+        """Read the segments, several at once, and delete what was recorded and has ended."""
+        deletion = cache(self._deletion)
 
         def read_segment(segment: int) -> tuple[Findings, SegmentRead]:
             findings, key = Findings(), job.cursor.partial.get(segment)
@@ -140,6 +154,8 @@ class Doctor:
             try:
                 while job.has_time_to_read():
                     page = next(pages)
+                    if page.recorded:
+                        findings.error = _delete_ended(deletion, page.recorded, now - GRACE) or findings.error
                     findings.items += page.items
                     findings.defects |= dict.fromkeys(page.unresumed, Defect.UNDELIVERED)
                     findings.defects |= dict.fromkeys(page.overdue, Defect.OVERDUE)
@@ -179,6 +195,15 @@ def _repair_pending(state: DoctorState, now: int, repair: RepairDeliveries) -> D
         return repair(now - GRACE)
     except Exception as error:
         return DeliveryRepairs(error=error)
+
+
+def _delete_ended(deletion: Callable[[], DeleteEnded], recorded: Sequence[Mapping[str, Any]], until: int) -> Exception | None:
+    """Returns a failure, which must not stop the scan: the next one finds the same items."""
+    try:
+        deletion()(recorded, until)
+    except Exception as error:
+        return error
+    return None
 
 
 def _with_deliveries(report: Report, deliveries: DeliveryRepairs) -> Report:

@@ -20,6 +20,7 @@ class MemoryDeliveryStore:
         self._contents: dict[tuple[str, str], Contents] = {}
         self._marks: dict[str, tuple[str, str]] = {}
         self._first: dict[tuple[str, ...], RecordedDelivery] = {}
+        self._links: dict[str, list[str]] = {}
         self.is_noted = False
 
     def note_recording(self) -> None:
@@ -37,6 +38,8 @@ class MemoryDeliveryStore:
             row = delivery if first.id == delivery.id else replace(delivery, repeat_of=first.id)
             self._rows[secret_id, delivery.id] = row
             self._marks[delivery.id] = secret_id, endpoint
+            if row.resend_of is not None:
+                self._links.setdefault(row.resend_of, []).append(row.id)
             return row
 
     def _first_of(self, secret_id: str, delivery: RecordedDelivery, once: str | None) -> RecordedDelivery:
@@ -59,6 +62,14 @@ class MemoryDeliveryStore:
         if found := self._rows.get((secret_id, delivery_id)):
             return found
         raise DeliveryNotFound
+
+    def resends(self, secret_id: str, delivery_id: str) -> list[RecordedDelivery]:
+        found = (self._rows.get((secret_id, it)) for it in self._links.get(delivery_id, ()))
+        return [it for it in found if it is not None]
+
+    def forget_resends(self, delivery_id: str) -> None:
+        self._links.pop(delivery_id, None)
+        self._first = {key: first for key, first in self._first.items() if key[:2] != ("resend", delivery_id)}
 
     def finish(self, secret_id: str, delivery: RecordedDelivery) -> bool:
         with self._lock:

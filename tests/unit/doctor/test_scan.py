@@ -10,7 +10,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.clock import FakeClock
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
-from waitpoints.doctor.scan import GRACE, Doctor
+from waitpoints.doctor.scan import GRACE, DeleteEnded, Doctor
 from waitpoints.ports import Cursor, ScanPage
 from waitpoints.scan_state import DAY, DoctorState, Key, ScanCursor, Waiting
 from waitpoints.token import Attachment
@@ -81,7 +81,7 @@ def table() -> LargeTable:
 def doctor(table: LargeTable, clock: FakeClock) -> Doctor:
     world = InMemory()
     repair = Repair(world.tokens, world.timers, world.store, clock)
-    return Doctor(table, Overdue(world.index), repair, clock, world.store.retention)
+    return Doctor(table, Overdue(world.index), repair, clock, world.store.retention, nothing_recorded)
 
 
 def run(doctor: Doctor, table: LargeTable, pages: int = 240) -> int | None:
@@ -92,6 +92,10 @@ def run(doctor: Doctor, table: LargeTable, pages: int = 240) -> int | None:
 
 def nothing_pending(until: int) -> DeliveryRepairs:
     raise AssertionError("no endpoint records deliveries")
+
+
+def nothing_recorded() -> DeleteEnded:
+    raise AssertionError("no endpoint was listed")
 
 
 def read_to_the_end(doctor: Doctor, table: LargeTable, clock: FakeClock) -> list[int | None]:

@@ -40,6 +40,12 @@ def deliver(api: Api, url: str, **body: Any) -> Any:
     return record
 
 
+def resend(api: Api, record: Any, **body: Any) -> Any:
+    answer = api.post(f"{DELIVERIES}/{record['id']}/resend", body)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
 def delete(api: Api, record: Any) -> None:
     answer = api.request("DELETE", f"{DELIVERIES}/{record['id']}")
     assert answer.status == 200, answer.text
@@ -102,6 +108,47 @@ class TestOne:
         assert early in world.store.tokens, "another delivery has made it"
         delete(api, record)
         assert (world.store.tokens, list(world.deliveries.pending(world.clock()))) == ({}, [])
+
+    def test_takes_its_resends_and_theirs_with_what_they_kept(self, api: Api, world: InMemory, url: str) -> None:
+        record, other = deliver(api, url), deliver(api, url)
+        put(api, {**SETTINGS, "key": "body.id || 'none'"})
+        kept = resend(api, record)
+        assert kept["kind"] == "kept"
+        resend(api, kept, idempotencyKey="a")
+        resend(api, resend(api, record, idempotencyKey="b"))
+        delete(api, record)
+        assert [it["id"] for it in api.get(DELIVERIES).json["data"]] == [other["id"]]
+        assert len(world.deliveries._contents) == 1
+        assert (world.store.tokens, world.deliveries._links) == ({}, {})
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_takes_a_resend_that_begins_meanwhile(
+        self, api: Api, world: InMemory, url: str, monkeypatch: pytest.MonkeyPatch, first: bool
+    ) -> None:
+        """Whether it is stored before the deletion or after it."""
+        record, begin = deliver(api, url), world.deliveries.begin
+
+        def begin_and_delete(*arguments: Any) -> Any:
+            begun = begin(*arguments) if first else None
+            delete(api, record)
+            return begun or begin(*arguments)
+
+        with monkeypatch.context() as racing:
+            racing.setattr(world.deliveries, "begin", begin_and_delete)
+            answer = api.post(f"{DELIVERIES}/{record['id']}/resend", {})
+        assert (answer.status, answer.json["code"]) == (404, "DeliveryNotFound")
+        assert (world.deliveries._rows, world.deliveries._contents, world.deliveries._marks) == ({}, {}, {})
+
+    def test_with_too_many_resends_is_for_the_next_request(
+        self, api: Api, world: InMemory, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record = deliver(api, url)
+        resend(api, record)
+        monkeypatch.setattr(delete_deliveries, "SECONDS", 0)
+        assert api.request("DELETE", f"{DELIVERIES}/{record['id']}").status == 503
+        monkeypatch.setattr(delete_deliveries, "SECONDS", 20)
+        delete(api, record)
+        assert world.deliveries._rows == {}
 
     @pytest.mark.parametrize("written", ["delivery_01jd3rj5v0000000000000000b", "x", "%00", "9" * 3000])
     def test_that_is_unknown_is_404(self, api: Api, url: str, written: str) -> None:

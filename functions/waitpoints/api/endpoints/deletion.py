@@ -7,6 +7,7 @@ from functools import partial
 from waitpoints.aws.delivery_store import SHARDS
 from waitpoints.complete_by_key import is_own
 from waitpoints.endpoint import DeliveryKind, Endpoint
+from waitpoints.errors import TryAgain
 from waitpoints.recorded_delivery import RecordedDelivery
 from waitpoints.token import CompletedBy, Source
 from waitpoints.wiring import services
@@ -14,8 +15,25 @@ from waitpoints.wiring import services
 AT_ONCE = 100  # deliveries of a shard
 
 
-def delete(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
-    """Delete a delivery, and first what it has kept, as who repeats a request that failed finds no delivery any more."""
+def delete(endpoint: Endpoint, delivery: RecordedDelivery, has_time: Callable[[], bool] = lambda: True) -> None:
+    """Delete a delivery with its resends, and theirs. Raises TryAgain once `has_time` returns False.
+
+    The delivery is deleted last, as who repeats a request that failed finds none any more.
+    """
+    found = [delivery]
+    for one in found:  # which grows
+        found += services.deliveries.resends(endpoint.secret_id, one.id)
+    for one in reversed(found):
+        if not has_time():
+            raise TryAgain("The delivery has many resends. Send the same request again")
+        _delete_one(endpoint, one)
+        for late in services.deliveries.resends(endpoint.secret_id, one.id):
+            delete(endpoint, late, has_time)
+        services.deliveries.forget_resends(one.id)
+
+
+def _delete_one(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
+    """Delete a delivery, and first what it has kept."""
     if delivery.kind is None:
         _withdraw_unfinished(endpoint, delivery)
     withdraw(delivery)

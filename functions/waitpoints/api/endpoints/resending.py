@@ -42,6 +42,7 @@ def resend(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend, reque
             new = _new(endpoint, original, wanted.token_id, request)
             record = services.deliveries.begin(endpoint.secret_id, endpoint.name, new, contents, wanted.idempotency_key)
             _check_same(record, wanted)  # another request of the key may have been first
+            _end_with(endpoint, original, record)
         record = _finish(endpoint, record, contents)
     telemetry.note(record=record.id, delivery=record.kind)
     return record
@@ -53,6 +54,13 @@ def process(endpoint: Endpoint, record: RecordedDelivery, contents: Contents) ->
     if record.token_id is None:
         return processing.process(endpoint, evaluation, by, RESENT)
     return _send(record.token_id, evaluation, by)
+
+
+def _end_with(endpoint: Endpoint, original: RecordedDelivery, record: RecordedDelivery) -> None:
+    """Delete a resend whose original was deleted since it was read: that deletion may not have found it."""
+    if services.deliveries.get(endpoint.secret_id, original.id) is None:
+        services.deliveries.delete(endpoint.secret_id, record.id)
+        raise DeliveryNotFound(DELETED)
 
 
 def _find_earlier(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend) -> RecordedDelivery | None:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from tests.support.in_process.counting.waits import ROUND, Bench, CountedStep, Wait, signed_by_github
 from tools.openapi.operations import ENDPOINTS
 
+DAY = 86_400_000
+DELETED = "the doctor deletes it"
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 SETTINGS = {
     "key": "body.workflow_run.id",
@@ -106,6 +108,18 @@ def _record(bench: Bench, counted: Deliveries) -> None:
     bench.clock.advance(ROUND)
     bench.invoke(run, "doctor", "doctor", {})
     counted.doctor = run.steps[-1]
+    bench.clock.advance(8 * DAY)
+    bench.invoke(run, "", "doctor", {"command": "scanAll"})
+    counted.recorded.steps.append(_deletion_of_one(run.steps[-1]))
+
+
+def _deletion_of_one(scan: CountedStep) -> CountedStep:
+    """Return a delivery's part of the scan that deletes many: its write units."""
+    calls = [call for call in scan.calls if call.operation == "DynamoDB:BatchWriteItem"]
+    rows = sum(len(some) for call in calls for some in call.parameters["RequestItems"].values())
+    units = sum(call.write_units for call in calls)
+    assert units % rows == 0, "each row has at most 1 KB"
+    return CountedStep(DELETED, "doctor", False, [replace(calls[0], write_units=units // rows)], 0, of_a_round=True)
 
 
 def _put(bench: Bench, name: str = "github", **more: Any) -> str:

@@ -142,6 +142,9 @@ def _keys_written(operation: str, params: Any) -> list[tuple[str, str, str]]:
         case "TransactWriteItems":
             actions = [action for wrapped in params["TransactItems"] for action in wrapped.values()]
             written = [(action["TableName"], action.get("Item") or action["Key"]) for action in actions]
+        case "BatchWriteItem":
+            requests = [(table, request) for table, some in params["RequestItems"].items() for request in some]
+            written = [(table, request["DeleteRequest"]["Key"]) for table, request in requests]
         case _:
             written = []
     return [(table, item["id"]["S"], item["item"]["S"]) for table, item in written]

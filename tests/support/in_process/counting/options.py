@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.support.in_process.counting.deliveries import Deliveries
+from tests.support.in_process.counting.deliveries import DELETED, Deliveries
 from tests.support.in_process.counting.waits import Added, Bench, CountedStep, Wait, payload_of
 
 SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
@@ -47,7 +47,7 @@ def recorded(deliveries: Deliveries) -> Added:
     """Return what it adds to a delivery that its endpoint records."""
     name = "matches nothing"
     without = Wait([deliveries.to_endpoint[name]])
-    return Added(without, replace(deliveries.recorded, steps=[deliveries.recorded[name]]))
+    return Added(without, replace(deliveries.recorded, steps=[deliveries.recorded[name], deliveries.recorded[DELETED]]))
 
 
 def by_key(keyed: Wait, deliveries: Deliveries) -> Wait:

@@ -142,7 +142,8 @@ def delete(
 ) -> None:
     """Delete recorded deliveries.
 
-    With each goes the early completion that it made, unless a token has it. Tokens that it completed stay.
+    With each goes the early completion that it made, unless a token has it, and with one its resends. Tokens that it
+    completed stay.
     """
     one = _one_or_all(delivery, every)
     if not yes:

@@ -2,7 +2,8 @@
 
 An item that the stack's table has already stays as it is, so this can be run again, and on a stack in use. What belongs to a
 token is written before the token: once that appears, the stream's consumers look for the replies of its waiters, and for the
-notices that people have got. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key.
+notices that people have got. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key. The
+endpoints come first: the doctor deletes what was recorded by one that is gone.
 
 A token that waits is written as a create would write it now, so that the stack's timers find it: `dueAt` puts it into their
 index, and `soon` has the stream send its message, because the timers may have passed its place in the index already. How far
@@ -10,7 +11,7 @@ the other stack's timers and doctor had come is not copied.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,8 @@ def copy(
         return True
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        for endpoint in _endpoints(source, table):
+            put(endpoint)
         for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             if any(RECORDS_DELIVERIES in item for item in page["Items"] if item["id"]["S"] == DOCTOR):
                 _look_for_deliveries(target, own)
@@ -88,6 +91,16 @@ def copy(
             if "LastEvaluatedKey" in page:
                 say(str(copied))
     return copied
+
+
+def _endpoints(source: Any, table: str) -> Iterator[Any]:
+    pages = source.get_paginator("query").paginate(
+        TableName=table,
+        ConsistentRead=True,
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": "endpoints"}},
+    )
+    return (item for page in pages for item in page["Items"])
 
 
 def _look_for_deliveries(target: Any, table: str) -> None:

@@ -112,8 +112,11 @@ class Recorded:
             raise Refusal(404, "Delivery not found", "DeliveryNotFound")
         return found
 
+    def resends(self, delivery: FakeDelivery) -> list[FakeDelivery]:
+        return [it for it in self._all.values() if it.resend_of == delivery.id]
+
     def delete(self, delivery: FakeDelivery) -> None:
-        del self._all[delivery.id]
+        self._all.pop(delivery.id, None)
 
     def page(self, query: Mapping[str, str], now: int) -> tuple[list[FakeDelivery], dict[str, str]]:
         """Return the deliveries of an answer, the newest first, and its `pagination`. Raises Refusal."""

@@ -128,7 +128,9 @@ class Endpoints:
         return endpoint.recorded.add(replace(made, resend_of=delivery.id, user_agent=user_agent), once)
 
     def delete_delivery(self, endpoint: FakeEndpoint, delivery: FakeDelivery) -> None:
-        """Delete a recorded delivery, and the early completion that it made."""
+        """Delete a recorded delivery with its resends, and the early completions that they made."""
+        for resend in endpoint.recorded.resends(delivery):
+            self.delete_delivery(endpoint, resend)
         token = self._tokens.all.get(delivery.token_id or "")
         if token and token.kept and delivery.kind == "kept":
             self._tokens.forget(token)
