@@ -1,11 +1,14 @@
 """People sign in, in a browser, with an issuer that others maintain."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from waitpoints_client import AskOptions, Waitpoints
 from waitpoints_client.asking import request
+from waitpoints_client.ops.caller import Caller
+from waitpoints_client.ops.deployed import Deployed
+from waitpoints_client.ops.smoke_access import leads_to_the_issuer
 
 from tests.browser import runner
 from tests.support.e2e import afterwards, folders
@@ -73,6 +76,13 @@ def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subte
     assert people == {"NAMED": ["ann@example.com", "bo@example.com"], "OPEN": ["cy@example.com"], "ENDED": [], "RECENT": []}
     assert shown["NAMED"]["completedBy"]["signedIn"]["subject"] == "bo@example.com"
     assert {one["signedIn"]["issuer"] for one in shown["NAMED"]["answers"]} == {office.issuer.url}
+
+
+def test_the_smoke_test_leads_to_the_issuer(office: Office) -> None:
+    caller = Caller.of(Deployed.local(asdict(office.stack)))
+    said = leads_to_the_issuer(caller)
+    caller.clean_up()
+    assert said == "303 to 127.0.0.1; 403 for a way back without a cookie"
 
 
 def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> None:

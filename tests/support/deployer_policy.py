@@ -1,4 +1,4 @@
-"""The rights that docs/operation.md gives somebody who deploys."""
+"""The rights that docs/operation.md gives somebody who deploys, and an operator."""
 
 import json
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 from tests.support.in_process.template import ROOT
 
 POLICY = (ROOT / "docs" / "deployer-policy.json").read_text()
+OPERATOR = (ROOT / "docs" / "operator-policy.json").read_text()
 
 
-def deployer_policy(account: str, stack: str) -> dict[str, Any]:
-    """Return the page's policy for an account and a stack."""
-    policy: dict[str, Any] = json.loads(POLICY.replace("123456789012", account).replace("waitpoints-prod", stack))
+def deployer_policy(account: str, stack: str, text: str = POLICY) -> dict[str, Any]:
+    """Return the page's policy for an account and a stack, or another one."""
+    policy: dict[str, Any] = json.loads(text.replace("123456789012", account).replace("waitpoints-prod", stack))
     return policy
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.e2e.api import Api
 from tools.stack import LOCAL
-from waitpoints_local.stack import DECISIONS, REGION, Emulator, describe
+from waitpoints_local.stack import DECISIONS, REGION, Emulator, Endpoint, describe
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 """The policy of an administrator."""
@@ -57,7 +57,7 @@ def deploys_with_enter_and_again(folder: Path, deployer: Deployer, *options: str
     assert "No changes to deploy" in again.stdout + again.stderr
 
 
-def limited_to(name: str, policy: dict[str, Any], emulator: Emulator) -> dict[str, str]:
+def limited_to(name: str, policy: dict[str, Any], emulator: Endpoint) -> dict[str, str]:
     """Return credentials of a new role that may do what a policy says, and no more."""
     iam = emulator.client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}

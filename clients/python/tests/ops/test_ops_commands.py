@@ -55,6 +55,7 @@ class OperatedStack:
     endpoint: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=lambda: {"ResumableStateMachines": "*"})
     concurrency: int = 1000
+    has_left_the_sandbox: bool | None = True
     is_local: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +78,11 @@ class OperatedStack:
         if not self.concurrency:
             raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAccountSettings")
         return {"AccountLimit": {"ConcurrentExecutions": self.concurrency}}
+
+    def get_account(self) -> Any:
+        if self.has_left_the_sandbox is None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAccount")
+        return {"ProductionAccessEnabled": self.has_left_the_sandbox}
 
     def receive_message(self, **_: Any) -> Any:
         return {}
@@ -285,6 +291,21 @@ class TestSmoke:
         assert second.startswith(says)
         assert ("L-B99A9384" in second) == (concurrency == 10)
 
+    @pytest.mark.parametrize(
+        ("has_left", "says"),
+        [
+            (True, None),
+            (False, "WARNING: SES is in its sandbox"),
+            (None, "Whether SES is in its sandbox is unknown: These AWS credentials may not call GetAccount"),
+        ],
+    )
+    def test_says_whether_mail_reaches_everybody(self, stack: OperatedStack, has_left: bool | None, says: str | None) -> None:
+        stack.has_left_the_sandbox = has_left
+        assert "SES" not in run("smoke").stdout  # the stack sends no mail
+        stack.parameters["MailFrom"] = "ops@example.com"
+        found = [line for line in run("smoke").stdout.splitlines() if "SES" in line]
+        assert found == [] if says is None else found[0].startswith(says)
+
     def test_says_that_the_stack_may_resume_everything(self, stack: OperatedStack) -> None:
         assert "may resume" not in run("smoke").stdout
         stack.parameters |= {"ResumableStateMachines": "", "ResumableFunctions": ""}
@@ -301,7 +322,7 @@ class TestSmoke:
         result = run("smoke", "--json")
         assert (result.exit_code, json.loads(result.stdout)) == (
             0,
-            [{"name": "works", "outcome": "ok", "figure": "in 1 s", "advice": ""}],
+            [{"name": "works", "outcome": "ok", "figure": "in 1 s", "advice": "", "lacks": False}],
         )
 
 

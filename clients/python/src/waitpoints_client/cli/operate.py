@@ -153,7 +153,7 @@ def smoke(
         show.note(f"Stack {deployed.name}: {said}")
     shown: list[Any] = []
     status = prove(caller, checks, shown.append)
-    show.value([line.__dict__ for line in shown if isinstance(line, Line)])
+    show.value(list({line.name: line.__dict__ for line in shown if isinstance(line, Line)}.values()))
     raise typer.Exit(status)
 
 

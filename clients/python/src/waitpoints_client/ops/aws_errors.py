@@ -1,5 +1,7 @@
 """What an error of AWS, or of boto3, says in one sentence: what happened, and what to do about it."""
 
+import re
+
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -8,6 +10,7 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNKNOWN = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException"}
+_NOT_AUTHORIZED = re.compile(r"not authorized to perform: ([a-z0-9-]+:\w+)")
 UNANSWERED = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectionClosedError,
@@ -34,9 +37,15 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
-def is_denied(error: Exception) -> bool:
-    """Whether AWS refused a call because the credentials lack a permission."""
-    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _DENIED
+def missing_right(error: Exception) -> str:
+    """Return what the credentials lack, such as `states:StartExecution`, if AWS refused a call for that; else "".
+
+    Some services name no action in their message. Then it is the name of the call.
+    """
+    if not isinstance(error, ClientError) or error.response.get("Error", {}).get("Code") not in _DENIED:
+        return ""
+    found = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
+    return found[1] if found else error.operation_name
 
 
 def _refusal(error: ClientError) -> str:

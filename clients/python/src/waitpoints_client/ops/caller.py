@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -33,6 +33,10 @@ class Unexpected(Exception):
 
 class Skipped(Exception):
     """The check could not run, though nothing is wrong. The message says why."""
+
+
+class Lacking(Skipped):
+    """The check could not run, because the user's credentials lack a right. The message names it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Caller:
     """What a check made and could not remove."""
     later: tuple[dict[str, Any], str] | None = None
     """The token whose long timeout a check has begun, and the execution that waits for it."""
+    first: int = 0
+    """Which of `tokens` is the first one of this round."""
     revoked: tuple[str, float] | None = None
     """A key, and when it was revoked, on the monotonic clock."""
 
@@ -102,6 +108,10 @@ class Caller:
     def deadline(self) -> float:
         """When every wait ends, on the monotonic clock."""
         return self.started + self.pace.total
+
+    def begin_again(self) -> None:
+        """Give the checks that have failed another round, no longer than a new stream needs."""
+        self.started, self.pace, self.first = time.monotonic(), replace(self.pace, total=self.pace.stream), len(self.tokens)
 
     @cached_property
     def log_group(self) -> str:
@@ -133,6 +143,12 @@ class Caller:
         if answer.status != 200:
             raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} answered {answer.reason()}")
         return answer.json()
+
+    def delete(self, path: str) -> None:
+        """Raises Unexpected, unless it is gone."""
+        answer = self.request("DELETE", path, key=self.api_key)
+        if answer.status not in (200, 404):
+            raise Unexpected(f"DELETE answered {answer.reason()}")
 
     def create(self, **options: Any) -> dict[str, Any]:
         created: dict[str, Any] = self.call("POST", TOKENS, {"timeout": LONGEST_WAIT, "tags": [self.tag], **options})
@@ -211,12 +227,14 @@ class Caller:
 
     def _end_each(self, made: list[str], end: Callable[[str], bool], until: float) -> str:
         ended = failed = 0
+        reason = ""
         for one in made:
             try:
                 ended += time.monotonic() < until and end(one)
-            except (Unexpected, *PROBLEMS):
+            except (Unexpected, *PROBLEMS) as error:
                 failed += 1
-        return f"{ended} ({failed} could not be checked)" if failed else str(ended)
+                reason = aws_errors.sentence(error)
+        return f"{ended} ({failed} could not be checked: {reason})" if failed else str(ended)
 
     def _stop(self, execution: str) -> bool:
         running: bool = self.step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
@@ -233,14 +251,14 @@ class Caller:
 
 
 @contextmanager
-def permitted(action: str) -> Iterator[None]:
-    """Within this, raise Skipped if the user's own credentials lack this permission."""
+def permitted() -> Iterator[None]:
+    """Within this, raise Lacking if AWS refuses a call because the user's own credentials lack a right."""
     try:
         yield
     except PROBLEMS as error:
-        if not aws_errors.is_denied(error):
+        if not (right := aws_errors.missing_right(error)):
             raise
-        raise Skipped(f"your credentials lack {action}") from None
+        raise Lacking(f"your credentials lack {right}") from None
 
 
 def instant(text: str) -> float:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 from waitpoints_client.ops import aws_errors
-from waitpoints_client.ops.caller import Caller, Skipped, Unexpected
+from waitpoints_client.ops.caller import Caller, Lacking, Skipped, Unexpected, permitted
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed, NotFound
 from waitpoints_client.ops.smoke_checks import CHECKS, Check
 from waitpoints_client.ops.versions import difference
@@ -15,6 +15,7 @@ from waitpoints_client.ops.versions import difference
 COST = "This costs about one US cent, plus two per GB of the table for the doctor's scan."
 QUOTA, ENOUGH = "L-B99A9384", 100
 RESUMABLE = ("ResumableStateMachines", "ResumableFunctions")
+POLICY = "docs/operator-policy.json"
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
 
 
@@ -24,6 +25,8 @@ class Line:
     outcome: Literal["ok", "failed", "skipped"]
     figure: str
     advice: str = ""
+    lacks: bool = False
+    """Whether it was skipped because the user's credentials lack a right."""
 
     def __str__(self) -> str:
         width = max(len(check.name) for check in CHECKS)
@@ -38,8 +41,8 @@ def introduction(stack: Deployed) -> str:
 
 
 def notes(stack: Deployed) -> list[str]:
-    """Say what a difference between the versions means, what the account runs, and what the stack may resume."""
-    said = [difference(stack.outputs["Version"]), concurrency(stack)]
+    """Say what a difference between the versions means, what the account runs and mails, and what the stack may resume."""
+    said = [difference(stack.outputs["Version"]), concurrency(stack), sandbox(stack)]
     wide = [name for name in RESUMABLE if stack.parameters.get(name) == ""]
     if wide:
         said.append(f"{' and '.join(wide)}: empty, so the stack may resume all of this account and region.")
@@ -60,21 +63,51 @@ def concurrency(stack: Deployed) -> str:
     )
 
 
+def sandbox(stack: Deployed) -> str:
+    """Warn of an account whose mails reach verified addresses only, and SES's simulator, to which the check sends."""
+    if not stack.parameters.get("MailFrom"):
+        return ""
+    try:
+        has_left = stack.client("sesv2").get_account()["ProductionAccessEnabled"]
+    except PROBLEMS as error:
+        return f"Whether SES is in its sandbox is unknown: {aws_errors.sentence(error)}."
+    return "" if has_left else "WARNING: SES is in its sandbox, so it refuses mail to addresses that are not verified."
+
+
 def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:
-    """Run every check, show a line for each, and always clean up. Returns the exit status."""
+    """Run every check, those that failed once more, show a line for each, and always clean up. Returns the exit status."""
     started, lines = time.monotonic(), dict[str, Line]()
     try:
-        for check in checks:
-            lines[check.name] = run_check(check, caller, lines)
-            show(lines[check.name])
+        run_each(checks, caller, lines, show)
+        if failed := failing(checks, lines):
+            show("\nOnce more, because AWS may reach a new stream or role minutes later:")
+            caller.begin_again()
+            run_each(failed, caller, lines, show)
     except KeyboardInterrupt:
         show("\nInterrupted: cleaning up")
         return 130
     finally:
         show(f"\nAfter {time.monotonic() - started:.0f} s: {caller.clean_up()}. {WHAT_REMAINS}")
-    failed = sum(line.outcome == "failed" for line in lines.values())
-    show(f"{failed} of {len(lines)} checks failed" if failed else "Nothing failed")
-    return 1 if failed else 0
+    if lacking := [line.figure for line in lines.values() if line.lacks]:
+        show(f"Skipped for rights that {POLICY} lists: {len(lacking)}")
+    failed_again = sum(line.outcome == "failed" for line in lines.values())
+    show(f"{failed_again} of {len(lines)} checks failed" if failed_again else "Nothing failed")
+    return 1 if failed_again else 0
+
+
+def run_each(checks: Sequence[Check], caller: Caller, lines: dict[str, Line], show: Callable[[Any], Any]) -> None:
+    for check in checks:
+        lines[check.name] = run_check(check, caller, lines)
+        show(lines[check.name])
+
+
+def failing(checks: Sequence[Check], lines: dict[str, Line]) -> list[Check]:
+    """Return the checks that have failed, and those that were skipped for it."""
+    found = dict[str, Check]()
+    for check in checks:
+        if lines[check.name].outcome == "failed" or check.needs in found:
+            found[check.name] = check
+    return list(found.values())
 
 
 def run_check(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
@@ -83,9 +116,10 @@ def run_check(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
     if time.monotonic() > caller.deadline:
         return Line(check.name, "failed", "not run: out of time", "run it again; the lines above show what took so long")
     try:
-        return Line(check.name, "ok", check.run(caller))
+        with permitted():
+            return Line(check.name, "ok", check.run(caller))
     except Skipped as why:
-        return Line(check.name, "skipped", str(why))
+        return Line(check.name, "skipped", str(why), lacks=isinstance(why, Lacking))
     except (Unexpected, NotFound, KeyError, *PROBLEMS) as error:
         said = aws_errors.sentence(error) if not isinstance(error, KeyError) else f"a response lacks {error}"
         return Line(check.name, "failed", said, check.advice)

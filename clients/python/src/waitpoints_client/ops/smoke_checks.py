@@ -7,6 +7,8 @@ can't tell.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from waitpoints_client.ops import smoke_access as access
+from waitpoints_client.ops import smoke_endpoints as endpoints
 from waitpoints_client.ops import smoke_requests as requests
 from waitpoints_client.ops import smoke_upkeep as upkeep
 from waitpoints_client.ops import smoke_waits as waits
@@ -74,12 +76,18 @@ CHECKS = (
     ),
     _with_token(
         "completes by an endpoint",
-        requests.completes_by_an_endpoint,
-        "check PutEndpoint, AcceptDelivery, DeleteEndpoint and their routes",
+        endpoints.completes_by_an_endpoint,
+        "check PutEndpoint, RetrieveEndpoint, AcceptDelivery, DeleteEndpoint and their routes",
+    ),
+    _with_token(
+        "records deliveries",
+        endpoints.records_deliveries,
+        "check ListEndpoints, TryEndpoint, AcceptDelivery, ListDeliveries, RetrieveDelivery, ResendDelivery, DeleteDeliveries, "
+        "their roles and routes",
     ),
     _with_token(
         _LIMITS_KEY,
-        requests.limits_a_named_key,
+        access.limits_a_named_key,
         "check CreateApiKey, ListApiKeys, RevokeApiKey, and the policy NamedKeyPolicy of the API's functions",
     ),
     _with_token("answers browsers", requests.answers_browsers, "check ShowCallback, CompleteToken and the API's routes"),
@@ -90,6 +98,22 @@ CHECKS = (
         "check GetPacket, and the bucket's policy and region",
     ),
     _with_token("answers a key with its token", requests.answers_a_key_with_its_token, f"check CreateToken; {_LOGS}"),
+    _with_token("completes by a key", requests.completes_by_a_key, "check CompleteByKey, its role and its route"),
+    _with_token(
+        "creates and completes in states",
+        requests.creates_and_completes_in_states,
+        "check CreateTokenInState and its API_URL, CompleteTokenInState and its role",
+    ),
+    _with_token(
+        "makes public tokens",
+        access.makes_public_tokens,
+        "check PublicTokenClaims, CreatePublicToken, MintPublicToken, CompleteToken and the secret ApiKey",
+    ),
+    _with_token(
+        "leads to the issuer",
+        access.leads_to_the_issuer,
+        "check OidcIssuer, which must be exactly what the issuer's discovery document says; BeginSignIn, FinishSignIn, SignOut",
+    ),
     _with_token(
         "lists by tag",
         requests.finds_the_tag,
@@ -122,7 +146,7 @@ CHECKS = (
         "check ResumeWaiters; add boto3 to the layer until Lambda updates its own",
     ),
     Check(
-        _REVOKED, requests.refuses_a_revoked_key, "revoke it again, and check RevokeApiKey: the key may still work", _LIMITS_KEY
+        _REVOKED, access.refuses_a_revoked_key, "revoke it again, and check RevokeApiKey: the key may still work", _LIMITS_KEY
     ),
     Check(
         "times out after long",

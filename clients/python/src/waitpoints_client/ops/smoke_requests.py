@@ -1,4 +1,4 @@
-"""The smoke test's checks of the API's routes and of who may use them."""
+"""The smoke test's checks of the API's routes, and of the two functions that do the same for states."""
 
 import hashlib
 import hmac
@@ -9,15 +9,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from waitpoints_client.ops import webhook_secrets
-from waitpoints_client.ops.caller import TOKENS, Caller, RawAnswer, Skipped, Unexpected, permitted
+from waitpoints_client.ops.caller import API_PATIENCE, LONGEST_WAIT, TOKENS, Caller, Skipped, Unexpected, permitted
 from waitpoints_client.ops.smoke_waits import PAYLOAD
 
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
-ENDPOINTS, KEYS = "/api/v1/endpoints", "/api/v1/keys"
 FORM = "application/x-www-form-urlencoded"
 ORIGIN = "https://waitpoints.example"
-NEW_KEY_AFTER = 1.5  # seconds between tries: a function reads the keys again after five
-REVOKED_AFTER = 65  # seconds: a function remembers a key for a minute
 SIMULATOR = "success@simulator.amazonses.com"
 """SES sends to it from its sandbox, too: https://docs.aws.amazon.com/ses/latest/DeveloperGuide/mailbox-simulator.html"""
 
@@ -91,7 +88,7 @@ def accepts_a_signature(caller: Caller) -> str:
     """Store a secret, and deliver to a token that asks for its signature: with a wrong one, then with the right one."""
     name, secret = caller.tag, webhook_secrets.generate()
     with caller.removed_after(f"the secret {name}", lambda: webhook_secrets.delete(caller.stack, name)):
-        with permitted("secretsmanager:CreateSecret"):
+        with permitted():
             webhook_secrets.put(caller.stack, name, secret)
         token = caller.create(verify={"scheme": "github", "secret": name})
         said = check_refused(caller.request("POST", token["url"], PAYLOAD, x_hub_signature_256=signed("wrong")).status)
@@ -104,81 +101,6 @@ def accepts_a_signature(caller: Caller) -> str:
 def signed(secret: str) -> str:
     """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
     return "sha256=" + hmac.new(secret.encode(), PAYLOAD, hashlib.sha256).hexdigest()
-
-
-def completes_by_an_endpoint(caller: Caller) -> str:
-    """Make an endpoint, deliver before the token with that key exists, create the token, and delete the endpoint."""
-    name = caller.tag
-    path, settings = f"{ENDPOINTS}/{name}", {"key": "body.items[0].id", "verify": "none", "keyTTL": "1h"}
-    with caller.removed_after(f"the endpoint {name}", lambda: delete(caller, path)):
-        url = caller.call("PUT", path, settings)["url"]
-        answer = caller.request("POST", url, PAYLOAD)
-        if answer.status != 200:
-            raise Unexpected(f"a delivery was answered {answer.reason()}")
-        found = caller.retrieve(caller.create(idempotencyKey=f"{name}:1"))
-        if (found["status"], found.get("output")) != ("COMPLETED", PAYLOAD.decode()):
-            raise Unexpected(f"the token of the delivery's key is {found['status']}")
-    if caller.request("GET", path, key=caller.api_key).status != 404:
-        raise Unexpected("it exists after its deletion")
-    return "a delivery that came before its token"
-
-
-def delete(caller: Caller, path: str) -> None:
-    """Raises Unexpected, unless it is gone."""
-    answer = caller.request("DELETE", path, key=caller.api_key)
-    if answer.status not in (200, 404):
-        raise Unexpected(f"DELETE answered {answer.reason()}")
-
-
-def limits_a_named_key(caller: Caller) -> str:
-    """Make a key that may create and read the tokens of one tag, use it, and revoke it."""
-    wanted = {"name": caller.tag, "scopes": [f"create:{caller.tag}", f"read:{caller.tag}"], "expiresIn": "1h"}
-    path = f"{KEYS}/{caller.tag}"
-    with caller.removed_after(f"the API key {caller.tag}", lambda: delete(caller, path)):
-        key = caller.call("POST", KEYS, wanted)["key"]
-        created = use(caller, key, "POST", TOKENS, {"timeout": "1h"})
-        if created.status != 200:
-            raise Unexpected(f"its create answered {created.reason()}")
-        of_token = f"{TOKENS}/{created.json()['id']}"
-        caller.tokens.append(created.json()["id"])
-        read = use(caller, key, "GET", of_token)
-        if read.status != 200 or caller.tag not in read.json()["tags"]:
-            raise Unexpected(f"it cannot read its token, with its tag: answered {read.reason()}")
-        if (status := use(caller, key, "POST", f"{of_token}/complete", {}).status) != 403:
-            raise Unexpected(f"it may complete: answered {status}, not 403")
-        caller.wait_until(lambda: is_noted(caller), "the list of keys does not say that it was used")
-        caller.call("DELETE", path)
-        caller.revoked = key, time.monotonic()
-    return "creates and reads with its tag, 403 for a complete"
-
-
-def use(caller: Caller, key: str, method: str, path: str, body: Any = None) -> RawAnswer:
-    """Send a request with a new key, which a function that has just read all keys knows only seconds later."""
-
-    def check() -> RawAnswer | None:
-        answer = caller.request(method, path, None if body is None else json.dumps(body).encode(), key=key)
-        if answer.status != 401:
-            return answer
-        time.sleep(NEW_KEY_AFTER)
-        return None
-
-    return caller.wait_until(check, f"{method} refuses the new key with 401")
-
-
-def is_noted(caller: Caller) -> bool:
-    """Whether the list of keys has the key of this run, and that it was used."""
-    keys = caller.call("GET", KEYS)["data"]
-    return any(key["name"] == caller.tag and "lastUsedAt" in key for key in keys)
-
-
-def refuses_a_revoked_key(caller: Caller) -> str:
-    assert caller.revoked
-    key, at = caller.revoked
-    time.sleep(max(0.0, at + REVOKED_AFTER - time.monotonic()))
-    for method, path in (("POST", TOKENS), ("GET", f"{TOKENS}/{caller.tokens[-1]}")):
-        if (status := caller.request(method, path, b"{}" if method == "POST" else None, key=key).status) != 401:
-            raise Unexpected(f"{method} answered {status} after {time.monotonic() - at:.0f} s")
-    return f"401 after {time.monotonic() - at:.0f} s"
 
 
 def downloads_a_large_output(caller: Caller) -> str:
@@ -204,6 +126,36 @@ def answers_a_key_with_its_token(caller: Caller) -> str:
     if second != {**first, "isCached": True}:
         raise Unexpected(f"a different response, isCached {second['isCached']}")
     return "the same token, isCached"
+
+
+def completes_by_a_key(caller: Caller) -> str:
+    key = f"by key, {caller.tag}"
+    token = caller.create(idempotencyKey=key)
+    caller.call("POST", "/api/v1/waitpoints/complete", {"idempotencyKey": key, "data": json.loads(PAYLOAD)})
+    check_completed(caller, token)
+    return "the token of the key"
+
+
+def creates_and_completes_in_states(caller: Caller) -> str:
+    """Invoke both functions as a state does, which has no request: the first one has the API's URL from its environment."""
+    outputs, key = caller.stack.outputs, f"in states, {caller.tag}"
+    for named in ({}, {"idempotencyKey": key}):
+        wanted = {"timeout": LONGEST_WAIT, "tags": [caller.tag], **named}
+        token = caller.stack.invoke(outputs["CreateFunctionName"], wanted, API_PATIENCE)
+        caller.tokens.append(token["id"])
+        if not token["url"].startswith(outputs["ApiUrl"]):
+            raise Unexpected("its callback URL does not start with ApiUrl")
+        completed = {**(named or {"waitpointId": token["id"]}), "data": json.loads(PAYLOAD)}
+        caller.stack.invoke(outputs["CompleteFunctionName"], completed, API_PATIENCE)
+        check_completed(caller, token)
+    return "by id and by key"
+
+
+def check_completed(caller: Caller, token: dict[str, Any]) -> None:
+    """Raises Unexpected unless the token was completed with PAYLOAD."""
+    found = caller.retrieve(token)
+    if found["status"] != "COMPLETED" or json.loads(found["output"]) != json.loads(PAYLOAD):
+        raise Unexpected(f"the token is {found['status']}, with another output than was given")
 
 
 def finds_the_tag(caller: Caller) -> str:

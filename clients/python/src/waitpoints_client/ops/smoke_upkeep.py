@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from botocore.exceptions import ReadTimeoutError
 
 from waitpoints_client.ops import logs as stack_logs
-from waitpoints_client.ops.caller import Caller, Skipped, Unexpected, instant, permitted
+from waitpoints_client.ops.caller import Caller, Lacking, Skipped, Unexpected, instant, permitted
 from waitpoints_client.ops.doctor import summary
 from waitpoints_client.ops.logs import OF_LAMBDA, Line
 
@@ -21,27 +21,26 @@ def is_switched_on(caller: Caller) -> str:
     off, unseen = list[str](), list[str]()
     for check in (mappings_off, schedules_off, ttl_off, queue_missing):
         try:
-            off += check(caller)
-        except Skipped as why:
+            with permitted():
+                off += check(caller)
+        except Lacking as why:
             unseen.append(str(why))
     if off:
         raise Unexpected("; ".join(off))
     if unseen:
-        raise Skipped("; ".join(unseen))
+        raise Lacking("; ".join(unseen))
     return "mappings, schedules, TTL, dead-letter queue"
 
 
 def mappings_off(caller: Caller) -> list[str]:
     functions = caller.stack.client("lambda")
-    with permitted("lambda:GetEventSourceMapping"):
-        return off(caller, MAPPING, lambda physical: functions.get_event_source_mapping(UUID=physical)["State"])
+    return off(caller, MAPPING, lambda physical: functions.get_event_source_mapping(UUID=physical)["State"])
 
 
 def schedules_off(caller: Caller) -> list[str]:
     scheduler = caller.stack.client("scheduler")
     [group] = caller.stack.list_physical_ids(GROUP).values()
-    with permitted("scheduler:GetSchedule"):
-        return off(caller, SCHEDULE, lambda physical: scheduler.get_schedule(Name=physical, GroupName=group)["State"])
+    return off(caller, SCHEDULE, lambda physical: scheduler.get_schedule(Name=physical, GroupName=group)["State"])
 
 
 def off(caller: Caller, kind: str, state_of: Callable[[str], str]) -> list[str]:
@@ -51,8 +50,7 @@ def off(caller: Caller, kind: str, state_of: Callable[[str], str]) -> list[str]:
 
 
 def ttl_off(caller: Caller) -> list[str]:
-    with permitted("dynamodb:DescribeTimeToLive"):
-        table = caller.stack.client("dynamodb").describe_time_to_live(TableName=caller.stack.outputs["TableName"])
+    table = caller.stack.client("dynamodb").describe_time_to_live(TableName=caller.stack.outputs["TableName"])
     return ["TTL of the table is off"] if is_off(table["TimeToLiveDescription"]["TimeToLiveStatus"]) else []
 
 
@@ -64,8 +62,7 @@ def is_off(state: str) -> bool:
 def queue_missing(caller: Caller) -> list[str]:
     queues, url = caller.stack.client("sqs"), caller.stack.outputs["DeadLetterQueueUrl"]
     try:
-        with permitted("sqs:GetQueueAttributes"):
-            queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     except queues.exceptions.QueueDoesNotExist:
         return ["DeadLetterQueue does not exist"]
     return []
@@ -109,8 +106,9 @@ def logs_metrics_but_not_each_invocation(caller: Caller) -> str:
 
 
 def first_created(caller: Caller) -> float:
-    """Return when the first token was created, in epoch seconds, by AWS's clock, as the log events."""
-    return instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])
+    """Return when the first token of this round was created, in epoch seconds, by AWS's clock, as the log events."""
+    [first, *_] = caller.tokens[caller.first :] or caller.tokens
+    return instant(caller.retrieve({"id": first})["createdAt"])
 
 
 def logged(caller: Caller, since: float, words: Iterable[str]) -> list[Line]:

@@ -5,7 +5,7 @@ import statistics
 import time
 from typing import Any
 
-from waitpoints_client.ops.caller import TOKENS, Caller, Unexpected, instant, permitted
+from waitpoints_client.ops.caller import TOKENS, Caller, Unexpected, instant
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
 SAMPLES = 10
@@ -15,7 +15,6 @@ MOVED_TO = 3  # seconds
 LATE = 10.0  # seconds: more than a cold start takes
 LONG = 240  # seconds: the check of the timers looks three minutes ahead, so only a later one can find what is set now
 KEPT = 86_400  # seconds for which the table keeps a token that a check has settled in it
-UPDATE_TABLE = "dynamodb:UpdateItem"
 
 
 def creates(caller: Caller) -> str:
@@ -55,20 +54,19 @@ def resumes_by_the_stream(caller: Caller) -> str:
     found, execution = caller.retrieve(token), caller.start_waiting(token)
     caller.wait_until_registered(token)
     now = instant(found["createdAt"]) + time.monotonic() - started  # by AWS's clock
-    with permitted(UPDATE_TABLE):
-        update_token(
-            caller,
-            token,
-            "SET #status = :completed, completedAt = :now, #output = :output, expiresAt = :expiresAt",
-            "#status = :waiting",
-            {
-                ":completed": {"S": "COMPLETED"},
-                ":now": {"N": str(round(now * 1000))},
-                ":output": {"S": PAYLOAD.decode()},
-                ":expiresAt": {"N": str(round(now) + KEPT)},
-            },
-            **{"#output": "output"},
-        )
+    update_token(
+        caller,
+        token,
+        "SET #status = :completed, completedAt = :now, #output = :output, expiresAt = :expiresAt",
+        "#status = :waiting",
+        {
+            ":completed": {"S": "COMPLETED"},
+            ":now": {"N": str(round(now * 1000))},
+            ":output": {"S": PAYLOAD.decode()},
+            ":expiresAt": {"N": str(round(now) + KEPT)},
+        },
+        **{"#output": "output"},
+    )
     check_output(caller, execution, caller.pace.stream)
     [lag] = caller.wait_until(lambda: lags(caller, token), "no reply was recorded for its waiter")
     return f"{lag} ms after it settled in the table"
@@ -138,14 +136,13 @@ def begins_a_long_timeout(caller: Caller) -> str:
     caller.wait_until_registered(token)
     was = round(instant(found["timeoutAt"]) * 1000)
     soon = round((instant(found["createdAt"]) + time.monotonic() - started + LONG) * 1000)  # by AWS's clock
-    with permitted(UPDATE_TABLE):
-        update_token(
-            caller,
-            token,
-            "SET dueAt = :soon, timeoutAt = :soon",
-            "#status = :waiting AND dueAt = :was AND timeoutAt = :was",
-            {":soon": {"N": str(soon)}, ":was": {"N": str(was)}},
-        )
+    update_token(
+        caller,
+        token,
+        "SET dueAt = :soon, timeoutAt = :soon",
+        "#status = :waiting AND dueAt = :was AND timeoutAt = :was",
+        {":soon": {"N": str(soon)}, ":was": {"N": str(was)}},
+    )
     caller.later = token, execution
     return f"moved from an hour to {LONG} s"
 
