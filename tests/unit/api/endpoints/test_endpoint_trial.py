@@ -11,6 +11,8 @@ from tests.support.in_process.api_gateway import Api
 from waitpoints.token import (
     Document,
     DocumentKind,
+    IdempotencyKey,
+    NewToken,
 )
 
 pytestmark = pytest.mark.usefixtures("github")
@@ -47,6 +49,21 @@ class TestATrial:
         query = f"?{sent['query']}" if "query" in sent else ""
         api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
         assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
+
+    @pytest.mark.parametrize(
+        ("timeout", "key_for", "outcome"),
+        [(60_000, 1_000, "completed"), (1_000, 1_000, "kept"), (1_000, 60_000, "late")],  # milliseconds
+    )
+    def test_knows_until_when_a_key_names_its_token(
+        self, world: InMemory, api: Api, timeout: int, key_for: int, outcome: str
+    ) -> None:
+        endpoint, now = put(world), world.clock()
+        key = IdempotencyKey(KEY, now + key_for)
+        world.tokens.create(NewToken(key=key, timeout_at=now + timeout), now)
+        world.clock.advance(2_000)
+        assert try_delivery(api, body=BODY)["outcome"] == outcome
+        assert deliver(api, endpoint).status == 200
+        assert counted(world, endpoint) == {outcome: 1}
 
     def test_of_a_disabled_endpoint_is_refused_and_shows_the_other_steps(self, world: InMemory, api: Api) -> None:
         endpoint, _ = put(world), create(world)
