@@ -147,7 +147,7 @@ def _zone(text: str | None) -> timezone:
     if text is None or text in "Zz":
         return UTC
     hours, minutes = int(text[1:3]), int(text[-2:])
-    if hours > 23 or minutes > 59:
+    if minutes > 59:  # `timezone` refuses 24 hours
         raise ValueError("no such offset")
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)
