@@ -1,15 +1,18 @@
 """Recorded deliveries are read, sent again and deleted on the deployed stack, by functions that have only their roles."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.ops import Operator
 from tests.support.e2e.recording import record
 from tests.support.e2e.secrets import Secrets
 from tests.support.e2e.waiting import until
@@ -118,3 +121,30 @@ def test_they_are_read_and_deleted_with_what_they_kept(api: Api, secrets: Secret
     received(api, endpoint, id="2")
     assert api.request("DELETE", path).body == {"deleted": 2, "done": True}
     assert api.request("GET", path).body == {"data": [], "pagination": {}}
+
+
+@pytest.mark.thorough  # waits for what a function may still be writing
+def test_the_doctor_deletes_the_bodies_of_what_has_ended(api: Api, secrets: Secrets, url: str) -> None:
+    """One by its time, the other one with its endpoint, which is put again meanwhile."""
+    operator, other = Operator(api.stack), f"{url}-deleted"
+    ended, of_deleted = put(api, secrets, url, recordDeliveries="10s"), put(api, secrets, other)
+    received(api, ended, id="1")
+    received(api, of_deleted, id="1", email="ann@example.com")
+    assert api.request("DELETE", other).status == 200
+    again = put(api, secrets, other)
+    received(api, again, id="2")
+    before = [bodies(api, it) for it in (ended, of_deleted, again)]
+    time.sleep(75)
+    assert operator.run("doctor")[0] == 0
+    after = [bodies(api, it) for it in (ended, of_deleted, again)]
+    figures.show(f"bodies in the bucket before the doctor: {before}, after it: {after}")
+    assert (before, after) == ([1, 1, 1], [0, 0, 1])
+    assert api.request("GET", f"{url}/deliveries").body["data"] == []
+    api.request("DELETE", other)
+
+
+def bodies(api: Api, endpoint: Any) -> int:
+    """How many bodies the bucket has of an endpoint's deliveries."""
+    prefix = f"deliveries/{endpoint['url'].rsplit('/', 1)[1][:24]}/"
+    found = api.stack.client("s3").list_objects_v2(Bucket=api.stack.output_bucket, Prefix=prefix)
+    return len(found.get("Contents", ()))
