@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from waitpoints.access.api_key_cache import ApiKeyCache
     from waitpoints.access.credentials import Credentials
+    from waitpoints.access.drafts import Drafts
     from waitpoints.access.sessions import Sessions
     from waitpoints.access.urls import Urls
     from waitpoints.aws.api_key_store import ApiKeyStore
@@ -283,6 +284,13 @@ class Services:
         from waitpoints.access.sessions import Sessions
 
         return Sessions(self._session_key, issuer, os.environ["OIDC_CLIENT_ID"], os.environ["BASE_URL"], self.now)
+
+    @cached_property
+    def drafts(self) -> "Drafts":
+        from waitpoints.access.drafts import Drafts
+
+        assert self.sessions is not None, "only who signs in has a session that ends"
+        return Drafts(self._session_key, self.sessions, self.now)
 
     @property
     def oidc_client(self) -> tuple[str, str] | None:

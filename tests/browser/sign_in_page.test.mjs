@@ -57,13 +57,32 @@ test("a page for a domain can be read by all, and takes an answer of its people 
   assert.match(await main(tab), /Your answer is recorded/);
 });
 
-test("who signs out, or whose session has ended, answers nothing", async () => {
+test("who has no confirmed address reads that", async () => {
+  const tab = await opened(OPEN, "unverified@example.com", await openPhone());
+  assert.match(await main(tab), /Your organization did not confirm your address.*Reference: no_address/s);
+  await look(tab, "no address", "Use another account", "Sign out");
+});
+
+test("who signs out, or whose session has ended, answers nothing, and loses nothing that they wrote", async () => {
   const tab = await opened(ENDED, "ann@example.com", await openPhone());
+  const note = "field.note";
+  await tab.fill(`[name="${note}"]`, "Checked twice");
   await tab.context().clearCookies({ name: SESSION });
   await choose(tab, "Approve");
-  assert.match(await main(tab), /Please sign in/);
+  assert.match(await main(tab), /Please sign in.*Your answer was not sent yet.*Once you have signed in/s);
+  assert.equal(await tab.evaluate(() => document.activeElement.className), "summary");
+  await look(tab, "not sent", "Sign in");
   await choose(tab, "Sign in"); // the issuer remembers them
   assert.equal(tab.url(), ENDED);
+  assert.match(await main(tab), /Your answer was not sent yet.*Please check it, and send it/s);
+  assert.equal(await tab.inputValue(`[name="${note}"]`), "Checked twice");
+  await look(tab, "not sent, in the form again", note, "Approve", "Sign out");
+  await tab.context().clearCookies({ name: SESSION });
+  await tab.fill(`[name="${note}"]`, Array.from({ length: 9_000 }, () => Math.random().toString(36)[2]).join(""));
+  await choose(tab, "Approve");
+  assert.match(await main(tab), /Copy it before you sign in:.*[a-z0-9]{8000}/s);
+  await look(tab, "not sent, to copy", "Sign in");
+  await choose(tab, "Sign in");
   await choose(tab, "Sign out");
   assert.equal(tab.url(), ENDED);
   assert.match(await main(tab), /Please sign in/);

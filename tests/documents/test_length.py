@@ -17,7 +17,7 @@ BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
     "docs/agents.md": 900,
-    "docs/sign-in.md": 850,
+    "docs/sign-in.md": 920,
 }
 """Documents with limits of their own."""
 

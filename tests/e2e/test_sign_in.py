@@ -66,7 +66,8 @@ def test_people_answer_who_have_signed_in(office: Office, subtests: pytest.Subte
     page = {"title": "Pay ACME?", "actions": [{"id": "approve", "label": "Approve", "needs": 2}]}
     named = {**page, "signIn": True, "approvers": ["ann@example.com", "bo@example.com"]}
     by_all = {**page, "signIn": {"domains": ["example.com"]}}
-    pages = {"NAMED": named, "OPEN": by_all, "ENDED": named, "RECENT": {**named, "maxAge": "5m"}}
+    with_note = {**named, "fields": {"properties": {"note": {"type": "string"}}}}
+    pages = {"NAMED": named, "OPEN": by_all, "ENDED": with_note, "RECENT": {**named, "maxAge": "5m"}}
     tokens = {name: office.api.create(page=page) for name, page in pages.items()}
     urls = {name: token["url"] for name, token in tokens.items()}
     assert [link["url"] for link in tokens["NAMED"]["links"]] == [urls["NAMED"]] * 2

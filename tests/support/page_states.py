@@ -131,7 +131,19 @@ def sign_in_states(theme: Theme) -> dict[str, str]:
     return {
         "before the sign-in": render.sign_in(theme, "https://hooks.example.com/in"),
         "signed in too long ago": render.sign_in(theme, "https://hooks.example.com/in", is_signed_in=True),
+        "before the sign-in, not sent": render.sign_in(
+            theme, "https://hooks.example.com/in", unsent=render.Unsent(is_kept=True)
+        ),
+        "before the sign-in, to copy": render.sign_in(
+            theme,
+            "https://hooks.example.com/in",
+            unsent=render.Unsent(is_kept=False, texts=("Line one\nLine two", "2026-05-04")),
+        ),
         "signed in": render.page_of(token, page, theme, progress),
+        "signed in again, not sent": render.form(page, theme, token=token, values={}, progress=progress, is_unsent=True),
+        "signed in without an address": render.other_account(
+            theme, account, "https://hooks.example.com/in", lacks_address=True
+        ),
         "signed in as another": render.other_account(theme, account, "https://hooks.example.com/in"),
         "sign-in changed": render.sign_in_changed(theme),
     }

@@ -10,6 +10,7 @@ from tests.support.in_process.browser import Browser, Server
 from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
+from waitpoints.access.drafts import Drafts
 from waitpoints.access.sessions import RETURN, Sessions, new_id
 from waitpoints.oidc.attempts import Attempts
 from waitpoints.oidc.issuer import Issuer
@@ -63,7 +64,8 @@ def install(world: InMemory, issuer: str, monkeypatch: pytest.MonkeyPatch) -> Si
     monkeypatch.setenv("SIGN_IN_HOURS", "8")
     key, secret = FakeSecret("the-session-key-of-this-stack-0123456789"), FakeSecret(SECRET)
     for name, built in {
-        "sessions": Sessions(key, issuer, CLIENT, BASE_URL, world.clock),
+        "sessions": (sessions := Sessions(key, issuer, CLIENT, BASE_URL, world.clock)),
+        "drafts": Drafts(key, sessions, world.clock),
         "attempts": Attempts(key, issuer, CLIENT, world.clock),
         "issuer": Issuer(issuer, CLIENT, "openid email", f"{BASE_URL}{RETURN}", secret, world.clock),
         "redemptions": Redemptions(world.clock),

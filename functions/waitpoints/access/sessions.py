@@ -18,7 +18,7 @@ RETURN = "/api/v1/sign-in/return"
 SIGN_OUT = "/api/v1/sign-out"
 COOKIE = "__Host-waitpoints-session"
 _FORM = 1  # of the cookie. Another one ends all sessions; without it, other fields of `Session` would be read as these
-_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+_ATTRIBUTES = "Secure; HttpOnly; SameSite=Lax"
 
 
 class Sessions:
@@ -26,6 +26,7 @@ class Sessions:
 
     def __init__(self, key: Secret, issuer: str, client_id: str, base_url: str, now: Clock) -> None:
         self.issuer = issuer
+        self.client = f"{issuer}\n{client_id}"
         self.base_url = base_url.rstrip("/")
         self._key = key
         self._purpose = f"session {_FORM}\n{issuer}\n{client_id}"
@@ -64,20 +65,32 @@ class Sessions:
         return f"{self.base_url}{SIGN_OUT}"
 
     def form_token(self, session: Session, token_id: str) -> str:
-        """Return what a form of a token's page must send, so that nothing else can answer in this session's name."""
-        return signed_text.digest(next(self._key.read_latest()), self._form(session), token_id)
+        """Return what a form of a token's page must send, so that nothing else can answer in this session's name.
+
+        After the dot it says whose form it is, also after the session.
+        """
+        key, purposes = next(self._key.read_latest()), (self._form(session), self._writer(session.signed_in.subject))
+        return ".".join(signed_text.digest(key, purpose, token_id) for purpose in purposes)
 
     def is_form_token(self, presented: str, session: Session, token_id: str) -> bool:
-        keys = self._key.read_latest()
-        return any(signed_text.is_digest(presented, key, self._form(session), token_id) for key in keys)
+        own, keys = presented.partition(".")[0], self._key.read_latest()
+        return any(signed_text.is_digest(own, key, self._form(session), token_id) for key in keys)
+
+    def is_writer(self, presented: str, subject: str, token_id: str) -> bool:
+        """Whether a form was shown to this person, by what its token has after the dot."""
+        keys = self._key.read_accepted()
+        return any(signed_text.is_digest(presented, key, self._writer(subject), token_id) for key in keys)
 
     def _form(self, session: Session) -> str:
         return f"form\n{self._purpose}\n{session.id}"
 
+    def _writer(self, subject: str) -> str:
+        return f"writer\n{self.client}\n{subject}"
 
-def set_cookie(name: str, value: str, max_age: int) -> str:
+
+def set_cookie(name: str, value: str, max_age: int, path: str = "/") -> str:
     """Return a cookie with its attributes. `max_age` is in seconds; 0 deletes it."""
-    return f"{name}={value}; Max-Age={max_age}; {_ATTRIBUTES}"
+    return f"{name}={value}; Max-Age={max_age}; Path={path}; {_ATTRIBUTES}"
 
 
 END = set_cookie(COOKIE, "", 0)

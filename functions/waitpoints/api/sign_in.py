@@ -50,7 +50,7 @@ def finish(request: Request) -> Response:
         telemetry.note(signIn=NO_ATTEMPT)
         return _show_failure(request, None, None)
     try:
-        session = _check(query, attempt)
+        session, address = _check(query, attempt)
     except SignInPaused as error:
         telemetry.note(signIn=error.reason)
         return _show_failure(request, error, attempt)
@@ -58,7 +58,7 @@ def finish(request: Request) -> Response:
         telemetry.note(signIn=error.reason)
         response = _show_failure(request, error, attempt)
     else:
-        telemetry.note(signIn="done")
+        telemetry.note(signIn=address or "done")
         response = _lead(f"{_sessions().base_url}{attempt.target}", [_sessions().begin(session)])
     return replace(response, cookies=[*response.cookies, attempt.deletion])
 
@@ -77,8 +77,8 @@ def show_refusal(request: Request, refusal: Response) -> Response:
     return page_answer.show_refusal(request, refusal)
 
 
-def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
-    """Return the session of the person whom the issuer names. Raises SignInRefused, SignInPaused and IssuerFails."""
+def _check(query: Mapping[str, str], attempt: Attempt) -> tuple[Session, str | None]:
+    """Return the session of the person whom the issuer names, and why it has no address. Raises SignInRefused."""
     from waitpoints.oidc import id_token, identity
 
     issuer, now = services.issuer, services.now()
@@ -98,7 +98,7 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> Session:
     )
     if attempt.max_age is not None and not session.is_recent(attempt.max_age * 1000, now):
         raise SignInRefused("auth_time")
-    return session
+    return session, None if email else identity.cause(claims, services.email_claim)
 
 
 def _show_failure(request: Request, error: SignInRefused | None, attempt: Attempt | None) -> Response:

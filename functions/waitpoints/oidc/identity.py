@@ -20,6 +20,13 @@ def read_email(claims: Mapping[str, Any], claim: str, issuer: str) -> str | None
     return email if isinstance(email, str) and is_theirs and is_email(email) and email.isascii() else None
 
 
+def cause(claims: Mapping[str, Any], claim: str) -> str:
+    """Return why a token's address does not count, for the log."""
+    email = claims.get(claim)
+    is_address = isinstance(email, str) and is_email(email) and email.isascii()
+    return "email_unverified" if is_address and claim == "email" else "email_missing"
+
+
 def read_domain(claims: Mapping[str, Any], issuer: str, email: str | None) -> str | None:
     """Return the account's organization in lower case: the domain of its address, for Google the `hd` of its Workspace.
 

@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from tests.support.in_process.api_gateway import HttpAnswer
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.fakes.issuer import ANN, FakeIssuer
 from tests.support.in_process.fakes.secret import FakeSecret
 from waitpoints.access.sessions import BEGIN
@@ -52,8 +52,9 @@ class Browser:
 
     def keep(self, text: str) -> None:
         [(name, cookie)] = SimpleCookie(text).items()
-        assert name.startswith("__Host-")
-        assert (cookie["path"], cookie["domain"], cookie["samesite"]) == ("/", "", "Lax")
+        assert name.startswith("__Host-") or cookie["path"].startswith(TOKENS)
+        assert cookie["path"] == "/" or name.startswith("__Secure-")
+        assert (cookie["domain"], cookie["samesite"]) == ("", "Lax")
         assert cookie["secure"]
         assert cookie["httponly"]
         self.cookies[name] = cookie.value

@@ -1,6 +1,7 @@
 """A browser comes back from the issuer: who is signed in, and which attacks fail."""
 
 import importlib
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -94,8 +95,23 @@ class TestAPersonSignsIn:
         idp.keys.append(idp.key.public)
         assert browser.sign_in(idp).status == 303
 
-    def test_without_an_address_that_counts(self, stack: SignInStack, browser: Browser, idp: FakeIssuer) -> None:
-        browser.sign_in(idp, {**ANN, "email_verified": False})
+    @pytest.mark.parametrize(
+        ("claims", "cause"),
+        [
+            ({"email_verified": False}, "email_unverified"),
+            ({"email_verified": None}, "email_unverified"),
+            ({"email": None}, "email_missing"),
+            ({"email": "ann"}, "email_missing"),
+            ({"email": "änn@example.com"}, "email_missing"),
+        ],
+        ids=str,
+    )
+    def test_without_an_address_that_counts(
+        self, stack: SignInStack, browser: Browser, idp: FakeIssuer, claims: Any, cause: str, log: io.StringIO
+    ) -> None:
+        """The log has the cause: the page may ask for a subject, so the sign-in is no failure yet."""
+        browser.sign_in(idp, {**ANN, **claims})
+        assert f'"signIn":"{cause}"' in log.getvalue()
         session = session_of(stack, browser)
         assert session is not None
         assert (session.signed_in.email, session.signed_in.subject, session.domain) == (None, "ann-1", None)

@@ -15,6 +15,7 @@ from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Problem
 from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.progress import Account, Progress
+from waitpoints.api.page.render import Unsent
 from waitpoints.approvers import Approval, Approver, find_approver, is_email
 from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotAsked, PayloadRefused
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 def show(request: Request, token: Token, approver: str | None) -> Response:
     """The page of a token as one of its approvers sees it now. Raises NotAsked."""
     progress = _identify(request, token, approver)
-    return progress if isinstance(progress, Response) else _show(request, progress)
+    if isinstance(progress, Response):
+        return progress
+    return _show_draft(request, progress) or _show(request, progress)
 
 
 def refuse_plain(request: Request, token_id: str, by: CompletedBy) -> Response:
@@ -43,12 +46,12 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes, 
     """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     by = replace(by, query=None)  # it names the approver
     token = services.tokens.find(token_id)
-    progress = _identify(request, token, approver)
+    progress = _identify(request, token, approver, body)
     if isinstance(progress, Response):
         return progress
     if progress.account and not _is_own_form(request, token_id, body):
         services.tokens.count_delivery(token_id, token.outcome, by)
-        return replace(_show(request, progress), status=403)
+        return replace(_show_unsent(request, progress, body) or _show(request, progress), status=403)
     if not progress.is_open:
         return _receive_again(request, progress, body, by)
     try:
@@ -62,13 +65,13 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes, 
     return page_answer.ask_again(request, progress.page, choice, progress.token, progress)
 
 
-def _identify(request: Request, token: Token, approver: str | None) -> Progress | Response:
+def _identify(request: Request, token: Token, approver: str | None, body: bytes = b"") -> Progress | Response:
     """Return the page as who asks for it sees it, or what they are answered instead. Raises NotAsked."""
     page = definition.of_token(token).in_language(page_answer.wanted(request))
     if page.sign_in:
         if request.method != "GET" and not request.is_of_own_page:
             raise NotAsked("Only who has signed in answers this waitpoint, on its own page")
-        found = _identify_account(request, token, page, page.sign_in)
+        found = _identify_account(request, token, page, page.sign_in, body)
         is_removed = isinstance(found, Progress) and found.is_removed
         return _refuse_removed(request, token) if is_removed else found
     assert approver is not None, "without a sign-in, the link names the person"
@@ -80,7 +83,7 @@ def _identify(request: Request, token: Token, approver: str | None) -> Progress 
     return Progress(page, token, person)
 
 
-def _identify_account(request: Request, token: Token, page: Page, rule: "SignInRule") -> Progress | Response:
+def _identify_account(request: Request, token: Token, page: Page, rule: "SignInRule", body: bytes) -> Progress | Response:
     """Return the page of a token as who has signed in sees it, who may answer or was removed, or else an answer."""
     sessions = services.sessions
     if sessions is None or rule.client != services.oidc_client:
@@ -90,16 +93,73 @@ def _identify_account(request: Request, token: Token, page: Page, rule: "SignInR
     path = services.urls.url(token.id, sessions.base_url).removeprefix(sessions.base_url)
     session = sessions.read(request.cookies)
     if session is None or (rule.max_age is not None and not session.is_recent(rule.max_age, services.now())):
-        theme = page_answer.theme(request)
-        document = render.sign_in(theme, sessions.link(path, max_age=rule.max_age), is_signed_in=session is not None)
-        return page_answer.answer(theme, document, 200 if request.method == "GET" else 403)
+        theme, link = page_answer.theme(request), sessions.link(path, max_age=rule.max_age)
+        unsent, cookies = _keep(request, token, page, path, body)
+        document = render.sign_in(theme, link, is_signed_in=session is not None, unsent=unsent)
+        return replace(page_answer.answer(theme, document, 200 if request.method == "GET" else 403), cookies=cookies)
     account = Account(session.signed_in, sessions.form_token(session, token.id), path, sessions.sign_out_url)
     person = _find_account(token, page, session)
     if person is None:
-        telemetry.note(signIn="not_asked")
+        lacks_address = _lacks_address(token, page, session.signed_in)
+        telemetry.note(signIn="no_address" if lacks_address else "not_asked")
         theme, link = page_answer.theme(request), sessions.link(path, max_age=rule.max_age, other_account=True)
-        return page_answer.answer(theme, render.other_account(theme, account, link), 403)
+        unsent, cookies = _keep(request, token, page, path, body)
+        unsent = unsent if unsent and unsent.is_kept else None  # who has signed in is not who wrote it
+        document = render.other_account(theme, account, link, lacks_address=lacks_address, unsent=unsent)
+        return replace(page_answer.answer(theme, document, 403), cookies=cookies)
     return Progress(page, token, person, account=account)
+
+
+def _keep(request: Request, token: Token, page: Page, path: str, body: bytes) -> tuple[Unsent | None, list[str]]:
+    """Return what to say of an answer that comes without a session of who wrote it, and the cookie that keeps it for them."""
+    if request.method == "GET":
+        return None, []
+    values = form.read_values(page, body)
+    typed = [text for field in page.fields if not field.choices for text in values[field.name] if text.strip()]
+    if not any(text for texts in values.values() for text in texts):
+        return Unsent(is_kept=False), []
+    cookie = services.drafts.keep(values, form.read_token(body), token.id, path)
+    return Unsent(cookie is not None, [] if cookie else typed), [cookie] if cookie else []
+
+
+def _show_draft(request: Request, progress: Progress) -> Response | None:
+    """The form as this person had filled it in when their session had ended. None: they had not."""
+    if progress.account is None or not progress.is_open:
+        return None
+    from waitpoints.access import drafts
+
+    if drafts.COOKIE not in request.cookies:
+        return None
+    values = services.drafts.read(request.cookies, progress.account.signed_in.subject, progress.token.id)
+    if values is None:
+        return None
+    return replace(_fill_in(request, progress, values), cookies=[drafts.end(progress.account.path)])
+
+
+def _show_unsent(request: Request, progress: Progress, body: bytes) -> Response | None:
+    """The form as it was sent, of another session of the same person. None: it is somebody else's."""
+    assert progress.account is not None, "only a page with a sign-in has a form of a session"
+    writer, sessions = form.read_token(body).partition(".")[2], services.sessions
+    if sessions is None or not progress.is_open:
+        return None
+    if not sessions.is_writer(writer, progress.account.signed_in.subject, progress.token.id):
+        return None
+    return _fill_in(request, progress, form.read_values(progress.page, body))
+
+
+def _fill_in(request: Request, progress: Progress, values: Values) -> Response:
+    page, theme = progress.page, page_answer.theme(request, progress.page)
+    document = render.form(page, theme, token=progress.token, values=values, progress=progress, is_unsent=True)
+    return page_answer.answer(theme, document)
+
+
+def _lacks_address(token: Token, page: Page, signed_in: "SignedIn") -> bool:
+    """Whether somebody is not found on a page because the issuer does not say whose address they have."""
+    approval = page.approval
+    if signed_in.email is not None or approval is None:
+        return False
+    is_named = all(person.subject is not None for person in approval.who_may_answer(token))
+    return approval.is_open or not is_named or _is_requester(page, approval, signed_in)
 
 
 def _is_own_form(request: Request, token_id: str, body: bytes) -> bool:

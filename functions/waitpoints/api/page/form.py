@@ -110,6 +110,15 @@ def read_token(body: bytes) -> str:
     return found[0] if len(found) == 1 else ""
 
 
+def read_values(page: Page, body: bytes) -> Values:
+    """Return the texts of a form's fields, whatever else it has."""
+    try:
+        pairs = parse_qsl(body.decode("utf-8-sig"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PAIRS)
+    except ValueError:
+        pairs = []
+    return {field.name: [text for name, text in pairs if name == PREFIX + field.name] for field in page.fields}
+
+
 def of_json(page: Page, text: str) -> Submission | Errors:
     """Return what a program's JSON text says."""
     try:

@@ -5,7 +5,7 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, assert_never
@@ -112,10 +112,12 @@ def form(
     values: Values | None = None,
     errors: Errors | None = None,
     progress: Progress | None = None,
+    is_unsent: bool = False,
 ) -> str:
     """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `token` says since when it waits.
 
-    With `progress`, it is that of one approver, and shows where the decision stands.
+    With `progress`, it is that of one approver, and shows where the decision stands. `is_unsent`: the session of who sent it
+    had ended.
     """
     problems = errors.problems if errors else {}
     if errors:
@@ -125,10 +127,12 @@ def form(
     fields = [
         _field(theme, at, field, values.get(field.name, ()), problems.get(field.name)) for at, field in enumerate(page.fields)
     ]
+    why = theme["error"] if errors else theme["unsent_heading"] if is_unsent else None
     return _document(
         theme,
-        f"{theme['error']}{theme.colon}{page.title}" if errors else page.title,
+        f"{why}{theme.colon}{page.title}" if why else page.title,
         _summary(theme, page, errors) if errors else None,
+        _unsent(theme, Unsent(is_kept=True), "unsent_again_text") if is_unsent else None,
         _question(theme, page, token, progress),
         _greeting(theme, progress),
         _answers_so_far(theme, progress),
@@ -244,17 +248,39 @@ def _reference(theme: Theme, reason: str) -> Markup:
     return Element("p", theme.sentence("reference", isolated, reason=reason), class_="muted")
 
 
-def sign_in(theme: Theme, link: str, *, is_signed_in: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """An answer that came after its session. If it `is_kept`, the form has it after the sign-in; else `texts` are shown."""
+
+    is_kept: bool
+    texts: Sequence[str] = ()
+
+
+def sign_in(theme: Theme, link: str, *, is_signed_in: bool = False, unsent: Unsent | None = None) -> str:
     """What a page with a sign-in shows before it, or to who has signed in too long ago: nothing of what is asked."""
     text = Element("p", theme["sign_in_recent_text" if is_signed_in else "sign_in_text"])
-    return _state(theme, "lock", theme["sign_in_heading"], text, _begin(theme, "sign_in", link))
+    not_sent = _unsent(theme, unsent) if unsent else None
+    return _state(theme, "lock", theme["sign_in_heading"], not_sent, text, _begin(theme, "sign_in", link))
 
 
-def other_account(theme: Theme, account: Account, link: str) -> str:
+def _unsent(theme: Theme, unsent: Unsent, kept: str = "unsent_kept_text") -> Markup:
+    """Say that an answer was not sent. It has the focus when the page opens."""
+    word = kept if unsent.is_kept else "unsent_copy_text" if unsent.texts else None
+    texts = [Element("p", text, class_="text", dir="auto") for text in unsent.texts]
+    said = Element("h2", theme["unsent_heading"], id="summary"), Element("p", theme[word]) if word else None
+    return Element(
+        "div", *said, texts, class_="summary", role="alert", tabindex="-1", autofocus=True, aria_labelledby="summary"
+    )
+
+
+def other_account(
+    theme: Theme, account: Account, link: str, *, lacks_address: bool = False, unsent: Unsent | None = None
+) -> str:
     """What somebody reads who has signed in and may not answer: who they are, and no one else."""
-    said = Element("p", theme["other_account_text"])
-    begin = _begin(theme, "other_account", link)
-    return _state(theme, "lock", theme["not_asked_heading"], said, begin, _account(theme, account))
+    said = Element("p", theme["no_address_text" if lacks_address else "other_account_text"])
+    reference = _reference(theme, "no_address") if lacks_address else None
+    begin, not_sent = _begin(theme, "other_account", link), _unsent(theme, unsent) if unsent else None
+    return _state(theme, "lock", theme["not_asked_heading"], not_sent, said, begin, reference, _account(theme, account))
 
 
 def sign_in_changed(theme: Theme) -> str:

@@ -1,6 +1,11 @@
 """A page on which people sign in: what each of them is shown, and who answers as whom. Nobody else answers as them."""
 
+import base64
+import io
 import json
+import random
+import string
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,14 +24,17 @@ from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.sign_in import SignInStack
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
+from waitpoints.access.drafts import COOKIE as DRAFT
+from waitpoints.access.drafts import LASTS, MOST
 from waitpoints.access.sessions import BEGIN, COOKIE
 from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.notices import channels, slack_message
 from waitpoints.api.notices.slack_click import Click, _answer
-from waitpoints.api.page import definition
+from waitpoints.api.page import definition, words
 from waitpoints.errors import Forbidden
 from waitpoints.token import VERSION, CompletedBy, Source
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.wiring import services
 
 ISSUER = "https://issuer.example.com"
 ACTIONS: list[dict[str, Any]] = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
@@ -211,6 +219,19 @@ class TestTheWrongPerson:
         place = Place(stack, world, {**OPEN, "selfApproval": True})
         assert place.answer(stack.browser_of("dee"), "reject").status == 200
         assert place.given == [("dee", "reject")]
+
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_reads_in_their_language_that_no_address_was_confirmed(self, place: Place, language: str, log: io.StringIO) -> None:
+        answer = place.stack.browser_of("cy", None).get(place.url, **{"accept-language": language})
+        assert words.WORDS[language]["no_address_text"] in page_of(answer).text
+        assert "no_address" in page_of(answer).text
+        assert '"signIn":"no_address"' in log.getvalue()
+
+    def test_reads_nothing_of_an_address_where_no_address_is_asked(self, stack: SignInStack, world: InMemory) -> None:
+        subjects = [{"id": "ann", "subject": "ann"}, {"id": "bo", "subject": "bo"}]
+        url = stack.api.create(page={**NAMED, "approvers": subjects, "requestedBy": "Dee"})["url"]
+        for email, says in ((None, "may not answer here"), ("x@example.com", "may not answer here")):
+            assert says in stack.browser_of("cy", email).get(url).text
 
     def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: InMemory) -> None:
         place = Place(stack, world, OPEN)
@@ -436,6 +457,126 @@ class TestAnAttack:
     def test_by_cors_gets_no_credentials(self, place: Place) -> None:
         answer = place.stack.browser_of("ann").get(place.url, origin="https://evil.example")
         assert [name for name in answer.headers if name.startswith("access-control")] == []
+
+
+def assert_is_unreadable(content: str) -> None:
+    """It is encrypted, not only compressed, beside a nonce."""
+    sealed = base64.b64decode(content + "=" * (-len(content) % 4), "-_")
+    with pytest.raises(zlib.error):
+        zlib.decompress(sealed[16:])
+
+
+NOTE = "Checked twice.\r\n<b>Bo</b> says ja, 日本."
+
+
+class TestASessionThatEndsWhileSomebodyWrites:
+    """Nothing is sent, and nothing is lost: who wrote it has it in the form again. Nobody else reads it."""
+
+    @staticmethod
+    def interrupted(place: Place, note: str = NOTE, **headers: str) -> tuple[Browser, HttpAnswer]:
+        """Ann's browser, whose session was over when she pressed the button, and what it was answered."""
+        ann = place.stack.browser_of("ann")
+        form = {**form_of(place.open(ann)), "action": "approve", "field.note": note}
+        ann.cookies.clear()
+        return ann, ann.post(place.url, form, **headers)
+
+    @staticmethod
+    def signed_in(place: Place, browser: Browser, who: str, **session: Any) -> Browser:
+        browser.cookies |= place.stack.browser_of(who, **session).cookies
+        return browser
+
+    def test_is_told_so_and_finds_it_in_the_form_again(self, place: Place, log: io.StringIO) -> None:
+        ann, answer = self.interrupted(place)
+        assert (answer.status, says_nothing(answer)) == (403, True)
+        assert "Your answer was not sent yet" in page_of(answer).text
+        assert "Once you have signed in" in answer.text
+        [kept] = answer.cookies
+        assert f"Path={place.path};" in kept
+        place.stack.session_key.rotate("the next key of this stack")
+        shown = self.signed_in(place, ann, "ann").get(place.url)
+        page = page_of(shown)
+        assert page.title.startswith("Your answer was not sent yet: Pay 1,200")
+        assert ("field.note", NOTE) in page.fields
+        assert ann.cookies.keys() == {COOKIE}, "it is shown once"
+        assert ("field.note", "") in place.open(ann).fields
+        assert (place.given, place.shown["status"]) == ([], "WAITING")
+        assert ann.post(place.url, {**form_of(page), "action": "approve", "field.note": NOTE}).status == 200
+        assert place.shown["answers"][0]["fields"] == {"note": NOTE.replace("\r\n", "\n")}
+        assert_is_unreadable(kept.partition("=")[2].partition(".")[0])
+        assert "Checked" not in log.getvalue()
+
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_is_told_so_in_their_language(self, place: Place, language: str) -> None:
+        _, answer = self.interrupted(place, **{"accept-language": language})
+        assert words.WORDS[language]["unsent_heading"] in page_of(answer).text
+
+    def test_is_not_read_by_who_signs_in_instead_and_kept_for_who_wrote_it(self, place: Place) -> None:
+        ann, _ = self.interrupted(place)
+        for other in ("bo", "eve", "ann-second"):
+            shown = self.signed_in(place, ann, other).get(place.url)
+            assert "Checked" not in shown.text
+            assert "was not sent" not in shown.text
+        assert "Checked" in self.signed_in(place, ann, "ann").get(place.url).text
+
+    def test_is_kept_while_somebody_else_is_signed_in(self, place: Place) -> None:
+        """In another tab, as who may not answer here."""
+        ann = place.stack.browser_of("ann")
+        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        eve = self.signed_in(place, ann, "eve", email="eve@other.example")
+        answer = eve.post(place.url, form)
+        assert (answer.status, "Checked" in answer.text, "was not sent yet" in answer.text) == (403, False, True)
+        too_large = eve.post(place.url, {**form, "field.note": "Checked" * 3_000})
+        assert (too_large.status, "Checked" in too_large.text, too_large.cookies) == (403, False, ())
+        assert "Checked" in self.signed_in(place, ann, "ann").get(place.url).text
+
+    @pytest.mark.parametrize(("who", "is_filled_in"), [("ann", True), ("bo", False)])
+    def test_signed_in_again_in_another_tab_sends_nothing(self, place: Place, who: str, is_filled_in: bool) -> None:
+        ann = place.stack.browser_of("ann")
+        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        answer = self.signed_in(place, ann, who).post(place.url, form)
+        page = page_of(answer)
+        assert (answer.status, place.given) == (403, [])
+        assert (("field.note", NOTE) in page.fields, "was not sent yet" in page.text) == (is_filled_in, is_filled_in)
+
+    def test_with_too_much_to_keep_can_copy_it_before_the_sign_in(self, place: Place) -> None:
+        note = "".join(random.Random(7).choices(string.printable[:90], k=6_000))  # noqa: S311 - a text that does not compress
+        _, answer = self.interrupted(place, note)
+        page = page_of(answer)
+        assert (answer.cookies, note in page.text) == ((), True)
+        assert "Copy it before you sign in" in page.text
+
+    def test_without_a_form_of_anybody_is_kept_nothing(self, place: Place) -> None:
+        for session in ("", "x", f"{'x' * 43}.y", place.stack.sessions.issuer):
+            form = {"action": "approve", "field.note": NOTE, "session": session}
+            assert place.stack.browser().post(place.url, form).cookies == ()
+        forged = place.stack.browser()
+        forged.post(place.url, {**form, "session": f".{'x' * 43}"})
+        assert "Checked" not in self.signed_in(place, forged, "ann").get(place.url).text
+
+    def test_gets_nothing_of_another_page_or_after_half_an_hour(self, place: Place) -> None:
+        ann, _ = self.interrupted(place)
+        other = place.stack.api.create(page=place.page)["url"]
+        assert "Checked" not in self.signed_in(place, ann, "ann").get(other).text
+        place.world.clock.advance(LASTS)
+        assert "Checked" not in ann.get(place.url).text
+
+    def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: InMemory) -> None:
+        place = Place(stack, world, {**OPEN, "maxAge": "5m"})
+        ann = stack.browser_of("ann", auth_time=world.clock())
+        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        world.clock.advance(360_001)
+        assert "was not sent yet" in ann.post(place.url, form).text
+        again = self.signed_in(place, ann, "ann", auth_time=world.clock())
+        assert ("field.note", NOTE) in page_of(again.get(place.url)).fields
+
+    def test_leaves_room_in_the_headers_that_api_gateway_accepts(self, place: Place) -> None:
+        """10,240 bytes, of which a browser's own are about 1,500, beside five sign-ins that have begun."""
+        long = f"{'x' * 60}@{'y' * 60}.{'y' * 60}.example.com"
+        ann = place.stack.browser_of("s" * 255, long, auth_time=place.world.clock())
+        for _ in range(5):
+            ann.keep(services.attempts.begin({}, place.path, 86_400)[1][0])
+        sent = "; ".join(f"{name}={text}" for name, text in ann.cookies.items())
+        assert len(sent) + len(f"; {DRAFT}=") + MOST + len(place.path) < 10_240 - 1_500
 
 
 class TestMaxAge:
