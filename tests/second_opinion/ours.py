@@ -66,7 +66,7 @@ def run_rows() -> None:
 
 
 def evaluate_with_made_up_data(written: list[str]) -> None:
-    evaluator = expressions._Evaluator(stepfunctions)
+    evaluator = expressions._Evaluator()
     for expression in written:
         for value in _VALUES:
             with suppress(Exception):  # which is remembered

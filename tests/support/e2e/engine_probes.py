@@ -9,12 +9,14 @@ import gc
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tests.support.e2e.engine import FunctionError, Run, call, functions, make, send, start, stepfunctions
@@ -304,6 +306,45 @@ def texts_are_no_code() -> bool:
     by_path = {"Type": "Pass", "Parameters": {"v.$": "$v", "f.$": "States.Format('{}', $v)", "o.$": "$.w"}}
     run = Run(machine(Keep=keeps, Read=reads, Path=by_path), {"text": NASTY}).ended()
     return bool(run.output == {"v": NASTY, "f": NASTY, "o": NASTY + NASTY})
+
+
+ENDLESS = (
+    "$match($states.input.x, /(a+)+$/)",
+    "$count($sum([1..9999999]) & $pad('x', 999999999))",
+    "$range(1, 999999999, 1)",
+    "($loop := function($n) { $loop($n + 1) }; $loop(1))",
+    "$reduce([1..40], function($text, $n) { $text & $text }, 'aaaaaaaa')",
+)
+
+
+def evaluates(expression: str) -> dict[str, Any]:
+    return {"Type": "Pass", "QueryLanguage": "JSONata", "Output": f"{{% {expression} %}}"}
+
+
+def an_expression_without_end_stops_its_execution_alone() -> bool:
+    text = {"x": "a" * 40 + "!"}
+    endless = [Run(machine(A=evaluates(expression)), text) for expression in ENDLESS]
+    others = [Run(machine(A=evaluates("$uppercase($states.input.x)")), text) for _ in range(5)]
+    seen = {run.ended().output for run in others}, {run.ended().execution["error"] for run in endless}
+    causes = [run.execution["cause"] for run in endless]
+    assert all("D1012: It took more than 1 s" in it or "needs too much memory" in it for it in causes), causes
+    return seen == ({"A" * 40 + "!"}, {"States.QueryEvaluationError"})
+
+
+def what_evaluates_expressions_is_started_again() -> bool:
+    seen = []
+    for _ in range(2):
+        seen.append(Run(machine(A=evaluates("1 + 1"))).ended().output)
+        for child in Path("/proc/self/task").glob("*/children"):
+            for pid in child.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+    return seen == [2, 2]
+
+
+def a_pattern_with_many_stars_is_matched_at_once() -> bool:
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$.x", "StringMatches": "*a" * 40 + "b", "Next": "B"}], "Default": "C"}
+    states = {"A": choice, "B": {"Type": "Fail", "Error": "Mine"}, "C": DONE}
+    return Run({"StartAt": "A", "States": states}, {"x": "a" * 1000}).ended().status == "SUCCEEDED"
 
 
 def a_timestamp_has_its_zone() -> bool:

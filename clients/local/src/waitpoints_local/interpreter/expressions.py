@@ -9,11 +9,11 @@ from typing import Any
 import jsonata
 
 from waitpoints_local.interpreter.bare import failure, part
+from waitpoints_local.interpreter.jsonata_processes import JsonataProcesses
 from waitpoints_local.interpreter.paths import value_at, variables
 from waitpoints_local.interpreter.strands import clock_here
 
 QUERY = "States.QueryEvaluationError"
-TIMEOUT = 1000  # milliseconds
 _IN_WORDS = re.compile(r"[A-Z]\d{4}: |\$|The ")
 _WRONG_ARGUMENTS = "T0410: A function does not accept the number or the types of its arguments"
 _TIMESTAMP = re.compile(r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?", re.ASCII)
@@ -25,7 +25,7 @@ def evaluate_with_values(stepfunctions: Any) -> None:
     moto pastes them into the expression, where a quote or a backslash ends a text, and the rest runs as code.
     """
     strings = part("asl.component.common.string.string_expression")
-    evaluator = _Evaluator(stepfunctions)
+    evaluator = _Evaluator()
 
     def evaluate_jsonata(self: Any, env: Any) -> None:
         env.stack.append(evaluator.evaluate(env, self.expression, {"states": _states(env), **variables(env)}))
@@ -36,6 +36,12 @@ def evaluate_with_values(stepfunctions: Any) -> None:
         else:
             env.stack.append(copy.deepcopy(value_at(self.expression, env)))
 
+    def create_state_machine(data: dict[str, Any]) -> Any:
+        if "JSONata" in str(data.get("definition")):
+            evaluator.processes.prepare()
+        return create(data)
+
+    create, stepfunctions._create_state_machine = stepfunctions._create_state_machine, create_state_machine
     strings.StringJSONata._eval_body, strings.StringVariableSample._eval_body = evaluate_jsonata, evaluate_variable
 
 
@@ -45,31 +51,52 @@ def _states(env: Any) -> dict[str, Any]:
 
 
 class _Evaluator:
+    """Evaluates expressions in processes of their own."""
+
+    def __init__(self) -> None:
+        self.processes = JsonataProcesses()
+
+    def evaluate(self, env: Any, expression: str, bindings: dict[str, Any]) -> Any:
+        clock = clock_here.get()
+        millis = int(clock.now() * 1000) if clock and clock.ahead else None
+        value, cause = self.processes.evaluate(expression, bindings, millis)
+        if cause:
+            raise _failure(env, cause)
+        return value
+
+
+class Engine:
+    """JSONata with AWS's functions, in the process in which this is made."""
+
     def __init__(self, stepfunctions: Any) -> None:
         self._register, self._engine = stepfunctions._register_sfn_jsonata_functions, stepfunctions
 
-    def evaluate(self, env: Any, expression: str, bindings: dict[str, Any]) -> Any:
+    def evaluate(self, expression: str, bindings: dict[str, Any], millis: int | None) -> tuple[Any, str]:
+        """Return the value, and what is wrong, or an empty text. `millis` is the execution's time unless it is the clock's."""
         bound = {name: jsonata.utils.Utils.NULL_VALUE if value is None else value for name, value in bindings.items()}
         try:
-            value = self._run(expression, bound)
-            if value is None and not self._run(f"$exists(({expression}))", bound):
+            value = self._run(expression, bound, millis)
+            if value is None and not self._run(f"$exists(({expression}))", bound, millis):
                 raise _Undefined(f"The JSONata expression '{expression}' returned nothing (undefined).")
-            return _plain(value, expression)
+            return _plain(value, expression), ""
         except _Undefined as error:
             cause = str(error)
+        except MemoryError:
+            cause = f"The JSONata expression '{expression}' needs too much memory."
         except Exception as error:
             cause = f"The JSONata expression '{expression}' threw an error: {_describe(error)}"
-        raise _failure(env, cause)
+        return None, cause
 
-    def _run(self, expression: str, bindings: dict[str, Any]) -> Any:
-        parsed = jsonata.Jsonata.jsonata(expression, timeout=TIMEOUT)
+    def _run(self, expression: str, bindings: dict[str, Any], millis: int | None) -> Any:
+        parsed = jsonata.Jsonata.jsonata(expression)
         self._register(parsed)
         parsed.register_lambda("eval", _no_function)
         parsed.register_lambda("partition", _partition)
         parsed.register_lambda("range", _one_or_more(self._engine._sfn_jsonata_range))
         parsed.register_lambda("parse", _parse)
         parsed.register_lambda("toMillis", _to_millis)
-        _tell_the_time(parsed)
+        if millis is not None:
+            _tell_the_time(parsed, millis)
         return parsed.evaluate(None, bindings)
 
 
@@ -95,13 +122,11 @@ def _failure(env: Any, cause: str) -> Exception:
     return error  # type: ignore[no-any-return]  # moto has no types
 
 
-def _tell_the_time(expression: Any) -> None:
+def _tell_the_time(expression: Any, millis: int) -> None:
     """Let $now and $millis say the time of the execution."""
-    clock = clock_here.get()
-    if clock and clock.ahead:
-        millis, functions = int(clock.now() * 1000), jsonata.functions.Functions
-        expression.register_lambda("millis", lambda: millis)
-        expression.register_lambda("now", lambda *rest: functions.datetime_from_millis(millis, *(*rest, None, None)[:2]))
+    functions = jsonata.functions.Functions
+    expression.register_lambda("millis", lambda: millis)
+    expression.register_lambda("now", lambda *rest: functions.datetime_from_millis(millis, *(*rest, None, None)[:2]))
 
 
 def _plain(value: Any, expression: str) -> Any:

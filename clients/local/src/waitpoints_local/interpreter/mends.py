@@ -213,7 +213,16 @@ def compare_what_is_there() -> None:
         parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", pattern)
         if not isinstance(variable, str) or "\\" in parts:
             return False
-        whole = "".join(".*" if it == "*" else re.escape(it.removeprefix("\\")) for it in parts)
+        texts = [""]  # between the stars
+        for it in parts:
+            if it == "*":
+                texts.append("")
+            else:
+                texts[-1] += re.escape(it.removeprefix("\\"))
+        first, *rest = texts
+        if not rest:
+            return re.fullmatch(first, variable) is not None
+        whole = first + "".join(f"(?>.*?{it})" for it in rest[:-1]) + f".*{rest[-1]}"  # the first fit is as good as any
         return re.fullmatch(whole, variable, re.DOTALL) is not None
 
     comparison._eval_body = evaluate
