@@ -970,8 +970,9 @@ class TestAStandInOfAState:
         }
 
     def test_can_be_what_a_map_reads(self, stack: TriedStack) -> None:
-        run({"StartAt": "A", "States": {"A": {"Type": "Map", "ItemReader": {}, "End": True}}}, "--stand-in", "A=[1]")
-        assert stack.asked[0]["stand_ins"] == {"A": [{"returns": [1]}]}
+        reads = {"Type": "Map", "ItemReader": {}, "ItemProcessor": PASSES, "End": True}
+        run({"StartAt": "Read", "States": {"Read": reads}}, "--stand-in", "Read=[1]")
+        assert stack.asked[0]["stand_ins"] == {"Read": [{"returns": [1]}]}
 
     @pytest.mark.parametrize("definition", [PASSES, WAITS])
     def test_costs_nothing_where_there_is_none(self, stack: TriedStack, definition: Any) -> None:

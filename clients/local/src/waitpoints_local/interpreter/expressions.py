@@ -15,7 +15,13 @@ from waitpoints_local.interpreter.strands import clock_here
 
 QUERY = "States.QueryEvaluationError"
 _IN_WORDS = re.compile(r"[A-Z]\d{4}: |\$|The ")
-_WRONG_ARGUMENTS = "T0410: A function does not accept the number or the types of its arguments"
+_WRONG: dict[type[Exception], str] = {
+    ArithmeticError: "D1001: A number is out of range",
+    RecursionError: "D1011: Stack overflow: look for a recursion without an end",
+    TypeError: "T0410: A function does not accept the number or the types of its arguments",
+    AttributeError: "T0410: A function does not accept the types of its arguments",
+    Exception: "A function does not accept the value of an argument",
+}
 _TIMESTAMP = re.compile(r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?", re.ASCII)
 
 
@@ -108,7 +114,11 @@ def _describe(error: Exception) -> str:
     """Say what is wrong without Python's words, which come of an argument that a function does not accept."""
     if code := getattr(error, "error", None):
         return f"{code}: {error}"
-    return str(error) if isinstance(error, ValueError) and _IN_WORDS.match(str(error)) else _WRONG_ARGUMENTS
+    if isinstance(error, ValueError) and _IN_WORDS.match(str(error)):
+        return str(error)
+    if isinstance(error, TypeError) and "not supported between" in str(error):
+        return "D3070: $sort with one argument needs an array of texts, or of numbers"
+    return next(about for kind, about in _WRONG.items() if isinstance(error, kind))
 
 
 def _failure(env: Any, cause: str) -> Exception:
