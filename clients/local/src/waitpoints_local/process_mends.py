@@ -216,16 +216,29 @@ class _ForkServer:
         self._server = subprocess.Popen(command, stdin=other.fileno())
         other.close()
 
+    def end(self) -> None:
+        self._server.kill()
+        self._server.wait()
+
     def start(self, command: Sequence[str], cwd: str, env: dict[str, str]) -> _Process:
+        """Start a process. Raises ConnectionError if the server has ended."""
         job = Path(command[-1]).with_name("job.json")
         job.write_text(json.dumps({"program": command[-1], "cwd": cwd, "env": env}))
         (stdin, in_), (out, stdout), (err, stderr), (ended, lives) = (os.pipe() for _ in range(4))
-        with self._turn:
-            socket.send_fds(self._socket, [str(job).encode()], [stdin, stdout, stderr, lives])
-            pid = int(self._socket.recv(32))
-        for of_the_process in (stdin, stdout, stderr, lives):
-            os.close(of_the_process)
-        return _Process(pid, ended, in_, out, err)
+        try:
+            with self._turn:
+                socket.send_fds(self._socket, [str(job).encode()], [stdin, stdout, stderr, lives])
+                answer = self._socket.recv(32)
+            if not answer:
+                raise ConnectionResetError
+        except OSError:
+            for end in (in_, out, err, ended):
+                os.close(end)
+            raise
+        finally:
+            for of_the_process in (stdin, stdout, stderr, lives):
+                os.close(of_the_process)
+        return _Process(int(answer), ended, in_, out, err)
 
 
 def fork_processes(lambda_runtime: Any) -> None:
@@ -244,10 +257,18 @@ def fork_processes(lambda_runtime: Any) -> None:
             return popen(command, **named)
         layers = filter(None, named["env"].get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
         places = os.pathsep.join(map(os.path.realpath, layers))
-        with starting:
-            if places not in servers:
-                servers[places] = _ForkServer(places)
-        return servers[places].start(command, named["cwd"], named["env"])
+        while True:
+            with starting:
+                if places not in servers:
+                    servers[places] = _ForkServer(places)
+                server = servers[places]
+            try:
+                return server.start(command, named["cwd"], named["env"])
+            except ConnectionError:  # for want of memory, say: start another one
+                server.end()
+                with starting:
+                    if servers.get(places) is server:
+                        del servers[places]
 
     def has_its_own_sdk(code: str) -> bool:
         return any((Path(code) / package).exists() for package in fork_server.PACKAGES)
