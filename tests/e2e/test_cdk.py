@@ -58,6 +58,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "EventBusName": "orders",
         "AlarmEmail": "operator@example.com",
         "LongestWaitDays": 3,
+        "SignInHours": 2.5,
         "Dashboard": "on",
         "LogAddresses": "off",
         "Tracing": "Active",
@@ -78,6 +79,7 @@ REFUSED = {
         {"console": "of", "retentionDays": "7"},
         'console is "of", but must be "on" or "off". retentionDays is "7", but must be a whole number',
     ),
+    "hours": ({"signInHours": "2.5"}, 'signInHours is "2.5", but must be a number'),
     "fraction": ({"retentionDays": 7.5}, "retentionDays is 7.5, but must be a whole number"),
     "name": (
         {"resumableStateMachines": "orders*"},
@@ -173,15 +175,15 @@ def test_modules_without_the_release_beside_them_say_what_to_do(project: Project
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_resources_are_those_of_the_archive(project: Project, refused: dict[str, str], name: str) -> None:
-    given = PARAMETERS[name]
-    archive = process(parse(buildable((ROOT / "template.yaml").read_text(), given.get("Architecture", "arm64"))))
+    given = {name: str(value) for name, value in PARAMETERS[name].items()}
+    archive = process(parse(buildable((ROOT / "template.yaml").read_text(), given.get("Architecture", "arm64"))), given)
     template = project.template(name)
     assert "Transform" not in template
-    ours, theirs = made(template, {}), made(archive, {name: str(value) for name, value in given.items()})
+    ours, theirs = made(template, {}), made(archive, given)
     assert ours.keys() == theirs.keys()
     assert name != "all" or len(ours) == len(archive["Resources"])
     assert {name: it for name, it in ours.items() if theirs[name] != it} == {}
-    assert shown(template, {}) == shown(archive, {name: str(value) for name, value in given.items()})
+    assert shown(template, {}) == shown(archive, given)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -98,7 +98,7 @@ def test_only_the_functions_that_check_signatures_have_cryptography() -> None:
 
 def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
     kept = {name: it["DeletionPolicy"] for name, it in TEMPLATE.body["Resources"].items() if "DeletionPolicy" in it}
-    assert kept == dict.fromkeys(["Table", "OutputBucket"], "RetainExceptOnCreate")
+    assert kept == dict.fromkeys(["Table", "OutputBucket", "OutputBucketPolicy"], "RetainExceptOnCreate")
     assert all(TEMPLATE.body["Resources"][name]["UpdateReplacePolicy"] == "Retain" for name in kept)
 
 
@@ -221,15 +221,16 @@ def test_the_stream_hands_over_each_change_that_a_reader_has_something_to_do_abo
 
 @pytest.mark.parametrize("name", ["schedule_timeouts", "resume_waiters"])
 def test_a_mapping_has_no_more_filters_than_lambda_takes(name: str) -> None:
-    """Five: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html."""
-    assert 1 < len(WITH_ALL.stream_filter(name)) <= 5
+    """Five: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html. One is left for the next release."""
+    assert 1 < len(WITH_ALL.stream_filter(name)) <= 4
 
 
-@pytest.mark.parametrize("name", ["answerCount", "remindedCount", "escalatedAt"])
+@pytest.mark.parametrize("name", ["answerCount", "handOverCount", "remindedCount", "escalatedAt"])
 def test_with_an_event_bus_the_stream_hands_over_what_happens_to_waiting_tokens(name: str) -> None:
     waiting = record(StoredStatus.WAITING, waiters=1)
     waiting["dynamodb"]["NewImage"][name] = {"N": "1"}
     assert passes(WITH_BUS.stream_filter("resume_waiters"), waiting)
+    assert not passes(WITH_BUS.stream_filter("resume_waiters"), record(StoredStatus.WAITING, waiters=1))
     assert not passes(TEMPLATE.stream_filter("resume_waiters"), waiting)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
@@ -15,8 +15,8 @@ RELEASE = "'2030-01-31T12:00:00Z'"
 ATTRIBUTES = ("ApiEndpoint", "QueueName", "RegionalDomainName", "RegionalHostedZoneId", "StreamArn")
 
 
-def process(body: Any) -> dict[str, Any]:
-    """A template after SAM's transform, as if its code were uploaded."""
+def process(body: Any, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A template after SAM's transform for a stack with these parameters, as if its code were uploaded."""
     body = json.loads(json.dumps(body))  # as `sam build` expands merge keys: some resources share their properties
     for part in (
         body.get("Globals", {}).get("Function", {}),
@@ -24,7 +24,7 @@ def process(body: Any) -> dict[str, Any]:
     ):
         for uri in part.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
             part[uri] = "s3://code/key"
-    return transformed(body)
+    return transformed(body, parameters)
 
 
 @cache

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 from unittest.mock import patch
@@ -12,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 REGION = "us-east-1"
 BUCKET = "release"
 """The bucket of every file, until it has one: what deploys the template gives each file its own place."""
+NOTHING = {"Ref": "AWS::NoValue"}
 SECTIONS = ("Parameters", "Rules", "Conditions", "Resources", "Outputs")
 
 
@@ -32,20 +34,30 @@ def translated(template: str, code: str, code_of: dict[str, str]) -> dict[str, A
             properties["ContentUri"] = f"s3://{BUCKET}/{name}.zip"
         if "DefinitionUri" in properties:
             properties["DefinitionUri"] = f"s3://{BUCKET}/{PurePath(properties['DefinitionUri']).name}"
-    processed = transformed(body)
-    processed["Resources"] = in_any_partition(processed["Resources"])
+    processed, traced = transformed(body), transformed(body, {"Tracing": "Active"})
+    resources = either("HasTracing", traced["Resources"], processed["Resources"])
+    processed["Resources"] = in_any_partition(resources)
     for resource in processed["Resources"].values():
         resource.pop("Metadata", None)  # for `sam build`
     return {section: processed[section] for section in SECTIONS}
 
 
-def transformed(body: Any) -> dict[str, Any]:
-    """Return a template after SAM's transform."""
+def either(condition: str, then: Any, otherwise: Any) -> Any:
+    """Return a part of a template for two that SAM made of it: it decides some parameters itself, such as `Tracing`."""
+    if then == otherwise:
+        return then
+    if NOTHING in (then, otherwise) or not (isinstance(then, dict) and isinstance(otherwise, dict)):
+        return {"Fn::If": [condition, then, otherwise]}
+    return {name: either(condition, then.get(name, NOTHING), otherwise.get(name, NOTHING)) for name in {**then, **otherwise}}
+
+
+def transformed(body: Any, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return a template after SAM's transform for a stack with these parameters."""
     from samtranslator.translator.transform import transform  # noqa: PLC0415 - it takes half a second
 
     copied = json.loads(json.dumps(body))  # as `sam build` expands merge keys: SAM would change what two resources share
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION}):
-        processed: dict[str, Any] = transform(copied, {}, _NoManagedPolicies())
+        processed: dict[str, Any] = transform(copied, dict(parameters or {}), _NoManagedPolicies())
     return processed
 
 

@@ -7,7 +7,14 @@ const KINDS = {
   String: { name: "string", has: (value: unknown) => typeof value === "string" },
   Number: { name: "whole number", has: Number.isInteger },
 };
+const FRACTION = { name: "number", has: Number.isFinite };
+/** The parameters that need not be whole. CloudFormation has one type for both. */
+const FRACTIONS = ["SignInHours"].map(propertyOf);
 
+interface Kind {
+  readonly name: string;
+  readonly has: (value: unknown) => boolean;
+}
 type Parameters = Readonly<Record<string, Parameter>>;
 
 /** The name of the property, or attribute, for a name in the template: `domainName` for `DomainName`. */
@@ -30,14 +37,14 @@ export function mistakes(parameters: Parameters, props: object): string[] {
     .filter(([, value]) => value !== undefined)
     .flatMap(([property, value]) => {
       const parameter = known.get(property);
-      const mistake = parameter ? mistakeOf(parameter, value) : "is no property";
+      const kind = FRACTIONS.includes(property) ? FRACTION : KINDS[parameter?.Type ?? "String"];
+      const mistake = parameter ? mistakeOf(parameter, kind, value) : "is no property";
       return mistake === undefined ? [] : [`${property} ${mistake}`];
     });
 }
 
-function mistakeOf(parameter: Parameter, value: unknown): string | undefined {
+function mistakeOf(parameter: Parameter, kind: Kind, value: unknown): string | undefined {
   const { AllowedValues: allowed } = parameter;
-  const kind = KINDS[parameter.Type];
   if (Token.isUnresolved(value)) {
     return allowed && "must be known at synthesis, and not be an attribute of a resource";
   }

@@ -180,6 +180,13 @@ def a_filter_passes_what_lacks_an_attribute() -> bool:
     return [lambda_svc._match_esm_filter({"NewImage": image}, pattern) for image in images] == [True, False, False]
 
 
+def a_filter_passes_one_of_several() -> bool:
+    pattern = {"NewImage": {"status": ["WAITING"], "$or": [{"one": {"N": [{"exists": True}]}}, {"two": ["2"]}]}}
+    images = [{"one": {"N": "1"}}, {"two": "2"}, {"two": "1"}, {}, {"two": "2", "status": "FAILED"}]
+    seen = [lambda_svc._match_esm_filter({"NewImage": {"status": "WAITING", **image}}, pattern) for image in images]
+    return seen == [True, True, False, False, False]
+
+
 def a_batch_of_messages_needs_no_action_of_its_own() -> bool:
     target = {"x-amz-target": "AmazonSQS.SendMessageBatch"}
     return bool(iam_actions.extract_iam_action("sqs", "POST", "/", target, b"{}", {}) == "sqs:SendMessage")
@@ -331,6 +338,7 @@ PROBES: dict[str, list[Probe]] = {
     "answer_with_the_log": [a_silent_function_has_a_log],
     "authorize_tasks_by_their_machine": [a_token_is_of_its_machine],
     "authorize_schedules_in_their_group": [a_schedule_is_in_its_group],
+    "match_one_of_several": [a_filter_passes_one_of_several],
     "match_what_is_absent": [a_filter_passes_what_lacks_an_attribute],
     "authorize_batches_as_messages": [a_batch_of_messages_needs_no_action_of_its_own],
     "exclude_punctuation": [a_secret_has_no_punctuation],

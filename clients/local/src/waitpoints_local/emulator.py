@@ -340,6 +340,22 @@ def match_what_is_absent(lambda_svc: Any) -> None:
     lambda_svc._match_esm_filter = match_absent
 
 
+def match_one_of_several(lambda_svc: Any) -> None:
+    """Let `$or` in a filter pass a record that one of its patterns passes. MiniStack 1.5.33 takes it for a member.
+
+    docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, Filter rule syntax
+    """
+    match = lambda_svc._match_esm_filter
+
+    def match_several(record: dict[str, Any], pattern: dict[str, Any]) -> Any:
+        if "$or" not in pattern:
+            return match(record, pattern)
+        rest = {name: inner for name, inner in pattern.items() if name != "$or"}
+        return match(record, rest) and any(lambda_svc._match_esm_filter(record, one) for one in pattern["$or"])
+
+    lambda_svc._match_esm_filter = match_several
+
+
 def _is_for_absence(pattern: Any) -> bool:
     return isinstance(pattern, dict) and all(leaves == [{"exists": False}] for leaves in pattern.values())
 
@@ -618,6 +634,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         set_cookies_apart,
         gather_batches,
         match_what_is_absent,
+        match_one_of_several,
         retry_failed_records,
         name_errors_of_functions,
         take_bytes_from_functions,

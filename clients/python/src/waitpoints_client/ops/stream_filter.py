@@ -1,6 +1,6 @@
 """Apply the filter patterns of an event source mapping to stream records.
 
-Supports only the rules that template.yaml uses: a string, `exists` and `anything-but`. See "Lambda event filtering" in
+Supports only the rules that template.yaml uses: a string, `exists`, `anything-but` and `$or`. See "Lambda event filtering" in
 the AWS Lambda Developer Guide.
 """
 
@@ -17,7 +17,10 @@ def matches(pattern: Mapping[str, Any], value: Any) -> bool:
     """Whether a record matches one pattern. Raises ValueError for an unsupported rule."""
     for name, rules in pattern.items():
         found = value.get(name) if isinstance(value, dict) else None
-        if isinstance(rules, dict):
+        if name == "$or":
+            if not any([matches(one, value) for one in rules]):  # noqa: C419 - each may have a rule that is not supported
+                return False
+        elif isinstance(rules, dict):
             if not matches(rules, found):
                 return False
         elif not any(_matches_rule(rule, found) for rule in rules):
