@@ -16,7 +16,7 @@ Whoever needs more may raise it, and says why in the commit.
 BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
-    "docs/agents.md": 900,
+    "docs/agents.md": 925,
     "docs/sign-in.md": 920,
 }
 """Documents with limits of their own."""
