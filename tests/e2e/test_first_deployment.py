@@ -42,12 +42,24 @@ def test_nothing_but_enter_deploys_with_the_rights_of_the_page(current_build: Bu
         assert (refused.returncode, "Failed to create managed resources" in refused.stderr) == (1, True), refused.stderr
 
         deployer = Deployer(emulator, tmp_path / "home", limited_to("deployer", policy, emulator))
+        fails_and_leaves_nothing(folder, deployer, f"PermissionsBoundary=arn:aws:iam::{account}:policy/none")
         deploys_with_enter_and_again(folder, deployer, "--tags", "team=payments")
         every_resource_is_tagged(emulator)
 
     made = decided(tmp_path, "deployer")
     assert {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "s3:PutObject"} <= made.keys()
     assert set(made.values()) == {"Allow"}
+
+
+def fails_and_leaves_nothing(folder: Path, deployer: Deployer, wrong: str) -> None:
+    """SAM would take a stack in ROLLBACK_COMPLETE for one that it can update, which AWS refuses."""
+    failed = deployer.sam(folder, "deploy", "--parameter-overrides", wrong)
+    assert (failed.returncode, "ROLLBACK_COMPLETE" in failed.stdout) == (1, True), failed.stdout + failed.stderr
+    stacks = deployer.emulator.client("cloudformation").list_stacks()["StackSummaries"]
+    assert {it["StackStatus"] for it in stacks if it["StackName"] == STACK_NAME} == {"DELETE_COMPLETE"}
+    assert deployer.emulator.client("dynamodb").list_tables()["TableNames"] == []
+    kept = [it["Name"] for it in deployer.emulator.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in kept if not name.startswith("aws-sam-cli")] == []
 
 
 def every_resource_is_tagged(endpoint: Endpoint) -> None:

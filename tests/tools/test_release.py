@@ -82,6 +82,7 @@ def test_its_configuration_has_every_environment_in_aws_with_the_same_settings()
     assert list(theirs) == environments()
     for name, commands in theirs.items():
         assert commands == {command: value for command, value in ours[name].items() if command != "build"}
+        assert commands["deploy"]["parameters"]["on_failure"] == "DELETE"  # test_first_deployment.py has what that does
     assert "make" not in archive.configuration(SAMCONFIG)
 
 
