@@ -7,6 +7,7 @@ import { ZONE } from "./text.js";
 
 const SIZE = 25;
 const FURTHER = 8; // pages that are read at most until one has a token
+const OF_SMOKE = /^smoke-[0-9a-f]{12}$/; // the tag of what `waitpoints smoke` has made
 
 const VIEWS = [
   ["All", {}, "Every token, the newest first."],
@@ -63,7 +64,7 @@ export const list = async ({ query, call, go, refresh }) => {
       quickViews(filter),
       note(about),
       filters(filter, go, answer instanceof Refusal),
-      answer instanceof Refusal ? problem(answer) : found(query, tokens, answer.pagination),
+      answer instanceof Refusal ? problem(answer) : found(query, tokens, answer),
     ],
   };
 };
@@ -74,25 +75,40 @@ const refused = (error) => {
   throw error;
 };
 
-const found = (query, tokens, pagination) => [
+const found = (query, tokens, { pagination, leftOut }) => [
   tokens.length
     ? table(tokens)
     : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
+  leftOut.size ? smoke([...leftOut]) : null,
   pager(query, pagination, tokens.length),
 ];
 
+const smoke = (runs) =>
+  el(
+    "p",
+    { class: "hint" },
+    "Left out, because a smoke test made them: ",
+    runs.map((tag) => [el("a", { href: address({ "filter[tags]": tag }) }, tag), " "]),
+  );
+
 // A page of the API may be empty and have a cursor, since it takes a bounded number of reads: look further, for some pages.
+// The same if it has only tokens of smoke tests, which are left out unless the filter may want them.
 const page = async (query, call) => {
   const asked = new URLSearchParams(query);
   if (!asked.has("page[size]")) asked.set("page[size]", String(SIZE));
   const [cursor, next] = asked.has("page[before]") ? ["page[before]", "previous"] : ["page[after]", "next"];
+  const hasAll = asked.has("filter[tags]") || asked.has("filter[undelivered]");
+  const tagOf = (token) => (hasAll ? undefined : token.tags.find((tag) => OF_SMOKE.test(tag)));
+  const leftOut = new Set();
   let answer;
   for (let read = 0; read < FURTHER; read += 1) {
     answer = await call("GET", `${TOKENS}?${asked}`, { like: TOKEN_PAGE });
+    for (const tag of answer.data.map(tagOf)) if (tag) leftOut.add(tag);
+    answer.data = answer.data.filter((token) => !tagOf(token));
     if (answer.data.length || !answer.pagination[next]) break;
     asked.set(cursor, answer.pagination[next]);
   }
-  return answer;
+  return { ...answer, leftOut };
 };
 
 const quickViews = (filter) =>

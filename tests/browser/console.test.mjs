@@ -453,6 +453,23 @@ test("a list shows what each page asks, and is searched for it", async () => {
   untroubled(tab);
 });
 
+test("what a smoke test made is left out of a list, unless a filter wants it", async () => {
+  const run = `smoke-${String(Date.now()).slice(-12).padStart(12, "0")}`;
+  const [first, own] = [await create({ tags: [run] }), await create({ tags: ["smoke-detector"] })];
+  for (let made = 0; made < 25; made += 1) await create({ tags: [run, "more"] });
+  const tab = await signedIn("#/tokens");
+  await untilItSays(tab, own.id);
+  const shownIds = () => tab.$$eval("tbody a", (all) => all.map((it) => it.textContent));
+  assert.ok(!(await text(tab, "tbody")).includes(run));
+  await press(tab, run);
+  await untilItSays(tab, "25 tokens");
+  assert.ok(!(await text(tab, "main")).includes("Left out"));
+  await press(tab, "Next");
+  await untilItSays(tab, "1 token");
+  assert.deepEqual(await shownIds(), [first.id]);
+  untroubled(tab);
+});
+
 test("a decision says who has answered what and who is still asked, and its links can be copied", async () => {
   const page = {
     title: "Go?",

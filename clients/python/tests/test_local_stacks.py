@@ -51,6 +51,16 @@ def test_the_environment_can_name_one_of_several(tmp_path: Path, monkeypatch: py
     assert local_stacks.folders() == [one.parent]
 
 
+def test_the_environment_can_name_one_of_the_users_by_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = [describe(tmp_path / "state" / "waitpoints", f"stack{port}.json") for port in ("", ".9000", ".9001")]
+    assert local_stacks.find() == described[0]
+    monkeypatch.setenv("WAITPOINTS_LOCAL", "9000")
+    assert local_stacks.find() == described[1]
+    monkeypatch.setenv("WAITPOINTS_LOCAL", "9002")
+    assert local_stacks.find() is None
+    assert local_stacks.folders()[0] == described[0].parent
+
+
 def test_if_the_environment_names_nothing_no_other_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     describe(tmp_path / "state" / "waitpoints")
     monkeypatch.setenv("WAITPOINTS_LOCAL", str(tmp_path / "nothing"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "WAITPOINTS_LOCAL"
-"""Names the folder of the stacks, or the file of one of them."""
+"""Names the folder of the stacks, or one of them: by its file, or by its port if it is in the user's folder."""
 NAME = "stack.json"
 _CLONE = Path(".local") / NAME
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -57,7 +57,7 @@ def ask_emulator(stack: Mapping[str, Any], path: str, body: bytes | None = None)
 
 def folders() -> list[Path]:
     """Return the folders that `waitpoints up` may write to, the best one first."""
-    if named := os.environ.get(VARIABLE):
+    if (named := os.environ.get(VARIABLE)) and not named.isdecimal():
         return [path.parent if (path := Path(named).absolute()).suffix == ".json" else path]
     state = os.environ.get("XDG_STATE_HOME", "")
     home = Path(state) if os.path.isabs(state) else Path(os.path.expanduser("~")) / ".local" / "state"
@@ -96,7 +96,10 @@ def _user() -> int:
 
 
 def _candidates() -> list[Path]:
-    if named := os.environ.get(VARIABLE):
+    named = os.environ.get(VARIABLE, "")
+    if named.isdecimal():
+        return [folder / f"stack.{named}.json" for folder in folders()]
+    if named:
         return [path if (path := Path(named)).suffix == ".json" else path / NAME]
     here = Path.cwd()
     clones = [folder / _CLONE for folder in (here, *here.parents)]

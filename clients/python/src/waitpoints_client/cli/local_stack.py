@@ -53,7 +53,7 @@ def up(
 
     Needs the package waitpoints-local, on Linux or macOS, here or where `waitpoints install` has put it. Nothing of it is in
     AWS, and all of it is forgotten at the end. Other commands find it from any folder. If several run, they find the one that
-    was started last, or the one whose file WAITPOINTS_LOCAL names.
+    was started last, or the one whose port or file WAITPOINTS_LOCAL names.
     """
     engine = stacks.import_local("engine")
     if program := _find(engine):
