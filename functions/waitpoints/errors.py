@@ -16,12 +16,13 @@ class WaitpointsError(Exception):
 
     `final`: clients must not repeat the request, as they do after other answers with 409. `code` is the class's name, which
     callers compare: to rename a class breaks them. `members` are the answer's beside the message and the code; they may have
-    a code of Trigger.dev's. `retry_after` is in seconds.
+    a code of Trigger.dev's. `retry_after` is in seconds. `on_purpose`: a 5xx that is no failure of the stack.
     """
 
     status = 422
     sentence = ""
     final = False
+    on_purpose = False
     retry_after = "1"
     code: ClassVar[str]
     members: ClassVar[Mapping[str, str]] = {}
@@ -142,13 +143,14 @@ class SignInRefused(WaitpointsError):
 class IssuerFails(SignInRefused):
     """The issuer does not answer in time, or not as OpenID Connect says."""
 
-    status, sentence = 503, "The identity provider does not answer as it should"
+    status, sentence, on_purpose = 503, "The identity provider does not answer as it should", True
 
 
 class SignInPaused(SignInRefused):
     """The issuer has refused so many sign-ins for one page that it is not called for a while. The code can come again."""
 
     status, sentence, retry_after = 503, "The identity provider refused too many sign-ins for this page", "10"
+    on_purpose = True
 
 
 class TokenNotFound(WaitpointsError):
@@ -293,6 +295,7 @@ class EndpointDisabled(WaitpointsError):
     """A delivery to an endpoint that is disabled. Providers try again, and many give up a URL after another status."""
 
     status, sentence, retry_after = 503, "This endpoint is disabled. Send the delivery again later", "60"
+    on_purpose = True
 
 
 class WrittenLater(WaitpointsError):

@@ -102,12 +102,14 @@ class TestAStreamConsumer:
         assert states[-1] == "OK"
 
 
-def requests(number: int, failed: int) -> dict[str, Metric]:
-    """Within five minutes."""
-    times = [1 + 290 * place / max(1, number) for place in range(number)]
-    return {"requests": dict.fromkeys(times, 1), "failed": dict.fromkeys(times[:failed], 1)}
+def requests(number: int, failed: int, on_purpose: int = 0) -> dict[str, Metric]:
+    """Within five minutes. `on_purpose` more are refused with 503."""
+    times = [1 + 290 * place / max(1, number + on_purpose) for place in range(number + on_purpose)]
+    refused, failing = dict.fromkeys(times[:on_purpose], 1), dict.fromkeys(times[: on_purpose + failed], 1)
+    return {"requests": dict.fromkeys(times, 1), "failed": failing, "refused": refused}
 
 
+@pytest.mark.parametrize("on_purpose", [0, 3, 1000])
 @pytest.mark.parametrize(
     ("number", "failed", "expected"),
     [
@@ -124,8 +126,19 @@ def requests(number: int, failed: int) -> dict[str, Metric]:
         (0, 0, False),
     ],
 )
-def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do(number: int, failed: int, expected: bool) -> None:
-    assert (rings("ApiFailedAlarm", requests(number, failed), 300) == 300) is expected
+def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do_beside_any_refused_on_purpose(
+    number: int, failed: int, on_purpose: int, expected: bool
+) -> None:
+    """A gradual deployment looks at this alarm, so what is refused on purpose does not stop one."""
+    assert (rings("ApiFailedAlarm", requests(number, failed, on_purpose), 300) == 300) is expected
+
+
+@pytest.mark.parametrize("late", [60, 180])
+def test_refusals_on_purpose_do_not_ring_while_api_gateways_metrics_are_late(late: int) -> None:
+    """API Gateway's metrics come minutes after those that a function logs."""
+    refused = every(0.3, 2 * HOUR)
+    metrics = {"requests": refused, "failed": refused, "refused": refused}
+    assert rings("ApiFailedAlarm", metrics, 2 * HOUR, dict.fromkeys(["requests", "failed"], late)) is None
 
 
 @pytest.mark.parametrize(

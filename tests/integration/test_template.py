@@ -355,7 +355,14 @@ def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it(
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("ApiFailedAlarm", {("AWS/ApiGateway", "5xx", "ApiId", "Api"), ("AWS/ApiGateway", "Count", "ApiId", "Api")}),
+        (
+            "ApiFailedAlarm",
+            {
+                ("AWS/ApiGateway", "5xx", "ApiId", "Api"),
+                ("AWS/ApiGateway", "Count", "ApiId", "Api"),
+                ("Waitpoints", "RefusedOnPurpose", "service", STACK_NAME),
+            },
+        ),
         (
             "ResumeStoppedAlarm",
             {

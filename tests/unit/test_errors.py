@@ -45,6 +45,11 @@ def test_clients_repeat_what_may_succeed_later_and_not_what_is_final() -> None:
     assert errors.TokenNotFound().headers == {}
 
 
+def test_no_failure_of_the_stack_is_on_purpose() -> None:
+    """The alarm on the API's failures does not ring for these."""
+    assert {it.__name__ for it in REFUSALS if it.on_purpose} == {"EndpointDisabled", "IssuerFails", "SignInPaused"}
+
+
 def test_the_last_attempt_asks_to_try_again() -> None:
     numbers = attempts("Too many at once")
     assert [next(numbers) for _ in range(MOST_ATTEMPTS)] == list(range(MOST_ATTEMPTS))

@@ -250,4 +250,5 @@ def _answer_refusal(error: Exception) -> Response:
         telemetry.logger.exception("Unexpected error: please report it as a bug in Waitpoints")
         error = InternalServerError()
     telemetry.note(refused=type(error).__name__)
+    telemetry.count("RefusedOnPurpose", by=int(error.on_purpose))
     return Response({"error": error.message, "code": error.code, **error.members}, error.status, error.headers)

@@ -105,6 +105,7 @@ def _show_failure(request: Request, error: SignInRefused | None, attempt: Attemp
     """The page of a sign-in that failed: why, if a person can mend it, the log's word for it, and a link to begin again."""
     from waitpoints.api.page import page_answer, render
 
+    telemetry.count("RefusedOnPurpose", by=int(error is not None and error.on_purpose))
     theme = page_answer.theme(request)
     reason = error.reason if error else NO_ATTEMPT
     word = "try_again_text" if error and error.status == 503 else _WORDS.get(reason)

@@ -136,7 +136,7 @@ class TestAnIssuer:
 
     @pytest.mark.parametrize("fault", [(500, b""), (404, b"{}"), (302, b""), (200, b"[]"), (200, b"{"), (200, b" " * 300_000)])
     def test_that_fails_is_not_called_for_each_request(
-        self, world: InMemory, browser: Browser, idp: FakeIssuer, fault: tuple[int, bytes]
+        self, world: InMemory, browser: Browser, idp: FakeIssuer, fault: tuple[int, bytes], capsys: pytest.CaptureFixture[str]
     ) -> None:
         idp.faults["/.well-known/openid-configuration"] = fault
         answers = [browser.begin() for _ in range(3)]
@@ -146,6 +146,7 @@ class TestAnIssuer:
         idp.faults.clear()
         world.clock.advance(milliseconds=FAILED_FOR)
         assert browser.begin().status == 303
+        assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 3
 
     def test_that_is_slow_is_given_up(self, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(issuer_calls, "PATIENCE", 0.2)

@@ -282,7 +282,12 @@ class TestAStranger:
 
     @pytest.mark.parametrize("fault", [None, (500, b"{}"), (401, b'{"error": "invalid_client"}')], ids=str)
     def test_is_answered_503_for_ten_seconds_after_five_refusals_while_others_sign_in(
-        self, stack: SignInStack, world: InMemory, idp: FakeIssuer, fault: tuple[int, bytes] | None
+        self,
+        stack: SignInStack,
+        world: InMemory,
+        idp: FakeIssuer,
+        fault: tuple[int, bytes] | None,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         idp.faults |= {"/token": fault} if fault else {}
         browser = stack.browser()
@@ -298,6 +303,7 @@ class TestAStranger:
         assert other.get(idp.sign_in(other.begin(OTHER_PAGE).headers["location"])).status == 303
         world.clock.advance(milliseconds=PAUSED_FOR)
         assert waiting.get(link).status == 303, "the same response may come again"
+        assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 2 + (MOST_REFUSED if refused == 503 else 0)
 
     def test_is_answered_503_again_after_one_more_refusal_and_not_after_a_minute(
         self, stack: SignInStack, world: InMemory, idp: FakeIssuer

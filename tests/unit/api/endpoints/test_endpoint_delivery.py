@@ -42,7 +42,9 @@ pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestADisabledEndpoint:
-    def test_answers_503_and_settles_keeps_and_reads_nothing_until_it_is_enabled(self, world: InMemory, api: Api) -> None:
+    def test_answers_503_and_settles_keeps_and_reads_nothing_until_it_is_enabled(
+        self, world: InMemory, api: Api, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         endpoint, token = put(world), create(world)
         world.webhook_secrets.clear()
         world.endpoints.set_disabled(endpoint.name, True, world.clock())
@@ -58,6 +60,7 @@ class TestADisabledEndpoint:
         world.endpoints.set_disabled(endpoint.name, False, world.clock())
         assert deliver(api, endpoint).status == 200
         assert isinstance(world.tokens.retrieve(token).outcome, Completed)
+        assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 3
 
     def test_takes_effect_within_a_minute_where_deliveries_are_verified(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world, verify=GITHUB), create(world)
