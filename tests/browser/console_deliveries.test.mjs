@@ -137,7 +137,7 @@ const withScopes = async (scopes, view) => {
   const { key } = (await api("POST", `${API_URL}/api/v1/keys`, named)).body;
   const tab = await openTab();
   await tab.goto(`${CONSOLE}${view}`);
-  const until = Date.now() + 7_000; // a function that has looked for a new key does not look again for five seconds
+  const until = Date.now() + 120_000; // a function that has looked for a new key does not look again for five seconds
   do await submitKey(tab, key);
   while (!(await tab.waitForSelector("header", { timeout: 1_000 }).catch(() => null)) && Date.now() < until);
   await shown(tab);
