@@ -7,7 +7,7 @@ settled, is resumed at once.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -17,7 +17,7 @@ from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import Clock, TokenStore, WaitService, WaitServices
 from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
-from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
+from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,13 @@ class Resumer:
             return token
         return replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
 
-    def _resume(self, waiter: Waiter, result: Success | Failure) -> ReplyKind:
+    def _resume(self, waiter: Waiter, results: Sequence[Success | Failure]) -> ReplyKind:
+        """Send the first of these results that AWS accepts, else an error."""
         resumer = service_of(waiter.kind, self._resumers)
-        try:
-            return resumer.resume(waiter.handle, result)
-        except OutputRefused:
-            reply = resumer.resume(waiter.handle, OUTPUT_REFUSED)
+        for result in results:
+            with suppress(OutputRefused):
+                return resumer.resume(waiter.handle, result)
+        reply = resumer.resume(waiter.handle, OUTPUT_REFUSED)
         telemetry.count("OutputsRefused")
         return reply
 
@@ -113,10 +114,10 @@ class Resumer:
         telemetry.link(token.traceparent)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
-            result = waiter_result(settled, waiter, self._outputs.bucket)
+            results = waiter_results(settled, waiter, self._outputs.bucket)
             try:
                 with nullcontext() if repeat else throttling.not_repeated():
-                    kind = self._resume(waiter, result)
+                    kind = self._resume(waiter, results)
             except (CannotResume, CannotResumeNow) as reason:
                 return NotResumed(waiter, reason)
             return Reply(kind, self._clock())

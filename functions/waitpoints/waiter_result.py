@@ -51,6 +51,18 @@ OUTPUT_REFUSED = Failure(REFUSED_ERROR, "AWS rejected the output of the waitpoin
 """Fail the waiter with this error if AWS rejects its result. `Catch` can match it."""
 
 
+def waiter_results(token: Token, waiter: Waiter, bucket: str) -> list[Success | Failure]:
+    """Return what to send one waiter of a settled token: each only if AWS rejects the one before. Its output must be loaded.
+
+    Lambda's service model has 1 MiB for a callback's result, and its API reference 256 KB. So what is stored is referred to.
+    """
+    first, outcome = waiter_result(token, waiter, bucket), _outcome(token)
+    if waiter.kind is not WaiterKind.DURABLE_FUNCTION or not isinstance(outcome, Completed) or not outcome.output.stored_at:
+        return [first]
+    reference = _reference(outcome.output.stored_at, waiter, bucket, _context(token) if waiter.context else {})
+    return [first] if first == reference else [first, reference]
+
+
 def waiter_result(token: Token, waiter: Waiter, bucket: str) -> Success | Failure:
     """Return the result of a settled token for one waiter. Its output must be loaded.
 
@@ -131,7 +143,11 @@ def _output_result(output: Output, waiter: Waiter, bucket: str, context: Mapping
     result = Success(text) if waiter.unwrap else _result("true", {"output": text, **context})
     if output.stored_at is None or len(result.json.encode()) <= RESULT_LIMITS[waiter.kind]:
         return result
-    reference = {"outputReference": json.dumps({"bucket": bucket, "key": output.stored_at})}
+    return _reference(output.stored_at, waiter, bucket, context)
+
+
+def _reference(key: str, waiter: Waiter, bucket: str, context: Mapping[str, str]) -> Success:
+    reference = {"outputReference": json.dumps({"bucket": bucket, "key": key})}
     return Success(object_of(reference)) if waiter.unwrap else _result("true", {**reference, **context})
 
 

@@ -25,10 +25,12 @@ from waitpoints.token import (
     Waiter,
     WaiterKind,
 )
+from waitpoints.waiter_result import OUTPUT_REFUSED as REFUSED
 from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
 OUTPUT = '{"n": 1.50}'
+RESULT_LIMIT = RESULT_LIMITS[WaiterKind.DURABLE_FUNCTION]
 
 
 @pytest.fixture(params=WaiterKind)
@@ -142,6 +144,40 @@ class TestWhenAwsFailsToResume:
         assert isinstance(result, Failure)
         assert result.error == "WaitpointOutputRefused"
         assert world.tokens.retrieve(token).unresumed() == []
+
+    @pytest.mark.parametrize("late", [False, True])
+    @pytest.mark.parametrize("unwrap", [False, True])
+    @pytest.mark.parametrize(("size", "refused"), [(IN_ITEM_LIMIT, 1), (1_000_000, 1), (1_000_000, 2), (RESULT_LIMIT + 1, 1)])
+    def test_a_durable_function_gets_a_reference_to_a_stored_output_that_is_refused(
+        self, world: InMemory, size: int, refused: int, unwrap: bool, late: bool
+    ) -> None:
+        """As from 0.3.0, which sent no more than 256 KiB, and an error only if that is refused too. A state gets the error."""
+        token, waiter = world.new_token(), world.new_waiter(unwrap=unwrap)
+        is_durable = world.waits.kind is WaiterKind.DURABLE_FUNCTION
+        sent_whole = size <= RESULT_LIMITS[world.waits.kind]
+        world.waits.fail_next(OUTPUT_REFUSED, refused if is_durable else 1, waiter.handle)
+        for step in ("complete", "wait") if late else ("wait", "complete"):
+            world.tokens.wait(token, waiter) if step == "wait" else complete(world.tokens, token, json.dumps("x" * size))
+        result = world.waits.result(waiter.handle)
+        if is_durable and sent_whole and refused == 1:
+            reference = {"outputReference": {"bucket": "outputs", "key": next(iter(world.bucket.objects))}}
+            assert isinstance(result, Success)
+            assert json.loads(result.json) == (reference if unwrap else {"ok": True, **reference})
+        else:
+            assert result == REFUSED
+        assert world.waits.calls[waiter.handle] == (3 if is_durable and sent_whole and refused == 2 else 2)
+        assert world.tokens.retrieve(token).unresumed() == []
+
+    def test_a_reference_that_is_throttled_is_sent_by_the_stream(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        for fault in (OUTPUT_REFUSED, THROTTLED, OUTPUT_REFUSED):
+            world.waits.fail_next(fault, handle=waiter.handle)
+        complete(world.tokens, token, json.dumps("x" * IN_ITEM_LIMIT))
+        assert world.waits.result(waiter.handle) is None
+        assert world.tokens.resume_waiters(token) == []
+        is_durable = world.waits.kind is WaiterKind.DURABLE_FUNCTION
+        assert isinstance(world.waits.result(waiter.handle), Success if is_durable else Failure)
 
     def test_what_is_unfinished_is_known_from_one_read(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
         left, _ = self.settled_with_undelivered(world, DENIED)

@@ -4,7 +4,7 @@
     success                                       the function continues    recorded as RESUMED
     CallbackTimeoutException,                     the waiter is gone        recorded as GONE, never retried
     ResourceNotFoundException
-    InvalidParameterValueException for a result   the result is rejected    OutputRefused: the waiter fails instead
+    InvalidParameterValueException for a result   the result is rejected    OutputRefused: a reference, or the waiter fails
     the same for a failure, AccessDenied, an      retrying won't fix it     CannotResume: dead letter, waiter kept
     unusable KMS key, a boto3 that is too old
     throttling, 5xx, no response                  may work later            CannotResumeNow: retried
