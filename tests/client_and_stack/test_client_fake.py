@@ -90,7 +90,7 @@ APPROVERS: list[Any] = [
 ]
 MORE: list[Any] = [
     {"requestedBy": "dee"},
-    {"requestedBy": "BO@example.com"},
+    *({"requestedBy": text} for text in ("BO@example.com", "bo@example.com.", "c\u2800y", "c y", "c\U0001d159y")),
     {"requestedBy": "cy", "selfApproval": False},
     {"requestedBy": "cy", "selfApproval": True},
     {"requestedBy": "cy", "actions": [action(0, 3)]},

@@ -19,7 +19,8 @@ EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and noth
 LONGEST_ANSWER = 3_072  # bytes of JSON
 MOST_SUBJECT = 255  # characters
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
-_NOT_SHOWN = re.compile(f"[{DEFAULT_IGNORABLE}]")
+_BLANKS = r"\s\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00013441\U00013442\U00016fe4\U0001d159"
+_NOT_SHOWN = re.compile(f"[{_BLANKS}{DEFAULT_IGNORABLE}]")
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PERSON = ("id", "name", "email", "slack", "language", "subject")
@@ -317,7 +318,8 @@ def _names(person: Person) -> set[str]:
 
 def canonical(text: str) -> str:
     """Return the spelling by which people are compared."""
-    return normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
+    spelling = normalize("NFKC", normalize("NFKC", _NOT_SHOWN.sub("", text)).casefold())
+    return spelling.rstrip(".") if "@" in spelling else spelling
 
 
 def refuse_members(value: Any, path: str, known: tuple[str, ...]) -> None:
