@@ -121,7 +121,7 @@ def _of_sign_in(counted: Bench) -> list[Flood]:
         Flood("forged sign-in returns", f"GET {returns}", returned),
         Flood("forged sign-outs", "POST /api/v1/sign-out", signed_out),
         Flood("sign-ins at one page", "GET /api/v1/sign-in", begun, is_open=False),
-        Flood("returns to one page that the issuer refuses", f"GET {returns}", refused, is_open=False),
+        Flood("refused sign-in returns", f"GET {returns}", refused, is_open=False),
     ]
 
 
