@@ -1,7 +1,8 @@
 """Repair tokens whose resume, timeout or reminder was missed, and process recorded deliveries that are still pending. Runs on a
-schedule, and by an operator's command:
+schedule, and by a command of an operator or a gradual deployment:
 
 {"command": "scanAll"}    scan all of the table. As long as the answer has `next`, invoke it again with that as `cursor`
+{"command": "try"}        only read what a run begins with, which takes seconds
 
 A scheduled run repairs what is pending, marked or overdue, and scans the next segments of the table. A scan also deletes what
 was recorded and has ended.
@@ -41,6 +42,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def has_time_for_deliveries() -> bool:
         return context.get_remaining_time_in_millis() > LAST_DELIVERY
 
+    if event.get("command") == "try":
+        with telemetry.canonical_line("try the doctor", requestId=context.aws_request_id):
+            services.doctor.try_reading()
+        return {}
     repair_deliveries = partial(repair_pending, has_time=has_time_for_deliveries)
     scans_all = event.get("command") == "scanAll"
     if scans_all:

@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-PATIENCE = 800  # seconds, and with StartTimers less than this function's timeout: CodeDeploy would wait for an hour
+PATIENCE = 300  # seconds, and with StartTimers less than this function's timeout: CodeDeploy would wait for an hour
+TRY = b'{"command": "try"}'  # the doctor only reads its state: a run may take 900 s, and two hooks invoke it at once
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
@@ -29,7 +30,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 def succeeds(version: str) -> bool:
     once = Config(read_timeout=PATIENCE, retries={"total_max_attempts": 1})
-    answer = boto3.client("lambda", config=once).invoke(FunctionName=version, Payload=b"{}")
+    answer = boto3.client("lambda", config=once).invoke(FunctionName=version, Payload=TRY)
     error = answer.get("FunctionError")  # the version itself logs which
     print(json.dumps({"message": "before traffic", "version": version, "error": error}))
     return error is None

@@ -38,11 +38,12 @@ _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Vari
 _API, _CONSOLE, _OUTPUTS = "    Type: AWS::Serverless::HttpApi\n", "      Handler: show_console.handler\n", "\nOutputs:\n"
 _TRIED = "      DeploymentPreference: {Hooks: {PreTraffic: !Ref BeforeTraffic}}\n"
 _BOUNDARY = "!If [HasPermissionsBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]"
+_HOOK_NAME, _LONGEST_NAME = "CodeDeployHook_", 64  # CodeDeploy's role may invoke functions of such names only
 _HOOK = """
   BeforeTraffic:
     Type: AWS::Lambda::Function
     Properties:
-      FunctionName: !Sub CodeDeployHook_${{AWS::StackName}} # CodeDeploy's role may invoke functions of such names only
+      FunctionName: !Sub {name}${{AWS::StackName}}
       Description: Tries new versions of what runs on a schedule before they get traffic
       Runtime: python3.13
       Architectures: [!Ref Architecture]
@@ -183,7 +184,7 @@ def hook() -> str:
     """
     code = textwrap.indent((Path(__file__).parent / "before_traffic.py").read_text(), " " * 10)
     versions = ", ".join(f"!Ref {function}.Version" for function in SCHEDULED)
-    return _HOOK.format(versions=versions, code=code, boundary=_BOUNDARY)
+    return _HOOK.format(name=_HOOK_NAME, versions=versions, code=code, boundary=_BOUNDARY)
 
 
 def codedeploy_role() -> str:
@@ -191,10 +192,11 @@ def codedeploy_role() -> str:
     return _CODEDEPLOY_ROLE.format(boundary=_BOUNDARY)
 
 
-def environments() -> list[str]:
-    """Return the environments of samconfig.toml that are in AWS."""
+def environments() -> dict[str, str]:
+    """Return the stack's name in each environment of samconfig.toml that is in AWS."""
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    return [name for name in configured if name not in ("version", "local")]
+    found = {name: it for name, it in configured.items() if name not in ("version", "local")}
+    return {name: it["global"]["parameters"]["stack_name"] for name, it in found.items()}
 
 
 def deploy(environment: str) -> None:
@@ -206,6 +208,9 @@ def deploy(environment: str) -> None:
         raise LocalError(f"samconfig.toml has no environment {environment!r}: ENV is one of {', '.join(environments())}")
     template = ROOT / "template.yaml"
     if kind := GRADUAL.get(environment):
+        longest = _LONGEST_NAME - len(_HOOK_NAME)
+        if len(environments()[environment]) > longest:
+            raise LocalError(f"To deploy gradually, a stack_name of at most {longest} characters is needed in samconfig.toml")
         release = time.strftime("'%Y-%m-%dT%H:%M:%SZ'", time.gmtime())
         COPY.write_text(gradual(template.read_text(), kind, release))
         template = COPY

@@ -12,6 +12,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.waits import DENIED, FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Context
+from tools.before_traffic import TRY
 from waitpoints.aws import doctor_store
 from waitpoints.doctor import scan
 from waitpoints.doctor.overdue import Overdue
@@ -174,6 +175,27 @@ class TestARun:
         assert waits.result(waiter.handle) is not None
         clock.advance(QUARTER)
         assert doctor({})["items"] > 0
+
+
+class TestATrial:
+    def test_before_it_gets_traffic_only_reads(
+        self, doctor: Invoke, undelivered: Undelivered, waits: FakeWaits, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A run may take longer than the function that invokes it, twice at once."""
+        doctor({})
+        _, waiter = undelivered()
+        capsys.readouterr()
+        calls: list[str] = []
+        events = services.dynamodb_client.meta.events
+        events.register("before-call.dynamodb", note := lambda model, **_: calls.append(model.name))
+        try:
+            assert doctor(json.loads(TRY)) == {}
+        finally:
+            events.unregister("before-call.dynamodb", note)
+        assert calls
+        assert set(calls) <= {"GetItem", "Query", "BatchGetItem", "DescribeTable"}
+        assert waits.result(waiter.handle) is None
+        assert "Unrepaired" not in capsys.readouterr().out
 
 
 class TestTheOldestTokenWithoutATimeout:

@@ -155,7 +155,7 @@ class FakeAws:
         return self
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, str]:
-        assert Payload == b"{}"
+        assert Payload == b'{"command": "try"}'
         self.invoked.append(FunctionName)
         answer = self.answers[FunctionName]
         if isinstance(answer, Exception):
@@ -269,10 +269,9 @@ def test_nothing_else_is_changed() -> None:
 
 @pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
 def test_each_environment_is_a_stack_of_its_own_with_parameters_of_the_template(environment: str) -> None:
-    assert environments() == ["default", "dev", "staging", "prod"]
+    assert [*environments()] == ["default", "dev", "staging", "prod"]
     configured = CONFIGURED[environment]
-    names = [CONFIGURED[name]["global"]["parameters"]["stack_name"] for name in environments()]
-    assert len({*names}) == len(names)
+    assert len({*environments().values()}) == 4
     assert configured["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
     declared = Template.load().body["Parameters"]
     for override in configured["global"]["parameters"].get("parameter_overrides", []):
@@ -347,6 +346,23 @@ def test_a_pipeline_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("CI", "true")
     deploy.deploy("prod")
     assert ran[1] == ("deploy", "--config-env", "prod", "--no-confirm-changeset")
+
+
+@pytest.mark.parametrize(("length", "is_taken"), [(49, True), (50, False)])
+def test_a_name_that_leaves_no_room_for_codedeploys_is_refused_before_anything_is_built(
+    length: int, is_taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A function's name has at most 64 characters: docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html."""
+    ran: list[str] = []
+    monkeypatch.setattr(deploy, "COPY", tmp_path / "gradual.yaml")
+    monkeypatch.setattr(deploy, "sam", lambda command, *_: ran.append(command))
+    monkeypatch.setattr(deploy, "environments", lambda: dict.fromkeys(("dev", "prod"), "x" * length))
+    deploy.deploy("dev")
+    with nullcontext() if is_taken else pytest.raises(LocalError, match="stack_name of at most 49 characters"):
+        deploy.deploy("prod")
+    assert len(ran) == (4 if is_taken else 2)
+    name = gradually()["BeforeTraffic"]["Properties"]["FunctionName"]["Fn::Sub"]
+    assert len(name.replace("${AWS::StackName}", "x" * 49)) == 64
 
 
 def test_an_environment_that_is_not_configured_is_refused() -> None:

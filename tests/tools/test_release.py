@@ -79,7 +79,7 @@ def settings(text: str) -> dict[str, dict[str, Any]]:
 def test_its_configuration_has_every_environment_in_aws_with_the_same_settings() -> None:
     ours, theirs = settings(SAMCONFIG), settings(archive.configuration(SAMCONFIG))
     assert theirs["prod"]["deploy"]["parameters"].pop("template_file") == "gradual.yaml"
-    assert list(theirs) == environments()
+    assert theirs.keys() == environments().keys()
     for name, commands in theirs.items():
         assert commands == {command: value for command, value in ours[name].items() if command != "build"}
         assert commands["deploy"]["parameters"]["on_failure"] == "DELETE"  # test_first_deployment.py has what that does

@@ -115,6 +115,13 @@ class Doctor:
         report = replace(report, cursor=state.cursor, oldest_scan=self._clock() - state.last_scan)
         return _with_deliveries(report, deliveries)
 
+    def try_reading(self) -> None:
+        """Read what a run begins with, and change nothing."""
+        now = self._clock()
+        state = self._store.read_state(lambda: DoctorState(self._new_cursor(now), None, now))
+        self._store.read_marks()
+        self._store.still_waiting(state.oldest)
+
     def scan_all(
         self, cursor: ScanCursor | None, has_time_to_read: HasTime, has_time: HasTime, repair_deliveries: RepairDeliveries
     ) -> Report:
