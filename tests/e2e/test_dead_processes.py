@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +16,7 @@ import yaml
 from tests.support.e2e.api import Api
 from tests.support.e2e.waiting import until
 from tools.stack import ROOT
+from waitpoints_local import fork_server, process_mends
 
 KILLS = 20
 OPERATIONS = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)["paths"]
@@ -62,3 +65,13 @@ def test_killed_processes_take_no_route_and_no_timer_with_them(api: Api) -> None
         until(lambda url=url, method=method: api.request(method, url, {}).status < 500, f"{method} {path}")  # type: ignore[misc]
     assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
     assert set(fork_servers(port)).isdisjoint(servers)
+
+
+def test_a_fork_server_that_never_starts_is_not_started_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ends = tmp_path / "ends.py"
+    ends.write_text("")
+    monkeypatch.setattr(fork_server, "__file__", str(ends))
+    runtime: Any = SimpleNamespace()
+    process_mends.fork_processes(runtime)
+    with pytest.raises(RuntimeError, match="has ended 3 times in a row"):
+        runtime.subprocess.Popen(["python", str(tmp_path / "_worker.py")], cwd=str(tmp_path), env={})

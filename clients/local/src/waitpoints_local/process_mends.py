@@ -27,6 +27,7 @@ from waitpoints_local import fork_server
 
 LOG_PATIENCE = 0.25  # seconds
 START_PATIENCE = 5  # seconds
+STARTS = 3
 FIRST_ANSWER = 0.5  # seconds, in which most functions have given their first answer once they have started
 _WORKER = "_worker.py"  # MiniStack's name for the program of a process
 
@@ -257,7 +258,7 @@ def fork_processes(lambda_runtime: Any) -> None:
             return popen(command, **named)
         layers = filter(None, named["env"].get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
         places = os.pathsep.join(map(os.path.realpath, layers))
-        while True:
+        for _ in range(STARTS):
             with starting:
                 if places not in servers:
                     servers[places] = _ForkServer(places)
@@ -269,6 +270,7 @@ def fork_processes(lambda_runtime: Any) -> None:
                 with starting:
                     if servers.get(places) is server:
                         del servers[places]
+        raise RuntimeError(f"What forks into the processes of functions has ended {STARTS} times in a row")
 
     def has_its_own_sdk(code: str) -> bool:
         return any((Path(code) / package).exists() for package in fork_server.PACKAGES)
