@@ -70,17 +70,17 @@ NEW_TABLE = Limit(
     "write units a second of a new table",
     4_000,
     REFUSED,
-    "time (twice the peak so far) or warm throughput",
+    "time (twice the peak so far) or `WarmWritesPerSecond`",
     source="ondemand",
 )
 TIMERS = Limit(
     "timers started a second", TIMERS_STARTED, "tokens time out late; `TimersBehindAlarm`", "memory of `StartTimers`"
 )
 LIST = Limit(
-    f"write units a second of the list's {LIST_SHARDS} index partitions",
-    LIST_SHARDS * PARTITION_WRITES,
+    f"write units a second of the list's {LIST_SHARDS} shards",
+    LIST_SHARDS // 2 * PARTITION_WRITES,  # of four shards on four partitions, two are on one of them in seven of ten cases
     "503",
-    "`LIST_SHARDS` in `items.py`",
+    f"time (to {LIST_SHARDS * PARTITION_WRITES // 2:,}) or `WarmWritesPerSecond`",
 )
 
 

@@ -102,6 +102,13 @@ def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
     assert all(TEMPLATE.body["Resources"][name]["UpdateReplacePolicy"] == "Retain" for name in kept)
 
 
+@pytest.mark.parametrize(("given", "expected"), [("", None), ("10000", {"WriteUnitsPerSecond": "10000"})])
+def test_the_table_and_each_index_are_warm_only_if_the_operator_says_so(given: str, expected: Any) -> None:
+    table = Template.load({"WarmWritesPerSecond": given}).resources("AWS::DynamoDB::Table")["Table"]
+    resolved = Template.load({"WarmWritesPerSecond": given}).resolve(table, NAMES)
+    assert [it.get("WarmThroughput") for it in (resolved, *resolved["GlobalSecondaryIndexes"])] == [expected] * 4
+
+
 def test_the_table_can_be_restored() -> None:
     table = TEMPLATE.body["Resources"]["Table"]
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
@@ -428,6 +435,7 @@ PATTERNS: dict[str, tuple[list[str], list[str]]] = {  # a parameter: what it acc
     # 0 would stop the function. An event source takes 2 to 1,000
     "CallbackConcurrency": (["", "20", "1000"], ["0", "-1"]),
     "ResumeConcurrency": (["", "20", "1000"], ["0", "-1"]),
+    "WarmWritesPerSecond": (["", "4000", "10000", "40000"], ["0", "3999", "40001", "10000.5"]),  # a new table has 4,000
     # API Gateway refuses upper case, and a wildcard is no base of a URL
     "DomainName": (["", DOMAIN, "xn--bcher-kva.example"], [f"https://{DOMAIN}", "*.example.com", "A.example.com", "localhost"]),
     "CertificateArn": (
