@@ -14,6 +14,7 @@ from waitpoints_client.ops.smoke import Line, run_check
 from waitpoints_client.ops.smoke_checks import QUICK
 
 from tests.support.deployer_policy import OPERATOR, deployer_policy
+from tests.support.e2e.api import Api
 from tests.support.e2e.deployer import limited_to
 from tests.support.e2e.permissions import physical_name
 from tests.support.processed_template import texts
@@ -36,6 +37,7 @@ def find(stack: Deployed, _: Stack) -> str:
 
 def redrive_a_batch(stack: Deployed, admin: Stack) -> str:
     """A dead letter about a batch of stream records, as Lambda writes it."""
+    Api(admin).create()  # for a record, if this is the first test
     streams, arn = admin.client("dynamodbstreams"), table_of(admin)["LatestStreamArn"]
     shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
     start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
