@@ -183,6 +183,7 @@ def environment(template: Template, function: Function) -> dict[str, str]:
     layers = ["DependencyLayer", *(layer["Ref"] for layer in function.properties.get("Layers", []))]
     path = [FOLDER / "build" / function.logical_id, *(FOLDER / "build" / layer / "python" for layer in layers), RUNTIME]
     anything: dict[str, dict[str, str]] = defaultdict(lambda: defaultdict(lambda: "none"))
+    anything["ApiKey"] = {"Id": "arn:aws:secretsmanager:us-east-1:000000000000:secret:key"}  # names the account
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, path)),

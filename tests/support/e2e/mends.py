@@ -182,7 +182,7 @@ def a_filter_passes_what_lacks_an_attribute() -> bool:
 
 def a_filter_passes_one_of_several() -> bool:
     pattern = {"NewImage": {"status": ["WAITING"], "$or": [{"one": {"N": [{"exists": True}]}}, {"two": ["2"]}]}}
-    images = [{"one": {"N": "1"}}, {"two": "2"}, {"two": "1"}, {}, {"two": "2", "status": "FAILED"}]
+    images: list[dict[str, Any]] = [{"one": {"N": "1"}}, {"two": "2"}, {"two": "1"}, {}, {"two": "2", "status": "FAILED"}]
     seen = [lambda_svc._match_esm_filter({"NewImage": {"status": "WAITING", **image}}, pattern) for image in images]
     return seen == [True, True, False, False, False]
 

@@ -170,7 +170,8 @@ def test_zoom_delivers_what_is_no_challenge() -> None:
 def test_xero_and_discord() -> None:
     intent = {"events": [], "firstEventSequence": 0, "lastEventSequence": 0, "entropy": "S0m3r4Nd0mt3xt"}
     assert sent(keyed_answer("xero", asked(body=intent), KEY)) == (200, "text/plain", "")
-    for changed in ({"events": [{}]}, {"firstEventSequence": 1}, {"lastEventSequence": 1}):
+    changes: list[dict[str, Any]] = [{"events": [{}]}, {"firstEventSequence": 1}, {"lastEventSequence": 1}]
+    for changed in changes:
         assert keyed_answer("xero", asked(body={**intent, **changed}), KEY) is None
     assert sent(keyed_answer("discord", asked(body={"type": 1}), KEY)) == (200, "application/json", '{"type":1}')
     assert sent(keyed_answer("discord", asked(body={"type": 0}), KEY)) == (204, "text/plain", "")
