@@ -1,5 +1,6 @@
 """Named keys in memory, as `aws.api_key_store` keeps them in the table."""
 
+import threading
 from collections.abc import Mapping, Sequence
 
 from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
@@ -13,6 +14,7 @@ class MemoryApiKeyStore:
         self.keys: dict[str, NamedKey] = {}
         self.used: dict[str, int] = {}
         self.reads = 0
+        self._lock = threading.Lock()
         self.failure: Exception | None = None
 
     def read(self) -> Sequence[NamedKey]:
@@ -25,6 +27,10 @@ class MemoryApiKeyStore:
         self.used[key.digest] = now
 
     def add(self, key: NamedKey, now: int) -> None:
+        with self._lock:
+            self._add(key, now)
+
+    def _add(self, key: NamedKey, now: int) -> None:
         held = self.keys.get(key.name)
         if held == key:
             return
