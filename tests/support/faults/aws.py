@@ -436,7 +436,7 @@ def _forget_all_but_clients() -> None:
 
 def _empty_table(stack: MotoStack) -> str:
     """The table of the template, emptied. Returns its name."""
-    [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
+    [properties] = stack.template.resolve([*stack.template.resources("AWS::DynamoDB::Table").values()], {})
     needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
     name = unique("Table")
     asked = {it: properties[it] for it in needed} | {"TableName": name}
