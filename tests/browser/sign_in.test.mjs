@@ -56,7 +56,7 @@ test("a person who cancels sees why, can begin again, and can read it all", asyn
   const tab = await openPhone();
   await tab.goto(begin);
   await tab.click("text=Cancel");
-  assert.match(await main(tab), /The sign-in did not succeed.*access_denied.*Sign in again/s);
+  assert.match(await main(tab), /did not agree to the sign-in.*Sign in again.*Reference: response_access_denied/s);
   await look(tab, "access denied", "Sign in again");
   assert.deepEqual(await cookies(tab), []);
   await choose(tab, "Sign in again");
