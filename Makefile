@@ -75,7 +75,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, wor
 openapi: .venv/ready ## Write openapi.yaml, and the routes and codes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m tools.openapi.document
 
-version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.0.dev0
+version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.1.dev0
 	@.venv/bin/python -m tools.version "$$VERSION"
 
 pictures: .venv/ready ## Draw the state machines of docs/patterns.md
@@ -93,7 +93,7 @@ update: .venv/ready ## Move every Python dependency to its newest version: pypro
 audit: $(UV) ## Look for known vulnerabilities of what uv.lock names (asks the database OSV)
 	@$(UV) audit --frozen --preview-features audit-command
 
-release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.4.0 (REPOSITORY=URL, for npm)
+release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.4.1 (REPOSITORY=URL, for npm)
 	@.venv/bin/python -m tools.release "$$VERSION" "$$REPOSITORY"
 
 clean: ## Remove everything that these commands made
