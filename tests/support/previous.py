@@ -10,7 +10,7 @@ import pytest
 
 from tools.stack import ROOT
 
-PREVIOUS = "2e652bc519f5d1f5bcf129f1e12176eb28a25577"
+PREVIOUS = "9ed7bfb232a9202ec8d0d123963d13bbabc67d60"
 """The commit of the last release."""
 
 

@@ -1,4 +1,4 @@
 """The version of the package."""
 
-__version__ = "0.4.1"
+__version__ = "0.5.0.dev0"
 USER_AGENT = f"waitpoints-client/{__version__}"
