@@ -11,8 +11,10 @@ from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.browser import PAGE
 from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.oidc_provider import Person, oidc_provider
+from tests.support.patience import PATIENCE
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
+from waitpoints.oidc import issuer as oidc_issuer
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # starts a process
@@ -27,6 +29,7 @@ def issuer(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def signing(issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
+    monkeypatch.setattr(oidc_issuer, "PATIENCE", PATIENCE)  # a busy machine's issuer takes its time
     world = InMemory()
     world.clock.advance(milliseconds=int(time.time() * 1000) - world.clock())
     return sign_in.install(world, issuer, monkeypatch)
