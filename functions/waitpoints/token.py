@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
     from waitpoints.sign_in import SignedIn
 
-VERSION = 4  # the version of this code, whose tokens it may settle: 100 * major + minor
+VERSION = 5  # the version of this code, whose tokens it may settle: 100 * major + minor
 HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
 OUTCOME_SINCE = 4
 SIGNING_SINCE = 4
