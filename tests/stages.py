@@ -32,6 +32,8 @@ FEW_EXAMPLES = ("--hypothesis-profile", "check")
 WITH_STACKS = PROCESSES + 4  # end-to-end tests often wait
 WITH_LONG_TESTS = PROCESSES + 3  # these also measure how late something is
 LONGEST = 10
+UNFAKED = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0", "NO_FAKE_STAT": "1"}
+"""Waits, also those of threads for Python's lock, and what is compiled, are of the real time."""
 BUILD = (sys.executable, "-m", "tests.support.e2e.built")
 
 
@@ -151,7 +153,7 @@ def _pytest(stage: Stage) -> tuple[int, dict[str, dict[str, Any]]]:
         environment = dict(os.environ)
         if stage.at:
             command = ["faketime", "-f", f"{int((stage.at - datetime.now(UTC)).total_seconds()):+}", *command]
-            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # waits, and what is compiled, stay
+            environment |= UNFAKED
         status = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
         return status, json.loads(times.read_text()) if times.exists() else {"seconds": {}, "failed": {}}
 

@@ -1,5 +1,6 @@
 """What the Python client promises, on the real handlers, in memory, and on its fake, as the API is described."""
 
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -21,18 +22,20 @@ pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # on t
 
 
 class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Sends what httpx sends to the handlers, and downloads from the bucket."""
+    """Sends what httpx sends to the handlers, one at a time as on Lambda, and downloads from the bucket."""
 
     def __init__(self, api: Api, world: InMemory) -> None:
         self._api = api
         self._world = world
+        self._turn = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url, headers = str(request.url), dict(request.headers)
         if not url.startswith(BASE_URL):
             assert "authorization" not in headers, "the bucket gets no key"
             return httpx.Response(200, content=self._world.bucket.objects[urlsplit(url).path[1:]])
-        answer = self._api.request(request.method, url.removeprefix(BASE_URL), request.read(), headers)
+        with self._turn:
+            answer = self._api.request(request.method, url.removeprefix(BASE_URL), request.read(), headers)
         return httpx.Response(answer.status, headers=answer.headers, text=answer.text)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
