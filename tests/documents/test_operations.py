@@ -43,11 +43,10 @@ def test_a_line_of_a_handler_names_its_route(operation: Operation) -> None:
     assert any(line.startswith(f"{operation.method} {path}: ") for line in (module.__doc__ or "").splitlines())
 
 
-def test_the_routes_and_codes_are_up_to_date() -> None:
+def test_the_page_has_the_routes_and_codes() -> None:
     text = document.PAGE.read_text()
     assert document.routes() in text
     assert document.codes() in text
-    assert text == document.up_to_date(text), "docs/api.md is stale: run `make openapi`"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)

@@ -1,4 +1,4 @@
-"""`make openapi`: writes openapi.yaml, and the routes and codes in docs/api.md, from the table of operations and the errors."""
+"""`make openapi`: writes openapi.yaml, and what else follows from the table of operations, the errors and the sync client."""
 
 import re
 import tomllib
@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from tools.openapi import async_client
 from tools.openapi.answers import CODES
 from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from tools.openapi.operations import OPERATIONS
@@ -174,6 +175,11 @@ def up_to_date(page: str) -> str:
     return _WRITTEN.sub(lambda match: match[1] + written[match[2]], page)
 
 
+def written() -> dict[Path, str]:
+    """Return the text of each file that is made, or of which a part is."""
+    return {FILE: text(), PAGE: up_to_date(PAGE.read_text()), async_client.FILE: async_client.text()}
+
+
 if __name__ == "__main__":
-    FILE.write_text(text())
-    PAGE.write_text(up_to_date(PAGE.read_text()))
+    for file, content in written().items():
+        file.write_text(content)
