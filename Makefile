@@ -72,7 +72,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, wor
 	@$(call LAYER,public-keys) | diff - layers/public_keys/requirements.txt
 	@$(call LAYER,tracing --prune typing-extensions) | diff - layers/dependencies/tracing.txt
 
-openapi: .venv/ready ## Write openapi.yaml, the routes and codes in docs/api.md, and the async client in Python
+openapi: .venv/ready ## Write openapi.yaml, and what is made of it in docs/api.md and the Python client
 	@PYTHONPATH=functions .venv/bin/python -m tools.openapi.document
 
 version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.1.dev0

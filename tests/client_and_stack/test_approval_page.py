@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waitpoints_client import Ok
 from waitpoints_client.agents import ApprovalPage, BatchPage, ToolCall, approval_page, approval_page_of
-from waitpoints_client.options import Language
+from waitpoints_client.request_types import Language
 
 from waitpoints.api.page import definition, form, page_request, render
 from waitpoints.api.page.fields import Field, Kind

@@ -65,7 +65,8 @@ NOTIFY_SCHEMA: "JsonDict" = {
                 {"const": True},
                 {"type": "array", "items": {"type": "string", "format": "email"}, "minItems": 1, "maxItems": 20},
             ],
-            "description": "Needs the parameter `MailFrom`. `true`: each of the page's `approvers`. Without them: addresses.",
+            "description": "Needs the parameter `MailFrom`. `true`: each of the page's `approvers`. Without them: addresses; "
+            "or with `signIn` and `outcome`, `true`, and only `requestedBy` gets a mail.",
         },
         "slack": {
             "type": "string",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the names below, which `__getattr__` imports
     from waitpoints_client.errors import *
     from waitpoints_client.models import *
     from waitpoints_client.options import *
+    from waitpoints_client.request_types import *
     from waitpoints_client.wire import *
 
 __all__ = [
@@ -106,7 +107,7 @@ __all__ = [
     "__version__",
 ]
 
-_MODULES = ("errors", "options", "models", "wire", "client", "aio", "asking")
+_MODULES = ("errors", "options", "request_types", "models", "wire", "client", "aio", "asking")
 
 
 def __getattr__(name: str) -> Any:

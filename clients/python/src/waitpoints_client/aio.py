@@ -12,15 +12,8 @@ from waitpoints_client import calls, models, settings
 from waitpoints_client.calls import ABSENT, Call, Read
 from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.models import Item
-from waitpoints_client.options import (
-    ApproverOptions,
-    CreateOptions,
-    DeliveryFilters,
-    DeliveryOrId,
-    EndpointOptions,
-    ListFilters,
-    TokenOrId,
-)
+from waitpoints_client.options import CreateOptions, DeliveryFilters, DeliveryOrId, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.request_types import ApproverOptions
 from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout

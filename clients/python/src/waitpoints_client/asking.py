@@ -12,7 +12,8 @@ from waitpoints_client import calls
 from waitpoints_client.canonical_json import digest
 from waitpoints_client.clock import Pause
 from waitpoints_client.errors import ConflictError
-from waitpoints_client.options import ApproverOptions, CreateOptions, DomainsOptions, NotifyOptions, PageOptions
+from waitpoints_client.options import CreateOptions
+from waitpoints_client.request_types import ApproverOptions, DomainsOptions, NotifyOptions, PageOptions
 from waitpoints_client.wire import Timeout, refuse_unknown
 
 if TYPE_CHECKING:

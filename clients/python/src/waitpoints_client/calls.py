@@ -13,7 +13,6 @@ from typing_extensions import Unpack
 from waitpoints_client import models, wire
 from waitpoints_client.models import Answer
 from waitpoints_client.options import (
-    ApproverOptions,
     CreateOptions,
     DeliveryFilters,
     DeliveryOrId,
@@ -22,6 +21,7 @@ from waitpoints_client.options import (
     TokenOrId,
     id_of,
 )
+from waitpoints_client.request_types import ApproverOptions
 
 Read = TypeVar("Read")
 Model = TypeVar("Model", bound=Answer)

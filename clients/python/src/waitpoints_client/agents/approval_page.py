@@ -11,7 +11,7 @@ from waitpoints_client.agents.shown_text import HUGE, blocks_text, json_of, one_
 from waitpoints_client.agents.tool_fields import ToolField, titles_of, tool_fields
 from waitpoints_client.agents.tool_schema import ToolSchema
 from waitpoints_client.models import Result
-from waitpoints_client.options import Action, Form, PageOptions, PageText
+from waitpoints_client.request_types import Action, Form, PageOptions, PageText
 
 
 @dataclass(frozen=True)

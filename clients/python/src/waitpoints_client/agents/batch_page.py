@@ -9,7 +9,7 @@ from waitpoints_client.agents.decision import Answered, Decision, read_answer
 from waitpoints_client.agents.page_parts import Labels
 from waitpoints_client.agents.shown_text import fit, json_of, one_line
 from waitpoints_client.models import Result
-from waitpoints_client.options import Form, PageOptions, PageText
+from waitpoints_client.request_types import Form, PageOptions, PageText
 
 MOST_CALLS = 14  # of two fields each
 

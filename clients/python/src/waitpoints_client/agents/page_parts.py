@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from waitpoints_client.agents.shown_text import cut, one_line, visible, weight
-from waitpoints_client.options import Action, PageOptions, PageText
+from waitpoints_client.request_types import Action, PageOptions, PageText
 from waitpoints_client.wire import refuse_unknown, write_json
 
 ROOM, TEXT_ROOM, INTRODUCTION_ROOM = 12_000, 9_500, 2_000

@@ -15,7 +15,7 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.asking import People
 from waitpoints_client.errors import ConflictError, NotFoundError, WaitpointsError
 from waitpoints_client.models import CreatedToken, Failed, ListedToken, Ok, Token
-from waitpoints_client.options import Action, Form, FormField, PageOptions
+from waitpoints_client.request_types import Action, Form, FormField, PageOptions
 from waitpoints_client.wire import write_json
 
 Kind: TypeAlias = Literal["approval", "choice", "text"]

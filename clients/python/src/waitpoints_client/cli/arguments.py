@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 if TYPE_CHECKING:
-    from waitpoints_client.options import ApproverOptions, NotifyOptions, Verify
+    from waitpoints_client.request_types import ApproverOptions, NotifyOptions, Verify
 
 
 def read_content(argument: str) -> str:

@@ -1,0 +1,95 @@
+"""The types of a create request's `verify`, `page` and `notify`, for callers in Python: made of openapi.yaml's schemas."""
+
+from collections.abc import Mapping
+from textwrap import fill
+from typing import Any, Final
+
+from tools.openapi.generated import CLIENT, module
+from waitpoints.api.providers import own_scheme
+
+FILE: Final = CLIENT / "request_types.py"
+
+_NAMES: Final = {  # a type comes after those that it has
+    "RequestedLink": "Link",
+    "RequestedAction": "Action",
+    "Approver": "ApproverOptions",
+    "RequestedEscalation": "EscalateOptions",
+    "SignInDomains": "DomainsOptions",
+    "RequestedChoice": "FormChoice",
+    "RequestedItems": "FormChoices",
+    "RequestedField": "FormField",
+    "RequestedForm": "Form",
+    "RequestedPage": "PageOptions",
+}
+_CHOICES: Final = {  # of members that openapi.yaml describes in words, as types of TypeScript would not take a variable
+    "separator": own_scheme.SEPARATORS,
+    "algorithm": own_scheme.ALGORITHMS,
+    "encoding": own_scheme.ENCODINGS,
+    "secretEncoding": own_scheme.SECRET_ENCODINGS,
+    "unit": own_scheme.UNITS,
+}
+_PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_START: Final = '''"""What `create` takes of several members. They have the API's own names, and the API checks their values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from typing_extensions import NotRequired, TypedDict
+
+Language: TypeAlias = {languages}
+
+PageText: TypeAlias = str | Mapping[Language, str]
+"""A text of a page, or with `language` one for each of its languages."""
+'''
+
+
+def text(schemas: Mapping[str, Any]) -> str:
+    languages = f"Literal{[*schemas['RequestedTranslations']['properties']]}"
+    create = schemas["CreateWaitpointTokenRequest"]["properties"]
+    verify = {**create["verify"], "description": "The signature that deliveries must have."}
+    described = {"SigningTime": verify["properties"]["timestamp"], "Verify": verify}
+    described |= {name: schemas[schema] for schema, name in _NAMES.items()} | {"NotifyOptions": create["notify"]}
+    classes = "".join(_class(name, schema) for name, schema in described.items())
+    named = classes.replace("str | RequestedTranslations", "PageText").replace(languages, "Language")
+    return module(_START.format(languages=languages) + named)
+
+
+def _class(name: str, schema: Mapping[str, Any]) -> str:
+    required, base, before = schema.get("required", ()), "TypedDict", ""
+    lines = [_docstring(schema)]
+    for member, its in schema["properties"].items():
+        its_type = f"Literal{[*_CHOICES[member]]}" if member in _CHOICES else _type(its)
+        written = its_type if member in required or not required else f"NotRequired[{its_type}]"
+        if member.isidentifier():
+            lines += [f"    {member}: {written}\n", _docstring(its)]
+        else:
+            base = f"_{name}"
+            before = f'{base} = TypedDict("{base}", {{"{member}": {written}}})  # no name for an attribute of a class\n\n'
+    return f"\n\n{before}class {name}({base}{'' if required else ', total=False'}):\n{''.join(lines)}"
+
+
+def _docstring(schema: Mapping[str, Any]) -> str:
+    if not (description := schema.get("description")):
+        return ""
+    return fill(f'"""{description}"""', 128, initial_indent="    ", subsequent_indent="    ") + "\n"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return the type of what a schema describes."""
+    match schema:
+        case {"$ref": str(path)}:
+            name = path.rpartition("/")[2]
+            return _NAMES.get(name, name)
+        case {"anyOf": types}:
+            return " | ".join(map(_type, types))
+        case {"const": value}:
+            return f"Literal[{value!r}]"
+        case {"enum": values}:
+            return f"Literal{values}"
+        case {"type": "array", "items": item}:
+            return f"Sequence[{_type(item)}]"
+        case {"type": "object", "properties": _}:
+            return "SigningTime"  # the only one that has no name of its own
+        case {"type": "object", "additionalProperties": value}:
+            return f"Mapping[str, {_type(value)}]"
+    return _PLAIN.get(schema.get("type", ""), "Any")
