@@ -4,7 +4,7 @@ Providers may test the URL first, with any method: the handler answers such hand
 The hash in the URL is the credential.
 """
 
-from waitpoints.api.deliveries import callback
+from waitpoints.api.callbacks import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.providers import maybe_handshake
 from waitpoints.errors import MethodNotAllowed

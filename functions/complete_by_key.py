@@ -1,7 +1,7 @@
 """POST /api/v1/waitpoints/complete: complete the token of a key, or keep the completion for it."""
 
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import callback
+from waitpoints.api.callbacks import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.api.representation import key_completed

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from waitpoints import ids
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import callback
+from waitpoints.api.callbacks import callback
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.api.public_access_token import check_may_complete

@@ -7,7 +7,7 @@ from typing import Any
 
 from waitpoints import ids, json_text
 from waitpoints.api import complete_request
-from waitpoints.api.deliveries import callback
+from waitpoints.api.callbacks import callback
 from waitpoints.api.representation import completed, key_completed
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task

@@ -4,7 +4,7 @@ PATCH /api/v1/endpoints/{name}: disable an endpoint, or enable it. No setting ch
 """
 
 from waitpoints import telemetry
-from waitpoints.api.deliveries import rules
+from waitpoints.api.callbacks import rules
 from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import SMALL_LIMIT, Request, Response, http_handler

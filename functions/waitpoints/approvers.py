@@ -110,7 +110,7 @@ class Approval:
         return [person for person in self.who_may_answer(token) if token.answer_of(person.id) is None]
 
 
-def load(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> Approval | None:
+def of_page(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> Approval | None:
     """Return the people of a page's members after these hand-overs. None if it does not say who may answer."""
     signs_in = "signIn" in page
     if "approvers" not in page and not signs_in:
@@ -129,7 +129,7 @@ def is_known(page: Mapping[str, Any]) -> bool:
 
 def of_token(token: Token) -> Approval | None:
     """Return the people of a token that was read with its page."""
-    return load(json_text.parse(token.page or "{}"), token.hand_overs)
+    return of_page(json_text.parse(token.page or "{}"), token.hand_overs)
 
 
 def is_email(text: Any) -> bool:

@@ -53,7 +53,7 @@ class Notify:
         return present({"email": email, "slack": self.slack, "teams": self.teams, "outcome": self.outcome or None})
 
     @classmethod
-    def load(cls, text: str, *, waits: bool) -> Self:
+    def of_text(cls, text: str, *, waits: bool) -> Self:
         """Read a stored text. Raises WrittenLater for a token that `waits`, if this version does not know every member."""
         members = json_text.parse(text)
         if waits and not members.keys() <= {*MEMBERS}:

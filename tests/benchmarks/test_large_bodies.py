@@ -24,7 +24,7 @@ from benchmarks.large_bodies import (
 )
 from benchmarks.large_body_process import PARSER
 from tests.support.in_process.template import ROOT
-from waitpoints.api.deliveries import callback_body
+from waitpoints.api.callbacks import callback_body
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 MEBIBYTE = 1024 * 1024

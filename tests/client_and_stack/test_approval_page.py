@@ -13,7 +13,7 @@ from waitpoints_client import Ok
 from waitpoints_client.agents import ApprovalPage, BatchPage, ToolCall, approval_page, approval_page_of
 from waitpoints_client.request_types import Language
 
-from waitpoints.api.page import definition, form, page_request, render
+from waitpoints.api.page import definition, form, page_checks, render
 from waitpoints.api.page.fields import Field, Kind
 from waitpoints.api.page.form import Errors, Submission
 from waitpoints.api.page.theme import Theme
@@ -96,7 +96,7 @@ def tool_calls(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def read_by_stack(page: ApprovalPage | BatchPage) -> definition.Page:
     """Return the page as a create request makes it. Raises InvalidPage."""
-    parsed, _ = page_request.parse(json.loads(json.dumps({**page.page, "approvers": APPROVERS})))
+    parsed, _ = page_checks.parse(json.loads(json.dumps({**page.page, "approvers": APPROVERS})))
     render.check_size(parsed)
     return parsed
 

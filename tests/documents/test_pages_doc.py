@@ -11,8 +11,8 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.readme import APPROVALS, SNIPPETS
 from tools.stack import ROOT
-from waitpoints import answers
-from waitpoints.api.page import field_checks, page_request, render
+from waitpoints import approval_json
+from waitpoints.api.page import field_checks, page_checks, render
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page.fields import Kind
 
@@ -34,7 +34,7 @@ def test_every_create_is_accepted_and_shown(api: Api, name: str) -> None:
 
 def test_the_examples_have_every_kind_of_field() -> None:
     schemas = [body["page"]["fields"] for body in EXAMPLES.values() if "fields" in body["page"]]
-    fields = [field for schema in schemas for field in page_fields.load(schema)]
+    fields = [field for schema in schemas for field in page_fields.of_schema(schema)]
     shown = {field.kind for field in fields} | {Kind.YES_NO for field in fields if field.must_be_ticked}
     assert shown == set(Kind)
 
@@ -95,12 +95,12 @@ def test_the_error_is_as_the_page_says(api: Api) -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        page_request.MAX_BYTES,
-        page_request.MAX_TITLE,
-        page_request.MAX_TEXT,
-        page_request.MAX_URL,
+        page_checks.MAX_BYTES,
+        page_checks.MAX_TITLE,
+        page_checks.MAX_TEXT,
+        page_checks.MAX_URL,
         render.MAX_BYTES,
-        answers.MAX_ANSWER,
+        approval_json.MAX_ANSWER,
         field_checks.MAX_FIELDS,
         page_fields.MAX_TEXT,
     ],

@@ -20,8 +20,8 @@ from tests.support.webhooks_doc import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATE
 from tools.openapi.answers import CompletedBy, OtherDeliveries
 from tools.stack import ROOT
 from waitpoints.api import complete_request
+from waitpoints.api.callbacks import expressions
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.deliveries import expressions
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
 from waitpoints.api.request_model import validate
 from waitpoints.endpoint import Endpoint

@@ -19,9 +19,9 @@ from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import COMPLETED_BY
 from tests.support.turns import StoreInTurns, Turns
 from waitpoints.access.caller import ROOT
-from waitpoints.answers import answer_members, decided_text, hand_over_members
 from waitpoints.api import hand_over_request
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
+from waitpoints.approval_json import answer_members, decided_text, hand_over_members
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.store import Store
 from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed
@@ -87,7 +87,7 @@ class Race:
         self.turns, self.step_functions = Turns(seed), FakeStepFunctions()
         self.store = store
         self.waiter = Waiter(self.step_functions.start_task(), START)
-        page, text = page_request.parse(SIGNED if signs_in else ANYONE, (ISSUER, "waitpoints"))
+        page, text = page_checks.parse(SIGNED if signs_in else ANYONE, (ISSUER, "waitpoints"))
         document = Document(DocumentKind.PAGE, text, has_approvers=True, since_version=page.since_version, has_sign_in=signs_in)
         new = NewToken(timeout_at=TIMEOUT, waiter=self.waiter, document=document, first_ask=START + 3_600_000)
         self.id = self.parts(START, store)[0].create(new, START).token_id

@@ -9,7 +9,7 @@ from typing import Any
 
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import Answer, Outcome, TimedOut, Token
 
@@ -45,7 +45,7 @@ def notice(
     outcome: Outcome | None = None,
 ) -> Notice:
     """A step about a token with this page, for its `person` or, with None, for an address of `notify.email`."""
-    loaded = page_request.parse(dict(page))[0]
+    loaded = page_checks.parse(dict(page))[0]
     found = None
     if person is not None and loaded.approval:
         found = replace(loaded.approval.everybody()[person], language=language)

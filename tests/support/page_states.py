@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from waitpoints import json_text
 from waitpoints.api.http import FORM
-from waitpoints.api.page import form, page_request, render
+from waitpoints.api.page import form, page_checks, render
 from waitpoints.api.page.definition import Page, of_token
 from waitpoints.api.page.form import Errors, Submission
 from waitpoints.api.page.progress import Account, Progress
@@ -88,7 +88,7 @@ def hostile(attack: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def page_of(definition: dict[str, Any]) -> Page:
-    return page_request.parse(definition)[0]
+    return page_checks.parse(definition)[0]
 
 
 def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str, str]:
@@ -123,7 +123,7 @@ def states(theme: Theme = THEME, definition: dict[str, Any] = PAGE) -> dict[str,
 
 def sign_in_states(theme: Theme) -> dict[str, str]:
     """A page for the people of a domain, before the sign-in, and as two of them see it."""
-    page = page_request.parse(OPEN, ("https://issuer.example.com", "waitpoints"))[0]
+    page = page_checks.parse(OPEN, ("https://issuer.example.com", "waitpoints"))[0]
     ann, eve = (SignedIn("https://issuer.example.com", f"{who}-1", f"{who}@example.com", AT) for who in ("ann", "eve"))
     account = Account(ann, "0a" * 32, "/page", "https://hooks.example.com/out")
     token = Token(id="waitpoint_1", created_at=AT, answers=(Answer(eve.subject, "approve", "{}", AT, eve),))
@@ -151,7 +151,7 @@ def sign_in_states(theme: Theme) -> dict[str, str]:
 
 def approver_states(theme: Theme = THEME, definition: dict[str, Any] = DECISION, note: str = NOTE) -> dict[str, str]:
     """A page with approvers, as the first of them sees it. Each has entered `note`."""
-    page, text = page_request.parse(definition)
+    page, text = page_checks.parse(definition)
     by_bo = Completed(AT, Output('{"action":"approve"}'), CompletedBy(source=Source.CALLBACK, approver="bo"))
 
     def shown(

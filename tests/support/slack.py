@@ -14,7 +14,7 @@ from tests.support.in_process.template import Context
 from waitpoints import json_text
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.approvers import Approver
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.token import Answer, Completed, CompletedBy, Document, DocumentKind, NewToken, Output, Source, Token
@@ -104,7 +104,7 @@ def notice(
 
     With `requester`, the outcome for Dee, who asked.
     """
-    found = page_request.parse(dict(page))[0]
+    found = page_checks.parse(dict(page))[0]
     who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
     if requester:
         who, kind = DEE, NoticeKind.OUTCOME
@@ -119,7 +119,7 @@ def notice(
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:
     """Create a token that people are told of, as a create does, and return its id."""
     notify = json_text.dumps(Notify(email=("x@example.com",), slack=slack).members())
-    document = Document(DocumentKind.PAGE, page_request.parse(dict(page))[1], notify, has_approvers="approvers" in page)
+    document = Document(DocumentKind.PAGE, page_checks.parse(dict(page))[1], notify, has_approvers="approvers" in page)
     return services.tokens.create(NewToken(timeout_at=timeout_at, document=document), services.now()).token_id
 
 

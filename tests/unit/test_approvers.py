@@ -16,7 +16,7 @@ def test_an_approver_is_shown_by_name_or_id() -> None:
 
 
 def test_who_may_answer_and_has_not_changes_with_the_escalation() -> None:
-    approval = approvers.load(PAGE)
+    approval = approvers.of_page(PAGE)
     assert approval is not None
     waiting = Token(id="t", created_at=0, answers=(Answer("bo", "yes", "{}", 1),))
     escalated = Token(id="t", created_at=0, answers=waiting.answers, escalated_at=1)
@@ -37,13 +37,13 @@ def test_a_hand_over_changes_who_may_answer_and_keeps_everybodys_place() -> None
 
 
 def test_a_page_that_names_nobody_has_no_approval() -> None:
-    assert approvers.load({"title": "Go?"}) is None
+    assert approvers.of_page({"title": "Go?"}) is None
     assert approvers.of_token(Token(id="t", created_at=0)) is None
 
 
 def test_who_may_answer_is_found_by_id_or_member_of_slack() -> None:
     waiting, escalated = Token(id="t", created_at=0), Token(id="t", created_at=0, escalated_at=1)
-    approval = approvers.load({**PAGE, "approvers": ["ann", {"id": "bo", "slack": "UBO"}]})
+    approval = approvers.of_page({**PAGE, "approvers": ["ann", {"id": "bo", "slack": "UBO"}]})
     assert find_member(waiting, approval, "UBO") == find_approver(waiting, approval, "bo") == Approver("bo", slack="UBO")
     assert find_approver(waiting, approval, "lea") is None
     assert find_approver(escalated, approval, "lea") == LEA

@@ -8,7 +8,7 @@ import pytest
 
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import form as page_form
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.api.providers.verify_request import parse_verify
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.api.request_model import validate
@@ -31,7 +31,7 @@ def test_a_longer_name_is_compared_with_none(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _page_form() -> None:
-    page = page_request.parse({**PAGE, "actions": [{"id": "ok", "label": "OK"}]})[0]
+    page = page_checks.parse({**PAGE, "actions": [{"id": "ok", "label": "OK"}]})[0]
     result = page_form.of_json(page, json.dumps({"action": "ok", "fields": {LONG: 1}}))
     assert isinstance(result, page_form.Errors)
     raise InvalidRequest(result.message)
@@ -40,11 +40,11 @@ def _page_form() -> None:
 REFUSED: dict[str, Any] = {
     "a field": lambda: refuse_unknown([LONG], FIELDS),
     "a field of a page's answer": _page_form,
-    "a member of a page": lambda: page_request.parse({**PAGE, LONG: 1})[1],
-    "a keyword of a page's field": lambda: page_request.parse(
+    "a member of a page": lambda: page_checks.parse({**PAGE, LONG: 1})[1],
+    "a keyword of a page's field": lambda: page_checks.parse(
         {"title": "T", "fields": {"properties": {"note": {"type": "string", LONG: 1}}}}
     )[1],
-    "a name of a page's field": lambda: page_request.parse({"title": "T", "fields": {"properties": {LONG: {}}}})[1],
+    "a name of a page's field": lambda: page_checks.parse({"title": "T", "fields": {"properties": {LONG: {}}}})[1],
     "a member of verify": lambda: parse_verify({"scheme": "github", LONG: 1}),
     "a scheme": lambda: parse_verify({"scheme": LONG}),
     "a field of a create": lambda: validate(CreateWaitpointTokenRequest, {LONG: 1}),

@@ -39,11 +39,11 @@ from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVA
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.answers import answer_members, hand_over_members
-from waitpoints.api.deliveries import callback, output_check
+from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.api.representation import retrieved
+from waitpoints.approval_json import answer_members, hand_over_members
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (
@@ -102,10 +102,10 @@ PAGE: dict[str, Any] = {
 }
 DECISION, ASKED = (
     Rules(has_page=True, has_approvers=True),
-    Document(DocumentKind.PAGE, page_request.parse(PAGE)[1], has_approvers=True),
+    Document(DocumentKind.PAGE, page_checks.parse(PAGE)[1], has_approvers=True),
 )
 ISSUER = "https://issuer.example.com"
-SIGNED_PAGE, SIGNED_TEXT = page_request.parse(
+SIGNED_PAGE, SIGNED_TEXT = page_checks.parse(
     {**PAGE, "signIn": True, "approvers": [{"id": name, "subject": name} for name in PAGE["approvers"]]}, (ISSUER, CLIENT)
 )
 SIGNED, ASKED_SIGNED = (

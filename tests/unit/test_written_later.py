@@ -133,9 +133,9 @@ class TestWhatActsByItself:
 class TestAnUnknownMember:
     def test_of_notify_is_refused_while_its_token_waits(self) -> None:
         text = json.dumps({"slack": "#deploys", "later": True})
-        assert Notify.load(text, waits=False) == Notify(slack="#deploys")
+        assert Notify.of_text(text, waits=False) == Notify(slack="#deploys")
         with pytest.raises(WrittenLater):
-            Notify.load(text, waits=True)
+            Notify.of_text(text, waits=True)
 
     def test_of_a_keys_scopes_is_ignored_and_the_others_hold(self) -> None:
         caller = NamedKey("a", "0" * 64, (Scope.of("later:a"), Scope.of("complete:a")), 0).caller

@@ -33,7 +33,6 @@ from tools.openapi.operation import (
 )
 from waitpoints import idempotency_key
 from waitpoints.access.api_keys import NAME_PATTERN
-from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.api_key_request import CreateKeyRequest
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
@@ -46,6 +45,7 @@ from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.api.request_model import ABSENT
+from waitpoints.approval_json import MAX_ANSWER
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"

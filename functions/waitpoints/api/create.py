@@ -6,8 +6,8 @@ from typing import Any
 
 from waitpoints import timeouts
 from waitpoints.access.caller import ROOT, Caller
+from waitpoints.api.callbacks import output_check, rules
 from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
-from waitpoints.api.deliveries import output_check, rules
 from waitpoints.errors import TooManyTags
 from waitpoints.token import Document, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created
@@ -86,7 +86,7 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
     from waitpoints import approvers, json_text
 
     if created.is_new:
-        approval = approvers.load(json_text.parse(document.text))
+        approval = approvers.of_page(json_text.parse(document.text))
     else:
         found = services.tokens.find_or_none(created.token_id)
         approval = approvers.of_token(found) if found else None

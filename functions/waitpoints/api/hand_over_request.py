@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api.page import approver_checks, definition, page_request, submitted
+from waitpoints.api.page import approver_checks, definition, page_checks, submitted
 from waitpoints.api.page.approver_checks import ID, MAX_APPROVERS, PEOPLE, canonical
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.submitted import Items, Members
@@ -85,7 +85,7 @@ def parse(value: Any) -> WantedHandOver:
         raise InvalidPage(PATH, "expected add, remove, or both")
     add = tuple(map(Approver.of, value.get("add", ())))
     for number, person in enumerate(add):
-        page_request.check_visible(f"{PATH}.add[{number}]", person.shown)
+        page_checks.check_visible(f"{PATH}.add[{number}]", person.shown)
     approver_checks.check_different([(person, f"{PATH}.add[{number}]") for number, person in enumerate(add)])
     return WantedHandOver(add, tuple(value.get("remove", ())))
 
@@ -109,7 +109,7 @@ def _check_people(token: Token, page: Page, after: Approval, added: list[tuple[A
     if token.notify is not None:
         from waitpoints.api.notices import notify_request
 
-        notify_request.check_reach(Notify.load(token.notify, waits=True), new)
+        notify_request.check_reach(Notify.of_text(token.notify, waits=True), new)
 
 
 def _check_decidable(token: Token, page: Page, after: Approval) -> None:

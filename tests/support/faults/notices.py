@@ -17,7 +17,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, Template
 from waitpoints.api.notices import plan
 from waitpoints.api.notices.plan import ENDED, REMOVED, Notice, NoticeKind
-from waitpoints.api.page import definition, page_request
+from waitpoints.api.page import definition, page_checks
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
 from waitpoints.timers.reminders import plan_of
@@ -130,7 +130,7 @@ class NoticeWorld(World):
     def ask(self, notify: dict[str, Any] = NOTIFY, timeout: int | None = None, **page: Any) -> dict[str, Any]:
         """Create a token of which people are told. Returns what a create answers."""
         shown, now = {**PAGE, **page}, self.clock()
-        document = Document(DocumentKind.PAGE, page_request.parse(shown)[1], json.dumps(notify), has_approvers=True)
+        document = Document(DocumentKind.PAGE, page_checks.parse(shown)[1], json.dumps(notify), has_approvers=True)
         first = plan_of(shown)
         new = NewToken(
             document=document,
@@ -138,7 +138,7 @@ class NoticeWorld(World):
             first_ask=now + min(it for it in (*first.reminders, first.escalation) if it is not None),
         )
         token_id = services.tokens.create(new, now).token_id
-        approval = definition.load(document.text, waits=True).approval
+        approval = definition.of_text(document.text, waits=True).approval
         assert approval
         links = approval.links(approval.everybody(), partial(services.urls.url, token_id, services.api_url))
         token: dict[str, Any] = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}

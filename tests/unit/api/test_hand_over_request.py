@@ -10,7 +10,7 @@ from tests.support.fakes.in_memory import InMemory
 from waitpoints import json_text
 from waitpoints.api import hand_over_request
 from waitpoints.api.hand_over_request import MAX_BYTES, MAX_EVER
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.errors import HasAnswered, InvalidNotify, InvalidPage
 from waitpoints.token import Answer, HandOver, Token
 from waitpoints.wiring import services
@@ -27,7 +27,7 @@ TWICE = "has the same id, e-mail address or Slack id"
 
 
 def token(page: dict[str, Any] = PAGE, *hand_overs: HandOver, **more: Any) -> Token:
-    return Token(id="t", created_at=0, page=page_request.parse(page)[1], hand_overs=hand_overs, **more)
+    return Token(id="t", created_at=0, page=page_checks.parse(page)[1], hand_overs=hand_overs, **more)
 
 
 def hand_over(waiting: Token, **lists: Any) -> HandOver | None:

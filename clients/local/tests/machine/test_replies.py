@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from waitpoints_client.cli.problems import CommandProblem
 
-from waitpoints_local.machine.answers import Answer, Reply, TimeOut, To
 from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.replies import describe_unused, parse_answers, parse_stand_ins
+from waitpoints_local.machine.reply_plan import Answer, Reply, TimeOut, To
 from waitpoints_local.machine.stand_ins import Fails, Returns
 
 WAITING = {"Ask": 0, "Ask = more": 0, "Ask[2]": 0, "Each": 1, "Deep": 2}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from waitpoints.api import payload_schema
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 
 from waitpoints_local.machine.schema_example import Example, example
 
@@ -55,18 +55,18 @@ SCHEMAS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("schema", FIELDS, ids=json.dumps)
 def test_a_field_of_a_page_gets_a_value_that_fits(schema: dict[str, Any]) -> None:
     form = {"type": "object", "required": ["f"], "properties": {"f": schema, "not needed": {"type": "string"}}}
-    page_request.parse({"title": "?", "fields": form})  # a page that the stack accepts
+    page_checks.parse({"title": "?", "fields": form})  # a page that the stack accepts
 
     made = example(form)
 
-    [field, _] = page_fields.load(form)
+    [field, _] = page_fields.of_schema(form)
     assert made.missing == ()
     assert set(made.value) == {"f"}
     assert page_fields.from_json(field, made.value) == made.value["f"]
 
 
 def test_every_kind_of_field_is_tried() -> None:
-    parsed = (page_fields.load({"properties": {"f": schema}, "required": ["f"]}) for schema in FIELDS)
+    parsed = (page_fields.of_schema({"properties": {"f": schema}, "required": ["f"]}) for schema in FIELDS)
     assert {field.kind for [field] in parsed} == set(page_fields.Kind)
 
 

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from waitpoints import idempotency_key, json_text
-from waitpoints.api.deliveries import callback_body, expressions
-from waitpoints.api.deliveries.expressions import EvaluationFailed, Work
+from waitpoints.api.callbacks import callback_body, expressions
+from waitpoints.api.callbacks.expressions import EvaluationFailed, Work
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoint import WHOLE_BODY, Endpoint
 from waitpoints.errors import InvalidRequest

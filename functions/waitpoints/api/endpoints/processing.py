@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from waitpoints import ids, telemetry, timeouts
-from waitpoints.api.deliveries import callback
+from waitpoints.api.callbacks import callback
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited, is_own
 from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery

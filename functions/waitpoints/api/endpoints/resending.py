@@ -7,7 +7,7 @@ waiting token with `verify` or a page is refused. A resend that is processed twi
 
 from waitpoints import telemetry
 from waitpoints.access.caller import Caller
-from waitpoints.api.deliveries import expressions, output_check
+from waitpoints.api.callbacks import expressions, output_check
 from waitpoints.api.endpoints import processing, recording
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoOutput
 from waitpoints.api.endpoints.processing import Processed

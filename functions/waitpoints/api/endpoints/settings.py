@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from waitpoints import timeouts
-from waitpoints.api.deliveries import expressions
+from waitpoints.api.callbacks import expressions
 from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel, validate
 from waitpoints.endpoint import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidTimeout, InvalidVerification

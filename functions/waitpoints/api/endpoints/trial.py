@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from waitpoints.api.deliveries import output_check
+from waitpoints.api.callbacks import output_check
 from waitpoints.api.endpoints import endpoint_delivery, processing
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import urllib3
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from waitpoints import answers, ids, json_text, telemetry
+from waitpoints import approval_json, ids, json_text, telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.notices import notice_words, posting, slack_message
 from waitpoints.api.notices.addresses import is_stand_ins
@@ -129,7 +129,7 @@ def _answer(click: Click, by: CompletedBy) -> str | None:
     except TokenNotFound:
         return REMOVED
     telemetry.note(tokenId=token.id)
-    if token.page is None or token.notify is None or Notify.load(token.notify, waits=token.outcome is None).slack is None:
+    if token.page is None or token.notify is None or Notify.of_text(token.notify, waits=token.outcome is None).slack is None:
         return REMOVED
     page = definition.of_token(token)
     person = find_member(token, page.approval, click.user)
@@ -149,7 +149,7 @@ def _record(click: Click, progress: Progress, choice: Submission, by: CompletedB
     if person is None:
         return _too_late(click, progress, by)
     chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    result = services.decisions.answer(token, chosen, by, answers.decided_text)
+    result = services.decisions.answer(token, chosen, by, approval_json.decided_text)
     assert not isinstance(result, Differs), "no button answers a page whose fields must be the same"
     if isinstance(result, Removed):
         return _not_theirs(replace(progress.as_of(result.token), person=None), by)

@@ -8,7 +8,7 @@ itself: its URL names the approver, so a browser is sent nowhere else.
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from waitpoints import answers, json_text, telemetry
+from waitpoints import approval_json, json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, fields, form, page_answer, render, words
 from waitpoints.api.page.definition import Page
@@ -60,7 +60,7 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes, 
         services.tokens.count_delivery(token_id, None, by)
         raise
     if isinstance(choice, Submission):
-        answers.check_size(choice.output, progress.account.signed_in if progress.account else None)
+        approval_json.check_size(choice.output, progress.account.signed_in if progress.account else None)
         return _record(request, progress, choice, by)
     return page_answer.ask_again(request, progress.page, choice, progress.token, progress)
 
@@ -231,7 +231,7 @@ def _record(request: Request, progress: Progress, choice: Submission, by: Comple
     signed_in = progress.account.signed_in if progress.account else None
     action, same = choice.action, progress.page.same_fields if choice.action.needs_fields else ()
     chosen = ApproverChoice(person.id, action.id, choice.fields_text, action.needs, same, signed_in)
-    result = services.decisions.answer(progress.token, chosen, by, answers.decided_text)
+    result = services.decisions.answer(progress.token, chosen, by, approval_json.decided_text)
     if isinstance(result, Removed):
         return _refuse_removed(request, replace(result.token, page=progress.token.page))
     now = progress.as_of(result.token)

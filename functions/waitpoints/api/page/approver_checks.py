@@ -256,7 +256,7 @@ def check_bound(page: Mapping[str, Any], client: tuple[str, str] | None) -> dict
         raise InvalidPage("page.signIn", 'without page.approvers, expected {"domains": ["example.com"]}')
     if has_domains and "requestedBy" in page and not is_email(page["requestedBy"]):
         raise InvalidPage("page.requestedBy", "on a page with signIn and without approvers, expected an e-mail address")
-    people = approvers.load(page)
+    people = approvers.of_page(page)
     check_can_sign_in(people.everybody() if people else (), "page.approvers")
     domains = page["signIn"] if has_domains else {}
     return {**page, "signIn": {"issuer": issuer, "clientId": client_id, **domains}}

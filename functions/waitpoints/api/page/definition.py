@@ -1,4 +1,4 @@
-"""A token's page, as it is stored: a JSON text that `page_request.parse` has checked once, when the token was created."""
+"""A token's page, as it is stored: a JSON text that `page_checks.parse` has checked once, when the token was created."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -117,7 +117,7 @@ class Page:
         return self.action(value.get("action")) if isinstance(value, dict) else None
 
 
-def load(text: str | None, *, waits: bool, hand_overs: Sequence[HandOver] = ()) -> Page:
+def of_text(text: str | None, *, waits: bool, hand_overs: Sequence[HandOver] = ()) -> Page:
     """Return the page of a stored text after these hand-overs. Raises TokenNotFound without one: its token was removed.
 
     Raises WrittenLater for a token that `waits`, if this version does not know every member.
@@ -133,7 +133,7 @@ def load(text: str | None, *, waits: bool, hand_overs: Sequence[HandOver] = ()) 
 def of_token(token: Token) -> Page:
     """Return the page of a token that was read with it. Raises WrittenLater."""
     token.check_version()
-    return load(token.page, waits=token.outcome is None, hand_overs=token.hand_overs)
+    return of_text(token.page, waits=token.outcome is None, hand_overs=token.hand_overs)
 
 
 def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOver] = ()) -> Page:
@@ -141,7 +141,7 @@ def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOve
     languages = languages_of(source)
     language = words.language(wanted, languages)
     value = translated(source, languages, language) if languages else source
-    fields = page_fields.load(value["fields"]) if "fields" in value else ()
+    fields = page_fields.of_schema(value["fields"]) if "fields" in value else ()
     same = value.get("sameFields", ())
     return Page(
         language=language,
@@ -152,7 +152,7 @@ def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOve
         actions=tuple(map(Action.of, value.get("actions", ()))) or (Action(DEFAULT_ACTION, None),),
         fields=fields,
         confirm=value.get("confirm", False),
-        approval=approvers.load(value, hand_overs),
+        approval=approvers.of_page(value, hand_overs),
         reminds="remind" in value,
         shows_answers=value.get("showAnswers", True),
         same_fields=tuple(field.name for field in fields if same is True or field.name in same),

@@ -25,8 +25,8 @@ from math import isfinite
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.answers import exact_number
 from waitpoints.api.page import submitted
+from waitpoints.approval_json import exact_number
 
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
 MAX_EMAIL = 254  # characters (RFC 5321)
@@ -137,20 +137,20 @@ class Problem:
         return self.word in ("missing", "missing_choice", "not_ticked")
 
 
-def load(form: Mapping[str, Any]) -> tuple[Field, ...]:
+def of_schema(form: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the fields of an object schema that was checked once. A field of an unknown kind is left out."""
     required = form.get("required", ())
     kinds = {name: kind_of(schema) for name, schema in form["properties"].items()}
-    return tuple(_load(name, kind, form["properties"][name], name in required) for name, kind in kinds.items() if kind)
+    return tuple(_field(name, kind, form["properties"][name], name in required) for name, kind in kinds.items() if kind)
 
 
-def _load(name: str, kind: Kind, schema: Mapping[str, Any], required: bool) -> Field:
-    choices = load_choices(schema["items"] if kind is Kind.SEVERAL_OF else schema)
+def _field(name: str, kind: Kind, schema: Mapping[str, Any], required: bool) -> Field:
+    choices = choices_of(schema["items"] if kind is Kind.SEVERAL_OF else schema)
     limited = {"maxLength": LONGEST[kind], **schema} if kind in LONGEST else schema
     return Field(name, kind, limited, schema.get("title", name), schema.get("description", ""), required, choices)
 
 
-def load_choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
+def choices_of(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
     if "enum" in schema:
         return tuple(Choice(value, Choice(value, "").text) for value in schema["enum"])
     return tuple(Choice(one["const"], one.get("title", Choice(one["const"], "").text)) for one in schema.get("oneOf", ()))

@@ -40,7 +40,7 @@ def show_refusal(request: Request, refusal: Response) -> Response:
 def receive(request: Request, token_id: str, body: bytes, by: CompletedBy) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
     document = services.tokens.read_document(token_id, DocumentKind.PAGE)
-    page = definition.load(document, waits=True).in_language(wanted(request))
+    page = definition.of_text(document, waits=True).in_language(wanted(request))
     choice = read_choice(request, token_id, page, body, by)
     if isinstance(choice, Submission):
         return _settle(request, token_id, page, choice, by)

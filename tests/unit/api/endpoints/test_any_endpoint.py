@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.expressions import HEAVIEST, LARGEST, expressions_of_deliveries, json_values
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.api.deliveries.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
+from waitpoints.api.callbacks.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
 from waitpoints.api.endpoints import evaluation as endpoint_evaluation
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.token import COMPLETER_TEXT

@@ -11,7 +11,7 @@ from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.notices.slack import SlackChannel
 from waitpoints.api.notices.teams import TeamsChannel
-from waitpoints.api.page.page_request import parse
+from waitpoints.api.page.page_checks import parse
 from waitpoints.approvers import Approver
 from waitpoints.errors import NotSent
 from waitpoints.ids import new_id

@@ -11,7 +11,7 @@ from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.plan import NoticeKind
-from waitpoints.api.page import page_request, render, style, words
+from waitpoints.api.page import page_checks, render, style, words
 from waitpoints.token import Answer
 
 GMAIL_CLIPS = 102_000  # bytes
@@ -109,7 +109,7 @@ def test_lines_of_the_text_stay_lines() -> None:
 @pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names"])
 def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> None:
     """As HTML alone. The mail is checked as it is sent in test_mail.py."""
-    render.check_size(page_request.parse(page)[0])  # as at create
+    render.check_size(page_checks.parse(page)[0])  # as at create
     person = 0 if "approvers" in page else None
     answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
     for language in words.WORDS:

@@ -12,7 +12,7 @@ from tests.support.in_process.approval_page import BROWSER, JSON
 from tests.support.in_process.template import Template
 from waitpoints.api.page import words
 from waitpoints.api.page.approver_checks import check_decidable
-from waitpoints.api.page.page_request import parse
+from waitpoints.api.page.page_checks import parse
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
 from waitpoints.timers.reminders import plan_of

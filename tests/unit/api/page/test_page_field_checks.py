@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.api.page.test_page_fields import field
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.errors import InvalidPage
 
 NOT_ANSWERED = [
@@ -46,7 +46,7 @@ NOT_ANSWERED = [
 @pytest.mark.parametrize(("name", "schema"), NOT_ANSWERED, ids=lambda it: json.dumps(it)[:60])
 def test_a_field_that_no_browser_can_answer_is_refused_with_its_place(name: str, schema: Any) -> None:
     with pytest.raises(InvalidPage) as refusal:
-        page_request.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, name: schema}}})[1]
+        page_checks.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, name: schema}}})[1]
     assert f"page.fields.properties.{name}" in refusal.value.message
 
 
@@ -54,7 +54,7 @@ def test_a_field_that_no_browser_can_answer_is_refused_with_its_place(name: str,
 def test_a_pattern_that_cannot_be_checked_is_refused_with_the_reason(pattern: Any) -> None:
     fields = {"properties": {"code": {"type": "string", "pattern": pattern}}}
     with pytest.raises(InvalidPage, match=r"page\.fields\.properties\.code\.pattern: .*look-around.*Unicode class"):
-        page_request.parse({"title": "T", "fields": fields})[1]
+        page_checks.parse({"title": "T", "fields": fields})[1]
 
 
 @pytest.mark.parametrize(

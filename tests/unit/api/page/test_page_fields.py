@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.api.page.fields import Field, Kind, Problem
 from waitpoints.errors import InvalidPage
 
 
 def field(required: bool = False, /, **schema: Any) -> Field:
     fields = {"type": "object", "properties": {"it": schema}, "required": ["it"] if required else []}
-    [parsed] = page_request.parse({"title": "T", "fields": fields})[0].fields
+    [parsed] = page_checks.parse({"title": "T", "fields": fields})[0].fields
     return parsed
 
 
@@ -301,7 +301,7 @@ NOT_DRAWN: list[Any] = [
 @pytest.mark.parametrize("schema", NOT_DRAWN, ids=lambda it: json.dumps(it)[:60])
 def test_a_schema_that_cannot_be_drawn_is_refused_with_its_place(schema: Any) -> None:
     with pytest.raises(InvalidPage) as refusal:
-        page_request.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, "bad": schema}}})[1]
+        page_checks.parse({"title": "T", "fields": {"properties": {"ok": {"type": "string"}, "bad": schema}}})[1]
     assert "page.fields" in refusal.value.message
 
 
@@ -324,7 +324,7 @@ def test_a_schema_that_cannot_be_drawn_is_refused_with_its_place(schema: Any) ->
 )
 def test_an_object_that_is_no_form_is_refused(fields: Any) -> None:
     with pytest.raises(InvalidPage):
-        page_request.parse({"title": "T", "fields": fields})[1]
+        page_checks.parse({"title": "T", "fields": fields})[1]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.in_process.html_page import HtmlPage
-from waitpoints.api.page import page_request, render, words
+from waitpoints.api.page import page_checks, render, words
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.progress import Progress, written
 from waitpoints.api.page.submitted import visible
@@ -36,7 +36,7 @@ PEOPLE = [{"id": "a", "name": "Ann"}, {"id": "b", "name": "Bo", "slack": "UBO"},
 
 
 def page(approvers: Sequence[Any] = PEOPLE, actions: Any = ACTIONS, **members: Any) -> Page:
-    return page_request.parse({"title": "T", "approvers": list(approvers), "actions": actions, **members})[0]
+    return page_checks.parse({"title": "T", "approvers": list(approvers), "actions": actions, **members})[0]
 
 
 def progress(page: Page, *answers: tuple[str, str], reader: str | None = None, is_late: bool = False, **token: Any) -> Progress:
@@ -202,9 +202,9 @@ class TestTheSizeOfAPage:
 
     def test_counts_the_longest_of_its_languages(self) -> None:
         texts = {"en": "x", "de": "'" * 9_999}
-        render.check_size(page_request.parse({"title": "T", "text": texts["en"], "language": "en"})[0])
+        render.check_size(page_checks.parse({"title": "T", "text": texts["en"], "language": "en"})[0])
         with pytest.raises(InvalidPage, match="60,000"):
-            render.check_size(page_request.parse({"title": "T", "text": texts, "language": ["en", "de"]})[0])
+            render.check_size(page_checks.parse({"title": "T", "text": texts, "language": ["en", "de"]})[0])
 
     def test_is_refused_for_its_people_too(self) -> None:
         choices = [f"{at:03}" + "<" * 40 for at in range(55)]
@@ -218,7 +218,7 @@ class TestTheSizeOfAPage:
         fits = {"title": "T", "text": "'" * ((render.MAX_BYTES - around) // len("&#x27;"))}
         assert _bytes(fits, "en") < render.MAX_BYTES < _bytes(fits, "es")
         with pytest.raises(InvalidPage, match=f"{_bytes(fits, 'es'):,} bytes"):
-            render.check_size(page_request.parse(fits)[0])
+            render.check_size(page_checks.parse(fits)[0])
 
     @pytest.mark.parametrize("field", WORDIEST, ids=str)
     def test_is_much_less_than_twice_as_large_in_another_language(self, field: dict[str, Any]) -> None:
@@ -230,6 +230,6 @@ class TestTheSizeOfAPage:
 
 
 def _bytes(given: dict[str, Any], language: str) -> int:
-    asked, theme = page_request.parse(given)[0].in_language(language), Theme(language, "x" * 100)
+    asked, theme = page_checks.parse(given)[0].in_language(language), Theme(language, "x" * 100)
     state = render.fullest(asked, theme)
     return len(render.form(state.page, theme, token=state.token, progress=state).encode())

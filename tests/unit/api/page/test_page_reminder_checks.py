@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
-from waitpoints.api.page import page_request, reminder_checks
+from waitpoints.api.page import page_checks, reminder_checks
 from waitpoints.api.page.submitted import LONGEST
 from waitpoints.errors import InvalidPage
 from waitpoints.timeouts import Limits
@@ -19,7 +19,7 @@ ESCALATE = {"after": "1d", "to": ["lead"]}
 
 def check(remind: Any) -> int:
     page = {"title": "Go?", "remind": remind}
-    page_request.parse(page)
+    page_checks.parse(page)
     return reminder_checks.check_plan(page, None)
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.in_process.html_page import HtmlPage
-from waitpoints.api.page import page_request, render
+from waitpoints.api.page import page_checks, render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.submitted import visible
@@ -18,7 +18,7 @@ AT = 1_795_615_559_000
 
 
 def page(definition: Any) -> Page:
-    return page_request.parse(definition)[0]
+    return page_checks.parse(definition)[0]
 
 
 def attributes(html: str, name: str) -> list[dict[str, str | None]]:

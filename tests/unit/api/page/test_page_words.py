@@ -51,7 +51,7 @@ class TestWords:
         ],
     )
     def test_limits_are_said_in_every_language(self, language: str, said: str) -> None:
-        [field] = page_fields.load({"properties": {"it": {"type": "number", "minimum": 0.5, "maximum": 9}}})
+        [field] = page_fields.of_schema({"properties": {"it": {"type": "number", "minimum": 0.5, "maximum": 9}}})
         assert page_words.limits(language, field) == said
 
     def test_there_are_the_six_languages(self) -> None:
@@ -98,7 +98,7 @@ class TestWords:
         ],
     )
     def test_a_date_is_written_as_the_language_writes_it(self, language: str, first: str, second: str) -> None:
-        [field] = page_fields.load({"properties": {"it": {"type": "string", "format": "date"}}})
+        [field] = page_fields.of_schema({"properties": {"it": {"type": "string", "format": "date"}}})
         for day, written in ((1, first), (2, second)):
             assert page_words.value(language, field, f"2026-12-0{day}") == written
             assert page_words.time(language, AT.replace(month=12, day=day)).startswith(written)

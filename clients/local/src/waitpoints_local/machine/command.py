@@ -10,11 +10,11 @@ from waitpoints_client.cli import arguments, durations, problems, show, stacks
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 from waitpoints_local.machine import machine_file, replies, stand_ins, tasks
-from waitpoints_local.machine.answers import TimeOut
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.following import Following, StillRuns
 from waitpoints_local.machine.printing import Printed, as_value
+from waitpoints_local.machine.reply_plan import TimeOut
 from waitpoints_local.machine.run import MachineRun, prepare
 
 INTERRUPTED = 130

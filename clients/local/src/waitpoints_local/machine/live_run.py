@@ -12,9 +12,9 @@ from waitpoints_client import APIError, calls
 from waitpoints_client.wire import read_duration
 
 from waitpoints_local.machine import clock, path_taken, routes
-from waitpoints_local.machine.answers import Answers, TimeOut, To
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.history import Event, Location
+from waitpoints_local.machine.reply_plan import Answers, TimeOut, To
 from waitpoints_local.machine.rest import Rest
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State

@@ -12,10 +12,10 @@ from typing import Any
 from waitpoints_client import Token
 from waitpoints_client.cli import show
 
-from waitpoints_local.machine.answers import To
 from waitpoints_local.machine.clock import Coming
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Event, Location
+from waitpoints_local.machine.reply_plan import To
 from waitpoints_local.machine.tasks import TaskToken
 
 VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any
 from waitpoints_client.cli import arguments
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
-from waitpoints_local.machine.answers import Answer, Answers, TimeOut, To
+from waitpoints_local.machine.reply_plan import Answer, Answers, TimeOut, To
 from waitpoints_local.machine.stand_ins import Fails, Returns, Script, Turn
 
 _ITEMS = r"(?:\[(?P<items>\d+(?:\.\d+)*)\])?"

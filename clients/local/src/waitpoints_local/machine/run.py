@@ -15,12 +15,12 @@ from waitpoints_client import Token, Waitpoints
 from waitpoints_client.ops.deployed import PROBLEMS, Deployed
 
 from waitpoints_local.machine import clock, routes, tasks
-from waitpoints_local.machine.answers import Answer, Answers, TimeOut
 from waitpoints_local.machine.awaited import Awaited
 from waitpoints_local.machine.definition import Definition, Unusable, fill, has_children
 from waitpoints_local.machine.documents import MachineFile
 from waitpoints_local.machine.fitting_output import Completion
 from waitpoints_local.machine.history import Answered, Event, History, Location, Written
+from waitpoints_local.machine.reply_plan import Answer, Answers, TimeOut
 from waitpoints_local.machine.stand_ins import StandIns
 from waitpoints_local.machine.tasks import TaskToken
 from waitpoints_local.machine.visits import State, visits

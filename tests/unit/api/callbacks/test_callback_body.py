@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.deliveries.callback_body import output
+from waitpoints.api.callbacks.callback_body import output
 
 
 @pytest.mark.parametrize(

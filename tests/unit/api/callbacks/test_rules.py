@@ -5,7 +5,7 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
-from waitpoints.api.deliveries import rules
+from waitpoints.api.callbacks import rules
 from waitpoints.errors import InvalidCompleteWhen
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from waitpoints_local.machine.answers import Answer, Answers, Reply, TimeOut, To
 from waitpoints_local.machine.history import Location
+from waitpoints_local.machine.reply_plan import Answer, Answers, Reply, TimeOut, To
 
 ASK, OTHER = Location("Ask"), Location("Other")
 

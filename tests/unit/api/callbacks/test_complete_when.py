@@ -7,8 +7,8 @@ import pytest
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
-from waitpoints.api.deliveries import rules
-from waitpoints.api.deliveries.expressions import matches, scope
+from waitpoints.api.callbacks import rules
+from waitpoints.api.callbacks.expressions import matches, scope
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})
 

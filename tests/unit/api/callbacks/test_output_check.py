@@ -7,7 +7,7 @@ import pytest
 from tests.support.callbacks import assert_untouched
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
-from waitpoints.api.deliveries.output_check import fits
+from waitpoints.api.callbacks.output_check import fits
 from waitpoints.token import Document, DocumentKind
 
 JSON = {"content-type": "application/json"}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.access.caller import ROOT, Caller
-from waitpoints.api.deliveries import callback_body
+from waitpoints.api.callbacks import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.errors import Forbidden, PayloadRefused, ResendRefused, WrongSignature
@@ -147,7 +147,7 @@ def _receive_by_rules(
         if answer := verification.check(rules.verify, request, services.urls.url(token_id, request.api_url), body):
             return answer
     if rules.complete_when:
-        from waitpoints.api.deliveries import expressions
+        from waitpoints.api.callbacks import expressions
 
         scope = expressions.scope(output or "null", request.headers, request.raw_query)
         if not expressions.matches(rules.complete_when, scope):
@@ -165,7 +165,7 @@ def _receive_by_rules(
 
 def _check_output(token_id: str, rules: Rules, output: str | None) -> str | None:
     """Return the output that the run gets. Raises PayloadRefused unless it fits the token's payloadSchema or page."""
-    from waitpoints.api.deliveries import output_check
+    from waitpoints.api.callbacks import output_check
 
     try:
         return output_check.accept(token_id, rules, output)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.deliveries.callback_body import output
-from waitpoints.api.deliveries.forms import MAX_FIELDS, object_text
+from waitpoints.api.callbacks.callback_body import output
+from waitpoints.api.callbacks.forms import MAX_FIELDS, object_text
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b0"
@@ -171,8 +171,8 @@ def test_a_hostile_form_of_3_mib_takes_no_second(body: bytes, content_type: str)
 
 def test_forms_are_not_imported_for_other_bodies() -> None:
     code = (
-        "import sys\nfrom waitpoints.api.deliveries import callback_body\ncallback_body.output(b'{}', 'application/json')\n"
-        "assert 'waitpoints.api.deliveries.forms' not in sys.modules and 'multipart' not in sys.modules"
+        "import sys\nfrom waitpoints.api.callbacks import callback_body\ncallback_body.output(b'{}', 'application/json')\n"
+        "assert 'waitpoints.api.callbacks.forms' not in sys.modules and 'multipart' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "functions"})
 

@@ -18,9 +18,9 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     if rules.has_page:
         choice = _check_page(token_id, output or "null")
         if rules.has_approvers:
-            from waitpoints import answers
+            from waitpoints import approval_json
 
-            answers.check_size(choice)
+            approval_json.check_size(choice)
         return choice
     if rules.has_schema:
         _check_schema(token_id, output or "null")
@@ -35,7 +35,7 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.PAGE:
             from waitpoints.api.page import definition, form
 
-            return isinstance(form.of_json(definition.load(document.text, waits=True), output), form.Submission)
+            return isinstance(form.of_json(definition.of_text(document.text, waits=True), output), form.Submission)
         case DocumentKind.SCHEMA:
             from waitpoints.api import payload_schema
 
@@ -48,7 +48,7 @@ def fits(document: Document, output: str) -> bool:
 def _check_page(token_id: str, output: str) -> str:
     from waitpoints.api.page import definition, form
 
-    page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
+    page = definition.of_text(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
     choice = form.of_json(page, output)
     if isinstance(choice, form.Errors):
         raise PayloadRefused(choice.message)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.answers import MAX_ANSWER, answer_members, answers_text, check_size, decided_text, different_values
+from waitpoints.approval_json import MAX_ANSWER, answer_members, answers_text, check_size, decided_text, different_values
 from waitpoints.errors import BodyTooLarge
 from waitpoints.token import Answer
 

@@ -52,7 +52,7 @@ def check_complete_when(expression: str | None) -> str | None:
     """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
-    from waitpoints.api.deliveries import expressions
+    from waitpoints.api.callbacks import expressions
 
     try:
         expressions.check_expression(expression)
@@ -78,10 +78,10 @@ def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> in
 
 
 def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
-    from waitpoints.api.page import page_request, render
+    from waitpoints.api.page import page_checks, render
     from waitpoints.api.page.submitted import cut
 
-    page, text = page_request.parse(value, services.oidc_client, needs_sign_in=services.needs_sign_in)
+    page, text = page_checks.parse(value, services.oidc_client, needs_sign_in=services.needs_sign_in)
     render.check_size(page)
     notify = None
     if wanted_notify is not None:

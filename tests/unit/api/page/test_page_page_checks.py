@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.page import page_request
+from waitpoints.api.page import page_checks
 from waitpoints.errors import InvalidPage
 
 URLS_REFUSED = [
@@ -35,7 +35,7 @@ URLS_REFUSED = [
 @pytest.mark.parametrize("url", URLS_REFUSED)
 def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
     with pytest.raises(InvalidPage, match=re.escape("page.links[0].url")):
-        page_request.parse({"title": "T", "links": [{"label": "a", "url": url}]})[1]
+        page_checks.parse({"title": "T", "links": [{"label": "a", "url": url}]})[1]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
 )
 def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(place)):
-        page_request.parse(definition)
+        page_checks.parse(definition)
 
 
 BOTH = ["en", "de"]
@@ -91,7 +91,7 @@ BOTH = ["en", "de"]
 )
 def test_a_text_for_each_language_is_refused_unless_each_can_be_shown(definition: Any, place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(place)):
-        page_request.parse(definition)
+        page_checks.parse(definition)
 
 
 @pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u00ad", "\U000e0041"], ids=ascii)
@@ -99,8 +99,8 @@ def test_a_text_for_each_language_is_refused_unless_each_can_be_shown(definition
 def test_a_url_that_is_not_what_it_looks_like_is_refused(url: str, unseen: str) -> None:
     page = {"title": "Go?", "links": [{"label": "Sign in", "url": url.format(unseen)}]}
     with pytest.raises(InvalidPage, match=r"page\.links\[0\]\.url: characters that cannot be seen are not accepted"):
-        page_request.parse(page)
-    assert page_request.parse({**page, "links": [{"url": url.format("%E2%80%AE")}]})[1]
+        page_checks.parse(page)
+    assert page_checks.parse({**page, "links": [{"url": url.format("%E2%80%AE")}]})[1]
 
 
 UNSEEN = "\u202e\u200f \u061c\u2800\u3164"
@@ -118,4 +118,4 @@ UNSEEN = "\u202e\u200f \u061c\u2800\u3164"
 )
 def test_a_name_that_nobody_sees_is_refused(page: dict[str, Any], place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(f"{place}: expected more than characters that cannot be seen")):
-        page_request.parse(page)
+        page_checks.parse(page)

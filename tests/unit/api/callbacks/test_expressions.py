@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.expressions import HEAVIEST, LARGEST, expressions, json_values
-from waitpoints.api.deliveries.expressions import (
+from waitpoints.api.callbacks.expressions import (
     MAX_LENGTH,
     MAX_TEXT,
     MAX_VISITS,

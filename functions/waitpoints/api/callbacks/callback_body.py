@@ -35,6 +35,6 @@ def output(body: bytes, content_type: str = "") -> str:
 def _form(body: bytes, content_type: str) -> str | None:
     if not content_type.strip().lower().startswith(_FORMS):
         return None
-    from waitpoints.api.deliveries import forms
+    from waitpoints.api.callbacks import forms
 
     return forms.object_text(body, content_type)
