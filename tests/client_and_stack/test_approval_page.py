@@ -97,7 +97,7 @@ def tool_calls(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 def read_by_stack(page: ApprovalPage | BatchPage) -> definition.Page:
     """Return the page as a create request makes it. Raises InvalidPage."""
     parsed, _ = page_checks.parse(json.loads(json.dumps({**page.page, "approvers": APPROVERS})))
-    render.check_size(parsed)
+    page_checks.check_size(parsed)
     return parsed
 
 

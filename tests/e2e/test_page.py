@@ -11,7 +11,7 @@ import pytest
 from tests.browser import runner
 from tests.support import page_states
 from tests.support.e2e.api import Api, RawAnswer
-from waitpoints.api.page.submitted import visible
+from waitpoints.api.page.markup import visible
 from waitpoints_local.stack import Stack
 
 PAGE: dict[str, Any] = {

@@ -26,7 +26,7 @@ from waitpoints import telemetry
 from waitpoints.api import complete_request
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
-from waitpoints.api.page import render
+from waitpoints.api.page import page_checks
 from waitpoints.api.page.definition import Page
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, PublicTokenScopes
 from waitpoints.api.request_model import RequestModel
@@ -53,7 +53,7 @@ def stack() -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         world.install(patch)
         patch.setattr(telemetry.logger, "info", lambda *_, **__: None)  # this and the size of pages take half of the time,
-        patch.setattr(render, "check_size", lambda _: None)  # and other tests have them
+        patch.setattr(page_checks, "check_size", lambda _: None)  # and other tests have them
         patch.setenv("API_URL", "https://api.example.com")
         yield Stack(world, Template.load())
 

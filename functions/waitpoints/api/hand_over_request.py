@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api.page import approver_checks, definition, page_checks, submitted
+from waitpoints.api.page import approver_checks, definition, page_checks, shapes
 from waitpoints.api.page.approver_checks import ID, MAX_APPROVERS, PEOPLE, canonical
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.submitted import Items, Members
+from waitpoints.api.page.shapes import Items, Members
 from waitpoints.approvers import Approval, Approver
 from waitpoints.aws.items import hand_over_map
 from waitpoints.errors import HasAnswered, InvalidPage
@@ -80,7 +80,7 @@ class WantedHandOver:
 
 def parse(value: Any) -> WantedHandOver:
     """Return what a request asks for. Raises InvalidPage."""
-    submitted.check_shape(value, _SHAPE, PATH)
+    shapes.check_shape(value, _SHAPE, PATH)
     if not value:
         raise InvalidPage(PATH, "expected add, remove, or both")
     add = tuple(map(Approver.of, value.get("add", ())))
@@ -123,7 +123,6 @@ def _check_decidable(token: Token, page: Page, after: Approval) -> None:
 
 
 def _check_sizes(token: Token, page: Page, after: Approval, hand_over: HandOver) -> None:
-    from waitpoints.api.page import render
 
     if len(after.everybody()) > MAX_APPROVERS:
         raise InvalidPage(f"{PATH}.add", f"at most {MAX_APPROVERS} people are accepted at a time")
@@ -134,4 +133,4 @@ def _check_sizes(token: Token, page: Page, after: Approval, hand_over: HandOver)
         raise InvalidPage(
             PATH, f"all hand-overs of a waitpoint may have {MAX_BYTES:,} bytes of JSON; with this one it has {size:,}"
         )
-    render.check_size(replace(page, approval=after))
+    page_checks.check_size(replace(page, approval=after))

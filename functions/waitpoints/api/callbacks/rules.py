@@ -78,11 +78,11 @@ def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> in
 
 
 def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
-    from waitpoints.api.page import page_checks, render
-    from waitpoints.api.page.submitted import cut
+    from waitpoints.api.page import page_checks
+    from waitpoints.api.page.markup import cut
 
     page, text = page_checks.parse(value, services.oidc_client, needs_sign_in=services.needs_sign_in)
-    render.check_size(page)
+    page_checks.check_size(page)
     notify = None
     if wanted_notify is not None:
         from waitpoints.api.notices import notify_request

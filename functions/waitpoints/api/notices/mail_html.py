@@ -6,7 +6,7 @@ no `max-width`, no padding of links). The style sheet only adds the dark colours
 
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.summary import Person
-from waitpoints.api.page import style
+from waitpoints.api.page import theme
 from waitpoints.api.page.markup import Child, Element, Fragment, Markup
 
 MAX_BYTES = 70_000  # in base64 95 KB: Gmail shows the first 102 KB of a mail
@@ -54,7 +54,7 @@ def _sheet(color: str) -> str:
     colors = "".join(f".{name}{{color:{_DARK[name]}!important}}" for name in ("text", "muted", "link"))
     backs = "".join(f".{name}{{background-color:{_DARK[name]}!important}}" for name in ("page", "card"))
     edges = f".card,.line{{border-color:{_DARK['line']}!important}}.quiet{{background-color:{_QUIET['dark']}!important}}"
-    button = f".button{{border-color:{style.edges(color)[1]}!important}}"
+    button = f".button{{border-color:{theme.edges(color)[1]}!important}}"
     dark = f"@media (prefers-color-scheme:dark){{{colors}{backs}{edges}{button}}}"
     return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{.inside{{padding:24px 20px!important}}}}"
 
@@ -79,10 +79,10 @@ def _content(content: MailContent, color: str) -> Markup:
 def _answer(content: MailContent, color: str, link: str) -> Markup:
     """The button, which is a cell of a table, so that it has its size in every client; and the link itself."""
     written = (
-        f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 24px"
+        f"color:{theme.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 24px"
     )
     button = Element("a", content["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
-    shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 24px"
+    shape = f"background-color:{color};border:1px solid {theme.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 24px"
     cell = Element("tr", Element("td", button, class_="button", bgcolor=color, align="center", style=shape))
     table = Element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
     again = Fragment(content["by_link"], Markup("<br>"), _link(link, link))

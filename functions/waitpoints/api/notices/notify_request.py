@@ -15,8 +15,8 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.addresses import is_allowed, is_sendable
-from waitpoints.api.page import submitted
 from waitpoints.api.page.approver_checks import EMAIL_EXPECTED, requester_of
+from waitpoints.api.page.markup import printable
 from waitpoints.api.request_model import SECRET_NAME
 from waitpoints.approvers import Approval, Approver, is_email
 from waitpoints.errors import InvalidNotify
@@ -54,7 +54,7 @@ def check_notify(value: dict[str, Any], approval: Approval | None) -> str:
 def _parse(value: dict[str, Any]) -> Notify:
     for name in value:
         if name not in MEMBERS:
-            raise InvalidNotify("notify", unknown(submitted.printable(name), MEMBERS))
+            raise InvalidNotify("notify", unknown(printable(name), MEMBERS))
     if value.keys().isdisjoint(Channel):
         raise InvalidNotify("notify", f"expected at least one of {', '.join(Channel)}")
     email = _addresses(value["email"]) if "email" in value else False

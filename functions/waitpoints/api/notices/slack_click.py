@@ -21,8 +21,8 @@ from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.api.notices.summary import Summary
 from waitpoints.api.page import definition, words
 from waitpoints.api.page.form import Submission
+from waitpoints.api.page.markup import cut
 from waitpoints.api.page.progress import Progress
-from waitpoints.api.page.submitted import cut
 from waitpoints.api.providers import verification
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member

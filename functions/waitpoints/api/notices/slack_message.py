@@ -14,7 +14,7 @@ from waitpoints.api.notices.summary import Summary, block, fitting, line
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.submitted import cut
+from waitpoints.api.page.markup import cut
 from waitpoints.approvers import Approver
 
 PRESSED = "waitpoints:"  # begins the `action_id` of a button that answers; the id of the page's action follows

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice
 from waitpoints.api.page import words
+from waitpoints.api.page.markup import visible
 from waitpoints.api.page.progress import Part, Progress, Row, Sentence, ending, written
-from waitpoints.api.page.submitted import visible
 from waitpoints.token import Completed
 
 

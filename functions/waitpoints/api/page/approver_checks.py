@@ -20,8 +20,8 @@ from typing import Any
 from unicodedata import normalize
 
 from waitpoints import approvers, timeouts
-from waitpoints.api.page import submitted
-from waitpoints.api.page.submitted import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
+from waitpoints.api.page.markup import printable
+from waitpoints.api.page.shapes import DURATION, FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approval, Approver, is_email
 from waitpoints.errors import InvalidPage
 from waitpoints.unknown_names import shown, unknown
@@ -219,7 +219,7 @@ def check_requester(page: Mapping[str, Any], people: Sequence[tuple[Approver, st
     if path and not itself:
         raise InvalidPage(
             "page.requestedBy",
-            f"{submitted.printable(requester)} is {path}, too: nobody answers their own request without page.selfApproval",
+            f"{printable(requester)} is {path}, too: nobody answers their own request without page.selfApproval",
         )
 
 
@@ -234,7 +234,7 @@ def _check_same_fields(page: Mapping[str, Any]) -> None:
     names, known = page["sameFields"], page["fields"]["properties"]
     for name in () if names is True else names:
         if name not in known:
-            raise InvalidPage("page.sameFields", unknown(submitted.printable(name), known))
+            raise InvalidPage("page.sameFields", unknown(printable(name), known))
         if names.count(name) > 1:
             raise InvalidPage("page.sameFields", "the same name twice")
 

@@ -9,7 +9,6 @@ from waitpoints import approvers, json_text
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import words
 from waitpoints.api.page.fields import Field
-from waitpoints.api.page.submitted import TRANSLATED
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import TokenNotFound, WrittenLater
 from waitpoints.token import HandOver, Token
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from waitpoints.sign_in import SignInRule
 
 DEFAULT_ACTION = "submit"
+TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
 
 MEMBERS = (
     "title",

@@ -9,7 +9,7 @@ from waitpoints import json_text
 from waitpoints.api import payload_schema
 from waitpoints.api.page import fields
 from waitpoints.api.page.fields import MAX_CHOICES, MAX_TEXT, MAX_WHOLE, OF_NUMBERS, Field, Kind
-from waitpoints.api.page.submitted import Chosen, Fitting, Items, Members, NamedFields, Shape, Text, of_name
+from waitpoints.api.page.shapes import Chosen, Fitting, Items, Members, NamedFields, Shape, Text, of_name
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
 MAX_FIELDS = 30

@@ -25,7 +25,7 @@ from math import isfinite
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.api.page import submitted
+from waitpoints.api.page.markup import printable
 from waitpoints.approval_json import exact_number
 
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
@@ -205,7 +205,7 @@ def problem(field: Field, value: Any) -> Problem | None:
 
     if isinstance(value, float) and not isfinite(value):
         return Problem("invalid")
-    if isinstance(value, str) and submitted.printable(value) != value:
+    if isinstance(value, str) and printable(value) != value:
         return Problem("control")
     if excess := _excess(field, value):
         return excess

@@ -9,17 +9,24 @@ Who may answer: see `approver_checks`. When they are asked again: see `reminder_
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from unicodedata import category
 
 from waitpoints import json_text
-from waitpoints.api.page import approver_checks, definition, submitted
+from waitpoints.api.page import approver_checks, definition, render, shapes, words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.submitted import FLAG, Chosen, Fitting, Items, Members, Shape, Text
-from waitpoints.approvers import LANGUAGES
+from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.shapes import FLAG, Chosen, Fitting, Items, Members, Shape, Text
+from waitpoints.api.page.theme import Theme, isolated
+from waitpoints.approvers import LANGUAGES, Approval, Approver
 from waitpoints.errors import InvalidPage
+from waitpoints.token import Answer, Token
 
 MAX_BYTES = 16_384  # of the definition as JSON text
+MAX_HTML = 60_000  # bytes of the form before a person fills it in
 MAX_TITLE = 200  # characters
 MAX_TEXT = 10_000  # characters
 MAX_LINKS = 10
@@ -103,7 +110,7 @@ def parse(value: Any, client: tuple[str, str] | None = None, *, needs_sign_in: b
     `client`: the issuer where people sign in, and the id of the client there.
     """
     if isinstance(value, dict) and "language" in value:
-        submitted.check_shape(value["language"], _LANGUAGES, "page.language")
+        shapes.check_shape(value["language"], _LANGUAGES, "page.language")
         languages = definition.languages_of(value)
         for language in languages:
             _check(definition.translated(value, languages, language))
@@ -120,7 +127,7 @@ def parse(value: Any, client: tuple[str, str] | None = None, *, needs_sign_in: b
 
 def _check(value: Any) -> None:
     """Check a page in one of its languages. Raises InvalidPage."""
-    submitted.check_shape(value, _PAGE, "page")
+    shapes.check_shape(value, _PAGE, "page")
     approver_checks.check_people(value)
     actions = value.get("actions", ())
     if len({action["id"] for action in actions}) < len(actions):
@@ -151,3 +158,42 @@ def check_visible(path: str, text: str) -> None:
     """Raises InvalidPage if nothing of a text can be seen."""
     if all(category(character) in UNSEEN for character in approver_checks.NOT_SHOWN.sub("", text)):
         raise InvalidPage(path, "expected more than characters that cannot be seen")
+
+
+def check_size(page: Page) -> None:
+    """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
+    if "language" not in page.source and 2 * _size(page) <= MAX_HTML:
+        return  # languages differ in this project's own words only, which are much less than half of a form
+    longest = max(map(_size, {one.language: one for one in (page.in_language(language) for language in words.WORDS)}.values()))
+    if longest > MAX_HTML:
+        raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_HTML:,} are accepted")
+
+
+def _size(page: Page) -> int:
+    theme = Theme(page.language, "x" * 100)
+    state = fullest(page, theme)
+    return len(render.form(state.page, theme, token=state.token, progress=state).encode())
+
+
+def fullest(page: Page, theme: Theme) -> Progress:
+    """Return the progress of which the form says most: all have answered but the approver with the longest name."""
+    at = _longest_time(theme.language)
+    token = Token(id="", created_at=at, timeout_at=at)
+    approval = page.approval
+    if approval is None:
+        return Progress(page, token)
+    if approval.is_open:
+        most = tuple(Approver(f"{number:0254}") for number in range(approver_checks.MAX_APPROVERS))
+        approval = Approval(most, ever=most)
+        page = replace(page, approval=approval)
+    people = sorted(approval.everybody(), key=lambda person: len(isolated(person.shown)))
+    choice = max(page.actions, key=lambda action: len(isolated(action.label or "")))
+    answers = tuple(Answer(person.id, choice.id, "{}", at) for person in people[:-1])
+    return Progress(page, replace(token, answers=answers, escalated_at=at), people[-1])
+
+
+@cache
+def _longest_time(language: str) -> int:
+    """Return an instant, in milliseconds, that has the longest text."""
+    months = [datetime(2026, month, 28, tzinfo=UTC) for month in range(1, 13)]
+    return int(max(months, key=lambda month: len(words.time(language, month).encode())).timestamp() * 1000)

@@ -12,7 +12,7 @@ from waitpoints import approvers
 from waitpoints.api.page import fields, words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Field
-from waitpoints.api.page.submitted import cut
+from waitpoints.api.page.markup import cut
 from waitpoints.approvers import Approval, Approver
 from waitpoints.token import Answer, Completed, Failed, Outcome, Output, TimedOut, Token
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from waitpoints.api.page.submitted import DURATION, Chosen, Fitting, Items, Shape
+from waitpoints.api.page.shapes import DURATION, Chosen, Fitting, Items, Shape
 from waitpoints.errors import InvalidPage
 from waitpoints.timers import reminders
 from waitpoints.timers.reminders import EVERY

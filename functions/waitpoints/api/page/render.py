@@ -5,33 +5,27 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, assert_never
 from urllib.parse import quote
 
 from waitpoints.api.page import form as page_form
-from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim
+from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim, visible
 from waitpoints.api.page.progress import Account, Progress, Row, ending
-from waitpoints.api.page.submitted import visible
-from waitpoints.api.page.theme import Theme, isolated
-from waitpoints.approvers import Approval, Approver
-from waitpoints.errors import InvalidPage
-from waitpoints.token import Answer, Completed, Outcome, Token
+from waitpoints.api.page.theme import Theme, isolated, sheet, source
+from waitpoints.token import Completed, Outcome, Token
 
-MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
 
 
 def headers(theme: Theme) -> dict[str, str]:
     """Return the headers of every page. `referrer-policy` keeps the callback URL from the sites that a page links to."""
-    policy = f"default-src 'none'; style-src {page_style.source(theme.color)}; img-src data:; form-action 'self'; "
+    policy = f"default-src 'none'; style-src {source(theme.color)}; img-src data:; form-action 'self'; "
     return {
         "content-type": "text/html; charset=utf-8",
         "content-language": theme.language,
@@ -43,47 +37,6 @@ def headers(theme: Theme) -> dict[str, str]:
         "x-robots-tag": "noindex, nofollow",
         "vary": "Accept, Accept-Language",
     }
-
-
-def check_size(page: Page) -> None:
-    """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
-    if "language" not in page.source and 2 * _size(page) <= MAX_BYTES:
-        return  # languages differ in this project's own words only, which are much less than half of a form
-    longest = max(map(_size, {one.language: one for one in (page.in_language(language) for language in words.WORDS)}.values()))
-    if longest > MAX_BYTES:
-        raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
-
-
-def _size(page: Page) -> int:
-    theme = Theme(page.language, "x" * 100)
-    state = fullest(page, theme)
-    return len(form(state.page, theme, token=state.token, progress=state).encode())
-
-
-def fullest(page: Page, theme: Theme) -> Progress:
-    """Return the progress of which the form says most: all have answered but the approver with the longest name."""
-    at = _longest_time(theme.language)
-    token = Token(id="", created_at=at, timeout_at=at)
-    approval = page.approval
-    if approval is None:
-        return Progress(page, token)
-    if approval.is_open:
-        from waitpoints.api.page.approver_checks import MAX_APPROVERS
-
-        most = tuple(Approver(f"{number:0254}") for number in range(MAX_APPROVERS))
-        approval = Approval(most, ever=most)
-        page = replace(page, approval=approval)
-    people = sorted(approval.everybody(), key=lambda person: len(isolated(person.shown)))
-    choice = max(page.actions, key=lambda action: len(isolated(action.label or "")))
-    answers = tuple(Answer(person.id, choice.id, "{}", at) for person in people[:-1])
-    return Progress(page, replace(token, answers=answers, escalated_at=at), people[-1])
-
-
-@cache
-def _longest_time(language: str) -> int:
-    """Return an instant, in milliseconds, that has the longest text."""
-    months = [datetime(2026, month, 28, tzinfo=UTC) for month in range(1, 13)]
-    return int(max(months, key=lambda month: len(words.time(language, month).encode())).timestamp() * 1000)
 
 
 def page_of(
@@ -324,7 +277,7 @@ def _document(theme: Theme, title: str, *main: Markup | None) -> str:
         Element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         Element("meta", name="color-scheme", content="light dark"),
         Element("link", rel="icon", href=_icon(theme.color)),
-        Element("style", Markup(page_style.sheet(theme.color))),
+        Element("style", Markup(sheet(theme.color))),
     )
     brand = Element("header", theme.name, dir="auto") if theme.name else None
     body = Element("body", brand, Element("main", *main))

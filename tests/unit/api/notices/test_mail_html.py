@@ -11,7 +11,7 @@ from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.notices import mail_content, mail_html
 from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.plan import NoticeKind
-from waitpoints.api.page import page_checks, render, style, words
+from waitpoints.api.page import page_checks, theme, words
 from waitpoints.token import Answer
 
 GMAIL_CLIPS = 102_000  # bytes
@@ -76,9 +76,9 @@ def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
 @pytest.mark.parametrize("kind", ["text", "muted", "link"])
 def test_texts_can_be_read_on_what_they_stand_on(kind: str) -> None:
     light, dark = mail_html._LIGHT, mail_html._DARK
-    assert min(style.contrast(light[kind], light["card"]), style.contrast(dark[kind], dark["card"])) >= 4.5
+    assert min(theme.contrast(light[kind], light["card"]), theme.contrast(dark[kind], dark["card"])) >= 4.5
     assert (
-        min(style.contrast(light["text"], mail_html._QUIET["light"]), style.contrast(dark["text"], mail_html._QUIET["dark"]))
+        min(theme.contrast(light["text"], mail_html._QUIET["light"]), theme.contrast(dark["text"], mail_html._QUIET["dark"]))
         >= 4.5
     )
 
@@ -91,7 +91,7 @@ def test_the_button_can_be_read_and_seen_in_any_colour(color: str) -> None:
     [cell, link] = re.findall(r"<[^>]+>", button[0])
     written = re.search(r"[^-]color:(#\w{6})", link)
     assert written is not None
-    assert style.contrast(written[1], color) >= 4.5
+    assert theme.contrast(written[1], color) >= 4.5
     assert f'bgcolor="{color}"' in cell
     assert mails.LINK.replace("&", "&amp;") in link
 
@@ -109,7 +109,7 @@ def test_lines_of_the_text_stay_lines() -> None:
 @pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names"])
 def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> None:
     """As HTML alone. The mail is checked as it is sent in test_mail.py."""
-    render.check_size(page_checks.parse(page)[0])  # as at create
+    page_checks.check_size(page_checks.parse(page)[0])  # as at create
     person = 0 if "approvers" in page else None
     answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
     for language in words.WORDS:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import page_checks, render, words
 from waitpoints.api.page.definition import Page
+from waitpoints.api.page.markup import visible
 from waitpoints.api.page.progress import Progress, written
-from waitpoints.api.page.submitted import visible
 from waitpoints.api.page.theme import Theme
 from waitpoints.approvers import Approval, Approver
 from waitpoints.errors import InvalidPage
@@ -193,32 +193,32 @@ class TestTheSizeOfAPage:
     def test_counts_the_largest_form_that_any_approver_may_be_shown(self, language: str) -> None:
         asked = page(CROWD, [{"id": "approve", "label": "&" * 100, "needs": 20}, {"id": "reject", "label": "No"}])
         theme, ids = Theme(language), [one["id"] for one in CROWD]
-        full = render.fullest(asked, theme)
+        full = page_checks.fullest(asked, theme)
         counted = len(render.form(asked, theme, token=full.token, progress=full).encode())
         for answered in ([], ids[:10], ids[1:], ids[:19]):
             given = progress(asked, *((it, "approve") for it in answered), reader=next(it for it in ids if it not in answered))
             assert len(render.form(asked, theme, token=given.token, progress=given).encode()) <= counted
-        assert counted < render.MAX_BYTES
+        assert counted < page_checks.MAX_HTML
 
     def test_counts_the_longest_of_its_languages(self) -> None:
         texts = {"en": "x", "de": "'" * 9_999}
-        render.check_size(page_checks.parse({"title": "T", "text": texts["en"], "language": "en"})[0])
+        page_checks.check_size(page_checks.parse({"title": "T", "text": texts["en"], "language": "en"})[0])
         with pytest.raises(InvalidPage, match="60,000"):
-            render.check_size(page_checks.parse({"title": "T", "text": texts, "language": ["en", "de"]})[0])
+            page_checks.check_size(page_checks.parse({"title": "T", "text": texts, "language": ["en", "de"]})[0])
 
     def test_is_refused_for_its_people_too(self) -> None:
         choices = [f"{at:03}" + "<" * 40 for at in range(55)]
         fields = {"properties": {"a": {"enum": choices}, "b": {"enum": choices}}}
-        render.check_size(page(["a", "b"], fields=fields))
+        page_checks.check_size(page(["a", "b"], fields=fields))
         with pytest.raises(InvalidPage, match="60,000"):
-            render.check_size(page(CROWD, fields=fields))
+            page_checks.check_size(page(CROWD, fields=fields))
 
     def test_counts_the_longest_of_the_words_around_texts_without_a_language(self) -> None:
         around = _bytes({"title": "T", "text": "x"}, "en")
-        fits = {"title": "T", "text": "'" * ((render.MAX_BYTES - around) // len("&#x27;"))}
-        assert _bytes(fits, "en") < render.MAX_BYTES < _bytes(fits, "es")
+        fits = {"title": "T", "text": "'" * ((page_checks.MAX_HTML - around) // len("&#x27;"))}
+        assert _bytes(fits, "en") < page_checks.MAX_HTML < _bytes(fits, "es")
         with pytest.raises(InvalidPage, match=f"{_bytes(fits, 'es'):,} bytes"):
-            render.check_size(page_checks.parse(fits)[0])
+            page_checks.check_size(page_checks.parse(fits)[0])
 
     @pytest.mark.parametrize("field", WORDIEST, ids=str)
     def test_is_much_less_than_twice_as_large_in_another_language(self, field: dict[str, Any]) -> None:
@@ -231,5 +231,5 @@ class TestTheSizeOfAPage:
 
 def _bytes(given: dict[str, Any], language: str) -> int:
     asked, theme = page_checks.parse(given)[0].in_language(language), Theme(language, "x" * 100)
-    state = render.fullest(asked, theme)
+    state = page_checks.fullest(asked, theme)
     return len(render.form(state.page, theme, token=state.token, progress=state).encode())

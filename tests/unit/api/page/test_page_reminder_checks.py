@@ -7,7 +7,7 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.api.page import page_checks, reminder_checks
-from waitpoints.api.page.submitted import LONGEST
+from waitpoints.api.page.shapes import LONGEST
 from waitpoints.errors import InvalidPage
 from waitpoints.timeouts import Limits
 from waitpoints.token import iso

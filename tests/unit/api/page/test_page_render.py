@@ -10,7 +10,7 @@ from tests.support.in_process.html_page import HtmlPage
 from waitpoints.api.page import page_checks, render
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
-from waitpoints.api.page.submitted import visible
+from waitpoints.api.page.markup import visible
 from waitpoints.api.page.theme import Theme
 from waitpoints.token import Completed, Output
 

@@ -1,11 +1,40 @@
-"""What the sentences of a page are made of."""
+"""What the sentences of a page are made of, and its colours, which can be read."""
 
+import re
 from typing import Any
 
-from waitpoints.api.page.theme import Theme
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.api.page import render
+from waitpoints.api.page.theme import Theme, contrast, sheet
+
+COLORS = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
 
 
 def test_a_sentence_has_its_parts_in_the_order_of_the_language() -> None:
     parts: dict[str, Any] = {"needs": 2, "people": 3, "choice": "Go", "count": 1}
     assert Theme("en").sentence("needed", **parts) == "2 of 3 must choose <strong><bdi>Go</bdi></strong>. So far: 1."
     assert Theme("ja").sentence("needed", **parts).startswith("3人中2人が<strong><bdi>Go</bdi></strong>")
+
+
+class TestStyle:
+    @given(COLORS)
+    def test_the_text_on_a_brands_colour_can_be_read(self, color: str) -> None:
+        [text] = re.findall(r"--on-brand:(#\w+)", sheet(color))
+        assert contrast(color, text) >= 4.5
+
+    @given(COLORS)
+    def test_a_button_of_the_brands_colour_has_a_visible_edge(self, color: str) -> None:
+        edges = re.findall(r"--button-edge:(#\w+)", sheet(color))
+        for edge, card in zip(edges, ("#ffffff", "#181b21"), strict=True):
+            assert contrast(edge, card) >= 3
+
+    def test_the_policy_allows_this_sheet_and_no_other(self) -> None:
+        one, other = Theme(color="#000000"), Theme(color="#ffffff")
+        policies = {render.headers(theme)["content-security-policy"] for theme in (one, other)}
+        assert len(policies) == 2
+
+    def test_a_sheet_names_nothing_to_fetch(self) -> None:
+        assert "url(" not in sheet("#000000")
+        assert "@import" not in sheet("#000000")

@@ -1,22 +1,16 @@
-"""What a `page` may be written with: shapes of values, and texts that can be shown."""
+"""What a `page` may be written with: shapes of values."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from unicodedata import category
 
 from waitpoints import timeouts
+from waitpoints.api.page.definition import TRANSLATED
+from waitpoints.api.page.markup import printable
 from waitpoints.errors import InvalidPage, InvalidTimeout
 from waitpoints.unknown_names import shown, unknown
 
 LONGEST = 3_153_600_000_000  # milliseconds: 36,500 days, so that no instant is beyond the year 9999
-TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
-_DIRECTIONS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # overrides, embeddings and isolates
-MAX_MARKS = 5  # on one letter: more reach into the line above
-_MAYBE_MARKS = re.compile(rf"[^\w\s]{{{MAX_MARKS + 1},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +119,7 @@ def _check_text(value: Any, shape: Text, path: str) -> None:
         raise InvalidPage(path, f"expected a text of {shape.shortest} to {shape.longest:,} characters")
     if shape.shortest and not value.strip():
         raise InvalidPage(path, "expected more than white space")
-    if _CONTROLS.search(value) or _SURROGATES.search(value):
+    if printable(value) != value:
         raise InvalidPage(path, "control characters and halves of surrogate pairs are not accepted")
     if shape.is_id and (any(character in "\t\n\r" for character in value) or value != value.strip()):
         raise InvalidPage(path, "line breaks, tabs and outer spaces are not accepted")
@@ -140,41 +134,6 @@ def _is_duration(value: Any) -> bool:
 
 DURATION = Fitting(_is_duration, 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d')
 FLAG = Fitting(lambda value: isinstance(value, bool), "expected true or false")
-
-
-def printable(text: str) -> str:
-    """Return a text in which nothing is a control character or half of a surrogate pair, for inputs and error messages."""
-    if _is_plain(text):
-        return text
-    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", text))
-
-
-def visible(text: str) -> str:
-    """Return a text that reads as it is written: what would reorder it is `\\u202e`, and no letter draws over other lines."""
-    if _is_plain(text):
-        return text
-    escaped = _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
-    return _MAYBE_MARKS.sub(_with_few_marks, escaped)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether a text has nothing to replace, as most have."""
-    return text.isascii() and text.isprintable()
-
-
-def _with_few_marks(found: re.Match[str]) -> str:
-    """Return it with at most MAX_MARKS marks in a row. Spacing marks and format characters between them end no row."""
-    kept, marks = "", 0
-    for character in found[0]:
-        kind = category(character)
-        is_mark = kind in ("Mn", "Me")
-        marks = marks + is_mark if is_mark or kind in ("Mc", "Cf") else 0
-        kept += "" if is_mark and marks > MAX_MARKS else character
-    return kept
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def of_name(path: str, name: str) -> str:
