@@ -77,7 +77,7 @@ def _to_token(stack: Deployed, waitpoints: Waitpoints, asked: Delivery) -> None:
         raise CommandProblem(f"{after.id} had timed out before: the delivery completes nothing")
     if before.status != "WAITING":
         show.note(f"{after.id} had already ended: nothing changed")
-    show.answer(after) if asked.as_json else show.fields({"id": after.id, "status": after.status})
+    show.value(after) if asked.as_json else show.fields({"id": after.id, "status": after.status})
 
 
 def _to_endpoint(stack: Deployed, waitpoints: Waitpoints, asked: Delivery) -> None:

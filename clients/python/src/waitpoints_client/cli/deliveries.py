@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waitpoints_client.cli import resends, show, stacks
+from waitpoints_client.cli import resends, show
+from waitpoints_client.cli.commands import Printed, on_stack
 from waitpoints_client.cli.options import (
     Event,
     Json,
@@ -26,6 +27,7 @@ from waitpoints_client.cli.options import (
 from waitpoints_client.cli.problems import USAGE, CommandProblem, confirm
 
 if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
     from waitpoints_client.models import RecordedDelivery, RetrievedDelivery
 
 deliveries = group("What an endpoint recorded: read it, send it again, delete it.")
@@ -34,7 +36,9 @@ DeliveryOrAll = Annotated[str | None, argument("[ID]", "The delivery's id.")]
 COLUMNS = ("ID", "KIND", "RECEIVED", "KEY", "TITLE")
 
 
+@on_stack
 def list_(
+    waitpoints: "Waitpoints",
     name: Name,
     kind: Kinds = None,
     key: OfKey = None,
@@ -42,21 +46,14 @@ def list_(
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="At most so many.")] = 25,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """List what an endpoint recorded.
 
     The newest comes first. A pipe gets a line for each, separated by tabs: id, kind, received, key, why.
     """
     filters = resends.Filters.given(kind, key, event, since, until)
-    with stacks.find_client(stack) as waitpoints:
-        listed = waitpoints.endpoints.deliveries(name, **filters.options(min(limit, 100)))
-        found = list(islice(listed, limit))
-    if as_json:
-        show.value([show.as_value(it) for it in found])
-    else:
-        show.rows(COLUMNS, map(row, found))
+    found = list(islice(waitpoints.endpoints.deliveries(name, **filters.options(min(limit, 100))), limit))
+    return Printed(found, table=(COLUMNS, map(row, found)))
 
 
 def row(it: "RecordedDelivery") -> tuple[str, ...]:
@@ -70,34 +67,28 @@ def _origin(it: "RecordedDelivery") -> str:
     return f"repeats {it.repeat_of}" if it.repeat_of else ""
 
 
+@on_stack
 def show_(
+    waitpoints: "Waitpoints",
     name: Name,
     delivery: Delivery,
     output: Annotated[
         str | None, option("--output", "-o", metavar="FILE", help="Write the body to this file, byte for byte.")
     ] = None,
-    stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Show a recorded delivery.
 
     What became of it, its headers and its body. Credentials, signatures and secrets of the query were not stored.
     """
-    with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.endpoints.delivery(name, delivery)
+    found = waitpoints.endpoints.delivery(name, delivery)
     if output is not None:
         _write(found, output)
-    if as_json:
-        show.answer(found)
-        return
+    if as_json or found.headers is None:
+        return Printed(found, _fields(found), note="What was sent is no longer kept.")
     show.fields(_fields(found))
-    if found.headers is None:
-        show.note("What was sent is no longer kept.")
-        return
-    show.text("")
-    show.fields(found.headers)
-    if output is None:
-        show.text("\n" + _legible(found))
+    show.text()
+    return Printed(found, found.headers, "\n" + _legible(found) if output is None else None)
 
 
 def _fields(it: "RetrievedDelivery") -> dict[str, str]:
@@ -132,14 +123,14 @@ def _write(it: "RetrievedDelivery", file: str) -> None:
         raise CommandProblem(f"{file} cannot be written: {error.strerror}", USAGE) from None
 
 
+@on_stack
 def delete(
+    waitpoints: "Waitpoints",
     name: Name,
     delivery: DeliveryOrAll = None,
     every: Annotated[bool, option("--all", help="All that the endpoint recorded.")] = False,
     yes: Yes = False,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Delete recorded deliveries.
 
     With each goes the early completion that it made, unless a token has it, and with one its resends. Tokens that it
@@ -148,17 +139,16 @@ def delete(
     one = _one_or_all(delivery, every)
     if not yes:
         confirm(f"Delete {one or f'all recorded deliveries of {name}'}? What was sent cannot be read again.")
-    with stacks.find_client(stack) as waitpoints:
-        deleted = waitpoints.endpoints.delete_deliveries(name) if one is None else None
-        if one is not None:
-            waitpoints.endpoints.delete_delivery(name, one)
-    if as_json:
-        show.value({"success": True, **({} if deleted is None else {"deleted": deleted})})
-    elif deleted is not None:
-        show.note(f"Deleted {resends.counted(deleted)}.")
+    if one is not None:
+        waitpoints.endpoints.delete_delivery(name, one)
+        return Printed({"success": True})
+    deleted = waitpoints.endpoints.delete_deliveries(name)
+    return Printed({"success": True, "deleted": deleted}, note=f"Deleted {resends.counted(deleted)}.")
 
 
+@on_stack
 def resend(
+    waitpoints: "Waitpoints",
     name: Name,
     delivery: DeliveryOrAll = None,
     every: Annotated[bool, option("--all", help="All that the filters choose, the oldest first.")] = False,
@@ -175,7 +165,7 @@ def resend(
     yes: Yes = False,
     stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Send recorded deliveries again.
 
     By today's settings of the endpoint, each completes the token that waits for its key now. --all leaves out
@@ -187,23 +177,22 @@ def resend(
         raise CommandProblem("--kind, --key, --event, --since and --until go with --all", USAGE)
     if one is None and token is not None:
         raise CommandProblem("--token goes with one delivery, not with --all", USAGE)
-    with stacks.find_client(stack) as waitpoints:
-        if one is not None and dry_run:
-            _show_plan([waitpoints.endpoints.delivery(name, one)], as_json=as_json)
-            return
-        if one is not None:
-            made = waitpoints.endpoints.resend(name, one, token=token, idempotency_key=once)
-            show.answer(made) if as_json else show.fields(_resent(made))
-            return
-        many = resends.Many.chosen(waitpoints, name, filters, once, stack)
-        if dry_run:
-            _show_plan(many.deliveries, as_json=as_json)
-        else:
-            if many.deliveries and not yes:
-                confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
-            if once is None and not as_json:
-                show.note(f"To repeat this and send nothing twice: --once {many.once}")
-            _show_summary(many, many.send(waitpoints), as_json=as_json)
+    if one is not None and dry_run:
+        return _plan([waitpoints.endpoints.delivery(name, one)])
+    if one is not None:
+        made = waitpoints.endpoints.resend(name, one, token=token, idempotency_key=once)
+        return Printed(made, _resent(made))
+    many = resends.Many.chosen(waitpoints, name, filters, once, stack)
+    if dry_run:
+        return _plan(many.deliveries)
+    if many.deliveries and not yes:
+        confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
+    if once is None and not as_json:
+        show.note(f"To repeat this and send nothing twice: --once {many.once}")
+    kinds = many.send(waitpoints)
+    rows = [(kind, str(count)) for kind, count in sorted(kinds.items())]
+    summary = {"once": many.once, "sent": sum(kinds.values()), "kinds": kinds}
+    return Printed(summary, table=(("BECAME", "COUNT"), rows))
 
 
 def _resent(made: "RecordedDelivery") -> dict[str, str]:
@@ -218,19 +207,8 @@ def _one_or_all(delivery: str | None, every: bool) -> str | None:
     return delivery
 
 
-def _show_plan(chosen: Sequence["RecordedDelivery"], *, as_json: bool) -> None:
-    if as_json:
-        show.value([show.as_value(it) for it in chosen])
-        return
-    show.rows(COLUMNS, map(row, chosen))
-    show.note(f"This would send {resends.counted(len(chosen))} again.")
-
-
-def _show_summary(many: resends.Many, kinds: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        show.value({"once": many.once, "sent": sum(kinds.values()), "kinds": kinds})
-        return
-    show.rows(("BECAME", "COUNT"), [(kind, str(count)) for kind, count in sorted(kinds.items())])
+def _plan(chosen: Sequence["RecordedDelivery"]) -> Printed:
+    return Printed(chosen, table=(COLUMNS, map(row, chosen)), note=f"This would send {resends.counted(len(chosen))} again.")
 
 
 def add_to(program: typer.Typer) -> None:

@@ -4,17 +4,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Body, Headers, Json, Name, Query, Stack, When, Yes, add, group, option
+from waitpoints_client.cli import arguments, show
+from waitpoints_client.cli.commands import Printed, on_stack
+from waitpoints_client.cli.options import Body, Headers, Name, Query, When, Yes, add, group, option
 from waitpoints_client.cli.problems import confirm
 
 if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
     from waitpoints_client.models import Endpoint
 
 endpoints = group("One URL for all deliveries of a provider's account.")
 
 
+@on_stack
 def put(
+    waitpoints: "Waitpoints",
     name: Name,
     key: Annotated[str, option("--key", metavar="EXPR", help="JMESPath: what a delivery's key is, such as body.order.")],
     verify: Annotated[str, option("--verify", metavar="SCHEME:SECRET", help="How the provider signs, also as JSON, or none.")],
@@ -34,9 +38,7 @@ def put(
             help="How long to record each verified delivery, such as 7d. Default: not at all.",
         ),
     ] = None,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Make an endpoint, or replace its settings.
 
     A delivery completes the token that was created with the key NAME:KEY. --verify none lets the URL alone complete tokens.
@@ -44,93 +46,72 @@ def put(
     options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl, "tag": tag}
     options["record_deliveries"] = record_deliveries
     checked: Any = "none" if verify == "none" else arguments.parse_verify(verify)
-    with stacks.find_client(stack) as waitpoints:
-        made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
-    show.answer(made) if as_json else show.fields(_settings(made))
+    made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
+    return Printed(made, _settings(made))
 
 
-def get(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def get(waitpoints: "Waitpoints", name: Name) -> Printed:
     """Show an endpoint, and what became of its deliveries."""
-    with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.endpoints.get(name)
-    if as_json:
-        show.answer(found)
-        return
-    show.fields(_settings(found))
+    found = waitpoints.endpoints.get(name)
     kinds = sorted(found.deliveries.items())
-    show.rows(
-        ("DELIVERIES", "COUNT", "LAST", "KEY", "WHY"),
-        [(kind, str(it.count), show.instant(it.last_at), it.last_key or "", it.last_detail or "") for kind, it in kinds],
-    )
+    rows = [(kind, str(it.count), show.instant(it.last_at), it.last_key or "", it.last_detail or "") for kind, it in kinds]
+    return Printed(found, _settings(found), table=(("DELIVERIES", "COUNT", "LAST", "KEY", "WHY"), rows))
 
 
-def list_(stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def list_(waitpoints: "Waitpoints") -> Printed:
     """List endpoints by name."""
-    with stacks.find_client(stack) as waitpoints:
-        found = list(waitpoints.endpoints.list())
-    if as_json:
-        show.value([show.as_value(endpoint) for endpoint in found])
-    else:
-        rows = [
-            (it.name, it.key, it.verify.scheme if it.verify else "none", show.instant(it.updated_at), "yes" * it.disabled)
-            for it in found
-        ]
-        show.rows(("NAME", "KEY", "VERIFY", "UPDATED", "DISABLED"), rows)
+    found = list(waitpoints.endpoints.list())
+    rows = [
+        (it.name, it.key, it.verify.scheme if it.verify else "none", show.instant(it.updated_at), "yes" * it.disabled)
+        for it in found
+    ]
+    return Printed(found, table=(("NAME", "KEY", "VERIFY", "UPDATED", "DISABLED"), rows))
 
 
-def disable(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def disable(waitpoints: "Waitpoints", name: Name) -> Printed:
     """Answer deliveries with 503.
 
     Most providers send them again later.
     """
-    with stacks.find_client(stack) as waitpoints:
-        changed = waitpoints.endpoints.disable(name)
-    show.answer(changed) if as_json else show.fields(_settings(changed))
+    changed = waitpoints.endpoints.disable(name)
+    return Printed(changed, _settings(changed))
 
 
-def enable(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def enable(waitpoints: "Waitpoints", name: Name) -> Printed:
     """Process deliveries again."""
-    with stacks.find_client(stack) as waitpoints:
-        changed = waitpoints.endpoints.enable(name)
-    show.answer(changed) if as_json else show.fields(_settings(changed))
+    changed = waitpoints.endpoints.enable(name)
+    return Printed(changed, _settings(changed))
 
 
-def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def delete(waitpoints: "Waitpoints", name: Name, yes: Yes = False) -> Printed:
     """Delete an endpoint. Its URL never becomes valid again."""
     if not yes:
         confirm(f"Delete {name}? Its URL never becomes valid again.")
-    with stacks.find_client(stack) as waitpoints:
-        waitpoints.endpoints.delete(name)
-    if as_json:
-        show.value({"success": True})
+    waitpoints.endpoints.delete(name)
+    return Printed({"success": True})
 
 
-def test_(
-    name: Name,
-    body: Body = "",
-    header: Headers = None,
-    query: Query = "",
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+@on_stack
+def test_(waitpoints: "Waitpoints", name: Name, body: Body = "", header: Headers = None, query: Query = "") -> Printed:
     """Say what would become of a delivery, and change nothing."""
     headers = dict(arguments.parse_header(text) for text in header or ())
-    with stacks.find_client(stack) as waitpoints:
-        trial = waitpoints.endpoints.test(name, arguments.read_content(body), headers=headers, query=query)
-    if as_json:
-        show.answer(trial)
-        return
+    trial = waitpoints.endpoints.test(name, arguments.read_content(body), headers=headers, query=query)
     token = {"token": trial.token} if trial.token else {}
     output = {"run gets": trial.output_text} if trial.output_text is not None else {}
-    show.fields({"outcome": trial.outcome, **token, **output})
-    show.rows(("STEP", "RESULT", "WHY"), [(it.step, it.result, it.detail or "") for it in trial.steps])
+    rows = [(it.step, it.result, it.detail or "") for it in trial.steps]
+    return Printed(trial, {"outcome": trial.outcome, **token, **output}, table=(("STEP", "RESULT", "WHY"), rows))
 
 
-def url(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def url(waitpoints: "Waitpoints", name: Name) -> Printed:
     """Print an endpoint's URL, for the provider. Treat it as a secret."""
-    with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.endpoints.get(name).url
-    show.value({"url": found}) if as_json else show.text(found)
+    found = waitpoints.endpoints.get(name).url
+    return Printed({"url": found}, text=found)
 
 
 def _settings(endpoint: "Endpoint") -> dict[str, str]:

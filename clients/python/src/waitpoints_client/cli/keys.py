@@ -4,18 +4,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.options import Json, Stack, Yes, add, argument, group, option
+from waitpoints_client.cli import show
+from waitpoints_client.cli.commands import Printed, on_stack
+from waitpoints_client.cli.options import Yes, add, argument, group, option
 from waitpoints_client.cli.problems import confirm
 
 if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
     from waitpoints_client.models import NamedKey
 
 keys = group("A key for each program, made with the stack's root key.")
 KeyName = Annotated[str, argument("NAME", "The key's name: letters, digits, ., _ and -.")]
 
 
+@on_stack
 def create(
+    waitpoints: "Waitpoints",
     name: KeyName,
     scope: Annotated[
         list[str],
@@ -30,45 +34,34 @@ def create(
         str | None, option("--expires", metavar="TIME", help="How long the key is good, such as 90d. Default: for ever.")
     ] = None,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the key alone.")] = False,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Make an API key for one program, and print it once.
 
     All but endpoints may be for the tokens or endpoints of one tag, as in --scope create:team-a. A key that creates tokens
     with --notify needs create and notify.
     """
-    with stacks.find_client(stack) as waitpoints:
-        made = waitpoints.keys.create(name, scope, expires=expires)
-    if as_json:
-        show.answer(made)
-    elif quiet:
-        show.text(made.key)
-    else:
-        expiry = {"expires": show.instant(made.expires_at)} if made.expires_at else {}
-        show.fields({"name": made.name, "scopes": _scopes(made), **expiry, "key": made.key})
+    made = waitpoints.keys.create(name, scope, expires=expires)
+    expiry = {"expires": show.instant(made.expires_at)} if made.expires_at else {}
+    fields = {"name": made.name, "scopes": _scopes(made), **expiry, "key": made.key}
+    return Printed(made, text=made.key) if quiet else Printed(made, fields)
 
 
-def list_(stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def list_(waitpoints: "Waitpoints") -> Printed:
     """List keys by name, and when each was last used."""
-    with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.keys.list()
-    if as_json:
-        show.value([show.as_value(key) for key in found])
-        return
+    found = waitpoints.keys.list()
     times = [(it.created_at, it.last_used_at, it.expires_at) for it in found]
     rows = [(key.name, _scopes(key), *map(show.instant, of)) for key, of in zip(found, times, strict=True)]
-    show.rows(("NAME", "SCOPES", "CREATED", "LAST USED", "EXPIRES"), rows)
+    return Printed(found, table=(("NAME", "SCOPES", "CREATED", "LAST USED", "EXPIRES"), rows))
 
 
-def revoke(name: KeyName, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def revoke(waitpoints: "Waitpoints", name: KeyName, yes: Yes = False) -> Printed:
     """Revoke a key. Within a minute, it opens nothing."""
     if not yes:
         confirm(f"Revoke {name}? Who uses it is refused within a minute.")
-    with stacks.find_client(stack) as waitpoints:
-        waitpoints.keys.revoke(name)
-    if as_json:
-        show.value({"success": True})
+    waitpoints.keys.revoke(name)
+    return Printed({"success": True})
 
 
 def _scopes(key: "NamedKey") -> str:

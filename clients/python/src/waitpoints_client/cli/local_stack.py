@@ -12,6 +12,7 @@ import typer
 
 from waitpoints_client import local_stacks
 from waitpoints_client.cli import arguments, show, stacks
+from waitpoints_client.cli.commands import Printed, printing
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, option
 from waitpoints_client.cli.problems import CommandProblem
@@ -74,12 +75,12 @@ def up(
         raise CommandProblem(str(error)) from None
 
 
+@printing
 def install(
     find_links: Annotated[
         str | None, option("--find-links", metavar="FOLDER", help="Where the packages are that PyPI does not have yet.")
     ] = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Install the engine of the local stack in an environment of its own.
 
     It needs exact versions of its libraries. With an environment of its own, they conflict with none of your project's. Uses
@@ -90,17 +91,14 @@ def install(
         made = engine.install(_run, find_links)
     except engine.LocalError as error:
         raise CommandProblem(str(error)) from None
-    if as_json:
-        show.value({"folder": str(made)})
-    else:
-        show.text(f"Installed in {made}. `waitpoints up` and pytest find it there")
+    return Printed({"folder": str(made)}, text=f"Installed in {made}. `waitpoints up` and pytest find it there")
 
 
+@printing
 def down(
     port: Annotated[int | None, option("--port", metavar="PORT", help="Which one, if several run.")] = None,
     every: Annotated[bool, option("--all", help="End all of them.")] = False,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Stop the stack of `waitpoints up`, and delete its data."""
     serving, folder = stacks.import_local("serving"), _folder()
     ports = [stack.port for stack in serving.find_all(folder)]
@@ -108,12 +106,9 @@ def down(
         named = ", ".join(map(str, ports))
         raise CommandProblem(f"Several stacks run, on the ports {named}: name one with --port, or end all with --all", 2)
     ended = [one for one in (ports if port is None else [port]) if serving.down(one, folder)]
-    if as_json:
-        show.value({"ended": ended})
-    elif ended:
-        show.text(f"Ended: {', '.join(f'http://127.0.0.1:{one}' for one in ended)}")
-    else:
-        show.note("No stack of `waitpoints up` runs" + (f" on port {port}" if port else ""))
+    if ended:
+        return Printed({"ended": ended}, text=f"Ended: {', '.join(f'http://127.0.0.1:{one}' for one in ended)}")
+    return Printed({"ended": []}, note="No stack of `waitpoints up` runs" + (f" on port {port}" if port else ""))
 
 
 def chat(
@@ -131,19 +126,16 @@ def chat(
     stacks.import_local("chat").chat(port, as_json=as_json)
 
 
-def env(as_json: Json = False) -> None:
+@printing
+def env() -> Printed:
     """Print what `aws`, `sam` and boto3 need for the local stack.
 
     eval "$(waitpoints env)" sets them. Their keys open this stack alone, until it ends.
     """
     described = local_stacks.read(stacks.find_local("This is for a local stack"))
     variables = {name: described.get(key, "") for name, key in VARIABLES.items()}
-    if as_json:
-        show.value(variables)
-        return
-    for name, value in variables.items():
-        show.text(f"export {name}={shlex.quote(value)}")
-    show.text(f"unset {' '.join(OTHERS)}")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return Printed(variables, text="\n".join([*lines, f"unset {' '.join(OTHERS)}"]))
 
 
 class Steps:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
+from waitpoints_client.cli.commands import Printed, printing
 from waitpoints_client.cli.options import Json, Stack, Yes, add, argument, option
 from waitpoints_client.cli.problems import CommandProblem, confirm, exiting_with
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 UNREACHABLE = 2
 
 
-def doctor(stack: Stack = None, as_json: Json = False) -> None:
+@printing
+def doctor(stack: Stack = None) -> Printed:
     """Find unfinished work, and repair it.
 
     Resumes the waiters of settled tokens, and times tokens out that are past their timeout. Exit status: 0 if nothing is left
@@ -29,12 +31,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
 
         _note_difference(deployed)
         findings = scan(deployed)
-    if as_json:
-        show.value(findings)
-    else:
-        for line in report(findings):
-            show.text(line)
-    raise typer.Exit(1 if findings["unrepaired"] else 0)
+    return Printed(findings, text="\n".join(report(findings)), status=1 if findings["unrepaired"] else 0)
 
 
 def _note_difference(stack: "Deployed") -> None:
@@ -45,7 +42,8 @@ def _note_difference(stack: "Deployed") -> None:
         show.note(f"Stack {stack.name}: {said}")
 
 
-def redrive(stack: Stack = None, as_json: Json = False) -> None:
+@printing
+def redrive(stack: Stack = None, as_json: Json = False) -> Printed:
     """Retry what the dead-letter queue holds, and what the doctor finds.
 
     Exit status: 0 if nothing is left undone, 1 if something is, 2 if the stack could not be reached.
@@ -57,20 +55,17 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
         _note_difference(deployed)
         failures: list[str] = []
         redriven = retry(deployed, failures.append if as_json else show.text)
-    if as_json:
-        problems = [failure.strip() for failure in failures]
-        show.value({"done": redriven.done, "left": redriven.left, "problems": problems, "doctor": redriven.findings})
-    else:
-        show.text(redriven)
-    raise typer.Exit(1 if redriven.left else 0)
+    problems = [failure.strip() for failure in failures]
+    value = {"done": redriven.done, "left": redriven.left, "problems": problems, "doctor": redriven.findings}
+    return Printed(value, text=str(redriven), status=1 if redriven.left else 0)
 
 
+@printing
 def give_up(
     tokens: Annotated[list[str], argument("TOKEN…", "The ids of the tokens, as `waitpoints doctor` lists them.")],
     stack: Stack = None,
     yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Stop reporting tokens whose waiters cannot be resumed.
 
     For executions that have ended in another way, or whose task token is invalid. Each waiter is tried once more. What still
@@ -84,10 +79,7 @@ def give_up(
     if not yes:
         confirm("Give up?")
     given_up = deployed.invoke(deployed.outputs["ResumeFunctionName"], {"command": "giveUp", "waitpointIds": tokens})["givenUp"]
-    if as_json:
-        show.value({"givenUp": given_up})
-    else:
-        show.text(f"{given_up} waiters given up")
+    return Printed({"givenUp": given_up}, text=f"{given_up} waiters given up")
 
 
 def _check_exists(waitpoints: "Waitpoints", token: str) -> None:
@@ -100,6 +92,7 @@ def _check_exists(waitpoints: "Waitpoints", token: str) -> None:
         raise CommandProblem(f"{error}: {token}") from None
 
 
+@printing
 def restore(
     table: Annotated[str, argument("TABLE", "The name of the table to copy from.")],
     region: Annotated[
@@ -108,8 +101,7 @@ def restore(
     ask_again: Annotated[bool, option("--ask-again", help="Notify people again of the tokens that wait.")] = False,
     stack: Stack = None,
     yes: Yes = False,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Copy the items of a restored table into the stack's own.
 
     What the stack's table has already stays as it is, so the command can be run again. No one is notified of a token
@@ -123,17 +115,15 @@ def restore(
     if not yes:
         confirm("Copy?")
     copied = copy(deployed, table, region, show.note, ask_again=ask_again)
-    if as_json:
-        show.value(copied.__dict__)
-    else:
-        show.text(copied)
+    return Printed(copied.__dict__, text=str(copied))
 
 
+@printing
 def smoke(
     stack: Stack = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes minutes.")] = False,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Test a deployed stack, in about five minutes. With --quick, it takes two.
 
     In AWS this costs about a cent. Exit status: 0 if no check failed, 1 if one did, 2 if the stack could not be reached.
@@ -148,21 +138,20 @@ def smoke(
         caller, checks = Caller.of(deployed), QUICK if quick else CHECKS
     if not as_json:
         show.text(introduction(deployed))
-        raise typer.Exit(prove(caller, checks, show.text))
+        return Printed(None, status=prove(caller, checks, show.text))
     for said in notes(deployed):
         show.note(f"Stack {deployed.name}: {said}")
     shown: list[Any] = []
     status = prove(caller, checks, shown.append)
-    show.value(list({line.name: line.__dict__ for line in shown if isinstance(line, Line)}.values()))
-    raise typer.Exit(status)
+    return Printed(list({line.name: line.__dict__ for line in shown if isinstance(line, Line)}.values()), status=status)
 
 
+@printing
 def rotate_key(
     stack: Stack = None,
     yes: Yes = False,
     show_key: Annotated[bool, option("--show", help="Print the new key.")] = False,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Make the next version of the API key.
 
     Each key works until the second rotation after it was made, so callers have the time between two rotations to change to
@@ -177,12 +166,10 @@ def rotate_key(
         confirm("Rotate the API key?")
     key = rotate(deployed)
     stacks.note_local_key(deployed, key)
-    if as_json:
-        show.value({"secret": deployed.outputs["ApiKeySecret"], **({"apiKey": key} if show_key else {})})
-    elif show_key:
-        show.text(key)
-    else:
-        show.note(f"Rotated. The new key is in the secret {deployed.outputs['ApiKeySecret']}.")
+    secret = deployed.outputs["ApiKeySecret"]
+    if show_key:
+        return Printed({"secret": secret, "apiKey": key}, text=key)
+    return Printed({"secret": secret}, note=f"Rotated. The new key is in the secret {secret}.")
 
 
 def logs(

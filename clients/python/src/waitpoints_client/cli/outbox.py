@@ -12,7 +12,8 @@ import typer
 
 from waitpoints_client import local_stacks
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.options import Json, add, argument, option
+from waitpoints_client.cli.commands import Printed, printing
+from waitpoints_client.cli.options import add, argument, option
 from waitpoints_client.cli.problems import USAGE, CommandProblem, browse
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ NO_MAILS = (
 )
 
 
+@printing
 def outbox(
     number: Annotated[int | None, argument("[MAIL]", "The mail's number. Its text is printed.")] = None,
     opens: Annotated[bool, option("--open", help="Open the link of MAIL in the browser, or of the newest mail.")] = False,
     html: Annotated[
         str | None, option("--html", metavar="FILE", help="Write the HTML of MAIL, or of the newest mail; --open opens it.")
     ] = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Show the mails that the local stack has sent.
 
     They are kept on this machine, and are not sent. Numbers count from the first mail. A stack in AWS keeps no mails.
@@ -48,17 +49,15 @@ def outbox(
         _wait_for_new(waitpoints)
     mails = read_mails(local_stacks.read(path))
     if number is None and not opens and html is None:
-        _show_list(mails, as_json)
-        return
+        return _listed(mails[::-1])
     mail = _find(mails, number)
     written = None if html is None else _write(mail, html)
     if opens:
         browse(written or _link_of(mail))
-    if as_json:
-        show.value(mail.as_value())
-    elif not opens and not written:
-        show.fields({"to": mail.to, "subject": mail.subject, "sent": show.instant(mail.sent_at)})
-        show.text(f"\n{mail.text}")
+    if opens or written:
+        return Printed(mail.as_value())
+    fields = {"to": mail.to, "subject": mail.subject, "sent": show.instant(mail.sent_at)}
+    return Printed(mail.as_value(), fields, f"\n{mail.text}")
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,9 @@ def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:
     return Mail(number, to, subject, sent_at, text, html, links, link, token_id)
 
 
-def _show_list(mails: list[Mail], as_json: bool) -> None:
-    if as_json:
-        show.value([mail.as_value() for mail in reversed(mails)])
-    elif mails:
-        show.rows(COLUMNS, [(str(it.number), show.instant(it.sent_at), it.to, it.subject) for it in reversed(mails)])
-    else:
-        show.note(NO_MAILS)
+def _listed(mails: list[Mail]) -> Printed:
+    rows = [(str(it.number), show.instant(it.sent_at), it.to, it.subject) for it in mails]
+    return Printed([it.as_value() for it in mails], table=(COLUMNS, rows)) if mails else Printed([], note=NO_MAILS)
 
 
 def _find(mails: list[Mail], number: int | None) -> Mail:

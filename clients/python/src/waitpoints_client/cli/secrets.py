@@ -7,7 +7,8 @@ import typer
 
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.arguments import read_content, read_standard_input
-from waitpoints_client.cli.options import Json, Stack, add, argument, group, option
+from waitpoints_client.cli.commands import Printed, printing
+from waitpoints_client.cli.options import Stack, add, argument, group, option
 from waitpoints_client.cli.problems import USAGE, CommandProblem
 
 LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
@@ -15,6 +16,7 @@ LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, 
 secrets = group("The secrets with which webhook providers sign, and channels' credentials. They need AWS credentials.")
 
 
+@printing
 def put(
     name: Annotated[str, argument("NAME", "What `verify` or `notify` calls it: letters, digits, hyphens, underscores.")],
     source: Annotated[str | None, argument("[@FILE]", "The file that holds the value; - reads standard input.")] = None,
@@ -23,8 +25,7 @@ def put(
         bool, option("--no-previous", help="End a webhook's previous value now. Functions forget it within five minutes.")
     ] = False,
     stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Store the secret of a webhook provider or a channel, or its next version.
 
     Paste it when you are asked: it is not shown. A pipe is read, too. A webhook's previous value is accepted for 24 hours.
@@ -42,10 +43,8 @@ def put(
     stored = webhook_secrets.put(deployed, name, value, no_previous=no_previous)
     how_long = "up to five minutes" if no_previous else "24 hours" if webhook_secrets.is_webhooks(name) else None
     _note(f"{stored.path} {deployed.place}", stored.outcome, how_long, was_restored=stored.was_restored)
-    if as_json:
-        show.value({"secret": stored.path, "outcome": stored.outcome, **({"value": value} if generate else {})})
-    elif generate:
-        show.text(value)
+    made = {"value": value} if generate else {}
+    return Printed({"secret": stored.path, "outcome": stored.outcome, **made}, text=made.get("value"))
 
 
 def _check_source(source: str | None, *, generate: bool) -> None:

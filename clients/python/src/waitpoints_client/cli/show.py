@@ -68,13 +68,12 @@ def _number(found: re.Match[str]) -> str:
 
 
 def value(found: Any) -> None:
-    """Print a JSON value for a program."""
-    text(json.dumps(found, indent=2, ensure_ascii=False))
+    """Print a JSON value for a program. It may have answers of the API in it."""
+    text(written(found))
 
 
-def answer(found: "Answer") -> None:
-    """Print an answer of the API for a program."""
-    value(as_value(found))
+def written(found: Any) -> str:
+    return json.dumps(found, indent=2, ensure_ascii=False, default=as_value)
 
 
 def as_value(found: "Answer") -> Any:
@@ -88,7 +87,7 @@ def record(found: Any) -> None:
 
 
 def json_text(found: Any) -> str:
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found, ensure_ascii=False, default=as_value)
 
 
 def note(line: str) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         ListedToken,
         Notice,
         Reminders,
-        Result,
         SignInDomains,
         Token,
     )
@@ -131,12 +130,6 @@ def _handed_over(change: "HandOver") -> str:
     return f"{' '.join(changed)} {show.instant(change.at)}" + (f" with the key {change.key}" if change.key else "")
 
 
-def result_value(result: "Result") -> dict[str, Any]:
-    if result.ok:
-        return {"ok": True, "output": result.output}
-    return {"ok": False, "timedOut": result.timed_out, "error": show.as_value(result.error)}
-
-
 def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
     """Show the tokens again and again: a table that changes on a terminal, else a line for each that has changed."""
     if show.is_terminal(sys.stdout) and not as_json:
@@ -146,7 +139,7 @@ def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
         for token in read():
             if known.get(token.id) != token:
                 known[token.id] = token
-                show.record(show.as_value(token)) if as_json else show.rows(COLUMNS, [row(token)])
+                show.record(token) if as_json else show.rows(COLUMNS, [row(token)])
         show.pause(WATCH_SECONDS)
 
 

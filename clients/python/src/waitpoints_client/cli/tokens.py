@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import arguments, durations, show, stacks, token_views
+from waitpoints_client.cli import arguments, durations, show, token_views
+from waitpoints_client.cli.commands import Printed, on_stack
 from waitpoints_client.cli.options import (
     As,
     Data,
     Json,
     Key,
     Notify,
-    Stack,
     Status,
     Tags,
     Text,
@@ -27,14 +27,16 @@ from waitpoints_client.cli.problems import USAGE, CommandProblem, browse
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import Completion
+    from waitpoints_client import Waitpoints
     from waitpoints_client.models import Token as FoundToken
     from waitpoints_client.options import ListFilters
 
 NOT_IN_TIME = 2
 
 
+@on_stack
 def create(
+    waitpoints: "Waitpoints",
     timeout: Annotated[str | None, option("--timeout", metavar="TIME", help="7d, 1h30m, or a date in ISO 8601.")] = None,
     tag: Tags = None,
     key: Annotated[str | None, option("--key", metavar="KEY", help="A key: the same key gets the same token.")] = None,
@@ -46,9 +48,7 @@ def create(
     notify: Notify = None,
     metadata: Annotated[str | None, option("--metadata", metavar="JSON", help="An object to know it by, or its file.")] = None,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the id alone.")] = False,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Create a token.
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there. If the page names its approvers,
@@ -68,32 +68,26 @@ def create(
         "notify": arguments.parse_notify(notify) if notify else None,
         "metadata": arguments.read_json_or_file(metadata, "--metadata") if metadata else None,
     }
-    with stacks.find_client(stack) as waitpoints:
-        created = waitpoints.create(**options)
-    if as_json:
-        show.answer(created)
-    elif quiet:
-        show.text(created.id)
-    else:
-        cached = {"cached": "yes"} if created.is_cached else {}
-        show.fields({"id": created.id, "url": created.url, **cached, **token_views.links(created.links, created.url)})
+    created = waitpoints.create(**options)
+    cached = {"cached": "yes"} if created.is_cached else {}
+    fields = {"id": created.id, "url": created.url, **cached, **token_views.links(created.links, created.url)}
+    return Printed(created, text=created.id) if quiet else Printed(created, fields)
 
 
-def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def get(waitpoints: "Waitpoints", token: Token) -> Printed:
     """Show a token: its status, its output, and what waits for it.
 
     If its page names its approvers: who has answered what, who is still asked, and their links. If people are notified:
     who was. With --json its output is JSON text, as in the API.
     """
-    with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.get(token)
-    if as_json:
-        show.answer(found)
-    else:
-        show.fields(token_views.details(found))
+    found = waitpoints.get(token)
+    return Printed(found, token_views.details(found))
 
 
+@on_stack
 def list_(
+    waitpoints: "Waitpoints",
     status: Annotated[
         list[Status] | None,
         option(
@@ -108,9 +102,8 @@ def list_(
     oldest_first: Annotated[bool, option("--oldest-first", help="In the order of creation.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="At most so many.")] = 25,
     watch: Annotated[bool, option("--watch", "-w", help="Show them again every two seconds, until Ctrl-C.")] = False,
-    stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """List tokens, the newest first.
 
     A terminal gets a table. A pipe gets a line for each, separated by tabs: id, status, created, times out, tags, key,
@@ -126,168 +119,149 @@ def list_(
         "oldest_first": oldest_first or None,
         "page_size": min(limit, 100),
     }
-    with stacks.find_client(stack) as waitpoints:
 
-        def read() -> list[Any]:
-            return list(islice(waitpoints.list(**filters), limit))
+    def read() -> list[Any]:
+        return list(islice(waitpoints.list(**filters), limit))
 
-        if watch:
-            token_views.watch(read, as_json=as_json)
-        elif as_json:
-            show.value([show.as_value(token) for token in read()])
-        else:
-            show.rows(token_views.COLUMNS, map(token_views.row, read()))
+    if watch:
+        token_views.watch(read, as_json=as_json)
+    found = read()
+    return Printed(found, table=(token_views.COLUMNS, map(token_views.row, found)))
 
 
+@on_stack
 def extend(
+    waitpoints: "Waitpoints",
     token: Token,
     timeout: Annotated[str, argument("TIME", "7d, 1h30m, or a date in ISO 8601; none: it never times out.")],
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Move a token's timeout.
 
     TIME counts from now, and can be sooner than before. A limit of the state itself, such as TimeoutSeconds, stays.
     """
-    with stacks.find_client(stack) as waitpoints:
-        moved = waitpoints.extend(token, None if timeout == "none" else timeout)
-    if as_json:
-        show.answer(moved)
-    else:
-        show.fields({"id": moved.id, "times out": show.instant(moved.timeout_at) if moved.timeout_at else "never"})
+    moved = waitpoints.extend(token, None if timeout == "none" else timeout)
+    return Printed(moved, {"id": moved.id, "times out": show.instant(moved.timeout_at) if moved.timeout_at else "never"})
 
 
+@on_stack
 def hand_over(
+    waitpoints: "Waitpoints",
     token: Token,
     add_: Annotated[
         list[str] | None, option("--add", metavar="PERSON", help="An id or address, or JSON as in the page. Repeat it.")
     ] = None,
     remove: Annotated[list[str] | None, option("--remove", metavar="ID", help="An approver's id. Repeat it.")] = None,
-    stack: Stack = None,
-    as_json: Json = False,
-) -> None:
+) -> Printed:
     """Change who may answer a token's page.
 
     Prints the link of each person who was added. Who was removed can no longer answer.
     """
     people = list(map(arguments.parse_approver, add_ or ()))
-    with stacks.find_client(stack) as waitpoints:
-        done = waitpoints.hand_over(token, add=people, remove=remove or ())
-    if as_json:
-        show.answer(done)
-    else:
-        show.fields({"id": done.id, **token_views.links(done.links)})
+    done = waitpoints.hand_over(token, add=people, remove=remove or ())
+    return Printed(done, {"id": done.id, **token_views.links(done.links)})
 
 
-def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def complete(waitpoints: "Waitpoints", token: Token, data: Data = None, text: Text = False, as_json: Json = False) -> Printed:
     """Complete a token. What waits for it gets DATA.
 
     The first completion counts; a later one changes nothing, and says so. A page's approvers are overridden, and the command
     says so, too.
     """
     output = read_data(data, text=text)
-    with stacks.find_client(stack) as waitpoints:
-        from waitpoints_client import calls
+    from waitpoints_client import calls
 
-        done = settle(waitpoints, calls.complete(token, output), lambda _: token, as_json=as_json)
-    show_done(done, as_json=as_json)
+    done = settle(waitpoints, calls.complete(token, output), lambda _: token, as_json=as_json)
+    return Printed({"success": True, **show.as_value(done)})
 
 
+@on_stack
 def fail(
+    waitpoints: "Waitpoints",
     token: Token,
     message: Annotated[str, argument("MESSAGE", "What waits for it gets this message.")],
     name: Annotated[str | None, option("--name", metavar="NAME", help="The error's name, which Catch can match.")] = None,
     code: Annotated[str | None, option("--code", metavar="CODE", help="The error's code.")] = None,
-    stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Fail a token. What waits for it gets the error.
 
     A token that has ended stays as it is, and the command says so.
     """
-    with stacks.find_client(stack) as waitpoints:
-        from waitpoints_client import calls
+    from waitpoints_client import calls
 
-        done = settle(waitpoints, calls.fail(token, message, name, code), lambda _: token, as_json=as_json)
-    show_done(done, as_json=as_json)
+    done = settle(waitpoints, calls.fail(token, message, name, code), lambda _: token, as_json=as_json)
+    return Printed({"success": True, **show.as_value(done)})
 
 
+@on_stack
 def complete_key(
+    waitpoints: "Waitpoints",
     key: Key,
     data: Data = None,
     text: Text = False,
     ttl: Annotated[str | None, option("--ttl", metavar="TIME", help="How long to keep it if no token has the key.")] = None,
-    stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Complete a key's token, or keep DATA until it is created.
 
     If no token has the key yet, the completion is kept for the token that is created with it.
     """
     output = read_data(data, text=text)
-    with stacks.find_client(stack) as waitpoints:
-        from waitpoints_client import calls
+    from waitpoints_client import calls
 
-        call = calls.complete_key(key, output, ttl)
-        completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id, as_json=as_json)
-    if as_json:
-        show.answer(completion)
-    else:
-        show.fields(
-            {"id": completion.id, **({"kept": "for the token that is created with this key"} if completion.created else {})}
-        )
+    call = calls.complete_key(key, output, ttl)
+    completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id, as_json=as_json)
+    kept = {"kept": "for the token that is created with this key"} if completion.created else {}
+    return Printed(completion, {"id": completion.id, **kept})
 
 
+@on_stack
 def wait(
+    waitpoints: "Waitpoints",
     token: Token,
     limit: Annotated[str | None, option("--for", metavar="TIME", help="Wait at most so long: 30s, 10m, 2h.")] = None,
     poll: Annotated[float | None, option("--poll", metavar="SECONDS", min=0.1, help="How often to check.")] = None,
-    stack: Stack = None,
     as_json: Json = False,
-) -> None:
+) -> Printed:
     """Wait until a token settles, and print its output.
 
     Exit status: 0 if it was completed; 1 if it was failed, and after any error; 2 if it timed out, or still waits after the
     time of --for. Wrong options have the exit status 2, too, but only before the wait.
     """
     seconds = None if limit is None else durations.seconds(limit)
-    with stacks.find_client(stack) as waitpoints:
-        from waitpoints_client.errors import WaitTimeoutError
+    from waitpoints_client.errors import WaitTimeoutError
 
-        try:
-            result = waitpoints.wait(token, poll=poll, timeout=seconds)
-        except WaitTimeoutError:
-            if as_json:
-                show.value({"ok": False, "waiting": True})
-            raise CommandProblem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
-    if as_json:
-        show.value(token_views.result_value(result))
-    elif result.ok:
-        show.value(result.output)
-    if not result.ok:
-        status = NOT_IN_TIME if result.timed_out else 1
+    try:
+        result = waitpoints.wait(token, poll=poll, timeout=seconds)
+    except WaitTimeoutError:
         if as_json:
-            raise typer.Exit(status)
+            show.value({"ok": False, "waiting": True})
+        raise CommandProblem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
+    if result.ok:
+        return Printed({"ok": True, "output": result.output}, text=show.written(result.output))
+    status = NOT_IN_TIME if result.timed_out else 1
+    if not as_json:
         raise CommandProblem(f"{result.error.name}: {result.error.message}", status)
+    return Printed({"ok": False, "timedOut": result.timed_out, "error": result.error}, status=status)
 
 
-def url(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def url(waitpoints: "Waitpoints", token: Token, approver: As = None) -> Printed:
     """Print a token's callback URL, or an approver's link.
 
     Anyone who has it can complete the token, or answer as this approver, unless its page asks them to sign in.
     """
-    with stacks.find_client(stack) as waitpoints:
-        found = url_of(waitpoints.get(token), approver)
-    show.value({"url": found}) if as_json else show.text(found)
+    found = url_of(waitpoints.get(token), approver)
+    return Printed({"url": found}, text=found)
 
 
-def open_(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
+@on_stack
+def open_(waitpoints: "Waitpoints", token: Token, approver: As = None) -> Printed:
     """Open a token's page in the browser."""
-    with stacks.find_client(stack) as waitpoints:
-        found = url_of(waitpoints.get(token), approver)
+    found = url_of(waitpoints.get(token), approver)
     browse(found)
-    if as_json:
-        show.value({"url": found})
+    return Printed({"url": found})
 
 
 def url_of(token: "FoundToken", approver: str | None) -> str:
@@ -320,11 +294,6 @@ def read_data(data: str | None, *, text: bool) -> Any:
 
         return ABSENT
     return arguments.read_content(data) if text else arguments.read_json(data, "DATA")
-
-
-def show_done(done: "Completion", *, as_json: bool) -> None:
-    if as_json:
-        show.value({"success": True, **show.as_value(done)})
 
 
 def add_to(program: typer.Typer) -> None:
