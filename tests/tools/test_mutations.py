@@ -1,116 +1,93 @@
-"""The list of mutations stays true to the code, and the program that applies them never touches the checkout."""
+"""The list of weakenings stays true to the code, and the runner sees what a test sees, and nothing else."""
 
 import ast
-import re
-import subprocess
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
-from tests.mutations.__main__ import ARGUED, SURVIVED, Runner, summary
-from tests.mutations.mutation import Mutation, NotFound, Suite, load, missing_tests, place, texts
-from tests.mutations.working_copy import working_copy
-from tools.stack import ROOT
+from tests.mutations import weakening
+from tests.mutations.weakening import Decision, NotFound, decisions, draw, found_again, listed, texts, weakened
 
-LISTED = load()
-PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
-IMPORTED = "import waitpoints_client, waitpoints.token as token; print(waitpoints_client.__file__, token.__file__)"
+KNOWN = texts()
+SOURCE = """
+LIMIT = 3
 
+def outer(a, b=2):
+    if a < LIMIT and not b:
+        raise ValueError
+    print(1)
 
-@cache
-def known_texts() -> dict[Path, str]:
-    return texts(ROOT)
-
-
-@pytest.mark.parametrize("mutation", LISTED, ids=lambda mutation: mutation.name)
-class TestEachMutation:
-    def test_replaces_what_is_in_one_place_by_other_code(self, mutation: Mutation) -> None:
-        file = place(mutation, ROOT, known_texts())
-        changed = file.read_text().replace(mutation.text, mutation.replacement)
-        assert changed != file.read_text()
-        if file.suffix == ".py":
-            ast.parse(changed)
-
-    def test_names_tests_and_a_promise_that_exist(self, mutation: Mutation) -> None:
-        assert mutation.tests
-        assert missing_tests(mutation, ROOT) == []
-        assert mutation.contract is None or mutation.contract in PROMISES
+    def inner():
+        return a
+    return inner
+"""
 
 
-def test_every_mutation_has_a_name_of_its_own() -> None:
-    assert len({mutation.name for mutation in LISTED}) == len(LISTED)
+def test_each_text_of_the_list_is_in_one_place_and_is_replaced_by_other_code() -> None:
+    """`listed` raises if it is not."""
+    found = listed(KNOWN)
+    assert len({it.name for it in found}) == len(found) > 200
+    for it in found:
+        assert it.after != KNOWN[it.file]
+        if it.file.endswith(".py"):
+            ast.parse(str(it.after))
 
 
-def test_both_groups_are_there() -> None:
-    names = [mutation.name for mutation in LISTED]
-    later = [name for name in names if " unless " in name]
-    assert names[-len(later) :] == later
-    assert len(later) >= 20
-    assert len(names) - len(later) >= 40
-
-
-@pytest.mark.parametrize(("text", "where"), [("nobody writes this", "no file"), ("a = 1", r"functions/b\.py \(2\)")])
-def test_a_text_that_is_not_in_one_place_is_refused(tmp_path: Path, text: str, where: str) -> None:
-    (tmp_path / "functions").mkdir()
-    (tmp_path / "functions" / "b.py").write_text("a = 1\na = 1\n")
+@pytest.mark.parametrize(("source", "where"), [("b = 1\n", "no file"), ("a = 1\na = 1\n", r"functions/b\.py \(2\)")])
+def test_a_text_that_is_not_in_one_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, where: str
+) -> None:
+    (tmp_path / "list.toml").write_text('[[mutation]]\nname = "a"\ntext = "a = 1"\nreplacement = "a = 2"\n')
+    monkeypatch.setattr(weakening, "LIST", tmp_path / "list.toml")
     with pytest.raises(NotFound, match=where):
-        place(replace(LISTED[0], text=text), tmp_path)
+        listed({"functions/b.py": source})
 
 
-def test_a_copy_runs_its_own_code() -> None:
-    with working_copy(ROOT) as copy:
-        program = [".venv/bin/python", "-c", IMPORTED]
-        run = subprocess.run(program, cwd=copy, env={"PYTHONPATH": "functions"}, capture_output=True, text=True, check=True)
-        assert [Path(file).is_relative_to(copy) or file for file in run.stdout.split()] == [True, True]
+def test_what_is_listed_is_where_it_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = "[[mutation]]\nname = 'a'\ntext = '''def f():\n    one()\n    two()'''\nreplacement = '''def f():\n    two()'''\n"
+    (tmp_path / "list.toml").write_text(entry)
+    monkeypatch.setattr(weakening, "LIST", tmp_path / "list.toml")
+    [found] = listed({"functions/b.py": "\ndef f():\n    one()\n    two()\n"})
+    assert (found.file, found.lines) == ("functions/b.py", (3,))
 
 
-class TestTheStages:
-    """What `make check` runs comes before what `make test` adds, and named tests before the others."""
+def test_every_kind_of_decision_in_a_function_is_drawn_and_is_other_code() -> None:
+    found = decisions("functions/b.py", SOURCE)
+    assert Counter((it.function, it.operator) for it in found) == {
+        ("outer", "if True"): 1,
+        ("outer", "if False"): 1,
+        ("outer", "and/or"): 1,
+        ("outer", "compare flipped"): 1,
+        ("outer", "bound moved"): 1,
+        ("outer", "not dropped"): 1,
+        ("outer", "raise dropped"): 1,
+        ("outer", "call dropped"): 1,
+        ("outer", "number + 1"): 1,
+        ("outer.inner", "return None"): 1,
+        ("outer", "return None"): 1,
+    }
+    changed = {ast.unparse(weakened(it, {"functions/b.py": SOURCE}).after) for it in found}  # type: ignore[arg-type]
+    assert len(changed) == len(found)
+    assert ast.unparse(ast.parse(SOURCE)) not in changed
 
-    class Recorder(Runner):
-        """Runs nothing. The tests with `failing` in their names fail."""
 
-        failing = "no test"
-        runs: ClassVar[list[tuple[str, str]]] = []
+def test_what_is_drawn_depends_on_the_seed_and_is_shared_among_the_wings() -> None:
+    wings = ["functions/waitpoints/*.py", "clients/python/src"]
+    drawn = [it.decision for it in draw(wings, 8, "1", KNOWN)]
+    assert drawn == [it.decision for it in draw(wings, 8, "1", KNOWN)] != [it.decision for it in draw(wings, 8, "2", KNOWN)]
+    assert [weakening.is_in(it.file, wings[1]) for it in drawn if it] == [False] * 4 + [True] * 4
 
-        def first_failure(self, suite: Suite, chosen: Sequence[str]) -> str | None:
-            self.runs.append((suite.marks, chosen[0]))
-            return chosen[0] if self.failing in chosen[0] else None
 
-    @pytest.fixture
-    def runner(self) -> Recorder:
-        runner = self.Recorder(ROOT, processes=1)
-        runner.runs.clear()
-        return runner
-
-    def test_that_sees_a_mutation_is_the_first_with_a_test_that_fails(
-        self, runner: Recorder, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        mutation = replace(LISTED[0], tests=("TestAddWaiter", "test_nothing_is_lost_in_a_storm"))
-        everything = [
-            ("not slow and not thorough", "tests/integration/test_store.py::TestAddWaiter"),
-            ("not slow and not thorough", "tests/unit"),
-            ("slow and not thorough", "tests/integration/test_store.py::TestAddWaiter"),
-            ("not thorough", "tests/faults/test_storm.py::test_nothing_is_lost_in_a_storm"),
-            ("slow and not thorough", "tests/unit"),
-            ("not thorough", "clients/python/tests"),
-            ("not thorough", "tests/faults"),
-            ("not thorough", "tests/e2e"),
-        ]
-        assert runner.seen(mutation, ["check", "test"]) is None
-        assert runner.runs == everything
-        monkeypatch.setattr(runner.__class__, "failing", "tests/faults")
-        runner.runs.clear()
-        assert runner.seen(mutation, ["check", "test"]) == ("test", everything[3][1])
-        assert runner.runs == everything[:4]
-        assert runner.seen(mutation, ["check"]) is None
-
-    def test_are_summed_up(self) -> None:
-        verdicts = Counter({"check": 5, "test": 3, ARGUED: 1, SURVIVED: 2})
-        expected = "Of 11 mutations, make check sees 5, make test sees 8, 1 are argued, 2 survived"
-        assert summary(verdicts, ["check", "test"]) == expected
+@pytest.mark.parametrize(
+    ("after", "function"),
+    [
+        ({"functions/b.py": "\n" + SOURCE}, "outer"),
+        ({"functions/c.py": SOURCE}, "outer"),
+        ({"functions/c.py": SOURCE.replace("outer", "other")}, "other"),
+        ({"functions/c.py": SOURCE.replace("raise ValueError", "return")}, None),
+    ],
+)
+def test_a_decision_is_found_again_where_it_has_moved(after: dict[str, str], function: str | None) -> None:
+    found = found_again(Decision("functions/b.py", "outer", "raise ValueError", "raise dropped", 0), after)
+    assert (found and found.function) == function
