@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from tools.openapi import async_client, request_types
+from tools.openapi import answer_types, async_client, request_types
 from tools.openapi.answers import CODES
 from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from tools.openapi.operations import OPERATIONS
@@ -177,11 +177,13 @@ def up_to_date(page: str) -> str:
 
 def written() -> dict[Path, str]:
     """Return the text of each file that is made, or of which a part is."""
+    schemas = document()["components"]["schemas"]
     return {
         FILE: text(),
         PAGE: up_to_date(PAGE.read_text()),
         async_client.FILE: async_client.text(),
-        request_types.FILE: request_types.text(document()["components"]["schemas"]),
+        answer_types.FILE: answer_types.text(schemas),
+        request_types.FILE: request_types.text(schemas),
     }
 
 

@@ -1,10 +1,9 @@
 """The types of a create request's `verify`, `page` and `notify`, for callers in Python: made of openapi.yaml's schemas."""
 
 from collections.abc import Mapping
-from textwrap import fill
 from typing import Any, Final
 
-from tools.openapi.generated import CLIENT, module
+from tools.openapi.generated import CLIENT, docstring, module, type_of
 from waitpoints.api.providers import own_scheme
 
 FILE: Final = CLIENT / "request_types.py"
@@ -28,7 +27,6 @@ _CHOICES: Final = {  # of members that openapi.yaml describes in words, as types
     "secretEncoding": own_scheme.SECRET_ENCODINGS,
     "unit": own_scheme.UNITS,
 }
-_PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 _START: Final = '''"""What `create` takes of several members. They have the API's own names, and the API checks their values."""
 
 from collections.abc import Mapping, Sequence
@@ -56,40 +54,13 @@ def text(schemas: Mapping[str, Any]) -> str:
 
 def _class(name: str, schema: Mapping[str, Any]) -> str:
     required, base, before = schema.get("required", ()), "TypedDict", ""
-    lines = [_docstring(schema)]
+    lines = [docstring(schema.get("description"))]
     for member, its in schema["properties"].items():
-        its_type = f"Literal{[*_CHOICES[member]]}" if member in _CHOICES else _type(its)
+        its_type = f"Literal{[*_CHOICES[member]]}" if member in _CHOICES else type_of(its, _NAMES)
         written = its_type if member in required or not required else f"NotRequired[{its_type}]"
         if member.isidentifier():
-            lines += [f"    {member}: {written}\n", _docstring(its)]
+            lines += [f"    {member}: {written}\n", docstring(its.get("description"))]
         else:
             base = f"_{name}"
             before = f'{base} = TypedDict("{base}", {{"{member}": {written}}})  # no name for an attribute of a class\n\n'
     return f"\n\n{before}class {name}({base}{'' if required else ', total=False'}):\n{''.join(lines)}"
-
-
-def _docstring(schema: Mapping[str, Any]) -> str:
-    if not (description := schema.get("description")):
-        return ""
-    return fill(f'"""{description}"""', 128, initial_indent="    ", subsequent_indent="    ") + "\n"
-
-
-def _type(schema: Mapping[str, Any]) -> str:
-    """Return the type of what a schema describes."""
-    match schema:
-        case {"$ref": str(path)}:
-            name = path.rpartition("/")[2]
-            return _NAMES.get(name, name)
-        case {"anyOf": types}:
-            return " | ".join(map(_type, types))
-        case {"const": value}:
-            return f"Literal[{value!r}]"
-        case {"enum": values}:
-            return f"Literal{values}"
-        case {"type": "array", "items": item}:
-            return f"Sequence[{_type(item)}]"
-        case {"type": "object", "properties": _}:
-            return "SigningTime"  # the only one that has no name of its own
-        case {"type": "object", "additionalProperties": value}:
-            return f"Mapping[str, {_type(value)}]"
-    return _PLAIN.get(schema.get("type", ""), "Any")

@@ -11,7 +11,7 @@ import httpx
 from typing_extensions import Unpack
 
 from waitpoints_client import models, wire
-from waitpoints_client.models import Answer
+from waitpoints_client.answer import Answer
 from waitpoints_client.options import (
     CreateOptions,
     DeliveryFilters,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from waitpoints_client.ignorable import DEFAULT_IGNORABLE
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import Answer
+    from waitpoints_client.answer import Answer
 
 _STATUS_STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
 _CODES = {"yellow": "33", "green": "32", "red": "31"}
