@@ -60,7 +60,7 @@ ci: setup ## Run the suite, and in larger numbers what needs no stack
 coverage: .venv/ready ## Measure the coverage of the unit and integration tests; fails below the floor in pyproject.toml
 	@.venv/bin/python -m tests.stages coverage
 
-mutants: .venv/ready ## Weaken what mutations.toml lists (MUTANTS="a part of a name"), or N=100 drawn (SEED=2 WING=…): who sees it?
+mutants: .venv/ready ## Weaken what mutations.diff lists (MUTANTS="a part of a name"), or N=100 drawn (SEED=2 WING=…): who sees it?
 	@.venv/bin/python -m tests.mutations $(if $(MUTANTS),"$$MUTANTS") $(foreach name,N SEED WING AGAIN OUT PROCESSES,$(if $($(name)),--$(name) $($(name))))
 
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines

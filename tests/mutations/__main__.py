@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         chosen = [one for one in listed(known) if not options.names or any(name in one.name for name in options.names)]
     if not chosen:
-        raise NotFound("Nothing is called so. The names are in mutations.toml")
+        raise NotFound("Nothing is called so. The names are in mutations.diff")
     verdicts: dict[int, Seen] = {}
     for number, seen in run_all(chosen, known, options.PROCESSES, lambda text: print(text, flush=True)):
         verdicts[number] = seen

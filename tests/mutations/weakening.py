@@ -1,19 +1,17 @@
-"""A weakening: one decision of the code made wrong. It is listed in mutations.toml, or drawn."""
+"""A weakening: one decision of the code made wrong. It is listed in mutations.diff, or drawn."""
 
 import ast
 import random
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-LIST = Path(__file__).with_name("mutations.toml")
+LIST = Path(__file__).with_name("mutations.diff")
 TEMPLATE = "template.yaml"
 WINGS = ("functions", "clients/python/src", "clients/local/src")
 
@@ -29,19 +27,21 @@ class NotFound(Exception):
 
 @dataclass(frozen=True)
 class Weakening:
-    """What is changed, and where. `text` is that of the whole file afterwards, or of its code if it was drawn."""
+    """What is changed, and where."""
 
     name: str
     file: str
     lines: tuple[int, ...]
     """The first says where it is. Whoever runs one of them may see it."""
+    before: str
     after: str | ast.Module
+    """What the whole file says, or the template."""
     decision: "Decision | None" = None
 
     def codes(self) -> tuple[CodeType, CodeType]:
         """Compile the file as it is, and weakened."""
         path = str(ROOT / self.file)
-        return compile(Path(path).read_text(), path, "exec"), compile(self.after, path, "exec")
+        return compile(self.before, path, "exec"), compile(self.after, path, "exec")
 
 
 @dataclass(frozen=True, order=True)
@@ -63,21 +63,29 @@ def texts(root: Path = ROOT) -> dict[str, str]:
 
 def listed(known: Mapping[str, str]) -> list[Weakening]:
     """Return the weakenings of the list. Raises NotFound unless each one's text is there exactly once."""
-    return [_listed(known=known, **entry) for entry in tomllib.loads(LIST.read_text())["mutation"]]
+    entries: dict[str, list[str]] = {}
+    for line in LIST.read_text().splitlines():
+        if line and line[0] not in "# -+":
+            lines = entries[line] = []
+        elif entries and not line.startswith("#"):
+            lines.append(line)
+    return [_listed(name, "\n".join(lines).rstrip("\n").split("\n"), known) for name, lines in entries.items()]
 
 
-def _listed(*, name: str, text: str, replacement: str, known: Mapping[str, str]) -> Weakening:
+def _listed(name: str, lines: Sequence[str], known: Mapping[str, str]) -> Weakening:
+    text = "\n".join(line[1:] for line in lines if line[:1] != "+")
     counts = {file: count for file, it in known.items() if (count := it.count(text))}
     if sum(counts.values()) != 1:
         where = ", ".join(f"{file} ({count})" for file, count in counts.items()) or "no file"
         raise NotFound(f'"{name}" replaces a text that must be in one place, and is in {where}:\n{text}')
     [file] = counts
     before = known[file]
-    first = before[: before.index(text)].count("\n") + 1
-    old, new = text.split("\n"), replacement.split("\n")
-    changed = [(i, j) for what, i, j, *_ in SequenceMatcher(a=old, b=new).get_opcodes() if what != "equal"]
-    lines = [first + n for i, j in changed for n in range(i, j) or [min(i, len(old) - 1)]]
-    return Weakening(name, file, tuple(lines), before.replace(text, replacement))
+    at, changed = before[: before.index(text)].count("\n") + 1, []
+    for line in lines:
+        changed += [at] if line[:1] in ("-", "+") else []
+        at += line[:1] != "+"
+    after = before.replace(text, "\n".join(line[1:] for line in lines if line[:1] != "-"))
+    return Weakening(name, file, tuple(changed), before, after)
 
 
 def draw(wings: Sequence[str], number: int, seed: str, known: Mapping[str, str]) -> list[Weakening]:
@@ -121,12 +129,13 @@ def decisions(file: str, text: str) -> tuple[Decision, ...]:
 
 
 def weakened(decision: Decision, known: Mapping[str, str]) -> Weakening:
-    tree = ast.parse(known[decision.file])
-    for found, lines, change in _changes(decision.file, known[decision.file], tree):
+    text = known[decision.file]
+    tree = ast.parse(text)
+    for found, lines, change in _changes(decision.file, text, tree):
         if found == decision:
             change()
             name = f"{decision.file}:{lines[0]} {decision.function}, {decision.operator}: {decision.line}"
-            return Weakening(name, decision.file, lines, ast.fix_missing_locations(tree), decision)
+            return Weakening(name, decision.file, lines, text, ast.fix_missing_locations(tree), decision)
     raise NotFound(f"{decision} is not there")
 
 

@@ -38,18 +38,20 @@ def test_each_text_of_the_list_is_in_one_place_and_is_replaced_by_other_code() -
 def test_a_text_that_is_not_in_one_place_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, where: str
 ) -> None:
-    (tmp_path / "list.toml").write_text('[[mutation]]\nname = "a"\ntext = "a = 1"\nreplacement = "a = 2"\n')
-    monkeypatch.setattr(weakening, "LIST", tmp_path / "list.toml")
+    (tmp_path / "list").write_text("one more\n-a = 1\n+a = 2\n")
+    monkeypatch.setattr(weakening, "LIST", tmp_path / "list")
     with pytest.raises(NotFound, match=where):
         listed({"functions/b.py": source})
 
 
 def test_what_is_listed_is_where_it_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = "[[mutation]]\nname = 'a'\ntext = '''def f():\n    one()\n    two()'''\nreplacement = '''def f():\n    two()'''\n"
-    (tmp_path / "list.toml").write_text(entry)
-    monkeypatch.setattr(weakening, "LIST", tmp_path / "list.toml")
-    [found] = listed({"functions/b.py": "\ndef f():\n    one()\n    two()\n"})
-    assert (found.file, found.lines) == ("functions/b.py", (3,))
+    (tmp_path / "list").write_text(
+        "# Group\n\nfirst\n def f():\n-    one()\n\n     two()\n+    three()\n\nsecond\n-    four()\n"
+    )
+    monkeypatch.setattr(weakening, "LIST", tmp_path / "list")
+    first, second = listed({"functions/b.py": "\ndef f():\n    one()\n\n    two()\n    four()\n"})
+    assert (first.name, first.lines, first.after) == ("first", (3, 6), "\ndef f():\n\n    two()\n    three()\n    four()\n")
+    assert (second.name, second.lines, second.file) == ("second", (6,), "functions/b.py")
 
 
 def test_every_kind_of_decision_in_a_function_is_drawn_and_is_other_code() -> None:
