@@ -41,6 +41,19 @@ class Parameter:
         }
 
 
+_NOT_EMPTY: Json = {"minLength": 1}
+OF_PATHS = {
+    "name": Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"}),
+    "endpointHash": Parameter("path", "endpointHash", "The last part of the endpoint's `url`.", "0" * 88, _NOT_EMPTY),
+    "deliveryId": Parameter(
+        "path", "deliveryId", "The delivery's id, with or without `delivery_`.", EXAMPLE_DELIVERY_ID, _NOT_EMPTY
+    ),
+    "waitpointId": Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, _NOT_EMPTY),
+    "callbackHash": Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, _NOT_EMPTY),
+    "path": Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", _NOT_EMPTY),
+}
+
+
 @dataclass(frozen=True)
 class RequestBody:
     """A body with an example that is accepted. Without a model, any body is."""
@@ -97,7 +110,7 @@ class Operation:
     result: type[BaseModel]
     own_refusals: Mapping[int, Answer] = field(default_factory=dict)
     body: RequestBody | None = None
-    parameters: tuple[Parameter, ...] = ()
+    own_parameters: tuple[Parameter, ...] = ()
     headers: Mapping[str, Json] = field(default_factory=dict)
     credentials: tuple[Credential, ...] = ("secretKey",)
     scope: Action | None = None
@@ -114,6 +127,13 @@ class Operation:
     @property
     def route(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the path, which are the same for each operation unless it has its own, and the others."""
+        own = {it.name for it in self.own_parameters}
+        of_path = (OF_PATHS[name] for name in re.findall(r"\{(\w+)\}", self.path) if name not in own)
+        return (*of_path, *self.own_parameters)
 
     @property
     def scopes(self) -> tuple[Action, ...]:

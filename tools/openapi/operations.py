@@ -14,7 +14,6 @@ from tools.openapi import answers
 from tools.openapi.operation import (
     BAD_REQUEST,
     ENDED,
-    EXAMPLE_DELIVERY_ID,
     EXAMPLE_ID,
     FORBIDDEN,
     KEY_CONFLICT,
@@ -135,16 +134,11 @@ def page_size(of: str) -> Parameter:
     return query("page[size]", f"The number of {of} in an answer, {DEFAULT_SIZE} by default.", 10, limits)
 
 
-ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
-
-DELIVERY_ID = Parameter(
-    "path", "deliveryId", "The delivery's id, with or without `delivery_`.", EXAMPLE_DELIVERY_ID, {"minLength": 1}
-)
-
-WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
-CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
 APPROVER = query("approver", "Whose link this is, in one of `links`. The hash covers the name.")
 NOT_ASKED = "The link is right, but the person may not answer, or not yet."
+
+ours = partial(Operation, is_ours=True)
+of_endpoints, of_deliveries = partial(ours, scope="endpoints"), partial(ours, scope="deliveries")
 
 OPERATIONS = (
     Operation(
@@ -157,7 +151,7 @@ OPERATIONS = (
         answers.CreateWaitpointTokenResponse,
         {409: NOT_JOINED, 422: UNPROCESSABLE},
         body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest, limit=CREATE_LIMIT),
-        parameters=(
+        own_parameters=(
             Parameter(
                 "header",
                 "x-trigger-request-idempotency-key",
@@ -180,7 +174,7 @@ OPERATIONS = (
         "with a filter the answer can be short and still have a next cursor.",
         answers.ListWaitpointTokensResult,
         {400: BAD_REQUEST},
-        parameters=(
+        own_parameters=(
             page_size("tokens"),
             query("page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
             query(
@@ -244,10 +238,9 @@ OPERATIONS = (
         "Returns one token with its output, if it has one, and with the runs that wait for it, and when each was resumed.",
         answers.WaitpointTokenObject,
         {404: NOT_FOUND},
-        parameters=(WAITPOINT_ID,),
         scope="read",
     ),
-    Operation(
+    ours(
         "PATCH",
         TOKEN,
         "move_waitpoint_token_deadline_v1",
@@ -268,8 +261,6 @@ OPERATIONS = (
             ),
         },
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
-        parameters=(WAITPOINT_ID,),
-        is_ours=True,
         scope="create",
     ),
     Operation(
@@ -288,11 +279,10 @@ OPERATIONS = (
             422: Answer("`data` does not match the token's payloadSchema; `error` names the keyword and its place."),
         },
         body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True, limit=PAYLOAD_LIMIT),
-        parameters=(WAITPOINT_ID,),
         credentials=("secretKey", "publicAccessToken"),
         scope="complete",
     ),
-    Operation(
+    ours(
         "POST",
         "/api/v1/waitpoints/complete",
         "complete_waitpoint_key_v1",
@@ -308,7 +298,6 @@ OPERATIONS = (
             required=True,
             limit=PAYLOAD_LIMIT,
         ),
-        is_ours=True,
         scope="complete",
     ),
     Operation(
@@ -318,8 +307,7 @@ OPERATIONS = (
         "Allow a page of another origin to complete a token (CORS preflight)",
         "The request that a browser sends before a page of another origin completes a token. It allows every requested header.",
         answers.Nothing,
-        parameters=(
-            WAITPOINT_ID,
+        own_parameters=(
             Parameter("header", "origin", "The origin of the page.", "https://shop.example.com"),
             Parameter("header", "access-control-request-headers", "The headers that the page will send.", "authorization"),
         ),
@@ -353,7 +341,7 @@ OPERATIONS = (
             ),
         },
         body=RequestBody({"status": "approved"}),
-        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
+        own_parameters=(APPROVER,),
         credentials=(),
         tested_by=("HEAD",),  # Trello
     ),
@@ -370,7 +358,7 @@ OPERATIONS = (
             403: Answer(NOT_ASKED),
             404: Answer("The URL is right, but retention has removed its token."),
         },
-        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
+        own_parameters=(APPROVER,),
         credentials=(),
         is_page=True,
     ),
@@ -382,9 +370,6 @@ OPERATIONS = (
         "Returns a link, valid for five minutes, to an output whose `outputType` is application/store.",
         answers.PacketLink,
         {404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
-        parameters=(
-            Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", {"minLength": 1}),
-        ),
         scope="read",
     ),
     Operation(
@@ -429,7 +414,7 @@ OPERATIONS = (
         ),
         scope="complete",
     ),
-    Operation(
+    of_endpoints(
         "PUT",
         ENDPOINT,
         "put_endpoint_v1",
@@ -440,11 +425,8 @@ OPERATIONS = (
         answers.EndpointObject,
         {422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why.")},
         body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_endpoints(
         "PATCH",
         ENDPOINT,
         "change_endpoint_v1",
@@ -454,11 +436,8 @@ OPERATIONS = (
         answers.EndpointObject,
         {404: NO_ENDPOINT},
         body=RequestBody({"disabled": True}, ChangeEndpointRequest, required=True),
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_endpoints(
         "GET",
         ENDPOINT,
         "retrieve_endpoint_v1",
@@ -466,11 +445,8 @@ OPERATIONS = (
         "Returns an endpoint with the number of its deliveries and the last one, by what became of them.",
         answers.EndpointWithDeliveries,
         {404: NO_ENDPOINT},
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_endpoints(
         "DELETE",
         ENDPOINT,
         "delete_endpoint_v1",
@@ -479,11 +455,8 @@ OPERATIONS = (
         "recorded is deleted within two days.",
         answers.DeleteEndpointResponse,
         {404: NO_ENDPOINT},
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_endpoints(
         "GET",
         ENDPOINTS,
         "list_endpoints_v1",
@@ -491,7 +464,7 @@ OPERATIONS = (
         "Lists endpoints, by name, without their deliveries. Unknown parameters are refused.",
         answers.ListEndpointsResult,
         {400: BAD_REQUEST},
-        parameters=(
+        own_parameters=(
             page_size("endpoints"),
             query(
                 "page[after]",
@@ -500,10 +473,8 @@ OPERATIONS = (
                 {"pattern": "^[a-z0-9-]{0,64}$"},
             ),
         ),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_endpoints(
         "POST",
         f"{ENDPOINT}/test",
         "try_endpoint_v1",
@@ -518,11 +489,8 @@ OPERATIONS = (
             required=True,
             limit=PAYLOAD_LIMIT,
         ),
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="endpoints",
     ),
-    Operation(
+    of_deliveries(
         "GET",
         DELIVERIES,
         "list_deliveries_v1",
@@ -531,8 +499,7 @@ OPERATIONS = (
         "be absent for a second. With a filter the answer can be short and still have a next cursor.",
         answers.ListDeliveriesResult,
         {400: BAD_REQUEST, 404: NO_ENDPOINT},
-        parameters=(
-            ENDPOINT_NAME,
+        own_parameters=(
             page_size("deliveries"),
             query("page[after]", "The deliveries after this cursor: `pagination.next` of an answer.", None, DELIVERY_CURSOR),
             query("filter[kind]", "Deliveries of one of these kinds, separated by commas.", "notMatching,noKey", KINDS),
@@ -551,10 +518,8 @@ OPERATIONS = (
             ),
             query("filter[createdAt][to]", "Deliveries that came at this instant or earlier.", "2126-12-01T00:00:00Z"),
         ),
-        is_ours=True,
-        scope="deliveries",
     ),
-    Operation(
+    of_deliveries(
         "GET",
         DELIVERY,
         "retrieve_delivery_v1",
@@ -563,11 +528,8 @@ OPERATIONS = (
         "the bucket has them no more.",
         answers.RetrievedDelivery,
         {404: NO_DELIVERY},
-        parameters=(ENDPOINT_NAME, DELIVERY_ID),
-        is_ours=True,
-        scope="deliveries",
     ),
-    Operation(
+    of_deliveries(
         "DELETE",
         DELIVERY,
         "delete_delivery_v1",
@@ -576,11 +538,8 @@ OPERATIONS = (
         "and so its resends.",
         answers.DeleteDeliveryResponse,
         {404: NO_DELIVERY},
-        parameters=(ENDPOINT_NAME, DELIVERY_ID),
-        is_ours=True,
-        scope="deliveries",
     ),
-    Operation(
+    of_deliveries(
         "DELETE",
         DELIVERIES,
         "delete_deliveries_v1",
@@ -588,11 +547,8 @@ OPERATIONS = (
         "Deletes recorded deliveries for up to 20 seconds. Repeat the request until `done` is true.",
         answers.DeleteDeliveriesResponse,
         {404: NO_ENDPOINT},
-        parameters=(ENDPOINT_NAME,),
-        is_ours=True,
-        scope="deliveries",
     ),
-    Operation(
+    of_deliveries(
         "POST",
         f"{DELIVERY}/resend",
         "resend_delivery_v1",
@@ -606,9 +562,6 @@ OPERATIONS = (
             422: Answer("The token waits, and has `verify` or a page. Nothing was recorded."),
         },
         body=RequestBody({}, ResendDeliveryRequest, limit=CREATE_LIMIT),
-        parameters=(ENDPOINT_NAME, DELIVERY_ID),
-        is_ours=True,
-        scope="deliveries",
         also="complete",
     ),
     Operation(
@@ -626,14 +579,10 @@ OPERATIONS = (
             413: too_large(PAYLOAD_LIMIT),
         },
         body=RequestBody({"action": "completed", "workflow_run": {"id": 123456}}),
-        parameters=(
-            ENDPOINT_NAME,
-            Parameter("path", "endpointHash", "The last part of the endpoint's `url`.", "0" * 88, {"minLength": 1}),
-        ),
         credentials=(),
         tested_by=("HEAD",),  # Trello
     ),
-    Operation(
+    ours(
         "POST",
         KEYS,
         "create_key_v1",
@@ -650,18 +599,16 @@ OPERATIONS = (
             CreateKeyRequest,
             required=True,
         ),
-        is_ours=True,
     ),
-    Operation(
+    ours(
         "GET",
         KEYS,
         "list_keys_v1",
         "List named keys",
         "Lists named keys, by name, without the keys themselves.",
         answers.ListKeysResult,
-        is_ours=True,
     ),
-    Operation(
+    ours(
         "DELETE",
         f"{KEYS}/{{name}}",
         "revoke_key_v1",
@@ -669,8 +616,7 @@ OPERATIONS = (
         "Revokes a named key. It is refused everywhere within a minute, also if a key of its name is made again.",
         answers.RevokeKeyResponse,
         {404: NO_KEY},
-        parameters=(Parameter("path", "name", "The key's name.", "retired-job", {"pattern": f"^{NAME_PATTERN}$"}),),
-        is_ours=True,
+        own_parameters=(Parameter("path", "name", "The key's name.", "retired-job", {"pattern": f"^{NAME_PATTERN}$"}),),
     ),
 )
 
