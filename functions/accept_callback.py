@@ -14,9 +14,9 @@ services.build_at_start(lambda s: (s.tokens, s.urls, s.step_functions_client))
 
 
 def _show_refusal(request: Request, refusal: Response) -> Response:
-    from waitpoints.api.page import page_answer
+    from waitpoints.api.page import render
 
-    return page_answer.show_refusal(request, refusal)
+    return render.show_refusal(request, refusal)
 
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_show_refusal)
@@ -27,4 +27,8 @@ def handler(request: Request) -> Response:
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
-    return callback.receive(request, token_id, approver, body)
+    if approver is None:
+        return callback.receive(request, token_id, body)
+    from waitpoints.api.page import visit
+
+    return visit.receive_of_approver(request, token_id, approver, body)

@@ -5,7 +5,7 @@ The hash in the URL is the credential.
 """
 
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.api.page import page_answer
+from waitpoints.api.page import render, visit
 from waitpoints.api.providers import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
@@ -13,7 +13,7 @@ from waitpoints.wiring import services
 services.build_at_start(lambda s: (s.tokens, s.urls, s.brand))
 
 
-@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_answer.show_refusal)
+@http_handler("GET", allow=("POST",), api_key_required=False, for_person=render.show_refusal)
 def handler(request: Request) -> Response:
     token_id, approver = services.urls.check_token(request.path["waitpointId"], request.path["hash"], request.raw_query)
     if answer := maybe_handshake.answer(request, b""):
@@ -22,7 +22,5 @@ def handler(request: Request) -> Response:
         raise MethodNotAllowed("POST")
     token = services.tokens.retrieve(token_id)
     if approver is not None or (token.rules and token.rules.has_sign_in):
-        from waitpoints.api.page import approver_answer
-
-        return approver_answer.show(request, token, approver)
-    return page_answer.show(request, token)
+        return visit.show_to_approver(request, token, approver)
+    return visit.show(request, token)

@@ -72,9 +72,9 @@ def sign_out(request: Request) -> Response:
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
-    from waitpoints.api.page import page_answer
+    from waitpoints.api.page import render
 
-    return page_answer.show_refusal(request, refusal)
+    return render.show_refusal(request, refusal)
 
 
 def _check(query: Mapping[str, str], attempt: Attempt) -> tuple[Session, str | None]:
@@ -103,14 +103,14 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> tuple[Session, str | N
 
 def _show_failure(request: Request, error: SignInRefused | None, attempt: Attempt | None) -> Response:
     """The page of a sign-in that failed: why, if a person can mend it, the log's word for it, and a link to begin again."""
-    from waitpoints.api.page import page_answer, render
+    from waitpoints.api.page import render
 
     telemetry.count("RefusedOnPurpose", by=int(error is not None and error.on_purpose))
-    theme = page_answer.theme(request)
+    theme = render.theme_of(request)
     reason = error.reason if error else NO_ATTEMPT
     word = "try_again_text" if error and error.status == 503 else _WORDS.get(reason)
     again = _sessions().link(attempt.target, max_age=attempt.max_age and attempt.max_age * 1000) if attempt else None
-    answer = page_answer.answer(theme, render.sign_in_failed(theme, word, reason, again), error.status if error else 403)
+    answer = render.answer(theme, render.sign_in_failed(theme, word, reason, again), error.status if error else 403)
     return replace(answer, headers={**answer.headers, **(error.headers if error else {})})
 
 

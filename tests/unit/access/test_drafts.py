@@ -1,4 +1,4 @@
-"""The cookie of what somebody wrote. test_page_sign_in.py has the page that keeps it and shows it again."""
+"""The cookie of what somebody wrote. test_page_account.py has the page that keeps it and shows it again."""
 
 from http.cookies import SimpleCookie
 

@@ -43,29 +43,20 @@ if TYPE_CHECKING:
 _SIGN_IN = "Only who signs in, and the root key by its id, complete this waitpoint"
 
 
-def receive(request: Request, token_id: str, approver: str | None, body: bytes) -> Response:
-    """Settle a token with a delivery, or count the delivery. Raises WrongSignature, PayloadRefused and NotAsked.
-
-    `approver` is the id of the person whose link it came by.
-    """
+def receive(request: Request, token_id: str, body: bytes) -> Response:
+    """Settle a token with a delivery, or count the delivery. Raises WrongSignature, PayloadRefused and NotAsked."""
     by = read_completed_by(request, Source.CALLBACK)
-    if approver is not None:
-        from waitpoints.api.page import approver_answer
-
-        return approver_answer.receive(request, token_id, approver, body, by)
     output = callback_body.output(body, request.headers.get("content-type", ""))
     match services.tokens.complete(token_id, output, by, NOTHING_CHECKED):
         case Settled():
             return RECEIVED
-        case Ended(outcome, rules):
-            if rules and rules.has_sign_in:
-                return _receive_by_rules(rules, request, token_id, body, output, by)
-            services.tokens.count_delivery(token_id, outcome, by)
-            if not (rules and rules.has_page):
-                return RECEIVED
-            from waitpoints.api.page import page_answer
+        case Ended(_, Rules(has_page=True)) | RulesApply(Rules(has_page=True)) as found:
+            from waitpoints.api.page import visit
 
-            return page_answer.answer_after_end(request)
+            return visit.receive(request, token_id, found, body, by)
+        case Ended(outcome, _):
+            services.tokens.count_delivery(token_id, outcome, by)
+            return RECEIVED
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, by)
@@ -131,16 +122,6 @@ def complete_by_key(
 def _receive_by_rules(
     rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, by: CompletedBy
 ) -> Response:
-    if rules.has_approvers:
-        from waitpoints.api.page import approver_answer
-
-        if rules.has_sign_in:
-            return approver_answer.receive(request, token_id, None, body, by)
-        return approver_answer.refuse_plain(request, token_id, by)
-    if rules.has_page:
-        from waitpoints.api.page import page_answer
-
-        return page_answer.receive(request, token_id, body, by)
     if rules.verify:
         from waitpoints.api.providers import verification
 

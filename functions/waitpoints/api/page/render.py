@@ -5,11 +5,13 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, assert_never
 from urllib.parse import quote
 
+from waitpoints import json_text
+from waitpoints.api.http import Request, Response
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
@@ -19,7 +21,9 @@ from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim, visi
 from waitpoints.api.page.progress import Account, Progress, Row, ending
 from waitpoints.api.page.theme import Theme, isolated, sheet, source
 from waitpoints.token import Completed, Outcome, Token
+from waitpoints.wiring import services
 
+MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 MAX_RADIOS = 7  # more choices are a list to open
 
 
@@ -37,6 +41,32 @@ def headers(theme: Theme) -> dict[str, str]:
         "x-robots-tag": "noindex, nofollow",
         "vary": "Accept, Accept-Language",
     }
+
+
+def answer(theme: Theme, document: str, status: int = 200) -> Response:
+    """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
+    if len(json_text.dumps(document).encode()) > MAX_ANSWER:
+        document, status = notice(413, theme), 413
+    return Response(document, status, headers(theme))
+
+
+def show_refusal(request: Request, refusal: Response) -> Response:
+    """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
+    if refusal.status not in NOTICES:
+        return refusal
+    theme = theme_of(request)
+    page = answer(theme, notice(refusal.status, theme), refusal.status)
+    return replace(page, headers={**refusal.headers, **page.headers})
+
+
+def theme_of(request: Request, page: Page | None = None) -> Theme:
+    """The page's language, or without a page the one that the browser asks for, and the stack's brand."""
+    return Theme(page.language if page else words.language(wanted(request)), *services.brand)
+
+
+def wanted(request: Request) -> str:
+    """The languages that the browser asks for."""
+    return request.headers.get("accept-language", "")
 
 
 def page_of(
