@@ -18,6 +18,7 @@ NAMES = (
     "memory",
     "large_bodies",
     "latency",
+    "passed",
 )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
-from waitpoints.approval_json import different_values
+from waitpoints.approvers import different_values
 from waitpoints.errors import attempts
 from waitpoints.ports import Clock, TokenStore
 from waitpoints.resumer import Resumer

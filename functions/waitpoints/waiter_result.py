@@ -84,7 +84,7 @@ def _answers(token: Token) -> dict[str, str]:
     """Return what the approvers of a page had answered before it ended without a decision."""
     if token.rules is None or not token.rules.has_approvers:
         return {}
-    from waitpoints.approval_json import answers_text, hand_overs_text
+    from waitpoints.approvers import answers_text, hand_overs_text
 
     return {"answers": answers_text(token.answers), **hand_overs_text(token.hand_overs)}
 
@@ -128,7 +128,7 @@ def _signed_in(token: Token, by: CompletedBy) -> dict[str, Any]:
     answer = token.answer_of(by.approver) if by.approver is not None else None
     if answer is None or answer.signed_in is None:
         return {}
-    from waitpoints.approval_json import signed_in_member
+    from waitpoints.approvers import signed_in_member
 
     return signed_in_member(answer.signed_in)
 

@@ -11,7 +11,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.readme import APPROVALS, SNIPPETS
 from tools.stack import ROOT
-from waitpoints import approval_json
+from waitpoints import approvers
 from waitpoints.api.page import field_checks, page_checks
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page.fields import Kind
@@ -100,7 +100,7 @@ def test_the_error_is_as_the_page_says(api: Api) -> None:
         page_checks.MAX_TEXT,
         page_checks.MAX_URL,
         page_checks.MAX_HTML,
-        approval_json.MAX_ANSWER,
+        approvers.MAX_ANSWER,
         field_checks.MAX_FIELDS,
         page_fields.MAX_TEXT,
     ],

@@ -17,7 +17,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
 from waitpoints.api.page.page_checks import parse
-from waitpoints.approval_json import MAX_ANSWER
+from waitpoints.approvers import MAX_ANSWER
 from waitpoints.token import MAX_WAITERS, Document, DocumentKind, Rules, Token, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services

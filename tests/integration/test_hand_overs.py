@@ -21,7 +21,7 @@ from tests.support.turns import StoreInTurns, Turns
 from waitpoints.access.caller import ROOT
 from waitpoints.api import hand_over_request
 from waitpoints.api.page import page_checks
-from waitpoints.approval_json import answer_members, decided_text, hand_over_members
+from waitpoints.approvers import answer_members, decided_text, hand_over_members
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.store import Store
 from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed

@@ -11,7 +11,7 @@ import pytest
 from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.slack import PATIENT, button, create, message, press
 from waitpoints.api.notices import slack_click
-from waitpoints.approval_json import answer_members
+from waitpoints.approvers import answer_members
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import Workspace

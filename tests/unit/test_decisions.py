@@ -10,7 +10,7 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import COMPLETED_BY
-from waitpoints.approval_json import decided_text
+from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
 from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, NewToken, TimedOut, Token

@@ -43,7 +43,7 @@ from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
 from waitpoints.api.page import page_checks
 from waitpoints.api.representation import retrieved
-from waitpoints.approval_json import answer_members, hand_over_members
+from waitpoints.approvers import answer_members, hand_over_members
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (

@@ -44,7 +44,7 @@ from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.api.request_model import ABSENT
-from waitpoints.approval_json import MAX_ANSWER
+from waitpoints.approvers import MAX_ANSWER
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"

@@ -5,8 +5,7 @@ from typing import Any
 from waitpoints.api.notices import plan
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
-from waitpoints.approval_json import answer_members, hand_over_members
-from waitpoints.approvers import LinkOf
+from waitpoints.approvers import LinkOf, answer_members, hand_over_members
 from waitpoints.json_text import present
 from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.timers.reminders import escalation_at, next_reminder, plan_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import approvers, json_text
-from waitpoints.approval_json import answer_text, hand_over_members, signed_in_member
+from waitpoints.approvers import answer_text, hand_over_members, signed_in_member
 from waitpoints.event import Event
 from waitpoints.json_text import present
 from waitpoints.token import Answer, Completed, Token, iso

@@ -13,7 +13,7 @@ from tests.support.faults import traces
 from tests.support.faults.callers import Callers, Execution
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.api.representation import retrieved
-from waitpoints.approval_json import answer_members, answers_text, hand_over_members, hand_overs_text
+from waitpoints.approvers import answer_members, answers_text, hand_over_members, hand_overs_text
 from waitpoints.aws.items import digest
 from waitpoints.json_text import object_of
 from waitpoints.token import (

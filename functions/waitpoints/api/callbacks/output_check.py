@@ -18,9 +18,9 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     if rules.has_page:
         choice = _check_page(token_id, output or "null")
         if rules.has_approvers:
-            from waitpoints import approval_json
+            from waitpoints import approvers
 
-            approval_json.check_size(choice)
+            approvers.check_size(choice)
         return choice
     if rules.has_schema:
         _check_schema(token_id, output or "null")

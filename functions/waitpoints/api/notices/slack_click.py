@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import urllib3
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from waitpoints import approval_json, ids, json_text, telemetry
+from waitpoints import approvers, ids, json_text, telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.notices import notice_words, posting, slack_message
 from waitpoints.api.notices.addresses import is_stand_ins
@@ -149,7 +149,7 @@ def _record(click: Click, progress: Progress, choice: Submission, by: CompletedB
     if person is None:
         return _too_late(click, progress, by)
     chosen = ApproverChoice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    result = services.decisions.answer(token, chosen, by, approval_json.decided_text)
+    result = services.decisions.answer(token, chosen, by, approvers.decided_text)
     assert not isinstance(result, Differs), "no button answers a page whose fields must be the same"
     if isinstance(result, Removed):
         return _not_theirs(replace(progress.as_of(result.token), person=None), by)

@@ -26,7 +26,7 @@ from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api.page.markup import printable
-from waitpoints.approval_json import exact_number
+from waitpoints.approvers import exact_number
 
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
 MAX_EMAIL = 254  # characters (RFC 5321)

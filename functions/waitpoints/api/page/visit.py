@@ -10,7 +10,7 @@ its URL names the approver, so a browser is sent nowhere else.
 from dataclasses import replace
 from typing import assert_never
 
-from waitpoints import approval_json, json_text, telemetry
+from waitpoints import approvers, json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, fields, form, render, words
 from waitpoints.api.page.definition import Page
@@ -161,10 +161,10 @@ def _record(progress: Progress, choice: Submission, by: CompletedBy) -> Answered
     assert progress.person is not None, "the link or the sign-in names a person"
     signed_in = progress.account.signed_in if progress.account else None
     if progress.is_open:
-        approval_json.check_size(choice.output, signed_in)
+        approvers.check_size(choice.output, signed_in)
     action, same = choice.action, progress.page.same_fields if choice.action.needs_fields else ()
     chosen = ApproverChoice(progress.person.id, action.id, choice.fields_text, action.needs, same, signed_in)
-    return services.decisions.answer(progress.token, chosen, by, approval_json.decided_text)
+    return services.decisions.answer(progress.token, chosen, by, approvers.decided_text)
 
 
 def _say_result(request: Request, progress: Progress, choice: Submission, result: Answered, by: CompletedBy) -> Response:

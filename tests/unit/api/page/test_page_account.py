@@ -30,7 +30,7 @@ from waitpoints.access.sessions import BEGIN, COOKIE
 from waitpoints.api.notices import channels, slack_message
 from waitpoints.api.notices.slack_click import Click, _answer
 from waitpoints.api.page import definition, words
-from waitpoints.approval_json import MAX_ANSWER
+from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import Forbidden
 from waitpoints.token import CompletedBy, Source
 from waitpoints.waiter_result import Failure, Success

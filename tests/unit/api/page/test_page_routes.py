@@ -13,7 +13,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.in_process.template import Template
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.approval_json import MAX_ANSWER
+from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import BodyTooLarge
 from waitpoints.waiter_result import Failure, Success
 
