@@ -117,34 +117,16 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
     [
         (models.CreatedToken, answers.CreateWaitpointTokenResponse),
         (models.Token, answers.WaitpointTokenObject),
-        (models.TokenPage, answers.TokenPage),
-        (models.Waiter, answers.Waiter),
-        (models.CompletedBy, answers.CompletedBy),
-        (models.Approver, answers.Approver),
-        (models.ApproverLink, answers.ApproverLink),
-        (models.ApproverAnswer, answers.ApproverAnswer),
-        (models.HandOver, answers.HandOver),
-        (models.Escalation, answers.Escalation),
-        (models.Reminders, answers.Reminders),
-        (models.Notify, answers.Notify),
-        (models.Notice, answers.Notice),
-        (models.OtherDeliveries, answers.OtherDeliveries),
         (models.Completion, answers.CompleteWaitpointTokenResponse),
         (models.KeyCompletion, answers.CompleteWaitpointKeyResponse),
-        (models.PublicTokenClaims, answers.PublicTokenClaims),
         (models.EndpointWithDeliveries, answers.EndpointWithDeliveries),
-        (models.Verification, answers.EndpointVerification),
-        (models.Deliveries, answers.EndpointDeliveriesOfAKind),
         (models.EndpointTrial, answers.EndpointTrial),
-        (models.TrialStep, answers.TrialStep),
-        (models.RecordedDelivery, answers.RecordedDelivery),
         (models.RetrievedDelivery, answers.RetrievedDelivery),
-        (models.DeletedDeliveries, answers.DeleteDeliveriesResponse),
         (models.CreatedKey, answers.CreatedKey),
-        (models.NamedKey, answers.ListedKey),
     ],
 )
 def test_an_answer_has_every_field(model: type[BaseModel], answer: type[BaseModel]) -> None:
+    """The others are made of their schemas."""
     read = {field.alias for field in model.model_fields.values()}
 
     assert set(answer.model_fields) - read - {"success"} <= SAME_AS_OTHERS

@@ -1,4 +1,4 @@
-"""Every public name says what it is, and the async client has what the sync one has."""
+"""Every public name says what it is."""
 
 import inspect
 import subprocess
@@ -11,12 +11,6 @@ import pytest
 
 import waitpoints_client
 from waitpoints_client import testing
-
-CLIENTS = [
-    (waitpoints_client.Waitpoints, waitpoints_client.AsyncWaitpoints),
-    (waitpoints_client.Endpoints, waitpoints_client.AsyncEndpoints),
-    (waitpoints_client.Pages, waitpoints_client.AsyncPages),
-]
 
 
 def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -43,20 +37,6 @@ def test_every_public_name_is_documented(name: str, found: Any) -> None:
 
 def test_help_shows_what_a_call_is_without_data() -> None:
     assert "data: Any = ABSENT" in str(inspect.signature(waitpoints_client.Waitpoints.complete))
-
-
-def members(cls: type) -> dict[str, Any]:
-    return {name: value for name, value in inspect.getmembers(cls) if not name.startswith("_") or name == "__init__"}
-
-
-@pytest.mark.parametrize(("sync", "asynchronous"), CLIENTS)
-def test_the_async_client_has_every_call_with_the_same_parameters(sync: type, asynchronous: type) -> None:
-    assert members(sync).keys() == members(asynchronous).keys()
-    for name, call in members(sync).items():
-        if callable(call):
-            ours, theirs = (inspect.signature(it).parameters for it in (call, members(asynchronous)[name]))
-            assert list(ours) == list(theirs), name
-            assert [it.default for it in ours.values()] == [it.default for it in theirs.values()], name
 
 
 def test_what_few_programs_need_is_not_imported() -> None:
