@@ -1,5 +1,6 @@
 """A module's test is found by its name: `aws/items.py` has a `test_items.py`, in whatever folder of tests/ it can fail best.
 
+A file that tests several modules names the others in its docstring, as `endpoints/resending`.
 In `page/` and `endpoints/`, whose modules have general names, the folder's word comes first: `page/form.py` has a
 `test_page_form.py`. A module that only declares has none: `ports` is interfaces.
 """
@@ -13,7 +14,9 @@ from tools.stack import ROOT
 
 PACKAGE = ROOT / "functions" / "waitpoints"
 PREFIXES = {"page": "page_", "endpoints": "endpoint_"}
-TESTS = {file.name for file in (ROOT / "tests").rglob("test_*.py")}
+FILES = list((ROOT / "tests").rglob("test_*.py"))
+TESTS = {file.name for file in FILES}
+NAMED = "".join(ast.get_docstring(ast.parse(file.read_text())) or "" for file in FILES)
 
 
 def does_something(module: Path) -> bool:
@@ -29,7 +32,8 @@ MODULES = [module for module in sorted(PACKAGE.rglob("*.py")) if does_something(
 @pytest.mark.parametrize("module", MODULES, ids=lambda it: str(it.relative_to(PACKAGE)))
 def test_a_module_has_a_test_of_its_name(module: Path) -> None:
     prefix = PREFIXES.get(module.parent.name, "")
-    assert {f"test_{prefix}{module.name}", f"test_{prefix}{module.name.removeprefix(prefix)}"} & TESTS
+    names = {f"test_{prefix}{module.name}", f"test_{prefix}{module.name.removeprefix(prefix)}"}
+    assert names & TESTS or f"`{module.parent.name}/{module.stem}`" in NAMED
 
 
 def test_only_declarations_need_none() -> None:

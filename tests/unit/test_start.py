@@ -66,16 +66,14 @@ import pytest
 from tests.support import github_endpoint as github
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
 world, patch = InMemory(), pytest.MonkeyPatch()
 world.install(patch)
-world.webhook_secrets["github"] = FakeSecret(github.SECRET)
 api = Api(Template.load(), world.api_key.read_current())
 for settings in json.loads(sys.argv[2]):
-    endpoint = github.put(world, verify=github.GITHUB, **settings)
+    endpoint = github.GitHub(world, api, verify=github.GITHUB, **settings)
     world.clock.advance(60_000)
-    assert github.deliver(api, endpoint, headers=github.signature(endpoint)).status == 200
+    assert endpoint.deliver().status == 200
     import doctor
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/endpoints/{name}/deliveries, and of one of them (contract N32)."""
+"""DELETE /api/v1/endpoints/{name}/deliveries, and of one of them (contract N32): `endpoints/deletion`."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""GET /api/v1/endpoints/{name}/deliveries (contract N30)."""
+"""GET /api/v1/endpoints/{name}/deliveries (contract N30): `endpoints/deliveries_query`."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -77,6 +77,7 @@ def test_filters(api: Api, world: InMemory) -> None:
             "noKey,kept": [kept, no_key],
             "pending": [pending],
             "pending,noKey": [pending, no_key],
+            "": [pending, kept, repeated, no_key],
         },
         "filter[key]": {"github:1": [kept], "github:3": [], "": [pending, kept, repeated, no_key]},
         "filter[deliveryId]": {"event-1": [kept, repeated], "event": []},
@@ -109,7 +110,8 @@ def test_what_has_expired_is_not_shown(api: Api, world: InMemory) -> None:
         ("filter[kind]=refused", "Invalid kinds: refused; expected completed, kept, repeated, late, notAwaited, notMatching"),
         ("filter[kind]=kept,", "filter[kind]"),
         ("filter[Kind]=kept", "filter[kind]"),
-        ("page[size]=0", "page[size] must be a whole number from 1 to 100"),
+        ("filter[tags]=a", "filter[tags]"),
+        ("page[size]=101", "page[size] must be a whole number from 1 to 100"),
         ("page[after]=1", "page[after] must be a cursor"),
         ("page[after]=waitpoint_01jd3rj5v0000000000000000a", "page[after] must be a cursor"),
         ("filter[createdAt][from]=yesterday", "filter[createdAt][from] Invalid date"),

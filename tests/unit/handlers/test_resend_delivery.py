@@ -1,111 +1,141 @@
-"""Send a recorded delivery again, over the handlers."""
+"""Send a recorded delivery again, over the handlers: `endpoints/resending` and `endpoints/resend_request`."""
 
 import json
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, KEY, SECRET, counted, create, deliver, put, signature, url_of
+from tests.support.github_endpoint import BODY, KEY, GitHub
 from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.races import race
-from tests.support.webhook_signer import sign
+from tests.support.refusals import is_refused
 from waitpoints.api.endpoints import pending as pending_deliveries
 from waitpoints.api.endpoints import resending
-from waitpoints.endpoint import Endpoint
 from waitpoints.idempotency_key import MAX_LENGTH
 from waitpoints.recorded_delivery import RecordedDelivery
-from waitpoints.token import (
-    Completed,
-    CompletedBy,
-    Document,
-    DocumentKind,
-    IdempotencyKey,
-    NewToken,
-    Rules,
-    Source,
-    Token,
-    Verification,
-)
+from waitpoints.token import CompletedBy, Document, DocumentKind, IdempotencyKey, NewToken, Rules, Source, Verification
 from waitpoints.waiter_result import Success
 
-pytestmark = pytest.mark.usefixtures("github")
-
+DAY = 86_400_000
 PAGE = Document(DocumentKind.PAGE, '{"title": "Go?", "actions": [{"id": "submit", "label": "OK"}]}')
 SCHEMA = Document(DocumentKind.SCHEMA, '{"required": ["size"]}')
 UNKNOWN = "waitpoint_" + "0" * 26
+OTHER = {"complete_when": "body.action == 'other'"}
+
+
+class Resends(GitHub):
+    def send(self, delivery: str, body: Any = None, **headers: str) -> HttpAnswer:
+        url = f"/api/v1/endpoints/github/deliveries/{delivery}/resend"
+        return self.api.post(url, {} if body is None else body, {**self.api.authorized, **headers})
+
+    def sent(self, delivery: str, **body: Any) -> Any:
+        """Send it again a second later. Returns the new row."""
+        self.world.clock.advance(1_000)
+        answer = self.send(delivery, body)
+        assert answer.status == 200, answer.text
+        return answer.json
 
 
 @pytest.fixture
-def endpoint(world: InMemory, api: Api) -> Endpoint:
-    return put(world, verify=GITHUB, record_deliveries="7d")
+def github(world: InMemory, api: Api) -> Resends:
+    return Resends(world, api, verify=Verification("github", "github"), record_deliveries="7d")
 
 
-def received(world: InMemory, api: Api, endpoint: Endpoint, **headers: str) -> RecordedDelivery:
-    """Deliver, and return what was recorded of it."""
-    assert deliver(api, endpoint, headers={**signature(endpoint), **headers}).status == 200
-    return rows(world, endpoint)[-1]
+@pytest.fixture
+def first(github: Resends) -> RecordedDelivery:
+    """A delivery that has come a day before, so what it kept is no more."""
+    received = github.receive(headers={"x-event": "done"})
+    github.world.clock.advance(DAY)
+    return received
 
 
-def rows(world: InMemory, endpoint: Endpoint) -> list[RecordedDelivery]:
-    """All recorded deliveries of the endpoint, in their order."""
-    return [row for (secret_id, _), row in world.deliveries._rows.items() if secret_id == endpoint.secret_id]
+class TestIsRefused:
+    @pytest.mark.parametrize(
+        ("body", "status", "says"),
+        [
+            ([], 400, 'expected an object, such as {} or {"tokenId": "waitpoint_…"}'),
+            ({"tokenid": UNKNOWN}, 400, 'unknown field "tokenid": did you mean "tokenId"?'),
+            ({"tokenId": None}, 400, 'expected a text at "tokenId"'),
+            ({"idempotencyKey": 5}, 400, 'expected a text at "idempotencyKey"'),
+            ({"idempotencyKey": ""}, 400, "idempotencyKey must"),
+            ({"idempotencyKey": "x" * (MAX_LENGTH + 1)}, 400, "idempotencyKey must"),
+            ({"tokenId": UNKNOWN}, 404, "TokenNotFound"),
+            ({"tokenId": UNKNOWN.replace("waitpoint", "delivery")}, 404, "TokenNotFound"),
+        ],
+    )
+    def test_with_another_body(self, github: Resends, first: RecordedDelivery, body: Any, status: int, says: str) -> None:
+        is_refused(github.world, github.api, lambda: github.send(first.id, body), status, says)
 
+    @pytest.mark.parametrize("which", ["delivery_" + "0" * 26, "%C3%BC", "of another endpoint", "expired"])
+    def test_of_what_is_not_recorded(self, github: Resends, first: RecordedDelivery, which: str) -> None:
+        if which == "expired":
+            github.world.clock.advance(6 * DAY + 1_000)
+        elif which == "of another endpoint":
+            github.put(name="other")
+        wanted = first.id if which[0] in "oe" else which
+        asks = f"/api/v1/endpoints/{github.endpoint.name}/deliveries/{wanted}/resend"
+        is_refused(github.world, github.api, lambda: github.api.post(asks, {}), 404, "DeliveryNotFound")
 
-def send(api: Api, delivery: str, body: Any = None, headers: Any = None) -> HttpAnswer:
-    return api.post(f"/api/v1/endpoints/github/deliveries/{delivery}/resend", {} if body is None else body, headers)
+    def test_without_its_endpoint_or_its_body(self, github: Resends, first: RecordedDelivery) -> None:
+        github.world.deliveries.lose_contents()
+        is_refused(github.world, github.api, lambda: github.send(first.id), 404, resending.NO_CONTENTS)
+        github.world.endpoints.delete("github")
+        assert github.send(first.id).json["code"] == "EndpointNotFound"
 
+    @pytest.mark.parametrize(
+        ("scopes", "tags", "status"),
+        [
+            ("deliveries complete", "team-b", 200),
+            ("deliveries:team-a complete:team-a", "x team-a", 200),
+            ("deliveries", None, 403),
+            ("complete", None, 403),
+            ("endpoints read create complete", None, 403),
+            ("deliveries:team-b complete", None, 403),
+            ("deliveries complete:team-b", None, 403),
+            ("deliveries complete:team-a", "team-b", 403),
+            ("deliveries complete:team-a", "", 403),
+        ],
+    )
+    def test_without_both_scopes_for_the_endpoint_and_its_key_or_the_token(
+        self, github: Resends, first: RecordedDelivery, scopes: str, tags: str | None, status: int
+    ) -> None:
+        github.put(tag="team-a")
+        token = github.create(key=None, tags=(tags or "").split())
+        key = github.world.api_key_store.make("ci", *scopes.split())
+        ask = partial(github.send, first.id, {} if tags is None else {"tokenId": token}, authorization=f"Bearer {key}")
+        if status == 403:
+            is_refused(github.world, github.api, ask, 403, "lacks the scope")
+            return
+        answer = ask()
+        assert (answer.status, answer.json["resentBy"], github.rows()[-1].by) == (200, "ci", "ci")
+        by = github.completed(token).completed_by
+        assert by is not None
+        assert by.key == "ci"
 
-def sent(world: InMemory, api: Api, delivery: str, **body: Any) -> Any:
-    """Send it again a second later. Returns the new row."""
-    world.clock.advance(1_000)
-    answer = send(api, delivery, body)
-    assert answer.status == 200, answer.text
-    return answer.json
-
-
-def completed(world: InMemory, token_id: str) -> Completed:
-    outcome = world.tokens.retrieve(token_id).outcome
-    assert isinstance(outcome, Completed)
-    return outcome
-
-
-@pytest.mark.parametrize("later", ["endpoint", "token", "token by its key"])
-def test_what_a_later_version_wrote_is_answered_503_before_anything_is_stored(
-    world: InMemory, api: Api, endpoint: Endpoint, later: str
-) -> None:
-    put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
-    first, token = received(world, api, endpoint), create(world)
-    put(world, verify=GITHUB, record_deliveries="7d", is_later=later == "endpoint")
-    world.store.tokens[token] = replace(world.store.tokens[token], is_later=later != "endpoint")
-    answer = send(api, first.id, {"tokenId": token} if later == "token" else {})
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert rows(world, endpoint) == [first]
-
-
-def test_to_a_token_with_verify_that_has_ended_it_is_late_and_not_refused(
-    world: InMemory, api: Api, endpoint: Endpoint
-) -> None:
-    put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
-    first = received(world, api, endpoint)
-    token = create(world, rules=Rules(verify=Verification("stripe", "stripe")), timeout_at=world.clock() + 1)
-    assert sent(world, api, first.id, tokenId=token)["kind"] == "late"
+    @pytest.mark.parametrize("later", ["endpoint", "token", "token by its key"])
+    def test_while_what_a_later_version_wrote_is_there(self, github: Resends, first: RecordedDelivery, later: str) -> None:
+        token, tokens = github.create(), github.world.store.tokens
+        github.put(is_later=later == "endpoint")
+        tokens[token] = replace(tokens[token], is_later=later != "endpoint")
+        ask = partial(github.send, first.id, {"tokenId": token} if later == "token" else {})
+        assert is_refused(github.world, github.api, ask, 503).headers["retry-after"] == "1"
 
 
 class TestByItsKey:
-    def test_the_run_that_waits_now_goes_on(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
-        first = received(world, api, endpoint, **{"x-github-delivery": "d-1", "user-agent": "GitHub"})
+    def test_the_run_that_waits_now_goes_on(self, github: Resends) -> None:
+        github.put(**OTHER)
+        first = github.receive(headers={"x-github-delivery": "d-1", "user-agent": "GitHub"})
         assert str(first.kind) == "notMatching"
-        put(world, verify=GITHUB, record_deliveries="3d")
-        waiter = world.new_waiter()
-        token = create(world, waiter=waiter)
-        world.clock.advance(60_000)
-        row = send(api, first.id, headers={**api.authorized, "user-agent": "curl/8"}).json
+        github.put(record_deliveries="3d")
+        world, waiter = github.world, github.world.new_waiter()
+        token = github.create(waiter=waiter)
+        now = world.clock.advance(60_000)
+        row = github.send(first.id, **{"user-agent": "curl/8"}).json
         assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{BODY}}}')
-        now = world.clock()
         assert row == {
             "id": row["id"],
             "endpoint": "github",
@@ -120,10 +150,9 @@ class TestByItsKey:
             "ip": "192.0.2.1",
             "userAgent": "curl/8",
         }
-        stored = world.deliveries.get(endpoint.secret_id, row["id"])
-        assert stored is not None
-        assert (stored.at, stored.expires_at) == (now, (now + 3 * 86_400_000) // 1000 + 1)
-        assert completed(world, token).completed_by == CompletedBy(
+        stored = github.row(row["id"])
+        assert (stored.at, stored.expires_at) == (now, (now + 3 * DAY) // 1000 + 1)
+        assert github.completed(token).completed_by == CompletedBy(
             source=Source.ENDPOINT,
             ip="192.0.2.1",
             user_agent="curl/8",
@@ -131,70 +160,59 @@ class TestByItsKey:
             delivery_id="d-1",
             record=row["id"],
         )
-        assert world.deliveries.get(endpoint.secret_id, first.id) == first
-        assert counted(world, endpoint) == {"notMatching": 1}, "a resend is no delivery of the provider"
+        assert github.row(first.id) == first
+        assert github.counted == {"notMatching": 1}, "a resend is no delivery of the provider"
 
-    def test_without_a_token_it_is_kept(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        assert str(first.kind) == "kept"
-        assert sent(world, api, first.id)["kind"] == "repeated"
-        world.clock.advance(86_400_000)
-        again = sent(world, api, first.id)
-        assert (again["kind"], again["tokenId"] != first.token_id) == ("kept", True)
-        assert completed(world, create(world)).output.json == BODY
-
-    def test_it_is_what_a_delivery_with_todays_settings_would_be(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        settings = partial(put, world, verify=GITHUB, record_deliveries="7d")
+    def test_it_is_what_a_delivery_with_todays_settings_would_be(self, github: Resends) -> None:
+        first = github.receive()
         for kind, changed in {
-            "notMatching": {"complete_when": "body.action == 'other'"},
+            "repeated": {},
+            "notMatching": OTHER,
             "noKey": {"key": "body.other"},
             "noOutput": {"output": "length(`1`)"},
             "notAwaited": {"key": "body.action", "key_ttl": "0s"},
         }.items():
-            settings(**changed)
-            assert sent(world, api, first.id)["kind"] == kind
-        assert [str(row.kind) for row in rows(world, endpoint)] == ["kept", "notMatching", "noKey", "noOutput", "notAwaited"]
+            github.put(**changed)
+            assert github.sent(first.id)["kind"] == kind
+        github.put()
+        github.world.clock.advance(DAY)
+        kept = github.sent(first.id)
+        assert (kept["kind"], kept["tokenId"] != first.token_id) == ("kept", True)
+        assert github.completed(github.create()).output.json == BODY
 
-    def test_after_the_tokens_end_it_is_repeated_or_late(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        token = create(world, timeout_at=world.clock() + 60_000)
-        first = received(world, api, endpoint)
-        before = world.tokens.retrieve(token).outcome
-        again = sent(world, api, first.id)
+    def test_after_the_tokens_end_it_is_repeated_or_late(self, github: Resends) -> None:
+        token = github.create(timeout_at=github.world.clock() + 60_000)
+        first = github.receive()
+        before = github.completed(token)
+        again = github.sent(first.id)
         assert (again["kind"], again["tokenId"], again["key"]) == ("repeated", token, KEY)
-        shown = world.tokens.retrieve(token)
+        shown = github.world.tokens.retrieve(token)
         assert (shown.outcome, shown.other_deliveries and shown.other_deliveries.count) == (before, 1)
 
-        other = put(world, verify=GITHUB, record_deliveries="7d", key="body.action")
-        timed = world.tokens.create(
-            NewToken(key=IdempotencyKey("github:completed"), timeout_at=world.clock() + 2_000), world.clock()
-        ).token_id
-        world.clock.advance(2_000)
-        late = sent(world, api, first.id)
-        assert (late["kind"], late["tokenId"], other.secret_id) == ("late", timed, endpoint.secret_id)
+        github.put(key="body.action")
+        timed = github.create(key=IdempotencyKey("github:completed"), timeout_at=github.world.clock() + 1_000)
+        late = github.sent(first.id)
+        assert (late["kind"], late["tokenId"]) == ("late", timed)
 
-    def test_the_tokens_schema_holds(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(86_400_000)
-        token = create(world, document=SCHEMA)
-        row = sent(world, api, first.id)
+    def test_the_tokens_schema_holds(self, github: Resends, first: RecordedDelivery) -> None:
+        token = github.create(document=SCHEMA)
+        row = github.sent(first.id)
         assert (row["kind"], row["key"]) == ("notMatching", KEY)
         assert row["detail"].startswith("The body does not match the token's payloadSchema")
-        assert world.tokens.retrieve(token).outcome is None
-        put(world, verify=GITHUB, record_deliveries="7d", output="{size: body.workflow_run.seconds}")
-        assert sent(world, api, first.id)["kind"] == "completed"
-        assert completed(world, token).output.json == '{"size":1.5}'
+        assert github.waits(token)
+        github.put(output="{size: body.workflow_run.seconds}")
+        assert github.sent(first.id)["kind"] == "completed"
+        assert github.completed(token).output.json == '{"size":1.5}'
 
-    def test_an_output_over_100_kib_is_in_the_bucket(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
+    def test_an_output_over_100_kib_is_in_the_bucket(self, github: Resends) -> None:
         body = json.dumps({**json.loads(BODY), "text": "x" * 200_000})
-        headers = sign("github", body.encode(), url_of(endpoint), 0, SECRET).headers
-        assert deliver(api, endpoint, body, headers).status == 200
-        world.clock.advance(86_400_000)
-        token = create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["text"]}'))
-        row = sent(world, api, rows(world, endpoint)[0].id)
+        first = github.receive(body)
+        github.world.clock.advance(DAY)
+        token = github.create(document=Document(DocumentKind.SCHEMA, '{"required": ["text"]}'))
+        row = github.sent(first.id)
         assert (row["kind"], row["size"]) == ("completed", len(body))
-        assert completed(world, token).output.stored_at is not None
-        assert completed(world, token).output.json == body
+        output = github.completed(token).output
+        assert (output.stored_at is not None, output.json) == (True, body)
 
 
 ODD_BODIES = [
@@ -211,74 +229,57 @@ ODD_BODIES = [
 
 class TestToAToken:
     @pytest.mark.parametrize(("body", "kind"), ODD_BODIES)
-    def test_the_output_is_what_the_delivery_gave(
-        self, world: InMemory, api: Api, endpoint: Endpoint, body: bytes, kind: str
-    ) -> None:
-        put(world, verify=GITHUB, record_deliveries="7d", key='headers."x-id"', complete_when=None)
-        first = create(world)
-        signed = sign("github", body, url_of(endpoint), 0, SECRET).headers
-        headers = {**signed, "content-type": kind, "x-id": KEY.partition(":")[2]}
-        assert deliver(api, endpoint, body, headers).status == 200
-        second = world.new_token()
-        assert sent(world, api, rows(world, endpoint)[0].id, tokenId=second)["kind"] == "completed"
-        assert completed(world, second).output.json == completed(world, first).output.json is not None
+    def test_the_output_is_what_the_delivery_gave(self, github: Resends, body: bytes, kind: str) -> None:
+        github.put(key='headers."x-id"', complete_when=None)
+        one, other = github.create(), github.world.new_token()
+        first = github.receive(body, {"content-type": kind, "x-id": KEY.partition(":")[2]})
+        assert github.sent(first.id, tokenId=other)["kind"] == "completed"
+        assert github.completed(other).output.json == github.completed(one).output.json is not None
 
-    def test_it_needs_neither_the_key_nor_completeWhen_of_the_endpoint(  # noqa: N802 - the setting's name
-        self, world: InMemory, api: Api, endpoint: Endpoint
-    ) -> None:
-        put(world, verify=GITHUB, record_deliveries="7d", key="body.other", complete_when="body.action == 'other'")
-        first = received(world, api, endpoint)
-        put(
-            world,
-            verify=GITHUB,
-            record_deliveries="7d",
-            key="body.other",
-            complete_when="body.action == 'other'",
-            output="body.workflow_run.seconds",
-        )
-        token = world.new_token()
-        row = sent(world, api, first.id, tokenId=token.removeprefix("waitpoint_"))
+    def test_it_needs_neither_the_key_nor_completeWhen_of_the_endpoint(self, github: Resends) -> None:  # noqa: N802
+        github.put(key="body.other", **OTHER)
+        first = github.receive()
+        github.put(key="body.other", output="body.workflow_run.seconds", **OTHER)
+        token = github.world.new_token()
+        row = github.sent(first.id, tokenId=token.removeprefix("waitpoint_"))
         assert (row["kind"], row["tokenId"], "key" in row) == ("completed", token, False)
-        assert completed(world, token).output.json == "1.5"
+        assert github.completed(token).output.json == "1.5"
 
-    def test_its_completeWhen_holds(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:  # noqa: N802
-        first = received(world, api, endpoint, **{"x-event": "done"})
-        for expression, kind in {
-            "body.action == 'other'": "notMatching",
-            "headers.\"x-event\" == 'done' && body.action == 'completed'": "completed",
-        }.items():
-            token = world.tokens.create(NewToken(rules=Rules(complete_when=expression)), world.clock()).token_id
-            row = sent(world, api, first.id, tokenId=token)
-            assert (row["kind"], row["tokenId"]) == (kind, token)
-            assert (world.tokens.retrieve(token).outcome is None) is (kind == "notMatching")
-            assert row.get("detail") == (resending.NOT_MATCHING if kind == "notMatching" else None)
+    @pytest.mark.parametrize(
+        ("asked", "kind", "detail"),
+        [
+            ({"rules": Rules(complete_when="body.action == 'other'")}, "notMatching", resending.NOT_MATCHING),
+            ({"rules": Rules(complete_when="headers.\"x-event\" == 'done' && body.action == 'completed'")}, "completed", None),
+            ({"document": SCHEMA}, "notMatching", "The body does not match the token's payloadSchema"),
+        ],
+    )
+    def test_its_own_rules_hold(
+        self, github: Resends, first: RecordedDelivery, asked: Any, kind: str, detail: str | None
+    ) -> None:
+        token = github.create(key=None, **asked)
+        row = github.sent(first.id, tokenId=token)
+        assert (row["kind"], row["tokenId"], github.waits(token)) == (kind, token, kind == "notMatching")
+        assert row.get("detail") == detail or row["detail"].startswith(detail)
 
-    def test_its_schema_holds(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        token = world.tokens.create(NewToken(document=SCHEMA), world.clock()).token_id
-        assert sent(world, api, first.id, tokenId=token)["kind"] == "notMatching"
-        assert world.tokens.retrieve(token).outcome is None
-
-    def test_one_that_has_ended_is_repeated_or_late(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        ended, timed_out = world.new_token(), world.new_token(timeout=500)
-        world.tokens.complete(ended, "1", CompletedBy(source=Source.COMPLETE))
-        assert sent(world, api, first.id, tokenId=ended)["kind"] == "repeated"
-        assert sent(world, api, first.id, tokenId=timed_out)["kind"] == "late"
-        assert completed(world, ended).output.json == "1"
+    def test_one_that_has_ended_is_repeated_or_late_whatever_its_rules(self, github: Resends, first: RecordedDelivery) -> None:
+        ended, soon = github.world.new_token(), github.world.clock() + 500
+        github.settle_by_hand(ended)
+        signed = github.create(key=None, rules=Rules(verify=Verification("stripe", "stripe")), timeout_at=soon)
+        for token, kind in ((ended, "repeated"), (github.world.new_token(500), "late"), (signed, "late")):
+            assert github.sent(first.id, tokenId=token)["kind"] == kind
+        assert github.completed(ended).output.json == "1"
 
     def test_one_that_is_removed_meanwhile_is_said(
-        self, world: InMemory, api: Api, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+        self, github: Resends, first: RecordedDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first, token = received(world, api, endpoint), world.new_token()
-        begin = world.deliveries.begin
+        token, begin = github.world.new_token(), github.world.deliveries.begin
 
         def begin_and_remove(*arguments: Any) -> RecordedDelivery:
-            del world.store.tokens[token]
+            github.world.store.remove(token)
             return begin(*arguments)
 
-        monkeypatch.setattr(world.deliveries, "begin", begin_and_remove)
-        row = sent(world, api, first.id, tokenId=token)
+        monkeypatch.setattr(github.world.deliveries, "begin", begin_and_remove)
+        row = github.sent(first.id, tokenId=token)
         assert (row["kind"], row["detail"]) == ("notAwaited", resending.IS_GONE)
 
 
@@ -292,290 +293,150 @@ FORBIDDEN_TOKENS = {
 
 @pytest.mark.parametrize("named", FORBIDDEN_TOKENS)
 class TestATokenThatOnlySomebodyElseCompletes:
-    def test_is_refused_before_anything_is_recorded(self, world: InMemory, api: Api, endpoint: Endpoint, named: str) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(86_400_000)
-        token = world.tokens.create(replace(FORBIDDEN_TOKENS[named], key=IdempotencyKey(KEY)), world.clock()).token_id
+    @pytest.fixture
+    def token(self, github: Resends, first: RecordedDelivery, named: str) -> str:
+        new = replace(FORBIDDEN_TOKENS[named], key=IdempotencyKey(KEY))
+        return github.world.tokens.create(new, github.world.clock()).token_id
+
+    def test_is_refused_before_anything_is_recorded(self, github: Resends, first: RecordedDelivery, token: str) -> None:
+        says = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
         for body in ({}, {"tokenId": token}, {"idempotencyKey": "k"}):
-            answer = send(api, first.id, body)
-            assert (answer.status, answer.json["code"]) == (422, "ResendRefused")
-            assert answer.error == "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
-        assert world.tokens.retrieve(token).outcome is None
-        assert rows(world, endpoint) == [first]
+            is_refused(github.world, github.api, partial(github.send, first.id, body), 422, says, "ResendRefused")
 
     @pytest.mark.parametrize("by_id", [False, True])
     def test_stays_if_it_comes_after_that_check(
-        self, world: InMemory, api: Api, endpoint: Endpoint, named: str, by_id: bool, monkeypatch: pytest.MonkeyPatch
+        self, github: Resends, first: RecordedDelivery, token: str, by_id: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(86_400_000)
-        token = world.tokens.create(replace(FORBIDDEN_TOKENS[named], key=IdempotencyKey(KEY)), world.clock()).token_id
         monkeypatch.setattr(resending, "_check_target", lambda *_: None)
-        row = sent(world, api, first.id, **({"tokenId": token} if by_id else {}))
-        assert row["kind"] == "notMatching"
-        assert world.tokens.retrieve(token).outcome is None
+        row = github.sent(first.id, **({"tokenId": token} if by_id else {}))
+        assert (row["kind"], github.waits(token)) == ("notMatching", True)
 
 
 class TestTwice:
-    def test_with_one_key_it_is_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(86_400_000)
+    def test_with_one_key_it_is_one(self, github: Resends, first: RecordedDelivery) -> None:
         key = "ö" * MAX_LENGTH
-        once = sent(world, api, first.id, idempotencyKey=key)
+        once = github.sent(first.id, idempotencyKey=key)
         assert once["kind"] == "kept"
-        assert sent(world, api, first.id, idempotencyKey=key) == once
-        assert sent(world, api, first.id, idempotencyKey=key, tokenId=once["tokenId"]) == once
-        assert len(rows(world, endpoint)) == 2
-        assert sent(world, api, first.id, idempotencyKey="other")["kind"] == "repeated"
-        assert sent(world, api, once["id"], idempotencyKey=key)["resendOf"] == once["id"], "of another delivery"
+        assert github.sent(first.id, idempotencyKey=key) == once
+        assert github.sent(first.id, idempotencyKey=key, tokenId=once["tokenId"]) == once
+        assert len(github.rows()) == 2
+        assert github.sent(first.id, idempotencyKey="other")["kind"] == "repeated"
+        assert github.sent(once["id"], idempotencyKey=key)["resendOf"] == once["id"], "of another delivery"
 
-    def test_with_one_key_it_is_processed_once(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
+    def test_with_one_key_it_is_processed_once(self, github: Resends, first: RecordedDelivery) -> None:
         """Not even if it could complete a token by now."""
-        first = received(world, api, endpoint)
-        put(world, verify=GITHUB, record_deliveries="7d", complete_when="body.action == 'other'")
-        once = sent(world, api, first.id, idempotencyKey="k")
+        github.put(**OTHER)
+        once = github.sent(first.id, idempotencyKey="k")
         assert once["kind"] == "notMatching"
-        put(world, verify=GITHUB, record_deliveries="7d")
-        world.clock.advance(86_400_000)
-        token = create(world)
-        assert sent(world, api, first.id, idempotencyKey="k") == once
-        assert world.tokens.retrieve(token).outcome is None
+        github.put()
+        token = github.create()
+        assert github.sent(first.id, idempotencyKey="k") == once
+        assert github.waits(token)
 
-    def test_with_one_key_it_goes_to_one_token(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        tokens = [world.new_token() for _ in range(4)]
-        answers = race([partial(send, api, first.id, {"idempotencyKey": "k", "tokenId": token}) for token in tokens])
+    def test_with_one_key_it_goes_to_one_token(self, github: Resends, first: RecordedDelivery) -> None:
+        tokens = [github.world.new_token() for _ in range(4)]
+        answers = race([partial(github.send, first.id, {"idempotencyKey": "k", "tokenId": token}) for token in tokens])
         assert sorted(answer.status for answer in answers) == [200, 422, 422, 422]
-        [refused] = {answer.json["code"] for answer in answers if answer.status == 422}
-        assert (refused, len(rows(world, endpoint))) == ("ResendRefused", 2)
-        assert sum(world.tokens.retrieve(token).outcome is not None for token in tokens) == 1
-        assert send(api, first.id, {"idempotencyKey": "k", "tokenId": UNKNOWN}).status == 422
+        assert {answer.json["code"] for answer in answers if answer.status == 422} == {"ResendRefused"}
+        assert (len(github.rows()), [github.waits(token) for token in tokens].count(False)) == (2, 1)
+        assert github.send(first.id, {"idempotencyKey": "k", "tokenId": UNKNOWN}).status == 422
 
     def test_with_one_key_it_goes_to_one_token_also_if_another_request_began_meanwhile(
-        self, world: InMemory, api: Api, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+        self, github: Resends, first: RecordedDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first, (one, other) = received(world, api, endpoint), (world.new_token(), world.new_token())
-        sent(world, api, first.id, idempotencyKey="k", tokenId=one)
-        monkeypatch.setattr(world.deliveries, "find_resend", lambda *_: None)
-        assert send(api, first.id, {"idempotencyKey": "k", "tokenId": other}).status == 422
-        assert (world.tokens.retrieve(other).outcome, len(rows(world, endpoint))) == (None, 2)
+        one, other = github.world.new_token(), github.world.new_token()
+        github.sent(first.id, idempotencyKey="k", tokenId=one)
+        monkeypatch.setattr(github.world.deliveries, "find_resend", lambda *_: None)
+        ask = partial(github.send, first.id, {"idempotencyKey": "k", "tokenId": other})
+        is_refused(github.world, github.api, ask, 422, resending.ELSEWHERE)
 
-    def test_at_the_same_moment_it_is_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
+    def test_at_the_same_moment_it_is_one(self, github: Resends, first: RecordedDelivery) -> None:
+        world = github.world
         for number in range(20):
-            world.clock.advance(86_400_000 if number == 0 else 0)
             waiter, token = world.new_waiter(), world.new_token()
             world.tokens.wait(token, waiter)
             world.clock.advance(1)  # what one moment makes and completes is an early completion
             body = {"idempotencyKey": f"k{number}", "tokenId": token}
-            answers = race([partial(send, api, first.id, body)] * 4)
+            answers = race([partial(github.send, first.id, body)] * 4)
             assert {answer.status for answer in answers} == {200}
             assert len({answer.text for answer in answers}) == 1, answers
             assert answers[0].json["kind"] == "completed"
             assert world.tokens.retrieve(token).other_deliveries is None
             assert world.step_functions.calls[waiter.handle] == 1
-        assert len(rows(world, endpoint)) == 21
+        assert len(github.rows()) == 21
 
     @pytest.mark.parametrize("by_doctor", [False, True])
     @pytest.mark.parametrize("to_token", [False, True])
     @pytest.mark.parametrize("has_settled", [False, True])
     def test_the_second_one_or_the_doctor_does_what_a_crash_left_undone(
-        self,
-        world: InMemory,
-        api: Api,
-        endpoint: Endpoint,
-        monkeypatch: pytest.MonkeyPatch,
-        to_token: bool,
-        has_settled: bool,
-        by_doctor: bool,
+        self, github: Resends, first: RecordedDelivery, to_token: bool, has_settled: bool, by_doctor: bool
     ) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(86_400_000)
-        waiter = world.new_waiter()
-        token = world.new_token() if to_token else create(world)
+        world, waiter = github.world, github.world.new_waiter()
+        token = world.new_token() if to_token else github.create()
         world.tokens.wait(token, waiter)
         world.clock.advance(1)
         body = {"idempotencyKey": "k", **({"tokenId": token} if to_token else {})}
-        world.endpoints.set_disabled(endpoint.name, True, world.clock())
-        with monkeypatch.context() as crash:
-            crash.setattr(
-                "tests.support.fakes.delivery_store.MemoryDeliveryStore.finish"
-                if has_settled
-                else "waitpoints.tokens.Tokens.complete",
-                fail,
-            )
-            assert send(api, first.id, body).status == 500
-        pending = rows(world, endpoint)[-1]
+        github.disable()
+        crashes_in: tuple[Any, str] = (world.deliveries, "finish") if has_settled else (world.tokens, "complete")
+        with patch.object(*crashes_in, side_effect=RuntimeError):
+            assert github.send(first.id, body).status == 500
+        pending = github.rows()[-1]
         assert (pending.kind, pending.token_id) == (None, token if to_token else None)
         if by_doctor:
             repairs = pending_deliveries.repair(list(world.deliveries.pending(world.clock())), lambda: True)
             assert (repairs.repaired, repairs.remaining) == (0 if has_settled else 1, [])
-        row = sent(world, api, first.id, **body)
-        assert counted(world, endpoint) == {"kept": 1}
+        row = github.sent(first.id, **body)
+        assert github.counted == {"kept": 1}
         assert (row["id"], row["kind"], row["tokenId"]) == (pending.id, "completed", token)
         assert world.step_functions.calls[waiter.handle] == 1
         assert world.tokens.retrieve(token).other_deliveries is None
 
-    def test_of_a_resend_that_was_deleted_there_is_none(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        row = sent(world, api, first.id, idempotencyKey="k")
-        world.deliveries.delete(endpoint.secret_id, row["id"])
-        assert send(api, first.id, {"idempotencyKey": "k"}).status == 404
-        assert len(rows(world, endpoint)) == 1
+    def test_of_a_resend_that_was_deleted_there_is_none(self, github: Resends, first: RecordedDelivery) -> None:
+        row = github.sent(first.id, idempotencyKey="k")
+        github.world.deliveries.delete(github.endpoint.secret_id, row["id"])
+        is_refused(github.world, github.api, lambda: github.send(first.id, {"idempotencyKey": "k"}), 404)
 
-    def test_after_its_record_has_expired_it_is_another_one(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        put(world, verify=GITHUB, record_deliveries="1h")
-        first = received(world, api, endpoint)
-        world.deliveries._rows[endpoint.secret_id, first.id] = replace(first, expires_at=first.expires_at + 86_400)
-        row = sent(world, api, first.id, idempotencyKey="k")
-        world.clock.advance(3_600_000 + 1_000)
-        assert sent(world, api, first.id, idempotencyKey="k")["id"] != row["id"]
-
-
-def fail(*_: Any) -> None:
-    raise RuntimeError("the function ends here")
+    def test_after_its_record_has_expired_it_is_another_one(self, github: Resends, first: RecordedDelivery) -> None:
+        github.put(record_deliveries="1h")
+        row = github.sent(first.id, idempotencyKey="k")
+        github.world.clock.advance(3_600_000 + 1_000)
+        assert github.sent(first.id, idempotencyKey="k")["id"] != row["id"]
 
 
 class TestWhatIsSent:
-    def test_a_resend_can_be_sent_again(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        again = sent(world, api, first.id)
-        once_more = sent(world, api, again["id"])
-        assert (again["resendOf"], once_more["resendOf"]) == (first.id, again["id"])
+    def test_may_be_a_resend_or_what_a_disabled_endpoint_has_recorded(self, github: Resends, first: RecordedDelivery) -> None:
+        github.disable()
+        again = github.sent(first.id)
+        once_more = github.sent(again["id"])
+        assert (again["resendOf"], once_more["resendOf"], again["kind"]) == (first.id, again["id"], "kept")
 
-    def test_a_pending_delivery_too(
-        self, world: InMemory, api: Api, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        waiter = world.new_waiter()
-        token = create(world, waiter=waiter)
-        with monkeypatch.context() as crash:
-            crash.setattr(world.tokens, "complete", fail)
-            assert deliver(api, endpoint, headers=signature(endpoint)).status == 500
-        [pending] = rows(world, endpoint)
+    def test_may_be_pending(self, github: Resends) -> None:
+        token = github.create(waiter=github.world.new_waiter())
+        with patch.object(github.world.tokens, "complete", side_effect=RuntimeError):
+            assert github.deliver().status == 500
+        [pending] = github.rows()
         assert pending.kind is None
-        row = sent(world, api, pending.id)
+        row = github.sent(pending.id)
         assert (row["kind"], row["tokenId"]) == ("completed", token)
 
-    def test_what_a_disabled_endpoint_has_recorded(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        token = create(world)
-        world.endpoints.set_disabled(endpoint.name, False, world.clock())
-        first = received(world, api, endpoint)
-        world.endpoints.set_disabled(endpoint.name, True, world.clock())
-        assert sent(world, api, first.id)["kind"] == "repeated"
-        assert world.tokens.retrieve(token).outcome is not None
-
     def test_of_an_endpoint_that_records_no_more_is_kept_as_long_as_the_original(
-        self, world: InMemory, api: Api, endpoint: Endpoint
+        self, github: Resends, first: RecordedDelivery
     ) -> None:
-        first = received(world, api, endpoint)
-        put(world, verify=GITHUB)
-        row = sent(world, api, first.id)
-        stored = world.deliveries.get(endpoint.secret_id, row["id"])
-        assert stored is not None
-        assert stored.expires_at == first.expires_at
-
-    def test_without_its_body_it_is_404_and_nothing_is_recorded(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        del world.deliveries._contents[endpoint.secret_id, first.id]
-        answer = send(api, first.id)
-        assert (answer.status, answer.error) == (404, resending.NO_CONTENTS)
-        assert rows(world, endpoint) == [first]
+        github.put(record_deliveries=None)
+        assert github.row(github.sent(first.id)["id"]).expires_at == first.expires_at
 
     def test_deleted_meanwhile_it_is_404(
-        self, world: InMemory, api: Api, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+        self, github: Resends, first: RecordedDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first, finish = received(world, api, endpoint), world.deliveries.finish
+        finish = github.world.deliveries.finish
 
         def delete_and_finish(secret_id: str, delivery: RecordedDelivery) -> bool:
-            world.deliveries.delete(secret_id, delivery.id)
+            github.world.deliveries.delete(secret_id, delivery.id)
             return finish(secret_id, delivery)
 
-        monkeypatch.setattr(world.deliveries, "finish", delete_and_finish)
-        answer = send(api, first.id)
+        monkeypatch.setattr(github.world.deliveries, "finish", delete_and_finish)
+        answer = github.send(first.id)
         assert (answer.status, answer.error) == (404, resending.DELETED)
 
-    @pytest.mark.parametrize("which", ["delivery_" + "0" * 26, "delivery_x", "x", "%C3%BC", "0" * 3000])
-    def test_an_unknown_one_is_404(self, api: Api, endpoint: Endpoint, which: str) -> None:
-        answer = send(api, which)
-        assert (answer.status, answer.json["code"]) == (404, "DeliveryNotFound")
-
-    def test_an_expired_one_and_one_of_another_endpoint_are_404(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        first = received(world, api, endpoint)
-        world.clock.advance(7 * 86_400_000 + 1_000)
-        assert send(api, first.id).status == 404
-        answer = api.post(f"/api/v1/endpoints/other/deliveries/{first.id}/resend", {})
-        assert (answer.status, answer.json["code"]) == (404, "EndpointNotFound")
-
-
-class TestTheRequest:
-    @pytest.mark.parametrize(
-        ("body", "error"),
-        [
-            ([], 'expected an object, such as {} or {"tokenId": "waitpoint_…"}'),
-            ({"tokenid": UNKNOWN}, 'unknown field "tokenid": did you mean "tokenId"?'),
-            ({"tokenId": None}, 'expected a text at "tokenId"'),
-            ({"tokenId": 5}, 'expected a text at "tokenId"'),
-            ({"idempotencyKey": None}, 'expected a text at "idempotencyKey"'),
-        ],
-    )
-    def test_another_body_is_400(self, world: InMemory, api: Api, endpoint: Endpoint, body: Any, error: str) -> None:
-        first = received(world, api, endpoint)
-        answer = send(api, first.id, body)
-        assert (answer.status, answer.error) == (400, f"Validation error: {error}")
-        assert rows(world, endpoint) == [first]
-
-    @pytest.mark.parametrize("key", ["", "x" * (MAX_LENGTH + 1)])
-    def test_a_key_that_no_token_can_have_is_400(self, world: InMemory, api: Api, endpoint: Endpoint, key: str) -> None:
-        answer = send(api, received(world, api, endpoint).id, {"idempotencyKey": key})
-        assert answer.status == 400
-        assert answer.error.startswith("idempotencyKey must")
-
-    @pytest.mark.parametrize("token", [UNKNOWN, "", "x", "ü" * 3000])
-    def test_a_token_that_does_not_exist_is_404(self, world: InMemory, api: Api, endpoint: Endpoint, token: str) -> None:
-        first = received(world, api, endpoint)
-        answer = send(api, first.id, {"tokenId": token})
-        assert (answer.status, answer.json["code"]) == (404, "TokenNotFound")
-        assert rows(world, endpoint) == [first]
-
-    def test_an_empty_body_is_accepted(self, world: InMemory, api: Api, endpoint: Endpoint) -> None:
-        assert send(api, received(world, api, endpoint).id, b"").json["kind"] == "repeated"
-
-
-class TestTheCaller:
-    @pytest.mark.parametrize(
-        ("scopes", "status"),
-        [
-            ("deliveries complete", 200),
-            ("deliveries:team-a complete:team-a", 200),
-            ("deliveries", 403),
-            ("complete", 403),
-            ("endpoints read create complete", 403),
-            ("deliveries:team-b complete", 403),
-            ("deliveries complete:team-b", 403),
-        ],
-    )
-    def test_needs_both_scopes_for_the_endpoint_and_its_key(
-        self, world: InMemory, api: Api, endpoint: Endpoint, scopes: str, status: int
-    ) -> None:
-        put(world, verify=GITHUB, record_deliveries="7d", tag="team-a")
-        first = received(world, api, endpoint)
-        key = world.api_key_store.make("ci", *scopes.split())
-        answer = send(api, first.id, headers={"authorization": f"Bearer {key}"})
-        assert answer.status == status, answer.text
-        assert [row.by for row in rows(world, endpoint)] == ([None, "ci"] if status == 200 else [None])
-        if status == 200:
-            assert answer.json["resentBy"] == "ci"
-
-    @pytest.mark.parametrize(("tags", "status"), [(("team-a", "x"), 200), (("team-b",), 403), ((), 403)])
-    def test_needs_the_tag_of_the_token(
-        self, world: InMemory, api: Api, endpoint: Endpoint, tags: tuple[str, ...], status: int
-    ) -> None:
-        first = received(world, api, endpoint)
-        token = world.tokens.create(NewToken(tags=tags), world.clock()).token_id
-        key = world.api_key_store.make("ci", "deliveries", "complete:team-a")
-        answer = send(api, first.id, {"tokenId": token}, {"authorization": f"Bearer {key}"})
-        assert answer.status == status
-        found: Token = world.tokens.retrieve(token)
-        assert (found.outcome is None) is (status == 403)
-        if isinstance(found.outcome, Completed) and found.outcome.completed_by:
-            assert found.outcome.completed_by.key == "ci"
+    def test_needs_no_body_of_the_request(self, github: Resends, first: RecordedDelivery) -> None:
+        assert github.send(first.id, b"").json["kind"] == "kept"

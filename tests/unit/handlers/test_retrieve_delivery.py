@@ -1,4 +1,4 @@
-"""GET /api/v1/endpoints/{name}/deliveries/{deliveryId} (contract N31 and Q16)."""
+"""GET /api/v1/endpoints/{name}/deliveries/{deliveryId} (contract N31 and Q16): `endpoints/recorded`."""
 
 import json
 from base64 import b64decode

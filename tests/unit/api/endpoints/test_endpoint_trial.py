@@ -1,4 +1,7 @@
-"""A trial says what a delivery to an endpoint would come to, and changes nothing."""
+"""What becomes of a delivery to an endpoint: as its trial says, as it is counted, and as it is recorded.
+
+`endpoints/processing`, `endpoints/trial_request`
+"""
 
 import json
 from typing import Any
@@ -6,114 +9,141 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, steps, try_delivery, url_of
+from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub, steps
 from tests.support.in_process.api_gateway import Api
-from waitpoints.token import (
-    Document,
-    DocumentKind,
-    IdempotencyKey,
-    NewToken,
-)
+from waitpoints.endpoint import DeliveryKind
+from waitpoints.token import Document, DocumentKind, IdempotencyKey
 
-pytestmark = pytest.mark.usefixtures("github")
+SCHEMA = Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}')
+REQUESTED = BODY.replace("completed", "requested")
+
+
+def waits(github: GitHub) -> str:
+    return github.create()
+
+
+def has_ended(github: GitHub) -> str:
+    token = github.create()
+    github.settle_by_hand(token)
+    return token
+
+
+def has_timed_out(github: GitHub) -> str:
+    token = is_due(github)
+    github.world.tokens.expire(token)
+    return token
+
+
+def is_due(github: GitHub) -> str:
+    token = github.create(timeout_at=github.world.clock() + 1_000)
+    github.world.clock.advance(1_000)
+    return token
+
+
+def has_a_schema(github: GitHub) -> str:
+    return github.create(document=SCHEMA)
+
+
+MATCHES_NOT = "the result of completeWhen is null, false or empty"
+FROM_ELSEWHERE: dict[str, Any] = {"key": "query.run", "complete_when": None, "output": "headers.run"}
+CASES: list[tuple[dict[str, Any], Any, dict[str, Any], str, str | None]] = [
+    # the endpoint's settings, its token, what is sent, what becomes of it, and how the reason begins
+    ({}, waits, {}, "completed", None),
+    ({}, None, {}, "kept", None),
+    ({"key_ttl": "0s"}, None, {}, "notAwaited", None),
+    ({"key_ttl": "0s"}, waits, {}, "completed", None),
+    ({}, has_ended, {}, "repeated", None),
+    ({}, has_timed_out, {}, "late", None),
+    ({}, is_due, {}, "late", None),
+    ({}, has_a_schema, {}, "notMatching", "The body does not match the token's payloadSchema"),
+    ({}, waits, {"body": REQUESTED}, "notMatching", MATCHES_NOT),
+    ({}, waits, {"body": ""}, "notMatching", MATCHES_NOT),
+    ({}, waits, {"body": '{"action": "completed"}'}, "noKey", "key gives null; a text that is not empty, or a number,"),
+    ({"output": "abs(body.action)"}, waits, {}, "noOutput", "output failed: abs()"),
+    (FROM_ELSEWHERE, waits, {"query": "run=123456", "headers": {"Run": "7"}}, "completed", None),
+]
+
+
+@pytest.mark.parametrize(("settings", "make", "sent", "kind", "why"), CASES)
+def test_each_kind_of_delivery(
+    world: InMemory, api: Api, settings: Any, make: Any, sent: dict[str, Any], kind: str, why: str | None
+) -> None:
+    github = GitHub(world, api, verify=GITHUB, record_deliveries="7d", **settings)
+    token, tokens = make and make(github), dict(world.store.tokens)
+    body, query = sent.get("body", BODY), sent.get("query", "")
+    headers = {"content-type": "application/json", **github.signature(body), **sent.get("headers", {})}
+    trial = github.try_delivery(body=body, headers=headers, query=query)
+    assert (trial["outcome"], steps(trial)["signature"]) == (kind, "verified")
+    assert trial.get("token") == (token if "key" in trial else None)
+    assert (dict(world.store.tokens), github.rows(), github.counted) == (tokens, [], {})
+
+    assert github.deliver(body, headers, f"?{query}").status == 200
+    [row] = github.rows()
+    last = github.statistics.last[DeliveryKind(kind)]
+    key = None if kind == "noKey" or why == MATCHES_NOT else KEY
+    assert (github.counted, row.kind, row.key, last.key) == ({kind: 1}, kind, key, key)
+    settled = kind in ("completed", "kept", "repeated", "late")
+    assert row.token_id == (next(iter(world.store.tokens)) if settled else None)
+    for detail in (row.detail, last.detail):
+        assert (detail is None) if why is None else (detail or "").startswith(why)
+    assert list(world.deliveries.pending(world.clock())) == []
 
 
 class TestATrial:
-    @pytest.mark.parametrize(
-        ("settings", "sent", "outcome"),
-        [
-            ({}, {"body": BODY}, "completed"),
-            ({}, {"body": json.loads(BODY)}, "completed"),
-            ({}, {"body": BODY.replace("completed", "requested")}, "notMatching"),
-            ({}, {"body": BODY.replace('"id"', '"number"')}, "noKey"),
-            ({"output": "join('', body.action)"}, {"body": BODY}, "noOutput"),
-            ({}, {"body": BODY.replace("123456", "7")}, "kept"),
-            ({"key_ttl": "0s"}, {"body": BODY.replace("123456", "7")}, "notAwaited"),
-            ({"verify": GITHUB}, {"body": BODY}, "refused"),
-            ({"verify": GITHUB}, {"body": BODY, "headers": {"X-Hub-Signature-256": "sha256=00"}}, "refused"),
-            ({}, {"body": {"type": "url_verification", "challenge": "abc"}}, "handshake"),
-            ({}, {}, "notMatching"),
-            ({"key": "query.run", "complete_when": None}, {"query": "run=123456"}, "completed"),
-            ({"key": "headers.run", "complete_when": None}, {"headers": {"Run": "123456"}}, "completed"),
-        ],
-    )
-    def test_says_what_a_delivery_would_come_to_as_it_does(
-        self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
-    ) -> None:
-        endpoint, token = put(world, **settings), create(world)
-        trial = try_delivery(api, **sent)
-        assert trial["outcome"] == outcome
-        assert world.tokens.retrieve(token).outcome is None
-        assert list(world.store.tokens) == [token]
-        assert counted(world, endpoint) == {}
-        query = f"?{sent['query']}" if "query" in sent else ""
-        api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
-        assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
+    @pytest.fixture
+    def github(self, world: InMemory, api: Api) -> GitHub:
+        return GitHub(world, api)
 
     @pytest.mark.parametrize(
         ("timeout", "key_for", "outcome"),
         [(60_000, 1_000, "completed"), (1_000, 1_000, "kept"), (1_000, 60_000, "late")],  # milliseconds
     )
-    def test_knows_until_when_a_key_names_its_token(
-        self, world: InMemory, api: Api, timeout: int, key_for: int, outcome: str
-    ) -> None:
-        endpoint, now = put(world), world.clock()
-        key = IdempotencyKey(KEY, now + key_for)
-        world.tokens.create(NewToken(key=key, timeout_at=now + timeout), now)
-        world.clock.advance(2_000)
-        assert try_delivery(api, body=BODY)["outcome"] == outcome
-        assert deliver(api, endpoint).status == 200
-        assert counted(world, endpoint) == {outcome: 1}
+    def test_knows_until_when_a_key_names_its_token(self, github: GitHub, timeout: int, key_for: int, outcome: str) -> None:
+        now = github.world.clock()
+        github.create(key=IdempotencyKey(KEY, now + key_for), timeout_at=now + timeout)
+        github.world.clock.advance(2_000)
+        assert github.try_delivery(body=BODY)["outcome"] == outcome
+        assert github.deliver().status == 200
+        assert github.counted == {outcome: 1}
 
-    def test_of_a_disabled_endpoint_is_refused_and_shows_the_other_steps(self, world: InMemory, api: Api) -> None:
-        endpoint, _ = put(world), create(world)
-        world.endpoints.set_disabled(endpoint.name, True, world.clock())
-        trial = try_delivery(api, body=BODY)
-        assert (trial["outcome"], trial["steps"][0]) == (
-            "refused",
-            {"step": "endpoint", "result": "disabled", "detail": "the endpoint is disabled"},
-        )
-        assert steps(trial)["token"] == "completed"
-
-    def test_shows_every_step(self, world: InMemory, api: Api) -> None:
-        put(world, output="body.action")
-        token = create(world)
-        trial = try_delivery(api, body=BODY)
+    @pytest.mark.parametrize("body", [BODY, json.loads(BODY)], ids=["text", "JSON"])
+    def test_of_a_disabled_endpoint_is_refused_and_shows_the_other_steps(self, github: GitHub, body: Any) -> None:
+        github.put(output="body.action")
+        github.disable()
+        token = github.create()
+        trial = github.try_delivery(body=body)
+        assert trial["steps"][0] == {"step": "endpoint", "result": "disabled", "detail": "the endpoint is disabled"}
+        assert (trial["outcome"], trial["key"], trial["token"], trial["output"]) == ("refused", KEY, token, '"completed"')
         assert steps(trial) == {
+            "endpoint": "disabled",
             "signature": "not asked for",
             "completeWhen": "matches",
             "key": KEY,
             "output": "found",
             "token": "completed",
         }
-        assert (trial["key"], trial["token"], trial["output"]) == (KEY, token, '"completed"')
 
-    def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world)
-        create(world)
-        deliver(api, endpoint)
-        assert try_delivery(api, body=BODY)["outcome"] == "repeated"
+    def test_says_that_a_key_is_free_again(self, github: GitHub) -> None:
+        github.put(key_ttl="1h")
+        github.deliver()
+        github.world.clock.advance(3_600_000)
+        assert github.try_delivery(body=BODY)["outcome"] == "kept"
 
-    @pytest.mark.parametrize("is_stored", [True, False])
-    def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
-        put(world)
-        token = create(world, timeout_at=world.clock() + 60_000)
-        world.clock.advance(60_000)
-        if is_stored:
-            world.tokens.expire(token)
-        trial = try_delivery(api, body=BODY)
-        assert (trial["outcome"], steps(trial)["token"]) == ("late", "late")
+    @pytest.mark.parametrize(
+        ("body", "headers", "outcome"),
+        [
+            (BODY, {}, "refused"),
+            (BODY, {"X-Hub-Signature-256": "sha256=00"}, "refused"),
+            (json.loads(BODY), None, "refused"),  # only a text can be signed
+            ({"type": "url_verification", "challenge": "abc"}, {}, "handshake"),
+        ],
+    )
+    def test_of_what_is_not_signed_or_a_test_of_the_url(self, github: GitHub, body: Any, headers: Any, outcome: str) -> None:
+        github.put(verify=GITHUB)
+        sent = github.signature() if headers is None else headers
+        assert github.try_delivery(body=body, headers=sent)["outcome"] == outcome
+        assert github.counted == {}
 
-    def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, key_ttl="1h")
-        deliver(api, endpoint)
-        world.clock.advance(3_600_000)
-        assert try_delivery(api, body=BODY)["outcome"] == "kept"
-
-    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
-        put(world)
-        create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
-        assert try_delivery(api, body=BODY)["outcome"] == "notMatching"
-
-    def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
-        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
+    def test_of_an_unknown_endpoint_is_404(self, github: GitHub) -> None:
+        github.world.endpoints.delete("github")
+        assert github.api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
