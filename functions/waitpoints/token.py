@@ -163,16 +163,14 @@ class Document:
     """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
 
     `notify`, the JSON text of a page's `notify`, says who is notified. `title` is the page's, as lists may show it.
-    `has_approvers`: it is a page that says who may answer. `has_sign_in`: they sign in. `since_version`: as of its token.
+    `since_version`: as of its token.
     """
 
     kind: DocumentKind
     text: str
     notify: str | None = None
     title: str | None = None
-    has_approvers: bool = False
     since_version: int | None = None
-    has_sign_in: bool = False
 
 
 class Rule(StrEnum):
@@ -383,7 +381,7 @@ class Attachment:
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
-    `document` is a payloadSchema or a page, which are not in `rules`: a token has at most one. `metadata` is an object's JSON.
+    `document` is a payloadSchema or a page, which `rules` need not say, or None. `metadata` is an object's JSON.
     `first_ask` is when a page is asked again, or escalated, for the first time. `created_by` is the name of a named key.
     """
 

@@ -111,7 +111,8 @@ class Tokens:
             if refused:
                 self.count_delivery(token.id, None, refused.completed_by or CompletedBy(source=Source.COMPLETE))
             return Created(token.id, is_cached=False, is_new=True)
-        self._check_page(holder, new.document)
+        if new.rules.has_sign_in and new.document:
+            self._check_page(holder, new.document)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
         return Created(holder.token_id, is_cached=not holder.same_request)
@@ -330,7 +331,7 @@ class Tokens:
             return None
         found = self._store.find(holder.token_id)
         outcome = found.outcome if found else None
-        if new.document and new.document.has_approvers and not isinstance(outcome, TimedOut):
+        if new.rules.has_approvers and not isinstance(outcome, TimedOut):
             return outcome
         if not isinstance(outcome, Completed):
             return None
@@ -338,12 +339,10 @@ class Tokens:
         assert isinstance(complete, Completed)
         return None if accepts(complete.output.json or "null") else outcome
 
-    def _check_page(self, holder: KeyHolder, document: Document | None) -> None:
-        """Raises KeyTaken if a page has a sign-in, and the holder of its key has another page: others answer that, or another
-        question. Hand-overs do not count, as they may also come later.
+    def _check_page(self, holder: KeyHolder, document: Document) -> None:
+        """Raises KeyTaken if the holder of its key has another page than this one, which has a sign-in: others answer that, or
+        another question. Hand-overs do not count, as they may also come later.
         """
-        if document is None or not document.has_sign_in:
-            return
         page = self._store.read_document(holder.token_id, DocumentKind.PAGE)
         if page is None or json_text.parse(page) != json_text.parse(document.text):
             raise KeyTaken
@@ -400,6 +399,8 @@ def _check_may_complete(caller: Caller, token: Token) -> None:
 
 def _token(new: NewToken, now: int) -> Token:
     users_key = _users_key(new.key) if new.key else None
+    kind = new.document.kind if new.document else None
+    rules = replace(new.rules, has_schema=kind is DocumentKind.SCHEMA, has_page=kind is DocumentKind.PAGE)
     return Token(
         id=new_id(now),
         created_at=now,
@@ -409,7 +410,7 @@ def _token(new: NewToken, now: int) -> Token:
         idempotency_key=users_key.text if users_key else None,
         idempotency_key_expires_at=users_key.expires_at if users_key else None,
         waiters={new.waiter.key: new.waiter} if new.waiter else {},
-        rules=_rules(new),
+        rules=None if rules == Rules() else rules,
         metadata=new.metadata,
         has_metadata=new.metadata is not None,
         has_notify=new.document is not None and new.document.notify is not None,
@@ -418,18 +419,6 @@ def _token(new: NewToken, now: int) -> Token:
         traceparent=new.traceparent,
         created_by=new.created_by,
     )
-
-
-def _rules(new: NewToken) -> Rules | None:
-    kind = new.document.kind if new.document else None
-    rules = replace(
-        new.rules,
-        has_schema=kind is DocumentKind.SCHEMA,
-        has_page=kind is DocumentKind.PAGE,
-        has_approvers=new.document is not None and new.document.has_approvers,
-        has_sign_in=new.document is not None and new.document.has_sign_in,
-    )
-    return None if rules == Rules() else rules
 
 
 def _users_key(key: IdempotencyKey) -> IdempotencyKey | None:

@@ -121,9 +121,7 @@ class TestTheLargestDecision:
             rules=Rules(has_page=True, has_approvers=True),
             traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
         )
-        services.store.create(
-            token, None, services.now(), document=Document(DocumentKind.PAGE, parse(page)[1], has_approvers=True)
-        )
+        services.store.create(token, None, services.now(), document=Document(DocumentKind.PAGE, parse(page)[1]))
         people, body = page["approvers"], {"add": [f"{number}{'🎈' * 126}" for number in range(PEOPLE, PEOPLE + 5)]}
         change = json.dumps({"approvers": {**body, "remove": people[:5]}}, ensure_ascii=False)
         assert api.request("PATCH", f"{TOKENS}/{token.id}", change.encode()).status == 200

@@ -37,6 +37,7 @@ from waitpoints.token import (
     DocumentKind,
     Failed,
     NewToken,
+    Rules,
     TimedOut,
     Token,
     TokenError,
@@ -88,8 +89,9 @@ class Race:
         self.store = store
         self.waiter = Waiter(self.step_functions.start_task(), START)
         page, text = page_checks.parse(SIGNED if signs_in else ANYONE, (ISSUER, "waitpoints"))
-        document = Document(DocumentKind.PAGE, text, has_approvers=True, since_version=page.since_version, has_sign_in=signs_in)
-        new = NewToken(timeout_at=TIMEOUT, waiter=self.waiter, document=document, first_ask=START + 3_600_000)
+        document = Document(DocumentKind.PAGE, text, since_version=page.since_version)
+        rules = Rules(has_approvers=True, has_sign_in=signs_in)
+        new = NewToken(timeout_at=TIMEOUT, waiter=self.waiter, rules=rules, document=document, first_ask=START + 3_600_000)
         self.id = self.parts(START, store)[0].create(new, START).token_id
         self.said: dict[str, Any] = {}
 

@@ -52,7 +52,7 @@ def store(both: tuple[Tokens, NoticeStore | MemoryNoticeStore]) -> NoticeStore |
 
 def create(tokens: Tokens, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at, has_notify=True)
-    tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify, has_approvers=True))
+    tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify))
     return tokens.get(token.id)
 
 

@@ -85,7 +85,7 @@ class Population:
         waiter = Waiter(functions.start(), now, execution=DURABLE, kind=WaiterKind.DURABLE_FUNCTION)
         self._settled(Completed(now, services.outputs.store("large", json.dumps("o" * 200_000))), waiter)
         store.time_out(self._begin(self._waiter(), timeout_at=now - 1), now)
-        page = Document(DocumentKind.PAGE, '{"title": "Pay?"}', has_approvers=True)
+        page = Document(DocumentKind.PAGE, '{"title": "Pay?"}')
         token = store.find(self._begin(self._waiter(), document=page))
         assert token
         assert store.hand_over(token, HandOver(({"id": "bo"},), (), now, "shop"))

@@ -326,7 +326,7 @@ class TestAnswers:
 
     def token(self, store: AnyStore, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, rules=DECIDED, **fields)
-        store.create(token, None, START, document=Document(DocumentKind.PAGE, "{}", has_approvers=True))
+        store.create(token, None, START, document=Document(DocumentKind.PAGE, "{}"))
         return token
 
     def test_are_added_in_their_order(self, store: AnyStore) -> None:

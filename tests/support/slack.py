@@ -17,7 +17,7 @@ from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import page_checks
 from waitpoints.approvers import Approver
 from waitpoints.notices import Channel, NoticeRecord, Notify
-from waitpoints.token import Answer, Completed, CompletedBy, Document, DocumentKind, NewToken, Output, Source, Token
+from waitpoints.token import Answer, Completed, CompletedBy, Document, DocumentKind, NewToken, Output, Rules, Source, Token
 from waitpoints.wiring import services
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
@@ -119,8 +119,9 @@ def notice(
 def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:
     """Create a token that people are told of, as a create does, and return its id."""
     notify = json_text.dumps(Notify(email=("x@example.com",), slack=slack).members())
-    document = Document(DocumentKind.PAGE, page_checks.parse(dict(page))[1], notify, has_approvers="approvers" in page)
-    return services.tokens.create(NewToken(timeout_at=timeout_at, document=document), services.now()).token_id
+    document = Document(DocumentKind.PAGE, page_checks.parse(dict(page))[1], notify)
+    new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers="approvers" in page), document=document)
+    return services.tokens.create(new, services.now()).token_id
 
 
 def message(page: Mapping[str, Any], token_id: str, workspace: Workspace) -> Message:

@@ -13,9 +13,9 @@ from tests.support.settling import COMPLETED_BY
 from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
-from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, NewToken, TimedOut, Token
+from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, NewToken, Rules, TimedOut, Token
 
-PAGE = Document(DocumentKind.PAGE, "{}", has_approvers=True)
+PAGE = Document(DocumentKind.PAGE, "{}")
 MINUTE = 60_000
 
 
@@ -49,7 +49,7 @@ class Decision:
         self.store = ContestedStore()
         self.world = InMemory(self.store)
         self.id = self.world.tokens.create(
-            NewToken(document=PAGE, timeout_at=self.world.clock() + MINUTE), self.world.clock()
+            NewToken(timeout_at=self.world.clock() + MINUTE, rules=Rules(has_approvers=True), document=PAGE), self.world.clock()
         ).token_id
 
     @property

@@ -100,17 +100,14 @@ PAGE: dict[str, Any] = {
     "fields": {"properties": {"amount": {"type": "number"}, "note": {"type": "string"}}},
     "sameFields": ["amount"],
 }
-DECISION, ASKED = (
-    Rules(has_page=True, has_approvers=True),
-    Document(DocumentKind.PAGE, page_checks.parse(PAGE)[1], has_approvers=True),
-)
+DECISION, ASKED = Rules(has_page=True, has_approvers=True), Document(DocumentKind.PAGE, page_checks.parse(PAGE)[1])
 ISSUER = "https://issuer.example.com"
 SIGNED_PAGE, SIGNED_TEXT = page_checks.parse(
     {**PAGE, "signIn": True, "approvers": [{"id": name, "subject": name} for name in PAGE["approvers"]]}, (ISSUER, CLIENT)
 )
 SIGNED, ASKED_SIGNED = (
     Rules(has_page=True, has_approvers=True, has_sign_in=True),
-    Document(DocumentKind.PAGE, SIGNED_TEXT, has_approvers=True, since_version=SIGNED_PAGE.since_version, has_sign_in=True),
+    Document(DocumentKind.PAGE, SIGNED_TEXT, since_version=SIGNED_PAGE.since_version),
 )
 DECISIONS = (DECISION, SIGNED)
 DOCUMENTS = {TYPE: SCHEMA, DECISION: ASKED, SIGNED: ASKED_SIGNED}
@@ -470,6 +467,7 @@ class Life(RuleBasedStateMachine):
             tags=tags,
             key=IdempotencyKey(key, expires_at),
             waiter=execution.waiter(self.now) if execution else None,
+            rules=rules or Rules(),
             document=DOCUMENTS[rules] if rules else None,
         )
         accepts = partial(output_check.fits, DOCUMENTS[rules]) if rules else None
@@ -613,8 +611,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.models) < FEW)
     @rule(rules=st.sampled_from([FILTER, TYPE, DECISION, SIGNED]), timeout=st.none() | TIMEOUTS)
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
-        own = Rules(complete_when=rules.complete_when)
-        new = NewToken(timeout_at=self.timeout_at(timeout), rules=own, document=DOCUMENTS.get(rules))
+        new = NewToken(timeout_at=self.timeout_at(timeout), rules=rules, document=DOCUMENTS.get(rules))
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(new.timeout_at, rules)
 
     @precondition(lambda self: self.decisions())

@@ -9,8 +9,7 @@ from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.callbacks import output_check, rules
 from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
 from waitpoints.errors import TooManyTags
-from waitpoints.token import Document, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
-from waitpoints.tokens import Created
+from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.wiring import services
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
@@ -39,10 +38,28 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     """
     now, caller = services.now(), sent.caller
     tags = _tags(wanted, caller)
-    waiter, key = _waiter(wanted, now), _idempotency_key(wanted, sent, now)
+    waiter = key = metadata = traceparent = None
+    if wanted.handle is not None:
+        kind = WaiterKind.STEP_FUNCTIONS if wanted.callback_id is None else WaiterKind.DURABLE_FUNCTION
+        waiter = Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
+    request_key = sent.request_key
+    if request_key and caller.digits is not None:  # one of the API key's own: no request finds by it what another has created
+        request_key = f"{caller.digits}/{request_key}"
+    expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
+    if wanted.idempotency_key is not None:
+        key = IdempotencyKey(wanted.idempotency_key, expires_at, request_key)
+    elif request_key:
+        key = IdempotencyKey(request_key, now + REQUEST_KEY_LIFETIME, request_key, KeyKind.REQUEST)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     checked, document, first_ask = rules.check_rules(wanted, now, timeout_at)
-    metadata, traceparent = _correlation(wanted, sent)
+    if wanted.metadata is not None:
+        from waitpoints.api.metadata import check_metadata
+
+        metadata = check_metadata(wanted.metadata, sent.metadata)
+    if wanted.traceparent or sent.traceparent:
+        from waitpoints.traceparent import first_valid
+
+        traceparent = first_valid(wanted.traceparent, sent.traceparent)
     new = NewToken(
         timeout_at=timeout_at,
         tags=tags,
@@ -58,7 +75,14 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, sent.api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
-    return answer | _links(created, document, sent.api_url) if document else answer
+    if document and checked.has_approvers:
+        from waitpoints import approvers, json_text
+
+        found = None if created.is_new else services.tokens.find_or_none(created.token_id)
+        approval = approvers.of_page(json_text.parse(document.text)) if created.is_new else found and approvers.of_token(found)
+        if approval:
+            answer["links"] = approval.links(approval.everybody(), partial(services.urls.url, created.token_id, sent.api_url))
+    return answer
 
 
 def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...]:
@@ -77,56 +101,3 @@ def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...
     if wanted.notify is not None:
         caller.check("notify", tags)
     return tags
-
-
-def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:
-    """Return the links of those who may answer the token's page. Those of a token that existed are its own."""
-    if not document.has_approvers:
-        return {}
-    from waitpoints import approvers, json_text
-
-    if created.is_new:
-        approval = approvers.of_page(json_text.parse(document.text))
-    else:
-        found = services.tokens.find_or_none(created.token_id)
-        approval = approvers.of_token(found) if found else None
-    if approval is None:
-        return {}
-    return {"links": approval.links(approval.everybody(), partial(services.urls.url, created.token_id, api_url))}
-
-
-def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
-    if wanted.handle is None:
-        return None
-    kind = WaiterKind.STEP_FUNCTIONS if wanted.callback_id is None else WaiterKind.DURABLE_FUNCTION
-    return Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
-
-
-def _correlation(wanted: CreateWaitpointTokenRequest, sent: Sent) -> tuple[str | None, str | None]:
-    """Return the token's metadata and its traceparent, by which the caller knows it."""
-    text = span = None
-    if wanted.metadata is not None:
-        from waitpoints.api import metadata
-
-        text = metadata.check_metadata(wanted.metadata, sent.metadata)
-    if wanted.traceparent or sent.traceparent:
-        from waitpoints import traceparent
-
-        span = traceparent.first_valid(wanted.traceparent, sent.traceparent)
-    return text, span
-
-
-def _idempotency_key(wanted: CreateWaitpointTokenRequest, sent: Sent, now: int) -> IdempotencyKey | None:
-    """Return the token's key: the caller's, else the one that the SDK sends with each retry of a call.
-
-    The latter is one of the API key's own: no request finds by it what another API key has created.
-    """
-    request_key = sent.request_key
-    if request_key and sent.caller.digits is not None:
-        request_key = f"{sent.caller.digits}/{request_key}"
-    expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
-    if wanted.idempotency_key is not None:
-        return IdempotencyKey(wanted.idempotency_key, expires_at, request_key)
-    if request_key:
-        return IdempotencyKey(request_key, now + REQUEST_KEY_LIFETIME, request_key, KeyKind.REQUEST)
-    return None

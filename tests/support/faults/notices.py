@@ -21,7 +21,7 @@ from waitpoints.api.page import definition, page_checks
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, Notify
 from waitpoints.timers.reminders import plan_of
-from waitpoints.token import Document, DocumentKind, NewToken, Token
+from waitpoints.token import Document, DocumentKind, NewToken, Rules, Token
 from waitpoints.wiring import services
 
 RETRY_AFTER = 30  # seconds
@@ -130,9 +130,10 @@ class NoticeWorld(World):
     def ask(self, notify: dict[str, Any] = NOTIFY, timeout: int | None = None, **page: Any) -> dict[str, Any]:
         """Create a token of which people are told. Returns what a create answers."""
         shown, now = {**PAGE, **page}, self.clock()
-        document = Document(DocumentKind.PAGE, page_checks.parse(shown)[1], json.dumps(notify), has_approvers=True)
+        document = Document(DocumentKind.PAGE, page_checks.parse(shown)[1], json.dumps(notify))
         first = plan_of(shown)
         new = NewToken(
+            rules=Rules(has_approvers=True),
             document=document,
             timeout_at=None if timeout is None else now + timeout,
             first_ask=now + min(it for it in (*first.reminders, first.escalation) if it is not None),

@@ -286,8 +286,8 @@ class TestToAToken:
 FORBIDDEN_TOKENS = {
     "verify": NewToken(rules=Rules(verify=Verification("github", "github"))),
     "a page": NewToken(document=PAGE),
-    "approvers": NewToken(document=replace(PAGE, has_approvers=True)),
-    "a sign-in": NewToken(document=replace(PAGE, has_approvers=True, has_sign_in=True)),
+    "approvers": NewToken(rules=Rules(has_approvers=True), document=PAGE),
+    "a sign-in": NewToken(rules=Rules(has_approvers=True, has_sign_in=True), document=PAGE),
 }
 
 

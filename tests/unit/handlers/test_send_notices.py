@@ -17,7 +17,7 @@ from waitpoints import telemetry
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.stream.notice_filter import NoticeFilter
-from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken, Output
+from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken, Output, Rules
 from waitpoints.wiring import services
 
 PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
@@ -59,7 +59,8 @@ class World:
 
     def create(self, timeout: int | None = None) -> str:
         timeout_at = None if timeout is None else self.domain.clock() + timeout
-        new = NewToken(document=Document(DocumentKind.PAGE, PAGE, NOTIFY, has_approvers=True), timeout_at=timeout_at)
+        document = Document(DocumentKind.PAGE, PAGE, NOTIFY)
+        new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document)
         return self.domain.tokens.create(new, self.domain.clock()).token_id
 
     def end(self, token_id: str) -> None:

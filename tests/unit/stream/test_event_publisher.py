@@ -21,7 +21,19 @@ from waitpoints.aws.event_bus import EventBus
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
 from waitpoints.stream.record import GIVE_UP_AFTER as UNREAD_AFTER
 from waitpoints.stream.settled_event import settled_event
-from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, HandOver, NewToken, Output, Token, Waiter
+from waitpoints.token import (
+    ALL_CHECKED,
+    Answer,
+    Completed,
+    Document,
+    DocumentKind,
+    HandOver,
+    NewToken,
+    Output,
+    Rules,
+    Token,
+    Waiter,
+)
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
@@ -317,7 +329,7 @@ class Asking:
 
 @pytest.fixture
 def asking(consumer: Consumer) -> Asking:
-    new = NewToken(document=Document(DocumentKind.PAGE, PAGE, has_approvers=True))
+    new = NewToken(rules=Rules(has_approvers=True), document=Document(DocumentKind.PAGE, PAGE))
     return Asking(consumer, consumer.world.tokens.create(new, consumer.world.clock()).token_id)
 
 

@@ -13,7 +13,7 @@ from waitpoints.errors import NotMovedYet
 from waitpoints.ids import new_id
 from waitpoints.timers.due import PATIENCE, Named
 from waitpoints.timers.reminders import plan_of
-from waitpoints.token import NEAR, Document, DocumentKind, NewToken, Status, TimedOut, Token
+from waitpoints.token import NEAR, Document, DocumentKind, NewToken, Rules, Status, TimedOut, Token
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -54,10 +54,11 @@ class TestReminders:
 
     def create(self, world: InMemory, timeout: int | None = None, **page: Any) -> str:
         timeout_at = None if timeout is None else world.clock() + timeout
-        document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}), has_approvers=True)
+        document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}))
         plan = plan_of({**self.PAGE, **page})
         first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
-        return world.tokens.create(NewToken(timeout_at=timeout_at, document=document, first_ask=first), world.clock()).token_id
+        new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document, first_ask=first)
+        return world.tokens.create(new, world.clock()).token_id
 
     def test_is_reminded_in_time_and_then_due_next(self, world: InMemory) -> None:
         token_id, start = self.create(world, 2 * DAY), world.clock()

@@ -28,10 +28,8 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
 
 
 def fits(document: Document, output: str) -> bool:
-    """Whether the document of a token that is about to be created accepts an output's JSON text."""
+    """Whether the document of a token that is about to be created, without approvers, accepts an output's JSON text."""
     match document.kind:
-        case DocumentKind.PAGE if document.has_approvers:
-            return False
         case DocumentKind.PAGE:
             from waitpoints.api.page import definition, form
 

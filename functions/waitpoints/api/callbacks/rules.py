@@ -21,7 +21,8 @@ def check_rules(
     """
     if wanted.page is not None:
         _check_alone(wanted)
-        return Rules(), _check_page(wanted.page, wanted.notify), _check_plan(wanted.page, now, timeout_at)
+        rules, page = _check_page(wanted.page, wanted.notify)
+        return rules, page, _check_plan(wanted.page, now, timeout_at)
     if wanted.notify is not None:
         raise InvalidNotify("notify", "it needs a page: people are notified that it waits for their answer")
     document = None
@@ -77,7 +78,7 @@ def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> in
     return now + reminder_checks.check_plan(page, None if timeout_at is None else timeout_at - now)
 
 
-def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
+def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> tuple[Rules, Document]:
     from waitpoints.api.page import page_checks
     from waitpoints.api.page.markup import cut
 
@@ -88,6 +89,6 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> Document:
         from waitpoints.api.notices import notify_request
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
-    title, has_approvers = cut(page.title, MAX_LISTED_TITLE), page.approval is not None
+    rules = Rules(has_approvers=page.approval is not None, has_sign_in=page.sign_in is not None)
     since_version = max(page.since_version or 0, OUTCOME_SINCE if (wanted_notify or {}).get("outcome") else 0) or None
-    return Document(DocumentKind.PAGE, text, notify, title, has_approvers, since_version, has_sign_in=page.sign_in is not None)
+    return rules, Document(DocumentKind.PAGE, text, notify, cut(page.title, MAX_LISTED_TITLE), since_version)

@@ -35,7 +35,6 @@ class TestPayloadSchema:
 
 
 PAGE = '{"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}]}'
-ASKED = Document(DocumentKind.PAGE, PAGE.replace("}]", '}], "approvers": ["ann"]'), has_approvers=True)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,6 @@ ASKED = Document(DocumentKind.PAGE, PAGE.replace("}]", '}], "approvers": ["ann"]
         (Document(DocumentKind.SCHEMA, '{"type": "boolean"}'), "1", False),
         (Document(DocumentKind.PAGE, PAGE), '{"action": "yes", "fields": {}}', True),
         (Document(DocumentKind.PAGE, PAGE), '{"action": "no", "fields": {}}', False),
-        (ASKED, '{"action": "yes", "fields": {}}', False),
     ],
 )
 def test_an_early_completion_fits_the_document_of_the_create(document: Document, output: str, accepted: bool) -> None:

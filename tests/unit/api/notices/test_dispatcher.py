@@ -17,7 +17,7 @@ from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ids import new_id
 from waitpoints.notices import Channel, NoticeRecord
-from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output, Rules
 
 PAGE: dict[str, Any] = {
     "title": "Go?",
@@ -58,9 +58,10 @@ class World:
 
     def create(self, notify: dict[str, Any] | None = NOTIFY, timeout: int | None = None, page: dict[str, Any] = PAGE) -> str:
         text = None if notify is None else json.dumps(notify)
-        document = Document(DocumentKind.PAGE, json.dumps(page), text, has_approvers=True)
+        document = Document(DocumentKind.PAGE, json.dumps(page), text)
         timeout_at = None if timeout is None else self.clock() + timeout
-        return self.domain.tokens.create(NewToken(document=document, timeout_at=timeout_at), self.clock()).token_id
+        new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document)
+        return self.domain.tokens.create(new, self.clock()).token_id
 
     def send(self, token_id: str) -> None:
         self.dispatcher.send(token_id)
