@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from waitpoints import json_text
 from waitpoints.errors import BodyTooLarge
@@ -32,17 +32,14 @@ _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"
 
 @dataclass(frozen=True, slots=True)
 class Approver(Stored):
-    """`email` and `slack` (a member id such as U024BE7LH) are where they are reached, `language` is that of their messages.
+    """Without a `subject`, who they are at the issuer is whose address `email` is."""
 
-    `subject` is who they are at the issuer. Without it, that is whose address `email` is.
-    """
-
-    id: str
-    name: str | None = None
-    email: str | None = None
-    slack: str | None = None
-    language: str | None = None
-    subject: str | None = None
+    id: Annotated[str, {"min_length": 1, "max_length": 128}]
+    name: Annotated[str | None, "How the page names the person. Without it, by the id."] = None
+    email: Annotated[str | None, "The person's e-mail address."] = None
+    slack: Annotated[str | None, "The person's member id in Slack, such as U024BE7LH."] = None
+    language: Annotated[str | None, {"enum": LANGUAGES}, "The language of the person's messages."] = None
+    subject: Annotated[str | None, "Who they are at the issuer: the claim `sub` of an ID token."] = None
 
     @classmethod
     def of(cls, value: str | Mapping[str, Any]) -> Self:

@@ -8,11 +8,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import Stored
-from waitpoints.token import Verification, cut
+from waitpoints.json_text import Named, Stored
+from waitpoints.token import Verification, cut, iso
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"
@@ -33,27 +33,26 @@ def new_secret_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint(Stored):
-    """The configuration of an endpoint.
+    """The configuration of an endpoint. Its expressions are over the delivery's body, headers and query.
 
-    `key`, `complete_when` and `output` are JMESPath expressions over the delivery's body, headers and query. `verify` is None
-    if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old name gets a new
-    URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing. With a `tag`,
-    its keys are names that an API key limited to that tag may use. While it is `disabled`, it processes no delivery.
-    `record_deliveries` is the duration for which it keeps what it received.
+    `verify` is None if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old
+    name gets a new URL. With a `tag`, its keys are names that an API key limited to that tag may use.
     """
 
-    name: str
+    name: Annotated[str, {"pattern": f"^{_NAME.pattern}$"}]
     secret_id: str
-    key: str
+    key: Annotated[str, "The JMESPath expression that gives a delivery's key, which follows the name and a colon."]
     verify: Verification | None
-    created_at: int
-    updated_at: int
-    complete_when: str | None = None
-    output: str = WHOLE_BODY
-    key_ttl: str = DEFAULT_KEY_TTL
-    tag: str | None = None
-    disabled: bool = False
-    record_deliveries: str | None = None
+    complete_when: Annotated[
+        str | None, "The JMESPath expression that a delivery must match. Absent if every delivery does."
+    ] = None
+    output: Annotated[str, "The JMESPath expression that gives the token's output."] = WHOLE_BODY
+    key_ttl: Annotated[str, Named("keyTTL"), "How long a delivery is kept that came before its token."] = DEFAULT_KEY_TTL
+    tag: Annotated[str | None, "What each key begins with, before a colon and the endpoint's name."] = None
+    disabled: Annotated[bool, "Deliveries get 503. Absent if they are processed."] = False
+    record_deliveries: Annotated[str | None, "How long each verified delivery is kept. Absent if none is."] = None
+    created_at: Annotated[int, iso]
+    updated_at: Annotated[int, iso]
     is_later: bool = False
 
     def check_version(self) -> None:
@@ -84,12 +83,12 @@ class DeliveryKind(StrEnum):
 class LastDelivery(Stored):
     """The last delivery of one kind. Texts are cut as in an CompletedBy when it is counted."""
 
-    at: int
-    ip: str | None = None
-    user_agent: str | None = None
-    delivery_id: str | None = None
-    key: str | None = None
-    detail: str | None = None
+    at: Annotated[int, iso, Named("lastAt")]
+    ip: Annotated[str | None, Named("lastIp"), "The address that the last one came from."] = None
+    user_agent: Annotated[str | None, Named("lastUserAgent"), "The `User-Agent` of the last one."] = None
+    delivery_id: Annotated[str | None, Named("lastDeliveryId"), "The provider's own id of the last one."] = None
+    key: Annotated[str | None, Named("lastKey"), "The key of the last one."] = None
+    detail: Annotated[str | None, Named("lastDetail"), "Why the last one did not complete a token."] = None
 
     def cut(self) -> Self:
         texts: dict[str, Any] = {field.name: cut(getattr(self, field.name)) for field in fields(self) if field.name != "at"}

@@ -17,6 +17,11 @@ _RANDOM_BITS = 80
 _COUNT = 1 << 48 + _RANDOM_BITS
 
 
+def form(prefix: str = PREFIX) -> dict[str, str]:
+    """Return what the API's description says of ids with a prefix."""
+    return {"pattern": f"^{prefix}{_ULID.pattern}$"}
+
+
 def new_id(now: int, prefix: str = PREFIX) -> str:
     """Return a new id for the time `now` (epoch milliseconds)."""
     return prefix + _encode(now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))

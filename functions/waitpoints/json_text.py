@@ -8,10 +8,11 @@ import gc
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import Field, fields
+from functools import cache
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
-from typing import Any, Never, Self, cast
+from typing import Any, NamedTuple, Never, Self, cast
 
 MAX_DEPTH = 500  # a parser with the usual limit of 1,000 levels can still read it inside an envelope
 
@@ -82,10 +83,51 @@ def present(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+class Named(str):
+    """The name in answers of a field that has another one in the table."""
+
+
+SHOWN = ""  # of a field whose name says all
+
+
+class Shown(NamedTuple):
+    """A field that answers show by this name. `form` makes its value theirs, and `meaning` is all that its class says."""
+
+    field: Field[Any]
+    name: str
+    form: Callable[[Any], Any] | None
+    meaning: tuple[Any, ...]
+
+
+@cache
+def shown_fields(of: type[Any]) -> list[Shown]:
+    """Return the fields of a dataclass that are `Annotated`."""
+    found = []
+    for field in fields(of):
+        if meaning := getattr(field.type, "__metadata__", ()):
+            name = next((str(it) for it in meaning if isinstance(it, Named)), _camel(field.name))
+            found.append(Shown(field, name, next(filter(callable, meaning), None), meaning))
+    return found
+
+
 class Stored:
-    """A dataclass whose fields are stored and shown by their names in camel case, without those that have their defaults."""
+    """A dataclass whose fields are stored by their names in camel case, without those that have their defaults.
+
+    Answers show what is `Annotated`. Beside it stand its form there, its limits and what it means:
+
+        at: Annotated[int, iso, Named("createdAt"), "When it came, or was sent again."]
+    """
 
     __slots__ = ()
+
+    def shown_members(self, without: str | None = None) -> dict[str, Any]:
+        """Return what answers show, but for what is None, or empty by default, or means `without`."""
+        found = {}
+        for field, name, form, meaning in shown_fields(cast(Any, type(self))):
+            value = getattr(self, field.name)
+            if without not in meaning and value is not None and (value or value != field.default):
+                found[name] = form(value) if form else value
+        return found
 
     def members(self) -> dict[str, Any]:
         values = ((field, getattr(self, field.name)) for field in fields(cast(Any, self)))

@@ -15,11 +15,11 @@ Who asked for an answer and is none of these people has `requester` in place of 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from waitpoints import json_text
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import Stored, present
+from waitpoints.json_text import Stored
 
 
 class Channel(StrEnum):
@@ -32,25 +32,18 @@ MEMBERS = (*map(str, Channel), "outcome")
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
-    """`email` is True for the approvers' own addresses. `slack` is a channel, `teams` the name of a secret that holds a URL.
-
-    With `outcome`, people are also sent how the token ended.
-    """
-
-    email: bool | tuple[str, ...] = False
-    slack: str | None = None
-    teams: str | None = None
-    outcome: bool = False
+class Notify(Stored):
+    email: Annotated[
+        bool | tuple[str, ...],
+        "True: its approvers, each at their address, or without them only `requestedBy`. Else the addresses.",
+    ] = False
+    slack: Annotated[str | None, "The name or the id of a channel."] = None
+    teams: Annotated[str | None, "The name of the secret that holds a workflow's URL."] = None
+    outcome: Annotated[bool, "These people, and `requestedBy`, also get the outcome."] = False
 
     def sends_outcome_to(self, target: str) -> bool:
         """Whether a target, by its key, gets the outcome: one of a person, and no channel."""
         return self.outcome and "." in target
-
-    def members(self) -> dict[str, Any]:
-        """Return it as the table and the API have it."""
-        email = list(self.email) if isinstance(self.email, tuple) else self.email or None
-        return present({"email": email, "slack": self.slack, "teams": self.teams, "outcome": self.outcome or None})
 
     @classmethod
     def of_text(cls, text: str, *, waits: bool) -> Self:

@@ -2,26 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.errors import DeliveryNotFound
-from waitpoints.ids import is_cursor, new_id
-from waitpoints.json_text import Stored
+from waitpoints.json_text import Named, Stored
+from waitpoints.token import iso
 
 PREFIX = "delivery_"
+FORM = ids.form(PREFIX)
 PENDING = "pending"  # beside the kinds of `DeliveryKind`: it is stored, and not processed yet
 MAX_TEXT, MAX_DETAIL = 100, 200  # bytes of UTF-8, so that a row has at most 1 KB
 
 
 def new_delivery_id(now: int) -> str:
     """Return `delivery_` and a ULID."""
-    return new_id(now, PREFIX)
+    return ids.new_id(now, PREFIX)
 
 
 def parse_id(text: str) -> str:
     """Return the full id for an id with or without the prefix. Raises DeliveryNotFound for an invalid id."""
     ulid = text.removeprefix(PREFIX)
-    if not is_cursor(ulid):
+    if not ids.is_cursor(ulid):
         raise DeliveryNotFound
     return PREFIX + ulid
 
@@ -35,26 +38,23 @@ def cut(text: str | None, limit: int = MAX_TEXT) -> str | None:
 class RecordedDelivery(Stored):
     """The row of a delivery. Its body, headers and query are in the bucket (`Contents`).
 
-    `kind` is None while it is pending, and a text if only a later version knows it. `key` is the token's key that it named,
-    `token_id` the token that it completed, made or found. `delivery_id` is the provider's id of its event, `repeat_of` the
-    first recorded delivery with it. `resend_of` is the recorded delivery that this one sent again, `by` the named key that
-    did. `size` is the body's, in bytes.
+    `kind` is None while it is pending, and a text if only a later version knows it.
     """
 
-    id: str
-    at: int
-    size: int
+    id: Annotated[str, FORM]
+    kind: Annotated[DeliveryKind | str | None, "As which kind it was counted. `pending`: it is not processed yet."] = None
+    at: Annotated[int, iso, Named("createdAt"), "When it came, or was sent again."]
     expires_at: int  # epoch seconds, as TTL needs it
-    kind: DeliveryKind | str | None = None
-    key: str | None = None
-    detail: str | None = None
-    token_id: str | None = None
-    delivery_id: str | None = None
-    repeat_of: str | None = None
-    resend_of: str | None = None
-    by: str | None = None
-    ip: str | None = None
-    user_agent: str | None = None
+    size: Annotated[int, {"ge": 0}, "Bytes of its body."]
+    key: Annotated[str | None, "The token's key that it named, cut to 100 bytes, as the texts below."] = None
+    detail: Annotated[str | None, "Why it did not complete a token. It has up to 200 bytes."] = None
+    token_id: Annotated[str | None, ids.form(), "The token that it completed, made or found."] = None
+    delivery_id: Annotated[str | None, "The provider's own id of the event."] = None
+    repeat_of: Annotated[str | None, FORM, "The first recorded delivery of this event."] = None
+    resend_of: Annotated[str | None, FORM, "The delivery that was sent again."] = None
+    by: Annotated[str | None, Named("resentBy"), "The name of the named key that sent it again."] = None
+    ip: Annotated[str | None, "The address that it came from."] = None
+    user_agent: Annotated[str | None, "Its `User-Agent`."] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from waitpoints import json_text
+from waitpoints import ids, json_text
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import Stored
+from waitpoints.json_text import SHOWN, Stored
 
 if TYPE_CHECKING:
     from waitpoints.notices import NoticeRecord
@@ -25,7 +25,13 @@ MAX_LISTED_TITLE = 100  # characters of a page's title
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 COMPLETER_TEXT = 256  # characters
+NOT_LISTED = "Not in a list, and not in Trigger.dev."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def iso(instant: int) -> str:
+    """Format epoch milliseconds as the API does: ISO 8601 in UTC with milliseconds and `Z`."""
+    return (_EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Status(StrEnum):
@@ -63,23 +69,23 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedBy(Stored):
-    """Where a delivery or a completion came from, as far as known. Texts are cut to COMPLETER_TEXT characters.
+    """Where a delivery or a completion came from, as far as known. Texts are cut to COMPLETER_TEXT characters."""
 
-    `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
-    page names no approvers. `key` is the name of the named key that completed it. `record` is the recorded delivery.
-    """
-
-    source: Source
-    ip: str | None = None
-    user_agent: str | None = None
-    content_type: str | None = None
-    query: str | None = None
-    delivery_id: str | None = None
-    approver: str | None = None
-    slack_user: str | None = None
-    slack_name: str | None = None
-    key: str | None = None
-    record: str | None = None
+    source: Annotated[Source, SHOWN]
+    ip: Annotated[str | None, "The address that the request came from."] = None
+    user_agent: Annotated[str | None, "The request's `User-Agent`."] = None
+    content_type: Annotated[str | None, "The request's `Content-Type`."] = None
+    query: Annotated[str | None, "The request's query string."] = None
+    delivery_id: Annotated[
+        str | None, "The provider's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like."
+    ] = None
+    approver: Annotated[str | None, "The id of the approver whose answer decided."] = None
+    slack_user: Annotated[str | None, "The id of whoever pressed a button in Slack, if the page names no approvers."] = None
+    slack_name: Annotated[str | None, "Their name in Slack."] = None
+    key: Annotated[
+        str | None, "The name of the named key that completed it, or that made the public access token which did."
+    ] = None
+    record: Annotated[str | None, "The id of the recorded delivery that settled it."] = None
 
 
 def cut(text: str | None) -> str | None:
@@ -276,10 +282,10 @@ class HandOver:
 class OtherDeliveries(Stored):
     """The deliveries that did not settle their token: late, repeated, not matching or rejected."""
 
-    count: int
-    last_at: int
-    last_ip: str | None = None
-    last_delivery_id: str | None = None
+    count: Annotated[int, SHOWN]
+    last_at: Annotated[int, iso]
+    last_ip: Annotated[str | None, "The address that the last one came from."] = None
+    last_delivery_id: Annotated[str | None, "The provider's own id of the last one."] = None
 
 
 class WaiterKind(StrEnum):
@@ -404,30 +410,31 @@ class Token(Stored):
     Its timer fires next at `due_at`. None: never.
     A token that was read with the items beside it has its `page`, `metadata` and `notify`, as JSON texts, and in `notices` each
     target's last message. `has_metadata` and `has_notify` say whether there is something to read.
-    The create had `traceparent` and came with the named key `created_by`, or with the root key.
     Only `since_version` and later versions may settle it (None: every version). `is_later`: this version may not.
     `is_due`: its timeout has come and is its `outcome`, but is not stored yet.
     `answers` and `hand_overs` are in their order. `reminded_count` reminders were sent, the last one at `reminded_at`.
     """
 
-    id: str
-    created_at: int
-    timeout_at: int | None = None
+    id: Annotated[str, ids.form()]
+    idempotency_key: Annotated[str | None, "The key that the token was created with."] = None
+    idempotency_key_expires_at: Annotated[int | None, iso, "When the token stops holding its key."] = None
+    timeout_at: Annotated[int | None, iso, "When the token times out."] = None
     due_at: int | None = None
-    tags: tuple[str, ...] = ()
-    idempotency_key: str | None = None
-    idempotency_key_expires_at: int | None = None
+    tags: Annotated[tuple[str, ...], list] = ()
+    created_at: Annotated[int, iso]
     outcome: Outcome | None = None
     waiters: Mapping[str, Waiter] = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
     rules: Rules | None = None
-    other_deliveries: OtherDeliveries | None = None
+    other_deliveries: Annotated[
+        OtherDeliveries | None, OtherDeliveries.shown_members, "Present once there were some.", NOT_LISTED
+    ] = None
     early_until: int | None = None
     page: str | None = None
     metadata: str | None = None
     has_metadata: bool = False
-    traceparent: str | None = None
-    created_by: str | None = None
+    traceparent: Annotated[str | None, "The `traceparent` of its create, if it had one.", NOT_LISTED] = None
+    created_by: Annotated[str | None, "The name of the named key that created it.", NOT_LISTED] = None
     answers: tuple[Answer, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
     escalated_at: int | None = None
@@ -482,8 +489,3 @@ class Token(Stored):
     def unresumed(self) -> list[Waiter]:
         """Return the waiters without a recorded reply."""
         return [waiter for key, waiter in self.waiters.items() if key not in self.replies]
-
-
-def iso(instant: int) -> str:
-    """Format epoch milliseconds as the API does: ISO 8601 in UTC with milliseconds and `Z`."""
-    return (_EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,18 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
-from waitpoints import errors
-from waitpoints.access.api_keys import NAME_PATTERN
+from tools.openapi.shown import Instant, shows
+from waitpoints import approvers, endpoint, errors, ids, notices, recorded_delivery, token
+from waitpoints.access import api_keys
+from waitpoints.api.endpoints import trial
 
-Instant = Annotated[
-    str,
-    Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
-        examples=["2030-01-31T18:00:00.000Z"],
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-TokenId = Annotated[str, Field(pattern="^waitpoint_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+TokenId = Annotated[str, Field(**ids.form())]
 Cursor = Annotated[str, Field(pattern="^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 CallbackUrl = Annotated[
     str,
@@ -30,8 +24,6 @@ CallbackUrl = Annotated[
     ),
 ]
 
-KeyName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
-DeliveryId = Annotated[str, Field(pattern="^delivery_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 EndpointName = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]
 EndpointUrl = Annotated[
     str,
@@ -51,15 +43,9 @@ def _optional(description: str) -> Any:
     return Field(default=None, description=description)
 
 
+@shows(approvers.Approver)
 class Approver(AnswerModel):
     """A person who may answer a token's page."""
-
-    id: str = Field(min_length=1, max_length=128)
-    name: str = _optional("How the page names the person. Without it, by the id.")
-    email: str = _optional("The person's e-mail address.")
-    slack: str = _optional("The person's member id in Slack, such as U024BE7LH.")
-    language: Literal["en", "de", "fr", "es", "ja", "zh"] = _optional("The language of the person's messages.")
-    subject: str = _optional("Who they are at the issuer: the claim `sub` of an ID token.")
 
 
 class ApproverLink(AnswerModel):
@@ -135,32 +121,18 @@ class Waiter(AnswerModel):
     execution: str = _optional("The execution's ARN, if it was registered with it.")
 
 
+@shows(token.CompletedBy, at="source", override="key")
 class CompletedBy(AnswerModel):
     """How and from where the token was settled. Each text is cut at 256 characters."""
 
-    source: Literal["callback", "complete", "endpoint", "timeout"]
     at: Instant
-    ip: str = _optional("The address that the request came from.")
-    userAgent: str = _optional("The request's `User-Agent`.")
-    contentType: str = _optional("The request's `Content-Type`.")
-    query: str = _optional("The request's query string.")
-    deliveryId: str = _optional("The provider's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
-    approver: str = _optional("The id of the approver whose answer decided.")
-    slackUser: str = _optional("The id of whoever pressed a button in Slack, if the page names no approvers.")
-    slackName: str = _optional("Their name in Slack.")
-    key: str = _optional("The name of the named key that completed it, or that made the public access token which did.")
     override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
     signedIn: SignedIn = _optional("As whom the approver had signed in.")
-    record: str = _optional("The id of the recorded delivery that settled it.")
 
 
+@shows(token.OtherDeliveries)
 class OtherDeliveries(AnswerModel):
     """Deliveries to the callback URL that did not settle the token: late, repeated, not matching or refused."""
-
-    count: int
-    lastAt: Instant
-    lastIp: str = _optional("The address that the last one came from.")
-    lastDeliveryId: str = _optional("The provider's own id of the last one.")
 
 
 class Reminders(AnswerModel):
@@ -171,15 +143,9 @@ class Reminders(AnswerModel):
     nextAt: Instant = _optional("Absent if there is no further one before the token ends.")
 
 
+@shows(notices.Notify)
 class Notify(AnswerModel):
     """Who is told of a token's page."""
-
-    email: Literal[True] | list[str] = _optional(
-        "True: its approvers, each at their address, or without them only `requestedBy`. Else the addresses."
-    )
-    slack: str = _optional("The name or the id of a channel.")
-    teams: str = _optional("The name of the secret that holds a workflow's URL.")
-    outcome: Literal[True] = _optional("These people, and `requestedBy`, also get the outcome.")
 
 
 class Notice(AnswerModel):
@@ -219,13 +185,10 @@ class TokenPage(AnswerModel):
     )
 
 
+@shows(token.Token, url="id", completedAfter="timeoutAt", type="createdAt", waiters="otherDeliveries")
 class WaitpointTokenObject(AnswerModel):
-    id: TokenId
     url: ShownCallbackUrl
     status: Literal["WAITING", "COMPLETED", "TIMED_OUT"]
-    idempotencyKey: str = _optional("The key that the token was created with.")
-    idempotencyKeyExpiresAt: Instant = _optional("When the token stops holding its key.")
-    timeoutAt: Instant = _optional("When the token times out.")
     completedAfter: Instant = _optional("The same as `timeoutAt`.")
     completedAt: Instant = _optional("When the token was completed or timed out.")
     output: str = _optional(
@@ -235,11 +198,10 @@ class WaitpointTokenObject(AnswerModel):
     outputType: Literal["application/json", "application/store"] = _optional("How to read `output`. Not in a list.")
     outputIsError: bool = _optional("Whether `output` is an error: the token timed out or was failed.")
     tags: list[str]
-    createdAt: Instant
     type: Literal["MANUAL"] = _optional("Not in a list.")
     userProvidedIdempotencyKey: bool = _optional("Whether the token has an `idempotencyKey`. Not in a list.")
     completedBy: CompletedBy = _optional("How and from where the token was settled. Not in a list, and not in Trigger.dev.")
-    otherDeliveries: OtherDeliveries = _optional("Present once there were some. Not in a list, and not in Trigger.dev.")
+    otherDeliveries: OtherDeliveries = _optional("")
     waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
     page: TokenPage = _optional(
         "If it has a page. A list cuts its title at 100 characters, with `…`. Trigger.dev has no such field."
@@ -260,8 +222,6 @@ class WaitpointTokenObject(AnswerModel):
     notices: list[Notice] = _optional("What was sent so far, in the order of `notify`. Present together with it.")
     metadata: dict[str, Any] = _optional("The `metadata` of its create. Not in a list, and not in Trigger.dev.")
     reminders: Reminders = _optional("If its page has `remind`. Not in a list, and not in Trigger.dev.")
-    traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
-    createdBy: str = _optional("The name of the named key that created it. Not in a list, and not in Trigger.dev.")
 
 
 class Pagination(AnswerModel):
@@ -332,31 +292,17 @@ class EndpointVerification(AnswerModel):
     signed: str = _optional("The signed text.")
 
 
+@shows(endpoint.Endpoint, url="name", verify="key")
 class EndpointObject(AnswerModel):
     """An endpoint: one URL for all deliveries of a provider's account."""
 
-    name: EndpointName
     url: EndpointUrl
-    key: str = Field(description="The JMESPath expression that gives a delivery's key, which follows the name and a colon.")
     verify: EndpointVerification | Literal["none"]
-    completeWhen: str = _optional("The JMESPath expression that a delivery must match. Absent if every delivery does.")
-    output: str = Field(description="The JMESPath expression that gives the token's output.")
-    keyTTL: str = Field(description="How long a delivery is kept that came before its token.")
-    tag: str = _optional("What each key begins with, before a colon and the endpoint's name.")
-    disabled: Literal[True] = _optional("Deliveries get 503. Absent if they are processed.")
-    recordDeliveries: str = _optional("How long each verified delivery is kept. Absent if none is.")
-    createdAt: Instant
-    updatedAt: Instant
 
 
+@shows(endpoint.LastDelivery, count="")
 class EndpointDeliveriesOfAKind(AnswerModel):
     count: int = Field(ge=1)
-    lastAt: Instant
-    lastIp: str = _optional("The address that the last one came from.")
-    lastUserAgent: str = _optional("The `User-Agent` of the last one.")
-    lastDeliveryId: str = _optional("The provider's own id of the last one.")
-    lastKey: str = _optional("The key of the last one.")
-    lastDetail: str = _optional("Why the last one did not complete a token.")
 
 
 class EndpointDeliveries(AnswerModel):
@@ -392,26 +338,13 @@ class DeleteEndpointResponse(AnswerModel):
     success: Literal[True]
 
 
+@shows(recorded_delivery.RecordedDelivery, endpoint="id", expiresAt="createdAt")
 class RecordedDelivery(AnswerModel):
     """What an endpoint received, and what became of it."""
 
-    id: DeliveryId
     endpoint: EndpointName
-    kind: Literal["completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput", "pending"] = Field(
-        description="As which kind it was counted. `pending`: it is not processed yet."
-    )
-    createdAt: Instant = Field(description="When it came, or was sent again.")
+    kind: Literal["completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput", "pending"]
     expiresAt: Instant
-    size: int = Field(description="Bytes of its body.", ge=0)
-    key: str = _optional("The token's key that it named, cut to 100 bytes, as the texts below.")
-    detail: str = _optional("Why it did not complete a token. It has up to 200 bytes.")
-    tokenId: TokenId = _optional("The token that it completed, made or found.")
-    deliveryId: str = _optional("The provider's own id of the event.")
-    repeatOf: DeliveryId = _optional("The first recorded delivery of this event.")
-    resendOf: DeliveryId = _optional("The delivery that was sent again.")
-    resentBy: str = _optional("The name of the named key that sent it again.")
-    ip: str = _optional("The address that it came from.")
-    userAgent: str = _optional("Its `User-Agent`.")
 
 
 class RetrievedDelivery(RecordedDelivery):
@@ -441,13 +374,11 @@ class DeleteDeliveriesResponse(AnswerModel):
     done: bool = Field(description="Whether none is left.")
 
 
+@shows(api_keys.NamedKey)
 class NamedKey(AnswerModel):
     """A named key, without the key itself."""
 
-    name: KeyName
-    scopes: list[str] = Field(description="What it may do: `create`, `complete:TAG`.")
-    createdAt: Instant
-    expiresAt: Instant = _optional("Absent if it never expires.")
+    scopes: list[str]
 
 
 class CreatedKey(NamedKey):
@@ -466,10 +397,9 @@ class RevokeKeyResponse(AnswerModel):
     success: Literal[True]
 
 
+@shows(trial.Step)
 class TrialStep(AnswerModel):
-    step: Literal["handshake", "endpoint", "signature", "completeWhen", "key", "output", "token"]
-    result: str = Field(description="What the step came to. For `key` it is the key.")
-    detail: str = _optional("Why.")
+    pass
 
 
 class EndpointTrial(AnswerModel):

@@ -10,10 +10,13 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 from waitpoints.access.caller import NAMED_KEY, Action, Caller
+from waitpoints.json_text import Stored
+from waitpoints.token import iso
 
 MOST = 500  # keys of a stack: they are in one item
 MAX_NAME = 64  # characters
@@ -42,15 +45,19 @@ class Scope:
         return self.action if self.tag is None else f"{self.action}:{self.tag}"
 
 
+def _texts(scopes: Iterable[Scope]) -> list[str]:
+    return list(map(str, scopes))
+
+
 @dataclass(frozen=True, slots=True)
-class NamedKey:
+class NamedKey(Stored):
     """`digest` is the SHA-256 of the key, in 64 hexadecimal digits. It has at most one scope for each action."""
 
-    name: str
+    name: Annotated[str, {"pattern": f"^{NAME_PATTERN}$"}]
     digest: str
-    scopes: tuple[Scope, ...]
-    created_at: int
-    expires_at: int | None = None
+    scopes: Annotated[tuple[Scope, ...], _texts, "What it may do: `create`, `complete:TAG`."]
+    created_at: Annotated[int, iso]
+    expires_at: Annotated[int | None, iso, "Absent if it never expires."] = None
 
     def has_expired(self, now: int) -> bool:
         return self.expires_at is not None and self.expires_at <= now

@@ -62,7 +62,7 @@ def _notices(token: Token, page: Page, notify: str) -> dict[str, Any]:
     wanted = Notify.of_text(notify, waits=False)
     targets = plan.targets(token, page, wanted)
     found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
-    return {"notify": wanted.members(), "notices": found}
+    return {"notify": wanted.shown_members(), "notices": found}
 
 
 def _notice(target: plan.Target, notice: NoticeRecord) -> dict[str, Any]:

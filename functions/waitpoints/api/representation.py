@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.json_text import present
-from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso
+from waitpoints.token import NOT_LISTED, Completed, Failed, Outcome, ReplyKind, TimedOut, Token, iso
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
@@ -23,16 +23,14 @@ def retrieved(token: Token, url: str, link_of: "LinkOf | None" = str) -> dict[st
     """
     return present(
         {
+            **token.shown_members(),
             **_shared(token, url),
             "type": "MANUAL",
             "userProvidedIdempotencyKey": token.idempotency_key is not None,
             **_output(token.outcome),
             "completedBy": completed_by(token) if token.outcome else None,
-            "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
             **(_page(token, token.page, link_of) if token.page else {}),
-            "traceparent": token.traceparent,
-            "createdBy": token.created_by,
         }
     )
 
@@ -55,12 +53,6 @@ def _page(token: Token, page: str, link_of: "LinkOf | None") -> dict[str, Any]:
     from waitpoints.api import page_representation
 
     return page_representation.members(token, page, link_of)
-
-
-def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
-    if others is None:
-        return None
-    return {**others.members(), "lastAt": iso(others.last_at)}
 
 
 def bytes_in_an_answer(text: str) -> int:
@@ -96,6 +88,7 @@ def listed(token: Token, url: str) -> dict[str, Any]:
     """Return one token as in a list: without its output and waiters. `url` is empty as in `retrieved`."""
     return present(
         {
+            **token.shown_members(NOT_LISTED),
             **_shared(token, url),
             "tags": sorted(token.tags),
             "outputIsError": isinstance(token.outcome, Failed | TimedOut),
@@ -106,16 +99,11 @@ def listed(token: Token, url: str) -> dict[str, Any]:
 
 def _shared(token: Token, url: str) -> dict[str, Any]:
     return {
-        "id": token.id,
         "url": url,
         "status": token.status,
         "completedAt": _iso(token.outcome.at if token.outcome else None),
-        "timeoutAt": _iso(token.timeout_at),
         "completedAfter": _iso(token.timeout_at),
-        "idempotencyKey": token.idempotency_key,
-        "idempotencyKeyExpiresAt": _iso(token.idempotency_key_expires_at),
         "tags": list(token.tags),
-        "createdAt": iso(token.created_at),
     }
 
 
@@ -139,12 +127,4 @@ def _iso(instant: int | None) -> str | None:
 
 def api_key(key: "NamedKey", used_at: int | None = None) -> dict[str, Any]:
     """Return a named key without the key itself, which is not stored."""
-    return present(
-        {
-            "name": key.name,
-            "scopes": list(map(str, key.scopes)),
-            "createdAt": iso(key.created_at),
-            "lastUsedAt": _iso(used_at),
-            "expiresAt": _iso(key.expires_at),
-        }
-    )
+    return present({**key.shown_members(), "lastUsedAt": _iso(used_at)})

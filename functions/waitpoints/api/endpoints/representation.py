@@ -4,8 +4,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.api.representation import INLINE_LIMIT, bytes_in_an_answer
-from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.json_text import present
+from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics
 from waitpoints.token import iso
 
 if TYPE_CHECKING:
@@ -14,53 +13,21 @@ if TYPE_CHECKING:
 
 def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
     """Return an endpoint's configuration and its URL."""
-    return present(
-        {
-            "name": endpoint.name,
-            "url": url,
-            "key": endpoint.key,
-            "verify": endpoint.verify.shown() if endpoint.verify else UNVERIFIED,
-            "completeWhen": endpoint.complete_when,
-            "output": endpoint.output,
-            "keyTTL": endpoint.key_ttl,
-            "tag": endpoint.tag,
-            "disabled": endpoint.disabled or None,
-            "recordDeliveries": endpoint.record_deliveries,
-            "createdAt": iso(endpoint.created_at),
-            "updatedAt": iso(endpoint.updated_at),
-        }
-    )
+    return {**endpoint.shown_members(), "url": url, "verify": endpoint.verify.shown() if endpoint.verify else UNVERIFIED}
 
 
 def with_deliveries(endpoint: Endpoint, url: str, statistics: EndpointStatistics) -> dict[str, Any]:
     """Also return how many deliveries of each kind came, and the last one of each. Kinds that never came are omitted."""
     deliveries = {
-        str(kind): {"count": count, **_last(statistics.last[kind])} for kind, count in sorted(statistics.counts.items())
+        str(kind): {"count": count, **statistics.last[kind].shown_members()}
+        for kind, count in sorted(statistics.counts.items())
     }
     return {**configured(endpoint, url), "deliveries": deliveries}
 
 
 def recorded(delivery: "RecordedDelivery", endpoint: str) -> dict[str, Any]:
     """Return a recorded delivery of an endpoint, without its contents."""
-    return present(
-        {
-            "id": delivery.id,
-            "endpoint": endpoint,
-            "kind": delivery.kind or "pending",
-            "createdAt": iso(delivery.at),
-            "expiresAt": iso(delivery.expires_at * 1000),
-            "size": delivery.size,
-            "key": delivery.key,
-            "detail": delivery.detail,
-            "tokenId": delivery.token_id,
-            "deliveryId": delivery.delivery_id,
-            "repeatOf": delivery.repeat_of,
-            "resendOf": delivery.resend_of,
-            "resentBy": delivery.by,
-            "ip": delivery.ip,
-            "userAgent": delivery.user_agent,
-        }
-    )
+    return {"kind": "pending", **delivery.shown_members(), "endpoint": endpoint, "expiresAt": iso(delivery.expires_at * 1000)}
 
 
 def with_contents(delivery: "RecordedDelivery", endpoint: str, contents: "Contents | None") -> dict[str, Any]:
@@ -80,9 +47,3 @@ def _body(body: bytes) -> dict[str, str]:
     if text is not None and bytes_in_an_answer(text) <= INLINE_LIMIT:
         return {"body": text}
     return {"bodyBase64": b64encode(body).decode()}
-
-
-def _last(delivery: LastDelivery) -> dict[str, Any]:
-    """Return the members as an endpoint shows them: `lastAt`, `lastUserAgent`."""
-    members = {**delivery.members(), "at": iso(delivery.at)}
-    return {f"last{name[0].upper()}{name[1:]}": value for name, value in members.items()}

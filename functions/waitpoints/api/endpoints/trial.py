@@ -1,7 +1,7 @@
 """Say what would become of a delivery to an endpoint, step by step, with the code that receives deliveries. Nothing changes."""
 
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
 
 from waitpoints.api.callbacks import output_check
 from waitpoints.api.endpoints import endpoint_delivery, processing
@@ -10,25 +10,23 @@ from waitpoints.api.http import Request, Response
 from waitpoints.api.providers import maybe_handshake
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import PayloadRefused, WrongSignature
+from waitpoints.json_text import Named, Stored, present
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
 from waitpoints.wiring import services
 
 HANDSHAKE = "handshake"
+STEPS = (HANDSHAKE, "endpoint", "signature", "completeWhen", "key", "output", "token")
 SHOWN_OUTPUT = 262_144  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Stored):
     """What one step of a delivery came to. `ends_as`: the delivery ends here, as this kind."""
 
-    name: str
-    result: str
-    detail: str | None = None
+    name: Annotated[str, Named("step"), {"enum": STEPS}]
+    result: Annotated[str, "What the step came to. For `key` it is the key."]
+    detail: Annotated[str | None, "Why."] = None
     ends_as: DeliveryKind | str | None = None
-
-    def shown(self) -> dict[str, str]:
-        detail = {"detail": self.detail} if self.detail else {}
-        return {"step": self.name, "result": self.result, **detail}
 
 
 def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
@@ -50,17 +48,15 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
         else Step("output", "found"),
         *([] if isinstance(key, NoKey) or isinstance(output, NoOutput) else [_try_token(endpoint, token, output)]),
     ]
-    found: dict[str, Any] = {
-        "outcome": next(step.ends_as for step in steps if step.ends_as),
-        "steps": [step.shown() for step in steps],
-    }
-    if not isinstance(key, NoKey):
-        found["key"] = key
-    if token:
-        found["token"] = token.id
-    if isinstance(output, str) and len(output) <= SHOWN_OUTPUT:
-        found["output"] = output
-    return found
+    return present(
+        {
+            "outcome": next(step.ends_as for step in steps if step.ends_as),
+            "steps": [step.shown_members() for step in steps],
+            "key": None if isinstance(key, NoKey) else key,
+            "token": token and token.id,
+            "output": output if isinstance(output, str) and len(output) <= SHOWN_OUTPUT else None,
+        }
+    )
 
 
 def _answered(answer: Response) -> Step:
