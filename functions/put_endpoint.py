@@ -29,21 +29,8 @@ def put(name: str, request: Request) -> Endpoint:
     now = services.now()
     if wanted.record_deliveries is not None:
         services.deliveries.note_recording()
-    return services.endpoints.put(
-        Endpoint(
-            name=name,
-            secret_id=new_secret_id(),
-            key=wanted.key,
-            verify=rules.check_verify(wanted.verify),
-            complete_when=wanted.complete_when,
-            output=wanted.output,
-            key_ttl=wanted.key_ttl,
-            tag=wanted.tag,
-            record_deliveries=wanted.record_deliveries,
-            created_at=now,
-            updated_at=now,
-        )
-    )
+    settings = {**dict(wanted), "verify": rules.check_verify(wanted.verify)}
+    return services.endpoints.put(Endpoint(name=name, secret_id=new_secret_id(), created_at=now, updated_at=now, **settings))
 
 
 def change(name: str, request: Request) -> Endpoint:

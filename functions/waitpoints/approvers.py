@@ -21,7 +21,7 @@ from waitpoints.token import Answer, HandOver, Token, iso
 if TYPE_CHECKING:
     from waitpoints.sign_in import SignedIn
 
-MEMBERS, ESCALATION_MEMBERS = ("id", "name", "email", "slack", "language", "subject"), ("after", "to")
+MEMBERS = ("id", "name", "email", "slack", "language", "subject")
 MAX_ANSWER = 3_072  # bytes of JSON: 20 answers, and all of them again in the output, fit into an item with 100 waiters
 MAX_EMAIL = 254  # characters
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
@@ -124,13 +124,6 @@ def of_page(page: Mapping[str, Any], hand_overs: Sequence[HandOver] = ()) -> App
     people = tuple(map(Approver.of, page.get("approvers", ())))
     to = tuple(map(Approver.of, page.get("escalate", {}).get("to", ())))
     return reduce(Approval.after, hand_overs, Approval(people, page.get("requestedBy"), to, (*people, *to), signs_in))
-
-
-def is_known(page: Mapping[str, Any]) -> bool:
-    """Whether this version knows every member of a stored page's people."""
-    escalation = page.get("escalate", {})
-    people = [one for one in (*page.get("approvers", ()), *escalation.get("to", ())) if not isinstance(one, str)]
-    return escalation.keys() <= {*ESCALATION_MEMBERS} and all(one.keys() <= {*MEMBERS} for one in people)
 
 
 def of_token(token: Token) -> Approval | None:

@@ -134,10 +134,14 @@ class Stored:
         return {_camel(field.name): value for field, value in values if value != field.default}
 
     @classmethod
+    def names(cls) -> dict[str, str]:
+        """Return the names in the table by those of the fields."""
+        return {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
+
+    @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
         """Read what `members` wrote, and pass over what else there is."""
-        names = {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
-        return cls(**{name: members[shown] for name, shown in names.items() if shown in members})
+        return cls(**{name: members[stored] for name, stored in cls.names().items() if stored in members})
 
 
 def _camel(name: str) -> str:

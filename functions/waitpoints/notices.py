@@ -18,7 +18,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from waitpoints import json_text
-from waitpoints.errors import WrittenLater
 from waitpoints.json_text import Stored
 
 
@@ -46,12 +45,8 @@ class Notify(Stored):
         return self.outcome and "." in target
 
     @classmethod
-    def of_text(cls, text: str, *, waits: bool) -> Self:
-        """Read a stored text. Raises WrittenLater for a token that `waits`, if this version does not know every member."""
-        members = json_text.parse(text)
-        if waits and not members.keys() <= {*MEMBERS}:
-            raise WrittenLater
-        return cls.of(members)
+    def of_text(cls, text: str) -> Self:
+        return cls.of(json_text.parse(text))
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from waitpoints.sign_in import SignedIn
 
 VERSION = 5  # the version of this code, whose tokens it may settle: 100 * major + minor
-HAND_OVERS_SINCE = 4  # the first version that knows hand-overs
-OUTCOME_SINCE = 4
-SIGNING_SINCE = 4
+SINCE = dict.fromkeys(("showAnswers", "language", "sameFields", "signIn", "maxAge", "needsFields"), 4)  # of a page
+SINCE |= {"outcome": 4, "signing": 4, "handOvers": 4}
+"""The first version that knows what a token uses, if not every version does. It is the token's `sinceVersion`."""
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
@@ -217,7 +217,7 @@ class Rules:
     @property
     def since_version(self) -> int | None:
         """The first version that knows them, or None for every version."""
-        return SIGNING_SINCE if self.verify and self.verify.signing is not None else None
+        return SINCE["signing"] if self.verify and self.verify.signing is not None else None
 
     def are_met(self, checked: frozenset[Rule]) -> bool:
         """Whether a completion for which these rules are `checked` may settle the token, as the store's condition also says."""

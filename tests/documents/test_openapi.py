@@ -18,7 +18,7 @@ from tools.openapi.operations import TOKENS
 from tools.openapi.requested_page import RequestedPage
 from tools.stack import ROOT
 from waitpoints import ids
-from waitpoints.api.page import definition, fields
+from waitpoints.api.page import field_checks, fields, page_checks
 from waitpoints.approvers import LANGUAGES, Approver
 from waitpoints.token import Waiter, WaiterKind
 
@@ -174,13 +174,13 @@ class TestARequestedPage:
     @pytest.mark.parametrize(
         ("schema", "members"),
         [
-            ("RequestedPage", definition.MEMBERS),
-            ("RequestedLink", definition.LINK_MEMBERS),
-            ("RequestedAction", definition.ACTION_MEMBERS),
+            ("RequestedPage", page_checks.PAGE.known),
+            ("RequestedLink", page_checks.LINK.known),
+            ("RequestedAction", page_checks.ACTION.known),
             ("RequestedForm", fields.OF_FORM),
             ("RequestedField", {*fields.OF_ALL, *(keyword for its in fields.KEYWORDS.values() for keyword in its)}),
             ("RequestedItems", fields.OF_ITEMS),
-            ("RequestedChoice", fields.OF_CHOICE),
+            ("RequestedChoice", field_checks.CHOICE.known),
             ("RequestedTranslations", LANGUAGES),
             ("Approver", [member.name for member in dataclasses.fields(Approver)]),
         ],

@@ -176,7 +176,7 @@ def next_kind(token_id: str) -> str | None:
     token = services.tokens.find(token_id)
     assert token.page is not None
     assert token.notify is not None
-    step = next_notice(token, definition.of_text(token.page, waits=True), Notify.of(json.loads(token.notify)))
+    step = next_notice(token, definition.of_text(token.page), Notify.of(json.loads(token.notify)))
     return None if step is None else str(step.kind)
 
 

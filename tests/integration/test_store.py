@@ -25,10 +25,10 @@ from waitpoints.token import (
     ALL_BUT_APPROVERS,
     ALL_BUT_DOCUMENT,
     ALL_CHECKED,
-    HAND_OVERS_SINCE,
     MAX_WAITERS,
     NOTHING_CHECKED,
     OVERRIDDEN,
+    SINCE,
     VERSION,
     Answer,
     Attachment,
@@ -358,7 +358,7 @@ class TestAnswers:
     def test_and_a_hand_over_are_refused_if_the_other_came_meanwhile(self, store: AnyStore) -> None:
         read = self.token(store)
         assert store.hand_over(read, HAND_OVER)
-        handed_over = replace(read, hand_overs=(HAND_OVER,), since_version=HAND_OVERS_SINCE)
+        handed_over = replace(read, hand_overs=(HAND_OVER,), since_version=SINCE["handOvers"])
         assert store.answer(read, self.ANN, None) == (False, handed_over)
         assert store.answer(handed_over, self.BO, self.DECISION)[0]
         read = self.token(store)

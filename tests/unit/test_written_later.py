@@ -3,7 +3,6 @@
 `test_options.py` has the other ways to settle a token, `test_store.py` the condition itself.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,18 +10,21 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import yaml
 from waitpoints_client.version import __version__
 
 import schedule_timeouts
+from tests.support import previous
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tools.openapi.document import FILE
 from waitpoints import telemetry
 from waitpoints.access.api_keys import NamedKey, Scope
 from waitpoints.aws.items import is_endless_attachment
 from waitpoints.doctor.repair import Defect, Repair, Repairs
 from waitpoints.errors import WrittenLater
 from waitpoints.notices import Notify
-from waitpoints.token import VERSION, Verification, Waiter
+from waitpoints.token import SINCE, VERSION, Verification, Waiter
 
 PAGE = {"title": "Deploy?", "approvers": ["ann", "bo"]}
 
@@ -30,6 +32,29 @@ PAGE = {"title": "Deploy?", "approvers": ["ann", "bo"]}
 def test_this_version_is_the_projects() -> None:
     major, minor, *_ = map(int, re.findall(r"\d+", __version__))
     assert 100 * major + minor == VERSION
+
+
+def said(api: dict[str, Any], schema: Any) -> set[str]:
+    """The names and the values that a request may have here, as the API is described."""
+    schemas = api["components"]["schemas"]
+    match schema:
+        case {"$ref": reference}:
+            return said(api, schemas[reference.rpartition("/")[2]])
+        case dict():
+            own = {*schema.get("properties", {}), *filter(lambda it: isinstance(it, str), schema.get("enum", ()))}
+            return own.union(*(said(api, it) for it in schema.values()))
+        case list():
+            return set().union(*(said(api, it) for it in schema))
+    return set()
+
+
+def test_what_decides_how_a_token_ends_has_its_first_version_if_the_previous_one_does_not_know_it() -> None:
+    now, before = (yaml.load(text, yaml.CSafeLoader) for text in (FILE.read_text(), previous.read("openapi.yaml")))
+    for member in ("page", "notify", "verify", "completeWhen", "payloadSchema"):
+        new, old = (
+            said(it, it["components"]["schemas"]["CreateWaitpointTokenRequest"]["properties"][member]) for it in (now, before)
+        )
+        assert new - old <= SINCE.keys()
 
 
 ENDPOINTS = "/api/v1/endpoints"
@@ -131,11 +156,8 @@ class TestWhatActsByItself:
 
 
 class TestAnUnknownMember:
-    def test_of_notify_is_refused_while_its_token_waits(self) -> None:
-        text = json.dumps({"slack": "#deploys", "later": True})
-        assert Notify.of_text(text, waits=False) == Notify(slack="#deploys")
-        with pytest.raises(WrittenLater):
-            Notify.of_text(text, waits=True)
+    def test_of_notify_is_passed_over(self) -> None:
+        assert Notify.of_text('{"slack": "#deploys", "later": true}') == Notify(slack="#deploys")
 
     def test_of_a_keys_scopes_is_ignored_and_the_others_hold(self) -> None:
         caller = NamedKey("a", "0" * 64, (Scope.of("later:a"), Scope.of("complete:a")), 0).caller

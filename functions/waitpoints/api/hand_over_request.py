@@ -109,7 +109,7 @@ def _check_people(token: Token, page: Page, after: Approval, added: list[tuple[A
     if token.notify is not None:
         from waitpoints.api.notices import notify_request
 
-        notify_request.check_reach(Notify.of_text(token.notify, waits=True), new)
+        notify_request.check_reach(Notify.of_text(token.notify), new)
 
 
 def _check_decidable(token: Token, page: Page, after: Approval) -> None:

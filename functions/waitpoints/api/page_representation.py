@@ -14,7 +14,7 @@ from waitpoints.token import Token, iso
 
 def members(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
     """Return the members of a token with this page. Some are None. `link_of` is that of `representation.retrieved`."""
-    defined = definition.of_text(page, waits=False, hand_overs=token.hand_overs)
+    defined = definition.of_text(page, token.hand_overs)
     return {
         "page": present({"title": defined.title, "signIn": _sign_in(defined)}),
         "pageActions": [action.id for action in defined.actions],
@@ -59,7 +59,7 @@ def _reminders(token: Token) -> dict[str, Any]:
 
 def _notices(token: Token, page: Page, notify: str) -> dict[str, Any]:
     """Return who is notified, and what was sent to each target, in the order of the first notices."""
-    wanted = Notify.of_text(notify, waits=False)
+    wanted = Notify.of_text(notify)
     targets = plan.targets(token, page, wanted)
     found = [_notice(target, token.notices[target.key]) for target in targets if target.key in token.notices]
     return {"notify": wanted.shown_members(), "notices": found}

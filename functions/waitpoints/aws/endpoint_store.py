@@ -14,7 +14,7 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from waitpoints.aws.items import VERIFY_MEMBERS, primary_key
+from waitpoints.aws.items import primary_key
 from waitpoints.aws.table import Added, IfAbsent, Table, Updated
 from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
@@ -26,11 +26,8 @@ PARTITION = "endpoints"
 SHARDS = 16
 STATISTICS_KEPT = 400 * 86_400  # seconds
 EXISTS = "attribute_exists(id)"
+NOT_PUT = ("name", "disabled", "is_later")
 
-MEMBERS = (
-    *("item", "secretId", "key", "verify", "completeWhen", "output", "keyTtl", "tag"),
-    *("disabled", "recordDeliveries", "createdAt", "updatedAt"),
-)
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 
 
@@ -95,23 +92,20 @@ def _statistics_id(secret_id: str) -> str:
 
 def _attributes(endpoint: Endpoint) -> dict[str, Any]:
     """Return what a put changes. `verify` is never absent, so losing it can't open an endpoint."""
+    stored = {name: getattr(endpoint, field) for field, name in Endpoint.names().items() if field not in NOT_PUT}
     return {
+        **stored,
         "secretId": IfAbsent(endpoint.secret_id),
-        "key": endpoint.key,
         "verify": endpoint.verify.members() if endpoint.verify else UNVERIFIED,
-        "completeWhen": endpoint.complete_when,
-        "output": endpoint.output,
-        "keyTtl": endpoint.key_ttl,
-        "tag": endpoint.tag,
-        "recordDeliveries": endpoint.record_deliveries,
         "createdAt": IfAbsent(endpoint.created_at),
-        "updatedAt": endpoint.updated_at,
     }
 
 
 def _endpoint(item: Mapping[str, Any]) -> Endpoint:
+    """Read an endpoint. One with an attribute that this version does not know, or another `verify`, is a later version's."""
     verify = item["verify"] if isinstance(item["verify"], dict) else {}
-    is_known = item.keys() <= {"id", *MEMBERS} and verify.keys() <= VERIFY_MEMBERS and (verify or item["verify"] == UNVERIFIED)
+    is_known = item.keys() <= {"id", "item", *Endpoint.names().values()} and verify.keys() <= {*Verification.names().values()}
+    is_known = is_known and (bool(verify) or item["verify"] == UNVERIFIED)
     own = {"name": item["item"], "verify": Verification.of(verify) if verify else None, "isLater": not is_known}
     return Endpoint.of({**item, **own})
 

@@ -32,7 +32,6 @@ from waitpoints.token import (
     Output,
     Reply,
     ReplyKind,
-    Rule,
     Rules,
     Source,
     TimedOut,
@@ -52,7 +51,6 @@ DOCTOR, STATE = "doctor", "state"
 RECORDS_DELIVERIES = "recordsDeliveries"  # of the doctor's state: look for pending deliveries
 ATTACHED = {KEY, OTHERS, NOTICES, *DocumentKind}
 SINCE_VERSION = "sinceVersion"  # the first version that may settle a token. Without it, every version may
-VERIFY_MEMBERS = {"scheme", "secret", "header", "signing"}
 USUAL_CONTENT_TYPE, NO_FIELDS = "application/json", "{}"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 
@@ -290,7 +288,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}, executions: str = 
             "handOvers": tuple(_hand_over(one) for one in item.get("handOvers", ())),
             "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
             "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
-            "isLater": item.get(SINCE_VERSION, 0) > VERSION or not _are_known(item.get("deliveryRules", {})),
+            "isLater": item.get(SINCE_VERSION, 0) > VERSION,
         }
     )
 
@@ -429,11 +427,6 @@ def _outcome(item: Item) -> Outcome | None:
 def is_later(item: Mapping[str, Any]) -> bool:
     """Whether only a later version may settle the token of an item in DynamoDB JSON."""
     return SINCE_VERSION in item and _plain(item[SINCE_VERSION]) > VERSION
-
-
-def _are_known(rules: Item) -> bool:
-    """Whether this version knows every member of a token's rules."""
-    return rules.keys() <= frozenset(Rule) and rules.get("verify", {}).keys() <= VERIFY_MEMBERS
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class NoticeStore:
     def clear_refusals(self, token: Token) -> None:
         """A target without a message loses its record, unless it gets no more. Of any other, what is missing is sent."""
         gone: dict[Any, None] = {}
-        notify = Notify.of_text(token.notify or "{}", waits=False)
+        notify = Notify.of_text(token.notify or "{}")
         for target, record in token.notices.items():
             is_over = token.outcome is not None and not notify.sends_outcome_to(target)
             if record.refused is None or (record.ref is None and is_over):

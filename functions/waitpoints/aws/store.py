@@ -48,8 +48,8 @@ from waitpoints.aws.items import (
 from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, Table, Updated
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
-    HAND_OVERS_SINCE,
     MAX_WAITERS,
+    SINCE,
     VERSION,
     Answer,
     Attachment,
@@ -299,7 +299,7 @@ class Store:
         changes = {
             "handOvers": Expression("list_append(if_not_exists(handOvers, :none), :added)"),
             "handOverCount": len(token.hand_overs) + 1,
-            SINCE_VERSION: max(token.since_version or 0, HAND_OVERS_SINCE),
+            SINCE_VERSION: max(token.since_version or 0, SINCE["handOvers"]),
         }
         return self._add_as_read(token, changes, hand_over_map(hand_over), hand_over.at)[0]
 

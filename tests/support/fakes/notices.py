@@ -61,7 +61,7 @@ class MemoryNoticeStore:
 
     def clear_refusals(self, token: Token) -> None:
         with self._lock:
-            notify = Notify.of_text(token.notify or "{}", waits=False)
+            notify = Notify.of_text(token.notify or "{}")
             for target, notice in token.notices.items():
                 gets_more = token.outcome is None or notify.sends_outcome_to(target)
                 if notice.refused is not None and notice.ref is not None:

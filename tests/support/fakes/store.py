@@ -11,8 +11,8 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import Cursor, Timer
 from waitpoints.token import (
-    HAND_OVERS_SINCE,
     MAX_WAITERS,
+    SINCE,
     Answer,
     Attachment,
     Completed,
@@ -181,7 +181,7 @@ class MemoryStore:
                 return False
             self._keep(
                 replace(
-                    now, hand_overs=(*now.hand_overs, hand_over), since_version=max(now.since_version or 0, HAND_OVERS_SINCE)
+                    now, hand_overs=(*now.hand_overs, hand_over), since_version=max(now.since_version or 0, SINCE["handOvers"])
                 )
             )
             return True

@@ -139,7 +139,7 @@ class NoticeWorld(World):
             first_ask=now + min(it for it in (*first.reminders, first.escalation) if it is not None),
         )
         token_id = services.tokens.create(new, now).token_id
-        approval = definition.of_text(document.text, waits=True).approval
+        approval = definition.of_text(document.text).approval
         assert approval
         links = approval.links(approval.everybody(), partial(services.urls.url, token_id, services.api_url))
         token: dict[str, Any] = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}

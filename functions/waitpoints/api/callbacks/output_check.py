@@ -33,7 +33,7 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.PAGE:
             from waitpoints.api.page import definition, form
 
-            return isinstance(form.of_json(definition.of_text(document.text, waits=True), output), form.Submission)
+            return isinstance(form.of_json(definition.of_text(document.text), output), form.Submission)
         case DocumentKind.SCHEMA:
             from waitpoints.api import payload_schema
 
@@ -46,7 +46,7 @@ def fits(document: Document, output: str) -> bool:
 def _check_page(token_id: str, output: str) -> str:
     from waitpoints.api.page import definition, form
 
-    page = definition.of_text(services.tokens.read_document(token_id, DocumentKind.PAGE), waits=True)
+    page = definition.of_text(services.tokens.read_document(token_id, DocumentKind.PAGE))
     choice = form.of_json(page, output)
     if isinstance(choice, form.Errors):
         raise PayloadRefused(choice.message)

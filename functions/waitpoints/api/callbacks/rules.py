@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidNotify, InvalidPage, InvalidVerification
-from waitpoints.token import MAX_LISTED_TITLE, OUTCOME_SINCE, Document, DocumentKind, Rules, Verification
+from waitpoints.token import MAX_LISTED_TITLE, SINCE, Document, DocumentKind, Rules, Verification
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
@@ -90,5 +90,5 @@ def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> tuple[Rules
 
         notify = notify_request.check_notify(wanted_notify, page.approval)
     rules = Rules(has_approvers=page.approval is not None, has_sign_in=page.sign_in is not None)
-    since_version = max(page.since_version or 0, OUTCOME_SINCE if (wanted_notify or {}).get("outcome") else 0) or None
+    since_version = max(page.since_version or 0, SINCE["outcome"] if (wanted_notify or {}).get("outcome") else 0) or None
     return rules, Document(DocumentKind.PAGE, text, notify, cut(page.title, MAX_LISTED_TITLE), since_version)

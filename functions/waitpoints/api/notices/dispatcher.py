@@ -121,7 +121,7 @@ class NoticeDispatcher:
         if token is None or token.notify is None or token.page is None:
             return None
         page = definition.of_token(token)
-        return plan.next_notice(token, page, Notify.of_text(token.notify, waits=token.outcome is None), run.failed)
+        return plan.next_notice(token, page, Notify.of_text(token.notify), run.failed)
 
     def _send_one(self, notice: Notice, run: _Run) -> None:
         try:

@@ -129,7 +129,7 @@ def _answer(click: Click, by: CompletedBy) -> str | None:
     except TokenNotFound:
         return REMOVED
     telemetry.note(tokenId=token.id)
-    if token.page is None or token.notify is None or Notify.of_text(token.notify, waits=token.outcome is None).slack is None:
+    if token.page is None or token.notify is None or Notify.of_text(token.notify).slack is None:
         return REMOVED
     page = definition.of_token(token)
     person = find_member(token, page.approval, click.user)

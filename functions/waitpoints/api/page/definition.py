@@ -10,37 +10,14 @@ from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import words
 from waitpoints.api.page.fields import Field
 from waitpoints.approvers import Approval, Approver
-from waitpoints.errors import TokenNotFound, WrittenLater
-from waitpoints.token import HandOver, Token
+from waitpoints.errors import TokenNotFound
+from waitpoints.token import SINCE, HandOver, Token
 
 if TYPE_CHECKING:
     from waitpoints.sign_in import SignInRule
 
 DEFAULT_ACTION = "submit"
 TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
-
-MEMBERS = (
-    "title",
-    "text",
-    "links",
-    "actions",
-    "fields",
-    "confirm",
-    "remind",
-    "approvers",
-    "requestedBy",
-    "selfApproval",
-    "escalate",
-    "showAnswers",
-    "language",
-    "sameFields",
-    "signIn",
-    "maxAge",
-)
-SIGN_IN_MEMBERS = ("issuer", "clientId", "domains")  # as it is stored
-SINCE = dict.fromkeys(("showAnswers", "language", "sameFields", "signIn", "maxAge", "needsFields"), 4)
-"""The first version that knows a member of a page or of its actions, if not every version does."""
-LINK_MEMBERS, ACTION_MEMBERS = ("label", "url"), ("id", "label", "style", "needs", "needsFields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +94,17 @@ class Page:
         return self.action(value.get("action")) if isinstance(value, dict) else None
 
 
-def of_text(text: str | None, *, waits: bool, hand_overs: Sequence[HandOver] = ()) -> Page:
-    """Return the page of a stored text after these hand-overs. Raises TokenNotFound without one: its token was removed.
-
-    Raises WrittenLater for a token that `waits`, if this version does not know every member.
-    """
+def of_text(text: str | None, hand_overs: Sequence[HandOver] = ()) -> Page:
+    """Return the page of a stored text after these hand-overs. Raises TokenNotFound without one: its token was removed."""
     if text is None:
         raise TokenNotFound
-    value = json_text.parse(text)
-    if waits and not _is_known(value):
-        raise WrittenLater
-    return of(value, hand_overs=hand_overs)
+    return of(json_text.parse(text), hand_overs=hand_overs)
 
 
 def of_token(token: Token) -> Page:
     """Return the page of a token that was read with it. Raises WrittenLater."""
     token.check_version()
-    return of_text(token.page, waits=token.outcome is None, hand_overs=token.hand_overs)
+    return of_text(token.page, token.hand_overs)
 
 
 def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOver] = ()) -> Page:
@@ -187,15 +158,3 @@ def translated(value: Any, languages: Sequence[str], language: str) -> Any:
         else translated(one, languages, language)
         for name, one in value.items()
     }
-
-
-def _is_known(value: Mapping[str, Any]) -> bool:
-    return (
-        value.keys() <= {*MEMBERS}
-        and {*languages_of(value)} <= {*words.WORDS}
-        and all(link.keys() <= {*LINK_MEMBERS} for link in value.get("links", ()))
-        and all(action.keys() <= {*ACTION_MEMBERS} for action in value.get("actions", ()))
-        and ("fields" not in value or page_fields.is_known(value["fields"]))
-        and value.get("signIn", {}).keys() <= {*SIGN_IN_MEMBERS}
-        and approvers.is_known(value)
-    )

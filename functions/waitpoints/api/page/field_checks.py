@@ -37,8 +37,8 @@ _NUMBER = Fitting(
     f"a choice is a text or a number, of at most {MAX_TITLE} characters",
 )
 _VALUE = Chosen(lambda value: _TITLE if isinstance(value, str) else _NUMBER)
-_CHOICE = Members({"const": _VALUE, "title": _TITLE}, needed=("const",), kind="keyword")
-_CHOICES: dict[str, Shape] = {"enum": Items(_VALUE, MAX_CHOICES, 1), "oneOf": Items(_CHOICE, MAX_CHOICES, 1)}
+CHOICE = Members({"const": _VALUE, "title": _TITLE}, needed=("const",), kind="keyword")
+_CHOICES: dict[str, Shape] = {"enum": Items(_VALUE, MAX_CHOICES, 1), "oneOf": Items(CHOICE, MAX_CHOICES, 1)}
 _KEYWORDS: dict[str, Shape] = {
     **_CHOICES,
     "title": _TITLE,

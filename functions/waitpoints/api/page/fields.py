@@ -66,7 +66,7 @@ KEYWORDS = {
     Kind.ONE_OF: ("enum", "oneOf"),
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
 }
-OF_ITEMS, OF_CHOICE = ("type", "enum", "oneOf"), ("const", "title")
+OF_ITEMS = ("type", "enum", "oneOf")
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
 
@@ -165,18 +165,6 @@ def kind_of(schema: Mapping[str, Any]) -> Kind | None:
         return Kind.TEXT
     kinds, name = (FORMATS, format_) if type_ == "string" else (TYPES, type_)
     return kinds.get(name) if isinstance(name, str) else None
-
-
-def is_known(form: Mapping[str, Any]) -> bool:
-    """Whether this version knows every member of a stored object schema."""
-    return form.keys() <= {*OF_FORM} and all(map(_is_known_field, form["properties"].values()))
-
-
-def _is_known_field(schema: Mapping[str, Any]) -> bool:
-    kind, items = kind_of(schema), schema.get("items", {})
-    if kind is None or not schema.keys() <= {*OF_ALL, *KEYWORDS[kind]} or not items.keys() <= {*OF_ITEMS}:
-        return False
-    return all(choice.keys() <= {*OF_CHOICE} for choice in (*schema.get("oneOf", ()), *items.get("oneOf", ())))
 
 
 def from_texts(field: Field, texts: Sequence[str], decimal: str | None = None) -> Any:

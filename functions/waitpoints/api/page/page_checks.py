@@ -64,7 +64,7 @@ def _are_languages(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(one in LANGUAGES and value.count(one) == 1 for one in value)
 
 
-_LINK = Members(
+LINK = Members(
     {
         "label": Text(MAX_LINK_LABEL),
         "url": Fitting(
@@ -74,7 +74,7 @@ _LINK = Members(
     },
     needed=("url",),
 )
-_ACTION = Members(
+ACTION = Members(
     {
         "id": Fitting(_is(_ID, 64), "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -"),
         "label": Text(MAX_ACTION_LABEL),
@@ -88,12 +88,12 @@ _LANGUAGES = Fitting(
     lambda value: _are_languages([value] if isinstance(value, str) else value),
     f"expected one of {', '.join(LANGUAGES)}, or a list of several, each once",
 )
-_PAGE = Members(
+PAGE = Members(
     {
         "title": Text(MAX_TITLE),
         "text": Text(MAX_TEXT, 0),
-        "links": Items(_LINK, MAX_LINKS),
-        "actions": Items(_ACTION, MAX_ACTIONS, 1),
+        "links": Items(LINK, MAX_LINKS),
+        "actions": Items(ACTION, MAX_ACTIONS, 1),
         "fields": Chosen(_form),
         "confirm": FLAG,
         "remind": Chosen(_reminders),
@@ -127,7 +127,7 @@ def parse(value: Any, client: tuple[str, str] | None = None, *, needs_sign_in: b
 
 def _check(value: Any) -> None:
     """Check a page in one of its languages. Raises InvalidPage."""
-    shapes.check_shape(value, _PAGE, "page")
+    shapes.check_shape(value, PAGE, "page")
     approver_checks.check_people(value)
     actions = value.get("actions", ())
     if len({action["id"] for action in actions}) < len(actions):

@@ -62,7 +62,7 @@ def receive(request: Request, token_id: str, found: Ended | RulesApply, body: by
     if rules.has_approvers:
         return _refuse_plain(request, token_id, by)
     document = services.tokens.read_document(token_id, DocumentKind.PAGE)
-    page = definition.of_text(document, waits=True).in_language(render.wanted(request))
+    page = definition.of_text(document).in_language(render.wanted(request))
     choice = _read_choice(request, token_id, page, body, by)
     if not isinstance(choice, Submission):
         token = None if isinstance(choice, NotConfirmed) else services.tokens.find(token_id)

@@ -25,7 +25,6 @@ PEOPLE = of_text(
             "escalate": {"after": "1d", "to": [{"id": "lea", "email": "lea@example.com"}]},
         }
     )[1],
-    waits=True,
 )
 ANYBODY = parse({"title": "Go?"})[0]
 EVERYWHERE = Notify(email=True, slack="#deploys", teams="TEAMS")
@@ -252,7 +251,7 @@ class TestTheOutcome:
     def test_goes_to_who_was_added_and_not_to_who_was_removed_unless_they_asked(self, requested_by: str) -> None:
         removal = HandOver(({"id": "di", "email": "di@example.com"},), ("bo@example.com",), 1)
         page = {"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"], "selfApproval": True}
-        loaded = of_text(parse({**page, "requestedBy": requested_by})[1], waits=True, hand_overs=(removal,))
+        loaded = of_text(parse({**page, "requestedBy": requested_by})[1], hand_overs=(removal,))
         steps, _ = drain(replace(COMPLETED, hand_overs=(removal,)), loaded, WITH_OUTCOME)
         assert [step.target.to for step in steps] == ["ann@example.com", "di@example.com", requested_by]
 
@@ -282,14 +281,14 @@ class TestTheOutcome:
     def test_goes_to_who_asked_wherever_they_can_be_reached(self, requested_by: str, expected: dict[str, str]) -> None:
         lea = {"id": "lea", "email": "lea@example.com", "slack": "U01LEA"}
         people = {"approvers": [ANN], "escalate": {"after": "1d", "to": [lea]}, "selfApproval": True}
-        page = of_text(parse({"title": "Go?", **people, "requestedBy": requested_by})[1], waits=True)
+        page = of_text(parse({"title": "Go?", **people, "requestedBy": requested_by})[1])
         found = {it.key: it.to for it in targets(COMPLETED, page, WITH_OUTCOME) if it.key.endswith("requester")}
         assert found == expected
         assert not [it for it in targets(NEW, page, WITH_OUTCOME) if it.key.endswith("requester")]
 
     def test_is_all_that_who_asks_gets_who_was_named_among_the_approvers(self) -> None:
         people = {"approvers": [{"id": "bo", "email": "bo@example.com"}, ANN], "requestedBy": "ann@example.com"}
-        page = of_text(parse({"title": "Go?", **people})[1], waits=True)
+        page = of_text(parse({"title": "Go?", **people})[1])
         reminded = replace(COMPLETED, outcome=None, reminded_count=1)
         assert {step.target.to for step in drain(reminded, page, WITH_OUTCOME)[0]} == {"bo@example.com", "#deploys", "TEAMS"}
         steps, _ = drain(COMPLETED, page, WITH_OUTCOME)

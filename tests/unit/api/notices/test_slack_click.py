@@ -279,11 +279,6 @@ class TestATokenThatWasNotSentToSlack:
         assert told(workspace) == ["This request no longer exists."]
         assert services.tokens.find(token_id).outcome is None
 
-    def test_that_a_later_version_made_is_not_completed(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
-        world.store._notify[token_of(asked).id] = '{"slack": "#deploys", "pager": true}'
-        assert press(workspace, asked, "approve", ADA).status == 503
-        assert token_of(asked).outcome is None
-
     def test_without_a_page_is_not_completed(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
         token_id = world.new_token()
         send(workspace, asked, actions=[{**button(asked, "approve"), "value": token_id}])

@@ -32,7 +32,7 @@ from waitpoints.api.notices.slack_click import Click, _answer
 from waitpoints.api.page import definition, words
 from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import Forbidden
-from waitpoints.token import CompletedBy, Source
+from waitpoints.token import SINCE, CompletedBy, Source
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -754,7 +754,7 @@ class TestNobodyElseAnswersAsThem:
     def test_an_earlier_release_settles_none(self, place: Place) -> None:
         token = place.world.store.find(place.token["id"])
         assert token is not None
-        assert token.since_version == definition.SINCE["signIn"]
+        assert token.since_version == SINCE["signIn"]
 
 
 CREATES: list[tuple[dict[str, Any], str]] = [

@@ -7,7 +7,7 @@ import pytest
 
 from waitpoints.api.page import definition, words
 from waitpoints.api.page.fields import Kind
-from waitpoints.errors import TokenNotFound, WrittenLater
+from waitpoints.errors import TokenNotFound
 
 UNSEEN = "\u202e\u200f \u061c"
 LATER: list[dict[str, Any]] = [
@@ -36,22 +36,20 @@ LATER: list[dict[str, Any]] = [
     ],
 )
 def test_a_page_that_is_refused_today_still_opens(page: dict[str, Any]) -> None:
-    loaded = definition.of_text(json.dumps(page), waits=True)
+    loaded = definition.of_text(json.dumps(page))
     assert loaded.title == page["title"]
     assert [link.url for link in loaded.links] == [link["url"] for link in page.get("links", [])]
     assert len(loaded.fields) == len(page.get("fields", {}).get("properties", {}))
 
 
 @pytest.mark.parametrize("more", LATER, ids=json.dumps)
-def test_what_a_later_version_wrote_waits_for_it_and_is_passed_over_after_the_end(more: dict[str, Any]) -> None:
-    text = json.dumps({"title": "Go?", **more})
-    with pytest.raises(WrittenLater):
-        definition.of_text(text, waits=True)
-    assert definition.of_text(text, waits=False).title == "Go?"
+def test_what_a_later_version_wrote_is_passed_over(more: dict[str, Any]) -> None:
+    """Only after the end: see `test_written_later`."""
+    assert definition.of_text(json.dumps({"title": "Go?", **more})).title == "Go?"
 
 
 def test_the_defaults_are_those_of_the_create() -> None:
-    page = definition.of_text('{"title": "Go?", "links": [{"url": "https://example.com"}]}', waits=True)
+    page = definition.of_text('{"title": "Go?", "links": [{"url": "https://example.com"}]}')
     assert (page.text, page.confirm, page.approval, page.reminds, page.fields) == ("", False, None, False, ())
     assert page.actions == (definition.Action("submit", None),)
     assert page.links == (definition.Link("https://example.com", "https://example.com"),)
@@ -59,13 +57,13 @@ def test_the_defaults_are_those_of_the_create() -> None:
 
 def test_a_choice_is_shown_by_its_title_or_value() -> None:
     form = {"properties": {"it": {"oneOf": [{"const": 1, "title": "One"}, {"const": 2}]}}, "required": ["it"]}
-    [field] = definition.of_text(json.dumps({"title": "Go?", "fields": form}), waits=True).fields
+    [field] = definition.of_text(json.dumps({"title": "Go?", "fields": form})).fields
     assert (field.kind, field.required, [choice.title for choice in field.choices]) == (Kind.ONE_OF, True, ["One", "2"])
 
 
 def test_a_page_that_is_gone_is_that_of_no_token() -> None:
     with pytest.raises(TokenNotFound):
-        definition.of_text(None, waits=True)
+        definition.of_text(None)
 
 
 TRANSLATED = {
@@ -106,7 +104,7 @@ TRANSLATED = {
 def test_the_texts_and_the_words_are_in_the_language_of_the_page_that_the_reader_wants_most(
     wanted: str, language: str, shown: list[str]
 ) -> None:
-    page = definition.of_text(json.dumps(TRANSLATED), waits=True).in_language(wanted)
+    page = definition.of_text(json.dumps(TRANSLATED)).in_language(wanted)
     title, risk = page.fields
     texts = [page.title, page.text, page.links[0].label, *(action.label for action in page.actions)]
     assert [*texts, title.title, title.description, risk.choices[0].title] == shown
@@ -116,7 +114,7 @@ def test_the_texts_and_the_words_are_in_the_language_of_the_page_that_the_reader
 def test_a_page_in_a_language_of_a_later_version_is_shown_after_its_end() -> None:
     for language, title in (("pt", "Sim?"), (["pt", "de"], "Ja?")):
         texts = {"pt": "Sim?", "de": "Ja?"} if isinstance(language, list) else {"pt": "Sim?"}
-        page = definition.of_text(json.dumps({"title": texts, "language": language}), waits=False)
+        page = definition.of_text(json.dumps({"title": texts, "language": language}))
         assert (page.title, page.language in words.WORDS) == (title, True)
 
 

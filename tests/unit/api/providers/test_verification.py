@@ -12,7 +12,7 @@ from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.providers.schemes import SCHEMES
-from waitpoints.token import SIGNING_SINCE
+from waitpoints.token import SINCE
 
 JSON = {"content-type": "application/json"}
 OWN = {
@@ -61,7 +61,7 @@ class TestVerify:
         world.webhook_secrets["own"] = secret = FakeSecret("the first")
         token = api.create(verify={**OWN, "secret": "own"})
         stored = world.store.get(token["id"])
-        assert ("the first" in repr(stored), stored.since_version) == (False, SIGNING_SINCE)
+        assert ("the first" in repr(stored), stored.since_version) == (False, SINCE["signing"])
         secret.rotate("the second")
         for other in ("the third", "the first"):
             at = str(int(time.time()))
