@@ -12,7 +12,7 @@ from dataclasses import Field, fields
 from functools import cache
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
-from typing import Any, NamedTuple, Never, Self, cast
+from typing import Any, Never, Self, cast
 
 MAX_DEPTH = 500  # a parser with the usual limit of 1,000 levels can still read it inside an envelope
 
@@ -90,23 +90,18 @@ class Named(str):
 SHOWN = ""  # of a field whose name says all
 
 
-class Shown(NamedTuple):
-    """A field that answers show by this name. `form` makes its value theirs, and `meaning` is all that its class says."""
-
-    field: Field[Any]
-    name: str
-    form: Callable[[Any], Any] | None
-    meaning: tuple[Any, ...]
+Shown = tuple["Field[Any]", str, Callable[[Any], Any] | None, tuple[Any, ...]]
+"""A field that answers show, its name there, what makes its value theirs, and all that its class says of it."""
 
 
 @cache
 def shown_fields(of: type[Any]) -> list[Shown]:
     """Return the fields of a dataclass that are `Annotated`."""
-    found = []
+    found: list[Shown] = []
     for field in fields(of):
         if meaning := getattr(field.type, "__metadata__", ()):
             name = next((str(it) for it in meaning if isinstance(it, Named)), _camel(field.name))
-            found.append(Shown(field, name, next(filter(callable, meaning), None), meaning))
+            found.append((field, name, next(filter(callable, meaning), None), meaning))
     return found
 
 

@@ -30,7 +30,7 @@ def shows[Model: BaseModel](source: type, **places: str) -> Callable[[type[Model
     """
 
     def decorate(model: type[Model]) -> type[Model]:
-        fields: dict[str, Any] = {it.name: _field(it, model.model_fields.get(it.name)) for it in shown_fields(source)}
+        fields: dict[str, Any] = {it[1]: _field(it, model.model_fields.get(it[1])) for it in shown_fields(source)}
         names = [*fields]
         before = names[-1]
         for name, own in model.model_fields.items():
@@ -45,13 +45,14 @@ def shows[Model: BaseModel](source: type, **places: str) -> Callable[[type[Model
 
 
 def _field(shown: Shown, own: FieldInfo | None) -> tuple[Any, FieldInfo]:
-    said: dict[str, Any] = next((it for it in shown.meaning if isinstance(it, dict)), {})
-    said = {**said, "description": " ".join(it for it in shown.meaning if type(it) is str) or None}
+    field, _, form, meaning = shown
+    said: dict[str, Any] = next((it for it in meaning if isinstance(it, dict)), {})
+    said = {**said, "description": " ".join(it for it in meaning if type(it) is str) or None}
     if own is not None:
         return own.annotation, FieldInfo.merge_field_infos(own, **said)
-    if shown.field.default is not MISSING and not shown.field.default:
+    if field.default is not MISSING and not field.default:
         said["default"] = None
-    kind = Instant if shown.form is iso else _type(shown.field.type)
+    kind = Instant if form is iso else _type(field.type)
     return Literal[*said.pop("enum")] if "enum" in said else kind, Field(**said)
 
 
