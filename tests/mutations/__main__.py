@@ -1,6 +1,6 @@
 """Weaken one decision of the code at a time, in the functions of a process that has all tests, and say which of them see it.
 
-Without `--N` the list is tried. The exit status is 1 if nothing sees one of it, or one of `--AGAIN` that something saw.
+Without `--N` and `--AGAIN` the list is tried. The exit status is 1 if nothing sees one of it, or one that something saw before.
 """
 
 import argparse
@@ -8,11 +8,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from tests.mutations.session import Seen, run_all
+from tests.mutations.judge import Seen
+from tests.mutations.session import run_all
 from tests.mutations.weakening import WINGS, Decision, NotFound, Weakening, draw, found_again, listed, texts, weakened
 
 MANY, LEVELS = 10, 3  # functions, and levels: that is more than one fact needs
@@ -21,35 +22,31 @@ MANY, LEVELS = 10, 3  # functions, and levels: that is more than one fact needs
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     known = texts()
-    before: dict[str, dict[str, Any]] = {}
     gone: list[str] = []
     if options.AGAIN:
-        chosen = []
-        for line in options.AGAIN.read_text().splitlines():
-            kept = json.loads(line)
-            decision = Decision(*(kept[name] for name in Decision.__dataclass_fields__))
-            if now := found_again(decision, known):
-                chosen.append(weakened(now, known))
-                before[chosen[-1].name] = kept
-            else:
-                gone.append(f"{decision.file} {decision.function}, {decision.operator}: {decision.line}")
+        kept = [json.loads(line) for line in options.AGAIN.read_text().splitlines()]
+        found = {Decision(*(it[member.name] for member in fields(Decision))): it.get("by") for it in kept}
+        now = {decision: found_again(decision, known) for decision in found}
+        gone = [f"{it.file} {it.function}, {it.operator}: {it.line}" for it, again in now.items() if not again]
+        chosen = [weakened(decision, known) for decision in dict.fromkeys(now.values()) if decision]
+        was_seen = {again for decision, again in now.items() if found[decision]}
+        must = {it.name for it in chosen if it.decision in was_seen}
     elif options.N:
-        chosen = draw(options.WING or WINGS, options.N, options.SEED, known)
+        chosen, must = draw(options.WING or WINGS, options.N, options.SEED, known), set()
     else:
-        chosen = [one for one in listed(known) if not options.names or any(name in one.name for name in options.names)]
+        chosen = [it for it in listed(known) if not options.names or any(name in it.name for name in options.names)]
+        must = {it.name for it in chosen}
     if not chosen:
         raise NotFound("Nothing is called so. The names are in mutations.diff")
-    verdicts: dict[int, Seen] = {}
+    verdicts: dict[str, Seen] = {}
     for number, seen in run_all(chosen, known, options.PROCESSES, lambda text: print(text, flush=True)):
-        verdicts[number] = seen
+        verdicts[chosen[number].name] = seen
         print(shown(chosen[number], seen), flush=True)
         if options.OUT:
             with options.OUT.open("a") as file:
                 file.write(json.dumps(_record(chosen[number], seen)) + "\n")
-    names = {chosen[number].name: seen for number, seen in verdicts.items()}
-    print(summary(names, gone, len(chosen)))
-    unseen = [name for name, seen in names.items() if not seen.by and (name not in before or before[name].get("by"))]
-    return int(len(names) < len(chosen) or bool(unseen and not options.N))
+    print(summary(verdicts, gone))
+    return int(any(it.name not in verdicts for it in chosen) or any(name in must for name in unseen(verdicts)))
 
 
 def shown(weakening: Weakening, seen: Seen) -> str:
@@ -58,29 +55,28 @@ def shown(weakening: Weakening, seen: Seen) -> str:
     return f"{seen.seconds:5.0f} s  {weakening.name}\n         {levels}{rest}"
 
 
-def summary(verdicts: dict[str, Seen], gone: Sequence[str], number: int) -> str:
-    unseen = [name for name, seen in verdicts.items() if not seen.by]
-    much = {
-        name: it
-        for name, it in verdicts.items()
-        if it.functions() >= MANY and len([1 for red, *_ in it.levels.values() if red]) >= LEVELS
+def unseen(verdicts: dict[str, Seen]) -> list[str]:
+    return [name for name, seen in verdicts.items() if not seen.by]
+
+
+def summary(verdicts: dict[str, Seen], gone: Sequence[str]) -> str:
+    much = [
+        f"{seen.functions():4.0f}  {name}"
+        for name, seen in verdicts.items()
+        if seen.functions() >= MANY and len([red for red, *_ in seen.levels.values() if red]) >= LEVELS
+    ]
+    parts = {
+        f"{MANY} or more functions of {LEVELS} or more levels see": much,
+        "Is no more": gone,
+        "Nothing sees": unseen(verdicts),
     }
-    parts = [f"\n{len(verdicts) - len(unseen)} of {number} are seen"]
-    parts += ["\nIs no more:", *gone] if gone else []
-    parts += (
-        [
-            f"\n{MANY} or more functions of {LEVELS} or more levels see:",
-            *(f"{it.functions():4.0f}  {name}" for name, it in much.items()),
-        ]
-        if much
-        else []
-    )
-    return "\n".join([*parts, *(["\nNothing sees:", *unseen] if unseen else [])])
+    listed = "".join(f"\n{what}:\n" + "".join(f"  {one}\n" for one in ones) for what, ones in parts.items() if ones)
+    return f"{listed}\n{len(verdicts) - len(unseen(verdicts))} of {len(verdicts)} are seen"
 
 
 def _record(weakening: Weakening, seen: Seen) -> dict[str, Any]:
     where = asdict(weakening.decision) if weakening.decision else {"name": weakening.name, "file": weakening.file}
-    return {**where, "at": weakening.lines[0], "levels": seen.levels, "by": seen.by, "of_all": seen.of_all}
+    return {**where, "levels": seen.levels, "of_all": seen.of_all, "by": seen.by}
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -1,7 +1,9 @@
 """Tests run in children of this process, which may hang or die."""
 
+import ctypes
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,9 +15,12 @@ import pytest
 
 FORK = get_context("fork")
 PATIENCE = 30  # seconds for a test, and ten times what it took as it was recorded
+ENDS_WITH_ITS_PARENT = 1  # PR_SET_PDEATHSIG
 AT_FIRST = 90  # seconds more, in which a child starts the stack
 
 Lines = list[tuple[str, int]]
+Run = Callable[[Connection, Sequence[str]], object]
+"""Runs tests in this process, and tells the parent of each."""
 
 
 class Outcome(NamedTuple):
@@ -54,7 +59,7 @@ class Reporter:
 
 def outcomes(
     tests: Sequence[str],
-    run: Callable[[Connection, Sequence[str]], object],
+    run: Run,
     seconds: Mapping[str, float],
     *,
     first: bool = False,
@@ -71,7 +76,7 @@ def outcomes(
 
 def _child(
     tests: Sequence[str],
-    run: Callable[[Connection, Sequence[str]], object],
+    run: Run,
     seconds: Mapping[str, float],
     first: bool,
     found: dict[str, Outcome],
@@ -108,8 +113,10 @@ def _child(
     return not begun
 
 
-def _run(sending: Connection, run: Callable[[Connection, Sequence[str]], object], tests: Sequence[str], folder: str) -> None:
+def _run(sending: Connection, run: Run, tests: Sequence[str], folder: str) -> None:
     os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ENDS_WITH_ITS_PARENT, signal.SIGKILL)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)

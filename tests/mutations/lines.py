@@ -7,7 +7,7 @@ import ast
 import pickle
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -16,7 +16,7 @@ from types import CodeType
 from tests.mutations.weakening import ROOT, WINGS
 
 KEPT = ROOT / ".local" / "lines-of-tests.pickle"
-_TOOL = sys.monitoring.COVERAGE_ID
+_TOOL = 4  # coverage has another
 _PREFIXES = tuple(f"{ROOT / wing}/" for wing in WINGS)
 
 Line = tuple[str, str, str, int]
@@ -29,7 +29,7 @@ class Runs:
     tests: dict[str, tuple[float, bytes] | None] = field(default_factory=dict)
     """How long a test took, and a bit for each line that it ran. None if it did not pass."""
     files: dict[str, str] = field(default_factory=dict)
-    """The digest of each file of tests, as it was recorded."""
+    """The digest of each file of tests as it was recorded, and of each other file when all were."""
 
     @classmethod
     def load(cls) -> "Runs":
@@ -41,10 +41,10 @@ class Runs:
         new.write_bytes(pickle.dumps(self))
         new.rename(KEPT)
 
-    def outdated(self, files: Iterable[str]) -> list[str]:
-        return [file for file in files if self.files.get(file) != digest(file)]
-
-    def forget(self, files: Sequence[str]) -> None:
+    def forget(self, files: Sequence[str], code: Iterable[str]) -> None:
+        """Begin to record these files of tests anew. `code`: what they run."""
+        if not self.tests:
+            self.files = {file: digest(file) for file in code}
         gone = set(files) | {file for file in self.files if not (ROOT / file).exists()}
         self.tests = {test: it for test, it in self.tests.items() if test.partition("::")[0] not in gone}
 
@@ -61,26 +61,29 @@ class Runs:
     def of(self, file: str, lines: Sequence[int], *, strictly: bool = False) -> dict[str, float]:
         """Return the tests that run one of these lines, and how long each takes.
 
-        If no test is known to, and not `strictly`: those of the function, of the same text anywhere, or of the file.
+        If none does, and not `strictly`: those of the function, of the same text anywhere, or of the file.
         """
         at = [line for number in lines if (line := line_at(file, number))]
         of_function = {line[:2] for line in at}
-        for is_meant in (
-            lambda line: line in at,
-            lambda line: line[:2] in of_function,
-            lambda line: line[2] in {it[2] for it in at},
-            lambda line: line[0] == file,
-        ):
-            wanted = [number for line, number in self.numbers.items() if is_meant(line)]
-            found = dict(self._that_run(wanted))
-            if found or strictly:
-                break
-        return found
+        found = self._that_run(lambda line: line in at)
+        if found or strictly:
+            return found
+        return (
+            self._that_run(lambda line: line[:2] in of_function)
+            or self._that_run(lambda line: line[2] in {it[2] for it in at})
+            or self._that_run(lambda line: line[0] == file)
+        )
 
-    def _that_run(self, numbers: Sequence[int]) -> Iterator[tuple[str, float]]:
-        for test, ran in self.tests.items():
-            if ran and any(number >> 3 < len(ran[1]) and ran[1][number >> 3] >> (number & 7) & 1 for number in numbers):
-                yield test, ran[0]
+    def is_current(self, file: str) -> bool:
+        return self.files.get(file) == digest(file)
+
+    def _that_run(self, is_meant: Callable[[Line], bool]) -> dict[str, float]:
+        numbers = [number for line, number in self.numbers.items() if is_meant(line)]
+        return {
+            test: ran[0]
+            for test, ran in self.tests.items()
+            if ran and any(number >> 3 < len(ran[1]) and ran[1][number >> 3] >> (number & 7) & 1 for number in numbers)
+        }
 
 
 def digest(file: str) -> str:
