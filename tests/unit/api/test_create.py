@@ -38,14 +38,6 @@ class TestCreate:
         assert api.retrieve(created["id"])["url"] == created["url"]
         assert [token["url"] for token in api.get(TOKENS).json["data"]] == [created["url"]]
 
-    def test_keeps_all_that_it_is_given(self, api: Api, world: InMemory) -> None:
-        created = api.create(timeout="1h", tags=["a", "b"], idempotencyKey="order-1", idempotencyKeyTTL="24h")
-        shown = api.retrieve(created["id"])
-        assert (shown["tags"], shown["idempotencyKey"]) == (["a", "b"], "order-1")
-        token = world.store.get(created["id"])
-        assert token.timeout_at == world.clock() + 3_600_000
-        assert token.idempotency_key_expires_at == world.clock() + 86_400_000
-
     def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
         headers = {"authorization": world.api_key.read_current(), "x-trigger-request-idempotency-key": "call-1"}
         for body in ({}, {"idempotencyKey": "k"}):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
-from tests.support.in_process.api_gateway import TOKENS, Api, http_event
+from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.template import Context, Template
 from tools.openapi.answers import CODES
 from tools.openapi.operation import Operation
@@ -36,15 +36,6 @@ def test_without_a_valid_credential_every_route_but_the_callback_is_401(
     assert answer.status == 401
     assert answer.error
     assert api.retrieve(token["id"])["status"] == "WAITING"
-
-
-@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
-def test_no_web_page_of_another_origin_may_send_a_cookie(api: Api, method: str) -> None:
-    """A session is a cookie. What other origins may call has its credential in a header."""
-    url = f"{TOKENS}/{api.create()['id']}/complete"
-    answer = api.request(method, url, {}, {**api.authorized, "origin": "https://evil.example.com"})
-    assert answer.headers["access-control-allow-origin"] == "https://evil.example.com"
-    assert "access-control-allow-credentials" not in answer.headers
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)

@@ -24,11 +24,6 @@ class TestInAState:
         context: Any = Context("CompleteTokenInState")
         return complete_token_in_state.handler(payload, context)
 
-    def test_completes_by_key(self, world: InMemory) -> None:
-        token = create(world)
-        payload = {"idempotencyKey": "a", "error": {"message": "no"}}
-        assert self.invoke(payload) == {"success": True, "settled": True, "id": token, "created": False}
-
     def test_says_whether_it_settled_the_token(self, world: InMemory) -> None:
         token = create(world)
         assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [

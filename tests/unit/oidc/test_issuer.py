@@ -63,15 +63,6 @@ def test_after_a_failure_nothing_is_called_for_a_moment_and_what_was_kept_stays(
     assert fetched.read(REFETCH_AFTER) == 3
 
 
-def test_a_client_without_a_secret_has_none_and_one_whose_secret_cannot_be_read_waits(clock: FakeClock) -> None:
-    def with_secret(secret: MissingSecret) -> Issuer:
-        return Issuer("https://a.example.com", "client", "openid", "https://hooks.example.com/x", secret, clock)
-
-    assert list(with_secret(MissingSecret())._secrets()) == [None]
-    with pytest.raises(Exception, match="ThrottlingException"):
-        list(with_secret(MissingSecret("ThrottlingException"))._secrets())
-
-
 @pytest.mark.parametrize("code", sorted(ERROR_CODES))
 def test_standard_codes_are_passed_on(code: str, clock: FakeClock) -> None:
     with pytest.raises(SignInRefused) as raised:

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.endpoint_routes import FULL, SMALLEST, get, put, stored
+from tests.support.endpoint_routes import SMALLEST, get, put, stored
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.fakes.secret import FakeSecret
-from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.endpoints.representation import recorded, with_contents
 from waitpoints.api.representation import INLINE_LIMIT
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
@@ -16,16 +14,7 @@ from waitpoints.recorded_delivery import Contents, RecordedDelivery
 from waitpoints.token import iso
 
 
-@pytest.fixture(autouse=True)
-def secret(world: InMemory) -> None:
-    world.webhook_secrets["shared"] = FakeSecret("the-secret-that-the-provider-repeats")
-
-
 class TestRetrieve:
-    def test_shows_what_put_answered(self, api: Api) -> None:
-        endpoint = put(api, FULL)
-        assert get(api) == {**endpoint, "deliveries": {}}
-
     def test_shows_counts_and_the_last_delivery_of_each_kind_that_came(self, api: Api, world: InMemory) -> None:
         put(api, SMALLEST)
         full = LastDelivery(
@@ -47,12 +36,6 @@ class TestRetrieve:
                 "lastDetail": "why",
             },
         }
-
-    @pytest.mark.parametrize("name", ["unknown", "GitHub", "x" * 5_000, "%2F", "%ED%A0%80"])
-    def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, name: str) -> None:
-        put(api, SMALLEST)
-        answer = api.get(f"{ENDPOINTS}/{name}")
-        assert (answer.status, answer.error) == (404, "Endpoint not found")
 
 
 class TestARecordedDelivery:
