@@ -1,9 +1,10 @@
-"""Every public name says what it is."""
+"""The package says what it is: each public name, and its version."""
 
 import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +34,10 @@ def test_every_public_name_is_documented(name: str, found: Any) -> None:
 
     assert documented.endswith((".", ":", "}"))
     assert documented != inherited, f"{name} has only what it inherits"
+
+
+def test_says_which_version_is_installed() -> None:
+    assert waitpoints_client.__version__ == version("waitpoints-client")
 
 
 def test_help_shows_what_a_call_is_without_data() -> None:
