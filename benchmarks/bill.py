@@ -8,7 +8,7 @@ from benchmarks import prices
 from tests.support.in_process.counting.deliveries import Deliveries
 from tests.support.in_process.counting.meter import READ_UNIT
 from tests.support.in_process.counting.waits import Added, CountedStep, Wait
-from waitpoints.aws import secrets
+from waitpoints.aws.services import secrets
 from waitpoints.endpoint_cache import CACHED_FOR
 
 MILLISECONDS = 45  # of one warm invocation: assumed for the callback's, which is the longest, and taken for all

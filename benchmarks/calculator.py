@@ -19,7 +19,7 @@ from tests.support.in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.api.page.approver_checks import MAX_APPROVERS
-from waitpoints.aws.secrets import CACHED_FOR
+from waitpoints.aws.services.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
 from waitpoints.timers.reminders import MOST_EVERY
 from waitpoints.token import MAX_WAITERS

@@ -14,8 +14,8 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import is_settled, waiter_count
+from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resumer import NotResumed
 from waitpoints.stream.record import image_of, keep, token_id_of

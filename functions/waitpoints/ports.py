@@ -1,6 +1,6 @@
 """The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory.
 
-`aws.outputs` has none: the core uses it directly, and tests replace the bucket below it.
+`outputs` has none: the core uses it directly, and tests replace the bucket below it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

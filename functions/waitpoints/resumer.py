@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from waitpoints import telemetry
-from waitpoints.aws import throttling
-from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.services import throttling
+from waitpoints.aws.services.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import Clock, TokenStore, WaitService, WaitServices
 from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import json_text, telemetry
 from waitpoints.access.caller import ROOT, Caller
-from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.services.outputs import Outputs
 from waitpoints.errors import CannotResumeNow, KeyTaken, TokenNotFound, TooManyWaiters, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens

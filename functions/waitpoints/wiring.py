@@ -20,18 +20,16 @@ if TYPE_CHECKING:
     from waitpoints.access.sessions import Sessions
     from waitpoints.access.urls import Urls
     from waitpoints.aws.api_key_store import ApiKeyStore
-    from waitpoints.aws.dead_letters import DeadLetters
     from waitpoints.aws.delivery_store import DeliveryStore
     from waitpoints.aws.due_index import DueIndex
-    from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
-    from waitpoints.aws.notice_queue import NoticeQueue
     from waitpoints.aws.notice_store import NoticeStore
-    from waitpoints.aws.outputs import Outputs
-    from waitpoints.aws.secrets import ExistingSecrets, RotatingSecret
-    from waitpoints.aws.step_functions import StepFunctions
+    from waitpoints.aws.services.durable_functions import DurableFunctions
+    from waitpoints.aws.services.outputs import Outputs
+    from waitpoints.aws.services.queues import DeadLetters, NoticeQueue, TimerQueue
+    from waitpoints.aws.services.secrets import ExistingSecrets, RotatingSecret
+    from waitpoints.aws.services.step_functions import StepFunctions
     from waitpoints.aws.store import Store
-    from waitpoints.aws.timer_queue import TimerQueue
     from waitpoints.complete_by_key import CompletionsByKey
     from waitpoints.decisions import Decisions
     from waitpoints.doctor.scan import DeleteEnded, Doctor
@@ -170,26 +168,26 @@ class Services:
 
     @cached_property
     def outputs(self) -> "Outputs":
-        from waitpoints.aws.outputs import Outputs
+        from waitpoints.aws.services.outputs import Outputs
 
         return Outputs(lambda: self.s3_client, os.environ["OUTPUT_BUCKET"])
 
     @cached_property
     def step_functions(self) -> "StepFunctions":
-        from waitpoints.aws.step_functions import StepFunctions
+        from waitpoints.aws.services.step_functions import StepFunctions
 
         return StepFunctions(lambda: self.step_functions_client)
 
     @cached_property
     def durable_functions(self) -> "DurableFunctions":
-        from waitpoints.aws.durable_functions import DurableFunctions
+        from waitpoints.aws.services.durable_functions import DurableFunctions
 
         return DurableFunctions(lambda: self.lambda_client)
 
     @cached_property
     def urls(self) -> "Urls":
         from waitpoints.access.urls import Urls
-        from waitpoints.aws.secrets import RotatingSecret
+        from waitpoints.aws.services.secrets import RotatingSecret
 
         return Urls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
@@ -206,7 +204,7 @@ class Services:
     @cached_property
     def credentials(self) -> "Credentials":
         from waitpoints.access.credentials import Credentials
-        from waitpoints.aws.secrets import RotatingSecret
+        from waitpoints.aws.services.secrets import RotatingSecret
 
         api_key = RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"])
         return Credentials(api_key, os.environ["ENVIRONMENT"], lambda: self.api_key_cache)
@@ -225,7 +223,7 @@ class Services:
 
     def webhook_secret(self, name: str) -> "RotatingSecret":
         """The secret with which a provider signs. `waitpoints secrets put` makes it, and those of channels."""
-        from waitpoints.aws import secrets
+        from waitpoints.aws.services import secrets
 
         return self._secret(self.webhook_secret_name(name), secrets.PREVIOUS_FOR)
 
@@ -241,12 +239,12 @@ class Services:
 
     @cached_property
     def existing_secrets(self) -> "ExistingSecrets":
-        from waitpoints.aws.secrets import ExistingSecrets
+        from waitpoints.aws.services.secrets import ExistingSecrets
 
         return ExistingSecrets(self.secrets_client)
 
     def _secret(self, full_name: str, previous_for: int | None = None) -> "RotatingSecret":
-        from waitpoints.aws.secrets import RotatingSecret
+        from waitpoints.aws.services.secrets import RotatingSecret
 
         if full_name not in self._secrets:
             self._secrets[full_name] = RotatingSecret(self.secrets_client, full_name, previous_for)
@@ -341,7 +339,7 @@ class Services:
 
     @cached_property
     def timer_queue(self) -> "TimerQueue":
-        from waitpoints.aws.timer_queue import TimerQueue
+        from waitpoints.aws.services.queues import TimerQueue
 
         return TimerQueue(self.sqs_client, os.environ["TIMER_QUEUE_URL"])
 
@@ -365,7 +363,7 @@ class Services:
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
-        from waitpoints.aws.dead_letters import DeadLetters
+        from waitpoints.aws.services.queues import DeadLetters
 
         return DeadLetters(self.sqs_client, os.environ["DEAD_LETTER_QUEUE_URL"])
 
@@ -374,7 +372,7 @@ class Services:
         """None if the stack has no event bus. Then its modules are not imported."""
         if not (bus := os.environ.get("EVENT_BUS_NAME")):
             return None
-        from waitpoints.aws.event_bus import EventBus
+        from waitpoints.aws.services.event_bus import EventBus
         from waitpoints.stream.event_publisher import EventPublisher
 
         event_bus = EventBus(lambda: self.events_client, bus)
@@ -385,7 +383,7 @@ class Services:
         """None if the stack has no channel. Then its modules are not imported."""
         if not (url := os.environ.get("NOTICE_QUEUE_URL")):
             return None
-        from waitpoints.aws.notice_queue import NoticeQueue
+        from waitpoints.aws.services.queues import NoticeQueue
 
         return NoticeQueue(self.sqs_client, url)
 
@@ -474,7 +472,7 @@ def _client(service: str, config: Config = _CONFIG) -> Any:
 
 
 def _failing_fast(service: str) -> Any:
-    from waitpoints.aws import throttling
+    from waitpoints.aws.services import throttling
 
     return throttling.fails_fast(_client(service))
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.support.patience import PATIENCE
-from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.aws.services.step_functions import StepFunctions
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success
 from waitpoints_local.stack import Stack

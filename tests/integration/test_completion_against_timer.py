@@ -18,7 +18,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import complete
 from tests.support.turns import StoreInTurns, Turns
-from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.services.outputs import Outputs
 from waitpoints.aws.store import Store
 from waitpoints.resumer import Resumer
 from waitpoints.token import NewToken, Status, Waiter

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.in_process.moto_stack import MotoStack, client_of
-from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.services.queues import DeadLetters
 
 DENIED = "AccessDenied: größer"
 

@@ -22,7 +22,7 @@ from waitpoints.access.caller import ROOT
 from waitpoints.api import hand_over_request
 from waitpoints.api.page import page_checks
 from waitpoints.approvers import answer_members, decided_text, hand_over_members
-from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.services.outputs import Outputs
 from waitpoints.aws.store import Store
 from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed
 from waitpoints.errors import HasAnswered, TokenHasEnded

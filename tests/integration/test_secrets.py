@@ -15,8 +15,8 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import STACK_NAME
 from tests.support.webhook_signer import sign
 from waitpoints.api.notices.credential import versions
-from waitpoints.aws import secrets
-from waitpoints.aws.secrets import RotatingSecret
+from waitpoints.aws.services import secrets
+from waitpoints.aws.services.secrets import RotatingSecret
 from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}

@@ -18,7 +18,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from tests.support.timer_events import TimerEvents
 from waitpoints import ids
-from waitpoints.aws.messages import pause_after
+from waitpoints.aws.services.queues import pause_after
 from waitpoints.timers.reminders import plan_of
 from waitpoints.token import Document, DocumentKind, NewToken, TimedOut, Waiter, iso
 from waitpoints.waiter_result import Success

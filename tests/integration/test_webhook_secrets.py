@@ -7,7 +7,7 @@ from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
-from waitpoints.aws.secrets import RotatingSecret
+from waitpoints.aws.services.secrets import RotatingSecret
 from waitpoints.wiring import services
 
 PATH = f"waitpoints/{STACK_NAME}/webhooks/PUT"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.in_process.moto_stack import client_of
 from tests.support.patience import PATIENCE
-from waitpoints.aws.durable_functions import ErrorObject
+from waitpoints.aws.services.durable_functions import ErrorObject
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders:$LATEST/durable-execution/"
 

@@ -10,7 +10,7 @@ from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.token import CompletedBy, IdempotencyKey, Source
 from waitpoints.tokens import Ended, Settled
 

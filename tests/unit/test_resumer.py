@@ -17,7 +17,7 @@ from tests.support.in_process.fakes.waits import (
     Fault,
 )
 from tests.support.settling import complete
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
 from waitpoints.token import (

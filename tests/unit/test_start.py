@@ -93,7 +93,7 @@ HEAVY = [
     *KEYS,
 ]
 OF_SIGN_IN = [f"waitpoints.{it}" for it in ("access.sessions", "access.signed_text", "api.sign_in", "oidc", "sign_in")]
-OF_EVENTS = ["waitpoints.aws.event_bus", "waitpoints.stream.event_publisher", "waitpoints.stream.settled_event"]
+OF_EVENTS = ["waitpoints.aws.services.event_bus", "waitpoints.stream.event_publisher", "waitpoints.stream.settled_event"]
 
 
 @pytest.mark.parametrize(("bus", "imported"), [("", [False]), ("orders", [False, *OF_EVENTS])])

@@ -12,7 +12,7 @@ import urllib3
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from waitpoints import https
-from waitpoints.aws.secrets import is_unusable
+from waitpoints.aws.services.secrets import is_unusable
 from waitpoints.errors import IssuerFails, SignInRefused
 from waitpoints.https import HttpsAnswer
 from waitpoints.oidc import discovery

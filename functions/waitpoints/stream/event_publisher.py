@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from waitpoints import telemetry
-from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
-from waitpoints.aws.event_bus import EventBus, NotPut
+from waitpoints.aws.services.event_bus import EventBus, NotPut
+from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.event import Event
 from waitpoints.ports import Clock, TokenStore

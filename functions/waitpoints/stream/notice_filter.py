@@ -8,9 +8,9 @@ and timers of later records need not wait, and nothing is lost with the stream's
 from collections.abc import Mapping, Sequence
 
 from waitpoints import telemetry
-from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
+from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.ports import Clock, NoticeQueue
 from waitpoints.stream.record import Record, image_of, is_given_up, is_new, number_of, token_id_of
 

@@ -21,9 +21,9 @@ from waitpoints import wiring
 from waitpoints.access.api_key_cache import ApiKeyCache
 from waitpoints.access.credentials import Credentials
 from waitpoints.access.urls import Urls
-from waitpoints.aws.durable_functions import DurableFunctions
-from waitpoints.aws.outputs import Outputs
-from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.aws.services.durable_functions import DurableFunctions
+from waitpoints.aws.services.outputs import Outputs
+from waitpoints.aws.services.step_functions import StepFunctions
 from waitpoints.complete_by_key import CompletionsByKey
 from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache

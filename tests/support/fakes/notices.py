@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.fakes.store import MemoryStore
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
+from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.token import Token
 

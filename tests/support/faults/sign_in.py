@@ -59,7 +59,7 @@ class SignInWorld(World):
     def alive(self) -> Iterator[None]:
         with ExitStack() as until_the_end:
             monotonic = SimpleNamespace(monotonic=lambda: self.clock() / 1000)  # so that who waits finds a secret read again
-            until_the_end.enter_context(mock.patch("waitpoints.aws.secrets.time", monotonic))
+            until_the_end.enter_context(mock.patch("waitpoints.aws.services.secrets.time", monotonic))
             until_the_end.enter_context(mock.patch("waitpoints.https.within", lambda _, work: work()))
             until_the_end.enter_context(mock.patch("waitpoints.https.call", self._issuer_called(https.call)))
             until_the_end.enter_context(super().alive())

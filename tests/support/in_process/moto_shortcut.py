@@ -55,7 +55,7 @@ _EVENTS = (
 _THEIR_OWN = (
     "botocore.discovery", "botocore.handlers", "botocore.retries.", "botocore.signers", "botocore.useragent", "moto.",
     "aws_lambda_powertools.",  # names itself in a header
-    "waitpoints.aws.throttling",  # looks at what is throttled
+    "waitpoints.aws.services.throttling",  # looks at what is throttled
 )  # fmt: skip
 _turn = threading.RLock()
 _BY_BOTOCORE: Any = BaseClient._make_api_call  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Template
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.stream.waiting_event import REMINDER, Change, waiting_event
 

@@ -20,7 +20,7 @@ from tests.support.in_process.template import Context, Template
 from tests.support.options.table import rows
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.waiter_result import Success
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"

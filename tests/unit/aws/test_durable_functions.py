@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
-from waitpoints.aws.durable_functions import DurableFunctions
+from waitpoints.aws.services.durable_functions import DurableFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure, Success

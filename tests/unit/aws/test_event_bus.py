@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support.in_process.fakes.event_bus import FakeEventBridge
-from waitpoints.aws.event_bus import REQUEST_LIMIT, EventBus, batches
+from waitpoints.aws.services.event_bus import REQUEST_LIMIT, EventBus, batches
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.event import Event
 

@@ -21,8 +21,8 @@ from tests.support.in_process.fakes.waits import (
     Fault,
     refusal,
 )
-from waitpoints.aws.durable_functions import DurableFunctions
-from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.aws.services.durable_functions import DurableFunctions
+from waitpoints.aws.services.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success

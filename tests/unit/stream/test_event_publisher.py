@@ -17,7 +17,7 @@ from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from tests.support.in_process.fakes.waits import THROTTLED
 from tests.support.in_process.template import Context
 from tests.support.stream_records import Letters
-from waitpoints.aws.event_bus import EventBus
+from waitpoints.aws.services.event_bus import EventBus
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
 from waitpoints.stream.record import GIVE_UP_AFTER as UNREAD_AFTER
 from waitpoints.stream.settled_event import settled_event

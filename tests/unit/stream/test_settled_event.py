@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from waitpoints import ids
-from waitpoints.aws.event_bus import REQUEST_LIMIT
-from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.services.event_bus import REQUEST_LIMIT
+from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import (
     MAX_LISTED_TITLE,

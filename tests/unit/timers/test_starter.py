@@ -12,8 +12,7 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.patience import PATIENCE
 from tests.support.settling import complete
-from waitpoints.aws.messages import MAX_ENTRIES
-from waitpoints.aws.timer_queue import TimerQueue
+from waitpoints.aws.services.queues import MAX_ENTRIES, TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 from waitpoints.timers.starter import AHEAD, SLICE, TOGETHER, TimerStarter

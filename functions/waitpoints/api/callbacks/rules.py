@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from waitpoints.aws.secrets import read_usable
+from waitpoints.aws.services.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidNotify, InvalidPage, InvalidVerification
 from waitpoints.token import MAX_LISTED_TITLE, SINCE, Document, DocumentKind, Rules, Verification
 from waitpoints.wiring import services

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Protocol, assert_never
 
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.aws.secrets import read_usable
+from waitpoints.aws.services.secrets import read_usable
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel
 from waitpoints.wiring import services

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from waitpoints.aws.error_codes import error_code
-from waitpoints.aws.secrets import is_unusable
+from waitpoints.aws.services.secrets import is_unusable
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.ports import Secret
 

@@ -12,7 +12,7 @@ from waitpoints import telemetry
 from waitpoints.api.notices import channels, plan
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
 from waitpoints.api.page import definition
-from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, NoticeRecord, Notify
 from waitpoints.ports import Clock, NoticeStore

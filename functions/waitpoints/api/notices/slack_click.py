@@ -26,7 +26,7 @@ from waitpoints.api.page.progress import Progress
 from waitpoints.api.providers import verification
 from waitpoints.api.providers.completed_by import read_completed_by
 from waitpoints.approvers import find_member
-from waitpoints.aws.secrets import is_unusable
+from waitpoints.aws.services.secrets import is_unusable
 from waitpoints.decisions import ApproverChoice, Differs, Recorded, Removed
 from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
 from waitpoints.notices import Notify

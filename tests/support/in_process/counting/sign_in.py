@@ -33,7 +33,7 @@ def count_sign_in(bench: Bench) -> dict[str, Added]:
 def at_an_issuer(bench: Bench) -> Iterator[tuple[Bench, FakeIssuer]]:
     """The stack with an issuer, which knows its secret. Sign-ins are so rare that each reads the key of sessions again."""
     secrets = client_of("secretsmanager")
-    with issuer() as idp, bench.with_issuer(idp.url) as signing, mock.patch("waitpoints.aws.secrets.REFETCH_AFTER", 0):
+    with issuer() as idp, bench.with_issuer(idp.url) as signing, mock.patch("waitpoints.aws.services.secrets.REFETCH_AFTER", 0):
         counted(idp, bench.meter, "_redeem", "Issuer:token")
         name = f"waitpoints/{os.environ['ENVIRONMENT']}/sign-in/OIDC_CLIENT_SECRET"
         secrets.create_secret(Name=name, SecretString=SECRET)

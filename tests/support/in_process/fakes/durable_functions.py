@@ -17,7 +17,7 @@ import secrets
 from typing import Any, ClassVar
 
 from tests.support.in_process.fakes.waits import FakeWaits, refusal
-from waitpoints.aws.durable_functions import ErrorObject
+from waitpoints.aws.services.durable_functions import ErrorObject
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
