@@ -21,6 +21,7 @@ collect_ignore = [
     *([] if find_spec("boto3") else OF_AWS),
     *([] if find_spec("jsonschema") else ["agents"]),
     *(f"frameworks/test_{name}.py" for name, module in FRAMEWORKS.items() if not find_spec(module)),
+    *([] if any(map(find_spec, FRAMEWORKS.values())) else ["frameworks/test_promises.py"]),
 ]
 
 

@@ -1,14 +1,13 @@
-"""A fake and, where WAITPOINTS_URL says which, a stack: what an adapter promises, it keeps with both."""
+"""A desk where agents refund, and how the framework of this environment runs them: `drivers/NAME.py`."""
 
 import os
-import shutil
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -17,84 +16,132 @@ import pytest
 from waitpoints_client import AsyncWaitpoints, Token, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
-EXAMPLES = Path(__file__).parents[4] / "examples" / "agents"
-PATIENCE = 120  # seconds
+FRAMEWORKS = {
+    "langgraph": "langgraph",
+    "openai_agents": "agents",
+    "pydantic_ai": "pydantic_ai",
+    "strands": "strands",
+    "mcp": "mcp",
+}
+"""By the module that an environment has. Some of them need MCP's, too."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The stack that is asked. `transport` is the fake, if it is one."""
+@dataclass(repr=False)  # it is in what some frameworks show
+class Desk:
+    """A stack or the fake, and an agent's run on it: whom it asks, the tag of its requests, and what it has paid."""
 
     url: str
     api_key: str
-    transport: FakeWaitpoints | None = None
+    folder: Path
+    fake: FakeWaitpoints | None = None
+    run: str = field(default_factory=lambda: f"run-{uuid.uuid4()}")
+    tag: str = ""
+    edits: bool = True
+    """Whether the pages have fields for the arguments."""
+    reads: Mapping[str, str] = field(default_factory=dict)
+    """What the model reads of a call, by what was decided about it."""
+    paid: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tag = self.run
 
     def client(self) -> Waitpoints:
-        return Waitpoints(self.url, self.api_key, transport=self.transport)
+        return Waitpoints(self.url, self.api_key, transport=self.fake)
 
     def async_client(self) -> AsyncWaitpoints:
-        return AsyncWaitpoints(self.url, self.api_key, transport=self.transport)
+        return AsyncWaitpoints(self.url, self.api_key, transport=self.fake)
+
+    def people(self, **options: Any) -> dict[str, Any]:
+        return {"approvers": ["ann"], "tags": self.tag, **options}
+
+    def pay(self, order: str, amount: int) -> str:
+        """Refund an order."""
+        self.paid.append((order, amount))
+        return f"refunded {amount}"
+
+    def tokens(self) -> list[Token]:
+        """The requests of the run."""
+        with self.client() as waitpoints:
+            return [waitpoints.get(token) for token in waitpoints.list(tags=self.tag)]
+
+    def answer(self, call: Mapping[str, Any], action: str, **fields: Any) -> None:
+        """Answer the request about a call, as its one approver does by their own link."""
+        waiting = [token for token in self.tokens() if token.status == "WAITING"]
+        [token] = waiting if len(waiting) == 1 else [it for it in waiting if call["order"] in f"{it.metadata} {it.page}"]
+        entered = {**(call if self.edits else {}), **fields}
+        if self.fake:
+            assert self.fake.answer(token, "ann", action, entered).is_success
+        else:
+            [link] = token.links
+            assert self.post(link.url, {"action": action, "fields": entered}) == 200
 
     def post(self, url: str, body: Any) -> int:
         """Post JSON to any URL, and return the status."""
-        with httpx.Client(transport=self.transport) as http:
-            return http.post(url, json=body).status_code
+        return httpx.post(url, json=body).status_code
 
-    def answer(self, token_id: str, action: str, fields: Mapping[str, Any] | None = None) -> None:
-        """Answer as the one approver of a token, by their own link."""
-        with self.client() as waitpoints:
-            [link] = waitpoints.get(token_id).links
-        assert self.post(link.url, {"action": action, "fields": fields or {}}) == 200
+    def settles_nothing(self, urls: Collection[str]) -> None:
+        """Post to these, if a stack answers: the fake would believe all."""
+        for url in () if self.fake else urls:
+            assert self.post(url, {"action": "approve", "data": {"action": "approve"}}) >= 400, url
+        assert {token.status for token in self.tokens()} == {"WAITING"}
+
+    def pass_a_second(self) -> None:
+        if self.fake:
+            self.fake.advance("1s")
+        else:
+            time.sleep(1)
+
+
+def _load(name: str) -> ModuleType:
+    spec = spec_from_file_location(f"drive_{name}", Path(__file__).parent / "drivers" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+FRAMEWORK = next((name for name, module in FRAMEWORKS.items() if find_spec(module)), None)
+DRIVER: Any = FRAMEWORK and _load(FRAMEWORK)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let a promise hold for each way to run an agent of the environment's framework."""
+    if "decision" in metafunc.fixturenames:
+        rows = [(mode, decision) for mode in DRIVER.LACKS for decision in DRIVER.READS]
+        metafunc.parametrize(("agent", "decision"), rows, indirect=["agent"])
+    elif "agent" in metafunc.fixturenames and not any(
+        "agent" in it.args for it in metafunc.definition.iter_markers("parametrize")
+    ):
+        metafunc.parametrize("agent", DRIVER.LACKS, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Leave out what a way to run an agent does not promise, or not on a stack."""
+
+    def is_promised(item: pytest.Function) -> bool:
+        given: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+        return "agent" not in given or {item.originalname, given["desk"]}.isdisjoint(DRIVER.LACKS[given["agent"]])
+
+    items[:] = filter(is_promised, items)
 
 
 @pytest.fixture(params=["fake", "stack"])
-def asked(request: pytest.FixtureRequest) -> Asked:
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     if request.param == "fake":
         fake = FakeWaitpoints(ignore_rules=True)
-        return Asked(fake.url, fake.api_key, fake)
+        return Desk(fake.url, fake.api_key, tmp_path, fake)
     if "WAITPOINTS_URL" not in os.environ:
         pytest.skip("needs the stack of WAITPOINTS_URL")
-    return Asked(os.environ["WAITPOINTS_URL"], os.environ["WAITPOINTS_API_KEY"])
+    return Desk(os.environ["WAITPOINTS_URL"], os.environ["WAITPOINTS_API_KEY"], tmp_path)
 
 
 @pytest.fixture
-def pays_once(tmp_path: Path) -> Callable[..., None]:
-    """Kills an example while it waits, twice, and lets it pay twice. `fields` are those of the approval."""
-    if "WAITPOINTS_URL" not in os.environ:
-        pytest.skip("needs the stack of WAITPOINTS_URL")
-    asked = Asked(os.environ["WAITPOINTS_URL"], os.environ["WAITPOINTS_API_KEY"])
-    ticket = f"ticket-{uuid.uuid4()}"
+def agent(request: pytest.FixtureRequest, desk: Desk) -> Any:
+    """How a framework runs an agent that refunds.
 
-    def check(example: str, fields: Mapping[str, Any] | None = None) -> None:
-        command, folder = [sys.executable, f"{EXAMPLES}/{example}", ticket, "ann@example.com"], tmp_path / "run"
-        folder.mkdir()
-        for _ in range(2):
-            with subprocess.Popen(command, cwd=folder) as process:
-                token = _asked_by_mail(asked, ticket, process)
-                time.sleep(1)  # it waits
-                process.kill()
-            assert process.returncode == -9
-        before = shutil.copytree(folder, tmp_path / "before")
-        asked.answer(token.id, "approve", fields)
-        for left in (folder, before):  # the second is what a crash leaves after the payment, before anything is stored
-            done = subprocess.run(command, cwd=left, capture_output=True, text=True, timeout=PATIENCE, check=True)
-            assert "Refunded 100 euros for order 1001." in done.stdout
-            (before / "bank.txt").write_text((left / "bank.txt").read_text())
-        assert (before / "bank.txt").read_text() == f"{ticket}/call_1: 100 euros for order 1001\n"
-        assert _asked_by_mail(asked, ticket).id == token.id
-
-    return check
-
-
-def _asked_by_mail(asked: Asked, ticket: str, process: subprocess.Popen[bytes] | None = None) -> Token:
-    """Return the one token of a ticket, as soon as its one mail is sent."""
-    until = time.monotonic() + PATIENCE
-    with asked.client() as waitpoints:
-        while time.monotonic() < until and (process is None or process.poll() is None):
-            tokens = [waitpoints.get(token) for token in waitpoints.list(tags=ticket)]
-            if tokens and tokens[0].notices:
-                [token] = tokens
-                [_] = token.notices
-                return token
-            time.sleep(0.2)
-    raise AssertionError(f"no mail about {ticket}")
+    `start` is a process that runs until people are asked, and ends. `go_on` is another one, which continues with what they
+    have decided: it returns what the model reads of its calls, or nothing while people decide.
+    """
+    desk.edits, desk.reads = DRIVER.EDITS, DRIVER.READS
+    return DRIVER.Agent(desk, request.param)

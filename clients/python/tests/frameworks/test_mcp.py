@@ -125,15 +125,6 @@ async def test_two_questions_wait_at_once_and_the_same_call_twice_is_one(fake: F
     assert len(ids(fake)) == 2
 
 
-async def test_silence_is_no_approval(fake: FakeWaitpoints) -> None:
-    async with asking(fake, timeout="1h") as client:
-        waits = await call(client, "ask_person", question="May I?")
-        fake.advance("1h")
-        told = await call(client, "check", id=waits["id"], wait_seconds=10)
-    assert (told["state"], told["answer"]) == ("timed_out", "")
-    assert "no approval" in told["note"]
-
-
 class TestAPageWithASignIn:
     """Its URL is where people answer, so the person at the client gets it."""
 
