@@ -8,6 +8,7 @@ from waitpoints.api.callbacks import rules
 from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import SMALL_LIMIT, Request, Response, http_handler
+from waitpoints.api.request_model import validate
 from waitpoints.endpoint import Endpoint, is_name, new_secret_id
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
@@ -35,9 +36,9 @@ def put(name: str, request: Request) -> Endpoint:
 
 def change(name: str, request: Request) -> Endpoint:
     """Disable or enable an endpoint. Raises EndpointNotFound."""
-    from waitpoints.api.endpoints import change_request
+    from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
 
-    disabled = change_request.parse(request.read_json(SMALL_LIMIT))
+    disabled = validate(ChangeEndpointRequest, request.read_json(SMALL_LIMIT)).disabled
     changed = services.endpoints.set_disabled(name, disabled, services.now()) if is_name(name) else None
     if changed is None:
         raise EndpointNotFound

@@ -1,8 +1,7 @@
 """Delete recorded deliveries with their contents, and with the early completions that they made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from waitpoints.aws.delivery_store import SHARDS
 from waitpoints.complete_by_key import is_own
@@ -16,7 +15,7 @@ AT_ONCE = 100  # deliveries of a shard
 
 
 def delete(endpoint: Endpoint, delivery: RecordedDelivery, has_time: Callable[[], bool] = lambda: True) -> None:
-    """Delete a delivery with its resends, and theirs. Raises TryAgain once `has_time` returns False.
+    """Delete a delivery with its resends, and what each has kept. Raises TryAgain once `has_time` returns False.
 
     The delivery is deleted last, as who repeats a request that failed finds none any more.
     """
@@ -26,20 +25,15 @@ def delete(endpoint: Endpoint, delivery: RecordedDelivery, has_time: Callable[[]
     for one in reversed(found):
         if not has_time():
             raise TryAgain("The delivery has many resends. Send the same request again")
-        _delete_one(endpoint, one)
+        if one.kind is None:
+            _withdraw_unfinished(endpoint, one)
+        withdraw(one)
+        deleted = services.deliveries.delete(endpoint.secret_id, one.id)
+        if deleted is not None and one.kind is None:
+            withdraw(deleted)  # it was finished meanwhile
         for late in services.deliveries.resends(endpoint.secret_id, one.id):
             delete(endpoint, late, has_time)
         services.deliveries.forget_resends(one.id)
-
-
-def _delete_one(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
-    """Delete a delivery, and first what it has kept."""
-    if delivery.kind is None:
-        _withdraw_unfinished(endpoint, delivery)
-    withdraw(delivery)
-    deleted = services.deliveries.delete(endpoint.secret_id, delivery.id)
-    if deleted is not None and delivery.kind is None:
-        withdraw(deleted)  # it was finished meanwhile
 
 
 def withdraw(delivery: RecordedDelivery) -> None:
@@ -51,33 +45,27 @@ def withdraw(delivery: RecordedDelivery) -> None:
 
 def delete_all(endpoint: Endpoint, has_time: Callable[[], bool]) -> tuple[int, bool]:
     """Delete an endpoint's deliveries until `has_time` returns False. Returns how many, and whether none is left."""
+
+    def delete_shard(shard: int) -> tuple[int, bool]:
+        deleted = 0
+        while has_time():
+            found = services.deliveries.first_of_shard(endpoint.secret_id, shard, AT_ONCE)
+            pending = [delivery for delivery in found if delivery.kind is None]
+            for delivery in pending:
+                delete(endpoint, delivery)
+            finished = [delivery for delivery in found if delivery.kind is not None]
+            for delivery in finished:
+                withdraw(delivery)
+            ids = [delivery.id for delivery in finished]
+            gone = len(pending) + (services.deliveries.delete_finished(endpoint.secret_id, ids) if ids else 0)
+            deleted += gone
+            if gone < AT_ONCE:
+                return deleted, gone == len(found)  # what AWS has left is for the next request
+        return deleted, False
+
     with ThreadPoolExecutor(SHARDS) as threads:
-        results = list(threads.map(partial(_delete_shard, endpoint, has_time), range(SHARDS)))
+        results = list(threads.map(delete_shard, range(SHARDS)))
     return sum(deleted for deleted, _ in results), all(done for _, done in results)
-
-
-def _delete_shard(endpoint: Endpoint, has_time: Callable[[], bool], shard: int) -> tuple[int, bool]:
-    deleted = 0
-    while has_time():
-        found = services.deliveries.first_of_shard(endpoint.secret_id, shard, AT_ONCE)
-        gone = _delete_some(endpoint, found)
-        deleted += gone
-        if gone < AT_ONCE:
-            return deleted, gone == len(found)  # what AWS has left is for the next request
-    return deleted, False
-
-
-def _delete_some(endpoint: Endpoint, found: Sequence[RecordedDelivery]) -> int:
-    """Returns how many: AWS may leave some."""
-    pending = [delivery for delivery in found if delivery.kind is None]
-    for delivery in pending:
-        delete(endpoint, delivery)
-    finished = [delivery for delivery in found if delivery.kind is not None]
-    for delivery in finished:
-        withdraw(delivery)
-    if not finished:
-        return len(pending)
-    return len(pending) + services.deliveries.delete_finished(endpoint.secret_id, [delivery.id for delivery in finished])
 
 
 def _withdraw_unfinished(endpoint: Endpoint, delivery: RecordedDelivery) -> None:

@@ -5,7 +5,6 @@ delivery that cannot be verified, or to a disabled endpoint, is refused.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.api.endpoints.evaluation import Evaluation
@@ -16,9 +15,6 @@ from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import EndpointDisabled, WrongSignature
 from waitpoints.token import CompletedBy, Source
 from waitpoints.wiring import services
-
-if TYPE_CHECKING:
-    from waitpoints.recorded_delivery import RecordedDelivery
 
 DISABLED = "the endpoint is disabled"
 
@@ -34,14 +30,15 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
         raise EndpointDisabled
     if answer := _check_signature(endpoint, request, body, by):
         return answer
-    record = _begin_record(endpoint, request, body, by)
-    if record is not None:
+    record = None
+    if endpoint.record_deliveries is not None:
+        from waitpoints.api.endpoints import recording
+
+        record = recording.begin(endpoint, request, body, by)
         by = replace(by, record=record.id)
     processed = process(endpoint, Evaluation(endpoint, body, request.headers, request.raw_query), by)
     count(endpoint, processed, by)
     if record is not None:
-        from waitpoints.api.endpoints import recording
-
         recording.finish(endpoint, record, processed)
     return RECEIVED
 
@@ -63,11 +60,3 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, by: Comp
         detail = verification.secret_failure(endpoint.verify, failure)
         count(endpoint, Processed(DeliveryKind.REFUSED, detail=detail), by)
         raise
-
-
-def _begin_record(endpoint: Endpoint, request: Request, body: bytes, by: CompletedBy) -> "RecordedDelivery | None":
-    if endpoint.record_deliveries is None:
-        return None
-    from waitpoints.api.endpoints import recording
-
-    return recording.begin(endpoint, request, body, by)

@@ -160,14 +160,9 @@ def shape(value: Any) -> str:
     return json_text.dumps([shown] if is_list else shown)
 
 
-def _is_text_sent_as_form(members: Mapping[str, Any]) -> bool:
-    """Whether an object is what a form parser makes of a text that ends in `=`, as base64 does."""
-    return len(members) == 1 and all(isinstance(value, str) and not value.strip("=") for value in members.values())
-
-
 def _shape(members: Mapping[str, Any]) -> dict[str, Any] | str:
-    if _is_text_sent_as_form(members):
-        return "string"
+    if len(members) == 1 and all(isinstance(value, str) and not value.strip("=") for value in members.values()):
+        return "string"  # a form parser made it of a text that ends in "=", as base64 does
     shown = _types(members, MAX_NAMES)
     left = MAX_NAMES - len(shown)
     for name, value in members.items():

@@ -8,7 +8,7 @@ from operator import itemgetter
 from waitpoints import telemetry
 from waitpoints.api.endpoints import recording, resending
 from waitpoints.api.endpoints.evaluation import Evaluation
-from waitpoints.api.endpoints.processing import Processed, count, process
+from waitpoints.api.endpoints.processing import count, process
 from waitpoints.api.providers.completed_by import completed_by_of
 from waitpoints.doctor.repair import DeliveryRepairs, succeeds
 from waitpoints.endpoint import DeliveryKind, Endpoint
@@ -48,24 +48,20 @@ def _repair_one(secret_id: str, name: str, delivery_id: str, find: Find, result:
 
 def _process(endpoint: Endpoint, delivery: RecordedDelivery, contents: Contents) -> bool:
     """Returns whether it has settled a token, or is kept, only now."""
+    by = completed_by_of(contents.headers, contents.raw_query, Source.ENDPOINT, delivery.ip, delivery.by)
+    by = replace(by, record=delivery.id)
     try:
-        processed = _processed(endpoint, delivery, contents)
+        if delivery.resend_of is not None:
+            processed = resending.process(endpoint, delivery, contents)
+        else:
+            processed = process(endpoint, Evaluation(endpoint, contents.body, contents.headers, contents.raw_query), by)
+            if not processed.was_before:
+                count(endpoint, processed, by)
     except WrittenLater:  # that version processes it
         telemetry.count("TokensWrittenLater")
         return False
     recording.finish(endpoint, delivery, processed)
     return not processed.was_before and processed.kind in (DeliveryKind.COMPLETED, DeliveryKind.KEPT)
-
-
-def _processed(endpoint: Endpoint, delivery: RecordedDelivery, contents: Contents) -> Processed:
-    if delivery.resend_of is not None:
-        return resending.process(endpoint, delivery, contents)
-    by = completed_by_of(contents.headers, contents.raw_query, Source.ENDPOINT, delivery.ip, delivery.by)
-    by = replace(by, record=delivery.id)
-    processed = process(endpoint, Evaluation(endpoint, contents.body, contents.headers, contents.raw_query), by)
-    if not processed.was_before:
-        count(endpoint, processed, by)
-    return processed
 
 
 def _drop(secret_id: str, delivery_id: str) -> None:

@@ -49,7 +49,12 @@ def process(endpoint: Endpoint, evaluation: Evaluation, by: CompletedBy, checked
     """
     match evaluation.result:
         case Evaluated(key, output):
-            return _complete(endpoint, key, output, by, checked)
+            expires_at = early_until(endpoint, services.now(), services.store.retention)
+            try:
+                completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by, checked)
+            except PayloadRefused as refusal:
+                return Processed(DeliveryKind.NOT_MATCHING, key, detail=refusal.message)
+            return processed(completion.result, by, completion.token_id, key)
         case NotMatching(reason):
             return Processed(DeliveryKind.NOT_MATCHING, detail=reason)
         case NoKey(reason, shape):
@@ -83,7 +88,11 @@ def processed(
         case NotAwaited():
             kind = DeliveryKind.NOT_AWAITED
         case Ended(outcome, _) if is_own(outcome, by):
-            return Processed(_before(token_id, outcome), key, token_id, was_before=True)
+            assert token_id is not None
+            assert outcome is not None
+            is_early = ids.first_of(outcome.at) <= token_id <= ids.last_of(outcome.at)  # made in its outcome's millisecond
+            kind = DeliveryKind.KEPT if is_early else DeliveryKind.COMPLETED
+            return Processed(kind, key, token_id, was_before=True)
         case Ended(outcome, _):
             assert token_id is not None
             services.tokens.count_delivery(token_id, outcome, by)
@@ -93,23 +102,3 @@ def processed(
         case never:
             assert_never(never)
     return Processed(kind, key, token_id)
-
-
-def _before(token_id: str | None, outcome: Outcome | None) -> DeliveryKind:
-    """Return what a delivery was when it was processed before, and gave this token this outcome.
-
-    An early completion is made in the millisecond of its outcome.
-    """
-    assert token_id is not None
-    assert outcome is not None
-    is_early = ids.first_of(outcome.at) <= token_id <= ids.last_of(outcome.at)
-    return DeliveryKind.KEPT if is_early else DeliveryKind.COMPLETED
-
-
-def _complete(endpoint: Endpoint, key: str, output: str, by: CompletedBy, checked: frozenset[Rule]) -> Processed:
-    expires_at = early_until(endpoint, services.now(), services.store.retention)
-    try:
-        completion = callback.complete_by_key(IdempotencyKey(key, expires_at), output, by, checked)
-    except PayloadRefused as refusal:
-        return Processed(DeliveryKind.NOT_MATCHING, key, detail=refusal.message)
-    return processed(completion.result, by, completion.token_id, key)

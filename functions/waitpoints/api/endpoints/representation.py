@@ -1,6 +1,7 @@
 """Endpoints as the API returns them: absent fields are omitted, times are ISO 8601."""
 
 from base64 import b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.api.representation import INLINE_LIMIT, bytes_in_an_answer
@@ -31,19 +32,12 @@ def recorded(delivery: "RecordedDelivery", endpoint: str) -> dict[str, Any]:
 
 
 def with_contents(delivery: "RecordedDelivery", endpoint: str, contents: "Contents | None") -> dict[str, Any]:
-    """Also return what was sent, unless the bucket has it no more."""
+    """Also return what was sent, unless the bucket has it no more. In base64 if it is no text, or too large as one."""
     if contents is None:
         return recorded(delivery, endpoint)
-    sent = {"headers": dict(contents.headers), "query": contents.raw_query, **_body(contents.body)}
-    return {**recorded(delivery, endpoint), **sent}
-
-
-def _body(body: bytes) -> dict[str, str]:
-    """Return a body as a text, or in base64 if it is not UTF-8, or if the text is too large for a response."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        text = None
-    if text is not None and bytes_in_an_answer(text) <= INLINE_LIMIT:
-        return {"body": text}
-    return {"bodyBase64": b64encode(body).decode()}
+    shown = {**recorded(delivery, endpoint), "headers": dict(contents.headers), "query": contents.raw_query}
+    with suppress(UnicodeDecodeError):
+        text = contents.body.decode()
+        if bytes_in_an_answer(text) <= INLINE_LIMIT:
+            return {**shown, "body": text}
+    return {**shown, "bodyBase64": b64encode(contents.body).decode()}

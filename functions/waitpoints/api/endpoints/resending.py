@@ -17,7 +17,7 @@ from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import DeliveryNotFound, PayloadRefused, ResendRefused, TokenNotFound
 from waitpoints.recorded_delivery import Contents, RecordedDelivery, new_delivery_id
 from waitpoints.recorded_delivery import cut as cut_text
-from waitpoints.token import NOTHING_CHECKED, RESENT, CompletedBy, Rules, Source, Token, cut
+from waitpoints.token import NOTHING_CHECKED, RESENT, CompletedBy, Source, Token, cut
 from waitpoints.tokens import RulesApply
 from waitpoints.wiring import services
 
@@ -34,16 +34,27 @@ def resend(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend, reque
     Raises DeliveryNotFound, TokenNotFound, ResendRefused, Forbidden or WrittenLater before anything is stored.
     """
     endpoint.check_version()
-    record = _find_earlier(endpoint, original, wanted)
+    deliveries, record = services.deliveries, None
+    if wanted.idempotency_key is not None:
+        record = deliveries.find_resend(endpoint.secret_id, original.id, wanted.idempotency_key, services.now())
+        _check_same(record, wanted)
     if record is None or record.kind is None:  # the function that began it may have failed
-        contents = _contents(endpoint, record or original)
+        contents = deliveries.contents(endpoint.secret_id, (record or original).id)
+        if contents is None:
+            raise DeliveryNotFound(NO_CONTENTS)
         if record is None:
             _check_target(_evaluation(endpoint, contents), wanted, request.caller)
             new = _new(endpoint, original, wanted.token_id, request)
-            record = services.deliveries.begin(endpoint.secret_id, endpoint.name, new, contents, wanted.idempotency_key)
+            record = deliveries.begin(endpoint.secret_id, endpoint.name, new, contents, wanted.idempotency_key)
             _check_same(record, wanted)  # another request of the key may have been first
-            _end_with(endpoint, original, record)
-        record = _finish(endpoint, record, contents)
+            if deliveries.get(endpoint.secret_id, original.id) is None:  # its deletion may not have found the resend
+                deliveries.delete(endpoint.secret_id, record.id)
+                raise DeliveryNotFound(DELETED)
+        if record.kind is None:
+            finished = recording.finish(endpoint, record, process(endpoint, record, contents))
+            record = finished or deliveries.get(endpoint.secret_id, record.id)
+            if record is None:
+                raise DeliveryNotFound(DELETED)
     telemetry.note(record=record.id, delivery=record.kind)
     return record
 
@@ -56,33 +67,10 @@ def process(endpoint: Endpoint, record: RecordedDelivery, contents: Contents) ->
     return _send(record.token_id, evaluation, by)
 
 
-def _end_with(endpoint: Endpoint, original: RecordedDelivery, record: RecordedDelivery) -> None:
-    """Delete a resend whose original was deleted since it was read: that deletion may not have found it."""
-    if services.deliveries.get(endpoint.secret_id, original.id) is None:
-        services.deliveries.delete(endpoint.secret_id, record.id)
-        raise DeliveryNotFound(DELETED)
-
-
-def _find_earlier(endpoint: Endpoint, original: RecordedDelivery, wanted: Resend) -> RecordedDelivery | None:
+def _check_same(record: RecordedDelivery | None, wanted: Resend) -> None:
     """Raises ResendRefused if the key has sent it to another token than is named."""
-    if wanted.idempotency_key is None:
-        return None
-    found = services.deliveries.find_resend(endpoint.secret_id, original.id, wanted.idempotency_key, services.now())
-    if found is not None:
-        _check_same(found, wanted)
-    return found
-
-
-def _check_same(record: RecordedDelivery, wanted: Resend) -> None:
-    if wanted.token_id is not None and record.token_id != wanted.token_id:
+    if record is not None and wanted.token_id not in (None, record.token_id):
         raise ResendRefused(ELSEWHERE)
-
-
-def _contents(endpoint: Endpoint, delivery: RecordedDelivery) -> Contents:
-    contents = services.deliveries.contents(endpoint.secret_id, delivery.id)
-    if contents is None:
-        raise DeliveryNotFound(NO_CONTENTS)
-    return contents
 
 
 def _evaluation(endpoint: Endpoint, contents: Contents) -> Evaluation:
@@ -135,17 +123,6 @@ def _completed_by(record: RecordedDelivery, contents: Contents) -> CompletedBy:
     )
 
 
-def _finish(endpoint: Endpoint, record: RecordedDelivery, contents: Contents) -> RecordedDelivery:
-    """Process a resend unless it is finished, and return it as it is stored."""
-    if record.kind is not None:
-        return record
-    finished = recording.finish(endpoint, record, process(endpoint, record, contents))
-    found = finished or services.deliveries.get(endpoint.secret_id, record.id)
-    if found is None:
-        raise DeliveryNotFound(DELETED)
-    return found
-
-
 def _send(token_id: str, evaluation: Evaluation, by: CompletedBy) -> Processed:
     """Complete a token that a caller named."""
     output = evaluation.output
@@ -154,19 +131,15 @@ def _send(token_id: str, evaluation: Evaluation, by: CompletedBy) -> Processed:
     try:
         completion = services.tokens.complete(token_id, output, by, NOTHING_CHECKED)
         if isinstance(completion, RulesApply):
-            _check_rules(token_id, completion.rules, output, evaluation)
+            rules = completion.rules
+            if not rules.are_met(RESENT):
+                raise PayloadRefused(ResendRefused.sentence)
+            if rules.complete_when and not expressions.matches(rules.complete_when, evaluation.delivery):
+                raise PayloadRefused(NOT_MATCHING)
+            output_check.accept(token_id, rules, output)
             completion = services.tokens.complete(token_id, output, by, RESENT)
     except TokenNotFound:
         return Processed(DeliveryKind.NOT_AWAITED, token_id=token_id, detail=IS_GONE)
     except PayloadRefused as refusal:
         return Processed(DeliveryKind.NOT_MATCHING, token_id=token_id, detail=refusal.message)
     return processing.processed(completion, by, token_id)
-
-
-def _check_rules(token_id: str, rules: Rules, output: str, evaluation: Evaluation) -> None:
-    """Raises PayloadRefused."""
-    if not rules.are_met(RESENT):
-        raise PayloadRefused(ResendRefused.sentence)
-    if rules.complete_when and not expressions.matches(rules.complete_when, evaluation.delivery):
-        raise PayloadRefused(NOT_MATCHING)
-    output_check.accept(token_id, rules, output)

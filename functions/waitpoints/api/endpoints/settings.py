@@ -97,13 +97,18 @@ def parse(value: Any, retention: int) -> PutEndpointRequest:
     for `verify`, for a value that cannot be used.
     """
     wanted = validate(PutEndpointRequest, value)
-    _check_key(wanted.key)
+    _check("key", wanted.key)
+    if expressions.is_constant(wanted.key):
+        raise InvalidEndpoint("Invalid key: it must name body, headers or query, or every delivery would have the same key")
     if wanted.complete_when is not None:
         _check("completeWhen", wanted.complete_when)
     _check("output", wanted.output)
-    _check_key_ttl(wanted.key_ttl, retention)
+    _check_duration("keyTTL", wanted.key_ttl, '"60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing', retention)
     if wanted.record_deliveries is not None:
-        _check_recording(wanted, retention)
+        if wanted.verify is None:
+            needed = "only deliveries that are verified are recorded, so verify is needed"
+            raise InvalidEndpoint(f"Invalid recordDeliveries: {needed}")
+        _check_duration("recordDeliveries", wanted.record_deliveries, '"24h", "7d", "2w" (w, d, h, m, s)', retention, 1)
     if wanted.tag is not None and not 1 <= utf16_units(wanted.tag) <= MAX_TAG_LENGTH:
         raise InvalidEndpoint(f"Invalid tag: expected 1 to {MAX_TAG_LENGTH} characters")
     return wanted
@@ -116,34 +121,12 @@ def _check(field: str, expression: str) -> None:
         raise InvalidEndpoint(f"Invalid {field}: {refusal}") from None
 
 
-def _check_key(expression: str) -> None:
-    _check("key", expression)
-    if expressions.is_constant(expression):
-        raise InvalidEndpoint("Invalid key: it must name body, headers or query, or every delivery would have the same key")
-
-
-def _check_key_ttl(text: str, retention: int) -> None:
+def _check_duration(field: str, text: str, accepted: str, retention: int, least: int = 0) -> None:
     try:
         duration = timeouts.duration(text)
     except InvalidTimeout:
-        raise InvalidEndpoint(
-            'Invalid keyTTL: expected a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'
-        ) from None
-    _check_retention("keyTTL", duration, retention)
-
-
-def _check_recording(wanted: PutEndpointRequest, retention: int) -> None:
-    if wanted.verify is None:
-        raise InvalidEndpoint("Invalid recordDeliveries: only deliveries that are verified are recorded, so verify is needed")
-    try:
-        duration = timeouts.duration(wanted.record_deliveries)
-    except InvalidTimeout:
-        duration = 0
-    if not duration:
-        raise InvalidEndpoint('Invalid recordDeliveries: expected a duration such as "24h", "7d", "2w" (w, d, h, m, s)')
-    _check_retention("recordDeliveries", duration, retention)
-
-
-def _check_retention(field: str, duration: int, retention: int) -> None:
+        duration = -1
+    if duration < least:
+        raise InvalidEndpoint(f"Invalid {field}: expected a duration such as {accepted}")
     if duration > retention * 1000:
         raise InvalidEndpoint(f"Invalid {field}: this stack keeps tokens for at most {retention // _DAY}d (its RetentionDays)")

@@ -98,16 +98,12 @@ def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:
         case None:
-            return _try_output(token, output)
+            try:
+                output_check.accept(token.id, token.rules or Rules(), output)
+            except PayloadRefused as refusal:
+                return Step("token", "does not match", refusal.message, DeliveryKind.NOT_MATCHING)
+            return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)
         case Completed(at) | Failed(at) | TimedOut(at):
             kind = processing.after_the_end(outcome)
             return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
     assert_never(outcome)
-
-
-def _try_output(token: Token, output: str) -> Step:
-    try:
-        output_check.accept(token.id, token.rules or Rules(), output)
-    except PayloadRefused as refusal:
-        return Step("token", "does not match", refusal.message, DeliveryKind.NOT_MATCHING)
-    return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)
