@@ -65,9 +65,9 @@ def output(token: Token) -> Any:
     return json.loads(token.outcome.output.json or "")
 
 
-def send(workspace: Workspace, asked: Message, **changed: Any) -> HttpAnswer:
+def send(workspace: Workspace, asked: Message, user: str = ADA, **changed: Any) -> HttpAnswer:
     """Click "approve", with other members of what Slack sends."""
-    payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), **changed}
+    payload = {**workspace.click(asked, button(asked, "approve"), user, "ada"), **changed}
     return post(*signed(payload, time.time()))
 
 
@@ -78,6 +78,56 @@ def told(workspace: Workspace) -> list[str]:
 def counted(world: InMemory, token: Token) -> int:
     found = world.store.get(token.id).other_deliveries
     return found.count if found else 0
+
+
+ONLY_THERE = "This can only be answered on its page."
+ONLY_THEY = "Only these people can answer: "
+NEEDS_NONE = [PAGE["actions"][0], {**PAGE["actions"][1], "needsFields": False}]
+LATER = {"approvers": PEOPLE[:2], "escalate": {"after": "1d", "to": [{"id": "dee", "slack": "U0DEE"}]}}
+HOSTILE = {"approvers": [{"id": "ann", "name": "<!channel> & <https://x|y>", "slack": ANN}, "bo"]}
+CHOSEN = "Sie haben bereits Genehmigen gewählt und können das nicht mehr ändern."
+LABELS = {"en": "Approve", "de": "Genehmigen"}
+GERMAN = {
+    "approvers": [{**PEOPLE[0], "language": "fr"}, {**PEOPLE[1], "language": "de"}],
+    "actions": [{**DECISION["actions"][0], "label": LABELS}, DECISION["actions"][1]],
+    "language": ["en", "de"],
+}
+CLICKS: list[tuple[dict[str, Any], list[str], str, str | None]] = [
+    # the page, the actions that are pressed in turn, by whom, and what this person is told
+    ({**PAGE, "fields": FIELD}, ["reject"], ADA, None),
+    ({**PAGE, "fields": REQUIRED, "actions": NEEDS_NONE}, ["reject"], ADA, None),
+    ({**PAGE, "fields": REQUIRED, "actions": NEEDS_NONE}, ["approve"], ADA, ONLY_THERE),
+    ({**PAGE, "fields": REQUIRED}, ["approve"], ADA, ONLY_THERE),
+    (PAGE, ["delete"], ADA, ONLY_THERE),
+    (DECISION, ["approve"], ADA, f"{ONLY_THEY}Ann Lee, Bo Chen, Cy."),
+    ({**DECISION, **LATER}, ["approve"], "U0DEE", f"{ONLY_THEY}Ann Lee, Bo Chen."),
+    ({**DECISION, **HOSTILE}, ["approve"], ADA, f"{ONLY_THEY}&lt;!channel&gt; &amp; &lt;https://x|y&gt;, bo."),
+    (
+        {**DECISION, **GERMAN},
+        ["approve", "reject"],
+        BO,
+        "Sie haben bereits Genehmigen gewählt und können das nicht mehr ändern.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "actions", "user", "said"), CLICKS)
+def test_a_click_counts_or_is_answered_privately(
+    world: InMemory, workspace: Workspace, page: dict[str, Any], actions: list[str], user: str, said: str | None
+) -> None:
+    clicked = message(PAGE, create(page), workspace)
+    for action in actions:
+        pressed = {**button(clicked, "approve"), "action_id": f"waitpoints:{action}"}
+        assert send(workspace, clicked, user, actions=[pressed]).status == 200
+    token = token_of(clicked)
+    if said is None:
+        assert output(token) == {"action": actions[0], "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
+        assert told(workspace) == []
+        return
+    [body] = workspace.private
+    assert (body["text"], body["response_type"], body["replace_original"]) == (said, "ephemeral", False)
+    assert body["blocks"][0]["text"]["type"] == "plain_text"
+    assert (token.outcome, len(token.answers), counted(world, token)) == (None, len(actions) - 1, 1)
 
 
 class TestAPageThatAnybodyAnswers:
@@ -105,12 +155,6 @@ class TestAPageThatAnybodyAnswers:
         assert post(*signed(payload, time.time())).status == 200
         assert output(token_of(asked))["slackUser"] == {"id": ADA, "name": shown}
 
-    def test_optional_fields_are_left_out(self, workspace: Workspace) -> None:
-        page = {**PAGE, "fields": FIELD}
-        clicked = message(page, create(page), workspace)
-        press(workspace, clicked, "reject", ADA)
-        assert output(token_of(clicked))["fields"] == {}
-
     def test_a_click_after_the_end_reads_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
         before = output(token_of(asked))
@@ -126,28 +170,6 @@ class TestAPageThatAnybodyAnswers:
         assert told(workspace) == ["This request has ended\nThe time to answer is over. No further answer is needed."]
         assert token_of(clicked).status == "TIMED_OUT"
 
-    def test_fields_that_are_required_are_answered_on_the_page(self, workspace: Workspace, asked: Message) -> None:
-        page = {**PAGE, "fields": REQUIRED}
-        token_id = create(page)
-        asked.content["blocks"][-1]["elements"][0]["value"] = token_id
-        press(workspace, asked, "approve", ADA)
-        assert told(workspace) == ["This can only be answered on its page."]
-        assert services.tokens.find(token_id).outcome is None
-
-    def test_an_action_that_needs_no_fields_leaves_them_out(self, workspace: Workspace) -> None:
-        approve, reject = PAGE["actions"]
-        page = {**PAGE, "actions": [approve, {**reject, "needsFields": False}], "fields": REQUIRED}
-        clicked = message(page, create(page), workspace)
-        assert clicked.buttons().keys() == {"reject"}
-        press(workspace, clicked, "reject", ADA)
-        assert output(token_of(clicked)) == {"action": "reject", "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
-
-    def test_an_action_that_the_page_does_not_have(self, workspace: Workspace, asked: Message) -> None:
-        asked.buttons()["approve"]["action_id"] = "waitpoints:delete"
-        press(workspace, asked, "delete", ADA)
-        assert told(workspace) == ["This can only be answered on its page."]
-        assert token_of(asked).outcome is None
-
 
 class TestAPageWithApprovers:
     def test_is_answered_by_the_approver_with_this_slack_id(self, workspace: Workspace, decision: Message) -> None:
@@ -161,24 +183,6 @@ class TestAPageWithApprovers:
         assert token.outcome.completed_by is not None
         assert (token.outcome.completed_by.approver, token.outcome.completed_by.slack_user) == ("bo", None)
         assert told(workspace) == []
-
-    def test_is_answered_in_the_approvers_language(self, workspace: Workspace) -> None:
-        people = [{**PEOPLE[0], "language": "fr"}, {**PEOPLE[1], "language": "de"}]
-        label = {"en": "Approve", "de": "Genehmigen"}
-        action = {**DECISION["actions"][0], "label": label}
-        page = {**DECISION, "approvers": people, "actions": [action, DECISION["actions"][1]], "language": ["en", "de"]}
-        clicked = message(page, create(page), workspace)
-        for choice in ("approve", "reject"):
-            press(workspace, clicked, choice, BO)
-        assert told(workspace) == ["Sie haben bereits Genehmigen gewählt und können das nicht mehr ändern."]
-
-    def test_an_unknown_member_reads_who_may_answer(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
-        assert press(workspace, decision, "approve", ADA).status == 200
-        [body] = workspace.private
-        assert body["text"] == "Only these people can answer: Ann Lee, Bo Chen, Cy."
-        assert (body["response_type"], body["replace_original"]) == ("ephemeral", False)
-        token = token_of(decision)
-        assert (token.answers, token.outcome, counted(world, token)) == ((), None, 1)
 
     @pytest.mark.parametrize("comes_first", [True, False])
     def test_who_was_removed_reads_who_may_answer(
@@ -200,12 +204,6 @@ class TestAPageWithApprovers:
         press(workspace, decision, "approve", ANN)
         assert told(workspace) == ["Only these people can answer: Bo Chen, Cy, Di."]
         assert (token_of(decision).answers, counted(world, token)) == ((), 1)
-
-    def test_whom_it_may_be_escalated_to_is_unknown_before(self, workspace: Workspace) -> None:
-        page = {**DECISION, "approvers": PEOPLE[:2], "escalate": {"after": "1d", "to": [{"id": "dee", "slack": "U0DEE"}]}}
-        clicked = message(page, create(page), workspace)
-        press(workspace, clicked, "approve", "U0DEE")
-        assert told(workspace) == ["Only these people can answer: Ann Lee, Bo Chen."]
 
     @pytest.mark.parametrize(("second", "deliveries"), [("approve", 0), ("reject", 1)])
     def test_the_first_answer_stands(
@@ -268,21 +266,14 @@ def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: 
 
 
 class TestATokenThatWasNotSentToSlack:
-    @pytest.mark.parametrize("value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26])
-    def test_does_not_exist(self, workspace: Workspace, asked: Message, value: str) -> None:
-        assert send(workspace, asked, actions=[{**button(asked, "approve"), "value": value}]).status == 200
+    @pytest.mark.parametrize(
+        "value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26, None, "no page"]
+    )
+    def test_does_not_exist(self, world: InMemory, workspace: Workspace, asked: Message, value: str | None) -> None:
+        clicked = world.new_token() if value == "no page" else create(slack=None) if value is None else value
+        assert send(workspace, asked, actions=[{**button(asked, "approve"), "value": clicked}]).status == 200
         assert told(workspace) == ["This request no longer exists."]
-
-    def test_is_not_completed(self, workspace: Workspace, asked: Message) -> None:
-        token_id = create(slack=None)
-        send(workspace, asked, actions=[{**button(asked, "approve"), "value": token_id}])
-        assert told(workspace) == ["This request no longer exists."]
-        assert services.tokens.find(token_id).outcome is None
-
-    def test_without_a_page_is_not_completed(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
-        token_id = world.new_token()
-        send(workspace, asked, actions=[{**button(asked, "approve"), "value": token_id}])
-        assert services.tokens.find(token_id).outcome is None
+        assert world.store.tokens.get(clicked, token_of(asked)).outcome is None
 
 
 class TestThePrivateAnswer:
@@ -312,34 +303,26 @@ class TestThePrivateAnswer:
         workspace.next_answers.append((500, {}, {}))
         assert press(workspace, decision, "approve", ADA).status == 200
 
-    def test_has_no_markup_of_others(self, workspace: Workspace) -> None:
-        page = {**DECISION, "approvers": [{"id": "ann", "name": "<!channel> & <https://x|y>", "slack": ANN}, "bo"]}
-        press(workspace, message(page, create(page), workspace), "approve", ADA)
-        [body] = workspace.private
-        assert body["text"] == "Only these people can answer: &lt;!channel&gt; &amp; &lt;https://x|y&gt;, bo."
-        assert body["blocks"][0]["text"]["type"] == "plain_text"
 
-
-class TestTheSignature:
-    def test_of_somebody_else_is_401_and_decides_nothing(self, workspace: Workspace, asked: Message) -> None:
-        payload = workspace.click(asked, button(asked, "approve"), ADA, "ada")
-        answer = post(*signed(payload, time.time(), "another secret"))
-        assert (answer.status, answer.error) == (401, "Invalid signature: it does not match the delivery")
-        assert token_of(asked).outcome is None
-
-    def test_is_required(self, workspace: Workspace, asked: Message) -> None:
-        body, _ = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
-        assert post(body, {"content-type": "application/x-www-form-urlencoded"}).status == 401
-
-    @pytest.mark.parametrize(
-        ("code", "status"), [("ResourceNotFoundException", 401), ("InvalidRequestException", 401), ("ThrottlingException", 503)]
-    )
-    def test_without_a_secret_is_401_and_503_while_it_cannot_be_read(
-        self, world: InMemory, workspace: Workspace, asked: Message, code: str, status: int
-    ) -> None:
-        world.channel_secrets["SLACK_SIGNING_SECRET"] = MissingSecret(code)
-        assert press(workspace, asked, "approve", ADA).status == status
-        assert token_of(asked).outcome is None
+@pytest.mark.parametrize(
+    ("signs", "secret", "status"),
+    [
+        ("another secret", FakeSecret(SIGNING_SECRET), 401),
+        (None, FakeSecret(SIGNING_SECRET), 401),
+        (SIGNING_SECRET, MissingSecret("ResourceNotFoundException"), 401),
+        (SIGNING_SECRET, MissingSecret("InvalidRequestException"), 401),
+        (SIGNING_SECRET, MissingSecret("ThrottlingException"), 503),
+    ],
+)
+def test_without_slacks_signature_a_click_decides_nothing(
+    world: InMemory, workspace: Workspace, asked: Message, signs: str | None, secret: Any, status: int
+) -> None:
+    world.channel_secrets["SLACK_SIGNING_SECRET"] = secret
+    body, headers = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time(), signs or "")
+    answer = post(body, headers if signs else {"content-type": "application/x-www-form-urlencoded"})
+    assert (answer.status, token_of(asked).outcome) == (status, None)
+    if signs == "another secret":
+        assert answer.error == "Invalid signature: it does not match the delivery"
 
 
 class TestEverythingElseThatSlackSends:
