@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.access.api_keys import SHOWN_DIGITS, Scope, digest, has_form, new_key
+from waitpoints.access.api_keys import SHOWN_DIGITS, digest, has_form, new_key
 
 OF_SDK = re.compile(r"^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$")  # apiKeys.js of @trigger.dev/core 4.8.3
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -52,15 +52,3 @@ class TestTheForm:
 def test_a_digest_is_sha_256_and_longer_than_what_public_access_tokens_carry() -> None:
     assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert SHOWN_DIGITS == 16
-
-
-@pytest.mark.parametrize(
-    ("text", "scope"),
-    [
-        ("read", Scope("read")),
-        ("create:team-a", Scope("create", "team-a")),
-        ("complete:team:a b", Scope("complete", "team:a b")),
-    ],
-)
-def test_a_scope_is_read_as_it_is_written(text: str, scope: Scope) -> None:
-    assert (Scope.of(text), str(scope)) == (scope, text)

@@ -21,11 +21,3 @@ class TestTheHolderOfANamedKey:
         for action in missing:
             with pytest.raises(Forbidden, match=f"^This key lacks the scope {action}$"):
                 self.CALLER.require(action)
-
-    def test_is_limited_to_the_tag_of_the_scope(self) -> None:
-        assert (self.CALLER.only_tag("create"), self.CALLER.only_tag("read")) == ("team-a", None)
-        assert self.CALLER.may("create", ["x", "team-a"])
-        assert not self.CALLER.may("create", ["team-b", "team-a:"])
-        assert not self.CALLER.may("create", [])
-        assert self.CALLER.may("read", [])
-        assert not self.CALLER.may("complete", ["team-a"])

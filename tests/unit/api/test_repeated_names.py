@@ -54,14 +54,6 @@ def test_it_is_refused_at_any_depth(api: Api, path: str, body: str, name: str) -
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
-@pytest.mark.parametrize("repeated", ['{"a": 1, "a": 2}', '[{"a": {"b": 1, "b": 1.50}}]'])
-def test_an_output_keeps_it(api: Api, repeated: str) -> None:
-    token, posted = api.create(), api.create()
-    assert api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": {repeated}}}').status == 200
-    assert api.post(posted["url"], repeated).status == 200
-    assert [api.retrieve(it["id"])["output"] for it in (token, posted)] == [repeated, repeated]
-
-
 @pytest.mark.parametrize(
     ("choice", "name"),
     [

@@ -31,11 +31,6 @@ class TestOverHttp:
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {**found, "created": False}
 
-    def test_says_whether_it_settled_a_token_that_waited(self, world: InMemory, api: Api) -> None:
-        create(world)
-        answers = [api.post(COMPLETE, {"idempotencyKey": "a", **body}).json for body in ({"data": 1}, {"data": 1})]
-        assert [answer["settled"] for answer in answers] == [True, False]
-
     def test_keeps_the_payloads_own_text(self, world: InMemory, api: Api) -> None:
         answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
         outcome = world.tokens.retrieve(answer.json["id"]).outcome

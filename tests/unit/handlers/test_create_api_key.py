@@ -39,15 +39,6 @@ class TestCreateApiKey:
         assert world.api_key_store.keys == {"nightly-job": NamedKey("nightly-job", digest(key), scopes, now, now + 90 * DAY)}
         assert key not in repr(world.api_key_store.keys)
 
-    def test_makes_a_key_that_may_do_what_its_scopes_say_until_it_expires(self, api: Api, world: InMemory) -> None:
-        key = make(api, expiresIn="1h").json["key"]
-        with_it = {"authorization": f"Bearer {key}"}
-        assert api.get(TOKENS, with_it).status == 200
-        refused = api.post(TOKENS, {}, with_it)
-        assert (refused.status, refused.error) == (403, "This key lacks the scope create")
-        world.clock.advance(3_600_000)
-        assert api.get(TOKENS, with_it).status == 401
-
     def test_of_a_name_that_is_taken_is_409_and_changes_nothing(self, api: Api, world: InMemory) -> None:
         make(api)
         before = dict(world.api_key_store.keys)

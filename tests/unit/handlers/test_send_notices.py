@@ -10,19 +10,16 @@ import pytest
 import resume_waiters
 import schedule_timeouts
 import send_notices
-from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, FakeNoticeQueue, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.event_sources import failures, queue_event
 from tests.support.in_process.template import Context
+from tests.support.notified import Notified
 from waitpoints import telemetry
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.stream.notice_filter import NoticeFilter
-from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken, Output, Rules
 from waitpoints.wiring import services
 
-PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
-NOTIFY = '{"email": true, "slack": "#deploys"}'
 HOUR = 3_600_000
 SECRETS = ("ann@example.com", "U01BO", "#deploys", "https://", "approver=", "Go?")
 
@@ -41,34 +38,23 @@ class Queue(FakeNoticeQueue):
         self.again.append((receipt_handle, receives, after))
 
 
-class World:
+class World(Notified):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.tokens = MemoryTokens(RETENTION)
-        self.domain = InMemory(self.tokens)
+        super().__init__(monkeypatch)
         self.domain.install(monkeypatch)
-        self.queue, self.dead_letters, self.channel = Queue(), FakeDeadLetters(), FakeChannel()
+        self.queue = Queue()
         for name, built in {
             "notice_queue": self.queue,
-            "notice_store": MemoryNoticeStore(self.tokens),
-            "notice_filter": NoticeFilter(self.queue, self.dead_letters, self.domain.clock),
+            "notice_store": self.record,
+            "notice_filter": NoticeFilter(self.queue, self.dead_letters, self.clock),
             "dead_letters": self.dead_letters,
             "event_publisher": None,
             "api_url": "https://api.example.com",
         }.items():
             monkeypatch.setitem(vars(services), name, built)
-        monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", lambda _: self.channel)
 
-    def create(self, timeout: int | None = None) -> str:
-        timeout_at = None if timeout is None else self.domain.clock() + timeout
-        document = Document(DocumentKind.PAGE, PAGE, NOTIFY)
-        new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document)
-        return self.domain.tokens.create(new, self.domain.clock()).token_id
-
-    def end(self, token_id: str) -> None:
-        self.tokens.complete(token_id, Completed(self.domain.clock(), Output("{}")), ALL_CHECKED)
-
-    def record(self, token_id: str, name: str, number: str = "1", **more: Any) -> dict[str, Any]:
-        token = self.tokens.get(token_id)
+    def streamed(self, token_id: str, name: str, number: str = "1", **more: Any) -> dict[str, Any]:
+        token = self.store.get(token_id)
         status = StoredStatus.COMPLETED if token.outcome else StoredStatus.WAITING
         image = {**token_item(token), "status": {"S": status}, **more}
         keys = {key: image[key] for key in ("id", "item")}
@@ -91,12 +77,11 @@ def receive(*messages: dict[str, str]) -> list[str]:
 
 class TestAMessage:
     def test_notifies_everybody_with_their_link(self, world: World) -> None:
-        token_id = world.create()
-        assert receive({"waitpointId": token_id, "undone": "notice"}) == []
+        assert receive({"waitpointId": world.token_id, "undone": "notice"}) == []
         links = {one.target: one.link for one in world.channel.sent}
         assert links["slack"] is None
         assert {links["email.0"], links["slack.1"]} == {
-            world.domain.urls.url(token_id, "", approver) for approver in ("ann@example.com", "bo")
+            world.domain.urls.url(world.token_id, "", approver) for approver in ("ann@example.com", "bo")
         }
         assert world.queue.again == []
 
@@ -105,50 +90,46 @@ class TestAMessage:
     )
     def test_comes_again_when_the_channel_wants_it(self, world: World, error: Exception, after: int | None) -> None:
         world.channel.fails["slack"] = [error]
-        assert receive({"waitpointId": world.create()}) == ["0"]
+        assert receive({"waitpointId": world.token_id}) == ["0"]
         assert world.queue.again == [("handle-0", 1, after)]
 
     def test_of_a_later_version_comes_again(self, world: World) -> None:
-        assert receive({"waitpointId": world.create(), "later": "yes"}) == ["0"]
+        assert receive({"waitpointId": world.token_id, "later": "yes"}) == ["0"]
         assert world.channel.sent == []
 
     def test_of_a_redrive_is_sent_again_and_what_fails_is_counted(self, world: World) -> None:
-        token_id = world.create()
         world.channel.fails["slack"] = [NotSent("no_such_channel")] * 2
-        assert receive({"waitpointId": token_id}) == []
-        redrive = {"command": "sendNotices", "waitpointIds": [token_id]}
+        assert receive({"waitpointId": world.token_id}) == []
+        redrive = {"command": "sendNotices", "waitpointIds": [world.token_id]}
         assert [call(send_notices, redrive) for _ in range(2)] == [{"notSent": 1}, {"notSent": 0}]
 
     def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: World) -> None:
         world.queue.does_not_answer = True
         world.channel.fails["slack"] = [NotSentNow("internal_error")]
-        assert receive({"waitpointId": world.create()}) == ["0"]
+        assert receive({"waitpointId": world.token_id}) == ["0"]
 
     def test_goes_on_in_another_invocation_when_time_is_short(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP)
-        token_id = world.create()
-        assert receive({"waitpointId": token_id}) == ["0"]
+        assert receive({"waitpointId": world.token_id}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, 0)])
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP + 1)
-        assert receive({"waitpointId": token_id}) == []
+        assert receive({"waitpointId": world.token_id}) == []
         assert len(world.channel.sent) == 3
 
     @pytest.mark.parametrize(("more", "is_later"), [({"kind": "digest"}, False), ({}, True)])
     def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], is_later: bool) -> None:
-        token_id = world.create()
-        world.tokens.tokens[token_id] = replace(world.tokens.tokens[token_id], is_later=is_later)
-        assert receive({"waitpointId": token_id, **more}) == ["0"]
+        world.store.tokens[world.token_id] = replace(world.store.tokens[world.token_id], is_later=is_later)
+        assert receive({"waitpointId": world.token_id, **more}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
 
     def test_leaves_nothing_of_people_in_the_log(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
         handler: Any = telemetry.logger.registered_handler
         before = handler.setStream(lines := io.StringIO())
         world.channel.fails = {"slack": [NotSentNow("ratelimited", 1)], "email.0": [NotSent("MessageRejected")]}
-        token_id = world.create()
-        receive({"waitpointId": token_id})
+        receive({"waitpointId": world.token_id})
         handler.setStream(before)
         logged = lines.getvalue() + capsys.readouterr().out
-        assert token_id in logged
+        assert world.token_id in logged
         assert [text for text in SECRETS if text in logged] == []
         assert '"NoticesSent":[1.0]' in logged
         assert '"NoticesRefused":[1.0]' in logged
@@ -162,26 +143,26 @@ class TestTheStream:
         return failures(call(resume_waiters, {"Records": list(records)}))
 
     def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: World) -> None:
-        near, far, never = world.create(60_000), world.create(HOUR), world.create()
-        assert self.schedule(*(world.record(token_id, "INSERT") for token_id in (near, far, never))) == []
+        near, far, never = world.create(timeout=60_000), world.create(timeout=HOUR), world.create()
+        assert self.schedule(*(world.streamed(token_id, "INSERT") for token_id in (near, far, never))) == []
         assert world.queue.sent == [near, far, never]
         assert [sent.token_id for sent in world.domain.queue.sent] == [near]
 
     def test_has_changed_tokens_looked_at_and_starts_no_timer(self, world: World) -> None:
-        token_id = world.create(60_000)
-        assert self.schedule(world.record(token_id, "MODIFY", remindedCount={"N": "1"})) == []
+        token_id = world.create(timeout=60_000)
+        assert self.schedule(world.streamed(token_id, "MODIFY", remindedCount={"N": "1"})) == []
         assert (world.queue.sent, world.domain.queue.sent) == ([token_id], [])
 
     def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: World) -> None:
         world.queue.fails = ConnectionError()
-        one, other = world.create(60_000), world.create()
-        assert self.schedule(world.record(one, "INSERT", "7"), world.record(other, "INSERT", "8")) == ["7", "8"]
+        one, other = world.create(timeout=60_000), world.create()
+        assert self.schedule(world.streamed(one, "INSERT", "7"), world.streamed(other, "INSERT", "8")) == ["7", "8"]
         assert [sent.token_id for sent in world.domain.queue.sent] == [one]
 
     def test_names_a_record_once_that_neither_timer_nor_look_was_asked_for(self, world: World) -> None:
-        token_id = world.create(60_000)
+        token_id = world.create(timeout=60_000)
         world.queue.fails, world.domain.queue.refused = ConnectionError(), {token_id}
-        assert self.schedule(world.record(token_id, "INSERT", "7")) == ["7"]
+        assert self.schedule(world.streamed(token_id, "INSERT", "7")) == ["7"]
 
     @pytest.mark.parametrize("fails", [None, ConnectionError()])
     def test_has_ended_tokens_looked_at_and_resumes_their_waiters_in_any_case(
@@ -189,15 +170,15 @@ class TestTheStream:
     ) -> None:
         token_id, waiter = world.create(), world.domain.new_waiter()
         world.domain.tokens.wait(token_id, waiter)
-        world.end(token_id)
+        world.end()
         world.queue.fails = fails
-        assert self.settle(world.record(token_id, "MODIFY", waiterCount={"N": "1"})) == ["1"] * bool(fails)
+        assert self.settle(world.streamed(token_id, "MODIFY", waiterCount={"N": "1"})) == ["1"] * bool(fails)
         assert world.queue.sent == ([] if fails else [token_id])
         assert world.domain.waits.result(waiter.handle) is not None
 
     def test_leaves_waiting_tokens_to_the_other_function(self, world: World) -> None:
         """With an event bus, its filter passes those that were answered."""
-        assert self.settle(world.record(world.create(), "MODIFY", answerCount={"N": "1"})) == []
+        assert self.settle(world.streamed(world.create(), "MODIFY", answerCount={"N": "1"})) == []
         assert world.queue.sent == []
 
 
@@ -210,8 +191,8 @@ class TestAStackWithoutNotices:
 
     def test_has_no_queue_and_looks_at_nothing(self, world: World) -> None:
         assert (services.notice_queue, services.notice_filter) == (None, None)
-        token_id = world.create(60_000)
+        token_id = world.create(timeout=60_000)
         for module in (schedule_timeouts, resume_waiters):
-            assert failures(call(module, {"Records": [world.record(token_id, "INSERT")]})) == []
+            assert failures(call(module, {"Records": [world.streamed(token_id, "INSERT")]})) == []
         assert world.queue.sent == []
         assert [sent.token_id for sent in world.domain.queue.sent] == [token_id]

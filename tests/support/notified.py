@@ -1,0 +1,63 @@
+"""A domain in memory with a token whose people are told of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
+from waitpoints.errors import NotSent
+from waitpoints.notices import Channel, NoticeRecord
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
+
+PAGE: Mapping[str, Any] = {
+    "title": "Go?",
+    "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}],
+    "actions": [{"id": "yes", "label": "Yes", "needs": 2}],
+}
+NOTIFY: Mapping[str, Any] = {"email": True, "slack": "#deploys"}
+
+
+class Notified:
+    """`token_id` is the newest token. `has` are the channels of the stack, which all are `channel`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = MemoryTokens(RETENTION)
+        self.domain = InMemory(self.store)
+        self.clock = self.domain.clock
+        self.record, self.channel, self.dead_letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
+        self.has: set[Channel] = set(Channel)
+        monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", self._channel_of)
+        self.token_id = self.create()
+
+    def _channel_of(self, channel: Channel) -> FakeChannel:
+        if channel not in self.has:
+            raise NotSent(f"no {channel}")
+        return self.channel
+
+    def create(
+        self, notify: Mapping[str, Any] | None = NOTIFY, timeout: int | None = None, page: Mapping[str, Any] = PAGE
+    ) -> str:
+        text = None if notify is None else json.dumps(notify)
+        document = Document(DocumentKind.PAGE, json.dumps(page), text)
+        timeout_at = None if timeout is None else self.clock() + timeout
+        new = NewToken(document=document, timeout_at=timeout_at)
+        self.token_id = self.domain.tokens.create(new, self.clock()).token_id
+        return self.token_id
+
+    def end(self) -> None:
+        self.store.complete(self.token_id, Completed(self.clock(), Output("{}")), ALL_CHECKED)
+
+    def answer(self, person: str) -> None:
+        assert self.store.answer(self.store.get(self.token_id), Answer(person, "yes", "{}", self.clock()), None)[0]
+
+    def remind(self) -> None:
+        token = self.store.get(self.token_id)
+        assert self.store.remind(token, replace(token, reminded_count=token.reminded_count + 1, reminded_at=self.clock()))
+
+    @property
+    def notices(self) -> dict[str, NoticeRecord]:
+        return self.store.notices[self.token_id]
