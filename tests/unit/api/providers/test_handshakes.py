@@ -218,28 +218,14 @@ SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved":
 
 
 class TestHandshakes:
-    @pytest.mark.parametrize(
-        ("method", "query", "body", "headers", "text"),
-        [
-            ("HEAD", "", b"", {}, ""),
-            ("GET", "challenge=abc", b"", {}, "abc"),
-            ("GET", "hub.mode=subscribe&hub.challenge=123", b"", {}, "123"),
-            ("GET", "hub.mode=subscribe&hub.challenge=a1", b"", {}, '{"hub.challenge":"a1"}'),
-            ("OPTIONS", "", b"", {"webhook-request-origin": "example.com"}, ""),
-            ("POST", "validationToken=a%20b", b"", {}, "a b"),
-            ("POST", "", b"", {"x-hook-secret": "abc"}, "{}"),
-            ("POST", "", b'{"challenge": "abc"}', {}, '{"challenge":"abc"}'),
-        ],
-    )
+    @pytest.mark.parametrize(("request_", "expected"), [row[1:] for row in BLIND], ids=[row[0] for row in BLIND])
     @pytest.mark.parametrize(
         "rules", [{}, {"completeWhen": "body.done"}, {"payloadSchema": SCHEMA}], ids=["plain", "filtered", "typed"]
     )
-    def test_are_answered_and_touch_no_token(
-        self, api: Api, rules: Any, method: str, query: str, body: bytes, headers: dict[str, str], text: str
-    ) -> None:
-        token = api.create(**rules)
+    def test_are_answered_and_touch_no_token(self, api: Api, rules: Any, request_: Received, expected: tuple[str, str]) -> None:
+        token, (method, headers, query, body) = api.create(**rules), request_
         answer = api.request(method, f"{token['url']}?{query}", body, headers)
-        assert (answer.status, answer.text) == (200, text)
+        assert (answer.status, answer.text) == (200, expected[1])
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert_untouched(api, token)
 

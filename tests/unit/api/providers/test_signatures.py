@@ -153,16 +153,9 @@ class TestSeveralSignaturesInOneHeader:
             check(verification(scheme), [signer.secret_of(scheme)], with_header(received, header, value), NOW)
         assert refusal(scheme, with_header(received, header, between.join([theirs, theirs]))) == "wrong"
 
-    @pytest.mark.parametrize(
-        ("scheme", "header", "label", "between"),
-        [
-            ("stripe", "stripe-signature", "v1", ","),
-            ("mux", "mux-signature", "v1", ","),
-            ("paddle", "paddle-signature", "h1", ";"),
-        ],
-    )
-    def test_one_that_fits_beside_a_time_is_enough(self, scheme: str, header: str, label: str, between: str) -> None:
-        received = fresh(scheme)
+    @pytest.mark.parametrize(("scheme", "label", "between"), [("stripe", "v1", ","), ("mux", "v1", ","), ("paddle", "h1", ";")])
+    def test_one_that_fits_beside_a_time_is_enough(self, scheme: str, label: str, between: str) -> None:
+        received, header = fresh(scheme), f"{scheme}-signature"
         time, ours = received.headers[header].split(between)
         value = between.join([time, f"{label}={'0' * 64}", ours, "v9=junk"])
         check(verification(scheme), [signer.secret_of(scheme)], with_header(received, header, value), NOW)
