@@ -107,14 +107,10 @@ class NoticeDispatcher:
                     raise NotSentNow("NoTime", 0)
                 self._send_one(notice, run)
         finally:
-            self._free(token_id, claim)
-
-    def _free(self, token_id: str, claim: int) -> None:
-        """End a claim. If that fails, it ends by itself, and hides neither another error nor what must come again."""
-        try:
-            self._store.free(token_id, claim)
-        except Exception as error:
-            telemetry.note(notFreed=type(error).__name__)
+            try:
+                self._store.free(token_id, claim)
+            except Exception as error:  # it ends by itself, and hides neither another error nor what must come again
+                telemetry.note(notFreed=type(error).__name__)
 
     def _next(self, token_id: str, run: _Run) -> Notice | None:
         token = self._tokens.find_or_none(token_id)

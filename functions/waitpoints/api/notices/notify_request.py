@@ -10,7 +10,7 @@ The create request fails if an approver cannot be reached, or a channel cannot b
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from waitpoints import json_text
@@ -116,9 +116,11 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
 
 def check_reach(notify: Notify, people: Sequence[Approver]) -> None:
     """Raises InvalidNotify if a notify does not reach each of these people."""
-    if unreached := list(_unreached(notify, people)):
-        names = ", ".join(shown(person.shown) for person in unreached)
-        raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
+    unreached = [one for one in people if not (notify.email and one.email) and not (notify.slack and one.slack)]
+    if unreached:
+        names, ways = ", ".join(shown(one.shown) for one in unreached), {"an email": notify.email, "a slack id": notify.slack}
+        needed = " or ".join(way for way, is_wanted in ways.items() if is_wanted)
+        raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {needed}")
     for person in people if notify.email else ():
         if person.email and (reason := _why_no_mail(person.email)):
             raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
@@ -135,18 +137,6 @@ def _why_no_mail(address: str) -> str | None:
         return _NO_ASCII
     domains = services.mail_domains
     return None if is_allowed(address, domains) else f"this stack sends mail only to {', '.join(domains)}"
-
-
-def _unreached(notify: Notify, people: Sequence[Approver]) -> Iterator[Approver]:
-    for person in people:
-        by_mail, by_slack = notify.email and person.email, notify.slack and person.slack
-        if not by_mail and not by_slack:
-            yield person
-
-
-def _way(notify: Notify) -> str:
-    ways = {"an email": notify.email, "a slack id": notify.slack}
-    return " or ".join(way for way, is_wanted in ways.items() if is_wanted)
 
 
 def _check_secret(path: str, name: str) -> None:

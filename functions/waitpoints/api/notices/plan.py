@@ -131,8 +131,11 @@ def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterat
         return
     if record is not None and record.ref is not None and target.is_edited and record.shows != state:
         yield Notice(NoticeKind.EDIT, target, replace(record, shows=shows), token, page, record.ref)
-    if has_ended and not is_removed and notify.sends_outcome_to(target.key):
-        yield from _outcome(token, page, target, record or NoticeRecord(0))
+    if token.outcome is not None and not token.is_due:  # it cannot be taken back, so it waits until the end is stored
+        known = record or NoticeRecord(0)
+        is_told = known.notified_outcome or known.refused is not None
+        if not is_removed and not is_told and notify.sends_outcome_to(target.key):
+            yield Notice(NoticeKind.OUTCOME, target, replace(known, notified_outcome=True), token, page, known.ref)
     if has_ended or is_removed or (person is not None and token.answer_of(person) is not None):
         return
     if record is None:
@@ -144,12 +147,6 @@ def _missing(token: Token, page: Page, notify: Notify, target: Target) -> Iterat
         yield Notice(NoticeKind.REMINDER, target, done, token, page, record.ref)
     elif person is not None and not record.notified_last and _is_last(token, page):
         yield Notice(NoticeKind.LAST, target, replace(record, notified_last=True), token, page, record.ref)
-
-
-def _outcome(token: Token, page: Page, target: Target, record: NoticeRecord) -> Iterator[Notice]:
-    """Yield how the token ended, unless the target knows it. It cannot be taken back, so it waits until the end is stored."""
-    if not (token.is_due or record.notified_outcome or record.refused is not None):
-        yield Notice(NoticeKind.OUTCOME, target, replace(record, notified_outcome=True), token, page, record.ref)
 
 
 def _is_last(token: Token, page: Page) -> bool:

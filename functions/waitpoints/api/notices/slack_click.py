@@ -47,7 +47,7 @@ _MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2,20}/[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 class Click:
     """A click on a button that answers. `message` is "<channel>/<ts>", None if Slack does not say so.
 
-    `answer_to` is the URL for a private answer.
+    `name` is on one line, without what cannot be seen. `answer_to` is the URL for a private answer.
     """
 
     token: str
@@ -98,19 +98,15 @@ def _read(body: bytes) -> Click | None:
     user, message = _text(who, "id"), f"{_text(container, 'channel_id')}/{_text(container, 'message_ts')}"
     if not action.startswith(slack_message.PRESSED) or not _USER.fullmatch(user):
         return None
+    name = "".join(one for one in _text(who, "name") or _text(who, "username") if one.isprintable() or one.isspace())
     return Click(
         token,
         action.removeprefix(slack_message.PRESSED),
         user,
-        _shown(_text(who, "name") or _text(who, "username")) or user,
+        cut(" ".join(name.split()), 100) or user,
         message if _MESSAGE.fullmatch(message) else None,
         _text(payload, "response_url"),
     )
-
-
-def _shown(name: str) -> str:
-    """Return a member's name on one line, without what cannot be seen."""
-    return cut(" ".join("".join(one for one in name if one.isprintable() or one.isspace()).split()), 100)
 
 
 def _member(value: Any, name: str) -> Any:

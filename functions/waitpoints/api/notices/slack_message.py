@@ -35,7 +35,8 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
             "text": _cut(f"{_title(page)}{summary.colon}{said}", MAX_FALLBACK),
             "blocks": [header, _section(_plain(said, MAX_TEXT))],
         }
-    blocks, said = [header, *_text(page), *_links(summary), *_state(summary)], summary["asked"]
+    text = [_section(_plain(text, MAX_TEXT))] if (text := block(page.text)) else []
+    blocks, said = [header, *text, *_links(summary), *_state(summary)], summary["asked"]
     if notice.token.outcome is not None:
         said = "\n".join(summary.ending())
     elif summary.progress.own_answer:
@@ -84,11 +85,6 @@ def choice_of(page: Page, action_id: str) -> Submission | None:
 
 def _title(page: Page) -> str:
     return cut(line(page.title), MAX_HEADER)
-
-
-def _text(page: Page) -> Iterator[Block]:
-    if text := block(page.text):
-        yield _section(_plain(text, MAX_TEXT))
 
 
 def _links(summary: Summary) -> Iterator[Block]:

@@ -26,8 +26,6 @@ from waitpoints.approvers import LANGUAGES, MAX_EMAIL, Approval, Approver, is_em
 from waitpoints.errors import InvalidPage
 from waitpoints.unknown_names import shown, unknown
 
-MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate", "showAnswers", "sameFields")  # of a page
-OF_NAMED = ("approvers", "escalate")  # only where a page names who may answer
 MAX_APPROVERS = 20
 MAX_DOMAINS = 20
 MIN_AGE, MAX_AGE = 60_000, 86_400_000  # milliseconds
@@ -100,7 +98,8 @@ def check_people(page: Mapping[str, Any]) -> None:
     needs = {f"actions[{at}].needs": action["needs"] for at, action in enumerate(page.get("actions", ())) if "needs" in action}
     if "approvers" not in page:
         is_open = "signIn" in page
-        if dependent := [*(name for name in (OF_NAMED if is_open else MEMBERS) if name in page), *(() if is_open else needs)]:
+        of_named = ("escalate",) if is_open else (*(name for name in SHAPES if name != "maxAge"), *needs)
+        if dependent := [name for name in of_named if name in page or name in needs]:
             raise InvalidPage(f"page.{dependent[0]}", "it needs page.approvers")
         if is_open:
             _check_needs(needs, MAX_APPROVERS, "the most answers that a page without approvers has")

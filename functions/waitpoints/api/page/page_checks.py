@@ -19,6 +19,7 @@ from waitpoints import json_text
 from waitpoints.api.page import approver_checks, definition, render, shapes, words
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.progress import Progress
+from waitpoints.api.page.reminder_checks import REMINDERS
 from waitpoints.api.page.shapes import FLAG, Chosen, Fitting, Items, Members, Shape, Text
 from waitpoints.api.page.theme import Theme, isolated
 from waitpoints.approvers import LANGUAGES, Approval, Approver
@@ -48,12 +49,6 @@ def _form(_: Any) -> Shape:
     from waitpoints.api.page.field_checks import FORM
 
     return FORM
-
-
-def _reminders(_: Any) -> Shape:
-    from waitpoints.api.page.reminder_checks import REMINDERS
-
-    return REMINDERS
 
 
 def _is(pattern: re.Pattern[str], longest: int) -> Callable[[Any], bool]:
@@ -96,7 +91,7 @@ PAGE = Members(
         "actions": Items(ACTION, MAX_ACTIONS, 1),
         "fields": Chosen(_form),
         "confirm": FLAG,
-        "remind": Chosen(_reminders),
+        "remind": REMINDERS,
         "language": None,
         **approver_checks.SHAPES,
     },

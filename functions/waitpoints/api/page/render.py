@@ -82,8 +82,9 @@ def page_of(
         return waiting(theme, token)
     if progress and progress.own_answer:
         return _answered(theme, progress, values)
-    if page.approval and not progress:
-        return _unanswerable(page, theme, token)
+    if page.approval and not progress:  # nobody can answer by this link: everyone who may has one of their own
+        why = [Element("h2", theme["own_link_heading"]), Element("p", theme["own_link_text"])]
+        return _document(theme, page.title, _question(theme, page, token), Element("div", why, class_="note"))
     return form(page, theme, token=token, progress=progress)
 
 
@@ -151,12 +152,6 @@ def _answered(theme: Theme, progress: Progress, values: Values | None = None) ->
     filled_in, state = _answers(theme, page, values, progress), _progress(theme, progress)
     facts = _facts(theme, progress.token, progress)
     return _state(theme, "good", theme[heading], said, filled_in, rest, facts, state, page=page)
-
-
-def _unanswerable(page: Page, theme: Theme, token: Token) -> str:
-    """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
-    why = [Element("h2", theme["own_link_heading"]), Element("p", theme["own_link_text"])]
-    return _document(theme, page.title, _question(theme, page, token), Element("div", why, class_="note"))
 
 
 def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Progress | None = None) -> str:

@@ -33,20 +33,16 @@ def read_completed_by(request: Request, source: Source) -> CompletedBy:
 def completed_by_of(headers: Mapping[str, str], raw_query: str, source: Source, ip: str | None, key: str | None) -> CompletedBy:
     """`headers` have names in lower case. `key` is the name of the named key."""
     names = (name for name in DELIVERY_IDS if headers.get(name))
+    if raw_query:
+        from waitpoints.api.providers.secret_names import query_without_secrets
+
+        raw_query = query_without_secrets(raw_query)
     return CompletedBy(
         source=source,
         ip=cut(ip),
         user_agent=cut(headers.get("user-agent")),
         content_type=cut(headers.get("content-type")),
-        query=cut(_without_secrets(raw_query)),
+        query=cut(raw_query),
         delivery_id=cut(headers.get(next(names, ""))),
         key=key,
     )
-
-
-def _without_secrets(raw_query: str) -> str:
-    if not raw_query:
-        return ""
-    from waitpoints.api.providers.secret_names import query_without_secrets
-
-    return query_without_secrets(raw_query)

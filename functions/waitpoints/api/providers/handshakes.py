@@ -63,7 +63,8 @@ class Asked:
 
     @classmethod
     def of(cls, method: str, headers: Mapping[str, str], raw_query: str, body: bytes) -> "Asked":
-        return cls(method, headers, _query(raw_query), _json(body), not body.strip())
+        query = dict(reversed(parse_qsl(raw_query, keep_blank_values=True)))  # the first value of each parameter
+        return cls(method, headers, query, _json(body), not body.strip())
 
     @property
     def members(self) -> Mapping[str, Any]:
@@ -204,14 +205,6 @@ _BLIND = (
 )
 
 _KEYED = {"zoom": _zoom, "xero": _xero, "discord": _discord}
-
-
-def _query(raw_query: str) -> dict[str, str]:
-    """Return the first value of each parameter."""
-    found: dict[str, str] = {}
-    for name, value in parse_qsl(raw_query, keep_blank_values=True):
-        found.setdefault(name, value)
-    return found
 
 
 def _json(body: bytes) -> Any:

@@ -101,15 +101,12 @@ def _timestamp(value: Any, signature: str, prefix: str, between: str) -> tuple[P
     _check_names(value, TIMESTAMP_MEMBERS, path)
     header = header_name(value["header"], f"{path}.header") if "header" in value else signature
     own = _prefix(value, path, between)
-    if header == signature and (not between or not own or _overlap(prefix, own)):
+    overlap = prefix and own and (prefix.startswith(own) or own.startswith(prefix))
+    if header == signature and (not between or not own or overlap):
         beside = 'a time in the signature\'s header needs verify.separator, and a prefix of its own, such as "t="'
         raise InvalidVerification(f"{path}.prefix: {beside}; else give {path}.header")
     unit, place = _choice(value, "unit", UNITS, path), Item(own, Header((header,))) if own else Header((header,))
     return place, unit, _tolerance(value.get("tolerance", "5m"), f"{path}.tolerance")
-
-
-def _overlap(prefix: str, other: str) -> bool:
-    return bool(prefix) and (prefix.startswith(other) or other.startswith(prefix))
 
 
 def _tolerance(value: Any, path: str) -> int:

@@ -19,9 +19,7 @@ def keys(form: str, secret: str) -> tuple[bytes, ...]:
 
 
 def _text(secret: str) -> tuple[bytes, ...]:
-    if not secret:
-        raise ValueError("empty")
-    return (secret.encode("utf-8", "surrogatepass"),)
+    return _not_empty(secret.encode("utf-8", "surrogatepass"))
 
 
 def _whsec(secret: str) -> tuple[bytes, ...]:
