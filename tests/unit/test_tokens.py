@@ -20,7 +20,6 @@ from waitpoints.token import (
     NewToken,
     Status,
     Token,
-    Waiter,
     WaiterKind,
     iso,
 )
@@ -35,11 +34,6 @@ OUTPUT = '{"n": 1.50}'
 def world(request: pytest.FixtureRequest) -> InMemory:
     """With waiters of each kind."""
     return InMemory(kind=request.param)
-
-
-def timed_out(world: InMemory, waiter: Waiter) -> bool:
-    result = world.waits.result(waiter.handle)
-    return isinstance(result, Success) and json.loads(result.json).get("ok") is False
 
 
 @contextmanager

@@ -189,17 +189,6 @@ class TestComplete:
         assert world.store.tokens == before
         assert world.bucket.objects == {}
 
-    @pytest.mark.parametrize("result", RESULTS)
-    @pytest.mark.parametrize("rules", [{}, {"payloadSchema": {"type": ["object", "null"]}}])
-    @pytest.mark.parametrize("scope", ["complete:team-a", "complete"])
-    def test_with_the_tag_says_which_key_it_was(
-        self, api: Api, holder: With, result: str, rules: dict[str, Any], scope: str
-    ) -> None:
-        token = api.create(tags=["x", "team-a"], **rules)
-        answer = complete(api, token, RESULTS[result], holder(scope))
-        assert answer.json == {"success": True, "settled": True}
-        assert api.retrieve(token["id"])["completedBy"]["key"] == "nightly"
-
     def test_checks_the_tag_in_the_one_write_that_settles(
         self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -210,15 +199,6 @@ class TestComplete:
 
 
 class TestCompleteByKey:
-    @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
-    def test_completes_the_token_whatever_its_tags(self, api: Api, holder: With, tags: list[str]) -> None:
-        token = api.create(idempotencyKey=KEY, tags=tags, payloadSchema={"type": "integer"})
-        headers = holder("complete:team-a")
-        assert by_key(api, {"data": "1"}, headers).status == 422
-        answer = by_key(api, {"data": 1}, headers)
-        assert answer.json == {"success": True, "settled": True, "id": token["id"], "created": False}
-        assert api.retrieve(token["id"])["completedBy"]["key"] == "nightly"
-
     @pytest.mark.parametrize("result", ["data", "error"])
     def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(
         self, api: Api, world: InMemory, holder: With, result: str

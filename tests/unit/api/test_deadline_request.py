@@ -29,21 +29,13 @@ class TestParse:
             parse({"timeout": timeout}, NOW, Limits(longest="7d"))
         assert parse({"timeout": "7d"}, NOW, Limits(longest="7d")) == NewDeadline(NOW + 7 * DAY)
 
-    @pytest.mark.parametrize("timeout", ["", "0s", "soon", "2020-01-01", 7, True, [], {}])
-    def test_refuses_what_is_no_future_instant(self, timeout: Any) -> None:
-        with pytest.raises(InvalidTimeout):
-            parse({"timeout": timeout}, NOW, Limits())
-
     @pytest.mark.parametrize(
         ("body", "said"),
         [
             ({}, 'expected either "timeout", such as "7d", or "approvers"'),
             ({"timeout": "7d", "approvers": {"add": ["ann"]}}, 'expected either "timeout", such as "7d", or "approvers"'),
-            ({"timeOut": "7d"}, 'unknown field "timeOut": did you mean "timeout"?'),
             ({"timeout": "7d", "tags": []}, 'unknown field "tags"'),
             ([], "expected an object"),
-            ("7d", "expected an object"),
-            (None, "expected an object"),
         ],
     )
     def test_refuses_any_other_body(self, body: Any, said: str) -> None:

@@ -14,7 +14,6 @@ from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.token import iso
 
 HOUR, DAY = 3_600_000, 86_400_000
-UNKNOWN = "waitpoint_" + "0" * 26
 
 
 def move(api: Api, token: Any, timeout: str | None) -> HttpAnswer:

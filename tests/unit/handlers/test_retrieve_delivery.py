@@ -73,26 +73,11 @@ def test_without_contents_it_has_the_row(api: Api, world: InMemory) -> None:
     assert get(api, delivery) == api.get(DELIVERIES).json["data"][0]
 
 
-@pytest.mark.parametrize(
-    "written", ["delivery_01jd3rj5v0000000000000000b", "01jd3rj5v0000000000000000b", "x", "%00", "9" * 3000]
-)
-def test_an_unknown_or_impossible_id_is_404(api: Api, written: str) -> None:
-    answer = api.get(f"{DELIVERIES}/{written}")
-    assert (answer.status, answer.error, answer.json["code"]) == (404, "Delivery not found", "DeliveryNotFound")
-
-
 def test_one_that_has_expired_is_404(api: Api, world: InMemory) -> None:
     delivery = record(world, expires_at=world.clock() // 1000 + 5)
     assert get(api, delivery)["id"] == delivery.id
     world.clock.advance(seconds=5)
     assert api.get(f"{DELIVERIES}/{delivery.id}").status == 404
-
-
-def test_a_name_that_no_endpoint_has_is_404(api: Api, world: InMemory) -> None:
-    delivery = record(world)
-    for name in ("other", "GitHub", "x" * 3000):
-        answer = api.get(f"{DELIVERIES.replace('github', name)}/{delivery.id}")
-        assert (answer.status, answer.json["code"]) == (404, "EndpointNotFound")
 
 
 class TestAKeyOfATag:

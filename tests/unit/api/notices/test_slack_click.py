@@ -106,7 +106,7 @@ CLICKS: list[tuple[dict[str, Any], list[str], str, str | None]] = [
         {**DECISION, **GERMAN},
         ["approve", "reject"],
         BO,
-        "Sie haben bereits Genehmigen gewählt und können das nicht mehr ändern.",
+        CHOSEN,
     ),
 ]
 
