@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from waitpoints_client import Waitpoints
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
@@ -80,6 +81,24 @@ def test_a_stack_that_has_ended_since_is_reported(no_stack: Path, monkeypatch: p
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"Error: The local stack at http://127.0.0.1:{port} has ended\n"
+
+
+def test_what_was_typed_is_checked_before_a_stack_is_looked_for(no_stack: Path) -> None:
+    result = CliRunner().invoke(program, ["create", "--verify", "github"])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: --verify github has another form")
+
+
+def test_a_command_closes_its_connections_also_if_it_fails(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Waitpoints] = []
+    client = Waitpoints("http://127.0.0.1:9", "key")
+    monkeypatch.setattr(stacks, "find_client", lambda _: client)
+    monkeypatch.setattr(Waitpoints, "close", closed.append)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    assert CliRunner().invoke(program, ["list"]).exit_code == 1
+    assert closed == [client]
 
 
 @pytest.mark.parametrize("command", [["create"], ["list"], ["doctor"], ["rotate-key", "--yes"]])
