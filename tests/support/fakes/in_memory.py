@@ -18,7 +18,7 @@ from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from waitpoints import wiring
-from waitpoints.access.api_key_cache import ApiKeyCache
+from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER, ApiKeyCache
 from waitpoints.access.credentials import Credentials
 from waitpoints.access.urls import Urls
 from waitpoints.aws.services.durable_functions import DurableFunctions
@@ -126,6 +126,12 @@ class InMemory:
     def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
         """What waits, as its function is given it."""
         return Waiter(self.waits.start(), self.clock(), unwrap, context, kind=self.waits.kind)
+
+    def holder(self, *scopes: str, name: str = "nightly") -> dict[str, str]:
+        """Make a named key. Returns the headers with which its holder sends JSON, once functions know it."""
+        key = self.api_key_store.make(name, *scopes)
+        self.clock.advance(LOOK_AGAIN_AFTER)
+        return {"authorization": f"Bearer {key}", "content-type": "application/json"}
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:
         """Make the handlers use this."""

@@ -1,7 +1,7 @@
 """What a named key may do to which tokens: its scopes may each be limited to a tag."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Template
-from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.stream.waiting_event import REMINDER, Change, waiting_event
@@ -23,19 +22,6 @@ LACKS = "This key lacks the scope {0} for this waitpoint: it has {0}:team-a"
 DECISION = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Yes"}], "remind": ["4h"]}
 
 Headers = Mapping[str, str]
-With = Callable[..., Headers]
-
-
-@pytest.fixture
-def holder(world: InMemory) -> With:
-    """Make a named key. Returns the headers of whoever holds it."""
-
-    def make(*scopes: str, name: str = "nightly") -> Headers:
-        key = world.api_key_store.make(name, *scopes)
-        world.clock.advance(LOOK_AGAIN_AFTER)
-        return {"authorization": f"Bearer {key}", "content-type": "application/json"}
-
-    return make
 
 
 def complete(api: Api, token: Any, body: Any, headers: Headers | None) -> HttpAnswer:
@@ -65,16 +51,14 @@ class TestCreate:
             ("create", None, ()),
         ],
     )
-    def test_adds_the_tag_of_the_key(
-        self, api: Api, world: InMemory, holder: With, scope: str, tags: Any, stored: tuple[str, ...]
-    ) -> None:
-        answer = api.post(TOKENS, {"tags": tags}, holder(scope))
+    def test_adds_the_tag_of_the_key(self, api: Api, world: InMemory, scope: str, tags: Any, stored: tuple[str, ...]) -> None:
+        answer = api.post(TOKENS, {"tags": tags}, world.holder(scope))
         assert answer.status == 200
         token = world.store.tokens[answer.json["id"]]
         assert (token.tags, token.created_by) == (stored, "nightly")
 
-    def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: InMemory, holder: With) -> None:
-        answer = api.post(TOKENS, {"tags": [*NINE, "team-a:10"]}, holder("create:team-a"))
+    def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: InMemory) -> None:
+        answer = api.post(TOKENS, {"tags": [*NINE, "team-a:10"]}, world.holder("create:team-a"))
         assert (answer.status, answer.error) == (
             422,
             "Waitpoints can only have 10 tags, and your API key adds one: team-a. Set at most 9",
@@ -82,9 +66,9 @@ class TestCreate:
         assert not world.store.tokens
 
     @pytest.mark.parametrize("scope", ["create", "create:team-a"])
-    def test_returns_what_answers_its_tokens_also_without_complete(self, api: Api, holder: With, scope: str) -> None:
+    def test_returns_what_answers_its_tokens_also_without_complete(self, api: Api, world: InMemory, scope: str) -> None:
         """`create` implies answering them: for its URL, and for every approver."""
-        headers = holder(scope)
+        headers = world.holder(scope)
         for cached in (False, True):
             made = api.post(TOKENS, {"page": DECISION, "idempotencyKey": KEY}, headers).json
             assert made["isCached"] is cached
@@ -122,15 +106,15 @@ class TestNotify:
         ids=str,
     )
     def test_is_for_tokens_with_the_tag_of_the_scope_and_without_it_nothing_is_kept(
-        self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], tags: list[str], says: str | None
+        self, api: Api, world: InMemory, scopes: tuple[str, ...], tags: list[str], says: str | None
     ) -> None:
-        answer = api.post(TOKENS, {**self.EMAIL, "tags": tags}, holder(*scopes))
+        answer = api.post(TOKENS, {**self.EMAIL, "tags": tags}, world.holder(*scopes))
         assert (answer.status, answer.json.get("error")) == (403 if says else 200, says)
         assert len(world.store.tokens) == (0 if says else 1)
 
-    def test_is_asked_before_what_says_which_channels_the_stack_has(self, api: Api, world: InMemory, holder: With) -> None:
+    def test_is_asked_before_what_says_which_channels_the_stack_has(self, api: Api, world: InMemory) -> None:
         world.channels.clear()
-        assert api.post(TOKENS, self.EMAIL, holder("create")).error == self.LACKS_IT
+        assert api.post(TOKENS, self.EMAIL, world.holder("create")).error == self.LACKS_IT
 
     def test_is_not_needed_by_the_root_key_and_by_a_state(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
@@ -145,12 +129,12 @@ class TestACachedCreate:
 
     @pytest.mark.parametrize("end", ["waits", "has ended"])
     @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
-    def test_finds_the_token_and_waits_for_it(self, api: Api, world: InMemory, holder: With, tags: list[str], end: str) -> None:
+    def test_finds_the_token_and_waits_for_it(self, api: Api, world: InMemory, tags: list[str], end: str) -> None:
         token = api.create(idempotencyKey=KEY, tags=tags)
         if end == "has ended":
             complete(api, token, {"data": 1}, None)
         task = world.step_functions.start_task()
-        answer = api.post(TOKENS, {"idempotencyKey": KEY, "taskToken": task}, holder("create:team-a"))
+        answer = api.post(TOKENS, {"idempotencyKey": KEY, "taskToken": task}, world.holder("create:team-a"))
         assert answer.json == {**token, "isCached": True}
         assert world.store.tokens[token["id"]].tags == tuple(tags)
         if end == "waits":
@@ -158,13 +142,11 @@ class TestACachedCreate:
         assert world.step_functions.result(task)
 
     @pytest.mark.parametrize("scope", [None, "create", "create:team-a"])
-    def test_is_not_read(
-        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch, scope: str | None
-    ) -> None:
+    def test_is_not_read(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, scope: str | None) -> None:
         token = api.create(idempotencyKey=KEY)
         monkeypatch.setattr(world.store, "peek", None)
         monkeypatch.setattr(world.store, "get", None)
-        answer = api.post(TOKENS, {"idempotencyKey": KEY}, holder(scope) if scope else None)
+        answer = api.post(TOKENS, {"idempotencyKey": KEY}, world.holder(scope) if scope else None)
         assert answer.json == {**token, "isCached": True}
 
 
@@ -175,7 +157,7 @@ class TestComplete:
     @pytest.mark.parametrize("state", ["waits", "is due", "has ended"])
     @pytest.mark.parametrize("result", RESULTS)
     def test_outside_the_tag_is_403_and_changes_and_stores_nothing(
-        self, api: Api, world: InMemory, holder: With, state: str, result: str
+        self, api: Api, world: InMemory, state: str, result: str
     ) -> None:
         token = api.create(tags=["team-b"], timeout="1m")
         if state == "is due":
@@ -183,16 +165,16 @@ class TestComplete:
         if state == "has ended":
             complete(api, token, {"data": 1}, None)
         before = dict(world.store.tokens)
-        answer = complete(api, token, RESULTS[result], holder("complete:team-a", "create", "read"))
+        answer = complete(api, token, RESULTS[result], world.holder("complete:team-a", "create", "read"))
         assert (answer.status, answer.error) == (403, LACKS.format("complete"))
         assert answer.json["code"] == "unauthorized"
         assert world.store.tokens == before
         assert world.bucket.objects == {}
 
     def test_checks_the_tag_in_the_one_write_that_settles(
-        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        token, headers = api.create(tags=["team-b"]), holder("complete:team-a")
+        token, headers = api.create(tags=["team-b"]), world.holder("complete:team-a")
         for name in ("get", "peek", "read_document", "count_delivery", "time_out"):
             monkeypatch.setattr(world.store, name, None)
         assert complete(api, token, {"data": 1}, headers).status == 403
@@ -200,34 +182,30 @@ class TestComplete:
 
 class TestCompleteByKey:
     @pytest.mark.parametrize("result", ["data", "error"])
-    def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(
-        self, api: Api, world: InMemory, holder: With, result: str
-    ) -> None:
-        kept = by_key(api, RESULTS[result], holder("complete:team-a")).json
+    def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(self, api: Api, world: InMemory, result: str) -> None:
+        kept = by_key(api, RESULTS[result], world.holder("complete:team-a")).json
         assert (kept["created"], world.store.tokens[kept["id"]].tags) == (True, ())
-        headers = holder("read:team-a", name="reader")
+        headers = world.holder("read:team-a", name="reader")
         assert api.get(f"{TOKENS}/{kept['id']}", headers).status == 403
-        made = api.post(TOKENS, {"idempotencyKey": KEY}, holder("create:team-a", name="creator")).json
+        made = api.post(TOKENS, {"idempotencyKey": KEY}, world.holder("create:team-a", name="creator")).json
         assert (made["id"], made["isCached"]) == (kept["id"], True)
         shown = api.get(f"{TOKENS}/{kept['id']}", headers).json
         assert (shown["status"], shown["createdBy"], shown["completedBy"]["key"]) == ("COMPLETED", "creator", "nightly")
 
 
 class TestList:
-    def test_has_only_the_tokens_with_the_tag_and_passes_the_callers_own_filters(
-        self, api: Api, world: InMemory, holder: With
-    ) -> None:
+    def test_has_only_the_tokens_with_the_tag_and_passes_the_callers_own_filters(self, api: Api, world: InMemory) -> None:
         both, only, other, none = (api.create(tags=tags)["id"] for tags in (["x", "team-a"], ["team-a"], ["x"], []))
-        headers = holder("read:team-a")
+        headers = world.holder("read:team-a")
         assert set(listed(api, headers)) == {both, only}
         assert listed(api, headers, "filter%5Btags%5D=x") == [both]
         assert listed(api, headers, "filter%5Btags%5D=x,team-b") == [both]
         assert listed(api, headers, "filter%5Bstatus%5D=COMPLETED") == []
-        assert set(listed(api, holder("read"))) == {both, only, other, none}
+        assert set(listed(api, world.holder("read"))) == {both, only, other, none}
 
-    def test_and_retrieve_show_no_title_of_another_tag(self, api: Api, holder: With) -> None:
+    def test_and_retrieve_show_no_title_of_another_tag(self, api: Api, world: InMemory) -> None:
         theirs, ours = (api.create(tags=[tag], page={"title": f"Pay {tag}?"})["id"] for tag in ("team-b", "team-a"))
-        headers = holder("read:team-a")
+        headers = world.holder("read:team-a")
         [shown] = api.get(TOKENS, headers).json["data"]
         assert shown["page"] == api.get(f"{TOKENS}/{ours}", headers).json["page"] == {"title": "Pay team-a?"}
         refused = api.get(f"{TOKENS}/{theirs}", headers)
@@ -235,12 +213,12 @@ class TestList:
 
 
 def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(
-    api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+    api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{api.create()['id']}/{'0' * 16}.json"
     world.bucket.objects[name] = b"1"
     monkeypatch.setattr(world.store, "get", None)
-    for headers in (api.authorized, holder("read")):
+    for headers in (api.authorized, world.holder("read")):
         assert api.get(f"/api/v1/packets/{name}", headers).status == 200
 
 
@@ -260,7 +238,7 @@ class TestWhoeverMayNotCompleteAToken:
     )
     @pytest.mark.parametrize("end", ["waits", "has ended"])
     def test_sees_neither_its_url_nor_its_links(
-        self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], may: bool, end: str
+        self, api: Api, world: InMemory, scopes: tuple[str, ...], may: bool, end: str
     ) -> None:
         world.channels.add("email")
         people = [{"id": name, "email": f"{name}@example.com"} for name in ("ann", "bo")]
@@ -274,10 +252,10 @@ class TestWhoeverMayNotCompleteAToken:
         if end == "has ended":
             api.post(token["links"][0]["url"], {"action": "yes", "fields": {}})
         root = api.retrieve(token["id"])
-        answer = api.get(f"{TOKENS}/{token['id']}", holder(*scopes))
+        answer = api.get(f"{TOKENS}/{token['id']}", world.holder(*scopes))
         assert root["links"]
         assert answer.json == (root if may else {**{name: it for name, it in root.items() if name != "links"}, "url": ""})
-        in_list = next(it for it in api.get(TOKENS, holder(*scopes)).json["data"] if it["id"] == token["id"])
+        in_list = next(it for it in api.get(TOKENS, world.holder(*scopes)).json["data"] if it["id"] == token["id"])
         assert in_list["url"] == (token["url"] if may else "")
         if not may:
             assert "/callback/" not in answer.text + json.dumps(in_list)
@@ -291,13 +269,13 @@ class TestWhoeverMayNotCompleteAToken:
 
 
 class TestWhoItWas:
-    def test_is_in_retrieve_in_both_events_and_in_a_result_with_context(self, api: Api, world: InMemory, holder: With) -> None:
+    def test_is_in_retrieve_in_both_events_and_in_a_result_with_context(self, api: Api, world: InMemory) -> None:
         task = world.step_functions.start_task()
         body = {"page": DECISION, "taskToken": task, "context": True}
-        made = api.post(TOKENS, body, holder("create", name="maker")).json
+        made = api.post(TOKENS, body, world.holder("create", name="maker")).json
         token = world.store.get(made["id"])
         assert json.loads(waiting_event(token, Change(REMINDER, 1, token.created_at)).detail)["createdBy"] == "maker"
-        complete(api, made, {"data": {"action": "yes", "fields": {}}}, holder("complete", name="finisher"))
+        complete(api, made, {"data": {"action": "yes", "fields": {}}}, world.holder("complete", name="finisher"))
         shown = api.retrieve(made["id"])
         result = json.loads(world.step_functions.result(task).json)  # type: ignore[union-attr]
         event = json.loads(settled_event(world.store.get(made["id"]), "bucket").detail)

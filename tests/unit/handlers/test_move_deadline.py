@@ -10,7 +10,6 @@ from tests.support.decision import DECISION, choose, given, link
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
-from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.token import iso
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -81,15 +80,6 @@ class TestAHandOver:
         created: dict[str, Any] = api.create(page=DECISION, tags=["team-a"], timeout="1d")
         return created
 
-    @pytest.fixture
-    def named(self, world: InMemory) -> Callable[..., dict[str, str]]:
-        def make(*scopes: str) -> dict[str, str]:
-            key = world.api_key_store.make("ci", *scopes)
-            world.clock.advance(LOOK_AGAIN_AFTER)
-            return {"authorization": f"Bearer {key}", "content-type": "application/json"}
-
-        return make
-
     def test_answers_with_the_links_of_who_was_added_which_work_at_once(self, api: Api, token: dict[str, Any]) -> None:
         answer = change(api, token, add=["di", "ed"], remove=["ann"])
         assert (answer.status, answer.json.keys()) == (200, {"id", "links"})
@@ -98,13 +88,13 @@ class TestAHandOver:
         assert choose(api, answer.json, "ed", "approve").status == 200
         assert given(output(api, token)) == [("di", "approve"), ("ed", "approve")]
 
-    def test_is_in_the_output_and_in_retrieve(self, api: Api, world: InMemory, token: dict[str, Any], named: Any) -> None:
-        change(api, token, headers=named("create:team-a"), add=["di"], remove=["ann"])
+    def test_is_in_the_output_and_in_retrieve(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+        change(api, token, headers=world.holder("create:team-a"), add=["di"], remove=["ann"])
         at = iso(world.clock())
         world.clock.advance(1000)
         change(api, token, remove=["bo"])
         handed_over = [
-            {"added": ["di"], "removed": ["ann"], "at": at, "key": "ci"},
+            {"added": ["di"], "removed": ["ann"], "at": at, "key": "nightly"},
             {"added": [], "removed": ["bo"], "at": iso(world.clock())},
         ]
         shown = api.retrieve(token["id"])
@@ -148,12 +138,12 @@ class TestAHandOver:
             assert "This request was handed over to other people." in page.text
         assert given(api.retrieve(token["id"])) == []
 
-    def test_is_shown_to_those_who_may_answer(self, api: Api, token: dict[str, Any], named: Any) -> None:
-        links = change(api, token, headers=named("create"), add=[{"id": "di", "name": "Di <i>"}], remove=["ann"]).json
+    def test_is_shown_to_those_who_may_answer(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+        links = change(api, token, headers=world.holder("create"), add=[{"id": "di", "name": "Di <i>"}], remove=["ann"]).json
         change(api, token, add=["ed"])
         text = page_of(api.get(link(links, "di"), BROWSER)).text
         assert "Handed over" in text
-        for said in ("Di <i> (you)Added by ci", "annRemoved by ci", "edAdded by the root key"):
+        for said in ("Di <i> (you)Added by nightly", "annRemoved by nightly", "edAdded by the root key"):
             assert said in text
         assert "Added by" not in page_of(api.get(token["url"], BROWSER)).text
 
@@ -172,9 +162,9 @@ class TestAHandOver:
         ids=str,
     )
     def test_is_for_who_may_create_the_token(
-        self, api: Api, token: dict[str, Any], named: Any, scopes: list[str], status: int
+        self, api: Api, world: InMemory, token: dict[str, Any], scopes: list[str], status: int
     ) -> None:
-        assert change(api, token, headers=named(*scopes), add=["di"]).status == status
+        assert change(api, token, headers=world.holder(*scopes), add=["di"]).status == status
         assert ("handOvers" in api.retrieve(token["id"])) is (status == 200)
 
     @pytest.mark.parametrize(
@@ -188,11 +178,11 @@ class TestAHandOver:
         ids=str,
     )
     def test_that_notifies_someone_needs_the_scope_notify(
-        self, api: Api, world: InMemory, named: Any, scopes: list[str], status: int
+        self, api: Api, world: InMemory, scopes: list[str], status: int
     ) -> None:
         world.channels.add("email")
         page = {**DECISION, "approvers": ["a@example.com", "b@example.com", "c@example.com"]}
-        token, headers = api.create(page=page, tags=["team-a"], notify={"email": True}), named(*scopes)
+        token, headers = api.create(page=page, tags=["team-a"], notify={"email": True}), world.holder(*scopes)
         assert change(api, token, headers=headers, add=["d@example.com"]).status == status
         assert change(api, token, headers=headers, remove=["c@example.com"]).status == 200
 
