@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
+from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
 from waitpoints.access.urls import Urls
 from waitpoints.timeouts import Limits
@@ -52,10 +53,33 @@ class TestCreate:
         assert api.post(TOKENS, {"timeout": "31d"}).status == 422
 
 
-class TestTraceparent:
-    FIRST = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    SECOND = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+FIRST = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+SECOND = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+GO = {"title": "Go?"}
 
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"metadata": {"n": 1}}, {"metadata": {"n": 2}}),
+        ({"metadata": {"n": 1}}, {}),
+        ({"traceparent": FIRST}, {"traceparent": SECOND}),
+        ({"page": GO, "notify": {"slack": "#first"}}, {"page": GO, "notify": {"slack": "#second"}}),
+        ({"page": GO}, {"page": GO, "notify": {"slack": "#second"}}),
+    ],
+)
+def test_a_create_that_finds_the_token_changes_nothing_of_it(
+    api: Api, world: InMemory, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    world.channels.add("slack")
+    world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-hidden")
+    token = api.create(idempotencyKey="k", **first)
+    before, shown = world.store.get(token["id"]), api.retrieve(token["id"])
+    assert api.create(idempotencyKey="k", **second) == {**token, "isCached": True}
+    assert (world.store.get(token["id"]), api.retrieve(token["id"])) == (before, shown)
+
+
+class TestTraceparent:
     def create(self, api: Api, header: str | None = None, **body: Any) -> str:
         headers = api.authorized | ({} if header is None else {"traceparent": header})
         answer = api.post(TOKENS, body, headers)
@@ -80,12 +104,7 @@ class TestTraceparent:
         assert shown.get("traceparent") == kept
         assert [token.keys() & {"traceparent"} for token in api.get(TOKENS).json["data"]] == [set()]
 
-    def test_of_a_create_that_finds_the_token_changes_nothing(self, api: Api) -> None:
-        first = self.create(api, self.FIRST, idempotencyKey="a")
-        assert self.create(api, self.SECOND, idempotencyKey="a") == first
-        assert api.retrieve(first)["traceparent"] == self.FIRST
-
     def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
-        token = Template.load().functions()["create_token_in_state"].call({"traceparent": self.FIRST})
-        assert api.retrieve(token["id"])["traceparent"] == self.FIRST
+        token = Template.load().functions()["create_token_in_state"].call({"traceparent": FIRST})
+        assert api.retrieve(token["id"])["traceparent"] == FIRST

@@ -50,12 +50,6 @@ class TestMetadata:
         said = f'Validation error: expected {accepted} at "metadata"'
         is_refused(world, api, lambda: api.post(TOKENS, f'{{"metadata":{text}}}'), 400, said)
 
-    def test_of_a_create_that_finds_the_token_changes_nothing(self, api: Api) -> None:
-        first = api.create(idempotencyKey="a", metadata={"n": 1})
-        for other in ({"metadata": {"n": 2}}, {}):
-            assert api.create(idempotencyKey="a", **other)["id"] == first["id"]
-        assert api.retrieve(first["id"])["metadata"] == {"n": 1}
-
     def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         token = Template.load().functions()["create_token_in_state"].call({"metadata": {"execution": "arn", "n": 1.5}})

@@ -358,18 +358,3 @@ class TestAStack:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         assert type(services)().channels == channels
-
-
-class TestNoOneIsNotifiedAgain:
-    """A create that finds a token leaves who is told of it as it is."""
-
-    def test_by_a_create_with_a_used_key(self, api: Api, world: InMemory) -> None:
-        first = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#first"})
-        again = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#second"})
-        assert (again["id"], again["isCached"]) == (first["id"], True)
-        assert api.retrieve(first["id"])["notify"] == {"slack": "#first"}
-
-    def test_nor_at_all_if_the_token_had_no_notify(self, api: Api, world: InMemory) -> None:
-        first = api.create(idempotencyKey="k", page=PAGE)
-        api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#second"})
-        assert (world.store.get(first["id"]).has_notify, "notify" in api.retrieve(first["id"])) == (False, False)
