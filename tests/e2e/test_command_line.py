@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +23,7 @@ from tools import version
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
+MACHINES = ROOT / "examples" / "statemachines"
 RETRY = [{"ErrorEquals": ["Busy", "Lambda.ServiceException"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]
 TEMPLATE = {
     "Parameters": {
@@ -223,6 +224,8 @@ def test_logs_have_a_function_that_timed_out_and_nothing_else_of_lambda(
 
 
 class TestTry:
+    """The engine's events and time. `clients/local/tests/machine/test_run.py` has each option, on a stack that is played."""
+
     @pytest.mark.parametrize("name", APPROVALS)
     def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, name: str) -> None:
         (waitpoints.folder / "machine.asl.json").write_text(APPROVALS[name])
@@ -238,14 +241,9 @@ class TestTry:
         assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"action": "approve"}}
         assert self.machines(waitpoints) == []
 
-    @pytest.mark.parametrize(
-        "pattern",
-        [pytest.param(it, marks=() if it == "two_of_three" else pytest.mark.thorough) for it in sorted(INPUTS)],
-    )
-    def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
-        file = ROOT / "examples" / "statemachines" / f"{pattern}.asl.json"
-        given = json.dumps({**INPUTS[pattern], **self.another(pattern)})
-        with waitpoints.start("try", str(file), "--input", given, "--json") as run:
+    def ended_by_what_it_prints(self, waitpoints: CommandLine, *words: str) -> list[Any]:
+        """Try a machine, and paste the command of each token. Returns the events."""
+        with waitpoints.start("try", *words, "--json") as run:
             assert run.stdout
             events = []
             for event in map(json.loads, run.stdout):
@@ -257,36 +255,33 @@ class TestTry:
         assert run.returncode == 0, (events, told)
         assert events[-1]["event"] == "SUCCEEDED"
         assert self.machines(waitpoints) == []
+        return events
 
-    def test_names_each_item_of_a_map_and_its_line_fills_in_what_its_page_requires(self, waitpoints: CommandLine) -> None:
+    @pytest.mark.parametrize(
+        "pattern",
+        [pytest.param(it, marks=() if it == "two_of_three" else pytest.mark.thorough) for it in sorted(INPUTS)],
+    )
+    def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
+        own = {"payment": ["orderId"], "create_and_wait": ["job"]}.get(pattern, ())  # the key of this run, of no other test
+        given = json.dumps({**INPUTS[pattern], **{name: f"cli-{time.time_ns()}" for name in own}})
+        self.ended_by_what_it_prints(waitpoints, f"{MACHINES}/{pattern}.asl.json", "--input", given)
+
+    def test_names_each_item_of_a_map_and_answers_it_by_its_page(self, waitpoints: CommandLine) -> None:
+        """Also by its line, which fills in what the page requires."""
         (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
-        given = json.dumps([{"least": 10}, {"least": 20}])
-        with waitpoints.start("try", "map.asl.json", "--input", given, "--json") as run:
-            assert run.stdout
-            events = []
-            for event in map(json.loads, run.stdout):
-                events.append(event)
-                if event["event"] == "token":
-                    pasted = ["sh", "-euc", event["token"]["command"]]
-                    answer = subprocess.run(pasted, capture_output=True, text=True, timeout=PATIENCE, check=True)
-                    assert json.loads(answer.stdout) == {"success": True}
-            _, told = run.communicate(timeout=PATIENCE)
-        assert (run.returncode, told) == (0, ""), events
+        command = ("map.asl.json", "--input", json.dumps([{"least": 10}, {"least": 20}]))
+        events = self.ended_by_what_it_prints(waitpoints, *command)
         fits = {tuple(it["items"]): (it["state"], it["token"]["fits"]["fields"]) for it in events if it["event"] == "token"}
         assert fits == {(0,): ("Wait", {"amount": 10}), (1,): ("Wait", {"amount": 20})}
         entered = sorted((it["state"], it.get("items", [])) for it in events if it["event"] == "entered")
         of_items = sorted((state, [item]) for state in ("Ask", "Wait", "Done") for item in (0, 1))
         assert entered == sorted([("Each", []), *of_items])
 
-    def test_answers_each_item_of_a_map_by_its_page_and_tells_what_states_get_and_give(self, waitpoints: CommandLine) -> None:
-        (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
         (waitpoints.folder / "eleven.json").write_text('{"action": "submit", "fields": {"amount": 11}}')
-        given = json.dumps([{"least": 10}, {"least": 20}])
         answers = ["--answer", "Wait=@eleven.json", "--answer", 'Wait[1]={"action": "submit", "fields": {"amount": 20}}']
-        done = waitpoints.run("try", "map.asl.json", "--input", given, *answers, "--json")
+        done = waitpoints.run("try", *command, *answers, "--json")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert (done.returncode, done.stderr) == (0, ""), events
-        assert (events[0]["event"], events[0]["version"], events[0]["input"]) == ("started", 1, json.loads(given))
         gave = {it["items"][0]: it["answer"]["fields"] for it in events if it["event"] == "answered"}
         assert gave == {0: {"amount": 11}, 1: {"amount": 20}}
         left = [it for it in events if it["event"] == "left" and it["state"] == "Each"]
@@ -309,15 +304,6 @@ class TestTry:
         why = 'It still runs after 3 s, and waits 1h in "Night", which --skip 1h lets pass: the execution is stopped\n'
         assert done.stderr.endswith(f"{why}Error: --answer for any state was not used: no state waited\n"), done.stderr
 
-    def test_an_answer_of_somebody_who_is_not_asked_ends_it_with_those_who_are(self, waitpoints: CommandLine) -> None:
-        (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])
-        page = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "go", "label": "Go"}]}
-        for options, asked in ((["--page", json.dumps(page)], "ann, bo"), ([], "it has none")):
-            answer = 'Wait for approval as anne={"action": "go"}'
-            done = waitpoints.run("try", "machine.asl.json", *options, "--answer", answer)
-            assert (done.returncode, f"anne is none of its approvers: {asked}" in done.stdout) == (1, True), done.stdout
-        assert self.machines(waitpoints) == []
-
     def test_runs_a_machine_of_a_template_whose_stand_in_fails_twice_from_any_folder(
         self, waitpoints: CommandLine, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
@@ -332,19 +318,9 @@ class TestTry:
         assert [it["error"] for it in events if it["event"] == "failed"] == ["Busy", "Lambda.ServiceException"]
         assert events[-1]["output"] == {"paid": True}
 
-        fails = ["--stand-in", "Pay=fails Declined: no money"]
-        declined = waitpoints.run_in(folder, "try", "template.json#Machine", *fails, *options[-4:])
-        assert (declined.returncode, '"Error": "Declined"' in declined.stdout) == (0, True), declined.stdout
-
-    @staticmethod
-    def another(pattern: str) -> dict[str, str]:
-        """What makes the key of this run one that no other test has used."""
-        return {name: f"cli-{time.time_ns()}" for name in {"payment": ["orderId"], "create_and_wait": ["job"]}.get(pattern, ())}
-
     def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
-        shutil.copy(ROOT / "examples" / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
-        (waitpoints.folder / "input.json").write_text(json.dumps({"job": f"cli-{time.time_ns()}"}))
-        with waitpoints.start("try", "machine.asl.json", "--input", "input.json", "--json") as run:
+        given = json.dumps({"job": f"cli-{time.time_ns()}"})
+        with waitpoints.start("try", f"{MACHINES}/create_and_wait.asl.json", "--input", given, "--json") as run:
             [*_, event] = map(json.loads, self.until(run, '"event": "token"').splitlines())
             assert [waiter["status"] for waiter in api.retrieve(event["token"])["waiters"]] == ["WAITING"]
             run.send_signal(signal.SIGINT)

@@ -1,17 +1,29 @@
-"""Endpoints on the deployed stack: managed over HTTP, by functions with the permissions of their roles."""
+"""Endpoints and what they record on the deployed stack, whose functions have only their roles, and processes of their own."""
 
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support import figures
 from tests.support.e2e.api import Api
+from tests.support.e2e.durable import Durable
+from tests.support.e2e.key_runs import Runs
+from tests.support.e2e.ops import Operator
+from tests.support.e2e.recording import record
 from tests.support.e2e.secrets import Secrets
+from tests.support.e2e.waiting import until
+from tests.support.webhook_signer import sign
 from tools.openapi import answers
-from tools.openapi.operations import ENDPOINTS
+from tools.openapi.operations import ENDPOINTS, TOKENS
 
-SETTINGS = {"key": "body.id", "verify": "none", "completeWhen": "body.done", "output": "body.result", "keyTTL": "7d"}
+SECRET = "the-secret-of-the-provider"
+LARGE = "x" * 150_000  # more than a token's item can have
+GITHUB = {"scheme": "github"}
+DESCRIBED = {"scheme": "hmac", "header": "X-Hub-Signature-256", "prefix": "sha256=", "signed": "{body}"}
 
 
 @pytest.fixture
@@ -22,59 +34,124 @@ def url(api: Api) -> Iterator[str]:
     api.request("DELETE", url)
 
 
-def put(api: Api, url: str, body: Any = SETTINGS) -> Any:
-    answer = api.request("PUT", url, body)
+def put(api: Api, url: str, secrets: Secrets | None, scheme: Any = GITHUB, **settings: Any) -> Any:
+    """Put an endpoint that records what is signed, or one that takes everything."""
+    verify = {**scheme, "secret": secrets.make("e2e-endpoints", SECRET)} if secrets else "none"
+    recorded = {"recordDeliveries": "1d"} if secrets else {}
+    answer = api.request("PUT", url, {"key": "body.id", "verify": verify, **recorded, **settings})
     assert answer.status == 200, answer
     answers.EndpointObject.model_validate(answer.body)
     return answer.body
 
 
-def test_an_endpoint_is_put_retrieved_listed_and_deleted(api: Api, url: str) -> None:
-    made = put(api, url)
-    assert made.items() >= {**SETTINGS, "name": url.rsplit("/", 1)[1]}.items()
-    changed = put(api, url, {"key": "body.other", "verify": "none"})
-    assert (changed["url"], changed["createdAt"], changed["key"]) == (made["url"], made["createdAt"], "body.other")
-    assert api.request("GET", url).body == {**changed, "deliveries": {}}
-    assert changed in listed(api)
-    assert api.request("DELETE", url).body == {"success": True}
-    assert (api.request("GET", url).status, api.request("DELETE", url).status) == (404, 404)
-    assert put(api, url)["url"] != made["url"]
+def deliver(api: Api, endpoint: Any, body: Any, secret: str = SECRET) -> int:
+    text = json.dumps(body).encode()
+    headers = {"content-type": "application/json", **sign("github", text, endpoint["url"], 0, secret).headers}
+    return api.deliver(endpoint["url"], text, headers).status
 
 
-def listed(api: Api) -> list[Any]:
-    """Every endpoint of the stack, listed one by one."""
-    found, after = [], ""
-    while True:
-        answer = api.request("GET", f"{ENDPOINTS}?page%5Bsize%5D=1&page%5Bafter%5D={after}")
-        assert answer.status == 200, answer
-        found += answer.body["data"]
-        if "next" not in answer.body["pagination"]:
-            return found
-        after = answer.body["pagination"]["next"]
+def received(api: Api, endpoint: Any, **body: Any) -> Any:
+    """Have the endpoint receive a delivery, and return what it has recorded of it."""
+    assert deliver(api, endpoint, body) == 200
+    path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
+    return until(lambda: api.request("GET", path).body["data"], "the delivery is not listed")[0]
 
 
-def test_its_secret_is_read_and_must_have_the_schemes_form(api: Api, secrets: Secrets, url: str) -> None:
-    name = secrets.make("e2e-endpoint", "the-secret-of-the-provider")
-    assert put(api, url, {**SETTINGS, "verify": {"scheme": "github", "secret": name}})["verify"]["secret"] == name
-    missing = api.request("PUT", url, {**SETTINGS, "verify": {"scheme": "github", "secret": "never-made"}})
-    assert (missing.status, "no secret" in missing.body["error"]) == (422, True)
+def send(api: Api, delivery: Any, **body: Any) -> Any:
+    """Send a delivery again, and return what became of it."""
+    answer = api.request("POST", f"{ENDPOINTS}/{delivery['endpoint']}/deliveries/{delivery['id']}/resend", body)
+    assert answer.status == 200, answer
+    answers.RecordedDelivery.model_validate(answer.body)
+    assert answer.body["resendOf"] == delivery["id"]
+    return answer.body
 
 
-def test_one_that_took_everything_takes_nothing_unsigned_from_the_moment_it_is_signed_or_deleted(
+def test_what_one_function_has_put_or_deleted_all_processes_of_another_know_at_once(
     api: Api, secrets: Secrets, url: str
 ) -> None:
-    signed = {**SETTINGS, "verify": {"scheme": "github", "secret": secrets.make("e2e-endpoint", "the-secret-of-the-provider")}}
-
-    def deliver() -> int:
-        return api.deliver(made["url"], b'{"id": 1}', {"content-type": "application/json"}).status
-
-    made = put(api, url)
-    assert [deliver() for _ in range(2)] == [200, 200]
-    put(api, url, signed)
-    assert [deliver() for _ in range(2)] == [401, 401]
+    made = put(api, url, None)
+    assert [deliver(api, made, {"id": 1}, "forged") for _ in range(2)] == [200, 200]
+    changed = put(api, url, secrets)
+    assert (changed["url"], changed["createdAt"]) == (made["url"], made["createdAt"])
+    assert [deliver(api, made, {"id": 1}, "forged") for _ in range(2)] == [401, 401]
+    assert changed in api.request("GET", f"{ENDPOINTS}?page[size]=100").body["data"]
+    assert api.request("DELETE", url).body == {"success": True}
+    assert (api.request("GET", url).status, api.request("DELETE", url).status) == (404, 404)
+    made = put(api, url, None)
+    assert deliver(api, made, {"id": 1}, "forged") == 200
     api.request("DELETE", url)
-    made = put(api, url)
-    assert deliver() == 200
-    api.request("DELETE", url)
-    put(api, url, signed)
-    assert deliver() == 401
+    put(api, url, secrets)
+    assert deliver(api, made, {"id": 1}, "forged") == 401
+
+
+def test_a_lost_delivery_completes_the_run_that_waits_for_its_key(api: Api, secrets: Secrets, runs: Runs, url: str) -> None:
+    """Its body and the token's output are in the bucket."""
+    lost = received(api, put(api, url, secrets, completeWhen="body.done"), id="1", text=LARGE)
+    assert lost["kind"] == "notMatching"
+    endpoint = put(api, url, secrets, output="body.text")
+    key = f"{endpoint['name']}:1"
+    execution = runs.start(key)
+    token = runs.wait_until_registered(key)
+    sent = send(api, lost, idempotencyKey="once")
+    assert (sent["kind"], sent["tokenId"]) == ("completed", token["id"])
+    assert send(api, lost, idempotencyKey="once") == sent
+    assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": LARGE})
+    assert send(api, lost)["kind"] == "repeated"
+
+
+def test_every_run_that_waits_for_the_token_goes_on(api: Api, secrets: Secrets, durable: Durable, url: str) -> None:
+    """State machines and durable functions: the role that resends may resume both."""
+    endpoint = put(api, url, secrets, DESCRIBED, key="body.other", output="body.result")
+    lost = received(api, endpoint, result={"size": 1.5}, done=True)
+    assert lost["kind"] == "noKey"
+    token = api.create(completeWhen="body.done", payloadSchema={"required": ["size"]})
+    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
+    machine = api.start_waiting(token)
+    api.wait_until_registered(token, 3)
+    assert send(api, lost, tokenId=token["id"])["kind"] == "completed"
+    assert [durable.result(it)[0] for it in executions] == ["SUCCEEDED"] * 2
+    assert durable.result(executions[1])[1] == [{"size": 1.5}]
+    assert api.result(machine) == ("SUCCEEDED", {"size": 1.5})
+
+
+def test_deliveries_are_read_and_deleted_with_what_they_kept(api: Api, secrets: Secrets, url: str) -> None:
+    """In the table, and in the bucket."""
+    endpoint, path = put(api, url, secrets), f"{url}/deliveries"
+    kept = received(api, endpoint, id="1", text=LARGE)
+    found = api.request("GET", f"{path}/{kept['id']}").body
+    assert (found["kind"], json.loads(found["body"])) == ("kept", {"id": "1", "text": LARGE})
+    assert api.request("DELETE", f"{path}/{kept['id']}").body == {"success": True}
+    for gone in (f"{path}/{kept['id']}", f"{TOKENS}/{kept['tokenId']}"):
+        assert api.request("GET", gone).status == 404
+    record(api.stack, endpoint["name"])
+    assert [it["kind"] for it in api.request("GET", f"{path}?filter[kind]=pending").body["data"]] == ["pending"]
+    received(api, endpoint, id="2")
+    assert api.request("DELETE", path).body == {"deleted": 2, "done": True}
+    assert api.request("GET", path).body == {"data": [], "pagination": {}}
+
+
+@pytest.mark.thorough  # waits for what a function may still be writing
+def test_the_doctor_deletes_the_bodies_of_what_has_ended(api: Api, secrets: Secrets, url: str) -> None:
+    """One by its time, the other one with its endpoint, which is put again meanwhile."""
+    operator, other = Operator(api.stack), f"{url}-deleted"
+    ended, of_deleted = put(api, url, secrets, recordDeliveries="10s"), put(api, other, secrets)
+    received(api, ended, id="1")
+    received(api, of_deleted, id="1", email="ann@example.com")
+    assert api.request("DELETE", other).status == 200
+    again = put(api, other, secrets)
+    received(api, again, id="2")
+    before = [bodies(api, it) for it in (ended, of_deleted, again)]
+    time.sleep(75)
+    assert operator.run("doctor")[0] == 0
+    after = [bodies(api, it) for it in (ended, of_deleted, again)]
+    figures.show(f"bodies in the bucket before the doctor: {before}, after it: {after}")
+    assert (before, after) == ([1, 1, 1], [0, 0, 1])
+    assert api.request("GET", f"{url}/deliveries").body["data"] == []
+    api.request("DELETE", other)
+
+
+def bodies(api: Api, endpoint: Any) -> int:
+    """How many bodies the bucket has of an endpoint's deliveries."""
+    prefix = f"deliveries/{endpoint['url'].rsplit('/', 1)[1][:24]}/"
+    found = api.stack.client("s3").list_objects_v2(Bucket=api.stack.output_bucket, Prefix=prefix)
+    return len(found.get("Contents", ()))

@@ -1,56 +1,53 @@
-"""The main job on the deployed stack: a POST to a callback URL resumes the waiting execution exactly once."""
+"""The main job on the deployed stack: deliveries by the API, executions of the engine, and roles that may resume them.
+
+What each request is answered is in `tests/unit`.
+"""
 
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
-from tests.support.e2e.states import task
+from tests.support.e2e.states import task, waiting
 from tests.support.in_process.api_gateway import TOKENS
 from tools.stack import ROOT
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 AT_ONCE = 100
+JSON = {"content-type": "application/json"}
+BEYOND_A_DOUBLE = b"1e400"  # which numbers AWS refuses is not documented; the emulator refuses this one
+DECLINED = {"name": "PaymentDeclined", "code": "card_declined", "message": "The bank said no"}
+# Each content type, body and output, as API Gateway hands it on.
+KEPT = [
+    ("application/json", '{"a": 1.50}'.encode("utf-8-sig"), '{"a": 1.50}'),
+    ("application/x-www-form-urlencoded", b"a=1&b=%C3%A9", '{"a":"1","b":"é"}'),
+    ("application/octet-stream", b"\xff\x00", '{"base64":"/wA="}'),
+    ("text/plain", b"\xff", '"\ufffd"'),
+    ("", b"", "{}"),
+]
 
 
-def test_a_webhook_resumes_the_waiting_execution_with_its_payload(api: Api) -> None:
+def test_a_webhook_resumes_an_execution_that_waits_or_comes_later(api: Api) -> None:
     token = api.create()
     execution = api.start_waiting(token)
     api.wait_until_registered(token)
-
     assert api.callback(token, WEBHOOK).body == {"success": True}
+    assert [api.result(it) for it in (execution, api.start_waiting(token))] == [("SUCCEEDED", json.loads(WEBHOOK))] * 2
 
-    assert api.result(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
 
-
-def test_a_wait_for_a_completed_token_continues_at_once(api: Api) -> None:
+def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(api: Api) -> None:
     token = api.create()
-    api.callback(token, WEBHOOK)
-
-    assert api.result(api.start_waiting(token)) == ("SUCCEEDED", json.loads(WEBHOOK))
-
-
-@pytest.mark.parametrize("is_waited_for", [True, False])
-def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(
-    api: Api, is_waited_for: bool
-) -> None:
-    """Which numbers AWS refuses is not documented; the emulator refuses one beyond a double."""
-    token, output = api.create(), b"1e400"
-    execution = api.start_waiting(token) if is_waited_for else ""
-    if is_waited_for:
-        api.wait_until_registered(token)
-
-    assert api.deliver(token["url"], output, {"content-type": "application/json"}).status == 200
-
-    assert api.result(execution or api.start_waiting(token)) == ("FAILED", "WaitpointOutputRefused")
-    assert api.retrieve(token)["output"] == output.decode()
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    assert api.deliver(token["url"], BEYOND_A_DOUBLE, JSON).status == 200
+    assert [api.result(it) for it in (execution, api.start_waiting(token))] == [("FAILED", "WaitpointOutputRefused")] * 2
+    assert api.retrieve(token)["output"] == BEYOND_A_DOUBLE.decode()
 
 
 def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_success(api: Api) -> None:
+    """In as many processes as the emulator has."""
     token = api.create()
     execution = api.start_waiting(token)
     api.wait_until_registered(token)
@@ -67,55 +64,70 @@ def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_succe
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "key", "status"),
-    [
-        pytest.param("POST", TOKENS, b'{"timeout": ', "", 400, id="malformed JSON"),
-        pytest.param("POST", TOKENS, {"idempotencyKey": "k" * 65_536}, "", 413, id="a body over the limit"),
-        pytest.param("POST", TOKENS, {}, "wrong", 401, id="a wrong API key"),
-        pytest.param("PUT", TOKENS, {}, "", 405, id="a wrong method"),
-        pytest.param("GET", f"{TOKENS}/waitpoint_01arz3ndektsv4rrffq69g5fav", None, "", 404, id="an unknown token"),
-        pytest.param("POST", "{url}", b"x" * 3_145_729, None, 413, id="a callback over the limit"),
-    ],
-)
-def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
-    api: Api, method: str, path: str, body: Any, key: str | None, status: int
-) -> None:
-    token = api.create(tags=["untouched"])
-    before = api.retrieve(token)
-
-    answer = api.request(method, path.format(id=token["id"], url=token["url"]), body, key=key)
-
-    assert answer.status == status
-    assert isinstance(answer.body["error"], str)
-    assert "Traceback" not in answer.body["error"]
-    assert api.retrieve(token) == before
+def test_a_body_is_kept_as_api_gateway_hands_it_on(api: Api) -> None:
+    for content_type, sent, output in KEPT:
+        token = api.create()
+        answer = api.deliver(token["url"], sent, {"content-type": content_type} if content_type else {})
+        assert (answer.status, api.retrieve(token)["output"]) == (200, output), content_type
 
 
-@pytest.mark.parametrize(
-    ("content_type", "sent", "output"),
-    [
-        pytest.param("application/json", '{"a": 1.50}'.encode("utf-8-sig"), '{"a": 1.50}', id="JSON with a byte order mark"),
-        pytest.param("application/x-www-form-urlencoded", b"a=1&b=%C3%A9", '{"a":"1","b":"é"}', id="a form"),
-        pytest.param("application/octet-stream", b"\xff\x00", '{"base64":"/wA="}', id="bytes"),
-        pytest.param("text/plain", b"\xff", '"\ufffd"', id="bytes that are called text"),
-        pytest.param("", b"", "{}", id="nothing"),
-    ],
-)
-def test_a_body_is_kept_as_api_gateway_hands_it_on(api: Api, content_type: str, sent: bytes, output: str) -> None:
+def test_a_run_that_asks_for_it_sees_who_completed_the_token(api: Api) -> None:
+    """With what API Gateway says of the request."""
     token = api.create()
-    answer = api.deliver(token["url"], sent, {"content-type": content_type} if content_type else {})
-    assert (answer.status, api.retrieve(token)["output"]) == (200, output)
+    execution = api.run({"Wait": waiting(api.stack, token, {"context": True})})
+    api.wait_until_registered(token)
+    headers = {"User-Agent": "GitHub-Hookshot/044aadd", "X-GitHub-Delivery": "d-1", "Content-Type": "application/json"}
+    api.deliver(token["url"] + "?step=2", b'{"n": 1}', {**headers, "Authorization": "Bearer x", "Cookie": "c=1"})
+    result = api.result(execution)
+    completed_by = api.retrieve(token)["completedBy"]
+    assert result == ("SUCCEEDED", {"ok": True, "output": {"n": 1}, "completedBy": completed_by})
+    assert completed_by == {
+        "at": api.retrieve(token)["completedAt"],
+        "source": "callback",
+        "ip": "127.0.0.1",
+        "userAgent": "GitHub-Hookshot/044aadd",
+        "contentType": "application/json",
+        "query": "step=2",
+        "deliveryId": "d-1",
+    }
 
 
-def test_a_state_with_a_missing_function_or_invalid_input_fails_with_the_reason(api: Api) -> None:
-    """The emulator behaves as AWS does: a typo in a state machine must not look like a wait."""
-    create = physical_name(api.stack, "CreateTokenInState")
+def invoking(api: Api, function: str, resource: str = "", **payload: Any) -> str:
+    """Start an execution of a state that invokes a function of the stack."""
+    return api.run({"Task": task(f"lambda:invoke{resource}", physical_name(api.stack, function), payload)})
 
-    def error_of(resource: str, function: str, payload: dict[str, str]) -> Any:
-        return api.result(api.run({"Task": task(f"lambda:invoke{resource}", function, payload)}))
 
-    assert error_of(".waitForTaskToken", "nope", {})[0] == "FAILED"
-    task_token = {"timeout": "soon", "taskToken.$": "$$.Task.Token"}
-    assert error_of(".waitForTaskToken", create, task_token) == ("FAILED", "InvalidTimeout")
-    assert error_of("", create, {"timeout": "soon"}) == ("FAILED", "InvalidTimeout")
+def test_a_state_machine_completes_and_fails_tokens_that_others_wait_for(api: Api) -> None:
+    """A failed token fails a state with `unwrap` under the error's name, which Catch matches."""
+    completed, failed = api.create(), api.create()
+    caught = waiting(api.stack, failed, {"unwrap": True}, Catch=[{"ErrorEquals": ["PaymentDeclined"], "Next": "Caught"}])
+    waits = [
+        api.run({"Wait": waiting(api.stack, completed)}),
+        api.run({"Wait": waiting(api.stack, failed, {"unwrap": True})}),
+        api.run({"Wait": caught, "Caught": {"Type": "Pass", "End": True}}),
+    ]
+    api.wait_until_registered(completed)
+    api.wait_until_registered(failed, waiters=2)
+    invoking(api, "CompleteTokenInState", waitpointId=completed["id"], data={"by": "a state"})
+    invoking(api, "CompleteTokenInState", waitpointId=failed["id"], error=DECLINED)
+    assert [api.result(it) for it in waits] == [
+        ("SUCCEEDED", {"ok": True, "output": {"by": "a state"}}),
+        ("FAILED", "PaymentDeclined"),
+        ("SUCCEEDED", {"Error": "PaymentDeclined", "Cause": "The bank said no"}),
+    ]
+
+
+def test_a_state_that_is_wrong_fails_with_the_reason(api: Api) -> None:
+    """The engine behaves as AWS does: a typo in a state machine must not look like a wait."""
+    token = api.create(payloadSchema={"type": "object"})
+    completing, task_token = {"waitpointId": token["id"]}, {"taskToken.$": "$$.Task.Token"}
+    runs = {
+        invoking(api, "CompleteTokenInState", **completing, data=1): "PayloadRefused",
+        invoking(api, "CompleteTokenInState", **completing, output=1): "InvalidRequest",
+        invoking(api, "CreateTokenInState", ".waitForTaskToken", timeout="soon", **task_token): "InvalidTimeout",
+        invoking(api, "CreateTokenInState", timeout="soon"): "InvalidTimeout",
+    }
+    assert {it: api.result(it) for it in runs} == {it: ("FAILED", error) for it, error in runs.items()}
+    missing = api.run({"Task": task("lambda:invoke.waitForTaskToken", "nope", {})})
+    assert api.result(missing)[0] == "FAILED"
+    assert api.request("GET", f"{TOKENS}/{token['id']}").body["status"] == "WAITING"

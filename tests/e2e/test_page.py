@@ -143,17 +143,6 @@ def form(api: Api, token: dict[str, Any], **fields: str) -> RawAnswer:
     return api.deliver(token["url"], body, {"accept": HTML, "content-type": "application/x-www-form-urlencoded"})
 
 
-def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> None:
-    long = {f"n{n}": "€" * 10_000 for n in range(5)}
-    fields = {"properties": {name: {"type": "string", "format": "textarea"} for name in long}}
-    token = api.create(page={**PAGE, "fields": fields})
-    sent = {f"field.{name}": text for name, text in long.items()}
-    assert form(api, token, action="approve", **sent).status == 200
-    assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": long}
-    decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET")
-    assert (decided.status, b"Decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
-
-
 def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:
     token = api.create(page={**PAGE, "fields": {"properties": {"note": {"type": "string"}}}})
     visits: list[tuple[str, dict[str, str], int]] = [("HEAD", {}, 200), ("GET", {}, 405)]

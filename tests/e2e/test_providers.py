@@ -1,135 +1,94 @@
-"""Providers that sign: what they send over HTTP settles the token whose secret they hold, and nothing else does.
+"""Providers over HTTP: the API's routes to two functions, raw bytes and queries, the layer's libraries, and real secrets.
 
-The secrets are real ones of the deployed stack, which its functions may read as IAM allows it. `unit/api/providers` has
-every scheme, with the providers' own libraries.
+`unit/api/providers` has every scheme and handshake, with the providers' own libraries, and `integration/test_secrets.py` what
+becomes of a secret.
 """
 
+import hashlib
+import hmac
+import json
 import time
 import uuid
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support import webhook_signer as signer
 from tests.support.e2e.api import Api, RawAnswer
-from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.secrets import Secrets
-from tests.support.in_process.api_gateway import TOKENS
-from waitpoints_local.stack import REGION, Stack
 from waitpoints_local.webhook_signer import Sent
 
 BODY = '{"event": "päid",  "amount": 12.50}'.encode()
-SCHEMES = ["github", "discord", "sendgrid"]
-"""A secret that both sides have, and the public keys for which the layer has a library."""
+CODE = "3eb57ae6-20a8-4aa0-a1ea.b7~C:+/=-"
+ORIGIN = "eventemitter.example.com"
+SMARTSHEET = json.dumps({"challenge": CODE, "webhookId": 4503604829677444}).encode()
+# The request's method, query, headers and body; then the answer's headers of its own, and its body.
+HANDSHAKES: list[tuple[str, str, dict[str, str], bytes, dict[str, str], bytes]] = [
+    ("HEAD", "", {}, b"", {}, b""),
+    ("OPTIONS", "", {"WebHook-Request-Origin": ORIGIN}, b"", {"webhook-allowed-origin": ORIGIN, "allow": "POST"}, b""),
+    ("GET", "?challenge=" + quote(CODE, safe=""), {}, b"", {}, CODE.encode()),
+    (
+        "POST",
+        "",
+        {"Smartsheet-Hook-Challenge": CODE},
+        SMARTSHEET,
+        {"smartsheet-hook-response": CODE},
+        json.dumps({"smartsheetHookResponse": CODE}, separators=(",", ":")).encode(),
+    ),
+]
+GUARDS = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 
 
-def name_of(scheme: str) -> str:
-    """Another one in each run, because a running function reads a changed secret only after some time."""
-    return f"{scheme}-{uuid.uuid4().hex[:8]}"
+def test_what_is_asked_of_a_callback_url_settles_nothing(api: Api) -> None:
+    token = api.create()
+    before = api.retrieve(token)
+    for method, query, headers, body, own_headers, expected in HANDSHAKES:
+        answer = api.deliver(token["url"] + query, body, headers, method=method)
+        assert (answer.status, answer.body) == (200, expected), method
+        assert answer.headers.items() >= {**own_headers, **GUARDS}.items(), method
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        answer = api.deliver(token["url"] + "?crc_token=abc", method=method)
+        assert (answer.status, answer.headers["allow"], b"abc" in answer.body) == (405, "POST", False), method
+    for path in ("/", "//x", "%2F"):
+        answer = api.deliver(token["url"] + path, b"{}")
+        assert (not 300 <= answer.status < 400, "location" in answer.headers) == (True, False), path
+    assert api.retrieve(token) == before
 
 
-def create(api: Api, scheme: str, secret: str) -> dict[str, Any]:
-    return api.create(verify={"scheme": scheme, "secret": secret})
+def make(api: Api, secrets: Secrets, scheme: str) -> dict[str, Any]:
+    """Create a token whose provider signs, with a secret of its own: a running function keeps one for some time."""
+    name = secrets.make(f"{scheme}-{uuid.uuid4().hex[:8]}", signer.secret_of(scheme))
+    return api.create(verify={"scheme": scheme, "secret": name})
 
 
 def send(api: Api, signed: Sent) -> RawAnswer:
     return api.deliver(signed.url, signed.body, signed.headers)
 
 
-def sign(scheme: str, token: dict[str, Any], secret: str | None = None) -> Sent:
-    return signer.sign(scheme, BODY, token["url"], time.time(), secret)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["github", "discord", "sendgrid"])  # a shared secret, and keys that the layer checks
 def test_a_signed_delivery_settles_its_token_and_one_with_a_changed_byte_does_not(
     api: Api, secrets: Secrets, scheme: str
 ) -> None:
-    token = create(api, scheme, secrets.make(name_of(scheme), signer.secret_of(scheme)))
-    signed = sign(scheme, token)
-
+    token = make(api, secrets, scheme)
+    signed = signer.sign(scheme, BODY, token["url"], time.time())
     assert send(api, replace(signed, body=signed.body.replace(b"12.50", b"12.51"))).status == 401
-
-    waiting = api.retrieve(token)
-    assert (waiting["status"], waiting["otherDeliveries"]["count"]) == ("WAITING", 1)
+    assert api.retrieve(token)["status"] == "WAITING"
     assert (send(api, signed).status, api.retrieve(token)["output"]) == (200, BODY.decode())
 
 
-def test_a_signed_url_may_have_a_query(api: Api, secrets: Secrets) -> None:
-    token = create(api, "square", secrets.make(name_of("square"), signer.secret_of("square")))
-    url = token["url"] + "?step=2&note=a%20b+c&empty="
-
-    assert send(api, replace(sign("square", token), url=url)).status == 401
+def test_a_signed_url_may_have_a_query_and_a_signed_handshake_is_answered(api: Api, secrets: Secrets) -> None:
+    token, query = make(api, secrets, "square"), "step=2&note=a%20b+c&empty="
+    url = f"{token['url']}?{query}"
+    assert send(api, replace(signer.sign("square", BODY, token["url"], time.time()), url=url)).status == 401
     assert send(api, signer.sign("square", BODY, url, time.time())).status == 200
-    assert api.retrieve(token)["completedBy"]["query"] == "step=2&note=a%20b+c&empty="
+    assert api.retrieve(token)["completedBy"]["query"] == query
 
-
-def test_a_token_without_its_secret_is_not_created(api: Api, secrets: Secrets) -> None:
-    answer = api.request("POST", TOKENS, {"verify": {"scheme": "github", "secret": name_of("nothing")}})
-    assert answer.status == 422
-    assert f"waitpoints/{api.stack.stack_name}/webhooks/nothing-" in answer.body["error"]
-
-
-def test_a_delivery_is_to_be_sent_again_while_its_secret_is_missing(api: Api, secrets: Secrets) -> None:
-    name = secrets.make(name_of("github"), signer.PLAIN)
-    token = create(api, "github", name)
-    secrets.delete(name)
-    assert send(api, sign("github", token)).status == 503
+    token, plain = make(api, secrets, "zoom"), "qgg8vlvZRS6UYooatFL8Aw"
+    asked = json.dumps({"payload": {"plainToken": plain}, "event_ts": 1654503849680, "event": "endpoint.url_validation"})
+    encrypted = hmac.new(signer.PLAIN.encode(), plain.encode(), hashlib.sha256).hexdigest()
+    answer = send(api, signer.sign("zoom", asked.encode(), token["url"], time.time()))
+    assert json.loads(answer.body) == {"plainToken": plain, "encryptedToken": encrypted}
+    assert api.deliver(token["url"], asked.encode()).status == 401
     assert api.retrieve(token)["status"] == "WAITING"
-    secrets.make(name, signer.PLAIN)
-    assert send(api, sign("github", token)).status == 200
-
-
-def test_a_rotated_secret_and_the_one_before_it_are_accepted_at_once(api: Api, secrets: Secrets) -> None:
-    name = secrets.make(name_of("github"), "first")
-    tokens = [create(api, "github", name) for _ in range(5)]
-
-    def send_signed_with(secret: str) -> int:
-        return send(api, sign("github", tokens.pop(), secret)).status
-
-    assert send_signed_with("first") == 200
-    secrets.rotate(name, "second")
-    assert [send_signed_with(secret) for secret in ("second", "first", "second", "neither")] == [200, 200, 200, 401]
-
-
-class TestIam:
-    """The emulator enforces IAM: each function's role, assumed, reads the providers' secrets if it needs them."""
-
-    @pytest.mark.parametrize(
-        ("function", "reads"),
-        [("AcceptCallback", True), ("CreateToken", True), ("CreateTokenInState", True)]
-        + [(name, False) for name in ("RetrieveToken", "ListTokens", "CompleteToken", "CompleteTokenInState", "WaitForToken")],
-    )
-    def test_only_the_functions_that_check_signatures_read_a_providers_secret(
-        self, stack: Stack, secrets: Secrets, function: str, reads: bool
-    ) -> None:
-        name = secrets.make(name_of("iam"), "value")
-        assert may_read(stack, function, f"waitpoints/{stack.stack_name}/webhooks/{name}") is reads
-
-    @pytest.mark.parametrize("function", ["AcceptCallback", "CreateToken"])
-    def test_none_reads_a_secret_of_another_name(self, stack: Stack, function: str) -> None:
-        for folder in (stack.stack_name, "waitpoints/another/webhooks", f"waitpoints/{stack.stack_name}/channels"):
-            other = f"{folder}/{uuid.uuid4().hex}"
-            stack.client("secretsmanager").create_secret(Name=other, SecretString="value")
-            assert may_read(stack, function, other) is False
-
-
-def may_read(stack: Stack, function: str, secret: str) -> bool:
-    configuration = stack.client("lambda").get_function_configuration(FunctionName=physical_name(stack, function))
-    assumed = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName="test")["Credentials"]
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=stack.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=assumed["AccessKeyId"],
-        aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"],
-    )
-    try:
-        return bool(client.get_secret_value(SecretId=secret))
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "AccessDeniedException":
-            return False
-        raise

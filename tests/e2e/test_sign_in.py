@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import pytest
-from waitpoints_client import AskOptions, Waitpoints
-from waitpoints_client.asking import request
 from waitpoints_client.ops.caller import Caller
 from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.ops.smoke_access import leads_to_the_issuer
@@ -14,7 +12,6 @@ from tests.browser import runner
 from tests.support.e2e import afterwards, folders
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
-from tests.support.e2e.states import task
 from tests.support.oidc_provider import Provider, oidc_provider
 from tools.stack import emulating
 from waitpoints.access.sessions import RETURN
@@ -84,29 +81,6 @@ def test_the_smoke_test_leads_to_the_issuer(office: Office) -> None:
     said = leads_to_the_issuer(caller)
     caller.clean_up()
     assert said == "303 to 127.0.0.1; 403 for a way back without a cookie"
-
-
-def test_a_run_fails_for_whose_key_another_page_is_answered(office: Office) -> None:
-    """The holder's author would answer in place of Ann."""
-    held = office.api.create(idempotencyKey="orders:4711")
-    page = {"title": "Pay ACME?", "approvers": ["ann@example.com"], "signIn": True}
-    asked = {"idempotencyKey": "orders:4711", "page": page}
-    payload = {**asked, "taskToken.$": "$$.Task.Token"}
-    ask = task("lambda:invoke.waitForTaskToken", office.stack.create_function_name, payload)
-    assert office.api.result(office.api.run({"Ask": ask})) == ("FAILED", "KeyTaken")
-    answer = office.api.request("POST", "/api/v1/waitpoints/tokens", asked)
-    assert (answer.status, answer.headers["x-should-retry"]) == (409, "false"), answer
-    assert office.api.retrieve(held)["waiters"] == []
-
-
-def test_an_agent_finds_its_request_although_the_page_has_changed(office: Office) -> None:
-    """The stack refuses the key, so the client looks in the list, whose index is behind the table."""
-    options: AskOptions = {"key": "refund 4711", "approvers": ["ann@example.com"], "sign_in": True}
-    with Waitpoints(office.stack.api_url, office.stack.api_key) as waitpoints:
-        created = waitpoints.create(**request({"title": "Refund 5 euros?"}, **options))
-        waitpoints.complete(created, {"action": "submit"})
-        with pytest.warns(UserWarning, match=f"{created.id} asks the same with another page"):
-            assert waitpoints.ask({"title": "Refund 50 euros?"}, **options).ok
 
 
 @pytest.mark.thorough

@@ -1,11 +1,10 @@
-"""Timeouts on the deployed stack: waiting executions fail about a second after the timeout at most."""
+"""Timers on the deployed stack, which the stream, a queue and rounds start: a waiting execution fails within about a second."""
 
-import json
 import random
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
-from tests.support.in_process.api_gateway import TOKENS
 from tests.support.patience import measured
 from waitpoints.aws.items import CURSORS, LIST_SHARDS
 
@@ -23,10 +21,6 @@ LATENESS = 5.0  # seconds: about one, on a busy machine. The doctor would come m
 
 def instant(written: str) -> float:
     return datetime.fromisoformat(written).timestamp()
-
-
-def iso(instant: float) -> str:
-    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def time_out(api: Api, timeouts: list[str]) -> list[float]:
@@ -62,30 +56,6 @@ def test_every_waiting_execution_is_resumed_within_about_a_second(api: Api, toke
     figures.show(f"{tokens} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s")
     assert min(late) >= 0
     assert p50 < LATENESS
-
-
-def create_until(api: Api, at: float) -> tuple[float, Any]:
-    return at, api.request("POST", TOKENS, {"timeout": iso(at), "tags": "late"})
-
-
-def test_retrieve_and_list_show_timed_out_from_the_first_millisecond(api: Api) -> None:
-    """The token's timer, rounded up to whole seconds, has hardly run."""
-    api.create()  # start the function's process, so that the timeout is still in the future when it is read
-    at, answer = measured(lambda: create_until(api, time.time() + 2.001), lambda found: found[1].status == 200)
-    assert answer.status == 200, answer
-    created = answer.body
-    time.sleep(max(0, at - time.time()) + 0.001)
-    token = api.retrieve(created)
-    listed, waiting = [
-        api.request("GET", f"{TOKENS}?filter[status]={status}&filter[tags]=late").body["data"]
-        for status in ("TIMED_OUT", "WAITING")
-    ]
-    assert token["status"] == "TIMED_OUT"
-    assert token["outputIsError"] is True
-    error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {iso(at)}"}
-    assert json.loads(token["output"]) == error
-    assert created["id"] in {token["id"] for token in listed}
-    assert created["id"] not in {token["id"] for token in waiting}
 
 
 def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:

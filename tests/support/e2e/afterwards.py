@@ -24,7 +24,7 @@ FEW = 4  # different characters: zeros are in the id of every trace
 # and when, which an output with answers says, too
 NAMES = re.compile(r'"(?:endpoint|shape|timestamp)": ?"(?:[^"\\]|\\.)*"')
 REQUEST = re.compile(r'"message": ?"request"')
-BORROWED = "test"  # the session of a role that test_providers.py takes, to ask for what it must not get
+BORROWED = "test"  # the session of a role that test_web_pages.py takes
 NAMED_KEY = re.compile(r"tr_prod_sk_[0-9A-Za-z]{24}")
 JWT = re.compile(r"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.")
 DETACHED = {"AcceptCallbackRole", "CompleteTokenRole", "ResumeWaitersRole", "DoctorRole"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Concatenate
 
 from tests.support.e2e.permissions import physical_name
 from waitpoints_local.stack import Stack
@@ -34,17 +34,21 @@ class Breakage:
             mend_it()
 
 
-def mapping_off(name: str) -> Callable[[Stack], Change]:
-    return lambda stack: _mapping(stack, name, {"Enabled": False}, {"Enabled": True})
+def of_any[**Given](change: Callable[Concatenate[Stack, Given], Change]) -> Callable[Given, Callable[[Stack], Change]]:
+    """Let the stack be given later."""
+    return lambda *given, **named: lambda stack: change(stack, *given, **named)
 
 
-def filter_wrong(name: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        found = stack.client("lambda").get_event_source_mapping(UUID=physical_name(stack, name))["FilterCriteria"]
-        wrong = {"Filters": [{"Pattern": '{"eventName": ["REMOVE"]}'}]}
-        return _mapping(stack, name, {"FilterCriteria": wrong}, {"FilterCriteria": found})
+@of_any
+def mapping_off(stack: Stack, name: str) -> Change:
+    return _mapping(stack, name, {"Enabled": False}, {"Enabled": True})
 
-    return change
+
+@of_any
+def filter_wrong(stack: Stack, name: str) -> Change:
+    found = stack.client("lambda").get_event_source_mapping(UUID=physical_name(stack, name))["FilterCriteria"]
+    wrong = {"Filters": [{"Pattern": '{"eventName": ["REMOVE"]}'}]}
+    return _mapping(stack, name, {"FilterCriteria": wrong}, {"FilterCriteria": found})
 
 
 def _mapping(stack: Stack, name: str, wrong: dict[str, Any], right: dict[str, Any]) -> Change:
@@ -52,82 +56,69 @@ def _mapping(stack: Stack, name: str, wrong: dict[str, Any], right: dict[str, An
     return partial(update, **wrong), partial(update, **right)
 
 
-def schedule_off(name: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        scheduler, name_in = stack.client("scheduler"), {"GroupName": physical_name(stack, "TimerGroup")}
-        found = scheduler.get_schedule(Name=physical_name(stack, name), **name_in)
-        kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target", "Description")
-        update = partial(scheduler.update_schedule, **{it: found[it] for it in kept if it in found})
-        return partial(update, State="DISABLED"), partial(update, State="ENABLED")
-
-    return change
+@of_any
+def schedule_off(stack: Stack, name: str) -> Change:
+    scheduler, name_in = stack.client("scheduler"), {"GroupName": physical_name(stack, "TimerGroup")}
+    found = scheduler.get_schedule(Name=physical_name(stack, name), **name_in)
+    kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target", "Description")
+    update = partial(scheduler.update_schedule, **{it: found[it] for it in kept if it in found})
+    return partial(update, State="DISABLED"), partial(update, State="ENABLED")
 
 
-def denied(function: str, *actions: str, resource: str = "*") -> Callable[[Stack], Change]:
+@of_any
+def denied(stack: Stack, function: str, *actions: str, resource: str = "*") -> Change:
     """A permission that a function's role lacks. An explicit deny, so that afterwards.py knows it from a mistake."""
-
-    def change(stack: Stack) -> Change:
-        configuration = stack.client("lambda").get_function_configuration(FunctionName=physical_name(stack, function))
-        named = {"RoleName": configuration["Role"].rpartition("/")[2], "PolicyName": "broken"}
-        iam, policy = stack.client("iam"), json.dumps({"Version": "2012-10-17", "Statement": [_deny(actions, resource)]})
-        return partial(iam.put_role_policy, **named, PolicyDocument=policy), partial(iam.delete_role_policy, **named)
-
-    return change
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=physical_name(stack, function))
+    named = {"RoleName": configuration["Role"].rpartition("/")[2], "PolicyName": "broken"}
+    iam, policy = stack.client("iam"), json.dumps({"Version": "2012-10-17", "Statement": [_deny(actions, resource)]})
+    return partial(iam.put_role_policy, **named, PolicyDocument=policy), partial(iam.delete_role_policy, **named)
 
 
 def _deny(actions: tuple[str, ...], resource: str) -> dict[str, Any]:
     return {"Effect": "Deny", "Action": list(actions), "Resource": resource}
 
 
-def without_variable(function: str, variable: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        functions, name = stack.client("lambda"), physical_name(stack, function)
-        found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        update = partial(functions.update_function_configuration, FunctionName=name)
-        wrong = {it: value for it, value in found.items() if it != variable}
-        return partial(update, Environment={"Variables": wrong}), partial(update, Environment={"Variables": found})
+@of_any
+def without_variable(stack: Stack, function: str, variable: str) -> Change:
+    def without(found: Any) -> Any:
+        return {"Variables": {it: value for it, value in found["Variables"].items() if it != variable}}
 
-    return change
+    return _configured(stack, function, "Environment", without)
 
 
-def log_in_text(function: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        functions, name = stack.client("lambda"), physical_name(stack, function)
-        found = functions.get_function_configuration(FunctionName=name)["LoggingConfig"]
-        update = partial(functions.update_function_configuration, FunctionName=name)
-        wrong = {"LogFormat": "Text", "LogGroup": found["LogGroup"]}
-        return partial(update, LoggingConfig=wrong), partial(update, LoggingConfig=found)
-
-    return change
+@of_any
+def log_in_text(stack: Stack, function: str) -> Change:
+    return _configured(stack, function, "LoggingConfig", lambda found: {"LogFormat": "Text", "LogGroup": found["LogGroup"]})
 
 
-def no_concurrency(function: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        functions, named = stack.client("lambda"), {"FunctionName": physical_name(stack, function)}
-        stop = partial(functions.put_function_concurrency, **named, ReservedConcurrentExecutions=0)
-        return stop, partial(functions.delete_function_concurrency, **named)
-
-    return change
+def _configured(stack: Stack, function: str, member: str, wrong: Callable[[Any], Any]) -> Change:
+    functions, name = stack.client("lambda"), physical_name(stack, function)
+    found = functions.get_function_configuration(FunctionName=name)[member]
+    update = partial(functions.update_function_configuration, FunctionName=name)
+    return partial(update, **{member: wrong(found)}), partial(update, **{member: found})
 
 
-def route_deleted(key: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        apis, api, route = _route(stack, key)
-        again = partial(apis.create_route, ApiId=api, RouteKey=key, Target=route["Target"])
-        return partial(apis.delete_route, ApiId=api, RouteId=route["RouteId"]), again
-
-    return change
+@of_any
+def no_concurrency(stack: Stack, function: str) -> Change:
+    functions, named = stack.client("lambda"), {"FunctionName": physical_name(stack, function)}
+    stop = partial(functions.put_function_concurrency, **named, ReservedConcurrentExecutions=0)
+    return stop, partial(functions.delete_function_concurrency, **named)
 
 
-def integration_wrong(key: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        apis, api, route = _route(stack, key)
-        named = {"ApiId": api, "IntegrationId": route["Target"].rpartition("/")[2]}
-        found = apis.get_integration(**named)["IntegrationUri"]
-        update, function = partial(apis.update_integration, **named), physical_name(stack, "MoveDeadline")
-        return partial(update, IntegrationUri=found.replace(function, "missing")), partial(update, IntegrationUri=found)
+@of_any
+def route_deleted(stack: Stack, key: str) -> Change:
+    apis, api, route = _route(stack, key)
+    again = partial(apis.create_route, ApiId=api, RouteKey=key, Target=route["Target"])
+    return partial(apis.delete_route, ApiId=api, RouteId=route["RouteId"]), again
 
-    return change
+
+@of_any
+def integration_wrong(stack: Stack, key: str) -> Change:
+    apis, api, route = _route(stack, key)
+    named = {"ApiId": api, "IntegrationId": route["Target"].rpartition("/")[2]}
+    found = apis.get_integration(**named)["IntegrationUri"]
+    update, function = partial(apis.update_integration, **named), physical_name(stack, "MoveDeadline")
+    return partial(update, IntegrationUri=found.replace(function, "missing")), partial(update, IntegrationUri=found)
 
 
 def _route(stack: Stack, key: str) -> tuple[Any, str, Any]:
@@ -135,36 +126,30 @@ def _route(stack: Stack, key: str) -> tuple[Any, str, Any]:
     return apis, api, next(it for it in apis.get_routes(ApiId=api)["Items"] if it["RouteKey"] == key)
 
 
-def queue_closed(name: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        update = partial(stack.client("sqs").set_queue_attributes, QueueUrl=physical_name(stack, name))
-        policy = {"Version": "2012-10-17", "Statement": [{**_deny(("sqs:SendMessage",), "*"), "Principal": "*"}]}
-        return partial(update, Attributes={"Policy": json.dumps(policy)}), partial(update, Attributes={"Policy": ""})
-
-    return change
+@of_any
+def queue_closed(stack: Stack, name: str) -> Change:
+    update = partial(stack.client("sqs").set_queue_attributes, QueueUrl=physical_name(stack, name))
+    policy = {"Version": "2012-10-17", "Statement": [{**_deny(("sqs:SendMessage",), "*"), "Principal": "*"}]}
+    return partial(update, Attributes={"Policy": json.dumps(policy)}), partial(update, Attributes={"Policy": ""})
 
 
-def queue_deleted(name: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        queues, url = stack.client("sqs"), physical_name(stack, name)
-        kept = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
-        again = partial(queues.create_queue, QueueName=url.rpartition("/")[2], Attributes=kept)
-        return partial(queues.delete_queue, QueueUrl=url), again
-
-    return change
+@of_any
+def queue_deleted(stack: Stack, name: str) -> Change:
+    queues, url = stack.client("sqs"), physical_name(stack, name)
+    kept = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
+    again = partial(queues.create_queue, QueueName=url.rpartition("/")[2], Attributes=kept)
+    return partial(queues.delete_queue, QueueUrl=url), again
 
 
-def index_deleted(name: str) -> Callable[[Stack], Change]:
-    def change(stack: Stack) -> Change:
-        tables = stack.client("dynamodb")
-        table = tables.describe_table(TableName=stack.table_name)["Table"]
-        found = next(it for it in table["GlobalSecondaryIndexes"] if it["IndexName"] == name)
-        again = {"Create": {it: found[it] for it in ("IndexName", "KeySchema", "Projection")}}
-        update = partial(tables.update_table, TableName=stack.table_name, AttributeDefinitions=table["AttributeDefinitions"])
-        delete = {"Delete": {"IndexName": name}}
-        return partial(update, GlobalSecondaryIndexUpdates=[delete]), partial(update, GlobalSecondaryIndexUpdates=[again])
-
-    return change
+@of_any
+def index_deleted(stack: Stack, name: str) -> Change:
+    tables = stack.client("dynamodb")
+    table = tables.describe_table(TableName=stack.table_name)["Table"]
+    found = next(it for it in table["GlobalSecondaryIndexes"] if it["IndexName"] == name)
+    again = {"Create": {it: found[it] for it in ("IndexName", "KeySchema", "Projection")}}
+    update = partial(tables.update_table, TableName=stack.table_name, AttributeDefinitions=table["AttributeDefinitions"])
+    delete = {"Delete": {"IndexName": name}}
+    return partial(update, GlobalSecondaryIndexUpdates=[delete]), partial(update, GlobalSecondaryIndexUpdates=[again])
 
 
 def ttl_off(stack: Stack) -> Change:
