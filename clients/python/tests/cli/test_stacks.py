@@ -94,7 +94,7 @@ def test_a_command_closes_its_connections_also_if_it_fails(no_stack: Path, monke
     closed: list[Waitpoints] = []
     client = Waitpoints("http://127.0.0.1:9", "key")
     monkeypatch.setattr(stacks, "find_client", lambda _: client)
-    monkeypatch.setattr(Waitpoints, "close", closed.append)
+    monkeypatch.setattr(client, "close", lambda: closed.append(client))
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     assert CliRunner().invoke(program, ["list"]).exit_code == 1
