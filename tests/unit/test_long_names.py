@@ -1,4 +1,7 @@
-"""What is said of a name that nobody knows: short, and without comparing it, however long the name is."""
+"""What is said of a name that nobody knows: short, and without comparing it, however long the name is.
+
+`api/request_model`
+"""
 
 import difflib
 import json
@@ -6,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.example_requests import put_example_endpoint
+from tests.support.in_process.api_gateway import Api
+from tools.openapi.operations import by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import page_checks
@@ -69,3 +75,15 @@ def test_the_message_is_short_and_nothing_long_was_compared(what: str, monkeypat
     assert max(map(len, compared), default=0) <= 100
     assert isinstance(refusal.value, (InvalidRequest, InvalidPage, InvalidVerification))
     assert len(refusal.value.message) < 1500
+
+
+def test_many_unknown_names_and_wrong_values_have_a_short_answer(api: Api) -> None:
+    """A body of the largest size has hundreds of thousands of them."""
+    put_example_endpoint()
+    trial = by_id("try_endpoint_v1").example_path()
+    many = {f"n{number}": number for number in range(100_000)}
+    for body in (many, {"headers": many}):
+        answer = api.post(trial, body)
+        assert (answer.status, len(answer.text) < 500) == (400, True)
+    scopes = api.post(by_id("create_public_token_v1").path, {"claims": {"scopes": [1] * 2_500}})
+    assert (scopes.status, len(scopes.text) < 500) == (400, True)

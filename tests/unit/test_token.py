@@ -1,4 +1,7 @@
-"""The parts of a token, as items and answers have them. Items of older versions have the same names."""
+"""The parts of a token, as items and answers have them. Items of older versions have the same names.
+
+`waitpoints/endpoint`
+"""
 
 from dataclasses import fields
 
@@ -29,3 +32,17 @@ def test_a_verification_and_an_error_are_read_as_they_were_written() -> None:
     assert Verification(**verification.members()) == verification
     assert error.members() == {"name": "n", "code": "c", "message": "m"}
     assert TokenError(**error.members()) == error
+
+
+LAST_TEXTS = {field.name: field.name.upper() for field in fields(LastDelivery) if field.name != "at"}
+
+
+def test_every_part_of_a_last_delivery_is_read_as_it_was_written() -> None:
+    delivery = LastDelivery(at=1, **LAST_TEXTS)
+    assert set(delivery.members()) == {"at", "ip", "userAgent", "deliveryId", "key", "detail"}
+    assert LastDelivery.of(delivery.members()) == delivery
+
+
+def test_every_text_of_a_last_delivery_is_cut() -> None:
+    long = LastDelivery(at=1, **dict.fromkeys(LAST_TEXTS, "x" * 257))
+    assert long.cut() == LastDelivery(at=1, **dict.fromkeys(LAST_TEXTS, "x" * 256))

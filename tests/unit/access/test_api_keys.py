@@ -1,4 +1,4 @@
-"""The form of named keys."""
+"""The form of named keys, and what their holders may do: `access/caller`."""
 
 import re
 import string
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.access.api_keys import SHOWN_DIGITS, digest, has_form, new_key
+from waitpoints.access.api_keys import SHOWN_DIGITS, NamedKey, Scope, digest, has_form, new_key
+from waitpoints.access.caller import ROOT, Action
+from waitpoints.errors import Forbidden
 
 OF_SDK = re.compile(r"^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$")  # apiKeys.js of @trigger.dev/core 4.8.3
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -52,3 +54,19 @@ class TestTheForm:
 def test_a_digest_is_sha_256_and_longer_than_what_public_access_tokens_carry() -> None:
     assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert SHOWN_DIGITS == 16
+
+
+@pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints", "deliveries"])
+def test_the_root_key_has_no_limit(action: Action) -> None:
+    ROOT.check(action, [])
+    assert (ROOT.name, ROOT.only_tag(action), ROOT.may(action, [])) == (None, None, True)
+
+
+class TestTheHolderOfANamedKey:
+    CALLER = NamedKey("ci", digest("key"), (Scope("create", "team-a"), Scope("read")), 0).caller
+
+    def test_learns_which_scope_is_missing(self) -> None:
+        missing: list[Action] = ["complete", "endpoints"]
+        for action in missing:
+            with pytest.raises(Forbidden, match=f"^This key lacks the scope {action}$"):
+                self.CALLER.require(action)

@@ -1,4 +1,4 @@
-"""Which requests put events, and what becomes of each entry."""
+"""Which requests put events, and what becomes of each entry. `waitpoints/event`"""
 
 from datetime import UTC, datetime
 
@@ -51,6 +51,11 @@ def test_a_request_is_filled_to_the_last_byte() -> None:
     fitting, over = (Event("t", NOW, "x" * (room - len("t") - len("waitpoints") - 14 + more)) for more in (0, 1))
     assert [len(batch) for batch in batches([first, fitting])] == [2]
     assert [len(batch) for batch in batches([first, over])] == [1, 1]
+
+
+def test_the_size_is_that_of_the_time_the_source_the_type_and_the_detail_in_bytes() -> None:
+    """EventBridge User Guide, "Calculating PutEvents event entry size": 14 bytes for the time, then the UTF-8 of each text."""
+    assert Event("waitpoint.completed", 1, '{"a":"ü"}').size == 14 + len("waitpoints") + len("waitpoint.completed") + 10
 
 
 def test_no_client_is_made_without_an_event() -> None:

@@ -1,4 +1,4 @@
-"""Each provider's handshake gets the answer it wants, and nothing else is repeated to anybody."""
+"""Each provider's handshake gets the answer it wants, and nothing else is repeated to anybody. `providers/maybe_handshake`"""
 
 import hashlib
 import hmac
@@ -147,6 +147,12 @@ def test_cloud_events_gets_its_origin_and_the_rate_it_asked_for(rate: str | None
 )
 def test_anything_else_is_not_a_handshake(request_: Asked) -> None:
     assert answer(request_) is None
+
+
+def test_an_ordinary_delivery_does_not_look_like_a_handshake() -> None:
+    assert not may_be_handshake("POST", {"x-github-event": "push"}, "a=1", b'{"action":"opened"}')
+    assert not may_be_handshake("PUT", {}, "challenge=a", b"")
+    assert not may_be_handshake("POST", {}, "", b'{"challenge":"a"}' + b" " * HANDSHAKE_LIMIT)
 
 
 def test_zoom_signs_the_challenge() -> None:

@@ -1,4 +1,4 @@
-"""Each scheme, against published vectors and the providers' own libraries."""
+"""Each scheme, against published vectors and the providers' own libraries: `providers/public_keys`, too."""
 
 import subprocess
 import time
@@ -57,6 +57,11 @@ class TestPublishedVectors:
             other = replace(received, body=body, headers={**received.headers, "content-type": kind})
             assert refusal("twilio", other, secret=JSON["secret"]) == "wrong"
         assert refusal("twilio", replace(received, url=JSON["url"].split("&bodySHA256")[0]), secret=JSON["secret"]) == "missing"
+
+    def test_of_sendgrid_are_signed_with_their_last_line_break(self) -> None:
+        [vector] = published("sendgrid")
+        received = delivery_of(vector)
+        assert refusal("sendgrid", replace(received, body=received.body.rstrip()), vector["at"], vector["secret"]) == "wrong"
 
 
 LINEAR = """

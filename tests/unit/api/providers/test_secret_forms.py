@@ -65,3 +65,7 @@ class TestSecrets:
         keys = json.loads(signer.secret_of("fal"))["keys"]
         other = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}
         check(verification("fal"), [json.dumps({"keys": [other, *keys]})], fresh("fal"), NOW)
+
+    def test_that_are_not_a_point_of_the_curve_are_unusable(self) -> None:
+        with pytest.raises(UnusableSecret):
+            check(verification("sendgrid"), [base64.b64encode(P256_SPKI + b"\1" * 64).decode()], fresh("sendgrid"), NOW)
