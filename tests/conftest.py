@@ -1,6 +1,5 @@
 import gc
 import io
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,16 +63,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator["MotoStack"]:
-    """The stack on moto, of which a process may have only one: template.yaml's resources and the deployed handlers.
+def stack() -> "MotoStack":
+    """template.yaml's resources on moto, and the deployed handlers."""
+    from tests.support.in_process.moto_shortcut import the_stack  # most tests need no moto
 
-    With TRACING=Active it traces.
-    """
-    from tests.support.in_process.moto_shortcut import without_http  # most tests need no moto
-    from tests.support.in_process.moto_stack import moto_stack
-
-    with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack, without_http():
-        yield stack
+    return the_stack()
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
         url, headers = str(request.url), dict(request.headers)
         if not url.startswith(BASE_URL):
             assert "authorization" not in headers, "the bucket gets no key"
-            return httpx.Response(200, content=self._world.bucket.objects[urlsplit(url).path[1:]])
+            return httpx.Response(200, content=self._world.objects[urlsplit(url).path[1:]])
         with self._turn:
             answer = self._api.request(request.method, url.removeprefix(BASE_URL), request.read(), headers)
         return httpx.Response(answer.status, headers=answer.headers, text=answer.text)

@@ -56,7 +56,7 @@ def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
     token = api.create()
     put_example_endpoint()
     make_example_key()
-    world.bucket.put_object(Key=places(token)["path"], Body=b"1")
+    world.put_object(places(token)["path"], b"1")
     answer = send(api, operation, token)
     assert answer.status == 200, answer.text
     operation.result.model_validate(answer.text if operation.is_page else answer.json)

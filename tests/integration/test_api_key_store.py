@@ -1,4 +1,4 @@
-"""Named keys in the table, on moto; and the same promises of the fake in memory."""
+"""Named keys in the table."""
 
 import io
 import json
@@ -14,8 +14,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from tests.support.access_tokens import forged
-from tests.support.fakes import api_key_store as fake
-from tests.support.fakes.api_key_store import MemoryApiKeyStore
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
@@ -28,7 +26,6 @@ from waitpoints.aws.items import DOCTOR, OVERDUE, primary_key, wire
 from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
 from waitpoints.wiring import services
 
-AnyApiKeyStore = ApiKeyStore | MemoryApiKeyStore
 NOW = 1_800_000_000_000
 RACERS = 8
 FEW = 20  # a full store is slow on moto
@@ -38,16 +35,13 @@ def key(name: str, expires_at: int | None = None, secret: str = "") -> NamedKey:
     return NamedKey(name, digest(secret or name), (Scope("create", "team-a"), Scope("read")), NOW, expires_at)
 
 
-def fill(store: AnyApiKeyStore, keys: list[NamedKey]) -> None:
+def fill(store: ApiKeyStore, keys: list[NamedKey]) -> None:
     """Let a store have these keys and no others."""
-    if isinstance(store, MemoryApiKeyStore):
-        store.keys = {key.name: key for key in keys}
-        return
     item = {**primary_key("api keys", "named"), "keys": wire({key.name: api_key_store._map(key) for key in keys})}
     store._table.client.put_item(TableName=store._table.name, Item=item)
 
 
-def names(store: AnyApiKeyStore) -> list[str]:
+def names(store: ApiKeyStore) -> list[str]:
     return sorted(key.name for key in store.read())
 
 
@@ -59,9 +53,9 @@ def outcome(act: Callable[[], object]) -> object:
         return type(error)
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyApiKeyStore:
-    return MemoryApiKeyStore() if request.param == "memory" else in_dynamodb(stack)
+@pytest.fixture
+def store(stack: MotoStack) -> ApiKeyStore:
+    return in_dynamodb(stack)
 
 
 def in_dynamodb(stack: MotoStack) -> ApiKeyStore:
@@ -79,24 +73,24 @@ def refusing(code: str, message: str = "") -> Any:
 
 class TestAKey:
     @pytest.mark.parametrize("written", [key("ci"), key("CI.2_-x", NOW + 1), replace(key("all"), scopes=())])
-    def test_comes_back_as_it_was_written(self, store: AnyApiKeyStore, written: NamedKey) -> None:
+    def test_comes_back_as_it_was_written(self, store: ApiKeyStore, written: NamedKey) -> None:
         assert list(store.read()) == []
         store.add(written, NOW)
         assert list(store.read()) == [written]
 
-    def test_has_a_name_of_its_own(self, store: AnyApiKeyStore) -> None:
+    def test_has_a_name_of_its_own(self, store: ApiKeyStore) -> None:
         store.add(key("ci"), NOW)
         with pytest.raises(ApiKeyNameTaken):
             store.add(key("ci", secret="another"), NOW)
         store.add(key("CI"), NOW)
         assert sorted(store.read(), key=lambda it: it.name) == [key("CI"), key("ci")]
 
-    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyApiKeyStore) -> None:
+    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: ApiKeyStore) -> None:
         store.add(key("ci"), NOW)
         store.add(key("ci"), NOW)
         assert names(store) == ["ci"]
 
-    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyApiKeyStore) -> None:
+    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: ApiKeyStore) -> None:
         store.add(key("ci", NOW + 5), NOW)
         new = key("ci", secret="another")
         with pytest.raises(ApiKeyNameTaken):
@@ -104,7 +98,7 @@ class TestAKey:
         store.add(new, NOW + 5)
         assert list(store.read()) == [new]
 
-    def test_is_removed_once(self, store: AnyApiKeyStore) -> None:
+    def test_is_removed_once(self, store: ApiKeyStore) -> None:
         assert store.remove("ci") is False
         store.add(key("ci"), NOW)
         store.add(key("shop"), NOW)
@@ -118,7 +112,7 @@ class TestFiveHundredKeys:
     def full(self, **expired: int) -> list[NamedKey]:
         return [*(key(f"key-{number}") for number in range(MOST - len(expired))), *(key(*it) for it in expired.items())]
 
-    def test_are_all_that_fit(self, store: AnyApiKeyStore) -> None:
+    def test_are_all_that_fit(self, store: ApiKeyStore) -> None:
         assert MOST == 500
         fill(store, self.full()[1:])
         store.add(key("last"), NOW)
@@ -128,7 +122,7 @@ class TestFiveHundredKeys:
         store.add(key("one-too-many"), NOW)
         assert len(store.read()) == MOST
 
-    def test_make_room_where_one_has_expired(self, store: AnyApiKeyStore) -> None:
+    def test_make_room_where_one_has_expired(self, store: ApiKeyStore) -> None:
         fill(store, self.full(old=NOW, short=NOW + 1))
         store.add(key("new"), NOW)
         assert {"old", "short", "new"} & set(names(store)) == {"short", "new"}
@@ -137,7 +131,7 @@ class TestFiveHundredKeys:
         store.add(key("short", secret="another"), NOW + 1)  # in its own place
         assert len(store.read()) == MOST
 
-    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyApiKeyStore) -> None:
+    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: ApiKeyStore) -> None:
         scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read", "notify")), Scope("endpoints"))
         keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
         fill(store, keys[1:])
@@ -158,13 +152,13 @@ class TestFiveHundredKeys:
 
 
 class TestAtOnce:
-    def test_the_first_keys_are_all_kept(self, store: AnyApiKeyStore) -> None:
+    def test_the_first_keys_are_all_kept(self, store: ApiKeyStore) -> None:
         """The store has no keys yet, so none of the racers finds the item."""
         race([partial(store.add, key(f"key-{number}"), NOW) for number in range(RACERS)])
         assert names(store) == [f"key-{number}" for number in range(RACERS)]
 
     @pytest.mark.parametrize("before", [[], [key("ci", NOW)]], ids=["free", "expired"])
-    def test_one_key_gets_a_name(self, store: AnyApiKeyStore, before: list[NamedKey]) -> None:
+    def test_one_key_gets_a_name(self, store: ApiKeyStore, before: list[NamedKey]) -> None:
         fill(store, before)
         made = [key("ci", secret=f"secret {number}") for number in range(RACERS)]
         outcomes = race([partial(outcome, partial(store.add, one, NOW)) for one in made])
@@ -172,18 +166,18 @@ class TestAtOnce:
         assert list(store.read()) == [made[outcomes.index(None)]]
 
     @pytest.mark.parametrize("expired", [0, 3])
-    def test_no_more_than_fit_are_made(self, store: AnyApiKeyStore, expired: int) -> None:
+    def test_no_more_than_fit_are_made(self, store: ApiKeyStore, expired: int) -> None:
         """Of a few, there is room for two more, and some have expired."""
         old = [key(f"old-{number}", NOW) for number in range(expired)]
         fill(store, [*(key(f"key-{number}") for number in range(FEW - 2 - expired)), *old])
-        with mock.patch.object(api_key_store, "MOST", FEW), mock.patch.object(fake, "MOST", FEW):
+        with mock.patch.object(api_key_store, "MOST", FEW):
             outcomes = race([partial(outcome, partial(store.add, key(f"new-{number}"), NOW)) for number in range(RACERS)])
         assert (outcomes.count(None), outcomes.count(TooManyApiKeys)) == (2 + expired, RACERS - 2 - expired)
         made = {f"new-{number}" for number, it in enumerate(outcomes) if it is None}
         assert {name for name in names(store) if not name.startswith("key-")} == made
         assert len(store.read()) == FEW
 
-    def test_a_key_is_revoked_once_and_no_other(self, store: AnyApiKeyStore) -> None:
+    def test_a_key_is_revoked_once_and_no_other(self, store: ApiKeyStore) -> None:
         fill(store, [key("ci"), key("shop")])
         revoke: list[Callable[[], object]] = [partial(store.remove, "ci") for _ in range(RACERS)]
         make: list[Callable[[], object]] = [partial(store.add, key(f"new-{number}"), NOW) for number in range(RACERS)]
@@ -213,7 +207,7 @@ def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkey
 
 
 class TestLastUse:
-    def test_is_the_last_one_of_each_key(self, store: AnyApiKeyStore) -> None:
+    def test_is_the_last_one_of_each_key(self, store: ApiKeyStore) -> None:
         assert store.read_used() == {}
         for name, at in (("ci", NOW), ("shop", NOW + 1), ("ci", NOW + 2)):
             store.note_used(key(name), at)

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.in_memory import FakeResumers
-from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import complete
@@ -30,14 +28,12 @@ RETENTION = 86_400  # seconds
 OUTPUT = '{"approved":true}'
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
-    if request.param == "memory":
-        return MemoryStore(RETENTION)
+@pytest.fixture
+def store(stack: MotoStack) -> Store:
     return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
-def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
+def one_outcome(store: Store, seed: int) -> Status:
     """Run one order to its end. Returns the outcome that every waiter got."""
     chance = random.Random(seed)  # noqa: S311
     turns, step_functions = Turns(seed), FakeStepFunctions()
@@ -45,7 +41,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     client: Any = step_functions
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
-        outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now
+        outputs, clock = Outputs(lambda: client_of("s3"), "none is large"), lambda: now
         resumer = Resumer(store, outputs, FakeResumers(client), clock, parallel=2)
         return Tokens(store, outputs, resumer, clock)
 
@@ -74,10 +70,8 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [pytest.param(5, marks=pytest.mark.few), pytest.param(1, marks=pytest.mark.thorough)])
-def test_a_completion_and_the_timer_in_one_millisecond_give_every_waiter_the_same_outcome(
-    store: Store | MemoryStore, share: int
-) -> None:
-    rounds = (3000 if isinstance(store, MemoryStore) else 200) // share
+def test_a_completion_and_the_timer_in_one_millisecond_give_every_waiter_the_same_outcome(store: Store, share: int) -> None:
+    rounds = 3000 // share
     outcomes = Counter(one_outcome(store, seed) for seed in range(rounds))
     assert set(outcomes) == {Status.COMPLETED, Status.TIMED_OUT}
     assert min(outcomes.values()) > rounds / 10, "the orders were all alike"

@@ -1,4 +1,4 @@
-"""Recorded deliveries in the table and the bucket, on moto; and the same promises of the fake in memory."""
+"""Recorded deliveries in the table and the bucket."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.delivery_store import MemoryDeliveryStore
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints.aws.delivery_store import SHARDS, DeliveryStore
@@ -25,7 +24,6 @@ from waitpoints.recorded_delivery import (
     new_delivery_id,
 )
 
-AnyStore = DeliveryStore | MemoryDeliveryStore
 NOW = 1_800_000_000_000
 SECRET_ID = "0123456789abcdef01234567"
 OTHER_SECRET_ID = "f" * 24
@@ -36,9 +34,9 @@ def delivery(at: int = NOW, **other: Any) -> RecordedDelivery:
     return RecordedDelivery(id=new_delivery_id(at), at=at, size=len(CONTENTS.body), expires_at=at // 1000 + 60, **other)
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
-    return MemoryDeliveryStore() if request.param == "memory" else in_dynamodb(stack)
+@pytest.fixture
+def store(stack: MotoStack) -> DeliveryStore:
+    return in_dynamodb(stack)
 
 
 def in_dynamodb(stack: MotoStack) -> DeliveryStore:
@@ -46,15 +44,15 @@ def in_dynamodb(stack: MotoStack) -> DeliveryStore:
     return DeliveryStore(client_of("dynamodb"), stack.resources["Table"]["Ref"], lambda: client_of("s3"), bucket)
 
 
-def begin(store: AnyStore, one: RecordedDelivery, once: str | None = None) -> RecordedDelivery:
+def begin(store: DeliveryStore, one: RecordedDelivery, once: str | None = None) -> RecordedDelivery:
     return store.begin(SECRET_ID, "github", one, CONTENTS, once)
 
 
-def pending(store: AnyStore, until: int = NOW) -> list[tuple[str, str, str]]:
+def pending(store: DeliveryStore, until: int = NOW) -> list[tuple[str, str, str]]:
     return sorted(store.pending(until))
 
 
-def test_is_pending_with_its_mark_until_it_is_finished(store: AnyStore) -> None:
+def test_is_pending_with_its_mark_until_it_is_finished(store: DeliveryStore) -> None:
     one = begin(store, delivery(delivery_id="event-1"))
     assert (store.get(SECRET_ID, one.id), pending(store)) == (one, [(SECRET_ID, "github", one.id)])
     assert (store.get(OTHER_SECRET_ID, one.id), pending(store, NOW - 1)) == (None, [])
@@ -66,13 +64,13 @@ def test_is_pending_with_its_mark_until_it_is_finished(store: AnyStore) -> None:
     assert store.get(SECRET_ID, one.id) == done
 
 
-def test_keeps_the_contents_byte_for_byte(store: AnyStore) -> None:
+def test_keeps_the_contents_byte_for_byte(store: DeliveryStore) -> None:
     one = begin(store, delivery())
     assert store.contents(SECRET_ID, one.id) == CONTENTS
     assert store.contents(OTHER_SECRET_ID, one.id) is None
 
 
-def test_of_one_event_the_first_is_named(store: AnyStore) -> None:
+def test_of_one_event_the_first_is_named(store: DeliveryStore) -> None:
     first = begin(store, delivery(delivery_id="event-1"))
     again = begin(store, delivery(delivery_id="event-1"))
     other = begin(store, delivery(delivery_id="event-2"))
@@ -82,7 +80,7 @@ def test_of_one_event_the_first_is_named(store: AnyStore) -> None:
     assert later.repeat_of is None, "the first one has expired"
 
 
-def test_a_resend_with_one_idempotency_key_is_one(store: AnyStore) -> None:
+def test_a_resend_with_one_idempotency_key_is_one(store: DeliveryStore) -> None:
     first = begin(store, delivery(delivery_id="event-1"))
     resent = begin(store, delivery(resend_of=first.id, delivery_id="event-1"), once="k")
     assert begin(store, delivery(resend_of=first.id), once="k") == resent
@@ -110,7 +108,7 @@ def test_that_was_stored_by_an_attempt_whose_answer_was_lost_is_no_repeat(
     assert store.get(SECRET_ID, one.id) == one
 
 
-def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: AnyStore) -> None:
+def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: DeliveryStore) -> None:
     first = begin(store, delivery())
     resent = begin(store, delivery(resend_of=first.id), once="k")
     end = resent.expires_at * 1000
@@ -125,7 +123,7 @@ def test_a_resend_is_found_by_its_key_until_it_expires_or_is_deleted(store: AnyS
         begin(store, delivery(resend_of=first.id), once="k")
 
 
-def test_the_resends_of_a_delivery_are_found_until_they_are_forgotten(store: AnyStore) -> None:
+def test_the_resends_of_a_delivery_are_found_until_they_are_forgotten(store: DeliveryStore) -> None:
     first, other = begin(store, delivery()), begin(store, delivery())
     resent = [begin(store, delivery(resend_of=first.id), once) for once in ("k", "l", None, None)]
     begin(store, delivery(resend_of=other.id))
@@ -136,7 +134,7 @@ def test_the_resends_of_a_delivery_are_found_until_they_are_forgotten(store: Any
     assert (store.resends(SECRET_ID, first.id), len(store.resends(SECRET_ID, other.id))) == ([], 1)
 
 
-def test_a_resend_that_is_beaten_leaves_no_contents(store: AnyStore) -> None:
+def test_a_resend_that_is_beaten_leaves_no_contents(store: DeliveryStore) -> None:
     first = begin(store, delivery())
     begin(store, delivery(resend_of=first.id), once="k")
     beaten = delivery(resend_of=first.id)
@@ -144,7 +142,7 @@ def test_a_resend_that_is_beaten_leaves_no_contents(store: AnyStore) -> None:
     assert (store.contents(SECRET_ID, beaten.id), store.get(SECRET_ID, beaten.id)) == (None, None)
 
 
-def test_deleted_it_is_gone_and_nothing_finishes_it(store: AnyStore) -> None:
+def test_deleted_it_is_gone_and_nothing_finishes_it(store: DeliveryStore) -> None:
     one = begin(store, delivery())
     assert store.delete(SECRET_ID, one.id) == one
     assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
@@ -152,7 +150,7 @@ def test_deleted_it_is_gone_and_nothing_finishes_it(store: AnyStore) -> None:
     assert (store.get(SECRET_ID, one.id), store.delete(SECRET_ID, one.id)) == (None, None)
 
 
-def test_deleted_while_it_is_finished_one_of_both_sees_the_other(store: AnyStore) -> None:
+def test_deleted_while_it_is_finished_one_of_both_sees_the_other(store: DeliveryStore) -> None:
     for _ in range(20):
         one = begin(store, delivery())
         kept = replace(one, kind=DeliveryKind.KEPT, token_id="waitpoint_1")
@@ -162,19 +160,19 @@ def test_deleted_while_it_is_finished_one_of_both_sees_the_other(store: AnyStore
         assert (store.get(SECRET_ID, one.id), pending(store)) == (None, [])
 
 
-def test_dropped_it_is_gone_with_its_mark(store: AnyStore) -> None:
+def test_dropped_it_is_gone_with_its_mark(store: DeliveryStore) -> None:
     one = begin(store, delivery())
     store.drop(SECRET_ID, one.id)
     assert (store.get(SECRET_ID, one.id), store.contents(SECRET_ID, one.id), pending(store)) == (None, None, [])
     store.drop(SECRET_ID, one.id)
 
 
-def listed(store: AnyStore, wanted: DeliveryFilter = DeliveryFilter(), now: int = NOW, **query: Any) -> list[str]:
+def listed(store: DeliveryStore, wanted: DeliveryFilter = DeliveryFilter(), now: int = NOW, **query: Any) -> list[str]:
     partitions = store.partitions(SECRET_ID, wanted, now)
     return [it.id for it in read_slice(partitions, ListQuery(wanted, **query), Listed(PREFIX, (25, 200))).items]
 
 
-def test_a_list_has_the_live_deliveries_of_one_endpoint_that_match(store: AnyStore) -> None:
+def test_a_list_has_the_live_deliveries_of_one_endpoint_that_match(store: DeliveryStore) -> None:
     assert listed(store) == []
     ones = [begin(store, delivery(NOW - number * 1000, delivery_id=f"e-{number % 2}")) for number in range(4)]
     store.begin(OTHER_SECRET_ID, "other", delivery(), CONTENTS)
@@ -199,7 +197,7 @@ def test_a_list_has_the_live_deliveries_of_one_endpoint_that_match(store: AnySto
     assert listed(store, now=NOW + 60_000) == []
 
 
-def test_what_is_finished_is_deleted_together(store: AnyStore) -> None:
+def test_what_is_finished_is_deleted_together(store: DeliveryStore) -> None:
     ones = [begin(store, delivery(NOW + number)) for number in range(60)]
     for one in ones:
         assert store.finish(SECRET_ID, replace(one, kind=DeliveryKind.NO_KEY))
@@ -212,7 +210,7 @@ def test_what_is_finished_is_deleted_together(store: AnyStore) -> None:
     assert {store.contents(SECRET_ID, it.id) for it in found[1:]} == {None}
 
 
-def test_one_of_many_finishes_it(store: AnyStore) -> None:
+def test_one_of_many_finishes_it(store: DeliveryStore) -> None:
     one = begin(store, delivery())
     kinds = [DeliveryKind.COMPLETED, DeliveryKind.REPEATED, DeliveryKind.NO_KEY]
     results = race([partial(store.finish, SECRET_ID, replace(one, kind=kind)) for kind in kinds])

@@ -1,4 +1,4 @@
-"""The index of what is due and its cursors: the same for DynamoDB (on moto) and for the fake in memory."""
+"""The index of what is due, and its cursors."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
@@ -31,15 +30,6 @@ def on_moto(stack: MotoStack) -> Iterator[tuple[Store, DueIndex]]:
     stack.empty_table()
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def both(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    if request.param == "memory":
-        store = MemoryStore(RETENTION)
-        return store, MemoryDueIndex(store)
-    found: tuple[Store, DueIndex] = request.getfixturevalue("on_moto")
-    return found
-
-
 def make(store: Any, due_at: int | None) -> Token:
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=due_at, due_at=due_at)
     store.create(token, None, START)
@@ -58,46 +48,46 @@ def read_all(index: Any, until: int, limit: int = 1000, start: Cursor = Cursor()
     return found
 
 
-def test_has_every_token_with_a_timeout_from_its_create_on(both: tuple[Any, Any]) -> None:
-    store, index = both
+def test_has_every_token_with_a_timeout_from_its_create_on(on_moto: tuple[Store, DueIndex]) -> None:
+    store, index = on_moto
     timed = [make(store, START + n * HOUR) for n in range(8)]
     make(store, None)
     found = read_all(index, START + 7 * HOUR)
     assert sorted(found, key=lambda timer: timer.due_at) == [Timer(token.id, token.due_at or 0) for token in timed]
 
 
-def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(both: tuple[Any, Any]) -> None:
-    store, index = both
+def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(on_moto: tuple[Store, DueIndex]) -> None:
+    store, index = on_moto
     settled, waiting, gone = make(store, START + 5), make(store, START + 6), ids.new_id(START)
     store.complete(settled.id, Completed(START, Output("1")), ALL_CHECKED)
     assert {timer.token_id for timer in read_all(index, START + HOUR)} == {settled.id, waiting.id}
     assert index.find_waiting([settled.id, waiting.id, gone]) == {waiting.id}
 
 
-def test_reads_from_an_instant_to_an_instant_both_included(both: tuple[Any, Any]) -> None:
-    store, index = both
+def test_reads_from_an_instant_to_an_instant_both_included(on_moto: tuple[Store, DueIndex]) -> None:
+    store, index = on_moto
     tokens = [make(store, START + n) for n in range(5)]
     found = read_all(index, START + 3, start=Cursor(START + 1))
     assert {timer.token_id for timer in found} == {token.id for token in tokens[1:4]}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
-def test_reads_on_within_one_instant(both: tuple[Any, Any], limit: int) -> None:
+def test_reads_on_within_one_instant(on_moto: tuple[Store, DueIndex], limit: int) -> None:
     """Everybody's deadline is midnight: more tokens may be due at one instant than one read returns."""
-    store, index = both
+    store, index = on_moto
     tokens = [make(store, START) for _ in range(15)] + [make(store, START + 1)]
     found = read_all(index, START + 1, limit)
-    assert index.shards == (LIST_SHARDS if isinstance(index, DueIndex) else 1)
+    assert index.shards == LIST_SHARDS
     assert sorted(timer.token_id for timer in found) == sorted(token.id for token in tokens)
 
 
-def test_of_a_new_stack_begins_at_0(both: tuple[Any, Any]) -> None:
-    _, index = both
+def test_of_a_new_stack_begins_at_0(on_moto: tuple[Store, DueIndex]) -> None:
+    _, index = on_moto
     assert index.cursors() == [Cursor()] * index.shards
 
 
-def test_moves_a_cursor_only_from_where_it_was_read(both: tuple[Any, Any]) -> None:
-    _, index = both
+def test_moves_a_cursor_only_from_where_it_was_read(on_moto: tuple[Store, DueIndex]) -> None:
+    _, index = on_moto
     first, second = Cursor(START, "waitpoint_x"), Cursor(START + 1)
     assert index.move_cursor(0, Cursor(), first)
     assert index.cursors() == [first, *[Cursor()] * (index.shards - 1)]

@@ -1,4 +1,4 @@
-"""Endpoints in the table, on moto; and the same promises of the fake in memory."""
+"""Endpoints in the table."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
@@ -15,8 +14,7 @@ from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
-AnyStore = EndpointStore | MemoryEndpointStore
-Environment = Callable[..., AnyStore]
+Environment = Callable[..., EndpointStore]
 NOW = 1_800_000_000_000
 SECRET_ID = "0123456789abcdef01234567"
 OTHER_SECRET_ID = "f" * 24
@@ -34,11 +32,10 @@ FULL = replace(
 DESCRIBED = replace(PLAIN, verify=Verification("hmac", "own", signing='{"header":"X-S","signed":"{body}"}'))
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def environment(request: pytest.FixtureRequest, stack: MotoStack) -> Environment:
+@pytest.fixture
+def environment(stack: MotoStack) -> Environment:
     """Gives the store of another function environment, with a given shard if it matters."""
-    memory = MemoryEndpointStore()
-    return (lambda _=None: memory) if request.param == "memory" else partial(in_dynamodb, stack)
+    return partial(in_dynamodb, stack)
 
 
 def in_dynamodb(stack: MotoStack, shard: str | None = None) -> EndpointStore:
@@ -49,7 +46,7 @@ def in_dynamodb(stack: MotoStack, shard: str | None = None) -> EndpointStore:
 
 
 @pytest.fixture
-def store(environment: Environment) -> AnyStore:
+def store(environment: Environment) -> EndpointStore:
     return environment()
 
 
@@ -59,11 +56,13 @@ def items(stack: MotoStack) -> Any:
 
 class TestPut:
     @pytest.mark.parametrize("endpoint", [PLAIN, FULL, DESCRIBED], ids=["with defaults", "with every setting", "described"])
-    def test_comes_back_as_it_was_written(self, store: AnyStore, endpoint: Endpoint) -> None:
+    def test_comes_back_as_it_was_written(self, store: EndpointStore, endpoint: Endpoint) -> None:
         assert store.put(endpoint) == endpoint
         assert store.get("github") == endpoint
 
-    def test_of_an_existing_endpoint_keeps_its_url_and_its_creation_time_and_replaces_the_rest(self, store: AnyStore) -> None:
+    def test_of_an_existing_endpoint_keeps_its_url_and_its_creation_time_and_replaces_the_rest(
+        self, store: EndpointStore
+    ) -> None:
         store.put(FULL)
         changed = replace(PLAIN, secret_id=OTHER_SECRET_ID, key="body.other", created_at=NOW + 5, updated_at=NOW + 5)
         expected = replace(changed, secret_id=SECRET_ID, created_at=NOW)
@@ -82,21 +81,21 @@ class TestPut:
         assert stored is not None
         assert stored in answered
 
-    def test_does_not_touch_other_endpoints(self, store: AnyStore) -> None:
+    def test_does_not_touch_other_endpoints(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         store.put(replace(FULL, name="stripe", secret_id=OTHER_SECRET_ID))
         assert store.get("github") == PLAIN
 
 
 class TestSetDisabled:
-    def test_changes_nothing_else_and_a_put_leaves_it(self, store: AnyStore) -> None:
+    def test_changes_nothing_else_and_a_put_leaves_it(self, store: EndpointStore) -> None:
         store.put(FULL)
         for disabled in (True, False, True):
             expected = replace(FULL, disabled=disabled, updated_at=NOW + 5)
             assert store.set_disabled("github", disabled, NOW + 5) == store.get("github") == expected
         assert store.put(PLAIN) == store.get("github") == replace(PLAIN, disabled=True)
 
-    def test_of_an_unknown_endpoint_makes_nothing(self, store: AnyStore) -> None:
+    def test_of_an_unknown_endpoint_makes_nothing(self, store: EndpointStore) -> None:
         assert store.set_disabled("github", True, NOW) is None
         assert store.get("github") is None
 
@@ -120,13 +119,13 @@ class TestSetDisabled:
 
 
 class TestDelete:
-    def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: AnyStore) -> None:
+    def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         assert store.delete("github") is True
         assert store.get("github") is None
         assert store.delete("github") is False
 
-    def test_then_put_makes_a_new_url(self, store: AnyStore) -> None:
+    def test_then_put_makes_a_new_url(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         store.delete("github")
         assert store.put(replace(PLAIN, secret_id=OTHER_SECRET_ID)).secret_id == OTHER_SECRET_ID
@@ -146,10 +145,10 @@ class TestDelete:
 
 
 class TestPage:
-    def test_of_no_endpoints_is_empty(self, store: AnyStore) -> None:
+    def test_of_no_endpoints_is_empty(self, store: EndpointStore) -> None:
         assert store.list_endpoints(None, 2) == ([], None)
 
-    def test_goes_through_all_endpoints_by_name(self, store: AnyStore) -> None:
+    def test_goes_through_all_endpoints_by_name(self, store: EndpointStore) -> None:
         names = ["-", "0", "a", "a-b", "z" * 64]
         for name in reversed(names):
             store.put(replace(PLAIN, name=name))
@@ -161,11 +160,11 @@ class TestPage:
         assert [endpoint.name for endpoint in found] == names
         assert after is None
 
-    def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: AnyStore) -> None:
+    def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         assert store.list_endpoints(None, 1) == ([PLAIN], None)
 
-    def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: AnyStore) -> None:
+    def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         assert store.list_endpoints("a", 1) == ([PLAIN], None)
         assert store.list_endpoints("z", 1) == ([], None)
@@ -180,10 +179,10 @@ LATE = LastDelivery(at=NOW + 1000)
 
 
 class TestStatistics:
-    def test_without_a_delivery_are_empty(self, store: AnyStore) -> None:
+    def test_without_a_delivery_are_empty(self, store: EndpointStore) -> None:
         assert store.read_statistics(SECRET_ID) == EndpointStatistics()
 
-    def test_come_back_as_they_were_counted(self, store: AnyStore) -> None:
+    def test_come_back_as_they_were_counted(self, store: EndpointStore) -> None:
         every = {kind: number for number, kind in enumerate(DeliveryKind, start=1)}
         added = EndpointStatistics(every, dict.fromkeys(DeliveryKind, EARLY))
         store.count(SECRET_ID, added)
@@ -203,7 +202,7 @@ class TestStatistics:
         race([lambda: environment("00").count(SECRET_ID, added) for _ in range(8)])
         assert environment().read_statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
 
-    def test_belong_to_one_secret_id(self, store: AnyStore) -> None:
+    def test_belong_to_one_secret_id(self, store: EndpointStore) -> None:
         store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
         assert store.read_statistics(OTHER_SECRET_ID) == EndpointStatistics()
 

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.in_memory import FakeResumers
-from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.settling import COMPLETED_BY
@@ -67,10 +65,8 @@ RENAMED = hand_over_request.parse({"add": [{"id": "di", "subject": "ann"}], "rem
 NO = TokenError("no")
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
-    if request.param == "memory":
-        return MemoryStore(RETENTION)
+@pytest.fixture
+def store(stack: MotoStack) -> Store:
     return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
@@ -82,7 +78,7 @@ class NoQueue:
 class Race:
     """One token, and what became of each of the actors."""
 
-    def __init__(self, store: Store | MemoryStore, seed: int, signs_in: bool) -> None:
+    def __init__(self, store: Store, seed: int, signs_in: bool) -> None:
         self.signs_in = signs_in
         self.chance = random.Random(seed)  # noqa: S311
         self.turns, self.step_functions = Turns(seed), FakeStepFunctions()
@@ -98,7 +94,7 @@ class Race:
     def parts(self, now: int, store: Any) -> tuple[Tokens, Decisions, HandOvers, Timers]:
         client: Any = self.step_functions
         queue: Any = NoQueue()
-        outputs = Outputs(FakeBucket, "outputs")
+        outputs = Outputs(lambda: client_of("s3"), "none is large")
         resumer = Resumer(store, outputs, FakeResumers(client), lambda: now, parallel=1)
         tokens = Tokens(store, outputs, resumer, lambda: now)
         decisions, hand_overs = Decisions(store, resumer, lambda: now), HandOvers(tokens, store, lambda: now)
@@ -156,7 +152,7 @@ class Race:
         return token
 
 
-def one_outcome(store: Store | MemoryStore, seed: int, signs_in: bool) -> str:
+def one_outcome(store: Store, seed: int, signs_in: bool) -> str:
     race = Race(store, seed, signs_in)
     token = race.run()
     answered, outcome = [answer.approver for answer in token.answers], token.outcome
@@ -190,7 +186,7 @@ def one_outcome(store: Store | MemoryStore, seed: int, signs_in: bool) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [pytest.param(60, marks=pytest.mark.few), pytest.param(300, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("signs_in", [False, True], ids=["by links", "signed in"])
-def test_each_order_has_one_outcome(store: Store | MemoryStore, stack: MotoStack, rounds: int, signs_in: bool) -> None:
+def test_each_order_has_one_outcome(store: Store, stack: MotoStack, rounds: int, signs_in: bool) -> None:
     outcomes = Counter[str]()
     for seed in range(rounds):
         outcomes[one_outcome(store, seed, signs_in)] += 1

@@ -1,4 +1,4 @@
-"""The record of what was sent: the same for DynamoDB (on moto) and for the fake in memory. And functions that race for it."""
+"""The record of what was sent, and functions that race for it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens, use
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, use
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
@@ -28,40 +28,29 @@ PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": 
 NOTIFY = '{"email": true, "slack": "#deploys"}'
 WITH_OUTCOME = '{"email": true, "slack": "#deploys", "outcome": true}'
 
-Tokens = Store | MemoryTokens
 
-
-@pytest.fixture(params=["DynamoDB", "memory"])
-def both(request: pytest.FixtureRequest, stack: MotoStack) -> tuple[Tokens, NoticeStore | MemoryNoticeStore]:
-    if request.param == "memory":
-        tokens = MemoryTokens(RETENTION)
-        return tokens, MemoryNoticeStore(tokens)
-    client, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
-    return Store(client, table, RETENTION), NoticeStore(client, table)
+@pytest.fixture
+def tokens(stack: MotoStack) -> Store:
+    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
 @pytest.fixture
-def tokens(both: tuple[Tokens, Any]) -> Tokens:
-    return both[0]
+def store(stack: MotoStack) -> NoticeStore:
+    return NoticeStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
 
 
-@pytest.fixture
-def store(both: tuple[Tokens, NoticeStore | MemoryNoticeStore]) -> NoticeStore | MemoryNoticeStore:
-    return both[1]
-
-
-def create(tokens: Tokens, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
+def create(tokens: Store, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at, has_notify=True)
     tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify))
     return tokens.get(token.id)
 
 
 @pytest.fixture
-def token(tokens: Tokens) -> Token:
+def token(tokens: Store) -> Token:
     return create(tokens)
 
 
-def notices(tokens: Tokens, token: Token) -> dict[str, NoticeRecord]:
+def notices(tokens: Store, token: Token) -> dict[str, NoticeRecord]:
     return dict(tokens.get(token.id).notices)
 
 
@@ -87,7 +76,7 @@ class TestAClaim:
         store.free(token.id, old)
         assert store.claim(token, START + CLAIMED_FOR + 1) is None
 
-    def test_is_of_one_token(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_is_of_one_token(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         assert store.claim(token, START)
         assert store.claim(create(tokens), START)
 
@@ -98,7 +87,7 @@ class TestAClaim:
 
 
 class TestARecord:
-    def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         mail = NoticeRecord(START, "m-1", reminded=2, notified_last=True, notified_outcome=True)
         slack = NoticeRecord(START, "C01/17.4", shows="0/0/0")
         store.claim(token, START)
@@ -108,17 +97,17 @@ class TestARecord:
         store.record(token.id, "slack", replace(slack, shows="ended"))
         assert notices(tokens, token)["slack"].shows == "ended"
 
-    def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         store.claim(token, START)
         store.claim(token, START + CLAIMED_FOR)
         assert store.record(token.id, "slack", NoticeRecord(START))
         assert store.claim(token, START + CLAIMED_FOR + 1) is None
 
-    def test_that_is_gone_is_not_made_again(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_that_is_gone_is_not_made_again(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         assert not store.record(token.id, "slack", NoticeRecord(START))
         assert notices(tokens, token) == {}
 
-    def test_forgets_what_was_refused(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_forgets_what_was_refused(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         sent, edited = NoticeRecord(START, "m-1"), NoticeRecord(START, "C01/17.4", shows="0/0/0", refused="no")
         store.claim(token, START)
         for target, notice in {"email.0": sent, "slack": edited, "teams": NoticeRecord(START, refused="no")}.items():
@@ -128,7 +117,7 @@ class TestARecord:
         store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
 
-    def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+    def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Store, token: Token) -> None:
         refused = NoticeRecord(START, refused="no")
         store.claim(token, START)
         store.record(token.id, "email.0", refused)
@@ -136,7 +125,7 @@ class TestARecord:
         store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": refused}
 
-    def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore, tokens: Tokens) -> None:
+    def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore, tokens: Store) -> None:
         token, refused = (
             create(tokens, notify=WITH_OUTCOME),
             NoticeRecord(1, refused="no"),

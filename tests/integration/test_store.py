@@ -1,4 +1,4 @@
-"""The store's behaviour, the same for DynamoDB (on moto) and for the fake in memory."""
+"""The store's behaviour."""
 
 from collections.abc import Callable, Set
 from contextlib import suppress
@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.fakes.store import MemoryStore
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
@@ -57,7 +56,6 @@ from waitpoints.token import (
     WaiterKind,
 )
 
-AnyStore = Store | MemoryStore
 CHECKED = (NOTHING_CHECKED, ALL_BUT_DOCUMENT, ALL_BUT_APPROVERS, ALL_CHECKED, OVERRIDDEN)
 START = FakeClock().now
 TIMEOUT = START + 60_000
@@ -71,9 +69,9 @@ COMPLETED_BY = CompletedBy(
 FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
-    return MemoryStore(RETENTION) if request.param == "memory" else in_dynamodb(stack)
+@pytest.fixture
+def store(stack: MotoStack) -> Store:
+    return in_dynamodb(stack)
 
 
 def in_dynamodb(stack: MotoStack) -> Store:
@@ -87,7 +85,7 @@ def expiries(stack: MotoStack, id_: str) -> dict[str, int | None]:
 
 
 @pytest.fixture
-def create(store: AnyStore) -> Callable[..., Token]:
+def create(store: Store) -> Callable[..., Token]:
     def create(**fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, **fields)
         assert store.create(token, None, START) is None
@@ -101,7 +99,7 @@ def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
 
 
 class TestToken:
-    def test_comes_back_with_each_pair_of_its_parts(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_comes_back_with_each_pair_of_its_parts(self, store: Store, create: Callable[..., Token]) -> None:
         one = replace(waiter(unwrap=True), execution=EXECUTION)
         parts: dict[str, Any] = {
             "timeout_at": TIMEOUT,
@@ -116,7 +114,7 @@ class TestToken:
             written = create(**{name: parts[name] for name in pair})
             assert store.get(written.id) == written
 
-    def test_that_exists_is_never_overwritten(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_that_exists_is_never_overwritten(self, store: Store, create: Callable[..., Token]) -> None:
         first = create(tags=("first",))
         with suppress(ClientError):  # refused or ignored
             store.create(Token(id=first.id, created_at=START + 1, tags=("second",)), None, START + 1)
@@ -124,14 +122,14 @@ class TestToken:
 
 
 class TestComplete:
-    def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_keeps_the_output_at_hand_that_it_was_given(self, store: Store, create: Callable[..., Token]) -> None:
         _, settled = store.complete(create().id, Completed(START, Output('"large"', "somewhere.json")), ALL_CHECKED)
         assert isinstance(settled.outcome, Completed)
         assert settled.outcome.output.json == '"large"'
 
     @pytest.mark.parametrize("tags", [(), ("b",), ("aa",), ("A",)])
     def test_within_a_tag_leaves_a_token_without_it_as_it_was(
-        self, store: AnyStore, create: Callable[..., Token], tags: tuple[str, ...]
+        self, store: Store, create: Callable[..., Token], tags: tuple[str, ...]
     ) -> None:
         """`contains` is true of a list with an element that equals the operand, and of a text with it as a part
         (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html).
@@ -144,14 +142,14 @@ class TestComplete:
     @pytest.mark.parametrize("checked", CHECKED)
     @pytest.mark.parametrize("outcome", [Completed(START, OUTPUT), Failed(START, TokenError("no"))])
     def test_within_a_tag_settles_a_token_with_it(
-        self, store: AnyStore, create: Callable[..., Token], checked: frozenset[Rule], outcome: Completed | Failed
+        self, store: Store, create: Callable[..., Token], checked: frozenset[Rule], outcome: Completed | Failed
     ) -> None:
         token = create(tags=("b", "a"))
         assert store.complete(token.id, outcome, checked, "a") == (True, replace(token, outcome=outcome))
         assert store.get(token.id).outcome == outcome
 
 
-Change = Callable[[AnyStore, Token, int], bool | tuple[bool, Token]]
+Change = Callable[[Store, Token, int], bool | tuple[bool, Token]]
 ANSWER = Answer("ann", "yes", "{}", START)
 HAND_OVER = HandOver(({"id": "di", "name": "Größe"},), ("ann",), START, "ci")
 CHANGES: dict[str, Change] = {
@@ -171,7 +169,7 @@ CHANGES: dict[str, Change] = {
     "move its deadline": lambda store, token, now: store.move_deadline(token, TIMEOUT + 1, TIMEOUT + 1, now),
 }
 """Whatever changes a waiting token, at an instant. Returns whether it does, and most also the token as it is then."""
-END: dict[str, Callable[[AnyStore, str], object]] = {
+END: dict[str, Callable[[Store, str], object]] = {
     "is completed": lambda store, id_: store.complete(id_, Completed(START, OUTPUT), ALL_CHECKED),
     "has failed": lambda store, id_: store.complete(id_, Failed(START, FAILURE, COMPLETED_BY), ALL_CHECKED),
     "has timed out": lambda store, id_: store.time_out(id_, TIMEOUT),
@@ -196,7 +194,7 @@ STATES: dict[str, tuple[str, int | None, int, Set[str]]] = {  # how a token is, 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_token_is_changed_only_while_it_waits(store: AnyStore, create: Callable[..., Token], name: str, state: str) -> None:
+def test_a_token_is_changed_only_while_it_waits(store: Store, create: Callable[..., Token], name: str, state: str) -> None:
     end, timeout_at, now, changed_by = STATES[state]
     read = create(timeout_at=timeout_at, due_at=timeout_at)
     END[end](store, read.id)
@@ -207,7 +205,7 @@ def test_a_token_is_changed_only_while_it_waits(store: AnyStore, create: Callabl
     assert seen in ([], [store.get(read.id)])
 
 
-def test_a_token_that_is_gone_is_not_brought_back(store: AnyStore, create: Callable[..., Token]) -> None:
+def test_a_token_that_is_gone_is_not_brought_back(store: Store, create: Callable[..., Token]) -> None:
     gone = replace(create(), id=ids.new_id(START))
     for change in CHANGES.values():
         with suppress(TokenNotFound):
@@ -216,29 +214,26 @@ def test_a_token_that_is_gone_is_not_brought_back(store: AnyStore, create: Calla
             store.get(gone.id)
 
 
-def make_later(store: AnyStore, token: Token) -> None:
+def make_later(store: Store, token: Token) -> None:
     """Write what a later version writes on a token that only that version may settle."""
-    if isinstance(store, MemoryStore):
-        store.tokens[token.id] = replace(store.tokens[token.id], is_later=True)
-    else:
-        client_of("dynamodb").update_item(
-            TableName=store._table.name,
-            Key=primary_key(token.id, "token"),
-            UpdateExpression="SET sinceVersion = :version",
-            ExpressionAttributeValues={":version": {"N": str(VERSION + 1)}},
-        )
+    client_of("dynamodb").update_item(
+        TableName=store._table.name,
+        Key=primary_key(token.id, "token"),
+        UpdateExpression="SET sinceVersion = :version",
+        ExpressionAttributeValues={":version": {"N": str(VERSION + 1)}},
+    )
 
 
 class TestATokenOfALaterVersion:
     @pytest.mark.parametrize("name", CHANGES)
-    def test_is_changed_by_nothing(self, store: AnyStore, create: Callable[..., Token], name: str) -> None:
+    def test_is_changed_by_nothing(self, store: Store, create: Callable[..., Token], name: str) -> None:
         token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         make_later(store, token)
         with pytest.raises(WrittenLater):
             CHANGES[name](store, token, TIMEOUT if name == "time out" else START)
         assert replace(store.get(token.id), since_version=None) == replace(token, is_later=True)
 
-    def test_is_answered_as_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_is_answered_as_it_ended(self, store: Store, create: Callable[..., Token]) -> None:
         token = create()
         _, ended = store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
         make_later(store, token)
@@ -249,7 +244,7 @@ class TestATokenOfALaterVersion:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_token_that_needs_this_version_is_changed(store: AnyStore, create: Callable[..., Token], name: str) -> None:
+def test_a_token_that_needs_this_version_is_changed(store: Store, create: Callable[..., Token], name: str) -> None:
     token = create(timeout_at=TIMEOUT, due_at=TIMEOUT, since_version=VERSION)
     CHANGES[name](store, token, TIMEOUT if name == "time out" else START)
     assert store.get(token.id) != token
@@ -287,7 +282,7 @@ class TestRules:
         assert {rule.name for rule in fields(Rules)} == set(tried)
 
     @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
-    def test_come_back_as_they_were_written(self, store: AnyStore, create: Callable[..., Token], rules: Rules) -> None:
+    def test_come_back_as_they_were_written(self, store: Store, create: Callable[..., Token], rules: Rules) -> None:
         token = create(rules=rules)
         assert store.get(token.id).rules == rules
 
@@ -303,7 +298,7 @@ class TestRules:
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
-        self, store: AnyStore, create: Callable[..., Token], checked: frozenset[Rule], refused: set[str], name: str
+        self, store: Store, create: Callable[..., Token], checked: frozenset[Rule], refused: set[str], name: str
     ) -> None:
         one = waiter()
         token = create(rules=RULES[name], waiters={one.key: one}, timeout_at=TIMEOUT)
@@ -313,7 +308,7 @@ class TestRules:
         if not won:
             assert seen == token
 
-    def test_do_not_keep_a_token_from_timing_out(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_do_not_keep_a_token_from_timing_out(self, store: Store, create: Callable[..., Token]) -> None:
         won, settled = store.time_out(create(rules=ALL_RULES, timeout_at=TIMEOUT).id, TIMEOUT)
         assert (won, settled.outcome, settled.rules) == (True, TimedOut(TIMEOUT), ALL_RULES)
 
@@ -324,12 +319,12 @@ class TestAnswers:
     ANN, BO = Answer("ann", "yes", '{"n":1.50}', START + 1), Answer("bo", "yes", "{}", START + 2, EVIDENCE)
     DECISION = Completed(START + 2, OUTPUT, CompletedBy(source=Source.CALLBACK, approver="bo"))
 
-    def token(self, store: AnyStore, **fields: Any) -> Token:
+    def token(self, store: Store, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, rules=DECIDED, **fields)
         store.create(token, None, START, document=Document(DocumentKind.PAGE, "{}"))
         return token
 
-    def test_are_added_in_their_order(self, store: AnyStore) -> None:
+    def test_are_added_in_their_order(self, store: Store) -> None:
         token = self.token(store, waiters={(one := waiter()).key: one})
         added, now = store.answer(token, self.ANN, None)
         assert (added, now) == (True, replace(token, answers=(self.ANN,)))
@@ -337,7 +332,7 @@ class TestAnswers:
         assert (added, now) == (True, replace(token, answers=(self.ANN, self.BO)))
         assert store.get(token.id) == replace(now, page="{}")
 
-    def test_settle_with_the_one_that_decides(self, store: AnyStore) -> None:
+    def test_settle_with_the_one_that_decides(self, store: Store) -> None:
         _, now = store.answer(self.token(store), self.ANN, None)
         added, settled = store.answer(now, self.BO, self.DECISION)
         assert (added, settled) == (True, replace(now, answers=(self.ANN, self.BO), outcome=self.DECISION))
@@ -345,9 +340,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("outcome", [None, DECISION])
     @pytest.mark.parametrize("has_read", [0, 1])
-    def test_are_refused_if_another_was_added_meanwhile(
-        self, store: AnyStore, has_read: int, outcome: Completed | None
-    ) -> None:
+    def test_are_refused_if_another_was_added_meanwhile(self, store: Store, has_read: int, outcome: Completed | None) -> None:
         read = self.token(store)
         if has_read:
             _, read = store.answer(read, replace(self.ANN, approver="cy"), None)
@@ -355,7 +348,7 @@ class TestAnswers:
         assert store.answer(read, self.BO, outcome) == (False, first)
         assert store.get(read.id) == replace(first, page="{}")
 
-    def test_and_a_hand_over_are_refused_if_the_other_came_meanwhile(self, store: AnyStore) -> None:
+    def test_and_a_hand_over_are_refused_if_the_other_came_meanwhile(self, store: Store) -> None:
         read = self.token(store)
         assert store.hand_over(read, HAND_OVER)
         handed_over = replace(read, hand_overs=(HAND_OVER,), since_version=SINCE["handOvers"])
@@ -371,7 +364,7 @@ class TestAnswers:
         assert store.hand_over(again, other)
         assert store.get(read.id) == replace(again, hand_overs=(HAND_OVER, other))
 
-    def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: AnyStore) -> None:
+    def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: Store) -> None:
         _, one = store.answer(self.token(store), self.ANN, None)
         assert store.complete(one.id, Completed(START, OUTPUT), ALL_CHECKED)[1].answers == (self.ANN,)
         _, other = store.answer(self.token(store, timeout_at=TIMEOUT), self.ANN, None)
@@ -401,7 +394,7 @@ class TestOutcome:
         ids=["in the item", "in the bucket", "absent", "an error"],
     )
     def test_comes_back_with_who_settled_it(
-        self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], by: CompletedBy | None
+        self, store: Store, create: Callable[..., Token], outcome: Callable[..., Any], by: CompletedBy | None
     ) -> None:
         one = waiter()
         token = create(waiters={one.key: one})
@@ -417,17 +410,17 @@ class TestDocument:
     def token(self, **fields: Any) -> Token:
         return Token(id=ids.new_id(START), created_at=START, rules=TYPED, **fields)
 
-    def test_comes_back_as_it_was_written(self, store: AnyStore) -> None:
+    def test_comes_back_as_it_was_written(self, store: Store) -> None:
         token = self.token()
         assert store.create(token, None, START, document=self.DOCUMENT) is None
         assert store.read_document(token.id, DocumentKind.SCHEMA) == self.TEXT
         assert store.get(token.id) == token
 
-    def test_is_absent_where_there_is_none(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_is_absent_where_there_is_none(self, store: Store, create: Callable[..., Token]) -> None:
         assert store.read_document(create().id, DocumentKind.SCHEMA) is None
         assert store.read_document(ids.new_id(START), DocumentKind.SCHEMA) is None
 
-    def test_is_not_written_for_a_token_that_is_not(self, store: AnyStore) -> None:
+    def test_is_not_written_for_a_token_that_is_not(self, store: Store) -> None:
         first, second = self.token(), self.token()
         key = IdempotencyKey(first.id)
         store.create(first, key, START, document=self.DOCUMENT)
@@ -437,7 +430,7 @@ class TestDocument:
         assert store.read_document(first.id, DocumentKind.SCHEMA) == self.TEXT
         assert store.read_document(second.id, DocumentKind.SCHEMA) is None
 
-    def test_that_is_a_page_is_read_with_its_token(self, store: AnyStore) -> None:
+    def test_that_is_a_page_is_read_with_its_token(self, store: Store) -> None:
         token = Token(id=ids.new_id(START), created_at=START, rules=Rules(has_page=True))
         store.create(token, None, START, document=Document(DocumentKind.PAGE, self.TEXT))
         assert store.get(token.id) == replace(token, page=self.TEXT)
@@ -449,7 +442,7 @@ class TestDocument:
         assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)[0]
 
     @pytest.mark.parametrize("key", [None, IdempotencyKey("order-1")], ids=["by shard", "by key"])
-    def test_that_is_a_page_has_its_title_in_every_list(self, store: AnyStore, key: IdempotencyKey | None) -> None:
+    def test_that_is_a_page_has_its_title_in_every_list(self, store: Store, key: IdempotencyKey | None) -> None:
         name = key.text if key else None
         token = Token(
             id=ids.new_id(START), created_at=START, rules=Rules(has_page=True), page_title="Größe 42?", idempotency_key=name
@@ -466,30 +459,28 @@ class TestMetadata:
     def token(self, **fields: Any) -> Token:
         return Token(id=ids.new_id(START), created_at=START, metadata=self.TEXT, has_metadata=True, **fields)
 
-    def test_is_read_with_the_items_beside_the_token_and_alone(self, store: AnyStore) -> None:
+    def test_is_read_with_the_items_beside_the_token_and_alone(self, store: Store) -> None:
         token = self.token()
         assert store.create(token, None, START) is None
         assert store.get(token.id) == token
         assert store.read_document(token.id, DocumentKind.METADATA) == self.TEXT
         assert store.peek(token.id) == replace(token, metadata=None)
 
-    def test_is_not_in_what_a_settling_write_returns_which_says_that_there_is_some(self, store: AnyStore) -> None:
+    def test_is_not_in_what_a_settling_write_returns_which_says_that_there_is_some(self, store: Store) -> None:
         token = self.token()
         store.create(token, None, START)
         _, settled = store.complete(token.id, Completed(START, OUTPUT), NOTHING_CHECKED)
         assert (settled.has_metadata, settled.metadata) == (True, None)
 
     @pytest.mark.parametrize("with_key", [False, True])
-    def test_is_kept_beside_a_document_when_a_lost_answer_has_the_create_sent_again(
-        self, store: AnyStore, with_key: bool
-    ) -> None:
+    def test_is_kept_beside_a_document_when_a_lost_answer_has_the_create_sent_again(self, store: Store, with_key: bool) -> None:
         token = self.token(rules=Rules(has_page=True))
         key = IdempotencyKey(token.id) if with_key else None
         for _ in range(2):
             assert store.create(token, key, START, document=Document(DocumentKind.PAGE, "{}")) is None
         assert store.get(token.id) == replace(token, page="{}")
 
-    def test_is_in_no_list(self, store: AnyStore) -> None:
+    def test_is_in_no_list(self, store: Store) -> None:
         token = self.token(tags=("metadata",))
         store.create(token, None, START)
         everything = IdRange(token.id, token.id, ascending=False)
@@ -498,7 +489,7 @@ class TestMetadata:
 
 
 class TestOtherDeliveries:
-    def test_add_up_and_show_the_last(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_add_up_and_show_the_last(self, store: Store, create: Callable[..., Token]) -> None:
         token = create(rules=FILTERED)
         store.count_delivery(token.id, None, COMPLETED_BY, START + 1)
         assert store.get(token.id).other_deliveries == OtherDeliveries(1, START + 1, "192.0.2.7", "delivery-1")
@@ -508,14 +499,14 @@ class TestOtherDeliveries:
         assert store.get(token.id).other_deliveries == OtherDeliveries(3, START + 3)
         assert replace(store.get(token.id), other_deliveries=None) == token
 
-    def test_are_all_counted_that_come_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_are_all_counted_that_come_at_once(self, store: Store, create: Callable[..., Token]) -> None:
         token = create()
         race([partial(store.count_delivery, token.id, None, COMPLETED_BY, START + n) for n in range(20)])
         others = store.get(token.id).other_deliveries
         assert others is not None
         assert others.count == 20
 
-    def test_stay_beside_replies_and_an_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_stay_beside_replies_and_an_outcome(self, store: Store, create: Callable[..., Token]) -> None:
         one = waiter()
         token = create(waiters={one.key: one})
         store.count_delivery(token.id, None, COMPLETED_BY, START)
@@ -525,7 +516,7 @@ class TestOtherDeliveries:
         assert (read.unresumed(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
 
 
-def test_a_late_timer_settles_a_token_at_its_timeout(store: AnyStore, create: Callable[..., Token]) -> None:
+def test_a_late_timer_settles_a_token_at_its_timeout(store: Store, create: Callable[..., Token]) -> None:
     token = create(timeout_at=TIMEOUT)
     won, settled = store.time_out(token.id, TIMEOUT + 700)
     assert (won, settled) == (True, replace(token, outcome=TimedOut(TIMEOUT)))
@@ -537,7 +528,7 @@ class TestInstants:
 
     CHANGES = ("move_deadline", "remind")
 
-    def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
+    def change(self, store: Store, name: str, read: Token, instant: int, now: int = START) -> bool:
         if name == "remind":
             return store.remind(read, replace(read, due_at=instant))
         return store.move_deadline(read, instant, instant, now)
@@ -546,7 +537,7 @@ class TestInstants:
     @pytest.mark.parametrize("timeout_at", [None, TIMEOUT])
     @pytest.mark.parametrize("change", CHANGES)
     def test_change_on_a_token_that_waits_as_it_was_read(
-        self, store: AnyStore, create: Callable[..., Token], due_at: int | None, timeout_at: int | None, change: str
+        self, store: Store, create: Callable[..., Token], due_at: int | None, timeout_at: int | None, change: str
     ) -> None:
         token = create(timeout_at=timeout_at, due_at=due_at, tags=("a",), rules=ALL_RULES)
         assert self.change(store, change, token, TIMEOUT + 7)
@@ -554,7 +545,7 @@ class TestInstants:
         assert store.get(token.id) == replace(token, due_at=TIMEOUT + 7, timeout_at=moved)
 
     @pytest.mark.parametrize("change", CHANGES)
-    def test_stay_if_either_is_not_as_it_was_read(self, store: AnyStore, create: Callable[..., Token], change: str) -> None:
+    def test_stay_if_either_is_not_as_it_was_read(self, store: Store, create: Callable[..., Token], change: str) -> None:
         """So one change never undoes another. What was absent must be absent, too."""
         instants = (None, TIMEOUT, TIMEOUT + 1)
         for stored, read in product(product(instants, repeat=2), repeat=2):
@@ -566,7 +557,7 @@ class TestInstants:
     @pytest.mark.parametrize("due_at", [None, TIMEOUT - 5])
     @pytest.mark.parametrize("moved", [None, TIMEOUT + 7])
     def test_may_lose_the_timeout_and_keep_a_look(
-        self, store: AnyStore, create: Callable[..., Token], moved: int | None, due_at: int | None
+        self, store: Store, create: Callable[..., Token], moved: int | None, due_at: int | None
     ) -> None:
         token = create(timeout_at=TIMEOUT, due_at=TIMEOUT)
         assert store.move_deadline(token, moved, due_at, START)
@@ -575,7 +566,7 @@ class TestInstants:
     @pytest.mark.parametrize("due_at", [None, TIMEOUT, TIMEOUT + 9])
     @pytest.mark.parametrize("noted", [{"reminded_count": 2, "reminded_at": START}, {"escalated_at": START}])
     def test_change_together_with_what_was_asked(
-        self, store: AnyStore, create: Callable[..., Token], due_at: int | None, noted: dict[str, Any]
+        self, store: Store, create: Callable[..., Token], due_at: int | None, noted: dict[str, Any]
     ) -> None:
         token = create(timeout_at=TIMEOUT + 9, due_at=TIMEOUT - 1, tags=("a",), rules=ALL_RULES)
         asked = replace(token, due_at=due_at, **noted)
@@ -585,7 +576,7 @@ class TestInstants:
         assert store.move_deadline(asked, TIMEOUT + 5, TIMEOUT + 5, START)
         assert store.get(token.id) == replace(asked, timeout_at=TIMEOUT + 5, due_at=TIMEOUT + 5)
 
-    def test_and_answers_at_the_same_moment_fail_neither(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_and_answers_at_the_same_moment_fail_neither(self, store: Store, create: Callable[..., Token]) -> None:
         """An answer and a reminder have numbers of their own."""
         for _ in range(10):
             token = create(timeout_at=TIMEOUT, due_at=START)
@@ -684,7 +675,7 @@ class TestKeepLonger:
 
 
 class TestAddWaiter:
-    def test_keeps_each_combination_of_its_options(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_keeps_each_combination_of_its_options(self, store: Store, create: Callable[..., Token]) -> None:
         options = product((False, True), (False, True), (None, EXECUTION), WaiterKind)
         waiters = [Waiter(f"handle-{number}", START, *given) for number, given in enumerate(options)]
         created, added = create(waiters={one.key: one for one in waiters}), create()
@@ -698,20 +689,20 @@ class TestAddWaiter:
     )
     @pytest.mark.parametrize("kind", WaiterKind)
     def test_keeps_its_handle_exactly(
-        self, store: AnyStore, create: Callable[..., Token], task_token: str, kind: WaiterKind
+        self, store: Store, create: Callable[..., Token], task_token: str, kind: WaiterKind
     ) -> None:
         token, one = create(), Waiter(task_token, START, kind=kind)
         store.add_waiter(token.id, one, START)
         assert store.get(token.id).waiters == {one.key: one}
 
-    def test_a_second_time_is_refused_and_keeps_the_first(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_a_second_time_is_refused_and_keeps_the_first(self, store: Store, create: Callable[..., Token]) -> None:
         token, one = create(), waiter()
         store.add_waiter(token.id, one, START)
         kept, was = store.add_waiter(token.id, Waiter(one.handle, START + 9, unwrap=True), START + 9)
         assert not kept
         assert was.waiters == {one.key: one} == store.get(token.id).waiters
 
-    def test_has_room_for_one_hundred_and_no_more(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_has_room_for_one_hundred_and_no_more(self, store: Store, create: Callable[..., Token]) -> None:
         waiters = [waiter() for _ in range(MAX_WAITERS)]
         token = create(waiters={one.key: one for one in waiters[:-1]})
         for _ in range(3):  # registering again takes no room
@@ -742,14 +733,14 @@ class TestIdempotencyKey:
         return Token(id=ids.new_id(START), created_at=START, idempotency_key=self.name)
 
     @pytest.mark.parametrize(("late", "free"), [(-1, False), (0, True), (1, True)])
-    def test_is_released_at_the_millisecond_of_its_expiry(self, store: AnyStore, late: int, free: bool) -> None:
+    def test_is_released_at_the_millisecond_of_its_expiry(self, store: Store, late: int, free: bool) -> None:
         first, second = self.token(), self.token()
         store.create(first, self.key(expires_at=TIMEOUT), START)
         holder = store.create(second, self.key(), TIMEOUT + late)
         assert (holder is None) is free
         assert store.get(first.id) == first
 
-    def test_once_taken_over_belongs_to_the_new_token(self, store: AnyStore) -> None:
+    def test_once_taken_over_belongs_to_the_new_token(self, store: Store) -> None:
         first, second = self.token(), self.token()
         store.create(first, self.key(expires_at=TIMEOUT), START)
         store.create(second, self.key(), TIMEOUT)
@@ -757,11 +748,11 @@ class TestIdempotencyKey:
         assert holder is not None
         assert holder.token_id == second.id
 
-    def test_never_expires_without_an_expiry(self, store: AnyStore) -> None:
+    def test_never_expires_without_an_expiry(self, store: Store) -> None:
         store.create(self.token(), self.key(), START)
         assert store.create(self.token(), self.key(), START + 10**13) is not None
 
-    def test_is_released_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
+    def test_is_released_once_its_token_is_known_to_be_removed(self, store: Store) -> None:
         first, second, third = self.token(), self.token(), self.token()
         store.create(first, self.key(), START)
         assert store.create(second, self.key(), START, replaced=held_by(second)) is not None
@@ -775,14 +766,14 @@ class TestIdempotencyKey:
         [("a", "a", True), ("a", "b", False), (None, "a", False), ("a", None, False), (None, None, False)],
     )
     def test_recognizes_a_retry_of_the_call_that_made_the_token(
-        self, store: AnyStore, first: str | None, again: str | None, same: bool
+        self, store: Store, first: str | None, again: str | None, same: bool
     ) -> None:
         store.create(self.token(), self.key(request=first), START)
         holder = store.create(self.token(), self.key(request=again), START)
         assert holder is not None
         assert holder.same_request is same
 
-    def test_of_a_user_never_collides_with_that_of_a_request(self, store: AnyStore) -> None:
+    def test_of_a_user_never_collides_with_that_of_a_request(self, store: Store) -> None:
         store.create(self.token(), self.key(), START)
         assert store.create(self.token(), IdempotencyKey(self.name, TIMEOUT, self.name, KeyKind.REQUEST), START) is None
 
@@ -809,26 +800,26 @@ class TestKeeping:
             early_until=early_until,
         )
 
-    def kept(self, store: AnyStore) -> tuple[Token, KeyHolder]:
+    def kept(self, store: Store) -> tuple[Token, KeyHolder]:
         """A completion that is kept, and the holder of its key."""
         self.name = ids.new_id(START)
         kept = self.completion()
         assert store.put_early(kept, self.key(), START) is None
         return kept, KeyHolder(kept.id, START, False, TIMEOUT, is_early=True)
 
-    def listed(self, store: AnyStore, token_id: str) -> list[str]:
+    def listed(self, store: Store, token_id: str) -> list[str]:
         """The lists in which a token is: of all, and of its key."""
         whole = IdRange(token_id, token_id, ascending=False)
         lists = {"all": Filter(), "key": Filter(idempotency_key=self.name)}
         return [name for name, wanted in lists.items() if any(read(whole, 10)[0] for read in store.partitions(wanted, START))]
 
-    def test_makes_a_settled_token_that_is_in_no_list(self, store: AnyStore) -> None:
+    def test_makes_a_settled_token_that_is_in_no_list(self, store: Store) -> None:
         kept, holder = self.kept(store)
         assert store.find_key_holder(self.key()) == holder
         assert store.get(kept.id) == kept
         assert self.listed(store, kept.id) == []
 
-    def test_gives_the_holder_to_a_create_which_claims_it(self, store: AnyStore) -> None:
+    def test_gives_the_holder_to_a_create_which_claims_it(self, store: Store) -> None:
         traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         kept, holder = self.kept(store)
         token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent, created_by="nightly")
@@ -848,7 +839,7 @@ class TestKeeping:
 
     @pytest.mark.parametrize(("expires_at", "later"), [(None, 10**13), (TIMEOUT + 9, TIMEOUT + 8)])
     def test_that_is_claimed_holds_its_key_as_long_as_the_create_asks(
-        self, store: AnyStore, expires_at: int | None, later: int
+        self, store: Store, expires_at: int | None, later: int
     ) -> None:
         kept, holder = self.kept(store)
         key = IdempotencyKey(self.name, expires_at, "a request")
@@ -858,7 +849,7 @@ class TestKeeping:
         if expires_at:
             assert store.create(self.token(), key, later + 1) is None
 
-    def test_that_is_claimed_gets_the_metadata_of_the_create_that_claims_it(self, store: AnyStore) -> None:
+    def test_that_is_claimed_gets_the_metadata_of_the_create_that_claims_it(self, store: Store) -> None:
         kept, holder = self.kept(store)
         for text in ("{}", '{"second": true}'):
             wanted = replace(self.token(), metadata=text, has_metadata=True)
@@ -866,7 +857,7 @@ class TestKeeping:
         claimed = store.get(kept.id)
         assert (claimed.metadata, claimed.has_metadata) == ("{}", True)
 
-    def test_that_is_claimed_is_no_longer_replaced(self, store: AnyStore) -> None:
+    def test_that_is_claimed_is_no_longer_replaced(self, store: Store) -> None:
         kept, holder = self.kept(store)
         assert store.claim(holder, self.token(), self.key(), START)
         assert store.find_key_holder(self.key()) == KeyHolder(kept.id, START, False, TIMEOUT)
@@ -876,22 +867,22 @@ class TestKeeping:
         ):
             assert found == KeyHolder(kept.id, START, False, TIMEOUT)
 
-    def test_is_claimed_once(self, store: AnyStore) -> None:
+    def test_is_claimed_once(self, store: Store) -> None:
         kept, holder = self.kept(store)
         for tags in (("c",), ("d",)):
             assert store.claim(holder, replace(self.token(), tags=tags), self.key(), START)
         assert store.get(kept.id).tags == ("c",)
 
     @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
-    def test_is_claimed_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
+    def test_is_claimed_until_the_last_millisecond(self, store: Store, late: int, exists: bool) -> None:
         _, holder = self.kept(store)
         assert store.claim(holder, self.token(), self.key(), TIMEOUT + late) is exists
 
-    def test_is_not_claimed_after_ttl_removed_it(self, store: AnyStore) -> None:
+    def test_is_not_claimed_after_ttl_removed_it(self, store: Store) -> None:
         holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_early=True)
         assert not store.claim(holder, self.token(), self.key(), START)
 
-    def test_is_deleted_with_its_key_until_a_create_claims_it(self, store: AnyStore) -> None:
+    def test_is_deleted_with_its_key_until_a_create_claims_it(self, store: Store) -> None:
         kept, _ = self.kept(store)
         store.count_delivery(kept.id, kept.outcome, CompletedBy(source=Source.ENDPOINT, ip="192.0.2.1"), START)
         assert store.release_early(kept)
@@ -908,7 +899,7 @@ class TestKeeping:
         assert not store.delete_early(kept.id)
         assert (store.get(kept.id).early_until, store.find_key_holder(self.key())) == (None, replace(holder, is_early=False))
 
-    def test_is_deleted_without_a_key_that_another_one_has(self, store: AnyStore) -> None:
+    def test_is_deleted_without_a_key_that_another_one_has(self, store: Store) -> None:
         kept, holder = self.kept(store)
         other = self.completion()
         assert store.put_early(other, self.key(), START, replaced=holder) is None
@@ -916,13 +907,13 @@ class TestKeeping:
         assert store.delete_early(kept.id)
         assert (store.find(kept.id), store.find_key_holder(self.key())) == (None, replace(holder, token_id=other.id))
 
-    def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
+    def test_finds_the_holder_even_after_its_key_has_expired(self, store: Store) -> None:
         token = self.token()
         store.create(token, self.key(), START)
         holder = store.put_early(self.completion(TIMEOUT + 9), self.key(TIMEOUT + 9), TIMEOUT + 1)
         assert holder == store.find_key_holder(self.key()) == KeyHolder(token.id, START, False, TIMEOUT)
 
-    def test_replaces_only_the_holder_that_is_named(self, store: AnyStore) -> None:
+    def test_replaces_only_the_holder_that_is_named(self, store: Store) -> None:
         first, second, kept = self.token(), self.token(), self.completion(TIMEOUT + 9)
         store.create(first, self.key(), START)
         store.create(second, self.key(), TIMEOUT)
@@ -931,7 +922,7 @@ class TestKeeping:
         assert holder.token_id == second.id
         assert store.put_early(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(second)) is None
 
-    def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
+    def test_has_no_holder_where_nobody_said_the_key(self, store: Store) -> None:
         assert store.find_key_holder(self.key()) is None
 
     RACES: ClassVar[dict[str, Callable[..., KeyHolder | None]]] = {
@@ -944,7 +935,7 @@ class TestKeeping:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("other", RACES.values(), ids=RACES)
-    def test_is_claimed_or_replaced(self, store: AnyStore, other: Callable[..., KeyHolder | None]) -> None:
+    def test_is_claimed_or_replaced(self, store: Store, other: Callable[..., KeyHolder | None]) -> None:
         """Whichever is first, both get its token, and no early completion is left."""
         for _ in range(20):
             kept, holder = self.kept(store)
@@ -960,7 +951,7 @@ class TestKeeping:
             assert isinstance(found, KeyHolder) is claimed
 
     @pytest.mark.slow
-    def test_is_claimed_or_deleted(self, store: AnyStore) -> None:
+    def test_is_claimed_or_deleted(self, store: Store) -> None:
         for _ in range(20):
             kept, holder = self.kept(store)
             claim = partial(store.claim, holder, self.token(), self.key(), START)
@@ -975,7 +966,7 @@ def held_by(token: Token) -> KeyHolder:
 
 
 class TestReplies:
-    def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_are_read_with_their_token(self, store: Store, create: Callable[..., Token]) -> None:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
         store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED)
@@ -985,7 +976,7 @@ class TestReplies:
         assert read.replies == {one.key: reply}
         assert read.unresumed() == [other]
 
-    def test_can_be_recorded_one_at_a_time(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_can_be_recorded_one_at_a_time(self, store: Store, create: Callable[..., Token]) -> None:
         token = create()
         store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START)
         store.record_replies(token.id, {"b": Reply(ReplyKind.GONE, START + 1)}, START)
@@ -993,14 +984,14 @@ class TestReplies:
 
     @pytest.mark.parametrize("answers", [(ReplyKind.RESUMED, ReplyKind.GONE), (ReplyKind.GONE, ReplyKind.RESUMED)])
     def test_resumed_is_not_replaced_by_gone(
-        self, store: AnyStore, create: Callable[..., Token], answers: tuple[ReplyKind, ReplyKind]
+        self, store: Store, create: Callable[..., Token], answers: tuple[ReplyKind, ReplyKind]
     ) -> None:
         token = create()
         for answer in answers:
             store.record_replies(token.id, {"a": Reply(answer, START)}, START)
         assert store.get(token.id).replies["a"].kind is ReplyKind.RESUMED
 
-    def test_of_one_hundred_waiters_fit_into_one_call(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_of_one_hundred_waiters_fit_into_one_call(self, store: Store, create: Callable[..., Token]) -> None:
         token = create()
         for answer in (ReplyKind.GONE, ReplyKind.RESUMED):
             replies = {waiter().key: Reply(answer, START) for _ in range(MAX_WAITERS)}
@@ -1009,7 +1000,7 @@ class TestReplies:
 
 
 class TestCountReplies:
-    def test_of_many_tokens_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_of_many_tokens_at_once(self, store: Store, create: Callable[..., Token]) -> None:
         none, one, two = create(), create(), create()
         store.record_replies(one.id, {"a": Reply(ReplyKind.GONE, START)}, START)
         store.record_replies(two.id, {"a": Reply(ReplyKind.RESUMED, START), "b": Reply(ReplyKind.GONE, START)}, START)
@@ -1018,20 +1009,20 @@ class TestCountReplies:
 
 
 class TestReleasingAKey:
-    def held(self, store: AnyStore, now: int = START) -> tuple[IdempotencyKey, Token, Attachment]:
+    def held(self, store: Store, now: int = START) -> tuple[IdempotencyKey, Token, Attachment]:
         token = Token(id=ids.new_id(now), created_at=now)
         key = IdempotencyKey(token.id)
         store.create(token, key, now)
-        text = key.text if isinstance(store, MemoryStore) else digest(key.text)
+        text = digest(key.text)
         return key, token, Attachment(f"{key.kind}#{text}", "key", token.id, now)
 
-    def test_makes_it_free(self, store: AnyStore) -> None:
+    def test_makes_it_free(self, store: Store) -> None:
         key, _, endless = self.held(store)
         assert store.release(endless)
         assert not store.release(endless)
         assert store.create(Token(id=ids.new_id(START), created_at=START), key, START) is None
 
-    def test_leaves_a_key_that_a_newer_token_holds(self, store: AnyStore) -> None:
+    def test_leaves_a_key_that_a_newer_token_holds(self, store: Store) -> None:
         key, token, endless = self.held(store)
         newer = Token(id=ids.new_id(START), created_at=START)
         assert store.create(newer, key, START, replaced=held_by(token)) is None
@@ -1042,19 +1033,19 @@ class TestReleasingAKey:
 
 
 class TestPartitions:
-    def read(self, store: AnyStore, wanted: Filter, now: int, made: list[Token], ascending: bool = False) -> list[str]:
+    def read(self, store: Store, wanted: Filter, now: int, made: list[Token], ascending: bool = False) -> list[str]:
         made_ids = {token.id for token in made}
         whole = IdRange(ids.FIRST, ids.LAST, ascending)
         found = [token.id for read in store.partitions(wanted, now) for token in read(whole, 10_000)[0]]
         return sorted(made_ids.intersection(found), reverse=not ascending)
 
-    def test_hold_every_token_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_hold_every_token_once(self, store: Store, create: Callable[..., Token]) -> None:
         made = [create() for _ in range(20)]
         assert self.read(store, Filter(), START, made) == sorted((token.id for token in made), reverse=True)
 
     @pytest.mark.parametrize("ascending", [False, True])
     def test_are_read_in_order_and_return_where_they_stopped(
-        self, store: AnyStore, create: Callable[..., Token], ascending: bool
+        self, store: Store, create: Callable[..., Token], ascending: bool
     ) -> None:
         key = ids.new_id(START)
         made = [create(idempotency_key=key) for _ in range(5)]
@@ -1069,7 +1060,7 @@ class TestPartitions:
         assert stopped_at is None
 
     @pytest.fixture
-    def one_of_each(self, store: AnyStore, create: Callable[..., Token]) -> dict[str, Token]:
+    def one_of_each(self, store: Store, create: Callable[..., Token]) -> dict[str, Token]:
         """A token of each kind at TIMEOUT."""
         made = {
             "waiting": create(timeout_at=TIMEOUT + 1),
@@ -1107,25 +1098,25 @@ class TestPartitions:
         ],
     )
     def test_compute_the_outcome_from_the_clock(
-        self, store: AnyStore, one_of_each: dict[str, Token], wanted: Filter, expected: list[str]
+        self, store: Store, one_of_each: dict[str, Token], wanted: Filter, expected: list[str]
     ) -> None:
         found = self.read(store, wanted, TIMEOUT, list(one_of_each.values()))
         assert sorted(found) == sorted(one_of_each[name].id for name in expected)
 
-    def test_tell_a_failed_token_from_a_completed_one(self, store: AnyStore, one_of_each: dict[str, Token]) -> None:
+    def test_tell_a_failed_token_from_a_completed_one(self, store: Store, one_of_each: dict[str, Token]) -> None:
         """Though the indexes do not project the error."""
         whole = IdRange(ids.FIRST, ids.LAST, False)
         found = {token.id: token for read in store.partitions(Filter(), TIMEOUT) for token in read(whole, 10_000)[0]}
         assert isinstance(found[one_of_each["failed"].id].outcome, Failed)
         assert isinstance(found[one_of_each["completed"].id].outcome, Completed)
 
-    def test_know_each_tag(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_know_each_tag(self, store: Store, create: Callable[..., Token]) -> None:
         a, ab, c, none = create(tags=("a",)), create(tags=("a", "b")), create(tags=("c",)), create()
         found = self.read(store, Filter(tags=frozenset({"b", "c"})), START, [a, ab, c, none])
         assert sorted(found) == sorted([ab.id, c.id])
 
     def test_know_the_tag_that_every_token_must_have_beside_each_other_filter(
-        self, store: AnyStore, create: Callable[..., Token]
+        self, store: Store, create: Callable[..., Token]
     ) -> None:
         a, ab, b = create(tags=("a",)), create(tags=("a", "b"), timeout_at=TIMEOUT), create(tags=("b",))
         made = [a, ab, b, create(), create(tags=("aa",))]
@@ -1138,14 +1129,14 @@ class TestPartitions:
         ):
             assert set(self.read(store, wanted, TIMEOUT, made)) == expected
 
-    def test_know_it_beside_the_key(self, store: AnyStore) -> None:
+    def test_know_it_beside_the_key(self, store: Store) -> None:
         name = ids.new_id(START)
         token = Token(id=ids.new_id(START), created_at=START, idempotency_key=name, tags=("a",))
         store.create(token, IdempotencyKey(name), START)
         found = [self.read(store, Filter(idempotency_key=name, only_tag=tag), START, [token]) for tag in ("a", "b", None)]
         assert found == [[token.id], [], [token.id]]
 
-    def test_know_it_of_what_is_undelivered(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_know_it_of_what_is_undelivered(self, store: Store, create: Callable[..., Token]) -> None:
         made = []
         for tags in (("a",), ("b",)):
             one = waiter()

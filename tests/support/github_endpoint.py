@@ -37,6 +37,13 @@ class GitHub:
     def disable(self, disabled: bool = True) -> None:
         self.world.endpoints.set_disabled(self.endpoint.name, disabled, self.world.clock())
 
+    def make_later(self, token_id: str | None) -> None:
+        """As if a later version had written the token, or the endpoint."""
+        if token_id is None:
+            self.world.endpoints.make_later(self.endpoint.name)
+        else:
+            self.world.store.make_later(token_id)
+
     @property
     def url(self) -> str:
         return url_of(self.endpoint)

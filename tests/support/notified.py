@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.notices import FakeChannel, FakeDeadLetters
+from tests.support.stores import NoticeRecords
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
@@ -25,10 +26,10 @@ class Notified:
     """`token_id` is the newest token. `has` are the channels of the stack, which all are `channel`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.store = MemoryTokens(RETENTION)
-        self.domain = InMemory(self.store)
+        self.domain = InMemory()
+        self.store = self.domain.store
         self.clock = self.domain.clock
-        self.record, self.channel, self.dead_letters = MemoryNoticeStore(self.store), FakeChannel(), FakeDeadLetters()
+        self.record, self.channel, self.dead_letters = NoticeRecords(), FakeChannel(), FakeDeadLetters()
         self.has: set[Channel] = set(Channel)
         monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", self._channel_of)
         self.token_id = self.create()
@@ -60,4 +61,4 @@ class Notified:
 
     @property
     def notices(self) -> dict[str, NoticeRecord]:
-        return self.store.notices[self.token_id]
+        return dict(self.store.get(self.token_id).notices)

@@ -23,4 +23,4 @@ def kept(world: InMemory, api: Api) -> Any:
     """What the stack keeps: tokens, large outputs, named keys, and endpoints with their recorded deliveries."""
     endpoints = api.get(ENDPOINTS).json["data"]
     deliveries = [api.get(f"{ENDPOINTS}/{it['name']}/deliveries").json["data"] for it in endpoints]
-    return dict(world.store.tokens), dict(world.bucket.objects), dict(world.api_key_store.keys), endpoints, deliveries
+    return dict(world.store.tokens), dict(world.objects), dict(world.api_key_store.keys), endpoints, deliveries

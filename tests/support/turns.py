@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.fakes.store import MemoryStore
 from waitpoints.aws.store import Store
 
 
@@ -52,7 +51,7 @@ class Turns:
 
 
 class StoreInTurns:
-    def __init__(self, store: Store | MemoryStore, turns: Turns) -> None:
+    def __init__(self, store: Store, turns: Turns) -> None:
         self._store = store
         self._turns = turns
         self.retention = store.retention

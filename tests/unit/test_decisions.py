@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.store import MemoryStore
 from tests.support.settling import COMPLETED_BY
+from tests.support.stores import TokenStore
 from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
@@ -19,14 +19,14 @@ PAGE = Document(DocumentKind.PAGE, "{}")
 MINUTE = 60_000
 
 
-class ContestedStore(MemoryStore):
+class ContestedStore(TokenStore):
     """`before` happens before an answer is written, and `lost` is how many responses to writes that took effect are lost.
 
     As botocore does, the write is then sent again.
     """
 
     def __init__(self) -> None:
-        super().__init__(86_400)
+        super().__init__()
         self.before: Callable[[], object] = lambda: None
         self.lost = 0
         self.writes = 0
@@ -46,8 +46,8 @@ class Decision:
     """A token that ends once two people have chosen "yes", or one "no"."""
 
     def __init__(self) -> None:
-        self.store = ContestedStore()
-        self.world = InMemory(self.store)
+        self.world = InMemory(ContestedStore)
+        self.store = cast(ContestedStore, self.world.store)
         self.id = self.world.tokens.create(
             NewToken(timeout_at=self.world.clock() + MINUTE, rules=Rules(has_approvers=True), document=PAGE), self.world.clock()
         ).token_id

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.in_memory import InMemory
 from tests.support.settling import COMPLETED_BY
+from tests.support.stores import RETENTION
 from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import ListQuery
@@ -153,14 +154,14 @@ class TestACompletionThatCameFirst:
         create(world)
         complete(world)
         world.clock.advance(RETENTION * 1000)
-        get = world.store.get
+        find = world.store.find
 
-        def get_later(token_id: str) -> Token:
-            monkeypatch.setattr(world.store, "get", get)
+        def find_later(token_id: str) -> Token | None:
+            monkeypatch.setattr(world.store, "find", find)
             assert isinstance(complete(world, '"second"').result, EarlyCompletion)
-            return get(token_id)
+            return find(token_id)
 
-        monkeypatch.setattr(world.store, "get", get_later)
+        monkeypatch.setattr(world.store, "find", find_later)
         created = create(world, tags=("a",))
         assert created.is_cached
         [listed] = world.tokens.list_tokens(ListQuery()).items

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import JSON, complete, signed
-from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.settling import COMPLETED_BY, limited_to
+from tests.support.stores import RETENTION
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
 from waitpoints.token import (

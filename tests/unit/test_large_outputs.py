@@ -42,7 +42,7 @@ def test_what_a_rule_does_not_accept_is_not_stored(api: Api, world: InMemory, ru
         assert send(api, token).status == status
     assert api.retrieve(token["id"])["status"] == "WAITING"
     assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 3
-    assert world.bucket.objects == {}
+    assert world.objects == {}
 
 
 @pytest.mark.parametrize("route", ["complete", "complete by key"])
@@ -55,7 +55,7 @@ def test_neither_if_an_authorized_caller_sends_it(api: Api, world: InMemory, rul
     }
     path, more = routes[route]
     assert api.post(path, {"data": json.loads(LARGE), **more}).status == 422
-    assert world.bucket.objects == {}
+    assert world.objects == {}
 
 
 def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> None:
@@ -65,7 +65,7 @@ def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> No
         assert send(api, token).status == 200
     shown = api.retrieve(token["id"])
     assert (shown["status"], shown["otherDeliveries"]["count"]) == ("TIMED_OUT", 3)
-    assert world.bucket.objects == {}
+    assert world.objects == {}
 
 
 def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
@@ -78,7 +78,7 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
     monkeypatch.setattr(world.store, "peek", lambda _: waiting)
     for _ in range(3):
         assert isinstance(world.tokens.complete(token_id, LARGE, by), Ended)
-    assert len(world.bucket.objects) == 1
+    assert len(world.objects) == 1
 
 
 def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +94,4 @@ def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory
     world.clock.advance(1)
     monkeypatch.setattr(world.store, "put_early", refused)
     world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
-    assert len(world.bucket.objects) == 1
+    assert len(world.objects) == 1

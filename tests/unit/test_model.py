@@ -1,6 +1,6 @@
 """Events in any order end as a ten-line model predicts, and every execution is resumed once.
 
-The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
+The handlers of the stream and of the timers run on the domain. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
 index that they read lags; deadlines are moved; states and durable functions wait; AWS
 throttles resumes and loses their answers; approvers answer a page, by their links or as who has signed in; functions die with
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -29,22 +29,23 @@ import resume_waiters
 import schedule_timeouts
 import start_timers
 from tests.support import sign_in
-from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.store import MemoryDueIndex, MemoryStore
+from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.fakes.issuer import CLIENT
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
+from tests.support.in_process.moto_shortcut import the_stack
 from tests.support.in_process.template import Context, Template
 from tests.support.settling import COMPLETED_BY, complete, limited_to
+from tests.support.stores import Index, TokenStore
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
 from waitpoints.api.page import page_checks
 from waitpoints.api.representation import retrieved
 from waitpoints.approvers import answer_members, hand_over_members
-from waitpoints.aws.items import StoredStatus, stored_status, token_item
+from waitpoints.aws.items import TOKEN, plain
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (
     CannotResumeNow,
@@ -57,7 +58,7 @@ from waitpoints.errors import (
     WaitpointsError,
 )
 from waitpoints.listing import ListQuery
-from waitpoints.ports import Cursor
+from waitpoints.ports import Cursor, Timer
 from waitpoints.timers.due import PATIENCE
 from waitpoints.token import (
     NEAR,
@@ -236,41 +237,28 @@ class Execution:
         return self.waits.result(self.handles[-1])
 
 
-class StreamedTokens(dict[str, Token]):
-    """The tokens of the store in memory, with a stream for each item."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.streams: dict[str, list[dict[str, Any]]] = {}
-
-    def __setitem__(self, token_id: str, token: Token) -> None:
-        before = self.get(token_id)
-        super().__setitem__(token_id, token)
-        if before is None:
-            self.streams[token_id] = [self._record("INSERT", token)]
-        elif replace(token, replies=before.replies, other_deliveries=before.other_deliveries) != before:  # items of their own
-            self.streams[token_id].append(self._record("MODIFY", token))
-
-    def _record(self, name: str, token: Token) -> dict[str, Any]:
-        status = {"status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING}}
-        image = {**token_item(replace(token, waiters={})), "waiterCount": {"N": str(len(token.waiters))}, **status}
-        keys = {name: image[name] for name in ("id", "item")}
-        number = str(sum(map(len, self.streams.values())) + 1)
-        return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
-
-
-class StreamedStore(MemoryStore):
-    """The store in memory. `lose_records` makes the next recording of answers fail.
+class StreamedStore(TokenStore):
+    """The store, with a stream for each token's item. `lose_records` makes the next recording of answers fail.
 
     `miss_replies` makes the next read of many tokens' answers miss them.
     """
 
     def __init__(self) -> None:
-        super().__init__(RETENTION)
-        self.tokens = streamed = StreamedTokens()
-        self.streams = streamed.streams
+        super().__init__()
+        self._streams: dict[str, list[dict[str, Any]]] = {}
+        self._told = the_stack().writes()
         self.lose_records = 0
         self.miss_replies = 0
+
+    @property
+    def streams(self) -> dict[str, list[dict[str, Any]]]:
+        until = the_stack().writes()
+        for record in the_stack().written(self._told, until):
+            keys = plain(record["dynamodb"]["Keys"])
+            if keys["item"] == TOKEN:
+                self._streams.setdefault(keys["id"], []).append(record)
+        self._told = until
+        return self._streams
 
     def record_replies(self, token_id: str, replies: Any, now: int) -> None:
         if self.lose_records:
@@ -285,24 +273,30 @@ class StreamedStore(MemoryStore):
         return super().count_replies(token_ids)
 
 
-class LaggingIndex(MemoryDueIndex):
-    """The index in memory, which may show what was, and whose cursor may not move: the round dies before it does."""
+class LaggingIndex(Index):
+    """The index, which may show what was, and whose cursor may not move: the round dies before it does."""
 
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.frozen: list[tuple[int, str]] | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen: list[Timer] | None = None
         self.since = 0
         self.dies = False
 
     def freeze(self, now: int) -> None:
-        self.frozen, self.since = super().entries(), now
+        self.frozen, _ = super().read(0, Cursor(), FOREVER, 1_000)
+        self.since = now
 
     def catch_up(self, now: int) -> None:
         if self.since + LAG < now:
             self.frozen = None
 
-    def entries(self) -> list[tuple[int, str]]:
-        return super().entries() if self.frozen is None else self.frozen
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        if self.frozen is None:
+            return super().read(shard, start, until, limit)
+        first = start.due_at, start.after
+        ahead = [it for it in self.frozen if first < (it.due_at, it.token_id) and it.due_at <= until]
+        last = ahead[limit - 1] if len(ahead) > limit else None
+        return ahead[:limit], Cursor(last.due_at, last.token_id) if last else Cursor(until + 1)
 
     def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
         if self.dies:
@@ -316,16 +310,16 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = StreamedStore()
-        self.index = LaggingIndex(self.store)
-        self.world = InMemory(self.store, parallel=1, make_index=lambda _: self.index)  # so that a failing run can be repeated
+        self.patches = pytest.MonkeyPatch()
+        Index.of_one_shard(self.patches)
+        self.world = InMemory(StreamedStore, parallel=1, index=LaggingIndex)  # so that a failing run can be repeated
+        self.store, self.index = cast(StreamedStore, self.world.store), cast(LaggingIndex, self.world.index)
         self.queue = self.world.queue
         self.consumed: set[int] = set()  # which of the messages that were sent will not come again by themselves
         self.clock = self.world.clock
         self.waits: dict[WaiterKind, FakeWaits] = {
             one.kind: one for one in (self.world.step_functions, self.world.durable_functions)
         }
-        self.patches = pytest.MonkeyPatch()
         self.people = sign_in.install(self.world, ISSUER, self.patches)
         self.api = self.people.api
         self.named_key = self.world.api_key_store.make("robot", "complete")
@@ -390,7 +384,7 @@ class Life(RuleBasedStateMachine):
         new = NewToken(timeout_at=self.timeout_at(timeout), first_ask=asks[0])
         token_id = self.world.tokens.create(new, self.now).token_id
         page = {"title": "Go?", "remind": [f"{after}s" for after in seconds]}
-        self.store._documents[token_id, DocumentKind.PAGE] = json.dumps(page)
+        self.store.change(token_id, DocumentKind.PAGE, page=json.dumps(page))
         self.models[token_id] = Model(new.timeout_at, asks=asks)
 
     @precondition(lambda self: len(self.models) < FEW)
@@ -402,7 +396,7 @@ class Life(RuleBasedStateMachine):
     @rule(timeout=TIMEOUTS)
     def a_later_version_creates(self, timeout: int) -> None:
         token_id = self.world.new_token(timeout)
-        self.store.tokens[token_id] = replace(self.store.tokens[token_id], is_later=True)
+        self.store.make_later(token_id)
         self.models[token_id] = Model(self.now + timeout, is_later=True)
 
     @precondition(lambda self: any(model.is_later for model in self.models.values()))

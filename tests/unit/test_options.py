@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -46,9 +46,9 @@ MINUTE = 60_000  # milliseconds
 KEY_TTL, TIMEOUT = 30 * MINUTE, 60 * MINUTE  # as MEMBERS says
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stack() -> Iterator[Stack]:
-    """One for all: each case has a token, a key and an endpoint of its own."""
+    """Each case has a token, a key and an endpoint of its own."""
     world = InMemory()
     with pytest.MonkeyPatch.context() as patch:
         world.install(patch)
@@ -84,11 +84,11 @@ def test_no_route_settles_a_token_that_a_later_version_wrote(stack: Stack, route
         case = stack.case(route, options)
         with named(case):
             stack.create(case)
-            token_id, tokens = case.token["id"], stack.world.store.tokens
-            tokens[token_id] = replace(tokens[token_id], is_later=True)
+            token_id, store = case.token["id"], stack.world.store
+            store.make_later(token_id)
             assert stack.attempt(case) == 503
             assert stack.token(case).outcome is None
-            tokens[token_id] = replace(tokens[token_id], is_later=False)
+            store.change(token_id, sinceVersion=None)
             assert stack.attempt(case) == 200
 
 

@@ -67,9 +67,9 @@ class TestAWaiterIsResumed:
         world.tokens.wait(token, early)
         complete(world.tokens, token, large)
         world.tokens.wait(token, late)
-        [(key, stored)] = world.bucket.objects.items()
+        [(key, stored)] = world.objects.items()
         assert stored.decode() == large
-        reference = {"outputReference": {"bucket": "outputs", "key": key}}
+        reference = {"outputReference": {"bucket": world.outputs.bucket, "key": key}}
         whole, bare = (reference, reference) if is_too_large else ({"output": json.loads(large)}, json.loads(large))
         for waiter, expected in ((early, {"ok": True, **whole}), (late, bare)):
             result = world.waits.result(waiter.handle)
@@ -160,7 +160,7 @@ class TestWhenAwsFailsToResume:
             world.tokens.wait(token, waiter) if step == "wait" else complete(world.tokens, token, json.dumps("x" * size))
         result = world.waits.result(waiter.handle)
         if is_durable and sent_whole and refused == 1:
-            reference = {"outputReference": {"bucket": "outputs", "key": next(iter(world.bucket.objects))}}
+            reference = {"outputReference": {"bucket": world.outputs.bucket, "key": next(iter(world.objects))}}
             assert isinstance(result, Success)
             assert json.loads(result.json) == (reference if unwrap else {"ok": True, **reference})
         else:

@@ -37,7 +37,7 @@ def test_of_a_defect_has_the_trace_and_the_caller_has_not(
         raise ZeroDivisionError("inside")
 
     token = api.create()
-    monkeypatch.setattr(world.store, "get", broken)
+    monkeypatch.setattr(world.store, "find", broken)
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     assert (answer.status, answer.json) == (500, {"error": "Internal Server Error", "code": "InternalServerError"})
     assert "ZeroDivisionError" in log.getvalue()

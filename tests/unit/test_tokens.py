@@ -8,10 +8,10 @@ from unittest import mock
 
 import pytest
 
-from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.settling import COMPLETED_BY, complete
+from tests.support.stores import RETENTION, TokenStore
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
@@ -46,7 +46,7 @@ def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
         token = world.store.get(token_id)
         assert token.timeout_at is not None
         assert world.store.move_deadline(token, now + 1000, now + 1000, token.timeout_at - 1)
-        settled = MemoryStore.time_out(world.store, token_id, now)
+        settled = TokenStore.time_out(world.store, token_id, now)
         world.clock.advance(1000 if move < times else 0)
         return settled
 

@@ -67,8 +67,7 @@ def installed(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def create(api: Api, world: InMemory, **options: Any) -> dict[str, Any]:
     token: dict[str, Any] = api.create(**options)
-    tokens = world.store.tokens
-    tokens[token["id"]] = replace(tokens[token["id"]], is_later=True)
+    world.store.make_later(token["id"])
     return token
 
 
@@ -95,7 +94,7 @@ def test_is_answered_503_until_the_later_version_is_back(api: Api, world: InMemo
     before, timers = world.store.get(token["id"]), list(world.queue.sent)
     answer = ask(api, token)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert (world.store.get(token["id"]), world.queue.sent, world.bucket.objects) == (before, timers, {})
+    assert (world.store.get(token["id"]), world.queue.sent, world.objects) == (before, timers, {})
 
 
 def test_takes_no_waiter(api: Api, world: InMemory) -> None:
@@ -171,11 +170,14 @@ class TestAnEndpoint:
     def url(self, api: Api) -> str:
         return str(api.request("PUT", f"{ENDPOINTS}/later", {"key": "body.id", "verify": "none"}).json["url"])
 
-    @pytest.mark.parametrize("later", [{"is_later": True}, {"verify": Verification("later", "shared")}])
-    def test_answers_503_and_is_shown(self, api: Api, world: InMemory, url: str, later: dict[str, Any]) -> None:
-        endpoint = world.endpoints.get("later")
-        assert endpoint
-        world.endpoints.put(replace(endpoint, **later))
+    @pytest.mark.parametrize("later", ["setting", "scheme"])
+    def test_answers_503_and_is_shown(self, api: Api, world: InMemory, url: str, later: str) -> None:
+        if later == "setting":
+            world.endpoints.make_later("later")
+        else:
+            endpoint = world.endpoints.get("later")
+            assert endpoint
+            world.endpoints.put(replace(endpoint, verify=Verification("later", "shared")))
         for answer in (api.post(url, {"id": "1"}), api.post(f"{ENDPOINTS}/later/test", {"body": {"id": "1"}})):
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert api.get(f"{ENDPOINTS}/later").json["name"] == "later"

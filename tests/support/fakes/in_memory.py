@@ -1,4 +1,4 @@
-"""Waitpoints without AWS: the whole domain on fakes. After `install` the handlers use it."""
+"""Waitpoints with its table and bucket on moto, and all else on fakes. After `install` the handlers use it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,17 +6,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.fakes.api_key_store import MemoryApiKeyStore
-from tests.support.fakes.bucket import FakeBucket
-from tests.support.fakes.delivery_store import MemoryDeliveryStore
-from tests.support.fakes.endpoint_store import MemoryEndpointStore
-from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import FakeTimerQueue
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
+from tests.support.in_process.moto_shortcut import the_stack
+from tests.support.in_process.moto_stack import client_of
+from tests.support.stores import RETENTION, Deliveries, Endpoints, Index, KeyStore, TokenStore, bucket
 from waitpoints import wiring
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER, ApiKeyCache
 from waitpoints.access.credentials import Credentials
@@ -38,7 +36,6 @@ from waitpoints.tokens import Tokens
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
-RETENTION = 30 * 86_400  # seconds
 SERVICES = (
     *(
         "store",
@@ -84,29 +81,30 @@ class InMemory:
 
     def __init__(
         self,
-        store: MemoryStore | None = None,
+        store: Callable[[], TokenStore] = TokenStore,
         kind: WaiterKind = WaiterKind.STEP_FUNCTIONS,
         parallel: int = 16,
-        make_index: Callable[[MemoryStore], MemoryDueIndex] = MemoryDueIndex,
+        index: Callable[[], Index] = Index,
     ) -> None:
+        the_stack().empty_table()
+        the_stack().empty_bucket()
         self.clock = FakeClock()
         self.step_functions = FakeStepFunctions()
         self.durable_functions = FakeDurableFunctions()
         self.waits: FakeWaits = self.step_functions if kind is WaiterKind.STEP_FUNCTIONS else self.durable_functions
-        self.bucket = FakeBucket()
-        self.store = store or MemoryStore(RETENTION)
-        self.endpoints = MemoryEndpointStore()
-        self.deliveries = MemoryDeliveryStore()
+        self.store = store()
+        self.endpoints = Endpoints()
+        self.deliveries = Deliveries()
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.channel_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.channels: set[str] = set()
         self.urls = Urls(BASE_URL, self.signing_key)
-        self.api_key_store = MemoryApiKeyStore()
+        self.api_key_store = KeyStore()
         self.api_key_cache = ApiKeyCache(self.api_key_store.read, self.api_key_store.note_used, self.clock)
         self.credentials = Credentials(self.api_key, "waitpoints", lambda: self.api_key_cache)
-        self.outputs = Outputs(lambda: self.bucket, "outputs")
+        self.outputs = Outputs(lambda: client_of("s3"), bucket())
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
         resumer = Resumer(self.store, self.outputs, self.resumers, self.clock, parallel)
         self.tokens = Tokens(self.store, self.outputs, resumer, self.clock)
@@ -115,8 +113,16 @@ class InMemory:
         self.hand_overs = HandOvers(self.tokens, self.store, self.clock)
         self.queue = FakeTimerQueue()
         self.timers = Timers(self.tokens, self.store, self.queue, self.clock)
-        self.index = make_index(self.store)
+        self.index = index()
         self.timer_starter = TimerStarter(self.index, self.queue, self.clock, parallel)
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """What is in the bucket."""
+        return the_stack().objects()
+
+    def put_object(self, name: str, body: bytes) -> None:
+        client_of("s3").put_object(Bucket=self.outputs.bucket, Key=name, Body=body)
 
     def new_token(self, timeout: int | None = None) -> str:
         """Create a token, with a timeout in milliseconds from now, and return its id."""

@@ -1,83 +1,12 @@
-"""What people are told, in memory: the table with its record, the queue, and a channel that keeps what it is given."""
+"""What people are told, in memory: the queue, and a channel that keeps what it is given."""
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
-from tests.support.fakes.store import MemoryStore
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.aws.services.queues import DeadLetters
-from waitpoints.notices import NoticeRecord, Notify
-from waitpoints.token import Token
-
-
-class MemoryTokens(MemoryStore):
-    """The tokens in memory, with what was sent about each."""
-
-    def __init__(self, retention_seconds: int) -> None:
-        super().__init__(retention_seconds)
-        self.notices: dict[str, dict[str, NoticeRecord]] = {}
-        self.reads = 0
-
-    def get(self, token_id: str) -> Token:
-        self.reads += 1
-        return replace(super().get(token_id), notices=dict(self.notices.get(token_id, {})))
-
-
-class MemoryNoticeStore:
-    """What `waitpoints.aws.notice_store.NoticeStore` does. `fails` are the errors of its next calls, by method."""
-
-    def __init__(self, tokens: MemoryTokens) -> None:
-        self._records = tokens.notices
-        self._claims: dict[str, int] = {}
-        self._lock = threading.Lock()
-        self.fails: dict[str, list[Exception]] = {}
-
-    def claim(self, token: Token, now: int) -> int | None:
-        with self._lock:
-            self._fail("claim")
-            if self._claims.get(token.id, 0) > now:
-                return None
-            self._records.setdefault(token.id, {})
-            self._claims[token.id] = now + CLAIMED_FOR
-            return self._claims[token.id]
-
-    def record(self, token_id: str, target: str, notice: NoticeRecord) -> bool:
-        with self._lock:
-            self._fail("record")
-            if token_id not in self._records:
-                return False
-            self._records[token_id][target] = notice
-            return True
-
-    def free(self, token_id: str, claim: int) -> None:
-        with self._lock:
-            self._fail("free")
-            if self._claims.get(token_id) == claim:
-                del self._claims[token_id]
-
-    def clear_refusals(self, token: Token) -> None:
-        with self._lock:
-            notify = Notify.of_text(token.notify or "{}")
-            for target, notice in token.notices.items():
-                gets_more = token.outcome is None or notify.sends_outcome_to(target)
-                if notice.refused is not None and notice.ref is not None:
-                    self._records[token.id][target] = replace(notice, refused=None, shows=None)
-                elif notice.refused is not None and gets_more:
-                    self._records[token.id].pop(target, None)
-
-    def remove(self, token_id: str) -> None:
-        del self._records[token_id]
-
-    def is_claimed(self, token_id: str) -> bool:
-        return token_id in self._claims
-
-    def _fail(self, method: str) -> None:
-        if self.fails.get(method):
-            raise self.fails[method].pop(0)
 
 
 class FakeNoticeQueue:

@@ -4,12 +4,14 @@ Parsing requests and serializing answers is most of moto's work, and the tests m
 named here take the ordinary way.
 """
 
+import atexit
 import io
 import json
+import os
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -29,8 +31,10 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sqs.responses import SQSResponse
 
+from tests.support.in_process.moto_stack import MotoStack, moto_stack
 from tests.support.in_process.quick_expressions import quick_expressions
 from tests.support.in_process.quick_parameters import read
+from tests.support.in_process.quick_queries import quick_queries
 from tests.support.in_process.quick_transactions import quick_transactions
 from tests.support.in_process.template import ACCOUNT
 
@@ -66,6 +70,16 @@ def by_botocore(client: Any, name: str, parameters: Any) -> Any:
     return _BY_BOTOCORE(client, name, parameters)
 
 
+@cache
+def the_stack() -> MotoStack:
+    """The stack on moto, of which a process may have only one. With TRACING=Active it traces."""
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    stack = until_the_end.enter_context(moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}))
+    until_the_end.enter_context(without_http())
+    return stack
+
+
 @contextmanager
 def without_http() -> Iterator[None]:
     """Within this, moto answers directly, and only requests to S3 or to another server are signed: moto asks S3's for it."""
@@ -87,6 +101,7 @@ def without_http() -> Iterator[None]:
 
     with (
         quick_expressions(),
+        quick_queries(),
         quick_transactions(),
         mock.patch.object(BaseClient, "_make_api_call", make),
         mock.patch.object(endpoint, "_do_get_response", answer),

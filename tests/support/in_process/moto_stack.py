@@ -21,6 +21,7 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
+from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 
@@ -83,6 +84,26 @@ class MotoStack:
         wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": id_}}}
         return client_of("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
 
+    def every_item(self) -> list[Any]:
+        """The items of the whole table, in the order in which they were made."""
+        pages = client_of("dynamodb").get_paginator("scan").paginate(TableName=self.resources["Table"]["Ref"])
+        found = {_key(item): item for page in pages for item in page["Items"]}
+        made = dict.fromkeys(_key(record.record["dynamodb"]["Keys"]) for record in self._table().stream_shard.items)
+        return [found[key] for key in made if key in found]
+
+    def objects(self) -> dict[str, bytes]:
+        """The objects in the bucket, by their keys."""
+        return {key: found.value for key, found in self._objects().items()}
+
+    def empty_bucket(self) -> None:
+        """As its lifecycle rule does."""
+        objects = self._objects()
+        for key in list(objects):
+            objects.pop(key)
+
+    def _objects(self) -> Any:
+        return s3_backends[ACCOUNT]["aws"].buckets[self.resources["OutputBucket"]["Ref"]].keys
+
     def writes(self) -> int:
         """How many changes of items the table's stream has had, counted from some number."""
         shard = self._table().stream_shard
@@ -122,6 +143,10 @@ class MotoStack:
         for name, value in self.resolve(properties["DefinitionSubstitutions"]).items():
             definition = definition.replace(f"${{{name}}}", value)
         return start_state_machine(logical_id, definition)
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["id"]["S"], item["item"]["S"]
 
 
 def start_state_machine(name: str, definition: str) -> str:

@@ -145,7 +145,7 @@ class TestACachedCreate:
     def test_is_not_read(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, scope: str | None) -> None:
         token = api.create(idempotencyKey=KEY)
         monkeypatch.setattr(world.store, "peek", None)
-        monkeypatch.setattr(world.store, "get", None)
+        monkeypatch.setattr(world.store, "find", None)
         answer = api.post(TOKENS, {"idempotencyKey": KEY}, world.holder(scope) if scope else None)
         assert answer.json == {**token, "isCached": True}
 
@@ -169,7 +169,7 @@ class TestComplete:
         assert (answer.status, answer.error) == (403, LACKS.format("complete"))
         assert answer.json["code"] == "unauthorized"
         assert world.store.tokens == before
-        assert world.bucket.objects == {}
+        assert world.objects == {}
 
     def test_checks_the_tag_in_the_one_write_that_settles(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
@@ -216,8 +216,8 @@ def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(
     api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{api.create()['id']}/{'0' * 16}.json"
-    world.bucket.objects[name] = b"1"
-    monkeypatch.setattr(world.store, "get", None)
+    world.put_object(name, b"1")
+    monkeypatch.setattr(world.store, "find", None)
     for headers in (api.authorized, world.holder("read")):
         assert api.get(f"/api/v1/packets/{name}", headers).status == 200
 

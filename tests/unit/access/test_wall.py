@@ -95,7 +95,7 @@ class Stack:
         return self.api.post(url, {"id": 1, "data": data}, {"content-type": "application/json"})
 
     def has_nothing(self) -> bool:
-        return not self.world.store.tokens and not self.world.bucket.objects
+        return not self.world.store.tokens and not self.world.objects
 
     def resumed(self, task: str) -> Any:
         """The output that a task has been resumed with, or None."""

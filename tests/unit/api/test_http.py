@@ -98,7 +98,7 @@ class TestANamedKey:
         assert self.ask(key) == (200, {}, ["ci"])
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
         assert (line["apiKey"], line["status"]) == ("ci", 200)
-        assert list(world.api_key_store.used.values()) == [world.clock()]
+        assert list(world.api_key_store.read_used().values()) == [world.clock()]
 
     def test_is_403_where_only_the_root_key_may_go_and_is_not_looked_up(self, world: InMemory) -> None:
         every = world.api_key_store.make("ci", "create", "read", "complete", "endpoints")

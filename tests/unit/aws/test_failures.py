@@ -38,7 +38,7 @@ def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
     token = api.create()
     log.truncate(0)
     log.seek(0)
-    monkeypatch.setattr(world.store, "get", fail)
+    monkeypatch.setattr(world.store, "find", fail)
     monkeypatch.setattr(world.store, "add_waiter", fail)
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     with pytest.raises(TryAgain) as told:

@@ -5,6 +5,7 @@ from itertools import count
 import pytest
 
 from tests.support.fakes.in_memory import InMemory
+from tests.support.stores import Index
 from waitpoints.doctor import overdue
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.ports import Cursor
@@ -12,7 +13,8 @@ from waitpoints.token import ALL_CHECKED, Completed, Output
 
 
 @pytest.fixture
-def reading(world: InMemory) -> Overdue:
+def reading(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Overdue:
+    Index.of_one_shard(monkeypatch)
     return Overdue(world.index)
 
 

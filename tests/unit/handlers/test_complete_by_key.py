@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
+from tests.support.stores import RETENTION
 from waitpoints.token import Completed, Document, IdempotencyKey, NewToken
 
 COMPLETE = "/api/v1/waitpoints/complete"

@@ -54,7 +54,7 @@ class Recorded(GitHub):
 
     def keeps_nothing(self) -> bool:
         marks = list(services.deliveries.pending(self.world.clock()))
-        return (self.rows(), marks, self.world.store.tokens, self.world.bucket.objects) == ([], [], {}, {})
+        return (self.rows(), marks, self.world.store.tokens, self.world.objects) == ([], [], {}, {})
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestOne:
         assert record.kind is KEPT
         github.delete(record)
         assert github.api.get(f"/api/v1/waitpoints/tokens/{record.token_id}").status == 404
-        assert github.world.bucket.objects == {}
+        assert github.world.objects == {}
         created = github.api.create(idempotencyKey="github:1")
         assert (created["isCached"], github.waits(created["id"])) == (False, True)
 

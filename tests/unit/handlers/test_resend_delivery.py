@@ -118,9 +118,8 @@ class TestIsRefused:
 
     @pytest.mark.parametrize("later", ["endpoint", "token", "token by its key"])
     def test_while_what_a_later_version_wrote_is_there(self, github: Resends, first: RecordedDelivery, later: str) -> None:
-        token, tokens = github.create(), github.world.store.tokens
-        github.put(is_later=later == "endpoint")
-        tokens[token] = replace(tokens[token], is_later=later != "endpoint")
+        token = github.create()
+        github.make_later(None if later == "endpoint" else token)
         ask = partial(github.send, first.id, {"tokenId": token} if later == "token" else {})
         assert is_refused(github.world, github.api, ask, 503).headers["retry-after"] == "1"
 

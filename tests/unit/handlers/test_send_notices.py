@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,7 +117,8 @@ class TestAMessage:
 
     @pytest.mark.parametrize(("more", "is_later"), [({"kind": "digest"}, False), ({}, True)])
     def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], is_later: bool) -> None:
-        world.store.tokens[world.token_id] = replace(world.store.tokens[world.token_id], is_later=is_later)
+        if is_later:
+            world.store.make_later(world.token_id)
         assert receive({"waitpointId": world.token_id, **more}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
 

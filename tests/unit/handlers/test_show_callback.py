@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import APPROVAL, BROWSER, FITTING, has_nothing_to_press, opened, page_of, submit
+from tests.support.stores import RETENTION
 from waitpoints.errors import TryAgain
 
 

@@ -80,7 +80,7 @@ def test_an_event_is_made_without_reading_the_table_but_for_metadata(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, described = consumer.settle(), consumer.settle(metadata='{"order":1.50}')
-    monkeypatch.setattr(consumer.world.store, "get", None)
+    monkeypatch.setattr(consumer.world.store, "find", None)
     read = _reads(consumer, monkeypatch)
     assert consumer.consume(*map(consumer.record, (plain, described))) == []
     details = [entry["Detail"] for entry in consumer.eventbridge.entries]
@@ -265,7 +265,7 @@ def test_a_record_without_waiters_reads_nothing_without_a_bus(
     """It can come right after a bus was taken away."""
     token = consumer.settle()
     monkeypatch.setitem(vars(services), "event_publisher", None)
-    monkeypatch.setattr(world.store, "get", None)
+    monkeypatch.setattr(world.store, "find", None)
     assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == []
 
@@ -357,7 +357,7 @@ class TestAWaitingToken:
     ) -> None:
         asking.wait()
         record = asking.answer("ann")
-        for read in ("get", "count_replies"):
+        for read in ("find", "count_replies"):
             monkeypatch.setattr(consumer.world.store, read, None)
         assert consumer.consume(record) == []
         assert asking.told() == ["answered/1"]
@@ -380,7 +380,7 @@ class TestAWaitingToken:
             case "completed":
                 store.complete(asking.token_id, Completed(now, Output("1")), ALL_CHECKED)
             case "timed out":
-                store.tokens[asking.token_id] = replace(asking.token, timeout_at=now)
+                store.change(asking.token_id, timeoutAt=now)
             case _:
                 store.remove(asking.token_id)
         assert consumer.consume(*records) == []
@@ -402,7 +402,7 @@ class TestAWaitingToken:
     ) -> None:
         record, other, written_at = asking.remind(), consumer.settle(), consumer.world.clock()
         with monkeypatch.context() as broken:
-            broken.setattr(consumer.world.store, "get", None)
+            broken.setattr(consumer.world.store, "find", None)
             assert consumer.consume(record, consumer.record(other)) == [asking.token_id]
             assert consumer.told() == [other.id]
             consumer.world.clock.now = written_at + GIVE_UP_AFTER

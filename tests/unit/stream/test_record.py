@@ -84,14 +84,14 @@ class TestASettledToken:
     """For `resume_waiters`."""
 
     def break_reading(self, world: InMemory, monkeypatch: pytest.MonkeyPatch, token: Token, error: Exception) -> None:
-        get = world.store.get
+        find = world.store.find
 
-        def get_unless_poison(token_id: str) -> Token:
+        def find_unless_poison(token_id: str) -> Token | None:
             if token_id == token.id:
                 raise error
-            return get(token_id)
+            return find(token_id)
 
-        monkeypatch.setattr(world.store, "get", get_unless_poison)
+        monkeypatch.setattr(world.store, "find", find_unless_poison)
 
     @pytest.mark.parametrize(
         ("error", "reason"),

@@ -1,7 +1,6 @@
 """When a token is looked at next: which message is sent when, and what is written."""
 
 import json
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -242,11 +241,10 @@ class TestAMovedDeadline:
         else:
             world.timers.fire(token_id, named)
 
-    @pytest.mark.parametrize("has_it_as", ["due_at", "timeout_at"])
+    @pytest.mark.parametrize("has_it_as", ["dueAt", "timeoutAt"])
     def test_that_is_written_brings_no_message_back(self, world: InMemory, has_it_as: str) -> None:
         token_id, instant = world.new_token(9 * HOUR), world.clock() + 2 * HOUR
-        changed: dict[str, Any] = {has_it_as: instant}
-        world.store.tokens[token_id] = replace(world.store.tokens[token_id], **changed)
+        world.store.change(token_id, **{has_it_as: instant})
         world.timers.fire(token_id, Named(instant, world.clock()))
 
     def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: InMemory) -> None:

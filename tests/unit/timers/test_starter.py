@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.patience import PATIENCE
 from tests.support.settling import complete
+from tests.support.stores import Index
 from waitpoints.aws.services.queues import MAX_ENTRIES, TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
@@ -27,6 +27,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
     """With slices of four entries, and batches of two."""
     monkeypatch.setattr("waitpoints.timers.starter.SLICE", 4)
     monkeypatch.setattr("waitpoints.timers.starter.TOGETHER", 2)
+    Index.of_one_shard(monkeypatch)
     return InMemory(parallel=2)
 
 
@@ -71,7 +72,7 @@ class TestARun:
     def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: InMemory) -> None:
         """The index may be older than the token, or the read of the token older than the index."""
         token_id = world.new_token(MINUTE)
-        world.store.tokens[token_id] = replace(world.store.tokens[token_id], timeout_at=world.clock() + 9 * HOUR)
+        world.store.change(token_id, timeoutAt=world.clock() + 9 * HOUR)
         world.timer_starter.start(always)
         assert sent(world) == [token_id]
 

@@ -1,7 +1,6 @@
 """What a function left pending is processed once, by the endpoint's settings of now."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -34,7 +33,7 @@ class Pending(GitHub):
         dies_in = "recording.finish" if processed else "endpoint_delivery.process"
         with patch(f"waitpoints.api.endpoints.{dies_in}", side_effect=Killed), pytest.raises(Killed):
             self.deliver(body, headers)
-        return self.marks()[-1][2]
+        return max(delivery_id for _, _, delivery_id in self.marks())
 
     def marks(self) -> list[tuple[str, str, str]]:
         return list(services.deliveries.pending(self.world.clock()))
@@ -182,9 +181,8 @@ class TestWhatCannotBeProcessed:
 
     @pytest.mark.parametrize("later", ["endpoint", "token"])
     def test_waits_while_its_endpoint_or_token_is_of_a_later_version(self, github: Pending, later: str) -> None:
-        token, delivery, tokens = github.create(), github.leave(), github.world.store.tokens
-        github.put(is_later=later == "endpoint")
-        tokens[token] = replace(tokens[token], is_later=later == "token")
+        token, delivery = github.create(), github.leave()
+        github.make_later(None if later == "endpoint" else token)
         assert github.repair() == DeliveryRepairs()
         assert github.waits_for_repair(delivery)
 
@@ -213,7 +211,7 @@ class TestWhatCannotBeProcessed:
 
     def test_has_its_mark_removed_where_ttl_has_removed_the_rest(self, github: Pending) -> None:
         delivery = github.leave()
-        del github.world.deliveries._rows[github.endpoint.secret_id, delivery]
+        github.world.deliveries.lose_row(delivery)
         assert github.repair() == DeliveryRepairs()
         assert github.marks() == []
 
@@ -232,9 +230,12 @@ class TestAFailure:
         assert {github.row(it).kind for it in deliveries} == {KEPT}
 
     def test_of_time_leaves_the_rest(self, github: Pending) -> None:
-        deliveries = [github.leave(BODY.replace("123456", str(number))) for number in range(4)]
+        for number in range(4):
+            github.leave(BODY.replace("123456", str(number)))
         times: Iterator[bool] = iter([True, True, False, False])
-        assert github.repair(has_time=lambda: next(times)) == DeliveryRepairs(2, deliveries[2:])
+        left = github.repair(has_time=lambda: next(times))
+        assert (left.repaired, sorted(left.remaining)) == (2, sorted(delivery_id for _, _, delivery_id in github.marks()))
+        assert len(left.remaining) == 2
 
 
 class TestADeletionMeanwhile:
@@ -255,7 +256,7 @@ class TestADeletionMeanwhile:
     def test_takes_what_was_kept(self, github: Pending, body: str) -> None:
         with self.before_it_is_finished(lambda: None):
             assert github.deliver(body).status == 200
-        assert (github.world.store.tokens, github.world.bucket.objects) == ({}, {})
+        assert (github.world.store.tokens, github.world.objects) == ({}, {})
         assert github.waits(github.create())
 
     @pytest.mark.parametrize("claims", [False, True])

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, get, put, stored
-from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.refusals import is_refused
+from tests.support.stores import RETENTION
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.urls import Urls

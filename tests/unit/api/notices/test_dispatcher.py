@@ -358,7 +358,7 @@ class TestAnUnrecordedMessage:
         [request] = world.channel.requests
         assert (request.kind, request.ref, request.target.to) == (NoticeKind.EDIT, "C01/17.4", "C01")
         assert (request.target.channel, request.token.outcome is not None) == (Channel.SLACK, True)
-        assert world.store.notices == {}
+        assert world.notices == {}
 
     def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: World) -> None:
         world.dispatcher.edit_unrecorded(world.create(), "C01/17.4")

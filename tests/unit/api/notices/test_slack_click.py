@@ -3,7 +3,6 @@
 import hmac
 import json
 import time
-from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,6 +14,7 @@ from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
+from waitpoints.aws.items import NOTICES
 from waitpoints.notices import NoticeRecord
 from waitpoints.token import Completed, CompletedBy, HandOver, Token
 from waitpoints.wiring import services
@@ -240,8 +240,7 @@ class TestAMessageThatStillHasButtons:
         assert queue.unrecorded == [(token_of(decision).id, decision.ref)] * 4
 
     def test_but_not_where_it_is_recorded(self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message) -> None:
-        token = replace(token_of(asked), notices={"slack": NoticeRecord(1, ref=asked.ref)})
-        world.store.tokens[token.id] = token
+        world.store.change(token_of(asked).id, NOTICES, slack=NoticeRecord(1, ref=asked.ref).members())
         press(workspace, asked, "approve", ADA)
         press(workspace, asked, "approve", "U0BOB")
         assert queue.unrecorded == []
@@ -260,7 +259,7 @@ class TestAMessageThatStillHasButtons:
 
 def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: InMemory, asked: Message) -> None:
     token = token_of(asked)
-    world.store.tokens[token.id] = replace(world.store.tokens[token.id], is_later=True)
+    world.store.make_later(token.id)
     assert press(workspace, asked, "approve", ADA, "ada").status == 503
     assert token_of(asked).outcome is None
 

@@ -907,7 +907,7 @@ class TestAKeyThatIsHeld:
         self, named: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing is read for it."""
-        monkeypatch.delattr(type(named.world.store), "read_document")
+        monkeypatch.setattr(named.world.store, "read_document", None)
         assert named.stack.api.create(idempotencyKey=KEY, page={"title": "Go?"})["id"] == named.token["id"]
 
 
