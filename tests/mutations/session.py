@@ -16,6 +16,7 @@ from tests.mutations.weakening import Weakening
 from tests.stages import FEW_EXAMPLES
 
 OPTIONS = ["-qq", "--tb=native", "--capture=sys", "-p", "no:cacheprovider", "--no-header"]
+OPTIONS += ["--ignore=tests/tools/test_mutations.py"]  # which changes what this uses
 OPTIONS += [*FEW_EXAMPLES, "--continue-on-collection-errors", "-m", "not thorough and not network"]
 RECORDED = 60  # tests of a function
 GROUPS = 24  # of files, each recorded in a process of its own
