@@ -125,16 +125,12 @@ class TestAPersonSignsIn:
         at.sign_in(BOB)
         assert at.session.signed_in.subject == "bob-1"
 
-    @pytest.mark.parametrize(
-        "claims",
-        [
-            {"iat": int(time.time()) + 30, "exp": int(time.time()) - 30},
-            {"aud": [CLIENT, "another-client"], "azp": CLIENT},
-        ],
-        ids=["with a clock that differs by less than a minute", "with a token for several clients that names this one"],
-    )
-    def test_also(self, at: SignIn, claims: dict[str, Any]) -> None:
-        at.idp.claims = claims
+    def test_with_a_clock_that_differs_by_less_than_a_minute(self, at: SignIn) -> None:
+        at.idp.claims = {"iat": int(time.time()) + 30, "exp": int(time.time()) - 30}
+        assert at.sign_in().status == 303
+
+    def test_with_a_token_for_several_clients_that_says_that_this_one_asked_for_it(self, at: SignIn) -> None:
+        at.idp.claims = {"aud": [CLIENT, "another-client"], "azp": CLIENT}
         assert at.sign_in().status == 303
 
 

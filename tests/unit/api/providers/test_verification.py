@@ -9,7 +9,7 @@ import pytest
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
 from tests.support.fakes.in_memory import BASE_URL, InMemory
-from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
+from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.token import SINCE
@@ -69,15 +69,6 @@ class TestVerify:
             answer = api.post(f"{token['url']}?a", body, {"content-type": kind, "x-signature": f"t={at},v1={signature}"})
             assert answer.status == (200 if other == "the first" else 401)
         assert api.retrieve(token["id"])["status"] == "COMPLETED"
-
-    def test_refuses_a_token_whose_description_cannot_be_used(self, api: Api, world: InMemory) -> None:
-        world.webhook_secrets["own"] = FakeSecret("no hexadecimal")
-        for verify, said in (
-            ({**OWN, "signed": "x"}, "verify.signed must have {body} exactly once"),
-            ({**OWN, "secretEncoding": "hex"}, "The secret own cannot be used with hmac: it must be hexadecimal"),
-        ):
-            answer = api.post(TOKENS, {"verify": {**verify, "secret": "own"}})
-            assert (answer.status, said in answer.error) == (422, True)
 
     @pytest.mark.parametrize("scheme", SIGNING_THE_URL)
     def test_takes_the_url_that_the_provider_was_given_before_the_stack_had_a_base_url(
