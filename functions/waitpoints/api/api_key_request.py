@@ -60,19 +60,15 @@ def parse(value: Any, digest: str, now: int) -> NamedKey:
             f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and ".", a letter or a digit first'
         )
     expires_at = None if wanted.expires_in is None else now + _lifetime(wanted.expires_in)
-    return NamedKey(wanted.name, digest, _scopes(wanted.scopes), now, expires_at)
-
-
-def _scopes(texts: list[str]) -> tuple[Scope, ...]:
-    scopes = tuple(map(_scope, texts))
+    scopes = tuple(map(_scope, wanted.scopes))
     actions = [scope.action for scope in scopes]
     if not scopes:
         raise _refused("none is given")
     if twice := [action for action in actions if actions.count(action) > 1]:
         raise _refused(f'"{twice[0]}" comes twice')
-    if len("".join(texts).encode()) > MAX_BYTES:
+    if len("".join(wanted.scopes).encode()) > MAX_BYTES:
         raise InvalidApiKey(f"Invalid scopes: they have more than {MAX_BYTES} bytes in all, which is the limit")
-    return scopes
+    return NamedKey(wanted.name, digest, scopes, now, expires_at)
 
 
 def _scope(text: str) -> Scope:

@@ -105,14 +105,6 @@ def _check_people(token: Token, page: Page, after: Approval, added: list[tuple[A
         approver_checks.check_can_sign_in(new, f"{PATH}.add")
     elif subject := next((path for person, path in added if person.subject is not None), None):
         raise InvalidPage(f"{subject}.subject", "it needs page.signIn")
-    _check_decidable(token, page, after)
-    if token.notify is not None:
-        from waitpoints.api.notices import notify_request
-
-        notify_request.check_reach(Notify.of_text(token.notify), new)
-
-
-def _check_decidable(token: Token, page: Page, after: Approval) -> None:
     least, people = approver_checks.least_approvers(action.needs for action in page.actions), len(after.who_may_answer(token))
     if people < least:
         raise InvalidPage(
@@ -120,10 +112,13 @@ def _check_decidable(token: Token, page: Page, after: Approval) -> None:
             f"all could answer and nothing be decided: at least {least} who may answer now must stay or be added, "
             f"and this leaves {people}",
         )
+    if token.notify is not None:
+        from waitpoints.api.notices import notify_request
+
+        notify_request.check_reach(Notify.of_text(token.notify), new)
 
 
 def _check_sizes(token: Token, page: Page, after: Approval, hand_over: HandOver) -> None:
-
     if len(after.everybody()) > MAX_APPROVERS:
         raise InvalidPage(f"{PATH}.add", f"at most {MAX_APPROVERS} people are accepted at a time")
     if len(after.ever) > MAX_EVER:

@@ -117,9 +117,7 @@ def cursor(parameters: dict[str, str], name: str, prefix: str = ids.PREFIX) -> s
 
 
 def _statuses(value: str) -> frozenset[Status]:
-    if not value:
-        return frozenset()
-    names = value.split(",")
+    names = value.split(",") if value else []
     if invalid := [name for name in names if name not in Status]:
         shown = ", ".join(invalid)[:SHOWN]
         refuse("filter[status]", f"Invalid status values: {shown}; expected {', '.join(Status)}")

@@ -18,8 +18,6 @@ _SCOPES = "What the token allows, as `action:type` or `action:type:id`. Only tho
 _SCOPE = rf"admin|({'|'.join(map(re.escape, ACTIONS))}):[A-Za-z]+(:.+)?"
 _ONE_SCOPE = ["write:waitpoints:waitpoint_01jd3rj5v0000000000000000a"]
 _EXPIRATION = 'A time in epoch seconds, or a duration from now such as "15m"; at most 30 days away.'
-
-
 _EXPECTED = f"expected admin, action:type or action:type:id, such as write:waitpoints:<id>; actions: {', '.join(ACTIONS)}"
 
 

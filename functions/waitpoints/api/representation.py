@@ -21,6 +21,11 @@ def retrieved(token: Token, url: str, link_of: "LinkOf | None" = str) -> dict[st
 
     For a caller who may not complete it, `url` is empty and `link_of` None: the SDK wants a text (`z.string()`).
     """
+    page = {}
+    if token.page:
+        from waitpoints.api import page_representation
+
+        page = page_representation.members(token, token.page, link_of)
     return present(
         {
             **token.shown_members(),
@@ -30,7 +35,7 @@ def retrieved(token: Token, url: str, link_of: "LinkOf | None" = str) -> dict[st
             **_output(token.outcome),
             "completedBy": completed_by(token) if token.outcome else None,
             "waiters": [_waiter(token, key) for key in token.waiters],
-            **(_page(token, token.page, link_of) if token.page else {}),
+            **page,
         }
     )
 
@@ -47,12 +52,6 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
                 return {"output": output.stored_at, "outputType": "application/store", "outputIsError": False}
             return {"output": output.json, "outputType": "application/json", "outputIsError": False}
     assert_never(outcome)
-
-
-def _page(token: Token, page: str, link_of: "LinkOf | None") -> dict[str, Any]:
-    from waitpoints.api import page_representation
-
-    return page_representation.members(token, page, link_of)
 
 
 def bytes_in_an_answer(text: str) -> int:
