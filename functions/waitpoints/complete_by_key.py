@@ -123,13 +123,10 @@ class CompletionsByKey:
             completion = self._tokens.complete(holder.token_id, result, by, checked)
         except TokenNotFound:
             return None
-        if not isinstance(completion, Ended) or is_own(completion.outcome, by):
+        outcome = completion.outcome if isinstance(completion, Ended) else None
+        if outcome is None or is_own(outcome, by):
             return completion
-        return None if self._is_free(holder, completion.outcome, now) else completion
-
-    def _is_free(self, holder: KeyHolder, outcome: Outcome | None, now: int) -> bool:
-        """Whether a key no longer names its holder, which has this outcome, so that a new token may take its place."""
-        return outcome is not None and (holder.is_expired(now) or self._tokens.outcome_is_past_retention(outcome, now))
+        return None if holder.is_expired(now) or self._tokens.outcome_is_past_retention(outcome, now) else completion
 
     def _make_early(self, token_id: str, key: IdempotencyKey, result: Result, by: CompletedBy, now: int) -> Token:
         assert key.expires_at is not None, "an early completion ends with its key"

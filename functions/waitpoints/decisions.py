@@ -96,8 +96,10 @@ class Decisions:
                 return Removed(as_of_now)
             if as_of_now.outcome is not None:
                 return TooLate(as_of_now)
-            if differs := _find_difference(as_of_now, choice):
-                return differs
+            # All answers to the action agree, so the first one stands for them.
+            others = next((one for one in token.answers if one.action == choice.action), None)
+            if others and (fields := different_values(choice.same_fields, choice.fields, others.fields)):
+                return Differs(as_of_now, others, fields)
             answer = Answer(choice.approver, choice.action, choice.fields, now, choice.signed_in)
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs
@@ -112,10 +114,3 @@ class Decisions:
                     self._resumer.resume_fast(token)
                 return Recorded(token, answer, is_this=True)
         raise AssertionError("the last attempt raises")
-
-
-def _find_difference(token: Token, choice: ApproverChoice) -> Differs | None:
-    """All answers to the action agree, so the first one stands for them."""
-    others = next((answer for answer in token.answers if answer.action == choice.action), None)
-    fields = different_values(choice.same_fields, choice.fields, others.fields) if others else ()
-    return Differs(token, others, fields) if others and fields else None

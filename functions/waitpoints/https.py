@@ -5,6 +5,7 @@ The URL may be a secret, so no error names it.
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -58,28 +59,19 @@ def within[Found](seconds: float, work: Callable[[], Found]) -> Found:
 
     A socket's timeout begins anew with each byte. The call goes on in a thread of its own until its socket's timeout.
     """
-    done: list[Callable[[], Found]] = []
+    future = Future[Found]()
 
     def run() -> None:
         try:
-            found = work()
-            done.append(lambda: found)
+            future.set_result(work())
         except Exception as error:
-            done.append(_raising(error))
+            future.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not done:
+    threading.Thread(target=run, daemon=True).start()
+    wait([future], seconds)
+    if not future.done():
         raise NoAnswer("TooSlow")
-    return done[0]()
-
-
-def _raising(error: Exception) -> Callable[[], Any]:
-    def fail() -> Any:
-        raise error
-
-    return fail
+    return future.result()
 
 
 @cache

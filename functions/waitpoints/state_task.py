@@ -50,21 +50,15 @@ def _report(event: Any, refusal: WaitpointsError) -> bool:
 
     Raises CannotResumeNow if a retry of the invocation may report it.
     """
-    failure = Failure(type(refusal).__name__, refusal.message)
-    waiting = _waiting(event) if isinstance(event, dict) else []
+    failure, payload = Failure(type(refusal).__name__, refusal.message), event if isinstance(event, dict) else {}
+    waiting = []  # whatever else is wrong with the payload
+    if handles.is_task_token(payload.get("taskToken")):
+        waiting.append((WaiterKind.STEP_FUNCTIONS, payload["taskToken"]))
+    if handles.is_callback_id(payload.get("callbackId")):
+        waiting.append((WaiterKind.DURABLE_FUNCTION, payload["callbackId"]))
     try:
         replies = [service_of(kind, services).resume(handle, failure) for kind, handle in waiting]
     except CannotResume as reason:
         telemetry.note(notReported=str(reason))
         return False
     return bool(replies) and all(reply is ReplyKind.RESUMED for reply in replies)
-
-
-def _waiting(payload: dict[str, Any]) -> list[tuple[WaiterKind, str]]:
-    """Return what waits with a payload, and what resumes it, whatever is wrong with the payload."""
-    found = []
-    if handles.is_task_token(payload.get("taskToken")):
-        found.append((WaiterKind.STEP_FUNCTIONS, payload["taskToken"]))
-    if handles.is_callback_id(payload.get("callbackId")):
-        found.append((WaiterKind.DURABLE_FUNCTION, payload["callbackId"]))
-    return found

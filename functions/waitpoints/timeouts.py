@@ -73,10 +73,7 @@ def key_expires_at(text: Any, now: int) -> int | None:
     """Return when a key with this `idempotencyKeyTTL` expires (epoch milliseconds), or None. Raises InvalidTimeout."""
     if text is None:
         return None
-    try:
-        lifetime = duration(text) if isinstance(text, str) else 0
-    except InvalidTimeout:
-        lifetime = 0
+    lifetime = maybe_duration(text)
     if not lifetime:
         raise InvalidTimeout('Invalid idempotencyKeyTTL: expected a duration such as "60s", "24h", "1w" (w, d, h, m, s)')
     instant = now + lifetime
@@ -105,6 +102,14 @@ def duration(text: str) -> int:
         raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: expected {ACCEPTED}")
     first_of_each_unit = {unit[0]: (number, unit) for number, unit in reversed(_DURATION_PART.findall(text))}
     return sum(int(number) * _MILLISECONDS[unit] for number, unit in first_of_each_unit.values())
+
+
+def maybe_duration(value: Any) -> int:
+    """Return a duration in milliseconds, 0 for what is none."""
+    try:
+        return duration(value) if isinstance(value, str) else 0
+    except InvalidTimeout:
+        return 0
 
 
 def _instant(text: str, now: int) -> int:

@@ -74,19 +74,15 @@ def waiter_result(token: Token, waiter: Waiter, bucket: str) -> Success | Failur
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result("false", {"error": json.dumps(error.members()), **_answers(token), **context})
+            answers = {}
+            if token.rules and token.rules.has_approvers:  # what they had answered before it ended without a decision
+                from waitpoints.approvers import answers_text, hand_overs_text
+
+                answers = {"answers": answers_text(token.answers), **hand_overs_text(token.hand_overs)}
+            return _result("false", {"error": json.dumps(error.members()), **answers, **context})
         case Completed(_, output):
             return _output_result(output, waiter, bucket, context)
     assert_never(outcome)
-
-
-def _answers(token: Token) -> dict[str, str]:
-    """Return what the approvers of a page had answered before it ended without a decision."""
-    if token.rules is None or not token.rules.has_approvers:
-        return {}
-    from waitpoints.approvers import answers_text, hand_overs_text
-
-    return {"answers": answers_text(token.answers), **hand_overs_text(token.hand_overs)}
 
 
 def outcome_error(outcome: Failed | TimedOut) -> TokenError:
@@ -120,17 +116,15 @@ def completed_by(token: Token) -> dict[str, Any]:
         case _:
             assert_never(outcome)
     by_approvers = token.rules is not None and token.rules.has_approvers
-    override = True if by_approvers and by.source is Source.COMPLETE else None
-    return {"source": by.source, "at": iso(at), **by.members(), **present({"override": override}), **_signed_in(token, by)}
-
-
-def _signed_in(token: Token, by: CompletedBy) -> dict[str, Any]:
+    shown = {"source": by.source, "at": iso(at), **by.members()}
+    if by_approvers and by.source is Source.COMPLETE:
+        shown["override"] = True
     answer = token.answer_of(by.approver) if by.approver is not None else None
-    if answer is None or answer.signed_in is None:
-        return {}
-    from waitpoints.approvers import signed_in_member
+    if answer and answer.signed_in:
+        from waitpoints.approvers import signed_in_member
 
-    return signed_in_member(answer.signed_in)
+        shown |= signed_in_member(answer.signed_in)
+    return shown
 
 
 def _outcome(token: Token) -> Outcome:

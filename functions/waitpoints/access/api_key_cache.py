@@ -35,36 +35,29 @@ class ApiKeyCache:
         """
         now = self._clock()
         key = self._known(digest)
-        if key is None:
-            self._refresh(now)
+        if key is None:  # anybody can make such a key up, so failures count as reads, too
+            if not _is_within(LOOK_AGAIN_AFTER, self._tried_at, now):
+                self._read_all(now)
+            elif self._tried_at != self._read_at:
+                raise TryAgain("The named keys cannot be read now: send the same request again in a few seconds")
         elif not _is_within(CACHED_FOR, self._read_at, now):
             self._read_all(now)
         key = self._known(digest)
         if key is None or key.has_expired(now):
             return None
-        self._note(key, now)
+        if not _is_within(USED_EVERY, self._used.get(key.digest), now):
+            self._used[key.digest] = now
+            self._note_used(key, now)
         return key
 
     def _known(self, digest: str) -> NamedKey | None:
         found = self._keys.get(digest[:SHOWN_DIGITS])
         return found if found and found.digest.startswith(digest) else None
 
-    def _refresh(self, now: int) -> None:
-        """Read the keys for one that is not among them. Anybody can make such keys up, so failures count as reads, too."""
-        if not _is_within(LOOK_AGAIN_AFTER, self._tried_at, now):
-            self._read_all(now)
-        elif self._tried_at != self._read_at:
-            raise TryAgain("The named keys cannot be read now: send the same request again in a few seconds")
-
     def _read_all(self, now: int) -> None:
         self._tried_at = now
         self._keys = {key.digest[:SHOWN_DIGITS]: key for key in self._read()}
         self._read_at = now
-
-    def _note(self, key: NamedKey, now: int) -> None:
-        if not _is_within(USED_EVERY, self._used.get(key.digest), now):
-            self._used[key.digest] = now
-            self._note_used(key, now)
 
 
 def _is_within(span: int, instant: int | None, now: int) -> bool:

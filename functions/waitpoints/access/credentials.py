@@ -46,8 +46,11 @@ class Credentials:
         chosen a root key that begins as named keys do.
         """
         credential = bearer(authorization)
-        if credential.startswith(NAMED_KEY) and (named := self._named_caller(credential)):
-            return named
+        if credential.startswith(NAMED_KEY):
+            from waitpoints.access import api_keys
+
+            if api_keys.has_form(credential) and (named := self._find(api_keys.digest(credential))):
+                return named
         self._check_is_root(credential)
         return ROOT
 
@@ -68,11 +71,6 @@ class Credentials:
         presented = credential.encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
-
-    def _named_caller(self, credential: str) -> Caller | None:
-        from waitpoints.access import api_keys
-
-        return self._find(api_keys.digest(credential)) if api_keys.has_form(credential) else None
 
     def _find(self, digest: str) -> Caller | None:
         """Return who holds the named key whose digest begins with these digits."""
@@ -105,7 +103,10 @@ class Credentials:
         claims = {**self.claims(caller), "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
         if own and caller is not ROOT:
             claims[OWN] = True
-        return _sign(claims, self.api_key.read_current())
+        # RFC 7515, section 3.1. PyJWT, which every function would load for it, is for checking them.
+        signed = b".".join((_HEADER, _base64url(json_text.dumps(claims).encode())))
+        signature = hmac.digest(self.api_key.read_current().encode(), signed, "sha256")
+        return b".".join((signed, _base64url(signature))).decode()
 
 
 def write_scope(token_id: str) -> str:
@@ -131,12 +132,6 @@ def bearer(authorization: str | None) -> str:
     if not credential:
         raise Unauthenticated("Invalid or missing API key: send `Authorization: Bearer <key>`")
     return credential
-
-
-def _sign(claims: dict[str, Any], key: str) -> str:
-    """Return an HS256 JWT (RFC 7515, section 3.1). PyJWT, which every function would load for it, is for checking them."""
-    signed = b".".join((_HEADER, _base64url(json_text.dumps(claims).encode())))
-    return b".".join((signed, _base64url(hmac.digest(key.encode(), signed, "sha256")))).decode()
 
 
 def _base64url(part: bytes) -> bytes:

@@ -24,7 +24,7 @@ def read(keys: Iterable[str], purpose: str, text: str) -> Any:
     content, _, signature = text.partition(".")
     if not any(is_digest(signature, key, purpose, content) for key in keys):
         return None
-    return json_text.parse(_decoded(content))
+    return json_text.parse(_bytes(content).decode())
 
 
 def seal(key: str, purpose: str, value: Any) -> str:
@@ -61,10 +61,6 @@ def is_digest(presented: str, key: str, purpose: str, content: str) -> bool:
 
 def _base64url(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
-
-
-def _decoded(content: str) -> str:
-    return _bytes(content).decode()
 
 
 def _bytes(content: str) -> bytes:

@@ -49,9 +49,10 @@ class Urls:
         except TokenNotFound:
             raise WrongCallbackHash from None
         presented = hash_in_url.lower()
-        approver = _named_in(query) if "approver=" in query else None
-        if approver is not None and self._is_hash(presented, _approver(token_id, approver)):
-            return token_id, approver
+        values = parse_qs(query, keep_blank_values=True, errors="surrogateescape") if "approver=" in query else {}
+        named = values.get("approver", [])
+        if len(named) == 1 and self._is_hash(presented, _approver(token_id, named[0])):
+            return token_id, named[0]
         if self._is_hash(presented, _token(token_id)):
             return token_id, None
         raise WrongCallbackHash
@@ -89,12 +90,6 @@ def _token(token_id: str) -> str:
 
 def _approver(token_id: str, approver: str) -> str:
     return f"approver/{_token(token_id)}/{approver}"
-
-
-def _named_in(query: str) -> str | None:
-    """Return the one `approver` in a query."""
-    named = parse_qs(query, keep_blank_values=True, errors="surrogateescape").get("approver", [])
-    return named[0] if len(named) == 1 else None
 
 
 def _endpoint(name: str, secret_id: str) -> str:

@@ -8,7 +8,7 @@ from waitpoints import timeouts
 from waitpoints.access.api_keys import MAX_NAME, NAME_PATTERN, NamedKey, Scope, is_name
 from waitpoints.access.caller import Action
 from waitpoints.api.request_model import ABSENT, RequestModel, validate
-from waitpoints.errors import InvalidApiKey, InvalidTimeout
+from waitpoints.errors import InvalidApiKey
 from waitpoints.idempotency_key import utf16_units
 from waitpoints.token import MAX_TAG_LENGTH
 from waitpoints.unknown_names import shown
@@ -59,7 +59,14 @@ def parse(value: Any, digest: str, now: int) -> NamedKey:
         raise InvalidApiKey(
             f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and ".", a letter or a digit first'
         )
-    expires_at = None if wanted.expires_in is None else now + _lifetime(wanted.expires_in)
+    expires_at = None
+    if wanted.expires_in is not None:
+        lifetime = timeouts.maybe_duration(wanted.expires_in)
+        if not 0 < lifetime <= MAX_DAYS * _DAY:
+            raise InvalidApiKey(
+                f'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most {MAX_DAYS}d'
+            )
+        expires_at = now + lifetime
     scopes = tuple(map(_scope, wanted.scopes))
     actions = [scope.action for scope in scopes]
     if not scopes:
@@ -84,16 +91,3 @@ def _scope(text: str) -> Scope:
 
 def _refused(reason: str) -> InvalidApiKey:
     return InvalidApiKey(f"Invalid scopes: {reason}; {_ACCEPTED}")
-
-
-def _lifetime(text: str) -> int:
-    """Return a duration in milliseconds. Raises InvalidApiKey."""
-    try:
-        lifetime = timeouts.duration(text)
-    except InvalidTimeout:
-        lifetime = 0
-    if not 0 < lifetime <= MAX_DAYS * _DAY:
-        raise InvalidApiKey(
-            f'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most {MAX_DAYS}d'
-        )
-    return lifetime

@@ -67,7 +67,13 @@ def check_schema(schema: Any) -> str:
         raise InvalidPayloadSchema(f"Invalid payloadSchema: at most {MAX_BYTES} bytes are accepted")
     if not isinstance(schema, dict):
         raise InvalidPayloadSchema("Invalid payloadSchema: expected an object")
-    _check_names([name for node in _objects(schema) for name in node])
+    names = [name for node in _objects(schema) for name in node]
+    for name in _REFERENCES:
+        if name in names:
+            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is not accepted: insert the schema that it refers to")
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is accepted only once")
     if any(node.get("$schema", DIALECT) != DIALECT for node in _objects(schema)):
         raise InvalidPayloadSchema(f"Invalid payloadSchema: $schema must be {DIALECT}")
     if has_number_beyond_double(schema):
@@ -90,7 +96,7 @@ def has_number_beyond_double(value: Any) -> bool:
 def find_violation(schema: Mapping[str, Any], body: str) -> Violation | None:
     """Return the violation of a schema that `check_schema` accepted, or None if the JSON text `body` matches it."""
     values = 1 + body.count(",") + body.count("[") + body.count("{")
-    if _weight(schema) * values > MAX_STEPS or _patterns(schema) * len(body) > MAX_PATTERN_STEPS:
+    if len(_values(schema)) * values > MAX_STEPS or _patterns(schema) * len(body) > MAX_PATTERN_STEPS:
         return TOO_LARGE
     if values > MAX_UNIQUE_VALUES and _lists(schema):
         return TOO_LARGE
@@ -115,32 +121,20 @@ def _validate(rules: Any, value: Any, size: int) -> Violation | None:
     validator = _validator(rules)
     if validator.is_valid(value):
         return None
-    if _branches(rules) * size > MAX_NAMING_STEPS:
+    branches = [node.get(name) for node in _objects(rules) for name in ("anyOf", "oneOf")]
+    if sum(len(one) for one in branches if isinstance(one, list)) * size > MAX_NAMING_STEPS:
         return UNNAMED
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
-        return _of(error)
+        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+        return Violation(keyword, _pointer(error.schema_path))
     return None
 
 
 def _validator(schema: Any) -> jsonschema_rs.Validator:
     options = jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES)
     return jsonschema_rs.Draft202012Validator(schema, pattern_options=options, validate_formats=False, offline=True)
-
-
-def _check_names(names: list[str]) -> None:
-    for name in _REFERENCES:
-        if name in names:
-            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is not accepted: insert the schema that it refers to")
-    for name in _ONCE:
-        if names.count(name) > 1:
-            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is accepted only once")
-
-
-def _weight(schema: Any) -> int:
-    """Return how many schema values may examine one body value."""
-    return len(_values(schema))
 
 
 def _steps(schema: Any, values: int, numbers: list[int | float]) -> int:
@@ -151,7 +145,7 @@ def _steps(schema: Any, values: int, numbers: list[int | float]) -> int:
     other fractions and in enum and const; a bound that is a whole number, or uniqueItems, is slow for long whole numbers only.
     """
     limits, whole_bounds = _limits(schema)
-    steps = _weight(schema) * values
+    steps = len(_values(schema)) * values
     if limits:
         divisors = [one for node in _objects(schema) for one in _numbers(node.get("multipleOf"))]
         limits += divisors * (_DIVISION - 1)
@@ -205,11 +199,6 @@ def _patterns(schema: Any) -> int:
     return found
 
 
-def _branches(schema: Any) -> int:
-    found = [node.get(name) for node in _objects(schema) for name in ("anyOf", "oneOf")]
-    return sum(len(branches) for branches in found if isinstance(branches, list))
-
-
 def _objects(schema: Any) -> Iterator[dict[str, Any]]:
     return (node for node in _values(schema) if isinstance(node, dict))
 
@@ -233,11 +222,6 @@ def _values(value: Any) -> list[Any]:
         elif isinstance(node, list):
             found.extend(node)
     return found
-
-
-def _of(error: jsonschema_rs.ValidationError) -> Violation:
-    keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
-    return Violation(keyword, _pointer(error.schema_path))
 
 
 def _pointer(path: list[str | int]) -> str:

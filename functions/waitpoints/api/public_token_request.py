@@ -60,13 +60,10 @@ def check_within(caller: Caller, scopes: list[str]) -> None:
 
 def lifetime(expiration_time: int | str, now: int) -> int:
     """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
-    try:
-        if isinstance(expiration_time, str):
-            seconds = timeouts.duration(expiration_time) // 1000
-        else:
-            seconds = expiration_time - now // 1000
-    except InvalidTimeout:
-        seconds = 0
+    if isinstance(expiration_time, str):
+        seconds = timeouts.maybe_duration(expiration_time) // 1000
+    else:
+        seconds = expiration_time - now // 1000
     if not 0 < seconds <= MAX_LIFETIME:
         raise InvalidTimeout(
             'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'

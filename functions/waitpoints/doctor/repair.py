@@ -78,17 +78,13 @@ class Repair:
             self._timers.fire(token_id)
             result.repaired |= {token_id} if is_due else set()
         elif token and token.unresumed() and kind is Defect.UNDELIVERED:
-            self._resume(token_id, result)
+            if not self._tokens.resume_waiters(token_id):
+                result.repaired.add(token_id)
+            else:
+                result.remaining[token_id] = Defect.UNDELIVERED
+                result.marked |= {token_id} if self._tokens.mark_unresumed(token_id) else set()
         elif is_marked:
             self._tokens.unmark_unresumed(token_id)
-
-    def _resume(self, token_id: str, result: Repairs) -> None:
-        if not self._tokens.resume_waiters(token_id):
-            result.repaired.add(token_id)
-            return
-        result.remaining[token_id] = Defect.UNDELIVERED
-        if self._tokens.mark_unresumed(token_id):
-            result.marked.add(token_id)
 
 
 def succeeds(act: Callable[[], object], **named: str) -> bool:

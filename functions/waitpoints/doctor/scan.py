@@ -161,8 +161,11 @@ class Doctor:
             try:
                 while job.has_time_to_read():
                     page = next(pages)
-                    if page.recorded:
-                        findings.error = _delete_ended(deletion, page.recorded, now - GRACE) or findings.error
+                    try:
+                        if page.recorded:
+                            deletion()(page.recorded, now - GRACE)
+                    except Exception as error:  # it must not stop the scan: the next one finds the same items
+                        findings.error = error
                     findings.items += page.items
                     findings.defects |= dict.fromkeys(page.unresumed, Defect.UNDELIVERED)
                     findings.defects |= dict.fromkeys(page.overdue, Defect.OVERDUE)
@@ -202,15 +205,6 @@ def _repair_pending(state: DoctorState, now: int, repair: RepairDeliveries) -> D
         return repair(now - GRACE)
     except Exception as error:
         return DeliveryRepairs(error=error)
-
-
-def _delete_ended(deletion: Callable[[], DeleteEnded], recorded: Sequence[Mapping[str, Any]], until: int) -> Exception | None:
-    """Returns a failure, which must not stop the scan: the next one finds the same items."""
-    try:
-        deletion()(recorded, until)
-    except Exception as error:
-        return error
-    return None
 
 
 def _with_deliveries(report: Report, deliveries: DeliveryRepairs) -> Report:

@@ -56,8 +56,10 @@ class Attempts:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         attempt = Attempt(state, nonce, verifier, target, max_age, self._now() + LASTS)
         text = signed_text.sign(self._key.read_current(), self._purpose, asdict(attempt))
-        surplus = [set_cookie(name, "", 0) for name in self._oldest(cookies)]
-        return attempt, [*surplus, set_cookie(_name(state), text, LASTS // 1000)]
+        found = {name: self._read(text) for name, text in cookies.items() if _NAME.fullmatch(name)}
+        ends = {name: begun.ends_at if begun else 0 for name, begun in found.items()}
+        oldest = sorted(ends, key=lambda name: ends[name])[: max(len(ends) + 1 - MOST, 0)]
+        return attempt, [*(set_cookie(name, "", 0) for name in oldest), set_cookie(_name(state), text, LASTS // 1000)]
 
     def find(self, cookies: Mapping[str, str], state: str) -> Attempt | None:
         """Return the attempt of this browser to which the issuer responds with `state`. None: there is none any more."""
@@ -65,13 +67,6 @@ class Attempts:
             return None
         attempt = self._read(cookies.get(_name(state)))
         return attempt if attempt is not None and compare_digest(attempt.state, state) else None
-
-    def _oldest(self, cookies: Mapping[str, str]) -> list[str]:
-        """Return the names of the cookies beside which there is no room for another attempt."""
-        found = {name: self._read(text) for name, text in cookies.items() if _NAME.fullmatch(name)}
-        ends = {name: attempt.ends_at if attempt else 0 for name, attempt in found.items()}
-        surplus = len(ends) + 1 - MOST
-        return sorted(ends, key=lambda name: ends[name])[: max(surplus, 0)]
 
     def _read(self, text: str | None) -> Attempt | None:
         if not text:

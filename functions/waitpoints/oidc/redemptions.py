@@ -31,8 +31,13 @@ class Redemptions:
 
         A SignInRefused in the block counts for the page. After any other error, the state can come again.
         """
-        self._check(state, page)
-        _keep(self._redeemed, state, self._now(), MOST_STATES)
+        now, refused = self._now(), self._refused.get(page, ())
+        is_row = len(refused) == MOST_REFUSED and refused[-1] - refused[0] < REFUSED_WITHIN
+        if is_row and 0 <= now - refused[-1] < PAUSED_FOR:
+            raise SignInPaused("paused")
+        if 0 <= now - self._redeemed.get(state, now - LASTS) < LASTS:
+            raise SignInRefused(USED)
+        _keep(self._redeemed, state, now, MOST_STATES)
         try:
             yield
         except SignInRefused:
@@ -42,14 +47,6 @@ class Redemptions:
         except Exception:
             del self._redeemed[state]
             raise
-
-    def _check(self, state: str, page: str) -> None:
-        now, refused = self._now(), self._refused.get(page, ())
-        is_row = len(refused) == MOST_REFUSED and refused[-1] - refused[0] < REFUSED_WITHIN
-        if is_row and 0 <= now - refused[-1] < PAUSED_FOR:
-            raise SignInPaused("paused")
-        if 0 <= now - self._redeemed.get(state, now - LASTS) < LASTS:
-            raise SignInRefused(USED)
 
 
 def _keep[Kept](kept: dict[str, Kept], name: str, value: Kept, most: int) -> None:

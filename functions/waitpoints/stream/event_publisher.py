@@ -92,7 +92,9 @@ class EventPublisher:
     def _plan(self, record: Record, token: Token) -> Iterator[Planned]:
         """Yield the events of a record, but for those that this environment has put before."""
         if has_event(token):
-            yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
+            if token.has_metadata:
+                token = replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
+            yield Planned(record, token.id, record["eventID"], partial(settled_event, token, self._bucket))
         if token.outcome is not None:
             return
         from waitpoints.stream.waiting_event import concerns_anyone, latest, waiting_event
@@ -105,11 +107,6 @@ class EventPublisher:
             new = [it for it in new if not it.is_request or (waits and concerns_anyone(token, it))]
         for it in new:
             yield Planned(record, token.id, it.id_of(token), partial(waiting_event, token, it))
-
-    def _with_metadata(self, token: Token) -> Token:
-        if not token.has_metadata:
-            return token
-        return replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
 
     def _all_events(self, token: Token) -> Iterator[MakeEvent]:
         """Yield every event that a token may lack."""
@@ -129,7 +126,9 @@ class EventPublisher:
         if reason is not None:
             telemetry.count("EventsDeadLettered")
             self._dead_letters.put_event(token_id, str(reason))
-        self._remember(name)
+        self._done[name] = None
+        while len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
         return {}
 
     def _end_unread(self, record: Record, error: Exception) -> dict[str, None]:
@@ -151,13 +150,11 @@ class EventPublisher:
             bare = [makers[number](with_output=False) for number in refused]
             for number, reason in zip(refused, self._bus.put(bare), strict=True):
                 reasons[number] = reason
-        _log(reasons)
+        failed = [reason for reason in reasons if reason is not None]
+        telemetry.count("EventsPut", len(reasons) - len(failed))
+        if failed:
+            telemetry.note(notPut=len(failed), reason=str(failed[0]))
         return reasons
-
-    def _remember(self, name: str) -> None:
-        self._done[name] = None
-        while len(self._done) > REMEMBERED:
-            del self._done[next(iter(self._done))]
 
 
 def _not_read(error: Exception) -> CannotPutNow | None:
@@ -185,11 +182,3 @@ def _may_have_made(record: Record, at: int) -> bool:
     """Whether a change at this instant may be what made a record: an earlier record has what is older."""
     age = age_of(record, at)
     return age is None or -age <= WRITTEN_WITHIN
-
-
-def _log(reasons: Sequence[NotPut | None]) -> None:
-    """Log and count what became of some events."""
-    failed = [reason for reason in reasons if reason is not None]
-    telemetry.count("EventsPut", len(reasons) - len(failed))
-    if failed:
-        telemetry.note(notPut=len(failed), reason=str(failed[0]))

@@ -46,19 +46,15 @@ class NoticeFilter:
         if not tokens:
             return []
         with telemetry.canonical_line("ask for notices", tokens=len(tokens)):
-            failed, reason = self._send(list(tokens))
+            try:
+                refused, reason = self._queue.send_all([*tokens]), REFUSED
+                failed = [token_id for token_id in tokens if token_id in refused]
+            except Exception as error:  # some may have been sent
+                failed, reason = [*tokens], error_name(error)
             if failed:
                 telemetry.note(failed=len(failed), reason=reason)
             again = self._put_off({token_id: tokens[token_id] for token_id in failed}, reason)
             return [number_of(record) for record in again]
-
-    def _send(self, token_ids: list[str]) -> tuple[list[str], str]:
-        """Send the messages of these tokens. Returns the ids of those that were not sent, and why."""
-        try:
-            refused = self._queue.send_all(token_ids)
-        except Exception as error:  # some may have been sent
-            return token_ids, error_name(error)
-        return [token_id for token_id in token_ids if token_id in refused], REFUSED
 
     def _put_off(self, tokens: Mapping[str, Sequence[Record]], reason: str) -> list[Record]:
         """Return the records of these tokens that must come again: those that no dead letter keeps."""

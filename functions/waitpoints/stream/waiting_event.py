@@ -75,8 +75,12 @@ def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> 
     if change.kind == HANDED_OVER:
         members["handOver"] = hand_over_members(token.hand_overs[change.number - 1])
         return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members)))
-    answer = _answer(token.answers[change.number - 1], with_output)
-    return Event(f"waitpoint.{change.kind}", change.at, json_text.object_of(json_text.texts(present(members)) | answer))
+    it = token.answers[change.number - 1]
+    said = {"answer": answer_text(it)}  # its fields are kept as their own text, digit for digit
+    if not with_output:
+        bare = {"approver": it.approver, "action": it.action, "at": iso(it.at), **signed_in_member(it.signed_in)}
+        said = json_text.texts({"answer": bare, "fieldsRefused": True})
+    return Event(f"waitpoint.{change.kind}", change.at, json_text.object_of(json_text.texts(present(members)) | said))
 
 
 def concerns_anyone(token: Token, change: Change) -> bool:
@@ -93,14 +97,6 @@ def _people(token: Token) -> dict[str, list[str]]:
     if token.escalated_at is not None:
         people["escalatedTo"] = [person.id for person in approval.escalated_to]
     return people
-
-
-def _answer(answer: Answer, with_fields: bool) -> dict[str, str]:
-    """Return the members that say what was answered. The fields are kept as their own text, digit for digit."""
-    if with_fields:
-        return {"answer": answer_text(answer)}
-    bare = {"approver": answer.approver, "action": answer.action, "at": iso(answer.at), **signed_in_member(answer.signed_in)}
-    return json_text.texts({"answer": bare, "fieldsRefused": True})
 
 
 def _has_decided(token: Token, answer: Answer) -> bool:

@@ -28,8 +28,13 @@ class Plan:
 
 
 def plan_of(page: Mapping[str, Any]) -> Plan:
-    remind, escalate = page.get("remind"), page.get("escalate")
-    return Plan(_offsets(remind) if remind else (), timeouts.duration(escalate["after"]) if escalate else None)
+    remind, escalate = page.get("remind", ()), page.get("escalate")
+    if isinstance(remind, str):
+        interval = timeouts.duration(remind.removeprefix(EVERY))
+        reminders = tuple(interval * number for number in range(1, MOST_EVERY + 1))
+    else:
+        reminders = tuple(map(timeouts.duration, remind))
+    return Plan(reminders, timeouts.duration(escalate["after"]) if escalate else None)
 
 
 def next_due_at(token: Token) -> int | None:
@@ -74,13 +79,6 @@ def _plan(token: Token) -> Plan:
 def _next_due_at(token: Token, plan: Plan) -> int | None:
     instants = (_next_reminder(token, plan), _next_escalation(token, plan), token.timeout_at)
     return min((instant for instant in instants if instant is not None), default=None)
-
-
-def _offsets(remind: list[str] | str) -> tuple[int, ...]:
-    if isinstance(remind, str):
-        interval = timeouts.duration(remind.removeprefix(EVERY))
-        return tuple(interval * number for number in range(1, MOST_EVERY + 1))
-    return tuple(map(timeouts.duration, remind))
 
 
 def _next_reminder(token: Token, plan: Plan) -> int | None:

@@ -6,6 +6,7 @@ file              {"filename": "…", "contentType": "…", "base64": "…"}
 """
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,20 +26,17 @@ def object_text(body: bytes, content_type: str) -> str | None:
     media_type, options = _content_type(content_type)
     try:
         if media_type == "application/x-www-form-urlencoded":
-            return _object(_urlencoded(body, options))
+            charset = _charset(options)
+            text = body.decode(charset)
+            if not all("=" in pair for pair in text.split("&") if pair):
+                return None  # curl and others send this type with any text
+            limits: Any = {"encoding": charset, "errors": "strict", "max_num_fields": MAX_FIELDS}
+            return _object(parse_qsl(text, keep_blank_values=True, **limits))
         if media_type == "multipart/form-data":
             return _object(_multipart(body, options))
     except ValueError:  # wrong encoding, malformed, or over a limit: multipart's errors are ValueErrors
         pass
     return None
-
-
-def _urlencoded(body: bytes, options: dict[str, str]) -> list[Field]:
-    charset = _charset(options)
-    text = body.decode(charset)
-    if not all("=" in pair for pair in text.split("&") if pair):
-        raise ValueError("not a form: curl and others send this type with any text")
-    return list(parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict", max_num_fields=MAX_FIELDS))
 
 
 def _multipart(body: bytes, options: dict[str, str]) -> list[Field]:
@@ -71,7 +69,7 @@ def _value(part: Any, content: bytes, options: dict[str, str]) -> Any:
     return {"filename": part.filename, "contentType": content_type, "base64": base64.b64encode(content).decode()}
 
 
-def _object(fields: list[Field]) -> str:
+def _object(fields: Sequence[Field]) -> str:
     if not fields:
         raise ValueError("no fields")
     values: dict[str, list[Any]] = {}

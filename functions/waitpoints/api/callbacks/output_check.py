@@ -16,14 +16,23 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     yes or no that was left out is false.
     """
     if rules.has_page:
-        choice = _check_page(token_id, output or "null")
+        from waitpoints.api.page import definition, form
+
+        page = definition.of_text(services.tokens.read_document(token_id, DocumentKind.PAGE))
+        choice = form.of_json(page, output or "null")
+        if isinstance(choice, form.Errors):
+            raise PayloadRefused(choice.message)
         if rules.has_approvers:
             from waitpoints import approvers
 
-            approvers.check_size(choice)
-        return choice
+            approvers.check_size(choice.output)
+        return choice.output
     if rules.has_schema:
-        _check_schema(token_id, output or "null")
+        from waitpoints.api import payload_schema
+
+        schema = services.tokens.read_document(token_id, DocumentKind.SCHEMA)
+        if schema and (violation := payload_schema.find_violation(json_text.parse(schema), output or "null")):
+            raise PayloadRefused(violation.message)
     return output
 
 
@@ -41,21 +50,3 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.METADATA:
             return True
     assert_never(document.kind)
-
-
-def _check_page(token_id: str, output: str) -> str:
-    from waitpoints.api.page import definition, form
-
-    page = definition.of_text(services.tokens.read_document(token_id, DocumentKind.PAGE))
-    choice = form.of_json(page, output)
-    if isinstance(choice, form.Errors):
-        raise PayloadRefused(choice.message)
-    return choice.output
-
-
-def _check_schema(token_id: str, output: str) -> None:
-    from waitpoints.api import payload_schema
-
-    schema = services.tokens.read_document(token_id, DocumentKind.SCHEMA)
-    if schema and (violation := payload_schema.find_violation(json_text.parse(schema), output)):
-        raise PayloadRefused(violation.message)

@@ -1,6 +1,5 @@
 """Check the rules in a request to create a token. Each function that returns a rule returns None if it is absent."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.services.secrets import read_usable
@@ -20,9 +19,15 @@ def check_rules(
     Raises what the check of each raises, the cheapest first.
     """
     if wanted.page is not None:
-        _check_alone(wanted)
+        others = {"verify": wanted.verify, "completeWhen": wanted.complete_when, "payloadSchema": wanted.payload_schema}
+        if other := next((name for name, value in others.items() if value is not None), None):
+            raise InvalidPage("page", f"{other} is not accepted with it: a page says itself which bodies complete the token")
         rules, page = _check_page(wanted.page, wanted.notify)
-        return rules, page, _check_plan(wanted.page, now, timeout_at)
+        if wanted.page.keys().isdisjoint(("remind", "escalate")):
+            return rules, page, None
+        from waitpoints.api.page import reminder_checks
+
+        return rules, page, now + reminder_checks.check_plan(wanted.page, timeout_at and timeout_at - now)
     if wanted.notify is not None:
         raise InvalidNotify("notify", "it needs a page: people are notified that it waits for their answer")
     document = None
@@ -60,22 +65,6 @@ def check_complete_when(expression: str | None) -> str | None:
     except expressions.ExpressionRefused as refusal:
         raise InvalidCompleteWhen(f"Invalid completeWhen: {refusal}") from None
     return expression
-
-
-def _check_alone(wanted: "CreateWaitpointTokenRequest") -> None:
-    """Check that a page comes without other rules. Raises InvalidPage."""
-    others = {"verify": wanted.verify, "completeWhen": wanted.complete_when, "payloadSchema": wanted.payload_schema}
-    for name, value in others.items():
-        if value is not None:
-            raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
-
-
-def _check_plan(page: Mapping[str, Any], now: int, timeout_at: int | None) -> int | None:
-    if page.keys().isdisjoint(("remind", "escalate")):
-        return None
-    from waitpoints.api.page import reminder_checks
-
-    return now + reminder_checks.check_plan(page, None if timeout_at is None else timeout_at - now)
 
 
 def _check_page(value: Any, wanted_notify: dict[str, Any] | None) -> tuple[Rules, Document]:

@@ -29,16 +29,11 @@ def versions(secret: Secret) -> Iterator[str]:
     Never a previous version, which may be of another workspace or channel. Raises NotSentNow or NotSent.
     """
     try:
-        yield from map(_usable, secret.read_latest())
+        for text in map(str.strip, secret.read_latest()):  # without the line break at its end, which files often have
+            if not text or not text.isascii() or not text.isprintable():
+                raise NotSent("secret_unusable")
+            yield text
     except GetParameterError as error:
         if is_unusable(error):
             raise NotSent("secret_missing") from None
         raise NotSentNow(error_code(error) or "secret_not_read") from None
-
-
-def _usable(text: str) -> str:
-    """Without the line break at its end, which files often have."""
-    text = text.strip()
-    if not text or not text.isascii() or not text.isprintable():
-        raise NotSent("secret_unusable")
-    return text

@@ -100,17 +100,14 @@ def _person(person: Person) -> Markup:
     who = Element("td", Element("bdi", person.name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
     said = Element("bdi", person.said)
     what = Element("td", said, class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px"))
-    return Fragment(Element("tr", who, what), _entered(person) if person.entered else None)
-
-
-def _entered(person: Person) -> Markup:
     listed = [
         Element(
             "div", Element("bdi", title), person.colon, Element("bdi", _lines(text)), style="margin-left:16px;text-indent:-16px"
         )
         for title, text in person.entered
     ]
-    return Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
+    entered = Element("tr", Element("td", listed, colspan=2, class_="text", style=_text("text", "padding:0 0 10px")))
+    return Fragment(Element("tr", who, what), entered if listed else None)
 
 
 def _note(text: Child) -> Markup:

@@ -59,7 +59,8 @@ def _parse(value: dict[str, Any]) -> Notify:
         raise InvalidNotify("notify", f"expected at least one of {', '.join(Channel)}")
     email = _addresses(value["email"]) if "email" in value else False
     slack, teams = value.get("slack"), value.get("teams")
-    if "slack" in value and not _is_slack_channel(slack):
+    is_name = isinstance(slack, str) and _SLACK_NAME.fullmatch(slack) and slack == slack.lower()
+    if "slack" in value and not (is_name or (isinstance(slack, str) and _SLACK_ID.fullmatch(slack))):
         expected = "the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id"
         raise InvalidNotify("notify.slack", f"expected {expected}, such as C024BE91L")
     if "teams" in value and not (isinstance(teams, str) and SECRET_NAME.fullmatch(teams) and teams.startswith("TEAMS")):
@@ -87,13 +88,6 @@ def _addresses(value: Any) -> bool | tuple[str, ...]:
             raise InvalidNotify(path, f"{seen[address.casefold()]} is the same address")
         seen[address.casefold()] = path
     return tuple(value)
-
-
-def _is_slack_channel(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    is_name = _SLACK_NAME.fullmatch(value) is not None and value == value.lower()
-    return is_name or _SLACK_ID.fullmatch(value) is not None
 
 
 def _check_audience(notify: Notify, approval: Approval | None) -> None:

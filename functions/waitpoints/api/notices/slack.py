@@ -46,7 +46,12 @@ class SlackChannel:
         """Returns "<channel>/<ts>" of the message. An edit of a deleted message counts as done."""
         channel, _, ts = (notice.ref or "").partition("/")
         if notice.kind is NoticeKind.EDIT:
-            return self._edit(notice, {"channel": channel, "ts": ts})
+            try:
+                self._call("chat.update", {"channel": channel, "ts": ts, **self._message(notice)})
+            except NotSent as error:
+                if str(error) != GONE:
+                    raise
+            return notice.ref
         if notice.kind is NoticeKind.FIRST or not ts:
             return self._post({"channel": notice.target.to, **self._message(notice)})
         broadcast = {"reply_broadcast": True} if notice.target.person is None else {}
@@ -60,14 +65,6 @@ class SlackChannel:
         answer = self._call("chat.postMessage", {**arguments, **quiet})
         channel, ts = answer.get("channel"), answer.get("ts")
         return f"{channel}/{ts}" if isinstance(channel, str) and isinstance(ts, str) else None
-
-    def _edit(self, notice: Notice, named: dict[str, Any]) -> str | None:
-        try:
-            self._call("chat.update", {**named, **self._message(notice)})
-        except NotSent as error:
-            if str(error) != GONE:
-                raise
-        return notice.ref
 
     def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return call_with(self._token, lambda token: self._call_with(token, method, arguments), OTHER_TOKEN)

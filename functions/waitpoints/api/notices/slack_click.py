@@ -59,8 +59,14 @@ class Click:
 
 
 def receive(request: Request, body: bytes) -> Response:
-    """Take a click. Raises WrongSignature unless Slack sent it."""
-    _check_signature(request, body)
+    """Take a click. Raises WrongSignature unless Slack sent it, also if there is no secret to sign with."""
+    try:
+        secret = services.channel_secret(SIGNED.secret)
+        verification.check(SIGNED, request, f"{request.api_url}/api/v1/slack", body, secret=secret)
+    except GetParameterError as error:
+        if not is_unusable(error):
+            raise
+        raise WrongSignature("missing", f"the stack has no secret {SIGNED.secret}") from None
     click = _read(body)
     if click is None:
         return ANSWERED
@@ -69,17 +75,6 @@ def receive(request: Request, body: bytes) -> Response:
         telemetry.note(won=False)
         _answer_privately(click, said)
     return ANSWERED
-
-
-def _check_signature(request: Request, body: bytes) -> None:
-    """Nothing is signed with a secret that does not exist: then, too, WrongSignature is raised."""
-    try:
-        secret = services.channel_secret(SIGNED.secret)
-        verification.check(SIGNED, request, f"{request.api_url}/api/v1/slack", body, secret=secret)
-    except GetParameterError as error:
-        if not is_unusable(error):
-            raise
-        raise WrongSignature("missing", f"the stack has no secret {SIGNED.secret}") from None
 
 
 def _read(body: bytes) -> Click | None:

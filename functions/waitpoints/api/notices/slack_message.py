@@ -12,7 +12,7 @@ from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind
 from waitpoints.api.notices.summary import Summary, block, fitting, line
 from waitpoints.api.page import form
-from waitpoints.api.page.definition import Action, Page
+from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.markup import cut
 from waitpoints.approvers import Approver
@@ -110,7 +110,10 @@ def _state(summary: Summary) -> Iterator[Block]:
     elif progress.own_answer:
         chosen = summary.written(progress.own_choice())
         yield _section(_plain(f"{chosen} {summary['others_text']}", MAX_TEXT))
-    if people := _people(summary):
+    people = "\n".join(summary.lines())
+    if len(_escaped(people)) > MAX_PEOPLE:  # what they have entered would take the room of other people
+        people = "\n".join(summary.lines(with_entered=False))
+    if people:
         yield _section(_plain(people, MAX_PEOPLE))
     if token.outcome is not None:
         return
@@ -118,12 +121,6 @@ def _state(summary: Summary) -> Iterator[Block]:
         yield _section(_mrkdwn(f"{summary['not_answered']}{summary.colon}{mentions}"))
     if token.timeout_at is not None:
         yield _context(_mrkdwn(summary["open_until"].format(time=_date(summary, token.timeout_at))))
-
-
-def _people(summary: Summary) -> str:
-    """Who has answered what. What they have entered is left out where it would take the room of other people."""
-    full = "\n".join(summary.lines())
-    return full if len(_escaped(full)) <= MAX_PEOPLE else "\n".join(summary.lines(with_entered=False))
 
 
 def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> Iterator[Block]:
@@ -147,21 +144,17 @@ def _buttons(summary: Summary) -> Iterator[Block]:
         if action.style:
             more["style"] = action.style
         if page.confirm:
-            more["confirm"] = _confirm(summary, action)
+            more["confirm"] = {
+                "title": _plain(summary["confirm_heading"], 100),
+                "text": _plain(summary["final"], 300),
+                "confirm": _plain(summary.written(action), 30),
+                "deny": _plain(summary["go_back"], 30),
+            }
         yield _button(summary.written(action), PRESSED + action.id, **more)
 
 
 def _button(label: str, action_id: str, **more: Any) -> Block:
     return {"type": "button", "text": _plain(label, MAX_BUTTON), "action_id": action_id, **more}
-
-
-def _confirm(summary: Summary, action: Action) -> Block:
-    return {
-        "title": _plain(summary["confirm_heading"], 100),
-        "text": _plain(summary["final"], 300),
-        "confirm": _plain(summary.written(action), 30),
-        "deny": _plain(summary["go_back"], 30),
-    }
 
 
 def _section(text: Block) -> Block:

@@ -82,15 +82,10 @@ def _links(notice: Notice) -> Iterator[Element]:
 def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
     """A block for each line that is not empty, as long as there is room. What follows is on the page."""
     for text in filter(None, map(line, lines)):
-        shown = fitting(text, room - _AROUND - len('""'), _size)
+        shown = fitting(text, room - _AROUND - 2, lambda it: len(json_text.dumps(it).encode()) - 2)  # quotes
         if shown:
             yield _rich(_run(shown, **style))
         room -= len(json_text.dumps(text).encode()) + _AROUND
-
-
-def _size(character: str) -> int:
-    """Return its bytes in a text of JSON."""
-    return len(json_text.dumps(character).encode()) - len('""')
 
 
 def _rich(run: Element) -> Element:

@@ -32,6 +32,10 @@ def read_completed_by(request: Request, source: Source) -> CompletedBy:
 
 def completed_by_of(headers: Mapping[str, str], raw_query: str, source: Source, ip: str | None, key: str | None) -> CompletedBy:
     """`headers` have names in lower case. `key` is the name of the named key."""
+    if raw_query:
+        from waitpoints.api.providers.secret_names import query_without_secrets
+
+        raw_query = query_without_secrets(raw_query)
     names = (name for name in DELIVERY_IDS if headers.get(name))
     if raw_query:
         from waitpoints.api.providers.secret_names import query_without_secrets

@@ -70,9 +70,6 @@ class Asked:
     def members(self) -> Mapping[str, Any]:
         return self.json if isinstance(self.json, dict) else {}
 
-    def is_subscription(self) -> bool:
-        return self.query.get("hub.mode") == "subscribe"
-
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
@@ -175,7 +172,7 @@ def _if(name: str, value: str, then: str) -> Callable[[Asked], Any]:
 
 
 def _subscription(asked: Asked) -> Any:
-    return asked.query.get("hub.challenge") if asked.is_subscription() else None
+    return asked.query.get("hub.challenge") if asked.query.get("hub.mode") == "subscribe" else None
 
 
 _BLIND = (

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from waitpoints import json_text, timeouts
 from waitpoints.api.providers.schemes import Header, Item, Place, Scheme
-from waitpoints.errors import InvalidTimeout, InvalidVerification, WrittenLater
+from waitpoints.errors import InvalidVerification, WrittenLater
 from waitpoints.token import Verification
 
 MEMBERS = ("header", "separator", "prefix", "algorithm", "encoding", "secretEncoding", "timestamp", "signed")
@@ -110,10 +110,7 @@ def _timestamp(value: Any, signature: str, prefix: str, between: str) -> tuple[P
 
 
 def _tolerance(value: Any, path: str) -> int:
-    try:
-        seconds = timeouts.duration(value) // 1000 if isinstance(value, str) else 0
-    except InvalidTimeout:
-        seconds = 0
+    seconds = timeouts.maybe_duration(value) // 1000
     if not 1 <= seconds <= MAX_TOLERANCE:
         raise InvalidVerification(f'{path} must be a duration from "1s" to "1h", such as "5m"')
     return seconds

@@ -76,10 +76,12 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     signatures = _find_signatures(scheme, delivery)
     _check_time(scheme, delivery, now)
     contents = [_content(scheme, delivery, url) for url in _written_urls(scheme, delivery)]
+    fits = _fits_public_key if scheme.primitive in PUBLIC_KEY else _fits_shared_key
     usable = False
     for secret in secrets:
         try:
-            if _fits(scheme, secret, signatures, contents):
+            keys = secret_forms.keys(scheme.key_form, secret)
+            if any(fits(scheme, key, signatures, content) for key in keys for content in contents):
                 return secret
         except ValueError:  # the secret does not have the scheme's form
             continue
@@ -127,18 +129,13 @@ def _find_texts(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
             headers = _find_texts(header or scheme.signature, scheme, delivery)
             texts = [value for text in headers for value in _items(scheme, text, (prefix,))]
         case Member(path):
-            texts = _member(delivery.json, path)
+            value = delivery.json
+            for name in path:
+                value = value.get(name) if isinstance(value, dict) else None
+            texts = [str(value)] if isinstance(value, (str, int)) else []
     if not texts:
         raise WrongSignature(MISSING, f"no {_describe(place)}")
     return texts
-
-
-def _member(value: Any, path: Sequence[str]) -> list[str]:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, str):
-        return [value]
-    return [str(value)] if isinstance(value, int) else []
 
 
 def _describe(place: Place) -> str:
@@ -194,16 +191,11 @@ def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
             text = delivery.method
         case _:
             text = _find_texts(scheme.parts[name], scheme, delivery)[0]
-    _check_fence(scheme, name, text)
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _check_fence(scheme: Scheme, name: str, text: str) -> None:
-    """Check that a part of the content cannot be read in two ways. Of a URL, only the query may vary. Raises WrongSignature."""
     varying = "".join(text.partition("?")[1:]) if name == "url" else text
-    if name in scheme.fences and scheme.fences[name] in varying:
+    if name in scheme.fences and scheme.fences[name] in varying:  # the content could be read in two ways
         part, character = "query" if name == "url" else _describe(scheme.parts[name]), json_text.dumps(scheme.fences[name])
         raise WrongSignature(MALFORMED, f"the {part} has {character}, which ends it in the signed text")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _sorted_form(delivery: Delivery) -> bytes:
@@ -239,23 +231,12 @@ def _with_and_without_port(url: str) -> list[str]:
     return [f"{protocol}://{host}{slash}{path}", f"{protocol}://{host}{port}{slash}{path}"]
 
 
-def _with_and_without_escapes(url: str) -> list[str]:
-    """HubSpot's documentation says to decode these escapes before signing; its own libraries do not."""
-    return list({url, _HUBSPOT_ESCAPES.sub(lambda escape: chr(int(escape[1], 16)), url)})
-
-
 _URL_FORMS: Mapping[str, Callable[[str], list[str]]] = {
     "as sent": lambda url: [url],
     "with and without port": _with_and_without_port,
-    "with and without escapes": _with_and_without_escapes,
+    # HubSpot's documentation says to decode these escapes before signing; its own libraries do not.
+    "with and without escapes": lambda url: list({url, _HUBSPOT_ESCAPES.sub(lambda escape: chr(int(escape[1], 16)), url)}),
 }
-
-
-def _fits(scheme: Scheme, secret: str, signatures: Sequence[str], contents: Sequence[bytes]) -> bool:
-    """Whether any signature matches any content. Raises ValueError if the secret does not have the scheme's form."""
-    keys = secret_forms.keys(scheme.key_form, secret)
-    fits = _fits_public_key if scheme.primitive in PUBLIC_KEY else _fits_shared_key
-    return any(fits(scheme, key, signatures, content) for key in keys for content in contents)
 
 
 def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
