@@ -66,6 +66,10 @@ mutants: .venv/ready ## Weaken what mutations.diff lists (MUTANTS="a part of a n
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
 
+answers: .venv/ready ## Write what the handlers answer in the tests of the Python client
+	@rm -f clients/python/tests/answers/*.txt
+	@WRITE_ANSWERS=1 .venv/bin/python -m pytest -q -n0 -c pyproject.toml --rootdir . clients/python/tests/cli
+
 lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, workflows, and that pinned requirements are up to date
 	@{ $(LINT_TEMPLATES) && $(LINT_CLIENT); } & beside=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$beside
 	@$(UV) lock --check -q && $(call LAYER,layer) | diff - layers/dependencies/requirements.txt
@@ -140,4 +144,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough ci coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs
+.PHONY: help run durable invoke setup check test thorough ci coverage mutants client answers lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs

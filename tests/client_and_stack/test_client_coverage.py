@@ -1,7 +1,9 @@
 """The Python client has everything that the API has, and its fake answers as the API is described to."""
 
+import re
 from typing import Any, get_args
 
+import httpx
 import pytest
 from pydantic import BaseModel
 from waitpoints_client import (
@@ -16,14 +18,16 @@ from waitpoints_client import (
 )
 from waitpoints_client.cli.options import Kind
 from waitpoints_client.testing import FakeWaitpoints
-from waitpoints_client.testing.deliveries import EVENT_IDS
 
-from tests.client_and_stack.described import Described
+from tests.support.client_of_handlers import Handlers
+from tests.support.fakes.in_memory import BASE_URL, InMemory
+from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.fakes.secret import FakeSecret
 from tools.openapi import answers
+from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints import deliveries_query
-from waitpoints.api.providers.completed_by import DELIVERY_IDS
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -31,6 +35,31 @@ NOT_FOR_IT = {
     "show_waitpoint_token_callback_v1",
     "accept_delivery_v1",
 }
+
+
+class Described(httpx.BaseTransport):
+    """Sends to another transport, and checks each answer against the API's description."""
+
+    def __init__(self, inner: httpx.BaseTransport, url: str) -> None:
+        self._inner, self._url = inner, url
+        self.succeeded: set[str] = set()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._inner.handle_request(request)
+        if str(request.url).startswith(self._url):
+            operation = operation_of(request.method, request.url.raw_path.decode().partition("?")[0])
+            operation.result.model_validate(answer.json())
+            self.succeeded.add(operation.id)
+        return answer
+
+
+def operation_of(method: str, path: str) -> Operation:
+    """The operation that a request is for."""
+    for operation in OPERATIONS:
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))
+        if operation.method == method and re.fullmatch(pattern, path):
+            return operation
+    raise AssertionError(f"no operation: {method} {path}")
 
 
 def every_call(token: str, stored: str, delivery: str) -> list[calls.Call[Any]]:
@@ -89,10 +118,6 @@ def test_every_kind_of_a_recorded_delivery_can_be_asked_for() -> None:
     assert set(get_args(DeliveryKind)) == set(deliveries_query.KINDS) == set(Kind)
 
 
-def test_the_fake_reads_the_ids_of_events_where_the_stack_does() -> None:
-    assert EVENT_IDS == DELIVERY_IDS
-
-
 def test_a_resend_has_every_option() -> None:
     resend = by_id("resend_delivery_v1").body
     assert resend is not None
@@ -138,18 +163,33 @@ def test_a_change_of_a_token_is_answered_to_one_of_two_calls() -> None:
     assert read == set(answers.MoveDeadlineResponse.model_fields)
 
 
-def test_the_fake_answers_as_the_api_is_described_to() -> None:
-    """test_client_contract.py has more of its answers."""
-    fake = FakeWaitpoints(ignore_rules=True)
-    described = Described(fake)
-    client = Waitpoints("https://waitpoints.test", "fake-api-key", transport=described)
+def test_every_operation_for_programs_has_a_call(api: Api, world: InMemory) -> None:
+    world.webhook_secrets["SECRET"] = FakeSecret("the-secret")
+    described = Described(handlers := Handlers(api, world), BASE_URL)
+    client = Waitpoints(BASE_URL, world.api_key.read_current(), transport=described)
     large = client.create()
     client.complete(large, '"' * 800_000)
     verify: Any = {"scheme": "token", "secret": "SECRET", "header": "X-Token"}
     recorder = client.send(calls.put_endpoint("recorder", key="body.id", verify=verify, record_deliveries="1d"))
-    fake.deliver(recorder.url, {"id": 1})
+    handlers.deliver(recorder.url, '{"id": 1}', {"x-token": "the-secret"})
     [recorded] = client.send(calls.list_deliveries("recorder", {}).after(None)).items
     for call in every_call(client.create().id, str(client.send(calls.get(large)).output_text), recorded.id):
         client.send(call)
 
     assert described.succeeded == {operation.id for operation in OPERATIONS} - NOT_FOR_IT
+
+
+def test_the_fake_answers_as_the_api_is_described_to() -> None:
+    fake = FakeWaitpoints()
+    client = Waitpoints(fake.url, fake.api_key, transport=Described(fake, fake.url))
+    signed: Any = {"title": {"de": "Los?"}, "language": "de", "approvers": ["ann@example.com", {"id": "bo"}], "signIn": True}
+    asked = client.create(page=signed, notify={"email": True}, metadata={"n": 1}, idempotency_key="k", idempotency_key_ttl="1d")
+    plain = client.create(timeout="1h", tags="a")
+    fake.answer(asked, "ann@example.com", "submit")
+    client.complete(plain, 1)
+    client.complete_key("early", 1)
+
+    assert {client.get(it.id).status for it in client.list(page_size=1)} == {"COMPLETED"}
+    client.create(timeout="1h")
+    fake.advance("1h")
+    assert [client.get(it).status for it in client.list(failed=True)] == ["TIMED_OUT"]

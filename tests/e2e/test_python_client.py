@@ -1,12 +1,41 @@
-"""What the Python client alone does on the deployed stack. tests/client_and_stack has what both must agree on."""
+"""What the Python client promises, on the deployed stack: by HTTP, with what the stack's own store, bucket and index do."""
 
-import asyncio
+import time
+from typing import Any
 
 import boto3
+import httpx
 import pytest
-from waitpoints_client import AsyncWaitpoints, Ok, Waitpoints
+from waitpoints_client import Waitpoints
 
-from waitpoints_local.stack import Stack
+pytest.register_assert_rewrite("tests.client_and_stack.test_client_contract")
+from tests.client_and_stack.test_client_contract import *  # noqa: E402, F403 - its tests run here again
+from tests.client_and_stack.test_client_contract import (  # noqa: E402
+    Served,
+    TestAskWhoSignsIn,
+    TestPeopleWhoSignIn,
+)
+from tests.support.e2e.secrets import Secrets  # noqa: E402
+from waitpoints_local.stack import Stack  # noqa: E402
+
+del TestAskWhoSignsIn, TestPeopleWhoSignIn  # test_sign_in.py has a stack at which people can
+
+
+class Network(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """As a client without a transport of its own sends."""
+
+    def __init__(self) -> None:
+        self.handle_request = httpx.HTTPTransport().handle_request  # type: ignore[method-assign]
+        self.handle_async_request = httpx.AsyncHTTPTransport().handle_async_request  # type: ignore[method-assign]
+
+
+@pytest.fixture  # type: ignore[no-redef] # in place of the handlers
+def served(stack: Stack, secrets: Secrets) -> Served:
+    def refuse(*_: Any) -> int:
+        raise NotImplementedError
+
+    secrets.make("CONTRACT", "the-secret-of-the-contract")
+    return Served(stack.api_url, stack.api_key, Network, time.sleep, refuse)
 
 
 def test_a_stack_is_found_by_its_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,15 +45,3 @@ def test_a_stack_is_found_by_its_name(stack: Stack, monkeypatch: pytest.MonkeyPa
     with Waitpoints.from_stack(stack.stack_name, session=session) as waitpoints:
         token = waitpoints.create()
         assert waitpoints.get(token).id == token.id
-
-
-def test_the_async_client_sends_what_the_sync_one_does(stack: Stack) -> None:
-    async def completed() -> str:
-        async with AsyncWaitpoints(stack.api_url, stack.api_key) as waitpoints:
-            token = await waitpoints.create()
-            await waitpoints.complete(token, "done")
-            assert await waitpoints.wait(token) == Ok("done")
-            return token.id
-
-    with Waitpoints(stack.api_url, stack.api_key) as waitpoints:
-        assert waitpoints.get(asyncio.run(completed())).output == "done"

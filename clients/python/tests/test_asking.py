@@ -1,4 +1,4 @@
-"""Which request a call finds. test_contract.py shows that it does, on the fake and on the handlers."""
+"""Which request a call finds. The client's contract shows that it does."""
 
 import asyncio
 import inspect
@@ -143,6 +143,11 @@ class TestTheWarning:
         assert "secret" not in str(warning.message)
 
 
+def taken(code: str | None) -> httpx.Response:
+    said = {"error": "The key is taken", **({"code": code} if code else {})}
+    return httpx.Response(409, json=said, headers={"x-should-retry": "false"})
+
+
 class TestAKeyThatTheListDoesNotKnowYet:
     """With a sign-in, the stack refuses a key that another page holds, and the index of keys is behind the table."""
 
@@ -155,7 +160,8 @@ class TestAKeyThatTheListDoesNotKnowYet:
     def answers(self, empty: int) -> tuple[list[float], str]:
         """Run it while the first lists are empty. Returns the pauses and the token that it found."""
         fake, flow = self.flow()
-        heard: Any = None
+        next(flow)
+        heard: Any = taken("KeyTaken")
         pauses: list[float] = []
         try:
             while True:
@@ -177,18 +183,15 @@ class TestAKeyThatTheListDoesNotKnowYet:
 
         assert (pauses, token[:10]) == ([0.0, 0.2, 0.8], "waitpoint_")
 
-    @pytest.mark.parametrize(
-        ("said", "is_taken"), [({}, True), ({"code": "KeyTaken"}, True), ({"code": "TooManyWaiters"}, False)]
-    )
-    def test_is_looked_for_after_no_other_conflict(self, said: dict[str, str], is_taken: bool) -> None:
+    @pytest.mark.parametrize(("code", "is_taken"), [(None, True), ("KeyTaken", True), ("TooManyWaiters", False)])
+    def test_is_looked_for_after_no_other_conflict(self, code: str | None, is_taken: bool) -> None:
         _, flow = self.flow()
         next(flow)
-        refused = httpx.Response(409, json={"error": "no", **said}, headers={"x-should-retry": "false"})
-        with nullcontext() if is_taken else pytest.raises(ConflictError, match="no"):
-            assert flow.send(refused) == Pause(0.0)
+        with nullcontext() if is_taken else pytest.raises(ConflictError, match="is taken"):
+            assert flow.send(taken(code)) == Pause(0.0)
 
     def test_is_refused_in_the_end(self) -> None:
-        with pytest.raises(ConflictError, match="Another waitpoint holds this key"):
+        with pytest.raises(ConflictError, match="is taken"):
             self.answers(9)
 
 

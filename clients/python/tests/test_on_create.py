@@ -94,7 +94,7 @@ def test_an_error_of_the_hook_comes_out_of_create(error: Exception) -> None:
 
 def test_a_refused_answer_is_not_lost() -> None:
     fake = FakeWaitpoints()
-    fake.on_create(lambda token: fake.answer(token, "dee", "approve"))
+    fake.on_create(lambda token: fake.deliver(token.url, {"action": "approve"}))
 
-    with pytest.raises(RuntimeError, match=r"refused with 403: .*This person is not"):
+    with pytest.raises(RuntimeError, match=r"refused with 401: .*Only a URL that a create has given out"):
         ask(fake.client(), page={"title": "Deploy?", "approvers": ["ann"]})

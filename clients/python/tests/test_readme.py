@@ -1,4 +1,7 @@
-"""The Python lines of the package's README run as they are written, one after the other, on the fake."""
+"""The Python lines of the package's README run as they are written, one after the other, on the fake.
+
+What it does not do, `tests/client_and_stack/test_client_readme.py` runs on the handlers.
+"""
 
 import re
 from pathlib import Path
@@ -20,6 +23,8 @@ def test_every_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.setattr(f"httpx._client.{transport}", lambda **_: fake)
     names: dict[str, Any] = {}
     for name, lines in SNIPPETS:
+        if name == "more":
+            continue
         exec(compile(lines, f"README, {name}", "exec"), names)  # noqa: S102
 
     printed = capsys.readouterr().out
@@ -27,4 +32,3 @@ def test_every_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "COMPLETED True {'approved': True} source='complete'" in printed
     assert "completed with {'approved': True}" in printed
     assert "Ok(output='done')" in printed
-    assert "['orders']" in printed

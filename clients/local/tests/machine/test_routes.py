@@ -47,17 +47,17 @@ def test_what_is_posted_is_bytes_or_a_text_or_else_json(body: Any, content: byte
 @pytest.mark.parametrize(
     ("value", "approver", "reason"),
     [
-        ({"action": "maybe"}, "ann", "422: The body does not fit the token's page"),
+        ({"action": "yes"}, None, "401: Only a URL that a create has given out"),
         ({"action": "yes"}, "cy", "cy is none of its approvers: ann, bo"),
     ],
 )
-def test_a_refusal_says_why(waitpoints: Waitpoints, value: Any, approver: str, reason: str) -> None:
+def test_a_refusal_says_why(waitpoints: Waitpoints, value: Any, approver: str | None, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         deliver(waitpoints, completion_of(waitpoints, page=PAGE), value, approver)
 
 
 def test_an_answer_that_complete_when_passes_over_is_refused(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack answers with 200, as to any delivery that does not match, and the token still waits."""
-    monkeypatch.setattr(calls, "deliver", lambda *_: calls.public_token_claims())
+    monkeypatch.setattr(calls, "deliver", lambda *_: calls.list_tokens({}).after(None))
     with pytest.raises(Refused, match=NOT_MATCHING):
         deliver(waitpoints, completion_of(waitpoints), 1)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.error import HTTPError
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner, Result
@@ -260,9 +261,24 @@ def told(definition: Any, *arguments: str, given: Any = None) -> list[dict[str, 
 @pytest.fixture
 def lenient(monkeypatch: pytest.MonkeyPatch) -> FakeWaitpoints:
     """What the stack's tokens are in, which checks no rule of theirs."""
-    fake = FakeWaitpoints(ignore_rules=True)
+    fake = FakeWaitpoints()
     monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     return fake
+
+
+def answering(
+    fake: FakeWaitpoints,
+    monkeypatch: pytest.MonkeyPatch,
+    instead: Callable[[httpx.Request], httpx.Response | None],
+    path: str = "/callback/",
+) -> None:
+    """Let the stack answer otherwise if a path has this in it, unless `instead` returns None."""
+    answer = fake.handle_request
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return (instead(request) if path in request.url.path else None) or answer(request)
+
+    monkeypatch.setattr(fake, "handle_request", handle)
 
 
 def create_then_wait(token: CreatedToken, **payload: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -431,8 +447,11 @@ class TestAnAnswer:
         assert [it["event"] for it in events] == ["answered", "resumed", "answered"]
         assert datetime.fromisoformat(events[0]["at"]) < given[0] - timedelta(seconds=0.04)
 
-    def test_that_is_refused_stops_the_run(self, stack: TriedStack) -> None:
+    def test_that_is_refused_stops_the_run(
+        self, stack: TriedStack, fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         stack.history = [self.WAITING]
+        answering(fake, monkeypatch, lambda _: httpx.Response(422, json={"error": "It does not fit"}))
         page = json.dumps({"title": "?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]})
 
         result = run(WAITS, "--page", page, "--answer", '{"action": "no"}')
@@ -443,7 +462,11 @@ class TestAnAnswer:
         assert stack.stopped == [EXECUTION]
         assert stack.machines == []
 
-    def test_of_each_approver_is_given_by_their_link(self, stack: TriedStack) -> None:
+    def test_of_each_approver_is_given_by_their_link(
+        self, stack: TriedStack, fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = iter([httpx.Response(200, json={"success": True})])  # one of two that are needed
+        answering(fake, monkeypatch, lambda _: next(first, None))
         stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
         page = json.dumps({"title": "?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Y", "needs": 2}]})
         given = ["--answer", 'Wait as bo={"action": "yes"}', "--answer", 'Wait as ann={"action": "yes"}']
@@ -453,9 +476,15 @@ class TestAnAnswer:
         assert [(it["as"], it["answer"]) for it in answered] == [("ann", {"action": "yes"}), ("bo", {"action": "yes"})]
         assert [token.status for token in stack.waitpoints.list()] == ["COMPLETED"]
 
-    def test_of_someone_whom_a_page_escalates_to_is_given_later(self, stack: TriedStack, fake: FakeWaitpoints) -> None:
-        looks = iter(range(100))
-        stack.while_it_runs = lambda: fake.advance(timedelta(minutes=11)) if next(looks) == 1 else None
+    def test_of_someone_whom_a_page_escalates_to_is_given_later(
+        self, stack: TriedStack, fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks, escalation = iter(range(100)), {"at": NOW.isoformat(), "to": [{"id": "lead"}]}
+        get = fake.handle_request
+        answering(
+            fake, monkeypatch, lambda it: httpx.Response(200, json={**get(it).json(), "escalation": escalation}), "/tokens/"
+        )
+        stack.while_it_runs = lambda: escalation.update(askedAt=NOW.isoformat()) if next(looks) == 1 else None
         stack.history = [self.WAITING, *([] for _ in range(machine_run.POLLS_PER_CHECK)), [RESUMED, SUCCEEDED]]
         page = json.dumps({"title": "?", "approvers": ["ann"], "escalate": {"after": "10m", "to": ["lead"]}})
 

@@ -15,8 +15,14 @@ Duration: TypeAlias = timedelta | int | str
 Timeout: TypeAlias = datetime | timedelta | int | str
 """When something ends: a duration from now, or an instant as a datetime with a time zone or a text in ISO 8601."""
 
+ACCEPTED: Final = (
+    'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
+)
+"""What a timeout can be."""
+
 _UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}  # seconds
 _PART = re.compile(r"(\d+)(w|d|h|m|s)", re.ASCII)
+_WHOLE = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
 
 
 def duration(value: Duration) -> str:
@@ -51,6 +57,28 @@ def read_duration(text: str) -> timedelta:
     """Return a duration of the API as a timedelta. Only the first of a repeated unit counts, as in the API."""
     first = {unit: int(number) for number, unit in reversed(_PART.findall(text.replace("hr", "h")))}
     return timedelta(seconds=sum(number * _UNITS[unit] for unit, number in first.items()))
+
+
+def read_instant(text: str) -> datetime:
+    """Return an instant of ISO 8601, by default in UTC. Raises ValueError."""
+    found = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def is_duration(text: Any) -> bool:
+    """Whether the API reads a text as a duration."""
+    return isinstance(text, str) and _WHOLE.fullmatch(text) is not None
+
+
+def read_timeout(text: str, now: datetime) -> datetime:
+    """Return when a token with this timeout times out. Raises ValueError that says what is accepted."""
+    try:
+        end = now + read_duration(text) if is_duration(text) else read_instant(text)
+    except (ValueError, OverflowError):
+        raise ValueError(f'"{text}": expected {ACCEPTED}') from None
+    if end <= now:
+        raise ValueError(f'"{text}": it must be in the future; expected {ACCEPTED}')
+    return end
 
 
 def instant(value: datetime | str) -> str:

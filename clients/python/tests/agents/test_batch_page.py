@@ -120,7 +120,7 @@ def test_arguments_that_are_no_json_are_refused() -> None:
 
 
 def test_the_same_calls_are_asked_about_once(page: BatchPage) -> None:
-    fake = FakeWaitpoints(ignore_rules=True)
+    fake = FakeWaitpoints()
     fake.on_create(
         lambda token: fake.answer(token, "ann", "decide", {"call_1": "approve", "call_2": "reject", "call_3": "reject"})
     )

@@ -41,7 +41,7 @@ class Context:
 
 @pytest.fixture
 def fake() -> FakeWaitpoints:
-    return FakeWaitpoints(ignore_rules=True)
+    return FakeWaitpoints()
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from recorded_stack import RecordedStack, recorded_stack
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from waitpoints_client import Waitpoints
-from waitpoints_client.cli import stacks
+from waitpoints_client.cli import durations, resends, stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
 
@@ -34,6 +35,15 @@ def made_once() -> Iterator[None]:
 @pytest.fixture
 def fake() -> FakeWaitpoints:
     return FakeWaitpoints()
+
+
+@pytest.fixture
+def handlers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordedStack]:
+    """The stack's handlers, for what the fake does not do, or what they answered."""
+    with recorded_stack(request.node.nodeid, monkeypatch) as stack:
+        monkeypatch.setattr(durations, "datetime", mock.Mock(now=lambda _: stack.now))
+        monkeypatch.setattr(resends, "uuid", mock.Mock(uuid4=lambda: "1"))
+        yield stack
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from recorded_stack import RecordedStack
 from typer.testing import Result
 
 from waitpoints_client import PageOptions, Waitpoints, cli
@@ -41,10 +42,14 @@ def token(waitpoints: Waitpoints) -> str:
     return token.id
 
 
+def show_on(monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+    monkeypatch.setattr(show, "is_terminal", lambda _: is_terminal)
+    monkeypatch.setenv("COLUMNS", "4000")
+
+
 @pytest.fixture(params=[False, True], ids=["pipe", "terminal"])
 def terminal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(show, "is_terminal", lambda _: request.param)
-    monkeypatch.setenv("COLUMNS", "4000")
+    show_on(monkeypatch, request.param)
     return bool(request.param)
 
 
@@ -56,17 +61,16 @@ def assert_harmless(result: Result) -> None:
     assert not re.search("[\ud800-\udfff]", printed)
 
 
+SHOWN = TEXT.replace("\ud800", "").replace("\\", "")
+
+
 @pytest.fixture
-def given(fake: FakeWaitpoints, waitpoints: Waitpoints, token: str) -> dict[str, str]:
+def given(waitpoints: Waitpoints, token: str) -> dict[str, str]:
     """What others wrote, by the words of the commands."""
     names = [f"a{chr(code)}b{code}" for code in OBEYED if code > 0x9F]  # the API accepts no controls
-    text = TEXT.replace("\ud800", "").replace("\\", "")
-    page: PageOptions = {"title": text, "approvers": names, "requestedBy": "\u202ecy"}
-    key = f"body.{json.dumps(text, ensure_ascii=False)}"
-    waitpoints.endpoints.put("e", key=key, verify="none")
-    fake.deliver(waitpoints.endpoints.put("f", key="body.k", verify="none").url, {"k": text})
+    page: PageOptions = {"title": SHOWN, "approvers": names, "requestedBy": "\u202ecy"}
     words = {"TOKEN": token, "APPROVAL": waitpoints.create(page=page).id, "CHOICE": '{"action": "submit"}'}
-    return {**words, "PAGE": json.dumps(page), "KEY": key, "BODY": json.dumps({"k": text})}
+    return {**words, "PAGE": json.dumps(page)}
 
 
 @pytest.mark.parametrize(
@@ -74,15 +78,35 @@ def given(fake: FakeWaitpoints, waitpoints: Waitpoints, token: str) -> dict[str,
     [
         *("get TOKEN", "get TOKEN --json", "list", "list --json", "wait TOKEN", "wait TOKEN --json"),
         *("get APPROVAL", "complete APPROVAL CHOICE", "create --page PAGE", "url APPROVAL"),
-        *("endpoints get e", "endpoints list", "endpoints put e --verify none --key KEY", "endpoints get f"),
-        *("endpoints test f BODY", "endpoints test f BODY --json"),
     ],
 )
-def test_of_a_token_its_people_and_an_endpoint(run: Run, given: dict[str, str], terminal: bool, command: str) -> None:
+def test_of_a_token_and_its_people(run: Run, given: dict[str, str], terminal: bool, command: str) -> None:
     result = run(*(given.get(word, word) for word in command.split()))
     asks_whose = command == "url APPROVAL"
     assert (result.exit_code == 2) is asks_whose, result.output
     assert_harmless(result)
+
+
+class TestOfAnEndpoint:
+    @pytest.fixture
+    def fake(self, handlers: RecordedStack) -> RecordedStack:
+        return handlers
+
+    def test_and_its_deliveries(self, run: Run, fake: RecordedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        key = f"body.{json.dumps(SHOWN, ensure_ascii=False)}"
+        fake.arrange(lambda waitpoints: waitpoints.endpoints.put("e", key=key, verify="none"))
+        fake.arrange(lambda waitpoints: waitpoints.endpoints.put("f", key="body.k", verify="none"))
+        fake.deliver("f", {"k": SHOWN})
+        words = {"KEY": key, "BODY": json.dumps({"k": SHOWN})}
+        for command in (
+            *("endpoints get e", "endpoints list", "endpoints put e --verify none --key KEY", "endpoints get f"),
+            *("endpoints test f BODY", "endpoints test f BODY --json"),
+        ):
+            for is_terminal in (False, True):
+                show_on(monkeypatch, is_terminal)
+                result = run(*(words.get(word, word) for word in command.split()))
+                assert result.exit_code == 0, result.output
+                assert_harmless(result)
 
 
 @pytest.mark.parametrize(

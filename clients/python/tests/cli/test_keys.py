@@ -1,20 +1,26 @@
-"""`waitpoints keys …`, against a stack in memory."""
+"""`waitpoints keys …`, as a stack answers them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+from recorded_stack import RecordedStack
 from typer.testing import Result
 
 from waitpoints_client import Waitpoints
-from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
 Printed = Callable[..., Any]
 CREATE = ("keys", "create", "nightly", "--scope", "create:team-a", "-s", "read")
 
 
-def test_a_key_is_made_and_shown_once(run: Run, printed: Printed, fake: FakeWaitpoints) -> None:
+@pytest.fixture
+def fake(handlers: RecordedStack) -> RecordedStack:
+    return handlers
+
+
+def test_a_key_is_made_and_shown_once(run: Run, printed: Printed) -> None:
     made = dict(line.split("\t") for line in run(*CREATE, "--expires", "30d").stdout.splitlines())
     assert {*made} == {"name", "scopes", "expires", "key"}
     assert (made["name"], made["scopes"]) == ("nightly", "create:team-a read")

@@ -158,9 +158,8 @@ def test_wrong_usage_is_one_sentence_and_status_2(
     ("line", "said"),
     [
         ("create --timeout soon", '422: Invalid timeout "soon": expected a duration'),
-        ("keys create nightly --scope write", "422: Invalid scopes: expected"),
-        ("keys create 'no name' --scope read", "422: Invalid name: expected"),
-        ("keys create nightly --scope read --expires soon", "422: Invalid expiresIn: expected a duration"),
+        ("""create --page '{"titel": "Go?"}'""", "422: Invalid page: "),
+        ("get nothing", "404: Waitpoint not found"),
     ],
 )
 def test_what_the_api_refuses_is_its_sentence_and_status_1(run: Run, line: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """What a person sees on a terminal, and a program in a pipe: the same command, through a pseudo-terminal and without one."""
 
+import json
 import os
 import re
 import signal
@@ -8,9 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import recorded_stack
+from recorded_stack import RecordedStack
+from typer.testing import Result
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +34,6 @@ page = {"title": "Refund [red]1,240.50 EUR to the customer of the order 4711?"}
 waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d", page=page)
 fake.advance(timedelta(seconds=1))
 waitpoints.complete(waitpoints.create(idempotency_key="a-long-key-" * 10))
-orders = waitpoints.endpoints.put("orders", key="body.order", verify="none")
-fake.deliver(orders.url, {"other": 1})
 stacks.find_client = lambda _: fake.client()
 program(sys.argv[1:], prog_name="waitpoints")
 """
@@ -100,13 +103,6 @@ def test_a_title_stands_above_its_id(shown: Shown, columns: int, title: str) -> 
     assert re.search(rf"\n{title} +WAITING .*\nwaitpoint_\w{{26}}", table.replace("\r", "")) is not None
 
 
-def test_a_reason_is_wrapped_and_never_cut(shown: Shown) -> None:
-    table = shown("endpoints", "get", "orders", columns=60)
-    [reason] = [line.split("\t")[4] for line in piped("endpoints", "get", "orders").splitlines() if line.startswith("noKey")]
-    assert "…" not in table
-    assert set(reason.split()) <= set(table.split())
-
-
 def test_an_error_is_red_on_a_terminal_only(shown: Shown) -> None:
     assert shown("get", "nothing").startswith("\x1b[31mError:\x1b[0m 404")
     assert piped("get", "nothing").startswith("Error: 404")
@@ -139,35 +135,58 @@ def test_watch_shows_as_many_tokens_as_have_room_with_their_titles(open_terminal
     assert terminal.end()[0] == 130
 
 
-RECORDED = r"""
-import sys
+REPLAYED = f"""
+import json, sys, uuid
+sys.path.append({str(Path(recorded_stack.__file__).parent)!r})
+from recorded_stack import RecordedStack
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
-from waitpoints_client.testing import FakeWaitpoints
 
-fake = FakeWaitpoints(ignore_rules=True)
-verify = {"scheme": "github", "secret": "GITHUB"}
-orders = fake.client().endpoints.put("orders", key="body.order", verify=verify, record_deliveries="7d")
-for number in range(3):
-    fake.deliver(orders.url, {"order": number}, {"x-github-delivery": "\x1b[31mone [red]event"})
-stacks.find_client = lambda _: fake.client()
-program(sys.argv[1:], prog_name="waitpoints")
+uuid.uuid4 = lambda: "1"
+stacks.find_client = lambda _: RecordedStack(json.loads(sys.argv[1])).client()
+program(sys.argv[2:], prog_name="waitpoints")
 """
 
 
-def test_deliveries_are_sent_again_with_a_progress_bar(open_terminal: Callable[..., Any]) -> None:
-    terminal = open_terminal(RECORDED, "deliveries", "resend", "orders", "--all", columns=80)
-    assert "Send 3 deliveries to orders again?" in terminal.read_until("[y/N]")
-    terminal.type("y\n")
-    status, shown = terminal.end()
-    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
-    assert status == 0
-    assert "To repeat this and send nothing twice: --once resend-" in plain
-    assert re.search(r"Sending ━+ 3/3 0:00:00", plain)
-    assert re.search(r"BECAME +COUNT\s+repeated +3", plain)
+class TestOfAnEndpoint:
+    """The terminal gets what the stack answers to the same command in a pipe."""
 
+    @pytest.fixture
+    def fake(self, handlers: RecordedStack) -> RecordedStack:
+        verify: Any = {"scheme": "github", "secret": "GITHUB"}
+        settings: Any = {"key": "body.order", "verify": verify, "record_deliveries": "7d"}
+        handlers.arrange(lambda waitpoints: waitpoints.endpoints.put("orders", **settings))
+        for body in ({"other": 1}, {"order": 1}, {"order": 2}):
+            handlers.deliver("orders", body, {"x-github-delivery": "one [red]event"})
+        return handlers
 
-def test_what_a_delivery_repeats_has_a_line_of_its_own(open_terminal: Callable[..., Any]) -> None:
-    _, shown = open_terminal(RECORDED, "deliveries", "list", "orders", columns=80).end()
-    assert len(re.findall(r"repeats delivery_\w{26}\x1b\[0m", shown)) == 2
-    assert "…" not in shown
+    def test_a_reason_is_wrapped_and_never_cut(
+        self, run: Callable[..., Result], fake: RecordedStack, open_terminal: Callable[..., Any]
+    ) -> None:
+        lines = run(*(command := ("endpoints", "get", "orders"))).stdout.splitlines()
+        [reason] = [line.split("\t")[4] for line in lines if line.startswith("noKey")]
+        _, table = open_terminal(REPLAYED, json.dumps(fake.heard), *command, columns=60).end()
+        assert "…" not in table
+        assert set(reason.split()) <= set(table.split())
+
+    def test_deliveries_are_sent_again_with_a_progress_bar(
+        self, run: Callable[..., Result], fake: RecordedStack, open_terminal: Callable[..., Any]
+    ) -> None:
+        run(*(command := ("deliveries", "resend", "orders", "--all", "--kind", "kept")), "--yes")
+        terminal = open_terminal(REPLAYED, json.dumps(fake.heard), *command, columns=80)
+        assert "Send 2 deliveries to orders again?" in terminal.read_until("[y/N]")
+        terminal.type("y\n")
+        status, shown = terminal.end()
+        plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
+        assert status == 0
+        assert "To repeat this and send nothing twice: --once resend-" in plain
+        assert re.search(r"Sending ━+ 2/2 0:00:00", plain)
+        assert re.search(r"BECAME +COUNT\s+repeated +2", plain)
+
+    def test_what_a_delivery_repeats_has_a_line_of_its_own(
+        self, run: Callable[..., Result], fake: RecordedStack, open_terminal: Callable[..., Any]
+    ) -> None:
+        run(*(command := ("deliveries", "list", "orders", "--kind", "kept")))
+        _, shown = open_terminal(REPLAYED, json.dumps(fake.heard), *command, columns=80).end()
+        assert len(re.findall(r"repeats delivery_\w{26}\x1b\[0m", shown)) == 2
+        assert "…" not in shown

@@ -129,7 +129,7 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 @pytest.fixture(params=["fake", "stack"])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     if request.param == "fake":
-        fake = FakeWaitpoints(ignore_rules=True)
+        fake = FakeWaitpoints()
         return Desk(fake.url, fake.api_key, tmp_path, fake)
     if "WAITPOINTS_URL" not in os.environ:
         pytest.skip("needs the stack of WAITPOINTS_URL")

@@ -36,7 +36,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def fake() -> FakeWaitpoints:
-    return FakeWaitpoints(ignore_rules=True)
+    return FakeWaitpoints()
 
 
 @asynccontextmanager

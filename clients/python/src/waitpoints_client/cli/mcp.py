@@ -72,15 +72,15 @@ def read_people(approvers: list[str], domains: list[str], *, sign_in: bool) -> "
 def check_options(texts: dict[str, str], timeout: str) -> None:
     """Raises CommandProblem for what the stack would refuse at the first question."""
     from waitpoints_client.agents.shown_text import is_blank
-    from waitpoints_client.testing import answers, times
+    from waitpoints_client.wire import read_timeout
 
     for name, text in texts.items():
         if is_blank(text) or len(text) > LONGEST:
             raise CommandProblem(f"{name} has {len(text)} characters: 1 to {LONGEST}, not all blank, are accepted", USAGE)
     try:
-        times.timeout_at(timeout, answers.milliseconds(datetime.now(timezone.utc)))
-    except answers.Refusal as refused:
-        raise CommandProblem(str(refused).replace("Invalid timeout", "--timeout", 1), USAGE) from None
+        read_timeout(timeout, datetime.now(timezone.utc))
+    except ValueError as refused:
+        raise CommandProblem(f"--timeout {refused}", USAGE) from None
 
 
 def _import_server() -> Any:

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 
 from waitpoints_client.clock import Clock, Pause
-from waitpoints_client.testing.answers import milliseconds
 
 _TURNS = 100  # of the event loop, in which other tasks can answer before a stopped clock is moved
 _ASYNC_LOOK = 0.005  # seconds
@@ -25,8 +24,8 @@ class FakeClock(Clock):
     On a clock that stands, a pause takes no time: it moves the clock to the next timeout.
     """
 
-    def __init__(self, stands_at: datetime | None, next_timeout: Callable[[int], int | None]) -> None:
-        """`next_timeout` returns when, after an instant in epoch milliseconds, the next token that waits times out."""
+    def __init__(self, stands_at: datetime | None, next_timeout: Callable[[datetime], datetime | None]) -> None:
+        """`next_timeout` returns when, after an instant, the next token that waits times out."""
         self._stands_at = stands_at
         self._next_timeout = next_timeout
         self._ahead = timedelta()
@@ -82,9 +81,9 @@ class FakeClock(Clock):
             return
         seconds = pause.seconds
         if pause.longest is not None:
-            now = milliseconds(self.now())
+            now = self.now()
             timeout = self._next_timeout(now)
-            seconds = min(pause.longest, math.inf if timeout is None else (timeout - now) / 1000)
+            seconds = min(pause.longest, math.inf if timeout is None else (timeout - now).total_seconds())
         if seconds == math.inf:
             raise RuntimeError(_ENDLESS)
         self.advance(timedelta(milliseconds=max(1, math.ceil(round(seconds * 1000, 3)))))
