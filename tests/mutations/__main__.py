@@ -8,14 +8,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tests.mutations.judge import Seen
 from tests.mutations.session import run_all
-from tests.mutations.weakening import WINGS, Decision, NotFound, Weakening, draw, found_again, listed, texts, weakened
+from tests.mutations.weakening import ROOT, WINGS, Decision, NotFound, Weakening, draw, found_again, listed, texts, weakened
 
+SEEN = ROOT / ".local" / "seen-by.json"
+KEPT = 5  # functions that saw it are tried first the next time
 MANY, LEVELS = 10, 3  # functions, and levels: that is more than one fact needs
 
 
@@ -28,9 +30,9 @@ def main(arguments: Sequence[str]) -> int:
         found = {Decision(*(it[member.name] for member in fields(Decision))): it.get("by") for it in kept}
         now = {decision: found_again(decision, known) for decision in found}
         gone = [f"{it.file} {it.function}, {it.operator}: {it.line}" for it, again in now.items() if not again]
-        chosen = [weakened(decision, known) for decision in dict.fromkeys(now.values()) if decision]
-        was_seen = {again for decision, again in now.items() if found[decision]}
-        must = {it.name for it in chosen if it.decision in was_seen}
+        saw = {again: tuple(found[decision] or ()) for decision, again in now.items() if again}
+        chosen = [replace(weakened(decision, known), seen_by=by[:KEPT]) for decision, by in saw.items()]
+        must = {it.name for it in chosen if it.seen_by}
     elif options.N:
         chosen, must = draw(options.WING or WINGS, options.N, options.SEED, known), set()
     else:
@@ -38,9 +40,13 @@ def main(arguments: Sequence[str]) -> int:
         must = {it.name for it in chosen}
     if not chosen:
         raise NotFound("Nothing is called so. The names are in mutations.diff")
+    before = json.loads(SEEN.read_text()) if SEEN.exists() else {}
+    chosen = [replace(it, seen_by=it.seen_by or tuple(before.get(it.name, ()))) for it in chosen]
     verdicts: dict[str, Seen] = {}
     for number, seen in run_all(chosen, known, options.PROCESSES, lambda text: print(text, flush=True)):
         verdicts[chosen[number].name] = seen
+        before[chosen[number].name] = seen.by[:KEPT]
+        SEEN.write_text(json.dumps(before))
         print(shown(chosen[number], seen), flush=True)
         if options.OUT:
             with options.OUT.open("a") as file:

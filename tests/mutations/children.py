@@ -16,6 +16,7 @@ import pytest
 FORK = get_context("fork")
 PATIENCE = 30  # seconds for a test, and ten times what it took as it was recorded
 ENDS_WITH_ITS_PARENT = 1  # PR_SET_PDEATHSIG
+UNKNOWN = 30  # seconds that a test may take which was never run before
 AT_FIRST = 90  # seconds more, in which a child starts the stack
 
 Lines = list[tuple[str, int]]
@@ -89,12 +90,12 @@ def _child(
         child.start()
         sending.close()
         begun: str | None = None
-        limit: float = AT_FIRST + PATIENCE + 10 * max((seconds.get(test, 0) for test in tests[:5]), default=0)
+        limit: float = AT_FIRST + PATIENCE + 10 * max((seconds.get(test, UNKNOWN) for test in tests[:5]), default=0)
         try:
             with suppress(EOFError):
                 while receiving.poll(limit):
                     test, outcome = receiving.recv()
-                    begun, limit = (None, PATIENCE) if outcome else (test, PATIENCE + 10 * seconds.get(test, 0))
+                    begun, limit = (None, PATIENCE) if outcome else (test, PATIENCE + 10 * seconds.get(test, UNKNOWN))
                     limit += 0 if found else AT_FIRST
                     if outcome:
                         found[test] = outcome

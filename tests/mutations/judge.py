@@ -79,13 +79,24 @@ class Judge:
                 name: short for name, tests in functions.items() if (short := [it for it in tests if self.tests[it] < QUICK])
             }
             sample += [chance.choice(quick[name]) for name in chance.sample([*quick], min(PER_LEVEL, len(quick)))]
-        return sorted(sample)
+        seen_before = [self.cases[name][0] for name in self.weakening.seen_by if name in self.cases]
+        return sorted({*sample, *seen_before})
 
     def _in_order(self) -> list[str]:
         """Those of the module's own file come first, then one of each function, then the others."""
         places = {test: n for name in {function(test) for test in self.tests} for n, test in self._some(self.cases[name])}
         own = f"test_{PurePath(self.weakening.file).stem}.py::"
-        return sorted(places, key=lambda it: (own not in it, it not in self.tests, places[it], self.tests.get(it, 0), it))
+        return sorted(
+            places,
+            key=lambda it: (
+                not it.startswith(self.weakening.seen_by),
+                own not in it,
+                it not in self.tests,
+                places[it],
+                self.tests.get(it, 0),
+                it,
+            ),
+        )
 
     def _some(self, tests: Sequence[str]) -> Iterator[tuple[int, str]]:
         others = [test for test in tests if test not in self.tests]

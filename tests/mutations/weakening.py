@@ -37,6 +37,8 @@ class Weakening:
     after: str | ast.Module
     """What the whole file says, or the template."""
     decision: "Decision | None" = None
+    seen_by: tuple[str, ...] = ()
+    """Test functions that saw it before. They are tried first."""
 
     def codes(self) -> tuple[CodeType, CodeType]:
         """Compile the file as it is, and weakened."""
