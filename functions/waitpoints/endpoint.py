@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from waitpoints.errors import WrittenLater
-from waitpoints.json_text import Named, Stored
+from waitpoints.json_text import Called, Stored
 from waitpoints.token import Verification, cut, iso
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
@@ -47,7 +47,7 @@ class Endpoint(Stored):
         str | None, "The JMESPath expression that a delivery must match. Absent if every delivery does."
     ] = None
     output: Annotated[str, "The JMESPath expression that gives the token's output."] = WHOLE_BODY
-    key_ttl: Annotated[str, Named("keyTTL"), "How long a delivery is kept that came before its token."] = DEFAULT_KEY_TTL
+    key_ttl: Annotated[str, Called("keyTTL"), "How long a delivery is kept that came before its token."] = DEFAULT_KEY_TTL
     tag: Annotated[str | None, "What each key begins with, before a colon and the endpoint's name."] = None
     disabled: Annotated[bool, "Deliveries get 503. Absent if they are processed."] = False
     record_deliveries: Annotated[str | None, "How long each verified delivery is kept. Absent if none is."] = None
@@ -83,12 +83,12 @@ class DeliveryKind(StrEnum):
 class LastDelivery(Stored):
     """The last delivery of one kind. Texts are cut as in an CompletedBy when it is counted."""
 
-    at: Annotated[int, iso, Named("lastAt")]
-    ip: Annotated[str | None, Named("lastIp"), "The address that the last one came from."] = None
-    user_agent: Annotated[str | None, Named("lastUserAgent"), "The `User-Agent` of the last one."] = None
-    delivery_id: Annotated[str | None, Named("lastDeliveryId"), "The provider's own id of the last one."] = None
-    key: Annotated[str | None, Named("lastKey"), "The key of the last one."] = None
-    detail: Annotated[str | None, Named("lastDetail"), "Why the last one did not complete a token."] = None
+    at: Annotated[int, iso, Called("lastAt")]
+    ip: Annotated[str | None, Called("lastIp"), "The address that the last one came from."] = None
+    user_agent: Annotated[str | None, Called("lastUserAgent"), "The `User-Agent` of the last one."] = None
+    delivery_id: Annotated[str | None, Called("lastDeliveryId"), "The provider's own id of the last one."] = None
+    key: Annotated[str | None, Called("lastKey"), "The key of the last one."] = None
+    detail: Annotated[str | None, Called("lastDetail"), "Why the last one did not complete a token."] = None
 
     def cut(self) -> Self:
         texts: dict[str, Any] = {field.name: cut(getattr(self, field.name)) for field in fields(self) if field.name != "at"}

@@ -83,7 +83,7 @@ def present(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-class Named(str):
+class Called(str):
     """The name in answers of a field that has another one in the table."""
 
 
@@ -100,7 +100,7 @@ def shown_fields(of: type[Any]) -> list[Shown]:
     found: list[Shown] = []
     for field in fields(of):
         if meaning := getattr(field.type, "__metadata__", ()):
-            name = next((str(it) for it in meaning if isinstance(it, Named)), _camel(field.name))
+            name = next((str(it) for it in meaning if isinstance(it, Called)), _camel(field.name))
             found.append((field, name, next(filter(callable, meaning), None), meaning))
     return found
 
@@ -110,7 +110,7 @@ class Stored:
 
     Answers show what is `Annotated`. Beside it stand its form there, its limits and what it means:
 
-        at: Annotated[int, iso, Named("createdAt"), "When it came, or was sent again."]
+        at: Annotated[int, iso, Called("createdAt"), "When it came, or was sent again."]
     """
 
     __slots__ = ()

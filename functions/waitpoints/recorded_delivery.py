@@ -7,7 +7,7 @@ from typing import Annotated
 from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.errors import DeliveryNotFound
-from waitpoints.json_text import Named, Stored
+from waitpoints.json_text import Called, Stored
 from waitpoints.token import iso
 
 PREFIX = "delivery_"
@@ -43,7 +43,7 @@ class RecordedDelivery(Stored):
 
     id: Annotated[str, FORM]
     kind: Annotated[DeliveryKind | str | None, "As which kind it was counted. `pending`: it is not processed yet."] = None
-    at: Annotated[int, iso, Named("createdAt"), "When it came, or was sent again."]
+    at: Annotated[int, iso, Called("createdAt"), "When it came, or was sent again."]
     expires_at: int  # epoch seconds, as TTL needs it
     size: Annotated[int, {"ge": 0}, "Bytes of its body."]
     key: Annotated[str | None, "The token's key that it named, cut to 100 bytes, as the texts below."] = None
@@ -52,7 +52,7 @@ class RecordedDelivery(Stored):
     delivery_id: Annotated[str | None, "The provider's own id of the event."] = None
     repeat_of: Annotated[str | None, FORM, "The first recorded delivery of this event."] = None
     resend_of: Annotated[str | None, FORM, "The delivery that was sent again."] = None
-    by: Annotated[str | None, Named("resentBy"), "The name of the named key that sent it again."] = None
+    by: Annotated[str | None, Called("resentBy"), "The name of the named key that sent it again."] = None
     ip: Annotated[str | None, "The address that it came from."] = None
     user_agent: Annotated[str | None, "Its `User-Agent`."] = None
 

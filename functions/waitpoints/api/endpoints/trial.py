@@ -10,7 +10,7 @@ from waitpoints.api.http import Request, Response
 from waitpoints.api.providers import maybe_handshake
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.json_text import Named, Stored, present
+from waitpoints.json_text import Called, Stored, present
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
 from waitpoints.wiring import services
 
@@ -23,7 +23,7 @@ SHOWN_OUTPUT = 262_144  # characters
 class Step(Stored):
     """What one step of a delivery came to. `ends_as`: the delivery ends here, as this kind."""
 
-    name: Annotated[str, Named("step"), {"enum": STEPS}]
+    name: Annotated[str, Called("step"), {"enum": STEPS}]
     result: Annotated[str, "What the step came to. For `key` it is the key."]
     detail: Annotated[str | None, "Why."] = None
     ends_as: DeliveryKind | str | None = None
