@@ -59,6 +59,20 @@ export const intercept = async (tab, answer) => {
   return () => tab.unrouteAll({ behavior: "wait" });
 };
 
+// What a stack says of one token, as it may be. `give` returns it.
+export const answering = (tab, id, give) =>
+  intercept(tab, (request) =>
+    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(give()) } : null,
+  );
+
+// Have `window.copied` in place of a clipboard.
+export const keepCopies = (tab) =>
+  tab.evaluate(() => {
+    window.copied = [];
+    const writeText = async (it) => window.copied.push(it);
+    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
+  });
+
 // A view that is being drawn anew moves what is below a message: a click would miss it. So wait until it is drawn. A locator
 // looks for the element again if it is replaced before the click.
 export const press = async (tab, label) => {

@@ -11,9 +11,11 @@ import { LAUNCH, TOKENS, api, chromium, create, keptTab, openTab, picture, retri
 import {
   CONSOLE,
   WAITING_LONGEST,
+  answering,
   calls,
   fitsItsWidth,
   intercept,
+  keepCopies,
   openDetails,
   press,
   shown,
@@ -492,11 +494,7 @@ test("a decision says who has answered what and who is still asked, and its link
   assert.match(said, /bo Still asked http.* cy Still asked http.* lead Asked later at \d{4}-/);
   assert.match(await text(tab, "[aria-labelledby=about]"), /Asked again\s+0 so far, next \S/);
   assert.match(await text(tab, ".life"), /Ann Lee chose approve/);
-  await tab.evaluate(() => {
-    window.copied = [];
-    const writeText = async (it) => window.copied.push(it);
-    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
-  });
+  await keepCopies(tab);
   for (const button of await tab.$$(`${who} button`)) await button.click();
   await untilItSays(tab, "Copied the link of lead");
   assert.deepEqual(
@@ -532,9 +530,7 @@ test("a page on which people sign in says so, and who of a domain has answered",
   };
   let answer = named;
   const tab = await signedIn("#/tokens", PHONE);
-  const restore = await intercept(tab, (request) =>
-    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
-  );
+  const restore = await answering(tab, id, () => answer);
   await visit(tab, `#/tokens/${id}`);
   const decides = async () => (await text(tab, "[aria-labelledby=decision]")).replace(/\s+/g, " ");
   assert.match(await decides(), /Answers Only signed in Chosen submit: 0 of 1 ann@example.com Still asked/);
@@ -573,9 +569,7 @@ test("a hand-over is in a token's life, and who was told and removed is marked",
     notices: ["ann", "bo"].map((it) => ({ channel: "email", to: `${it}@example.com`, approver: it, status: "sent", at })),
   };
   const tab = await signedIn("#/tokens", PHONE);
-  const restore = await intercept(tab, (request) =>
-    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
-  );
+  const restore = await answering(tab, id, () => answer);
   await visit(tab, `#/tokens/${id}`);
   const life = (await text(tab, ".life")).replace(/\s+/g, " ");
   assert.match(life, /Handed over .* Added <img src=x onerror=alert\(1\)>\\u202e, Ed Ray Removed ann Named key ci/);
@@ -604,9 +598,7 @@ test("says who was told, and what a channel refused", async () => {
   };
   const tab = await signedIn("#/tokens", PHONE);
   let answer = { ...told, notices: [] };
-  const restore = await intercept(tab, (request) =>
-    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
-  );
+  const restore = await answering(tab, id, () => answer);
   const who = "[aria-labelledby=told]";
   await visit(tab, `#/tokens/${id}`);
   assert.match(await text(tab, who), /Nobody yet/);
@@ -655,11 +647,7 @@ test("a run that registers twice says why, and one that was not resumed is first
   };
   const tab = await signedIn();
   let completedAt = new Date(ended).toISOString();
-  const restore = await intercept(tab, (request) =>
-    request.url().endsWith(id)
-      ? { status: 200, contentType: "application/json", body: JSON.stringify({ ...settled, completedAt }) }
-      : null,
-  );
+  const restore = await answering(tab, id, () => ({ ...settled, completedAt }));
   await visit(tab, `#/tokens/${id}`);
   assert.equal((await text(tab, ".life")).match(/This run waits more than once/g).length, 1);
   assert.match(await text(tab, ".life"), /Not resumed yet: [^]*tried again within minutes/);
@@ -936,13 +924,10 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   await untilItSays(tab, "Copy it now: it is not stored, and is never shown again.");
   const key = await text(tab, "code");
   assert.match(key, /^tr_prod_sk_[0-9A-Za-z]{24}$/);
-  await tab.evaluate(() => {
-    const writeText = async (copied) => Object.assign(window, { copied });
-    Object.defineProperty(navigator, "clipboard", { value: { writeText }, configurable: true });
-  });
+  await keepCopies(tab);
   await press(tab, "Copy");
   await untilItSays(tab, "Copied the key");
-  assert.equal(await tab.evaluate(() => window.copied), key);
+  assert.deepEqual(await tab.evaluate(() => window.copied), [key]);
   await press(tab, "Done");
   await untilItSays(tab, "Last used");
   assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Made[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));

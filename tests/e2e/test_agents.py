@@ -54,8 +54,7 @@ def test_an_agent_that_is_killed_asks_once_pays_once_and_cannot_approve_itself(o
         post_to_all(api, said.read_text(), waitpoints.get(token).url)
         assert waitpoints.get(token).status == "WAITING"
         [link] = waitpoints.get(token).links
-        answer = api.request("POST", link.url, {"action": "approve"}, key=None)
-        assert answer.status == 200, answer
+        api.ask("POST", link.url, {"action": "approve"}, key=None)
         again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert again.stdout == "refunded 50 for 4711 refunded 50 for 4711\n"
 
@@ -73,8 +72,7 @@ def test_the_example_of_the_document_runs_with_what_a_person_changed(office: Sta
             [token] = until(lambda: [it for it in waitpoints.list(status="WAITING") if it.page], "the agent asks")
             [link] = waitpoints.get(token).links
         changed = {"action": "approve", "fields": {"order": "order-1001", "euros": 20}}
-        answer = Api(office).request("POST", link.url, changed, key=None)
-        assert answer.status == 200, answer
+        Api(office).ask("POST", link.url, changed, key=None)
         assert agent.communicate(timeout=PATIENCE)[0] == "refunded 20.0 euros of order-1001\n"
     finally:
         agent.kill()

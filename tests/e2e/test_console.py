@@ -94,16 +94,15 @@ def hostile(api: Api) -> dict[str, Any]:
     token = api.create(tags=[tag, "hostile"], idempotencyKey=key)
     body = json.dumps({"by": f"{SCRIPT}{INVISIBLE} output", SCRIPT: IMAGE}, ensure_ascii=False).encode()
     url = token["url"] + "?q=" + SCRIPT
-    assert api.request("POST", url, body, key=None, headers=HEADERS).status == 200
+    api.ask("POST", url, body, key=None, headers=HEADERS)
     late = {**HEADERS, "x-github-delivery": f"{SCRIPT} late delivery"}
-    assert api.request("POST", url, body, key=None, headers=late).status == 200
+    api.ask("POST", url, body, key=None, headers=late)
     endpoint = {"key": f"not_null(body.key, '{IMAGE}')", "verify": "none"}
-    answer = api.request("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)
-    assert answer.status == 200, answer
+    url = api.ask("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)["url"]
     named = {"name": f"hostile-{time.time_ns()}", "scopes": [f"read:{SCRIPT}{INVISIBLE} scope"], "expiresIn": "1h"}
-    assert api.request("POST", "/api/v1/keys", named).status == 200
+    api.ask("POST", "/api/v1/keys", named)
     delivery = {"key": f"{IMAGE}{INVISIBLE} endpoint key"}
-    assert api.request("POST", answer.body["url"], delivery, key=None, headers=HEADERS).status == 200
+    api.ask("POST", url, delivery, key=None, headers=HEADERS)
     return token
 
 
@@ -115,13 +114,13 @@ def decision(api: Api) -> dict[str, Any]:
     page = {"title": f"{IMAGE}{INVISIBLE} title", "approvers": [named, "bo", "cy"], "actions": actions, "fields": fields}
     token = api.create(page=page, tags=["hostile"])
     answer = {"action": "approve", "fields": {"note": f"{SCRIPT}{INVISIBLE} note"}}
-    assert api.request("POST", token["links"][0]["url"], answer, key=None).status == 200
+    api.ask("POST", token["links"][0]["url"], answer, key=None)
     return token
 
 
 def large(api: Api) -> dict[str, Any]:
     token = api.create()
-    assert api.request("POST", token["url"], LARGE.encode(), key=None).status == 200
+    api.ask("POST", token["url"], LARGE.encode(), key=None)
     return token
 
 
@@ -204,7 +203,7 @@ def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
     )
     for body, headers in deliveries:
         sent = {"x-hook-token": secret, "content-type": "application/json", **headers}
-        assert api.request("POST", put.body["url"], body, key=None, headers=sent).status == 200
+        api.ask("POST", put.body["url"], body, key=None, headers=sent)
         time.sleep(1.1)  # so that their order is known, and a list has them
     scene = {"endpoint": name, "texts": texts, "verify": verify, "secret": secret}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "SCENE": json.dumps(scene)}

@@ -15,7 +15,6 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable, code_of
 from tests.support.e2e.race import CLIENTS, RUNNING, Race
 from tests.support.e2e.waiting import until
-from tests.support.in_process.api_gateway import TOKENS
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 from tools import durable_run
 from tools.durable_run import EXAMPLE, Mail
@@ -95,34 +94,27 @@ def test_the_example_goes_on_after_the_timeout(durable: Durable) -> None:
     assert re.match(r"Waitpoint timed out at .*Z", result["reason"])
 
 
-def test_a_callback_resumes_every_execution_that_waits(api: Api, durable: Durable) -> None:
-    token = api.create()
-    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
-    api.wait_until_registered(token, waiters=2)
-    assert api.callback(token, APPROVED).status == 200
-    assert [durable.result(execution) for execution in executions] == [("SUCCEEDED", [OK]), ("SUCCEEDED", [APPROVED])]
-    shown = {(waiter["kind"], waiter["execution"], waiter["status"]) for waiter in api.retrieve(token)["waiters"]}
-    assert shown == {("DURABLE_FUNCTION", execution, "RESUMED") for execution in executions}
-
-
-def test_an_output_of_nearly_a_mebibyte_comes_whole(api: Api, durable: Durable) -> None:
-    token, output = api.create(), {"text": "x" * 1_000_000}
-    execution = durable.wait(token, unwrap=True)
-    api.wait_until_registered(token)
-    assert api.callback(token, output).status == 200
-    assert durable.result(execution) == ("SUCCEEDED", [output])
-
-
-def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: Api, durable: Durable) -> None:
-    token = api.create()
-    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
-    api.wait_until_registered(token, waiters=2)
-    error = {"message": "It is out of stock", "name": "OutOfStock"}
-    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
-    (_, [result]), (_, [raised]) = map(durable.result, executions)
-    assert (result["error"]["name"], result["error"]["message"], result["timed_out"]) == ("OutOfStock", error["message"], False)
-    assert (raised["raised"], raised["message"]) == ("CallbackExternalError", error["message"])
-    assert json.loads(raised["data"])["name"] == "OutOfStock"  # AWS's SDK does not show the type of a callback's error
+def test_every_execution_that_waits_gets_how_its_token_ended(api: Api, durable: Durable) -> None:
+    """With `unwrap`, what fails raises. AWS's SDK does not show the type of a callback's error."""
+    completed, failed, _ = tokens = [api.create(), api.create(), api.create(timeout="5s")]
+    executions = [(durable.wait(token), durable.wait(token, unwrap=True)) for token in tokens]
+    for token in (completed, failed):
+        api.wait_until_registered(token, waiters=2)
+    output, error = {"text": "x" * 1_000_000}, {"message": "It is out of stock", "name": "OutOfStock"}
+    assert api.callback(completed, output).status == 200
+    api.complete(failed, error=error)
+    whole, (result, raised), (timed_out, raised_late) = [[durable.result(it) for it in pair] for pair in executions]
+    assert whole == [("SUCCEEDED", [{"ok": True, "output": output}]), ("SUCCEEDED", [output])]
+    said = result[1][0]
+    assert (said["error"]["name"], said["error"]["message"], said["timed_out"]) == (*reversed(error.values()), False)
+    assert (raised[1][0]["raised"], raised[1][0]["message"]) == ("CallbackExternalError", error["message"])
+    assert re.match(r"Waitpoint timed out at .*Z", raised_late[1][0]["message"])
+    assert timed_out[1][0]["timed_out"] is True
+    names = [json.loads(it[1][0]["data"])["name"] for it in (raised, raised_late)]
+    assert names == ["OutOfStock", "WaitpointTimeoutError"]
+    for token, pair in zip(tokens, executions, strict=True):
+        shown = {(waiter["kind"], waiter["execution"], waiter["status"]) for waiter in api.retrieve(token)["waiters"]}
+        assert shown == {("DURABLE_FUNCTION", execution, "RESUMED") for execution in pair}
 
 
 @pytest.mark.thorough  # a longer way than that to a token of its own
@@ -147,22 +139,12 @@ def test_the_documented_way_to_the_first_of_several(api: Api, durable: Durable) 
     execution = durable.start("first", {"tokens": [token["id"] for token in tokens]})
     for token in tokens:
         api.wait_until_registered(token)
-    assert api.request("POST", f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "on leave"}}).status == 200
+    api.complete(failed, error={"message": "on leave"})
     api.callback(first, APPROVED)
     assert durable.result(execution) == ("SUCCEEDED", APPROVED)
     assert durable.result(durable.start("first", {"tokens": [failed["id"]]})) == ("SUCCEEDED", "nobody answered")
     api.callback(late, APPROVED)
     assert [waiter["status"] for waiter in api.retrieve(late)["waiters"]] == ["GONE"]
-
-
-def test_with_unwrap_a_timeout_is_an_error(api: Api, durable: Durable) -> None:
-    token = api.create(timeout="2s")
-    execution = durable.wait(token, unwrap=True)
-    status, [raised] = durable.result(execution)
-    assert (status, raised["raised"]) == ("SUCCEEDED", "CallbackExternalError")
-    assert re.match(r"Waitpoint timed out at .*Z", raised["message"])
-    assert json.loads(raised["data"])["name"] == "WaitpointTimeoutError"
-    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 
 
 def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, durable: Durable) -> None:

@@ -18,7 +18,6 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.examples import deployed_example
 from tests.support.e2e.parameters import given
 from tests.support.e2e.permissions import boundaries
-from tests.support.in_process.api_gateway import TOKENS
 from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
@@ -46,8 +45,7 @@ def complete_what_is_waited_for(api: Api) -> str:
 
 def fail(api: Api) -> str:
     token = api.create()
-    error = {"message": "It is out of stock", "name": "OutOfStock"}
-    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+    api.complete(token, error={"message": "It is out of stock", "name": "OutOfStock"})
     return str(token["id"])
 
 

@@ -8,13 +8,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tools import run
 from tools.run import chosen_parameters, chosen_port, how_to_go_on
 from tools.stack import ROOT
 from waitpoints_local.stack import LocalError, Stack, free_port
@@ -92,19 +91,6 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
 def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_path: Path) -> None:
     printed = how_to_go_on(stack, has_aws=False)
     assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)
-
-
-@pytest.mark.thorough  # `make run` shows it, too
-def test_once_shows_the_main_job_on_a_running_stack(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("ONCE", "1")
-    monkeypatch.setattr(run, "running", lambda *_: nullcontext(stack))
-    monkeypatch.setattr(run, "interruptible", nullcontext)  # it changes the signals of the whole process
-    assert run.main() == 0
-    output = capsys.readouterr().out
-    assert "SUCCEEDED" in output
-    assert '"action": "completed"' in output
 
 
 @pytest.fixture(scope="module")

@@ -99,17 +99,18 @@ def invoking(api: Api, function: str, resource: str = "", **payload: Any) -> str
 
 def test_a_state_machine_completes_and_fails_tokens_that_others_wait_for(api: Api) -> None:
     """A failed token fails a state with `unwrap` under the error's name, which Catch matches."""
-    completed, failed = api.create(), api.create()
-    caught = waiting(api.stack, failed, {"unwrap": True}, Catch=[{"ErrorEquals": ["PaymentDeclined"], "Next": "Caught"}])
+    completed, failed, declined = (api.create() for _ in range(3))
+    caught = waiting(api.stack, declined, {"unwrap": True}, Catch=[{"ErrorEquals": ["PaymentDeclined"], "Next": "Caught"}])
     waits = [
         api.run({"Wait": waiting(api.stack, completed)}),
         api.run({"Wait": waiting(api.stack, failed, {"unwrap": True})}),
         api.run({"Wait": caught, "Caught": {"Type": "Pass", "End": True}}),
     ]
-    api.wait_until_registered(completed)
-    api.wait_until_registered(failed, waiters=2)
+    for token in (completed, failed, declined):
+        api.wait_until_registered(token)
     invoking(api, "CompleteTokenInState", waitpointId=completed["id"], data={"by": "a state"})
     invoking(api, "CompleteTokenInState", waitpointId=failed["id"], error=DECLINED)
+    api.complete(declined, error=DECLINED)
     assert [api.result(it) for it in waits] == [
         ("SUCCEEDED", {"ok": True, "output": {"by": "a state"}}),
         ("FAILED", "PaymentDeclined"),

@@ -19,9 +19,7 @@ def operator(stack: Stack) -> Operator:
 
 
 def undelivered(api: Api) -> list[str]:
-    answer = api.request("GET", f"{TOKENS}?filter[undelivered]=true")
-    assert answer.status == 200, answer
-    return [token["id"] for token in answer.body["data"]]
+    return [token["id"] for token in api.ask("GET", f"{TOKENS}?filter[undelivered]=true")["data"]]
 
 
 def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator, durable: Durable) -> None:

@@ -4,13 +4,12 @@ import json
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from tests.browser import runner
 from tests.support import page_states
-from tests.support.e2e.api import Api, RawAnswer
+from tests.support.e2e.api import Api
 from waitpoints.api.page.markup import visible
 from waitpoints_local.stack import Stack
 
@@ -137,10 +136,15 @@ def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, subtest
     assert (shown["completedBy"]["approver"], shown["otherDeliveries"]["count"]) == ("bo@example.com", 1)
 
 
-def form(api: Api, token: dict[str, Any], **fields: str) -> RawAnswer:
-    """Post the page's form as a browser without JavaScript does."""
-    body = urlencode(fields).encode()
-    return api.deliver(token["url"], body, {"accept": HTML, "content-type": "application/x-www-form-urlencoded"})
+def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> None:
+    """The role that shows the page reads it in the bucket."""
+    long = {f"n{n}": "€" * 10_000 for n in range(5)}
+    fields = {"properties": {name: {"type": "string", "format": "textarea"} for name in long}}
+    token = api.create(page={**PAGE, "fields": fields})
+    api.ask("POST", token["url"], {"action": "approve", "fields": long}, key=None)
+    assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": long}
+    decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET")
+    assert (decided.status, b"Decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
 
 
 def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:

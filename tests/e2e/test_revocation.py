@@ -56,7 +56,7 @@ def test_it_is_refused_everywhere_within_a_minute_under_load(api: Api, holders: 
         running = [pool.submit(keep_on, one) for one, _ in zip(cycle(requests), range(len(requests) * AT_ONCE))]
         try:
             wait_for_each(requests, lambda: [one for one in list(tried) if one.status not in (401, 403)])
-            assert api.request("DELETE", f"{KEYS}/{name}").status == 200
+            api.ask("DELETE", f"{KEYS}/{name}")
             revoked_at = time.monotonic()
             time.sleep(WITHIN)
             wait_for_each(requests, lambda: [one for one in list(tried) if one.begun_at > revoked_at + WITHIN])

@@ -76,15 +76,6 @@ def test_a_state_retries_for_hours(api: Api, stack: Stack, deployed: Deployed, d
     assert (described(execution)["status"], described(execution)["error"]) == ("FAILED", "WaitpointTimeoutError")
 
 
-def test_items_wait_for_different_times(api: Api, deployed: Deployed, described: Callable[[str], Any]) -> None:
-    item = {"StartAt": "Item", "States": {"Item": {"Type": "Wait", "SecondsPath": "$", "End": True}}}
-    machine = api.make_machine({"Each": {"Type": "Map", "ItemProcessor": item, "End": True}})
-    execution = api.start(machine, [n * HOUR for n in (5, 1, 4, 2, 3)])
-    assert rounded(skip(deployed, execution, 3.25 * HOUR))[:3] == [("Item", "Wait", n) for n in (1, 2, 3)]
-    assert rounded(skip(deployed, execution, 2 * HOUR)) == [("Item", "Wait", 1), ("Item", "Wait", 2)]
-    assert described(execution)["status"] == "SUCCEEDED"
-
-
 def test_a_token_times_out_at_once(api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]) -> None:
     token = api.create(timeout="30d")
     time_out(deployed, token["id"])

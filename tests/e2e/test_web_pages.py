@@ -229,18 +229,6 @@ def test_what_one_call_was_signed_for_opens_no_other(stack: Stack, api: Api, giv
         assert (answer.status in (400, 403), b"Does" in answer.body or b"Invalid" in answer.body) == (True, True), name
 
 
-@pytest.mark.parametrize("path", ["cfn-response", "cfn-signal"])
-def test_a_path_that_asks_for_no_key_leads_to_no_service(stack: Stack, api: Api, path: str) -> None:
-    url = f"{stack.endpoint_url}/_ministack/{path}/x"
-    authorization = (
-        "AWS4-HMAC-SHA256 Credential=test/20261129/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=0"
-    )
-    for method in ("GET", "POST", "DELETE", "PATCH"):
-        assert api.deliver(url, b"{}", {"Authorization": authorization, **TARGET}, method=method).status == 403
-        assert api.deliver(f"{url}?{SIGNED}&Action=ListQueues", method=method).status == 403
-    assert b"SecretList" not in api.deliver(url, b"{}", {"Authorization": authorization, **TARGET}, method="PUT").body
-
-
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # the child only sends requests
 def test_another_user_of_the_machine_does_and_reads_nothing(stack: Stack, stack_folder: Path, api: Api, tmp_path: Path) -> None:
     if os.getuid() != 0:

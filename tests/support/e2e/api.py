@@ -53,18 +53,23 @@ class Api:
         except HTTPError as error:
             return DeployedAnswer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
 
-    def create(self, **options: Any) -> dict[str, Any]:
-        """Create a token. Returns the body of the answer."""
-        answer = self.request("POST", TOKENS, options)
+    def ask(self, method: str, url: str, body: Any = None, **how: Any) -> Any:
+        """Send a request that succeeds, as `request` does. Returns the body of the answer."""
+        answer = self.request(method, url, body, **how)
         assert answer.status == 200, answer
-        created: dict[str, Any] = answer.body
+        return answer.body
+
+    def create(self, **options: Any) -> dict[str, Any]:
+        created: dict[str, Any] = self.ask("POST", TOKENS, options)
         return created
 
     def retrieve(self, token: dict[str, Any]) -> dict[str, Any]:
-        answer = self.request("GET", f"{TOKENS}/{token['id']}")
-        assert answer.status == 200, answer
-        retrieved: dict[str, Any] = answer.body
+        retrieved: dict[str, Any] = self.ask("GET", f"{TOKENS}/{token['id']}")
         return retrieved
+
+    def complete(self, token: dict[str, Any], **how: Any) -> None:
+        """Complete a token with `data`, or fail it with `error`."""
+        self.ask("POST", f"{TOKENS}/{token['id']}/complete", how)
 
     def callback(self, token: dict[str, Any], body: Any) -> DeployedAnswer:
         """Post to the callback URL without a key, as a webhook provider does."""
