@@ -757,41 +757,7 @@ class TestNobodyElseAnswersAsThem:
         assert token.since_version == SINCE["signIn"]
 
 
-CREATES: list[tuple[dict[str, Any], str]] = [
-    ({**SHARED, "signIn": True}, "page.signIn"),
-    ({**NAMED, "signIn": {"domains": ["example.com"]}}, "page.signIn"),
-    ({**NAMED, "signIn": False}, "page.signIn"),
-    ({**NAMED, "signIn": {"issuer": "https://x.example", "clientId": "x"}}, "page.signIn"),
-    ({**OPEN, "signIn": {"domains": []}}, "page.signIn.domains"),
-    ({**OPEN, "signIn": {"domains": ["*.example.com"]}}, "page.signIn.domains[0]"),
-    ({**OPEN, "signIn": {"domains": ["ann@example.com"]}}, "page.signIn.domains[0]"),
-    ({**OPEN, "requestedBy": "dee"}, "page.requestedBy"),
-    ({**OPEN, "maxAge": 5}, "page.maxAge"),
-    ({"title": "t", "maxAge": "5m"}, "page.maxAge"),
-    *(({**OPEN, "maxAge": age}, "page.maxAge: expected a duration of 1m to 24h") for age in ("59s", "25h", "5 minutes")),
-    ({**OPEN, "escalate": {"after": "1h", "to": ["bo@example.com"]}}, "page.escalate"),
-    ({**OPEN, "actions": [{**ACTIONS[0], "needs": 21}]}, "page.actions[0].needs"),
-    ({**OPEN, "actions": [{**one, "needs": 12} for one in ACTIONS]}, "page.actions"),
-    (
-        {**NAMED, "approvers": ["ann@example.com", "bo", {"id": "cy", "name": "Cy"}]},
-        "page.approvers: bo, Cy cannot sign in",
-    ),
-    ({**NAMED, "approvers": ["ann@exämple.com", "bo@example.com"]}, "page.approvers"),
-    ({"title": "t", "approvers": [{"id": "a", "subject": "a"}]}, "page.approvers[0].subject: it needs page.signIn"),
-    (
-        {"title": "t", "approvers": ["bo"], "escalate": {"after": "1h", "to": [{"id": "a", "subject": "a"}]}},
-        "page.escalate.to[0].subject: it needs page.signIn",
-    ),
-    ({**NAMED, "approvers": [{"id": "a", "subject": "ä"}, "bo@example.com"]}, "page.approvers[0].subject"),
-]
-
-
 class TestACreate:
-    @pytest.mark.parametrize(("page", "says"), CREATES, ids=lambda one: one if isinstance(one, str) else "")
-    def test_is_refused_with_the_reason(self, stack: SignInStack, page: Any, says: str) -> None:
-        answer = stack.api.post(TOKENS, {"page": page})
-        assert (answer.status, says in answer.json["error"]) == (422, True), answer.text
-
     @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
     def test_without_an_issuer_names_the_parameter(self, stack: SignInStack, monkeypatch: Any, page: Any) -> None:
         monkeypatch.delenv("OIDC_ISSUER")

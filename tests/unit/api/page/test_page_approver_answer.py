@@ -281,36 +281,6 @@ class TestFieldsThatMustBeTheSame:
         assert hostile.replace("\u202e", r"\u202e") in page_of(refused).texts
         assert "script" not in {tag for tag, _ in page_of(refused).tags}
 
-    def test_are_compared_again_with_an_answer_that_was_faster(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        token, find = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": True}), world.tokens.find
-
-        def find_then_answer(token_id: str) -> Any:
-            monkeypatch.setattr(world.tokens, "find", find)
-            found = find(token_id)
-            choose(api, token, "ann", "approve", amount=1200)
-            return found
-
-        monkeypatch.setattr(world.tokens, "find", find_then_answer)
-        page = page_of(self.approve(api, token, "7"))
-        assert "Others entered: 1200." in page.text
-        assert "Ann Lee" in page.texts
-        assert answers(api, token) == [("ann", "approve")]
-
-    @pytest.mark.parametrize("amount", ["12345678901234567890.123", "0.1"])
-    def test_of_a_program_differ_in_any_digit(self, api: Api, amount: str) -> None:
-        token = api.create(page={**PAGE, "fields": {"properties": ENTERED}, "sameFields": True})
-
-        def approve(approver: str, amount: str) -> HttpAnswer:
-            return api.post(link(token, approver), f'{{"action":"approve","fields":{{"amount":{amount}}}}}', JSON)
-
-        assert approve("ann", amount).status == 200
-        assert approve("cy", f"{amount}0000000000000000001").status == 422
-        assert f"Others entered: {amount}." in page_of(self.approve(api, token, "1")).text
-        assert approve("cy", f"{amount}0").status == 200
-        assert f'"amount":{amount}0' in api.retrieve(token["id"])["output"]
-
     def test_do_not_bind_an_action_that_needs_no_fields(self, api: Api) -> None:
         reject = {"id": "reject", "label": "Reject it", "needs": 2, "needsFields": False}
         page = {**PAGE, "actions": [PAGE["actions"][0] | {"needs": 1}, reject], "fields": {"properties": ENTERED}}
@@ -328,13 +298,6 @@ class TestFieldsThatMustBeTheSame:
 class TestWhoeverElse:
     """Robots, providers and other sites meet a personal link as they meet any callback URL."""
 
-    @pytest.mark.parametrize("method", ["HEAD", "GET", "OPTIONS"])
-    def test_that_only_fetches_answers_nothing(self, api: Api, token: dict[str, Any], method: str) -> None:
-        assert api.request(method, link(token, "ann"), None, BROWSER).status == (405 if method == "OPTIONS" else 200)
-        assert api.request(method, link(token, "ann"), None, {}).status in (200, 405)
-        assert answers(api, token) == []
-        assert "otherDeliveries" not in api.retrieve(token["id"])
-
     def test_that_makes_a_handshake_is_answered(self, api: Api, token: dict[str, Any]) -> None:
         shaken = api.get(f"{link(token, 'ann')}&hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=x", {})
         assert (shaken.status, shaken.text) == (200, "1158201444")
@@ -342,16 +305,10 @@ class TestWhoeverElse:
         assert (shaken.status, "3eZbrw" in shaken.text) == (200, True)
         assert answers(api, token) == []
 
-    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-    def test_that_posts_a_form_from_another_site_makes_the_page_ask(self, api: Api, token: dict[str, Any], site: str) -> None:
-        elsewhere = {**FORM, "sec-fetch-site": site}
+    def test_that_posts_a_form_from_another_site_makes_the_page_ask_as_whom(self, api: Api, token: dict[str, Any]) -> None:
+        elsewhere = {**FORM, "sec-fetch-site": "cross-site"}
         asked = page_of(api.post(link(token, "ann"), "action=approve&field.note=fine&confirmed=yes", elsewhere))
-        assert "You are about to choose Approve it." in asked.text
         assert "You answer as Ann Lee" in asked.text
-        back = page_of(api.post(link(token, "ann"), asked.press("Go back"), FORM))
-        assert ("field.note", "fine") in back.fields
-        shown = page_of(api.post(link(token, "ann"), '{"action":"approve"}', {**BROWSER, "sec-fetch-site": site}))
-        assert set(shown.buttons) == {"Approve it", "Reject it"}
         assert answers(api, token) == []
         here = {**FORM, "sec-fetch-site": "same-origin"}
         assert api.post(link(token, "ann"), asked.press("Confirm: Approve it"), here).status == 200
