@@ -5,11 +5,12 @@ finds it (invariant 5). An early completion is in no list and ends with its key,
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, attempts
 from waitpoints.ids import new_id
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.token import (
     ALL_CHECKED,
     DOCUMENTS,
@@ -23,6 +24,9 @@ from waitpoints.token import (
     TokenError,
 )
 from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def is_own(outcome: Outcome | None, by: CompletedBy) -> bool:
 
 
 class CompletionsByKey:
-    def __init__(self, store: TokenStore, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, store: "Store", tokens: Tokens, clock: Clock) -> None:
         self._store = store
         self._tokens = tokens
         self._clock = clock

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from waitpoints import telemetry
 from waitpoints.approvers import different_values
 from waitpoints.errors import attempts
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.resumer import Resumer
 from waitpoints.token import Answer, Completed, CompletedBy, HandOver, Output, Token
 
 if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
     from waitpoints.sign_in import SignedIn
 
 
@@ -72,7 +73,7 @@ MakeOutput = Callable[[Sequence[Answer], Sequence[HandOver]], str]
 
 
 class Decisions:
-    def __init__(self, store: TokenStore, resumer: Resumer, clock: Clock) -> None:
+    def __init__(self, store: "Store", resumer: Resumer, clock: Clock) -> None:
         self._store = store
         self._resumer = resumer
         self._clock = clock

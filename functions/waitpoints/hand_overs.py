@@ -5,20 +5,24 @@ A hand-over is one read and one conditional update, which holds only if nobody h
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.access.caller import Caller
 from waitpoints.errors import TokenHasEnded, attempts
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.token import HandOver, Token
 from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
 
 MakeHandOver = Callable[[Token, int], HandOver | None]
 """Returns the hand-over of a waiting token, read with its page, at an instant. None: it has been done. Raises a refusal."""
 
 
 class HandOvers:
-    def __init__(self, tokens: Tokens, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, store: "Store", clock: Clock) -> None:
         self._tokens = tokens
         self._store = store
         self._clock = clock

@@ -9,15 +9,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.services import throttling
 from waitpoints.aws.services.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.ports import Clock, TokenStore, WaitService, WaitServices
+from waitpoints.ports import Clock, WaitService, WaitServices
 from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_results
+
+if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class NotResumed:
 class Resumer:
     """Resumes the waiters of a settled token, `parallel` of them at once."""
 
-    def __init__(self, store: TokenStore, outputs: Outputs, resumers: WaitServices, clock: Clock, parallel: int) -> None:
+    def __init__(self, store: "Store", outputs: Outputs, resumers: WaitServices, clock: Clock, parallel: int) -> None:
         self._store = store
         self._outputs = outputs
         self._resumers = resumers

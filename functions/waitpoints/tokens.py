@@ -10,7 +10,7 @@ from waitpoints.aws.services.outputs import Outputs
 from waitpoints.errors import CannotResumeNow, KeyTaken, TokenNotFound, TooManyWaiters, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.resumer import NotResumed, Resumer
 from waitpoints.token import (
     ALL_CHECKED,
@@ -36,6 +36,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
     from waitpoints.listing import ListQuery, ListSlice
 
 
@@ -83,7 +84,7 @@ Completion = Settled | Ended | RulesApply
 
 
 class Tokens:
-    def __init__(self, store: TokenStore, outputs: Outputs, resumer: Resumer, clock: Clock) -> None:
+    def __init__(self, store: "Store", outputs: Outputs, resumer: Resumer, clock: Clock) -> None:
         self._store = store
         self._outputs = outputs
         self._resumer = resumer

@@ -11,10 +11,9 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
-from waitpoints.aws.doctor_store import SEGMENT_BYTES, STATE_KEY, DoctorStore
+from waitpoints.aws.doctor_store import SEGMENT_BYTES, STATE_KEY, DoctorStore, ScanPage
 from waitpoints.aws.items import RECORDS_DELIVERIES, TOKEN, primary_key
 from waitpoints.aws.store import Store
-from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
 from waitpoints.token import ALL_CHECKED, VERSION, Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Waiter
 

@@ -9,12 +9,12 @@ from botocore.exceptions import ReadTimeoutError
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
-from waitpoints.aws.doctor_store import DoctorStore
+from waitpoints.aws.doctor_store import DoctorStore, ScanPage
 from waitpoints.aws.due_index import INDEX, DueIndex
 from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Cursor, ScanPage, Timer
+from waitpoints.ports import Cursor, Timer
 from waitpoints.token import ALL_CHECKED, Completed, Output, Token
 
 START = FakeClock().now

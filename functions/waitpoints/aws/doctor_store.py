@@ -5,7 +5,7 @@ a waiter without a reply: fewer waiters in `replied` than `waiterCount`. One who
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,8 @@ from waitpoints.aws.items import (
 )
 from waitpoints.aws.store import HAS_NO_TIMEOUT, IS_DUE, IS_WAITING
 from waitpoints.aws.table import Added, Table, Taken
-from waitpoints.ports import ScanPage
 from waitpoints.scan_state import MOST_OLDEST, DoctorState, Key, ScanCursor, Waiting, oldest
-from waitpoints.token import VERSION
+from waitpoints.token import VERSION, Attachment
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -59,25 +58,48 @@ SHOWN = "id, #item, #status, timeoutAt, dueAt, waiterCount, replied, tokenId, cr
 Item = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One read of the table: how many items it had, and what may need the doctor.
+
+    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or their next
+    timer. `oldest` may be the oldest without a timeout. The next read of this segment goes on after `last_key`. None: the
+    segment has been read to its end. `recorded` are the items of recorded deliveries.
+    """
+
+    items: int
+    unresumed: list[str]
+    overdue: list[str]
+    attachments: list[Attachment]
+    oldest: list[Waiting]
+    last_key: Key | None
+    recorded: list[Mapping[str, Any]] = field(default_factory=list)
+
+
 class DoctorStore:
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table = Table(client, table_name)
 
     def read_marks(self) -> list[str]:
+        """The ids of the tokens that are marked as unresumed, read consistently."""
         return [mark["item"] for mark in self._table.read_all(UNDELIVERED)]
 
     def count_segments(self) -> int:
-        """AWS updates the size about every six hours."""
+        """How many segments a new scan should have. AWS updates the size about every six hours."""
         size = self._client.describe_table(TableName=self._table.name)["Table"]["TableSizeBytes"]
         return min(MOST_SEGMENTS, 1 + size // SEGMENT_BYTES)
 
     def read_segment(
         self, segment: int, segments: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
     ) -> Iterator[ScanPage]:
-        """Yield reads of 1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page.
+        """Yield the reads of one of `segments` segments of the table, eventually consistent, from its start or `after` a key.
 
-        Once enough of the oldest tokens are known, a read returns only those that are older.
+        It has the tokens that settled, or were due, at the time `until` or before. The last page has no `last_key`. A read has
+        1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page.
+
+        Of the tokens without a timeout it has those that may be among the oldest, if these are `known`. Once enough of them are
+        known, a read returns only those that are older.
         """
         start: dict[str, Any] = {"ExclusiveStartKey": primary_key(*after)} if after else {}
         values = {"waiting": StoredStatus.WAITING, "now": until, "none": 0, "replies": REPLIES}
@@ -121,7 +143,10 @@ class DoctorStore:
         return page
 
     def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
-        """Read them at once, and nothing if there are none. A token that was not read may still wait."""
+        """Return those of these tokens, at most a hundred, that may still wait and have no timeout, eventually consistent.
+
+        Reads them at once, and nothing if there are none. A token that was not read may still wait.
+        """
         if not tokens:
             return ()
         keys = [primary_key(token_id, TOKEN) for _, token_id in tokens]
@@ -131,6 +156,7 @@ class DoctorStore:
         return tuple(one for one in tokens if one[1] in waiting)
 
     def read_state(self, first: Callable[[], DoctorState]) -> DoctorState:
+        """What the doctor remembers, or the `first` state if it has not run yet."""
         item = self._table.get(STATE_KEY) or {}
         records_deliveries = item.get(RECORDS_DELIVERIES, False)
         if "segments" not in item:
@@ -144,6 +170,10 @@ class DoctorStore:
         return DoctorState(cursor, last_run, item["lastScan"], unrepaired, waiting, records_deliveries, is_other)
 
     def save_state(self, state: DoctorState) -> None:
+        """Save all but `unrepaired` and `records_deliveries`.
+
+        Two runs at once may write in any order: each says what was read.
+        """
         cursor = state.cursor
         changes = {
             "segments": cursor.segments,
@@ -158,9 +188,11 @@ class DoctorStore:
         self._table.update(STATE_KEY, changes)
 
     def remember(self, token_ids: Collection[str]) -> None:
+        """Add to `unrepaired`."""
         self._table.update(STATE_KEY, {"unrepaired": Added(frozenset(token_ids))})
 
     def forget(self, token_ids: Collection[str]) -> None:
+        """Take out of `unrepaired`."""
         self._table.update(STATE_KEY, {"unrepaired": Taken(frozenset(token_ids))})
 
 

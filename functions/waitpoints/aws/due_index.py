@@ -32,7 +32,7 @@ class DueIndex:
         self._cursors = cursors
 
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
-        """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
+        """Return at most `limit` entries behind `start` up to the instant `until`, and where this read ended."""
         key = {**primary_key(start.after, TOKEN), "listShard": wire(str(shard)), "dueAt": wire(start.due_at)}
         begin: dict[str, Any] = {"ExclusiveStartKey": key} if start.after else {}
         condition = "listShard = :shard AND dueAt BETWEEN :first AND :until"
@@ -42,7 +42,11 @@ class DueIndex:
         return [Timer(item["id"], item["dueAt"]) for item in found.items], end
 
     def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
-        """Read eventually consistently, at half the price: a token that has ended may be returned, which is harmless."""
+        """Return which of these tokens, at most a hundred, may still wait. The others have ended or are gone.
+
+        Reads eventually consistently, at half the price: a token that has ended may be returned, which is harmless. Raises
+        TimersNotStarted if it cannot tell for each of them.
+        """
         waiting: set[str] = set()
         keys: list[Any] = [primary_key(token_id, TOKEN) for token_id in token_ids]
         while keys:
@@ -60,7 +64,10 @@ class DueIndex:
         return [found.get(str(shard), Cursor()) for shard in range(self.shards)]
 
     def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
-        """Move a shard's cursor. Returns False if it is not at `start`, but True if this call moved it and lost the answer."""
+        """Move a shard's cursor forwards. Returns False if it is not at `start`: another run has moved it.
+
+        True if this call moved it and lost the answer.
+        """
         condition = IS_FIRST if start == Cursor() else IS_AS_READ
         moved = {"dueAt": end.due_at, "after": end.after}
         key = primary_key(self._cursors, str(shard))

@@ -31,19 +31,30 @@ class NoticeStore:
         self._table = Table(client, table_name)
 
     def claim(self, token: Token, now: int) -> int | None:
+        """Keep other functions from sending about this token until `free`, or for CLAIMED_FOR (invariant 7).
+
+        Returns what names the claim. None: another function has one.
+        """
         until = now + CLAIMED_FOR
         changes = {"claimedUntil": until, "tokenId": token.id, "createdAt": token.created_at}
         return until if self._update(token.id, changes, IS_FREE, now=now) else None
 
     def record(self, token_id: str, target: str, record: NoticeRecord) -> bool:
-        """Does not need the claim: what was sent is never forgotten."""
+        """Store a target's record. Returns False if there is no record any more.
+
+        Does not need the claim: what was sent is never forgotten.
+        """
         return self._update(token_id, {target: record.members()}, IS_THERE)
 
     def free(self, token_id: str, claim: int) -> None:
+        """End a claim, unless it has ended and another function has one."""
         self._update(token_id, {"claimedUntil": None}, IS_OWN_CLAIM, claim=claim)
 
     def clear_refusals(self, token: Token) -> None:
-        """A target without a message loses its record, unless it gets no more. Of any other, what is missing is sent."""
+        """Forget what was refused, so that it is sent again.
+
+        A target without a message loses its record, unless it gets no more. Of any other, what is missing is sent.
+        """
         gone: dict[Any, None] = {}
         notify = Notify.of_text(token.notify or "{}")
         for target, record in token.notices.items():

@@ -150,6 +150,12 @@ class Store:
         document: Document | None = None,
         replaced: KeyHolder | None = None,
     ) -> KeyHolder | None:
+        """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
+
+        `document` and its metadata are written with it. The key of `replaced` is free: retention has removed this holder, or it
+        is an early completion that ended or that the create does not accept. It is not free if another create has claimed it
+        meanwhile.
+        """
         item, metadata = token_item(token), None if token.metadata is None else Document(DocumentKind.METADATA, token.metadata)
         documents = [document_item(token, it, self.retention) for it in (document, metadata) if it is not None]
         together = [self._put(item, IS_NEW), *map(self._put, documents)]
@@ -166,6 +172,11 @@ class Store:
         return {"Put": self._table.put_request(item, condition, **values)}
 
     def put_early(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+        """Write a completed token that no create has asked for, or return the token that already holds `key` (invariant 5).
+
+        Unlike `create`, an expired key is not free: its token may still be waiting. `replaced` is a holder that has ended, or
+        that retention has removed.
+        """
         return self._write_with_key("", key, token, now, replaced, [self._put(token_item(token), IS_NEW)])
 
     def _write_with_key(
@@ -188,10 +199,15 @@ class Store:
         return key_holder(refused.item, key)
 
     def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+        """The token that holds a key, even after the key has expired, read consistently."""
         found = self._table.get(key_primary_key(key))
         return key_holder(found, key) if found else None
 
     def claim(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        """Make an early completion a token like any other, with the tags and metadata of `token` and `key`'s lifetime.
+
+        Returns whether the holder exists: False if it has ended. Claiming it again changes nothing.
+        """
         expires_at = self._expires_at(holder.since)
         item = claimed_key_item(key, holder, expires_at)
         put_key = self._put(item, CREATE_MAY_CLAIM_KEY, replaced=holder.token_id, yes=True)
@@ -208,6 +224,7 @@ class Store:
         return refused is None or refused.item.get("tokenId") == holder.token_id  # the latter if another one claimed it
 
     def release_early(self, token: Token) -> bool:
+        """Free an early completion's key, so that no create claims it any more. Returns False if one has, or if it is gone."""
         assert token.idempotency_key is not None, "an early completion has a key"
         key = key_primary_key(IdempotencyKey(token.idempotency_key))
         held = self._table.delete_request(key, HELD_BY_REPLACED_EARLY, replaced=token.id, yes=True)
@@ -216,34 +233,41 @@ class Store:
         return "earlyUntil" in (self._table.get(primary_key(token.id, TOKEN)) or {})
 
     def delete_early(self, token_id: str) -> bool:
+        """Delete an early completion, and what was counted beside it, once its key is free. Returns whether there was one."""
         others: Any = {"Delete": self._table.delete_request(primary_key(token_id, OTHERS))}
         unclaimed = self._table.delete_request(primary_key(token_id, TOKEN), IS_UNCLAIMED)
         return self._table.write_together({"Delete": unclaimed}, others) is None
 
     def get(self, token_id: str) -> Token:
+        """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
         found = self.find(token_id)
         if found is None:
             raise TokenNotFound
         return found
 
     def find(self, token_id: str) -> Token | None:
+        """As `get`. None: there is no such token."""
         items = {item["item"]: item for item in self._table.query("id = :id", {"id": token_id}).items}
         return token_from(items[TOKEN], items, self._executions) if TOKEN in items else None
 
     def peek(self, token_id: str) -> Token:
+        """The token without its replies and its other deliveries, read consistently. Raises TokenNotFound."""
         found = self._table.get(primary_key(token_id, TOKEN))
         if found is None:
             raise TokenNotFound
         return token_from(found, {}, self._executions)
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
+        """The JSON text of a token's payloadSchema, page or metadata."""
         found = self._table.get(primary_key(token_id, kind))
         return found[kind] if found else None
 
     def release(self, attachment: Attachment) -> bool:
+        """Delete an attachment if it still belongs to its token. Returns whether it did."""
         return self._table.delete(primary_key(attachment.id, attachment.item), IS_ATTACHED, tokenId=attachment.token_id)
 
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange[Token]]":
+        """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
             return [partial(self._read_unresumed, wanted.only_tag)]
         if wanted.idempotency_key is not None:
@@ -282,11 +306,19 @@ class Store:
     def complete(
         self, token_id: str, outcome: Completed | Failed, checked: frozenset[Rule], only_tag: str | None = None
     ) -> tuple[bool, Token]:
+        """Settle a waiting token that has no rule but those `checked`, and has the tag `only_tag` if it is given (invariant 1).
+
+        Returns whether it did, and the token as it is now.
+        """
         condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
         won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
         return won, replace(token, outcome=outcome) if won else token
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+        """Add an answer to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
+
+        With an outcome, the answer settles the token. Returns whether it was added, and the token as it is now.
+        """
         changes = {
             "answers": Expression("list_append(if_not_exists(answers, :none), :added)"),
             "answerCount": len(token.answers) + 1,
@@ -296,6 +328,10 @@ class Store:
         return won, replace(now, outcome=outcome) if won and outcome else now
 
     def hand_over(self, token: Token, hand_over: HandOver) -> bool:
+        """Add a hand-over to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
+
+        Returns False if it no longer waits so.
+        """
         changes = {
             "handOvers": Expression("list_append(if_not_exists(handOvers, :none), :added)"),
             "handOverCount": len(token.hand_overs) + 1,
@@ -316,6 +352,7 @@ class Store:
         return {**ended, **outcome_attributes(outcome)}
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
+        """Settle a due token as timed out (invariant 1). Returns whether it did, and the token as it is now."""
         changes = {
             "status": StoredStatus.TIMED_OUT,
             "completedAt": Expression("timeoutAt"),
@@ -324,19 +361,29 @@ class Store:
         return self._update(token_id, changes, MAY_BE_TIMED_OUT, now=now)
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
-        """Each item in an update of its own. The key may by now name another token, whose item then stays as it is."""
+        """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier.
+
+        Each item in an update of its own. The key may by now name another token, whose item then stays as it is.
+        """
         expires_at = None if timeout_at is None else self._expires_at(timeout_at)
         condition = IS_ATTACHED if expires_at is None else f"{IS_ATTACHED} AND {EXPIRES_EARLIER}"
         for key in beside(token):
             self._table.update(key, {"expiresAt": expires_at}, condition, tokenId=token.id, expiresAt=expires_at)
 
     def remind(self, token: Token, asked: Token) -> bool:
-        """Answers are not in the condition, so an answer at the same moment fails neither itself nor this."""
+        """Record a waiting token's reminder or escalation, as `asked` says, and when it is due next.
+
+        Returns False if it no longer waits as `token` says, or is gone. Answers are not in the condition, so an answer at the
+        same moment fails neither itself nor this.
+        """
         reminded = {"remindedCount": asked.reminded_count, "remindedAt": asked.reminded_at, "escalatedAt": asked.escalated_at}
         noted = {name: value for name, value in reminded.items() if value}
         return self._change_as_read(token, {**noted, "dueAt": asked.due_at})
 
     def move_deadline(self, token: Token, timeout_at: int | None, due_at: int | None, now: int) -> bool:
+        """Give a waiting token another timeout, or none. Returns False if it no longer waits as `token` says, is due, or is
+        gone.
+        """
         moved = {"timeoutAt": timeout_at, "dueAt": due_at}
         if token.has_notify:
             moved["movedAt"] = now  # the stream shows no more than the new item
@@ -362,15 +409,20 @@ class Store:
         return isinstance(result, Updated)
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
+        """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
         changes: Changes = {("waiters", waiter.key): waiter_map(waiter), "waiterCount": Added(1)}
         names = {"waiter": waiter.key}
         return self._update(token_id, changes, MAY_TAKE_WAITER, names=names, now=now, maxWaiters=MAX_WAITERS)
 
     def mark_unresumed(self, token_id: str, now: int) -> None:
-        """The mark expires after its token, which settled before `now`. Marking again changes nothing."""
+        """Mark a settled token with a waiter that could not be resumed, so that a list finds it.
+
+        The mark expires after its token, which settled before `now`. Marking again changes nothing.
+        """
         self._table.update(primary_key(UNDELIVERED, token_id), {"expiresAt": IfAbsent(self._expires_at(now))})
 
     def unmark_unresumed(self, token_id: str) -> None:
+        """Remove the mark, if there is one."""
         self._table.client.delete_item(TableName=self._table.name, Key=primary_key(UNDELIVERED, token_id))
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
@@ -384,11 +436,15 @@ class Store:
         self._table.update(primary_key(token_id, REPLIES), changes)
 
     def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
-        """Tokens whose keys DynamoDB leaves unread are left out."""
+        """How many waiters of each of these tokens, at most a hundred, have a recorded reply.
+
+        Reads all of them at once and may miss the latest replies. Tokens whose keys DynamoDB leaves unread are left out.
+        """
         found, _ = self._table.read_together([primary_key(token_id, REPLIES) for token_id in token_ids])
         return {item["id"]: count_replies(item) for item in found}
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, by: CompletedBy, now: int) -> None:
+        """Count a delivery that did not settle its token."""
         changes: dict[str, Any] = {
             "count": Added(1),
             "tokenId": token_id,

@@ -6,8 +6,12 @@ Each shard has a cursor of the doctor's own. It never passes a token that could 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import batched, groupby, takewhile
+from typing import TYPE_CHECKING
 
-from waitpoints.ports import Cursor, DueIndex
+from waitpoints.ports import Cursor
+
+if TYPE_CHECKING:
+    from waitpoints.aws.due_index import DueIndex
 
 SLICE = 1000  # entries of one shard
 TOGETHER = 100  # tokens that one BatchGetItem asks for
@@ -25,7 +29,7 @@ class Slice:
 
 
 class Overdue:
-    def __init__(self, index: DueIndex) -> None:
+    def __init__(self, index: "DueIndex") -> None:
         self._index = index
 
     def read(self, until: int, has_time: Callable[[], bool]) -> list[Slice]:

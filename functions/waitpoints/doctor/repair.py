@@ -10,12 +10,16 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.timers.due import Timers
 from waitpoints.token import Attachment
 from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
 
 
 class Defect(StrEnum):
@@ -46,7 +50,7 @@ class DeliveryRepairs:
 
 
 class Repair:
-    def __init__(self, tokens: Tokens, timers: Timers, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, timers: Timers, store: "Store", clock: Clock) -> None:
         self._tokens = tokens
         self._timers = timers
         self._store = store

@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitpoints.doctor.overdue import Overdue
 from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
-from waitpoints.ports import Clock, DoctorStore
+from waitpoints.ports import Clock
 from waitpoints.scan_state import DoctorState, ScanCursor, SegmentRead, Waiting, oldest
 from waitpoints.token import Attachment
+
+if TYPE_CHECKING:
+    from waitpoints.aws.doctor_store import DoctorStore
 
 GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
 AT_ONCE = 8  # segments
@@ -82,7 +85,7 @@ class Report:
 class Doctor:
     def __init__(
         self,
-        store: DoctorStore,
+        store: "DoctorStore",
         overdue: Overdue,
         repair: Repair,
         clock: Clock,

@@ -13,6 +13,7 @@ it, and the same change may be in several records.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.aws.error_codes import error_name
@@ -20,10 +21,13 @@ from waitpoints.aws.services.event_bus import EventBus, NotPut
 from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.event import Event
-from waitpoints.ports import Clock, TokenStore
+from waitpoints.ports import Clock
 from waitpoints.stream.record import Record, age_of, is_given_up, may_be_read_later, number_of, token_id_of, token_of
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.token import DocumentKind, Token
+
+if TYPE_CHECKING:
+    from waitpoints.aws.store import Store
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that settled the token
 REMEMBERED = 1000  # records, and changes of waiting tokens
@@ -44,7 +48,7 @@ class Planned:
 
 
 class EventPublisher:
-    def __init__(self, bus: EventBus, store: TokenStore, dead_letters: DeadLetters, bucket: str, clock: Clock) -> None:
+    def __init__(self, bus: EventBus, store: "Store", dead_letters: DeadLetters, bucket: str, clock: Clock) -> None:
         self._bus = bus
         self._store = store
         self._dead_letters = dead_letters

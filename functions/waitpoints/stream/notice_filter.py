@@ -6,13 +6,17 @@ and timers of later records need not wait, and nothing is lost with the stream's
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
 from waitpoints.aws.services.queues import DeadLetters
-from waitpoints.ports import Clock, NoticeQueue
+from waitpoints.ports import Clock
 from waitpoints.stream.record import Record, image_of, is_given_up, is_new, number_of, token_id_of
+
+if TYPE_CHECKING:
+    from waitpoints.aws.services.queues import NoticeQueue
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
 # What a waiting token has once something has changed.
@@ -30,7 +34,7 @@ def may_matter(record: Record) -> bool:
 
 
 class NoticeFilter:
-    def __init__(self, queue: NoticeQueue, dead_letters: DeadLetters, clock: Clock) -> None:
+    def __init__(self, queue: "NoticeQueue", dead_letters: DeadLetters, clock: Clock) -> None:
         self._queue = queue
         self._dead_letters = dead_letters
         self._clock = clock

@@ -15,13 +15,18 @@ instant within 15 minutes, and a token has at most three of those in a row: remi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.access.caller import ROOT, Caller
 from waitpoints.errors import NotMovedYet, WrittenLater, attempts
-from waitpoints.ports import Clock, Timer, TimerQueue, TokenStore
+from waitpoints.ports import Clock, Timer
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.aws.services.queues import TimerQueue
+    from waitpoints.aws.store import Store
 
 PATIENCE = 60_000  # milliseconds from sending a message to the write of the instant that it names: no function runs so long
 
@@ -35,7 +40,7 @@ class Named:
 
 
 class Timers:
-    def __init__(self, tokens: Tokens, store: TokenStore, queue: TimerQueue, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, store: "Store", queue: "TimerQueue", clock: Clock) -> None:
         self._tokens = tokens
         self._store = store
         self._queue = queue

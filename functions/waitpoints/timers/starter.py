@@ -12,10 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Clock, Cursor, DueIndex, Timer, TimerQueue
+from waitpoints.ports import Clock, Cursor, Timer
+
+if TYPE_CHECKING:
+    from waitpoints.aws.due_index import DueIndex
+    from waitpoints.aws.services.queues import TimerQueue
 
 AHEAD = 180_000  # milliseconds: EventBridge Scheduler may be a minute late, and a run may fail
 SLICE = 1000  # entries of one shard. A slice is bounded by entries, as 100,000 tokens may be due at one instant
@@ -34,7 +39,7 @@ class Started:
 class TimerStarter:
     """Starts timers, `parallel` batches of tokens at once."""
 
-    def __init__(self, index: DueIndex, queue: TimerQueue, clock: Clock, parallel: int) -> None:
+    def __init__(self, index: "DueIndex", queue: "TimerQueue", clock: Clock, parallel: int) -> None:
         self._index = index
         self._queue = queue
         self._clock = clock

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.aws.services.queues import DeadLetters
+from waitpoints.aws.services.queues import DeadLetters, NoticeQueue
 
 
-class FakeNoticeQueue:
+class FakeNoticeQueue(NoticeQueue):
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.unrecorded: list[tuple[str, str]] = []

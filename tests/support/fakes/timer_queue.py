@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from waitpoints.aws.services.queues import TimerQueue
 from waitpoints.ports import Timer
 
 
@@ -14,7 +15,7 @@ class Sent:
     names_instant: bool = False
 
 
-class FakeTimerQueue:
+class FakeTimerQueue(TimerQueue):
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.requests = 0

@@ -8,10 +8,11 @@ import pytest
 
 from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.clock import FakeClock
+from waitpoints.aws.doctor_store import DoctorStore, ScanPage
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
 from waitpoints.doctor.scan import GRACE, DeleteEnded, Doctor
-from waitpoints.ports import Cursor, ScanPage
+from waitpoints.ports import Cursor
 from waitpoints.scan_state import DAY, DoctorState, Key, ScanCursor, Waiting
 from waitpoints.token import Attachment
 
@@ -20,7 +21,7 @@ PARTS, PAGES = 32, 300
 
 
 @dataclass
-class LargeTable:
+class LargeTable(DoctorStore):
     """A table of so many segments, each of so many pages. A page's key is its number."""
 
     segments: int = PARTS

@@ -12,6 +12,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.patience import PATIENCE
 from tests.support.settling import complete
 from tests.support.stores import Index
+from waitpoints.aws.due_index import DueIndex
 from waitpoints.aws.services.queues import MAX_ENTRIES, TimerQueue
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
@@ -155,7 +156,7 @@ def test_a_run_that_another_one_has_overtaken_reads_no_further_slice(world: InMe
     assert (world.timer_starter.start(always).messages, world.index.cursor) == (4, elsewhere)
 
 
-class FourShards:
+class FourShards(DueIndex):
     """An index of four shards with so many entries each, all due at one instant. `broken` shards cannot be read."""
 
     shards = 4

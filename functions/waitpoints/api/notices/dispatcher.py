@@ -7,6 +7,7 @@ message keeps no other target waiting.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.api.notices import channels, plan
@@ -15,8 +16,11 @@ from waitpoints.api.page import definition
 from waitpoints.aws.services.queues import DeadLetters
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel, NoticeRecord, Notify
-from waitpoints.ports import Clock, NoticeStore
+from waitpoints.ports import Clock
 from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.aws.notice_store import NoticeStore
 
 CLAIMED_PAUSE = 5  # seconds until a token is read again that another function has claimed
 
@@ -46,7 +50,7 @@ class NoticeDispatcher:
     """`has_time` says whether there is time for another notice."""
 
     def __init__(
-        self, tokens: Tokens, store: NoticeStore, dead_letters: DeadLetters, clock: Clock, has_time: Callable[[], bool]
+        self, tokens: Tokens, store: "NoticeStore", dead_letters: DeadLetters, clock: Clock, has_time: Callable[[], bool]
     ) -> None:
         self._tokens = tokens
         self._store = store

@@ -77,7 +77,7 @@ class NoticeQueue(_Queue):
     """
 
     def send_all(self, token_ids: Sequence[str]) -> set[str]:
-        """Returns the ids of those whose message SQS refused each time."""
+        """Have what is missing sent about these tokens. Returns the ids of those whose message SQS refused each time."""
         return {token_ids[number] for number in self._send_all([_notice(token_id) for token_id in token_ids])}
 
     def send_unrecorded(self, token_id: str, message: str) -> None:
