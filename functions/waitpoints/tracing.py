@@ -11,6 +11,7 @@ in the same form (aws-observability/aws-otel-python-instrumentation, `OTLPUdpSpa
 import base64
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -69,11 +70,7 @@ def end(token_id: str | None, *, failed: bool) -> None:
             line.set_attributes({"tokenId": token_id, "aws.xray.annotations": ["tokenId"]})
         _end(line, failed=failed)
     _spans.line = None
-    spans = _spans.take()
-    for first in range(0, len(spans), AT_ONCE):
-        encoded = encode_spans(spans[first : first + AT_ONCE]).SerializeToString()
-        with suppress(OSError):  # a trace that is lost fails nothing
-            _socket.sendto(_SAMPLED + base64.b64encode(encoded), (_host, int(_port)))
+    _send(_spans.take())
 
 
 def trace_calls(session: Any) -> None:
@@ -122,3 +119,11 @@ def _end(span: trace.Span, *, failed: bool) -> None:
     if failed:
         span.set_status(_FAILED)
     span.end()
+
+
+def _send(spans: Sequence[ReadableSpan]) -> None:
+    """Send spans to the daemon. A trace that is lost fails nothing."""
+    for first in range(0, len(spans), AT_ONCE):
+        encoded = encode_spans(spans[first : first + AT_ONCE]).SerializeToString()
+        with suppress(OSError):
+            _socket.sendto(_SAMPLED + base64.b64encode(encoded), (_host, int(_port)))
