@@ -69,6 +69,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
 world, patch = InMemory(), pytest.MonkeyPatch()
 world.install(patch)
+for name in json.loads(sys.argv[1]): sys.modules.pop(name, None)  # what the world itself has imported
 api = Api(Template.load(), world.api_key.read_current())
 for settings in json.loads(sys.argv[2]):
     endpoint = github.GitHub(world, api, verify=github.GITHUB, **settings)

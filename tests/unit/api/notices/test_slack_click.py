@@ -312,6 +312,7 @@ class TestThePrivateAnswer:
         (SIGNING_SECRET, MissingSecret("InvalidRequestException"), 401),
         (SIGNING_SECRET, MissingSecret("ThrottlingException"), 503),
     ],
+    ids=["another's", "none", "without a secret", "with an unusable secret", "while the secret cannot be read"],
 )
 def test_without_slacks_signature_a_click_decides_nothing(
     world: InMemory, workspace: Workspace, asked: Message, signs: str | None, secret: Any, status: int
