@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     verdicts: dict[str, Seen] = {}
     for number, seen in run_all(chosen, known, options.PROCESSES, lambda text: print(text, flush=True)):
         verdicts[chosen[number].name] = seen
-        before[chosen[number].name] = seen.by[:KEPT]
+        before[chosen[number].name] = seen.by[:KEPT] or before.get(chosen[number].name, [])
         SEEN.write_text(json.dumps(before))
         print(shown(chosen[number], seen), flush=True)
         if options.OUT:

@@ -58,21 +58,17 @@ class Runs:
             bits[number >> 3] |= 1 << (number & 7)
         self.tests[test] = seconds, bytes(bits)
 
-    def of(self, file: str, lines: Sequence[int], *, strictly: bool = False) -> dict[str, float]:
-        """Return the tests that run one of these lines, and how long each takes.
+    def of(self, file: str, lines: Sequence[int]) -> dict[str, float]:
+        """Return the tests that are known to run one of these lines, and how long each takes."""
+        at = {line_at(file, number) for number in lines}
+        return self._that_run(lambda line: line in at)
 
-        If none does, and not `strictly`: those of the function, of the same text anywhere, or of the file.
-        """
+    def around(self, file: str, lines: Sequence[int]) -> dict[str, float]:
+        """Return the tests that run what is about a line, or was before the code changed: its function, its text, its file."""
         at = [line for number in lines if (line := line_at(file, number))]
-        of_function = {line[:2] for line in at}
-        found = self._that_run(lambda line: line in at)
-        if found or strictly:
-            return found
-        return (
-            self._that_run(lambda line: line[:2] in of_function)
-            or self._that_run(lambda line: line[2] in {it[2] for it in at})
-            or self._that_run(lambda line: line[0] == file)
-        )
+        functions, texts = {line[:2] for line in at}, {line[2] for line in at}
+        of_function = self._that_run(lambda line: line[:2] in functions or line[2] in texts)
+        return of_function or self._that_run(lambda line: line[0] == file)
 
     def is_current(self, file: str) -> bool:
         return self.files.get(file) == digest(file)

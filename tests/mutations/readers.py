@@ -26,8 +26,8 @@ def tests(weakening: Weakening, known: Mapping[str, str], runs: Runs) -> dict[st
             names |= set(_bound(text, mentioned))
     found: dict[str, float] = {}
     for file, numbers in lines.items():
-        found |= runs.of(file, sorted(numbers), strictly=file != weakening.file) if numbers else {}
-    return found
+        found |= runs.of(file, sorted(numbers)) if numbers else {}
+    return found or runs.around(weakening.file, weakening.lines)
 
 
 def _bound(text: str, lines: Collection[int]) -> Iterator[str]:

@@ -139,16 +139,18 @@ class _Session:
             live.put(codes)
             live.import_weakened(weakening)
 
-        return Judge(weakening, self._tests(weakening), self._functions, self._run(weaken), self._run(None)).seen()
+        known = self._known(self._runs.of(weakening.file, weakening.lines))
+        seen = Judge(weakening, known, self._functions, self._run(weaken), self._run(None)).seen()
+        if seen.by:
+            return seen
+        around = self._known(self._runs.around(weakening.file, weakening.lines))
+        if self._runs.is_current(weakening.file):  # then only a test that is not recorded may run it besides
+            around = {test: it for test, it in around.items() if len(self._functions[function(test)]) > RECORDED}
+        more = {test: it for test, it in around.items() if test not in known}
+        return Judge(weakening, more, self._functions, self._run(weaken), self._run(None)).seen() if more else seen
 
-    def _tests(self, weakening: Weakening) -> dict[str, float]:
-        """Return the tests that run the line. If none is known to, one that is not recorded may."""
-        known = self._runs.is_current(weakening.file)
-        tests = self._runs.of(weakening.file, weakening.lines, strictly=known)
-        if not tests and known:
-            tests = self._runs.of(weakening.file, weakening.lines)
-            tests = {test: it for test, it in tests.items() if len(self._functions.get(function(test), "")) > RECORDED}
-        return {test: it for test, it in tests.items() if test in self._items}
+    def _known(self, tests: Mapping[str, float]) -> dict[str, float]:
+        return {test: seconds for test, seconds in tests.items() if test in self._items}
 
     def _run(self, before: Callable[[], None] | None, *, recorded: bool = False) -> Run:
         """Run tests that are collected already."""

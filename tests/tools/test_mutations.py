@@ -165,8 +165,8 @@ class TestTheLinesOfATest:
         lines._lines.cache_clear()
         assert runs.of(FILE, [11]) == {"tests/unit/a.py::test_inner": 1}
         assert len(runs.of(FILE, [8])) == 2
-        assert runs.of(FILE, [7], strictly=True) == {}
-        assert len(runs.of(FILE, [7])) == 2
+        assert runs.of(FILE, [7]) == {}
+        assert len(runs.around(FILE, [7])) == 2
 
     def test_include_those_that_read_what_is_set_before_any_test(self, written: ModuleType) -> None:
         found = readers.tests(changed("LIMIT = 3", "LIMIT = 4"), {FILE: SOURCE}, self.run(written))
