@@ -106,11 +106,6 @@ def undecided(people: int, least: int, who: str = "approvers") -> str:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    *(({"approvers": ["one", given]}, f"approvers[1]{place}: {said}") for given, place, said in PERSONS),
-    *(
-        ({**ASKED, "escalate": {"after": "1d", "to": ["three", given]}}, f"escalate.to[1]{place}: {said}")
-        for given, place, said in PERSONS
-    ),
     *(
         ({**ASKED, **members}, f"{place}: expected a list of 1 to 20 items")
         for given in NO_PEOPLE
@@ -160,6 +155,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"approvers": ["ann", "bo", "cy"], **needs(3, 2)}, undecided(3, 4)),
     ({**ASKED, **needs(2, 2), "escalate": LATER}, undecided(2, 3)),
+]
+REFUSED_WITH_A_SIGN_IN: list[tuple[dict[str, Any], str]] = [
     ({"signIn": True}, 'signIn: without page.approvers, expected {"domains": ["example.com"]}'),
     ({**SIGNED, **OPEN}, "signIn: with page.approvers, expected true"),
     (
@@ -208,8 +205,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(("given", "place", "said"), PERSONS, ids=ascii)
+def test_a_person_that_is_not_accepted_is_named(given: Any, place: str, said: str) -> None:
+    assert refusal(approvers=["one", given]) == f"page.approvers[1]{place}: {said}"
+    assert refusal(**ASKED, escalate={**LATER, "to": ["three", given]}) == f"page.escalate.to[1]{place}: {said}"
+
+
 @pytest.mark.parametrize(("members", "said"), REFUSED, ids=ascii)
 def test_what_is_not_accepted_is_named(members: dict[str, Any], said: str) -> None:
+    assert refusal(**members) == f"page.{said}"
+
+
+@pytest.mark.parametrize(("members", "said"), REFUSED_WITH_A_SIGN_IN, ids=ascii)
+def test_what_is_not_accepted_with_a_sign_in_is_named(members: dict[str, Any], said: str) -> None:
     assert refusal(**members) == f"page.{said}"
 
 
