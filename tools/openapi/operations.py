@@ -30,6 +30,7 @@ from tools.openapi.operation import (
     header,
     too_large,
 )
+from tools.openapi.shown import shows
 from waitpoints import idempotency_key
 from waitpoints.access.api_keys import NAME_PATTERN
 from waitpoints.api.api_key_request import CreateKeyRequest
@@ -38,12 +39,12 @@ from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints import deliveries_query
 from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
+from waitpoints.api.endpoints.resend_request import Resend
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
-from waitpoints.api.request_model import ABSENT
 from waitpoints.approvers import MAX_ANSWER
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
@@ -107,23 +108,9 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
     )
 
 
-class ResendDeliveryRequest(BaseModel):  # the handler reads it without pydantic
+@shows(Resend)
+class ResendDeliveryRequest(answers.AnswerModel):
     """An unknown field is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-    tokenId: str = Field(
-        default=ABSENT,
-        description="Send it to this token, and not to the one that has its key. Of the endpoint's settings, only `output` is "
-        "used then.",
-        examples=[EXAMPLE_ID],
-    )
-    idempotencyKey: str = Field(
-        default=ABSENT,
-        description="Requests with one key send the delivery once, and get the same answer, for as long as that is recorded.",
-        min_length=1,
-        max_length=idempotency_key.MAX_LENGTH,
-        examples=["retry-4711"],
-    )
 
 
 query = partial(Parameter, "query")
