@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from waitpoints import json_text
 from waitpoints.errors import BodyTooLarge
-from waitpoints.json_text import Stored, present
+from waitpoints.json_text import Stored
 from waitpoints.token import Answer, HandOver, Token, iso
 
 if TYPE_CHECKING:
@@ -182,22 +182,12 @@ def answers_text(answers: Sequence[Answer]) -> str:
 
 def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     """Return them as an answer of the API has them."""
-    return [
-        {"approver": answer.approver, "action": answer.action, "fields": json_text.parse(answer.fields), "at": iso(answer.at)}
-        | signed_in_member(answer.signed_in)
-        for answer in answers
-    ]
-
-
-def hand_over_members(hand_over: HandOver) -> dict[str, Any]:
-    """Return a hand-over as the API has it: the ids of whom it added and removed, when, and with which named key."""
-    added, removed = [person["id"] for person in hand_over.added], list(hand_over.removed)
-    return present({"added": added, "removed": removed, "at": iso(hand_over.at), "key": hand_over.key})
+    return [answer.shown_members() | signed_in_member(answer.signed_in) for answer in answers]
 
 
 def hand_overs_text(hand_overs: Sequence[HandOver]) -> dict[str, str]:
     """Return the member of a result that says who handed over to whom. Empty if nobody did."""
-    return {"handOvers": json_text.dumps([hand_over_members(one) for one in hand_overs])} if hand_overs else {}
+    return {"handOvers": json_text.dumps([one.shown_members() for one in hand_overs])} if hand_overs else {}
 
 
 def decided_text(answers: Sequence[Answer], hand_overs: Sequence[HandOver] = ()) -> str:
@@ -216,7 +206,4 @@ def answer_text(answer: Answer) -> str:
 
 def signed_in_member(signed_in: "SignedIn | None") -> dict[str, Any]:
     """Return the member that says who signed in, and when. Empty for a page that does not ask."""
-    if signed_in is None:
-        return {}
-    who = {"issuer": signed_in.issuer, "subject": signed_in.subject, "email": signed_in.email, "at": iso(signed_in.at)}
-    return {"signedIn": present(who)}
+    return {"signedIn": {**signed_in.shown_members(), "at": iso(signed_in.at)}} if signed_in else {}

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from waitpoints import json_text
-from waitpoints.json_text import Stored
+from waitpoints.json_text import Called, Stored
 
 
 class Channel(StrEnum):
@@ -61,15 +61,18 @@ class NoticeRecord(Stored):
     """The last message to one target, as it is stored beside the token.
 
     `at` is when something was last sent there, or refused. `ref` is how the channel names the first message: the id of a mail,
-    or "<channel>/<ts>" in Slack. `reminded` is how many of the token's reminders it knows of, `notified_last` whether it knows
-    that one more answer is missing, `notified_outcome` whether it got the outcome, `shows` the state that an edited message
-    shows (see `plan.state_of`). `refused` is why the channel accepts nothing for this target: retrying won't fix it.
+    or "<channel>/<ts>" in Slack. `notified_last` is whether it knows that one more answer is missing, `shows` the state that an
+    edited message shows (see `plan.state_of`).
     """
 
     at: int
     ref: str | None = None
-    reminded: int = 0
+    reminded: Annotated[
+        int, Called("reminders"), "The number of the token's last reminder that was sent there. Absent before the first."
+    ] = 0
     notified_last: bool = False
-    notified_outcome: bool = False
+    notified_outcome: Annotated[bool, Called("outcome"), "The token's outcome was sent there."] = False
     shows: str | None = None
-    refused: str | None = None
+    refused: Annotated[
+        str | None, Called("reason"), "Why the channel refuses it, in its own word, such as `channel_not_found`."
+    ] = None

@@ -2,6 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Annotated
+
+from waitpoints.json_text import SHOWN, Stored
 
 LEEWAY = 60  # seconds by which the issuer's clock may differ
 
@@ -12,16 +15,15 @@ def mailbox(address: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A person, as evidence. Times are epoch milliseconds.
+class SignedIn(Stored):
+    """A person, as evidence. `at` is when the issuer's word was checked (epoch milliseconds).
 
-    `subject` names the person at the issuer for ever. `email` is None unless the address counts as theirs (`identity`). `at` is
-    when the issuer's word was checked.
+    `email` is None unless the address counts as theirs (`identity`).
     """
 
-    issuer: str
-    subject: str
-    email: str | None
+    issuer: Annotated[str, SHOWN]
+    subject: Annotated[str, "Names the person at the issuer for ever."]
+    email: Annotated[str | None, "Their address, if the issuer says that it is theirs."]
     at: int
 
     def is_same_person(self, other: "SignedIn") -> bool:

@@ -1,7 +1,7 @@
 """The waitpoint token and its parts, as immutable values. All times are epoch milliseconds, UTC."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -250,13 +250,13 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Stored):
     """What one approver chose on a token's page. `fields` is a JSON text, of an object. `signed_in`: who, as evidence."""
 
-    approver: str
-    action: str
-    fields: str
-    at: int
+    approver: Annotated[str, "The approver's id."]
+    action: Annotated[str, "The id of the action that was chosen."]
+    fields: Annotated[str, json_text.parse, "What was filled in."]
+    at: Annotated[int, iso]
     signed_in: "SignedIn | None" = None
 
     def is_of(self, approver: str, signed_in: "SignedIn | None") -> bool:
@@ -265,17 +265,21 @@ class Answer:
         return self.approver == approver or is_same
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """A change of who may answer a token's page, with the named key `key`, or with the root key.
+def _ids(people: Iterable[Mapping[str, str]]) -> list[str]:
+    return [person["id"] for person in people]
 
-    `added` are people as a page has them, `removed` are ids. Whoever was removed never comes back under the same id.
+
+@dataclass(frozen=True, slots=True)
+class HandOver(Stored):
+    """A change of who may answer a token's page. Whoever was removed never comes back under the same id.
+
+    `added` are people as a page has them, of whom answers show the ids.
     """
 
-    added: tuple[Mapping[str, str], ...]
-    removed: tuple[str, ...]
-    at: int
-    key: str | None = None
+    added: Annotated[tuple[Mapping[str, str], ...], _ids, "The ids of these people."]
+    removed: Annotated[tuple[str, ...], list]
+    at: Annotated[int, iso]
+    key: Annotated[str | None, "The name of the named key that made it. Absent for the root key."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,15 +304,14 @@ class Waiter(Stored):
     """One paused execution.
 
     `handle` is the secret that resumes it: Step Functions' task token, or Lambda's callback id. With `unwrap`, its result is
-    the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed the token. `execution` is its
-    ARN, as far as it was passed.
+    the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed the token.
     """
 
     handle: str
-    registered_at: int
+    registered_at: Annotated[int, iso]
     unwrap: bool = False
     context: bool = False
-    execution: str | None = None
+    execution: Annotated[str | None, "The execution's ARN, if it was registered with it."] = None
     kind: WaiterKind = WaiterKind.STEP_FUNCTIONS
 
     @property

@@ -19,7 +19,7 @@ from tests.support.turns import StoreInTurns, Turns
 from waitpoints.access.caller import ROOT
 from waitpoints.api import hand_over_request
 from waitpoints.api.page import page_checks
-from waitpoints.approvers import answer_members, decided_text, hand_over_members
+from waitpoints.approvers import answer_members, decided_text
 from waitpoints.aws.services.outputs import Outputs
 from waitpoints.aws.store import Store
 from waitpoints.decisions import ApproverChoice, Decisions, Recorded, Removed
@@ -173,7 +173,7 @@ def one_outcome(store: Store, seed: int, signs_in: bool) -> str:
     if isinstance(outcome, Completed):
         given = json.loads(outcome.output.json or "")
         assert given["answers"] == answer_members(token.answers)
-        assert given.get("handOvers", []) == [hand_over_members(one) for one in token.hand_overs]
+        assert given.get("handOvers", []) == [one.shown_members() for one in token.hand_overs]
         assert len(answered) == 2
         assert "bo" in answered
     else:

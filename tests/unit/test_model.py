@@ -44,7 +44,7 @@ from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
 from waitpoints.api.page import page_checks
 from waitpoints.api.representation import retrieved
-from waitpoints.approvers import answer_members, hand_over_members
+from waitpoints.approvers import answer_members
 from waitpoints.aws.items import TOKEN, plain
 from waitpoints.complete_by_key import EarlyCompletion, NotAwaited
 from waitpoints.errors import (
@@ -779,7 +779,7 @@ class Life(RuleBasedStateMachine):
             assert self.seen(token.outcome) == model.outcome(self.now)
             assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
             assert answer_members(token.answers) == model.answers
-            assert [hand_over_members(one) for one in token.hand_overs] == model.hand_overs
+            assert [one.shown_members() for one in token.hand_overs] == model.hand_overs
 
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from tools.openapi.shown import Instant, shows
-from waitpoints import approvers, endpoint, errors, ids, notices, recorded_delivery, token
+from waitpoints import approvers, endpoint, errors, ids, notices, recorded_delivery, sign_in, token
 from waitpoints.access import api_keys
 from waitpoints.api.endpoints import trial
 
@@ -61,32 +61,27 @@ class ApproverLink(AnswerModel):
     ]
 
 
+@shows(sign_in.SignedIn)
 class SignedIn(AnswerModel):
     """Who has signed in, as evidence."""
 
-    issuer: str
-    subject: str = Field(description="Names the person at the issuer for ever.")
-    email: str = _optional("Their address, if the issuer says that it is theirs.")
+    email: str = _optional("")
     at: Instant
 
 
+@shows(token.Answer)
 class ApproverAnswer(AnswerModel):
     """What an approver has answered."""
 
-    approver: str = Field(description="The approver's id.")
-    action: str = Field(description="The id of the action that was chosen.")
-    fields: dict[str, Any] = Field(description="What was filled in.")
-    at: Instant
+    fields: dict[str, Any]
     signedIn: SignedIn = _optional("As whom they had signed in, if the page asks for that.")
 
 
+@shows(token.HandOver)
 class HandOver(AnswerModel):
     """A change of who may answer."""
 
-    added: list[str] = Field(description="The ids of these people.")
-    removed: list[str]
-    at: Instant
-    key: str = _optional("The name of the named key that made it. Absent for the root key.")
+    added: list[str]
 
 
 class Escalation(AnswerModel):
@@ -107,6 +102,7 @@ class CreateWaitpointTokenResponse(AnswerModel):
     )
 
 
+@shows(token.Waiter, id="", resumedAt="registeredAt")
 class Waiter(AnswerModel):
     """An execution that waits for the token: of a state machine, or of a Lambda durable function."""
 
@@ -115,10 +111,8 @@ class Waiter(AnswerModel):
     status: Literal["WAITING", "UNDELIVERED", "RESUMED", "GONE"] = Field(
         description="GONE: what resumes it is no longer valid. UNDELIVERED: not resumed yet, though the token has settled."
     )
-    registeredAt: Instant
     resumedAt: Instant = _optional("When AWS accepted the outcome.")
     lagMs: int = _optional("Milliseconds from `completedAt` to `resumedAt`.")
-    execution: str = _optional("The execution's ARN, if it was registered with it.")
 
 
 @shows(token.CompletedBy, at="source", override="key")
@@ -148,6 +142,7 @@ class Notify(AnswerModel):
     """Who is told of a token's page."""
 
 
+@shows(notices.NoticeRecord, channel="")
 class Notice(AnswerModel):
     """What was sent to one place."""
 
@@ -156,9 +151,6 @@ class Notice(AnswerModel):
     approver: str = _optional("The approver's id, if the place is a person's.")
     status: Literal["sent", "refused"] = Field(description="Refused: the channel takes nothing for this place.")
     at: Instant = Field(description="When something was last sent there, or refused.")
-    reminders: int = _optional("The number of the token's last reminder that was sent there. Absent before the first.")
-    outcome: Literal[True] = _optional("The token's outcome was sent there.")
-    reason: str = _optional("Why the channel refuses it, in its own word, such as `channel_not_found`.")
 
 
 ShownCallbackUrl = Annotated[

@@ -5,7 +5,7 @@ from typing import Any
 from waitpoints.api.notices import plan
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
-from waitpoints.approvers import LinkOf, answer_members, hand_over_members
+from waitpoints.approvers import LinkOf, answer_members
 from waitpoints.json_text import present
 from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.timers.reminders import escalation_at, next_reminder, plan_of
@@ -49,24 +49,14 @@ def _approval(token: Token, page: Page, link_of: LinkOf | None) -> dict[str, Any
         "requestedBy": page.approval.requested_by,
         "links": link_of and page.approval.links(page.approval.everybody(), link_of),
         "answers": answer_members(token.answers),
-        "handOvers": [hand_over_members(one) for one in token.hand_overs] or None,
+        "handOvers": [one.shown_members() for one in token.hand_overs] or None,
     }
 
 
 def _notice(target: plan.Target, notice: NoticeRecord) -> dict[str, Any]:
-    """`reminders` is the number of the token's last reminder that the target knows of, `outcome` whether it got that."""
-    return present(
-        {
-            "channel": target.channel,
-            "to": target.to,
-            "approver": target.approver,
-            "status": "sent" if notice.refused is None else "refused",
-            "at": iso(notice.at),
-            "reminders": notice.reminded or None,
-            "outcome": notice.notified_outcome or None,
-            "reason": notice.refused,
-        }
-    )
+    status = "sent" if notice.refused is None else "refused"
+    where = present({"channel": target.channel, "to": target.to, "approver": target.approver})
+    return {**where, "status": status, "at": iso(notice.at), **notice.shown_members()}
 
 
 def _instants(**instants: int | None) -> dict[str, str]:

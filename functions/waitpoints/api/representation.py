@@ -108,7 +108,7 @@ def _shared(token: Token, url: str) -> dict[str, Any]:
 
 def _waiter(token: Token, key: str) -> dict[str, Any]:
     waiter, reply = token.waiters[key], token.replies.get(key)
-    shown = present({"id": key, "kind": waiter.kind, "registeredAt": iso(waiter.registered_at), "execution": waiter.execution})
+    shown = {"id": key, "kind": waiter.kind, **waiter.shown_members()}
     if reply is None:
         return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
     match reply.kind:

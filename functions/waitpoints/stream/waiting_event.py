@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import approvers, json_text
-from waitpoints.approvers import answer_text, hand_over_members, signed_in_member
+from waitpoints.approvers import answer_text, signed_in_member
 from waitpoints.event import Event
 from waitpoints.json_text import present
 from waitpoints.token import Answer, Completed, Token, iso
@@ -73,7 +73,7 @@ def waiting_event(token: Token, change: Change, *, with_output: bool = True) -> 
     if change.is_request:
         return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members | _people(token))))
     if change.kind == HANDED_OVER:
-        members["handOver"] = hand_over_members(token.hand_overs[change.number - 1])
+        members["handOver"] = token.hand_overs[change.number - 1].shown_members()
         return Event(f"waitpoint.{change.kind}", change.at, json_text.dumps(present(members)))
     it = token.answers[change.number - 1]
     said = {"answer": answer_text(it)}  # its fields are kept as their own text, digit for digit

@@ -13,7 +13,7 @@ from tests.support.faults import traces
 from tests.support.faults.callers import Callers, Execution
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.api.representation import retrieved
-from waitpoints.approvers import answer_members, answers_text, hand_over_members, hand_overs_text
+from waitpoints.approvers import answer_members, answers_text, hand_overs_text
 from waitpoints.aws.items import digest
 from waitpoints.json_text import object_of
 from waitpoints.token import (
@@ -197,7 +197,7 @@ class World(Callers):
                 return
         if given["answers"] != answer_members(token.answers):
             yield f"{token.id} has other answers than its output"
-        if given.get("handOvers", []) != [hand_over_members(one) for one in token.hand_overs]:
+        if given.get("handOvers", []) != [one.shown_members() for one in token.hand_overs]:
             yield f"{token.id} has other hand-overs than its output"
         if any(token.has_removed(answer.approver) for answer in token.answers):
             yield f"{token.id} has an answer of somebody who was removed"
