@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.support.e2e import permissions
 from tests.support.e2e.api import Api
@@ -23,7 +22,6 @@ from waitpoints_local.stack import ARCHITECTURE, Stack
 
 SECOND = "waitpoints-second"
 OPTIONS = ("AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7", "ResumableStateMachines=*")
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 DOMAIN = "hooks.example.com"
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/0b5f4a7e-0000-4000-8000-000000000000"
 
@@ -130,22 +128,6 @@ def times_out_in(stack: Stack, table: str, token: dict[str, Any]) -> None:
         return dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]["status"]["S"]
 
     until(lambda: status() == "TIMED_OUT", "no timer has looked at the token")
-
-
-def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second: dict[str, str]) -> None:
-    cloudformation = stack.client("cloudformation")
-    for given, refused in {
-        "DefaultEndpoint=off": "DefaultEndpoint=off needs DomainName",
-        f"DomainName={DOMAIN}": "DomainName needs CertificateArn",
-        f"CertificateArn={CERTIFICATE}": "CertificateArn needs DomainName",
-    }.items():
-        values = [it.partition("=") for it in (f"Architecture={ARCHITECTURE}", *OPTIONS, given)]
-        parameters = [{"ParameterKey": name, "ParameterValue": value} for name, _, value in values]
-        with pytest.raises(ClientError, match=refused):
-            cloudformation.update_stack(
-                StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=CAPABILITIES
-            )
-    assert outputs(stack, SECOND) == second
 
 
 class TestAPermissionsBoundary:

@@ -17,13 +17,11 @@ from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.examples import deployed_example
 from tests.support.e2e.parameters import given
-from tests.support.e2e.permissions import boundaries
 from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
 CLIENTS = 8
 METADATA = {"order": 4711}
-BOUNDARY = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 Settle = Callable[[Api], str]
 """Settles a token of its own, in time. Returns the token's id."""
@@ -130,8 +128,10 @@ def count(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def settled(api: Api, bus: str, count: int) -> Iterator[tuple[dict[str, Settle], dict[str, str]]]:
     """Settled tokens, each with how it settled, and the outputs of the examples that were told of them."""
-    to_machine = deployed_example(api.stack, "events_to_state_machine", PermissionsBoundary=BOUNDARY)
-    with to_machine as machine, deployed_example(api.stack, "events_to_queue") as queue:
+    with (
+        deployed_example(api.stack, "events_to_state_machine") as machine,
+        deployed_example(api.stack, "events_to_queue") as queue,
+    ):
         ways = [way for _, way in zip(range(count), cycle(WAYS), strict=False)]
         with ThreadPoolExecutor(CLIENTS) as pool:
             ids = list(pool.map(lambda way: way(api), ways))
@@ -160,12 +160,6 @@ def test_a_rule_starts_a_state_machine_for_each_settled_token(
         assert event["detail"]["completedBy"] == shown["completedBy"]
         assert event["detail"]["completedAt"] == shown["completedAt"]
         assert event["detail"].get("metadata") == shown.get("metadata") == (METADATA if way is complete else None)
-
-
-@pytest.mark.usefixtures("settled")
-def test_the_examples_roles_have_the_given_boundary(api: Api) -> None:
-    found = boundaries(api.stack, "events-to-state-machine")
-    assert found == {"HandleSettledTokenRole": BOUNDARY, "HandleSettledTokenSettledRole": BOUNDARY}
 
 
 def test_a_queue_gets_each_token_that_failed_or_timed_out_and_no_other(

@@ -8,23 +8,21 @@ from urllib.request import urlopen
 import pytest
 from waitpoints_client.ops.deployed import Deployed
 
-from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
-from tests.support.e2e.permissions import boundaries, physical_name
+from tests.support.e2e.permissions import physical_name
 from tests.support.patience import PATIENCE
 from tools import deploy, version
 from tools.stack import LOCAL, emulating
 from waitpoints_local.stack import Endpoint, Stack, describe, free_port, overrides
 
 FOLDER = LOCAL / "e2e-gradual"
-BOUNDARY = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 def release(endpoint: Endpoint, built: Built, name: str) -> None:
     """Deploy the build as for prod, as the release of this name."""
     text = re.sub(r"(DeploymentPreference: \{)", r"\1Enabled: false, ", deploy.gradual(built.template(), "AllAtOnce", name))
-    built.deploy(endpoint, template=text, parameters=[*overrides(endpoint.url), f"PermissionsBoundary={BOUNDARY}"])
+    built.deploy(endpoint, template=text, parameters=overrides(endpoint.url))
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +70,3 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, curr
     assert Deployed.local(asdict(stack)).outputs["Version"] == version.read()
     assert api.callback(before, {"paid": True}).status == 200
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})
-
-
-def test_every_role_has_the_boundary_codedeploys_too(stack: Stack) -> None:
-    found = boundaries(stack)
-    assert set(found.values()) == {BOUNDARY}
-    assert {"AcceptCallbackRole", "BeforeTrafficRole", "CodeDeployServiceRole", "WaitForWebhookRole"} <= found.keys()
-    figures.show(f"{len(found)} deployed roles have the permissions boundary")

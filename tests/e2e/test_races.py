@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -13,10 +13,9 @@ import pytest
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import denied
-from tests.support.e2e.race import CLIENTS, LONGEST, SHUFFLED, Race, Start
+from tests.support.e2e.race import CLIENTS, SHUFFLED, Race, Start
 from tests.support.e2e.states import waiting
 from tests.support.in_process.api_gateway import TOKENS
-from tests.support.patience import measured
 from tools.openapi.operations import ENDPOINTS
 
 
@@ -47,64 +46,35 @@ def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecut
     assert race.was_close("Without the fast path")
 
 
-AT_ONCE = 10  # pairs of a create and a completion
-
-
-class KeyRace:
+class KeyRace(Race):
     """Creates and completions by key at the same moment. Half of the completions are deliveries to an endpoint.
 
-    Every fourth run waits for its token as soon as the create has answered.
+    Every fourth run waits for its token as soon as the create has answered. Before it came a completion that was kept.
     """
 
     def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
-        self.api, self.pool, self.start = api, pool, start
+        super().__init__(api, pool, start)
         self.name = f"race-{uuid.uuid4()}"
-        answer = api.request("PUT", f"{ENDPOINTS}/{self.name}", {"key": "body.id", "verify": "none"})
-        self.url = answer.body["url"]
+        self.url = api.ask("PUT", f"{ENDPOINTS}/{self.name}", {"key": "body.id", "verify": "none"})["url"]
         self.created: dict[int, dict[str, Any]] = {}
         self.completed: dict[int, dict[str, Any]] = {}
-        self.executions: dict[int, str] = {}
         self.head_start = 0.02  # seconds at most: a completion makes one call more than a create
 
-    def run(self, tokens: int) -> int:
-        """Race, and go on while the race was not close. Returns of how many tokens it was."""
-        started_at = time.monotonic()
-        measured(lambda: self._run(tokens, LONGEST * tokens), bool)
-        self.seconds = time.monotonic() - started_at
-        return len(self.created)
-
-    def _run(self, least: int, most: int) -> bool:
-        for made in range(0, most, AT_ONCE):
-            if made >= least and self.is_close:
-                break
-            self._race(range(len(self.created), len(self.created) + AT_ONCE))
-        return self.is_close
+    def prepare(self) -> None:
+        """The head start is enough."""
 
     def _race(self, batch: range) -> None:
-        acts: list[Callable[[], None]] = []
-        for number in batch:
-            pair = [partial(self.create, number, SHUFFLED.uniform(0, self.head_start)), partial(self.complete, number)]
-            SHUFFLED.shuffle(pair)
-            acts += pair
-        for done in [self.pool.submit(act) for act in acts]:
-            done.result()
+        self.at_once((partial(self.create, number), partial(self.complete, number)) for number in batch)
+        self.tokens += [self.created[number] for number in batch]
         first = sum(self.created[number]["isCached"] for number in batch)
-        self.head_start *= 2 if first < AT_ONCE / 2 else 0.6
-
-    @property
-    def came_first(self) -> int:
-        """How many completions came before their create."""
-        return sum(created["isCached"] for created in self.created.values())
-
-    @property
-    def is_close(self) -> bool:
-        return len(self.created) // 10 < self.came_first < len(self.created) * 9 // 10
+        self.before += first
+        self.head_start *= 2 if first < len(batch) / 2 else 0.6
 
     def key(self, number: int) -> str:
         return f"{self.name}:{number}"
 
-    def create(self, number: int, pause: float) -> None:
-        time.sleep(pause)
+    def create(self, number: int) -> None:
+        time.sleep(SHUFFLED.uniform(0, self.head_start))
         self.created[number] = self.api.create(idempotencyKey=self.key(number), tags=[self.name])
         if number % 4 == 0:
             self.executions[number] = self.start(self.created[number])
@@ -112,7 +82,7 @@ class KeyRace:
     def complete(self, number: int) -> None:
         body = {"id": number}
         if number % 8 < 4:
-            assert self.api.request("POST", self.url, body, key=None).body == {"success": True}
+            assert self.api.ask("POST", self.url, body, key=None) == {"success": True}
             return
         completion = {"idempotencyKey": self.key(number), "data": body}
         self.completed[number] = self.api.ask("POST", "/api/v1/waitpoints/complete", completion)
@@ -135,7 +105,8 @@ class KeyRace:
 
 def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
     race = KeyRace(api, pool, api.start_waiting)
-    tokens = race.run(tokens)
+    race.run(tokens)
+    tokens = len(race.tokens)
     numbers = range(tokens)
     ids = {number: race.created[number]["id"] for number in numbers}
     assert len(set(ids.values())) == tokens
@@ -155,7 +126,7 @@ def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: 
     api.request("DELETE", f"{ENDPOINTS}/{race.name}")
     figures.show(
         f"Completion by key: {tokens} creates met {tokens} completions in {race.seconds:.0f} s, "
-        f"{tokens - len(race.completed)} by an endpoint; {race.came_first} completions came first; "
+        f"{tokens - len(race.completed)} by an endpoint; {race.before} completions came first; "
         f"{len(race.executions)} executions resumed"
     )
     assert race.is_close

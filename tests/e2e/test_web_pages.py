@@ -29,7 +29,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.waiting import until
 from tests.support.patience import PATIENCE
 from tools.stack import emulating
-from waitpoints_local import admission, slack_stand_in
+from waitpoints_local import slack_stand_in
 from waitpoints_local.stack import Emulator, Endpoint, Stack, free_port
 
 SIGNED = urlencode(
@@ -318,9 +318,3 @@ def test_nothing_listens_but_on_loopback_and_no_argument_or_log_has_the_key(stac
     for secret in (stack.access_key_id.encode(), stack.secret_access_key.encode()):
         assert secret not in told
         assert [file for file in written if secret in file.read_bytes()] == []
-
-
-def test_the_refusal_of_another_host_says_how_to_admit_one(stack: Stack, api: Api) -> None:
-    refused = api.deliver(f"{stack.api_url}/api/v1/waitpoints/tokens", headers={"host": "evil.example"}, method="GET")
-    assert (refused.status, json.loads(refused.body)) == (403, {"message": admission.OTHER_HOST})
-    assert "`waitpoints up --host NAME`" in admission.OTHER_HOST

@@ -229,7 +229,12 @@ OTHERS = (
     Breakage("role of ListApiKeys", denied("ListApiKeys", "dynamodb:Query"), ("limits a named key",), "ListApiKeys"),
     Breakage("role of RevokeApiKey", denied("RevokeApiKey", "dynamodb:UpdateItem"), ("limits a named key",), "RevokeApiKey"),
     Breakage("role of GetPacket", denied("GetPacket", "s3:GetObject"), ("gives a link to a large output",), "GetPacket"),
-    Breakage("policy of the bucket", bucket_closed, ("gives a link to a large output",), "the bucket's policy"),
+    Breakage(
+        "policy of the bucket",
+        bucket_closed,
+        ("records deliveries", "gives a link to a large output"),
+        "the bucket's policy",
+    ),
     Breakage("index list deleted", index_deleted("list"), ("lists by tag",), "index"),
     Breakage("index due deleted", index_deleted("due"), ("has nothing undone",), "the index `due`"),
     Breakage("role of the Doctor", denied("Doctor", "dynamodb:Query"), ("has nothing undone",), "Doctor"),

@@ -42,11 +42,14 @@ class Race:
 
     def run(self, tokens: int) -> None:
         """Race, and go on while the race was not close, because a busy machine needs longer tuning."""
-        for _ in ("the functions start", "they have started"):
-            self.longest_pause = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(BATCH)))
+        self.prepare()
         started_at = time.monotonic()
         measured(lambda: self._run(tokens, LONGEST * tokens), bool)
         self.seconds = time.monotonic() - started_at
+
+    def prepare(self) -> None:
+        for _ in ("the functions start", "they have started"):
+            self.longest_pause = statistics.median(self.pool.map(lambda _: self.time_to_register(), range(BATCH)))
 
     def _run(self, least: int, most: int) -> bool:
         """Race for some more tokens. Returns whether it is a close race."""
@@ -58,17 +61,17 @@ class Race:
 
     def _race(self, batch: range) -> None:
         self.tokens += self.pool.map(lambda _: self.api.create(), batch)
-        acts = []
-        for number in batch:
-            pair = [partial(self.register, number), partial(self.callback, number)]
-            SHUFFLED.shuffle(pair)
-            acts += pair
-        for done in [self.pool.submit(act) for act in acts]:
-            done.result()
+        self.at_once((partial(self.register, number), partial(self.callback, number)) for number in batch)
         self.results(batch)
         before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
         self.advantage *= 4 ** (1 - 2 * before / len(batch))  # as it is, if half of them were before
         self.before += before
+
+    def at_once(self, pairs: Iterable[tuple[Callable[[], None], Callable[[], None]]]) -> None:
+        """Do both of each pair, in any order."""
+        acts = [act for pair in pairs for act in SHUFFLED.sample(pair, 2)]
+        for done in [self.pool.submit(act) for act in acts]:
+            done.result()
 
     def time_to_register(self) -> float:
         """Let an execution wait for a token, beside others. Returns how long that took (s)."""
