@@ -19,6 +19,7 @@ import boto3
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 from moto.s3.models import s3_backends
@@ -124,6 +125,7 @@ class MotoStack:
         if shard := table.stream_shard:
             shard.starting_sequence_number += len(shard.items)
             shard.items.clear()
+        reset_model_data()  # or every table, item and record that moto made is kept until the end
 
     def empty_queues(self) -> None:
         sqs = sqs_backends[ACCOUNT][REGION]
