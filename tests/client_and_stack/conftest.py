@@ -1,4 +1,4 @@
-"""The client and the stack in one process, in memory."""
+"""The client and the stack in one process, on moto."""
 
 from tests.unit.conftest import api, world
 

@@ -48,8 +48,8 @@ from waitpoints_client.asking import request
 
 from tests.support import sign_in
 from tests.support.client_of_handlers import Handlers
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import BASE_URL, World
 
 UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
 NO_ONE: PageOptions = {"title": "Go?", "approvers": []}
@@ -80,7 +80,7 @@ class Served:
 
 
 @pytest.fixture
-def served(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Served:
+def served(world: World, monkeypatch: pytest.MonkeyPatch) -> Served:
     world.clock.now = round(time.time() * 1000)
     world.webhook_secrets["CONTRACT"] = FakeSecret("the-secret-of-the-contract")
     stack = sign_in.install(world, "https://issuer.example.com", monkeypatch)

@@ -20,9 +20,9 @@ from waitpoints_client.cli.options import Kind
 from waitpoints_client.testing import FakeWaitpoints
 
 from tests.support.client_of_handlers import Handlers
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import BASE_URL, World
 from tools.openapi import answers
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, by_id
@@ -163,7 +163,7 @@ def test_a_change_of_a_token_is_answered_to_one_of_two_calls() -> None:
     assert read == set(answers.MoveDeadlineResponse.model_fields)
 
 
-def test_every_operation_for_programs_has_a_call(api: Api, world: InMemory) -> None:
+def test_every_operation_for_programs_has_a_call(api: Api, world: World) -> None:
     world.webhook_secrets["SECRET"] = FakeSecret("the-secret")
     described = Described(handlers := Handlers(api, world), BASE_URL)
     client = Waitpoints(BASE_URL, world.api_key.read_current(), transport=described)

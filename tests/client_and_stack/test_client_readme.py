@@ -5,12 +5,12 @@ import re
 import pytest
 
 from tests.support.client_of_handlers import Handlers
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import BASE_URL, World
 from tests.support.readme import CLIENT_SNIPPETS
 
 
-def test_its_lines_run(api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_lines_run(api: Api, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     handlers = Handlers(api, world)
     monkeypatch.setattr("httpx._client.HTTPTransport", lambda **_: handlers)
     monkeypatch.setenv("WAITPOINTS_URL", BASE_URL)

@@ -1,4 +1,4 @@
-"""The documents' examples run on Waitpoints in memory."""
+"""The documents' examples run on Waitpoints on moto."""
 
 from tests.unit.conftest import api, world
 

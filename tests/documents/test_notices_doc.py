@@ -5,10 +5,10 @@ import re
 
 from tests.support import slack_example
 from tests.support.documents import blocks
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tools.stack import ROOT
 from waitpoints.api.notices import channels, slack_click
 
@@ -21,7 +21,7 @@ def test_the_page_stays_short() -> None:
     assert len(PAGE.split()) <= MOST_WORDS
 
 
-def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
+def test_the_create_reaches_its_approvers(api: Api, world: World) -> None:
     create = json.loads(blocks(PAGE, "example")["notify"])
     world.channels |= {"email", "slack"}
     world.channel_secrets |= {channels.SLACK_BOT_TOKEN: FakeSecret("xoxb-a-token")}

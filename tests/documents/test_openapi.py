@@ -10,8 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from tests.support.documents import blocks
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from tools.openapi import answers
 from tools.openapi import document as openapi
 from tools.openapi.operations import TOKENS
@@ -98,7 +98,7 @@ def test_create_accepts_every_example_of_trigger_devs_specification(api: Api) ->
         api.create(timeout=duration)
 
 
-def test_answers_match_their_schemas(api: Api, world: InMemory) -> None:
+def test_answers_match_their_schemas(api: Api, world: World) -> None:
     plain, full = api.create(), api.create(timeout="1h", idempotencyKey="k", idempotencyKeyTTL="1h", tags=["b", "a"])
     for created in (plain, full):
         answers.CreateWaitpointTokenResponse.model_validate(created)

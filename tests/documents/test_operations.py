@@ -8,9 +8,9 @@ import pytest
 
 import wait_for_token
 from tests.support.example_requests import make_example_key, named, places, put_example_endpoint, route_of, send
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import ROOT, Template
+from tests.support.in_process.world import World
 from tools.openapi import answers, document
 from tools.openapi.operation import Operation, nameless
 from tools.openapi.operations import OPERATIONS, by_id
@@ -51,7 +51,7 @@ def test_the_page_has_the_routes_and_codes() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
-    api: Api, world: InMemory, operation: Operation
+    api: Api, world: World, operation: Operation
 ) -> None:
     token = api.create()
     put_example_endpoint()

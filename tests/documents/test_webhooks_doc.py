@@ -11,10 +11,10 @@ import pytest
 from pydantic import BaseModel
 
 from tests.support import webhook_signer
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_doc import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
 from tools.openapi.answers import CompletedBy, OtherDeliveries
@@ -38,7 +38,7 @@ def of_kind(kind: str) -> list[Any]:
 
 
 @pytest.fixture
-def page_api(api: Api, world: InMemory) -> Api:
+def page_api(api: Api, world: World) -> Api:
     """An API with a secret for each name that the page uses."""
     wanted = [body["verify"] for body in [*CREATES.values(), *ENDPOINTS.values()] if "verify" in body]
     world.webhook_secrets |= {verify["secret"]: FakeSecret(webhook_signer.secret_of(verify["scheme"])) for verify in wanted}
@@ -97,7 +97,7 @@ def test_every_completion_is_accepted(body: Any, page_api: Api) -> None:
 
 
 @pytest.mark.parametrize("payload", of_kind("payload"))
-def test_every_payload_of_a_wait_gives_the_run_who_completed_it(payload: Any, page_api: Api, world: InMemory) -> None:
+def test_every_payload_of_a_wait_gives_the_run_who_completed_it(payload: Any, page_api: Api, world: World) -> None:
     token, task = page_api.create(), world.step_functions.start_task()
     values = {"waitpointId.$": token["id"], "taskToken.$": task}
     FUNCTIONS["wait_for_token"].call({name.removesuffix(".$"): values.get(name, it) for name, it in payload.items()})
@@ -195,7 +195,7 @@ def test_every_state_retries_as_the_example_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("payload", of_kind("completion"))
-def test_the_state_that_fails_a_token_fails_it(payload: Any, page_api: Api, world: InMemory) -> None:
+def test_the_state_that_fails_a_token_fails_it(payload: Any, page_api: Api, world: World) -> None:
     assert payload.keys() == {"waitpointId.$", "error"}
     token = page_api.create()
     FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "error": payload["error"]})

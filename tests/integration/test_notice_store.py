@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters, use
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.notices import FakeChannel, FakeDeadLetters, use
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
 from waitpoints import ids

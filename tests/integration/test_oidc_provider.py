@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support import sign_in
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.browser import PAGE
 from tests.support.in_process.fakes.issuer import CLIENT, SECRET
+from tests.support.in_process.world import BASE_URL, World
 from tests.support.oidc_provider import Person, oidc_provider
 from tests.support.patience import PATIENCE
 from tests.support.sign_in import SignInStack
@@ -30,7 +30,7 @@ def issuer(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def signing(issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     monkeypatch.setattr(oidc_issuer, "PATIENCE", PATIENCE)  # a busy machine's issuer takes its time
-    world = InMemory()
+    world = World()
     world.clock.advance(milliseconds=int(time.time() * 1000) - world.clock())
     return sign_in.install(world, issuer, monkeypatch)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.world import World
 from waitpoints.access.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.api.public_access_token import Completer, check_may_complete
 
@@ -13,7 +13,7 @@ TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
 ABSENT = object()
 
 
-def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **claims: Any) -> str:
+def signed(world: World, key: str | None = None, algorithm: str = "HS256", **claims: Any) -> str:
     """A public access token as the SDK signs one, with some claims changed or, if ABSENT, left out."""
     return _signed(world.api_key.read_current() if key is None else key, algorithm, **claims)
 
@@ -32,5 +32,5 @@ def _signed(key: str, algorithm: str, **claims: Any) -> str:
     return jwt.encode(written, key, algorithm=algorithm)
 
 
-def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> Completer:
+def check(world: World, bearer: str, written_id: str = TOKEN) -> Completer:
     return check_may_complete(world.credentials, f"Bearer {bearer}", written_id)

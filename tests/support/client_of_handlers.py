@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import BASE_URL, World
 from tests.support.webhook_signer import secret_of, sign
 
 
 class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Sends to the handlers, one at a time as on Lambda, and downloads from the bucket."""
 
-    def __init__(self, api: Api, world: InMemory) -> None:
+    def __init__(self, api: Api, world: World) -> None:
         self._api = api
         self._world = world
         self._turn = threading.Lock()
@@ -59,7 +59,7 @@ def repeatable(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Handlers:
     monkeypatch.setattr("secrets.randbits", chance.getrandbits)
     monkeypatch.setattr("secrets.token_hex", lambda size: chance.randbytes(size).hex())
     monkeypatch.setattr("secrets.choice", chance.choice)
-    world = InMemory()
+    world = World()
     world.clock.now = round(now.timestamp() * 1000)
     world.webhook_secrets["GITHUB"] = FakeSecret(secret_of("github"))
     world.channels |= {"email", "slack", "teams"}

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.endpoint import Endpoint
@@ -34,7 +34,7 @@ def get(api: Api, url: str = GITHUB) -> Any:
     return answer.json
 
 
-def stored(world: InMemory, name: str = "github") -> Endpoint:
+def stored(world: World, name: str = "github") -> Endpoint:
     endpoint = world.endpoints.get(name)
     assert endpoint is not None
     return endpoint

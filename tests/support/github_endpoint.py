@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import World
 from tests.support.webhook_signer import sign
 from waitpoints.endpoint import Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.listing import Listed, ListQuery, read_slice
@@ -23,7 +23,7 @@ JSON = {"content-type": "application/json"}
 class GitHub:
     """The endpoint `github` of a `world`. `settings` are those that each `put` has."""
 
-    def __init__(self, world: InMemory, api: Api, **settings: Any) -> None:
+    def __init__(self, world: World, api: Api, **settings: Any) -> None:
         self.world, self.api, self._settings = world, api, settings
         world.webhook_secrets["github"] = FakeSecret(SECRET)
         self.put()

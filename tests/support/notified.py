@@ -1,4 +1,4 @@
-"""A domain in memory with a token whose people are told of it."""
+"""The domain on moto with a token whose people are told of it."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.notices import FakeChannel, FakeDeadLetters
-from tests.support.stores import NoticeRecords
+from tests.support.in_process.fakes.notices import FakeChannel, FakeDeadLetters
+from tests.support.in_process.stores import NoticeRecords
+from tests.support.in_process.world import World
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel, NoticeRecord
 from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
@@ -26,7 +26,7 @@ class Notified:
     """`token_id` is the newest token. `has` are the channels of the stack, which all are `channel`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.domain = InMemory()
+        self.domain = World()
         self.store = self.domain.store
         self.clock = self.domain.clock
         self.record, self.channel, self.dead_letters = NoticeRecords(), FakeChannel(), FakeDeadLetters()

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.world import World
 from tools.openapi.operations import ENDPOINTS
 
 
-def is_refused(world: InMemory, api: Api, ask: Callable[[], HttpAnswer], status: int, *says: str) -> HttpAnswer:
+def is_refused(world: World, api: Api, ask: Callable[[], HttpAnswer], status: int, *says: str) -> HttpAnswer:
     """Each of `says` is in the answer's text: a part of the error, or its code. Returns the answer."""
     before = kept(world, api)
     answer = ask()
@@ -19,7 +19,7 @@ def is_refused(world: InMemory, api: Api, ask: Callable[[], HttpAnswer], status:
     return answer
 
 
-def kept(world: InMemory, api: Api) -> Any:
+def kept(world: World, api: Api) -> Any:
     """What the stack keeps: tokens, large outputs, named keys, and endpoints with their recorded deliveries."""
     endpoints = api.get(ENDPOINTS).json["data"]
     deliveries = [api.get(f"{ENDPOINTS}/{it['name']}/deliveries").json["data"] for it in endpoints]

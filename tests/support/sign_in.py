@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.browser import Browser, Server
 from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
+from tests.support.in_process.world import BASE_URL, World
 from waitpoints.access.drafts import Drafts
 from waitpoints.access.sessions import RETURN, Sessions, new_id
 from waitpoints.oidc.attempts import Attempts
@@ -55,7 +55,7 @@ class SignInStack:
         return services.sessions
 
 
-def install(world: InMemory, issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
+def install(world: World, issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     """Let people sign in with an issuer."""
     world.install(monkeypatch)
     monkeypatch.setenv("OIDC_ISSUER", issuer)

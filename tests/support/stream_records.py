@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.event_sources import failures
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import World
 from waitpoints.aws.items import answer_map, hand_over_map, token_item, wire
 from waitpoints.json_text import present
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Token, Waiter
 
 
-def settle(world: InMemory, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
+def settle(world: World, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
     """Complete a new token as a function does that stops before it resumes the waiter."""
     token_id = world.tokens.create(NewToken(waiter=waiter, metadata=metadata), world.clock()).token_id
     _, token = world.store.complete(token_id, Completed(world.clock(), Output(output)), ALL_CHECKED)

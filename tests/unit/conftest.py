@@ -1,13 +1,13 @@
-"""Waitpoints in memory, for tests that need neither AWS nor time."""
+"""Waitpoints on moto, for tests that need no time."""
 
 import pytest
 
 from tests.support import github_endpoint, webhook_signer
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 
 
 @pytest.fixture
@@ -16,24 +16,24 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def world() -> InMemory:
-    return InMemory()
+def world() -> World:
+    return World()
 
 
 @pytest.fixture
-def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(world: World, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The HTTP API on `world`."""
     world.install(monkeypatch)
     return Api(Template.load(), world.api_key.read_current())
 
 
 @pytest.fixture
-def stripe(world: InMemory) -> FakeSecret:
+def stripe(world: World) -> FakeSecret:
     world.webhook_secrets["stripe"] = secret = FakeSecret(webhook_signer.secret_of("stripe"))
     return secret
 
 
 @pytest.fixture
-def github(world: InMemory) -> FakeSecret:
+def github(world: World) -> FakeSecret:
     world.webhook_secrets["github"] = secret = FakeSecret(github_endpoint.SECRET)
     return secret

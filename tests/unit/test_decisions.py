@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.stores import TokenStore
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY
-from tests.support.stores import TokenStore
 from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
@@ -46,7 +46,7 @@ class Decision:
     """A token that ends once two people have chosen "yes", or one "no"."""
 
     def __init__(self) -> None:
-        self.world = InMemory(ContestedStore)
+        self.world = World(ContestedStore)
         self.store = cast(ContestedStore, self.world.store)
         self.id = self.world.tokens.create(
             NewToken(timeout_at=self.world.clock() + MINUTE, rules=Rules(has_approvers=True), document=PAGE), self.world.clock()

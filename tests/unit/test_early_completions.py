@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.stores import RETENTION
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY
-from tests.support.stores import RETENTION
 from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import ListQuery
@@ -34,19 +34,19 @@ RESUMED = Success('{"ok":true,"output":{"n": 1.50}}')
 HOUR = 3_600_000
 
 
-def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
+def create(world: World, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
     expires_at = None if ttl is None else world.clock() + ttl
     return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
 
 
 def complete(
-    world: InMemory, result: str | TokenError | None = OUTPUT, ttl: int = HOUR, checked: str | None = None
+    world: World, result: str | TokenError | None = OUTPUT, ttl: int = HOUR, checked: str | None = None
 ) -> KeyCompletion:
     return world.completions_by_key.complete(IdempotencyKey("a", world.clock() + ttl), result, COMPLETED_BY, checked)
 
 
 class TestACreateThatCameFirst:
-    def test_is_completed_if_it_is_the_newest_even_after_its_key_has_expired(self, world: InMemory) -> None:
+    def test_is_completed_if_it_is_the_newest_even_after_its_key_has_expired(self, world: World) -> None:
         older = create(world, ttl=HOUR)
         world.clock.advance(HOUR)
         newer = create(world, ttl=HOUR)
@@ -54,7 +54,7 @@ class TestACreateThatCameFirst:
         assert complete(world) == KeyCompletion(Settled(), newer.token_id)
         assert world.tokens.retrieve(older.token_id).outcome is None
 
-    def test_stays_as_it_ended_while_the_key_lives(self, world: InMemory) -> None:
+    def test_stays_as_it_ended_while_the_key_lives(self, world: World) -> None:
         created = create(world, timeout_at=world.clock() + 1)
         world.clock.advance(5)
         completion = complete(world)
@@ -63,7 +63,7 @@ class TestACreateThatCameFirst:
         assert isinstance(completion.result.outcome, TimedOut)
         assert create(world) == Created(created.token_id, is_cached=True)
 
-    def test_is_followed_by_a_new_token_once_it_has_ended_and_its_key_has_expired(self, world: InMemory) -> None:
+    def test_is_followed_by_a_new_token_once_it_has_ended_and_its_key_has_expired(self, world: World) -> None:
         ended = create(world, ttl=HOUR)
         complete(world)
         world.clock.advance(HOUR)
@@ -73,7 +73,7 @@ class TestACreateThatCameFirst:
         assert create(world) == Created(str(completion.token_id), is_cached=True)
 
     @pytest.mark.parametrize("deleted", [False, True])
-    def test_is_followed_by_a_new_token_once_retention_has_removed_it(self, world: InMemory, deleted: bool) -> None:
+    def test_is_followed_by_a_new_token_once_retention_has_removed_it(self, world: World, deleted: bool) -> None:
         ended = create(world)
         complete(world)
         world.clock.advance(RETENTION * 1000)
@@ -83,21 +83,21 @@ class TestACreateThatCameFirst:
         assert isinstance(completion.result, EarlyCompletion)
         assert completion.token_id != ended.token_id
 
-    def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: InMemory) -> None:
+    def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: World) -> None:
         created = create(world, document=Document(DocumentKind.SCHEMA, "{}"))
         assert isinstance(complete(world).result, RulesApply)
         assert isinstance(complete(world, checked="another").result, RulesApply)
         assert world.tokens.retrieve(created.token_id).outcome is None
         assert complete(world, checked=created.token_id).result == Settled()
 
-    def test_with_rules_for_its_own_deliveries_is_completed(self, world: InMemory) -> None:
+    def test_with_rules_for_its_own_deliveries_is_completed(self, world: World) -> None:
         """`verify` and `completeWhen` are for the callback URL. A completion by key has a credential of its own."""
         create(world, rules=Rules(Verification("github", "GITHUB"), "`false`"))
         assert complete(world).result == Settled()
 
 
 class TestACompletionThatCameFirst:
-    def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: InMemory) -> None:
+    def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: World) -> None:
         kept = complete(world)
         assert world.tokens.list_tokens(ListQuery()).items == []
         create(world, tags=("a",))
@@ -108,7 +108,7 @@ class TestACompletionThatCameFirst:
         assert world.tokens.retrieve(listed.id).tags == ("a",)
 
     @pytest.mark.parametrize("output", [OUTPUT, '"' + "x" * 200_000 + '"'])
-    def test_that_does_not_fit_the_create_is_only_counted(self, world: InMemory, output: str) -> None:
+    def test_that_does_not_fit_the_create_is_only_counted(self, world: World, output: str) -> None:
         kept = str(complete(world, output).token_id)
         asked: list[str] = []
 
@@ -128,13 +128,13 @@ class TestACompletionThatCameFirst:
         assert complete(world, checked=created.token_id).result == Settled()
         assert world.step_functions.result(waiter.handle) == RESUMED
 
-    def test_that_failed_is_claimed_whatever_the_create_accepts(self, world: InMemory) -> None:
+    def test_that_failed_is_claimed_whatever_the_create_accepts(self, world: World) -> None:
         kept = str(complete(world, TokenError("no")).token_id)
         new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
         assert world.tokens.create(new, world.clock(), accepts=lambda _: False) == Created(kept, is_cached=True)
 
     @pytest.mark.parametrize("removed_by_ttl", [False, True])
-    def test_ends_with_its_key(self, world: InMemory, removed_by_ttl: bool) -> None:
+    def test_ends_with_its_key(self, world: World, removed_by_ttl: bool) -> None:
         kept = str(complete(world).token_id)
         world.clock.advance(HOUR - 1)
         assert world.tokens.retrieve(kept).outcome == Completed(world.clock() - HOUR + 1, Output(OUTPUT), COMPLETED_BY)
@@ -148,7 +148,7 @@ class TestACompletionThatCameFirst:
         assert not created.is_cached
 
     def test_is_claimed_by_a_create_that_found_the_key_with_a_removed_token(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The completion takes the key while the create looks whether the token before it still exists."""
         create(world)
@@ -167,7 +167,7 @@ class TestACompletionThatCameFirst:
         [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (created.token_id, ("a",))
 
-    def test_is_not_replaced_by_a_second_one(self, world: InMemory) -> None:
+    def test_is_not_replaced_by_a_second_one(self, world: World) -> None:
         first, second = complete(world, '"first"'), complete(world, '"second"')
         assert second.token_id == first.token_id
         assert isinstance(second.result, Ended)
@@ -176,7 +176,7 @@ class TestACompletionThatCameFirst:
         assert outcome.output.json == '"first"'
 
 
-def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> None:
+def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
     """Invariant 5, with four requests for each key."""
     with ThreadPoolExecutor(8) as pool:
         for number in range(200):
@@ -191,7 +191,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
             assert world.step_functions.result(waiter.handle) == RESUMED
 
 
-def test_the_token_of_a_key_is_found(world: InMemory) -> None:
+def test_the_token_of_a_key_is_found(world: World) -> None:
     assert world.completions_by_key.find_token("a") is None
     created = create(world, ttl=1)
     world.clock.advance(1)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import JSON, complete, signed
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.stores import RETENTION
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY, limited_to
-from tests.support.stores import RETENTION
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
 from waitpoints.token import (
@@ -79,13 +79,13 @@ CALLS = ("complete", "peek", "count_delivery", "read_document")
 """What a completion may call of the store."""
 
 
-def forget(world: InMemory) -> None:
+def forget(world: World) -> None:
     """From now on a function that has just started."""
     world.tokens._known = KnownTokens()
 
 
 class TestATokenThatHasEnded:
-    def test_takes_no_call_from_who_may_complete_it(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_takes_no_call_from_who_may_complete_it(self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         token = api.create(idempotencyKey="order-1")
         complete(api, token, {"data": "x" * 200_000})
         for name in CALLS:
@@ -93,14 +93,14 @@ class TestATokenThatHasEnded:
         assert complete(api, token, {"data": "x" * 200_000}).status == 200
         assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "order-1", "data": 2}).status == 200
 
-    def test_is_outside_the_tag_of_a_caller_as_before(self, world: InMemory) -> None:
+    def test_is_outside_the_tag_of_a_caller_as_before(self, world: World) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
         for _ in range(3):
             world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("a"))
             with pytest.raises(OutsideTag):
                 world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("b"))
 
-    def test_is_not_found_once_its_retention_has_removed_it(self, world: InMemory) -> None:
+    def test_is_not_found_once_its_retention_has_removed_it(self, world: World) -> None:
         token = world.new_token()
         world.tokens.complete(token, "1", COMPLETED_BY)
         world.clock.advance(seconds=RETENTION - 60)
@@ -110,7 +110,7 @@ class TestATokenThatHasEnded:
         with pytest.raises(TokenNotFound):
             world.tokens.complete(token, "1", COMPLETED_BY)
 
-    def test_that_an_operator_has_restored_to_before_its_end_ends_again(self, world: InMemory) -> None:
+    def test_that_an_operator_has_restored_to_before_its_end_ends_again(self, world: World) -> None:
         token = world.new_token()
         before = world.store.get(token)
         world.tokens.complete(token, "1", COMPLETED_BY)
@@ -124,14 +124,14 @@ class TestATokenThatHasEnded:
 
 
 class TestATokenWithRules:
-    def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: InMemory) -> None:
+    def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: World) -> None:
         token = world.tokens.create(NewToken(rules=Rules(complete_when="body.done")), world.clock()).token_id
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)
         world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), ALL_CHECKED)
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), Ended)
 
     def test_that_do_not_prevent_a_completion_is_written_at_once(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token = api.create(completeWhen="body.done")
         api.post(token["url"], b"{}", JSON)
@@ -158,7 +158,7 @@ RULES: Mapping[str, dict[str, Any]] = {
     ids=["misfit", "fit", "answer", "wrong answer"],
 )
 def test_every_answer_is_that_of_a_function_which_has_just_started(
-    api: Api, world: InMemory, stripe: FakeSecret, rules: str, state: str, body: bytes, headers: dict[str, str]
+    api: Api, world: World, stripe: FakeSecret, rules: str, state: str, body: bytes, headers: dict[str, str]
 ) -> None:
     begin, answers = world.clock(), []
     for starts in (True, False):
@@ -171,7 +171,7 @@ def test_every_answer_is_that_of_a_function_which_has_just_started(
 
 
 def answer(
-    api: Api, world: InMemory, token: Mapping[str, str], body: bytes, headers: Mapping[str, str], starts: bool
+    api: Api, world: World, token: Mapping[str, str], body: bytes, headers: Mapping[str, str], starts: bool
 ) -> tuple[Any, ...]:
     """What is answered, without what names the token."""
     if starts:
@@ -181,7 +181,7 @@ def answer(
     return found.status, found.text, {name: value.replace(url_hash, "hash") for name, value in found.headers.items()}
 
 
-def bring(api: Api, world: InMemory, token: Mapping[str, Any], state: str) -> None:
+def bring(api: Api, world: World, token: Mapping[str, Any], state: str) -> None:
     match state:
         case "completed":
             complete(api, token, {"data": {"done": 1, "action": "go", "fields": {}}})

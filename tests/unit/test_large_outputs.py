@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support import webhook_signer
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import World
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.token import CompletedBy, IdempotencyKey, Source
 from waitpoints.tokens import Ended, Settled
@@ -30,12 +30,12 @@ def send(api: Api, token: Mapping[str, Any], body: str = LARGE) -> HttpAnswer:
 
 
 @pytest.fixture(autouse=True)
-def github(world: InMemory) -> None:
+def github(world: World) -> None:
     world.webhook_secrets["github"] = FakeSecret(webhook_signer.secret_of("github"))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_what_a_rule_does_not_accept_is_not_stored(api: Api, world: InMemory, rule: str) -> None:
+def test_what_a_rule_does_not_accept_is_not_stored(api: Api, world: World, rule: str) -> None:
     fields, status = RULES[rule]
     token = api.create(**fields)
     for _ in range(3):
@@ -47,7 +47,7 @@ def test_what_a_rule_does_not_accept_is_not_stored(api: Api, world: InMemory, ru
 
 @pytest.mark.parametrize("route", ["complete", "complete by key"])
 @pytest.mark.parametrize("rule", ["payloadSchema", "page"])
-def test_neither_if_an_authorized_caller_sends_it(api: Api, world: InMemory, rule: str, route: str) -> None:
+def test_neither_if_an_authorized_caller_sends_it(api: Api, world: World, rule: str, route: str) -> None:
     token = api.create(**RULES[rule][0], idempotencyKey="order")
     routes: dict[str, tuple[str, dict[str, str]]] = {
         "complete": (f"{TOKENS}/{token['id']}/complete", {}),
@@ -58,7 +58,7 @@ def test_neither_if_an_authorized_caller_sends_it(api: Api, world: InMemory, rul
     assert world.objects == {}
 
 
-def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> None:
+def test_what_comes_after_the_end_is_not_stored(api: Api, world: World) -> None:
     token = api.create(timeout="1m")
     world.clock.advance(60_000)
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> No
 
 
 def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
-    world: InMemory, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have read a token that waits. The one that comes second stores the same object again, or none that is read."""
     by = CompletedBy(source=Source.COMPLETE)
@@ -81,7 +81,7 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
     assert len(world.objects) == 1
 
 
-def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     put_early, refusals = world.store.put_early, 3
 
     def refused(*arguments: Any, **options: Any) -> Any:

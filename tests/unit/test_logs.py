@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tests.support.webhook_signer import sign
 from waitpoints.access.api_key_cache import CACHED_FOR
 from waitpoints.access.api_keys import SHOWN_DIGITS, digest, new_key
@@ -25,7 +25,7 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
-    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    api: Api, world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     created = api.post(
         "/api/v1/waitpoints/tokens",
@@ -61,7 +61,7 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
 
 
 def test_never_contains_a_named_key_only_its_name(
-    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    api: Api, world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown, unknown = world.api_key_store.make("nightly", "create", "read"), new_key()
     path = f"/api/v1/waitpoints/tokens/{api.create()['id']}"
@@ -78,7 +78,7 @@ def test_never_contains_a_named_key_only_its_name(
 
 
 def test_never_names_who_is_told_or_what_a_channels_secret_holds(
-    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    api: Api, world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.channels.update(("email", "slack", "teams"))
     world.channel_secrets |= {name: FakeSecret("xoxb-secret") for name in ("SLACK_BOT_TOKEN", "TEAMS")}
@@ -95,7 +95,7 @@ def test_never_names_who_is_told_or_what_a_channels_secret_holds(
 
 
 def test_never_has_what_a_provider_sent_or_the_secret_that_signs_it(
-    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = "secret-of-the-provider"
     world.webhook_secrets["stripe"] = FakeSecret(value)

@@ -29,16 +29,16 @@ import resume_waiters
 import schedule_timeouts
 import start_timers
 from tests.support import sign_in
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.fakes.issuer import CLIENT
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.moto_shortcut import the_stack
+from tests.support.in_process.stores import Index, TokenStore
 from tests.support.in_process.template import Context, Template
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY, complete, limited_to
-from tests.support.stores import Index, TokenStore
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
@@ -312,7 +312,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.patches = pytest.MonkeyPatch()
         Index.of_one_shard(self.patches)
-        self.world = InMemory(StreamedStore, parallel=1, index=LaggingIndex)  # so that a failing run can be repeated
+        self.world = World(StreamedStore, parallel=1, index=LaggingIndex)  # so that a failing run can be repeated
         self.store, self.index = cast(StreamedStore, self.world.store), cast(LaggingIndex, self.world.index)
         self.queue = self.world.queue
         self.consumed: set[int] = set()  # which of the messages that were sent will not come again by themselves

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import wait_for_token
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS
 from tests.support.in_process.template import ROOT, Template
+from tests.support.in_process.world import World
 from tests.support.options import table
 from tests.support.options.case import Broken, Case
 from tests.support.options.routes import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, Stack, error, payload
@@ -49,7 +49,7 @@ KEY_TTL, TIMEOUT = 30 * MINUTE, 60 * MINUTE  # as MEMBERS says
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """Each case has a token, a key and an endpoint of its own."""
-    world = InMemory()
+    world = World()
     with pytest.MonkeyPatch.context() as patch:
         world.install(patch)
         patch.setattr(telemetry.logger, "info", lambda *_, **__: None)  # this and the size of pages take half of the time,

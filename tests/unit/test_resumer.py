@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.waits import (
     DENIED,
     LOST_RESPONSE,
@@ -16,6 +15,7 @@ from tests.support.in_process.fakes.waits import (
     UNREACHABLE,
     Fault,
 )
+from tests.support.in_process.world import World
 from tests.support.settling import complete
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
@@ -34,20 +34,20 @@ RESULT_LIMIT = RESULT_LIMITS[WaiterKind.DURABLE_FUNCTION]
 
 
 @pytest.fixture(params=WaiterKind)
-def world(request: pytest.FixtureRequest) -> InMemory:
+def world(request: pytest.FixtureRequest) -> World:
     """With waiters of each kind."""
-    return InMemory(kind=request.param)
+    return World(kind=request.param)
 
 
 class TestAWaiterIsResumed:
-    def test_and_recorded_only_after_aws_confirmed(self, world: InMemory) -> None:
+    def test_and_recorded_only_after_aws_confirmed(self, world: World) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
         reply = world.tokens.retrieve(token).replies[waiter.key]
         assert (reply.kind, reply.at) == (ReplyKind.RESUMED, world.clock())
 
-    def test_through_its_newer_handle_after_its_wait_was_retried(self, world: InMemory) -> None:
+    def test_through_its_newer_handle_after_its_wait_was_retried(self, world: World) -> None:
         token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, stale)
         world.waits.stop(stale.handle)
@@ -60,7 +60,7 @@ class TestAWaiterIsResumed:
 
     @pytest.mark.parametrize("is_too_large", [False, True], ids=["for the table", "for AWS"])
     def test_with_an_output_that_is_too_large_for_the_table_or_a_reference_to_it(
-        self, world: InMemory, is_too_large: bool
+        self, world: World, is_too_large: bool
     ) -> None:
         large = json.dumps("x" * (RESULT_LIMITS[world.waits.kind] if is_too_large else IN_ITEM_LIMIT))
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
@@ -78,7 +78,7 @@ class TestAWaiterIsResumed:
 
 
 class TestWhenAwsFailsToResume:
-    def settled_with_undelivered(self, world: InMemory, fault: Fault) -> tuple[str, Waiter]:
+    def settled_with_undelivered(self, world: World, fault: Fault) -> tuple[str, Waiter]:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         world.waits.fail_next(fault)
@@ -86,7 +86,7 @@ class TestWhenAwsFailsToResume:
         return token, waiter
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: object) -> None:
             raise ConnectionError("the table does not answer")
@@ -102,7 +102,7 @@ class TestWhenAwsFailsToResume:
         assert world.tokens.retrieve(token).unresumed() == []
 
     @pytest.mark.parametrize("fault", [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE])
-    def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
+    def test_the_stream_resumes_the_waiter(self, world: World, fault: Fault) -> None:
         """And only once, if the answer to the first resume was lost."""
         token, waiter = self.settled_with_undelivered(world, fault)
         for _ in range(2):
@@ -111,7 +111,7 @@ class TestWhenAwsFailsToResume:
         kind = ReplyKind.GONE if fault.takes_effect else ReplyKind.RESUMED
         assert world.tokens.retrieve(token).replies[waiter.key].kind is kind
 
-    def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
+    def test_only_the_undelivered_waiters_are_resumed_again(self, world: World) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
@@ -123,7 +123,7 @@ class TestWhenAwsFailsToResume:
 
     @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
     def test_the_error_names_the_remaining_waiters_and_the_reason(
-        self, world: InMemory, fault: Fault, reason: type[Exception]
+        self, world: World, fault: Fault, reason: type[Exception]
     ) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         world.waits.fail_next(fault)
@@ -133,7 +133,7 @@ class TestWhenAwsFailsToResume:
         assert world.tokens.retrieve(token).unresumed() == [waiter]
 
     @pytest.mark.parametrize("late", [False, True])
-    def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: InMemory, late: bool) -> None:
+    def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: World, late: bool) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.waits.fail_next(OUTPUT_REFUSED, handle=waiter.handle)
         if late:
@@ -149,7 +149,7 @@ class TestWhenAwsFailsToResume:
     @pytest.mark.parametrize("unwrap", [False, True])
     @pytest.mark.parametrize(("size", "refused"), [(IN_ITEM_LIMIT, 1), (1_000_000, 1), (1_000_000, 2), (RESULT_LIMIT + 1, 1)])
     def test_a_durable_function_gets_a_reference_to_a_stored_output_that_is_refused(
-        self, world: InMemory, size: int, refused: int, unwrap: bool, late: bool
+        self, world: World, size: int, refused: int, unwrap: bool, late: bool
     ) -> None:
         """As from 0.3.0, which sent no more than 256 KiB, and an error only if that is refused too. A state gets the error."""
         token, waiter = world.new_token(), world.new_waiter(unwrap=unwrap)
@@ -168,7 +168,7 @@ class TestWhenAwsFailsToResume:
         assert world.waits.calls[waiter.handle] == (3 if is_durable and sent_whole and refused == 2 else 2)
         assert world.tokens.retrieve(token).unresumed() == []
 
-    def test_a_reference_that_is_throttled_is_sent_by_the_stream(self, world: InMemory) -> None:
+    def test_a_reference_that_is_throttled_is_sent_by_the_stream(self, world: World) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         for fault in (OUTPUT_REFUSED, THROTTLED, OUTPUT_REFUSED):
@@ -179,7 +179,7 @@ class TestWhenAwsFailsToResume:
         is_durable = world.waits.kind is WaiterKind.DURABLE_FUNCTION
         assert isinstance(world.waits.result(waiter.handle), Success if is_durable else Failure)
 
-    def test_what_is_unfinished_is_known_from_one_read(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_unfinished_is_known_from_one_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         left, _ = self.settled_with_undelivered(world, DENIED)
         done, one, other = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(done, one)
@@ -199,7 +199,7 @@ class TestWhenAwsFailsToResume:
 
     @pytest.mark.parametrize("read", [lambda _: {}, lambda _: 1 / 0])
     def test_a_read_that_misses_replies_or_fails_makes_more_tokens_unfinished(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
+        self, world: World, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
     ) -> None:
         done, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(done, waiter)
@@ -209,7 +209,7 @@ class TestWhenAwsFailsToResume:
         assert world.tokens.resume_waiters(done) == []
         assert world.waits.calls[waiter.handle] == 1
 
-    def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: InMemory) -> None:
+    def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: World) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         assert world.tokens.resume_waiters(token) == []

@@ -64,10 +64,10 @@ RECEIVE = """
 import json, sys
 import pytest
 from tests.support import github_endpoint as github
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.world import World
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
-world, patch = InMemory(), pytest.MonkeyPatch()
+world, patch = World(), pytest.MonkeyPatch()
 world.install(patch)
 for name in json.loads(sys.argv[1]): sys.modules.pop(name, None)  # what the world itself has imported
 api = Api(Template.load(), world.api_key.read_current())

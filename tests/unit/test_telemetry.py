@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import ROOT
+from tests.support.in_process.world import World
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_has_one_line_for_each_request(api: Api, world: InMemory, log: io.StringIO) -> None:
+def test_has_one_line_for_each_request(api: Api, world: World, log: io.StringIO) -> None:
     token = api.create()
     api.post(token["url"], b"1", {"content-type": "application/json"})
     api.post(token["url"] + "x", b"1", {})
@@ -31,7 +31,7 @@ def test_has_one_line_for_each_request(api: Api, world: InMemory, log: io.String
 
 
 def test_of_a_defect_has_the_trace_and_the_caller_has_not(
-    api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    api: Api, world: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("inside")

@@ -8,10 +8,10 @@ from unittest import mock
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED, Fault
+from tests.support.in_process.stores import RETENTION, TokenStore
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY, complete
-from tests.support.stores import RETENTION, TokenStore
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
@@ -31,13 +31,13 @@ OUTPUT = '{"n": 1.50}'
 
 
 @pytest.fixture(params=WaiterKind)
-def world(request: pytest.FixtureRequest) -> InMemory:
+def world(request: pytest.FixtureRequest) -> World:
     """With waiters of each kind."""
-    return InMemory(kind=request.param)
+    return World(kind=request.param)
 
 
 @contextmanager
-def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
+def moved_before_it_is_timed_out(world: World, times: int) -> Iterator[None]:
     """So often, move the deadline of a due token when somebody is about to time it out. It is due again but the last time."""
     moves = iter(range(1, times + 1))
 
@@ -55,7 +55,7 @@ def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
 
 
 class TestATimeout:
-    def test_is_visible_before_it_is_written(self, world: InMemory) -> None:
+    def test_is_visible_before_it_is_written(self, world: World) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(5000)
         settled = world.tokens.retrieve(token).outcome
@@ -63,7 +63,7 @@ class TestATimeout:
         assert (settled.status, settled.at) == (Status.TIMED_OUT, world.clock() - 3000)
         assert world.store.get(token).outcome is None
 
-    def test_resumes_every_waiter_once_when_the_timer_comes(self, world: InMemory) -> None:
+    def test_resumes_every_waiter_once_when_the_timer_comes(self, world: World) -> None:
         token, waiters = world.new_token(timeout=2000), [world.new_waiter(), world.new_waiter(unwrap=True)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
@@ -83,7 +83,7 @@ class TestATimeout:
 
     @pytest.mark.parametrize("times", [1, 2])
     def test_that_another_function_moves_in_that_moment_lets_a_completion_and_a_waiter_start_again(
-        self, world: InMemory, times: int
+        self, world: World, times: int
     ) -> None:
         """Its clock is behind, so the token is not due there."""
         completed, waited_for = world.new_token(timeout=2000), world.new_token(timeout=2000)
@@ -94,7 +94,7 @@ class TestATimeout:
             world.tokens.wait(waited_for, world.new_waiter())
         assert len(world.store.get(waited_for).waiters) == 1
 
-    def test_that_is_moved_each_time_asks_the_caller_to_try_again(self, world: InMemory) -> None:
+    def test_that_is_moved_each_time_asks_the_caller_to_try_again(self, world: World) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(2000)
         with moved_before_it_is_timed_out(world, 99), pytest.raises(TryAgain):
@@ -104,7 +104,7 @@ class TestATimeout:
 
 
 class TestWaiting:
-    def test_is_possible_for_one_hundred_waiters_and_the_next_one_fails(self, world: InMemory) -> None:
+    def test_is_possible_for_one_hundred_waiters_and_the_next_one_fails(self, world: World) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
@@ -116,7 +116,7 @@ class TestWaiting:
         assert [world.waits.result(waiter.handle) for waiter in waiters] == [COMPLETED] * MAX_WAITERS
         assert set(world.waits.calls.values()) == {1}
 
-    def test_for_a_settled_token_is_possible_even_with_one_hundred_waiters(self, world: InMemory) -> None:
+    def test_for_a_settled_token_is_possible_even_with_one_hundred_waiters(self, world: World) -> None:
         token = world.new_token()
         for _ in range(MAX_WAITERS):
             world.tokens.wait(token, world.new_waiter())
@@ -127,7 +127,7 @@ class TestWaiting:
 
     @pytest.mark.parametrize(("fault", "refusal"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
     def test_for_a_settled_token_fails_if_the_outcome_cannot_be_delivered(
-        self, world: InMemory, fault: Fault, refusal: type[Exception]
+        self, world: World, fault: Fault, refusal: type[Exception]
     ) -> None:
         token = world.new_token()
         complete(world.tokens, token, OUTPUT)
@@ -137,13 +137,13 @@ class TestWaiting:
 
 
 class TestAnIdempotencyKey:
-    def create(self, world: InMemory, lifetime: int | None = None, **fields: Any) -> tuple[str, bool]:
+    def create(self, world: World, lifetime: int | None = None, **fields: Any) -> tuple[str, bool]:
         expires_at = None if lifetime is None else world.clock() + lifetime
         key = IdempotencyKey("order-1", expires_at)
         created = world.tokens.create(NewToken(key=key, **fields), world.clock())
         return created.token_id, created.is_cached
 
-    def test_expires_at_its_exact_millisecond_and_the_old_token_stays_valid(self, world: InMemory) -> None:
+    def test_expires_at_its_exact_millisecond_and_the_old_token_stays_valid(self, world: World) -> None:
         first, _ = self.create(world, lifetime=2000)
         world.clock.advance(1999)
         assert self.create(world, lifetime=2000) == (first, True)
@@ -154,7 +154,7 @@ class TestAnIdempotencyKey:
         complete(world.tokens, first, OUTPUT)
         assert world.tokens.retrieve(second).outcome is None
 
-    def test_is_released_once_retention_has_removed_its_token(self, world: InMemory) -> None:
+    def test_is_released_once_retention_has_removed_its_token(self, world: World) -> None:
         first, _ = self.create(world)
         world.clock.advance(seconds=RETENTION)
         assert self.create(world) == (first, True)
@@ -165,7 +165,7 @@ class TestAnIdempotencyKey:
 
 
 class TestAfterRetention:
-    def test_a_settled_token_is_gone_whether_or_not_ttl_has_deleted_it(self, world: InMemory) -> None:
+    def test_a_settled_token_is_gone_whether_or_not_ttl_has_deleted_it(self, world: World) -> None:
         token = world.new_token()
         complete(world.tokens, token, OUTPUT)
         world.clock.advance(RETENTION * 1000 - 1)
@@ -180,7 +180,7 @@ class TestAfterRetention:
             world.tokens.wait(token, world.new_waiter())
         assert world.tokens.list_tokens(ListQuery()).items == []
 
-    def test_a_waiting_token_stays(self, world: InMemory) -> None:
+    def test_a_waiting_token_stays(self, world: World) -> None:
         token = world.new_token()
         world.clock.advance(10 * RETENTION * 1000)
 

@@ -7,9 +7,9 @@ import pytest
 
 import wait_for_token
 from tests.support.example_requests import WITH_JSON_BODY, places, put_example_endpoint
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tools.openapi.document import document
 from tools.openapi.operation import Operation
 from tools.openapi.operations import by_id
@@ -100,7 +100,7 @@ STATE_PAYLOADS: Mapping[str, tuple[dict[str, Any], Sequence[str]]] = {
     ("function", "name"), [(function, name) for function, (_, names) in STATE_PAYLOADS.items() for name in names]
 )
 def test_a_misspelt_field_of_a_states_payload_is_refused_with_the_nearest(
-    world: InMemory, monkeypatch: pytest.MonkeyPatch, function: str, name: str
+    world: World, monkeypatch: pytest.MonkeyPatch, function: str, name: str
 ) -> None:
     world.install(monkeypatch)
     payload, _ = STATE_PAYLOADS[function]

@@ -15,8 +15,8 @@ from waitpoints_client.version import __version__
 
 import schedule_timeouts
 from tests.support import previous
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.world import World
 from tools.openapi.document import FILE
 from waitpoints import telemetry
 from waitpoints.access.api_keys import NamedKey, Scope
@@ -61,11 +61,11 @@ ENDPOINTS = "/api/v1/endpoints"
 
 
 @pytest.fixture(autouse=True)
-def installed(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
 
 
-def create(api: Api, world: InMemory, **options: Any) -> dict[str, Any]:
+def create(api: Api, world: World, **options: Any) -> dict[str, Any]:
     token: dict[str, Any] = api.create(**options)
     world.store.make_later(token["id"])
     return token
@@ -88,7 +88,7 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Api, dict[str, Any]], HttpAnswer
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_is_answered_503_until_the_later_version_is_back(api: Api, world: InMemory, way: str) -> None:
+def test_is_answered_503_until_the_later_version_is_back(api: Api, world: World, way: str) -> None:
     options, ask = WAYS[way]
     token = create(api, world, **options)
     before, timers = world.store.get(token["id"]), list(world.queue.sent)
@@ -97,13 +97,13 @@ def test_is_answered_503_until_the_later_version_is_back(api: Api, world: InMemo
     assert (world.store.get(token["id"]), world.queue.sent, world.objects) == (before, timers, {})
 
 
-def test_takes_no_waiter(api: Api, world: InMemory) -> None:
+def test_takes_no_waiter(api: Api, world: World) -> None:
     token = create(api, world)
     with pytest.raises(WrittenLater):
         world.tokens.wait(token["id"], Waiter(world.step_functions.start_task(), world.clock()))
 
 
-def test_is_retrieved_and_listed(api: Api, world: InMemory) -> None:
+def test_is_retrieved_and_listed(api: Api, world: World) -> None:
     token = create(api, world, page=PAGE, tags=["later"])
     assert api.retrieve(token["id"])["status"] == "WAITING"
     assert [one["id"] for one in api.get(f"{TOKENS}?filter[tags]=later").json["data"]] == [token["id"]]
@@ -117,20 +117,20 @@ class TestWhatActsByItself:
         return names
 
     @pytest.fixture
-    def due(self, api: Api, world: InMemory) -> str:
+    def due(self, api: Api, world: World) -> str:
         token = create(api, world, timeout="1h")
         world.clock.advance(3_600_001)
         return str(token["id"])
 
     @pytest.mark.parametrize("late", [0, -60_000])  # milliseconds. A timer may fire before a deadline that was moved
-    def test_its_timer_skips_it_and_counts_it(self, world: InMemory, due: str, counted: list[str], late: int) -> None:
+    def test_its_timer_skips_it_and_counts_it(self, world: World, due: str, counted: list[str], late: int) -> None:
         sent = list(world.queue.sent)
         world.clock.advance(late)
         world.timers.fire(due)
         assert counted == ["TokensWrittenLater"]
         assert (world.store.get(due).outcome, world.queue.sent) == (None, sent)
 
-    def test_so_does_the_doctor(self, world: InMemory, due: str, counted: list[str]) -> None:
+    def test_so_does_the_doctor(self, world: World, due: str, counted: list[str]) -> None:
         repair = Repair(world.tokens, world.timers, world.store, world.clock)
         assert repair.repair({due: Defect.OVERDUE}, [], lambda: True) == Repairs()
         assert counted == ["TokensWrittenLater"]
@@ -171,7 +171,7 @@ class TestAnEndpoint:
         return str(api.request("PUT", f"{ENDPOINTS}/later", {"key": "body.id", "verify": "none"}).json["url"])
 
     @pytest.mark.parametrize("later", ["setting", "scheme"])
-    def test_answers_503_and_is_shown(self, api: Api, world: InMemory, url: str, later: str) -> None:
+    def test_answers_503_and_is_shown(self, api: Api, world: World, url: str, later: str) -> None:
         if later == "setting":
             world.endpoints.make_later("later")
         else:
@@ -182,6 +182,6 @@ class TestAnEndpoint:
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         assert api.get(f"{ENDPOINTS}/later").json["name"] == "later"
 
-    def test_says_503_when_tried_with_a_delivery_for_a_later_versions_token(self, api: Api, world: InMemory, url: str) -> None:
+    def test_says_503_when_tried_with_a_delivery_for_a_later_versions_token(self, api: Api, world: World, url: str) -> None:
         create(api, world, idempotencyKey="later:1")
         assert api.post(f"{ENDPOINTS}/later/test", {"body": {"id": "1"}}).status == 503

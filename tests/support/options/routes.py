@@ -1,4 +1,4 @@
-"""Waitpoints in memory, and how a case takes its route: with every rule kept that the route obeys, or with one broken."""
+"""Waitpoints on moto, and how a case takes its route: with every rule kept that the route obeys, or with one broken."""
 
 import json
 from collections import Counter
@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.support import webhook_signer
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tests.support.options.case import Broken, Case
 from tests.support.options.table import Options
 from tools.openapi.operations import ENDPOINTS
@@ -59,9 +59,9 @@ _STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "Pay
 
 
 class Stack:
-    """Waitpoints in memory, with every route."""
+    """Waitpoints on moto, with every route."""
 
-    def __init__(self, world: InMemory, template: Template) -> None:
+    def __init__(self, world: World, template: Template) -> None:
         self.world = world
         self.api = Api(template, world.api_key.read_current())
         self.functions = template.functions()

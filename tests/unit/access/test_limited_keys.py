@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.stream.waiting_event import REMINDER, Change, waiting_event
@@ -51,13 +51,13 @@ class TestCreate:
             ("create", None, ()),
         ],
     )
-    def test_adds_the_tag_of_the_key(self, api: Api, world: InMemory, scope: str, tags: Any, stored: tuple[str, ...]) -> None:
+    def test_adds_the_tag_of_the_key(self, api: Api, world: World, scope: str, tags: Any, stored: tuple[str, ...]) -> None:
         answer = api.post(TOKENS, {"tags": tags}, world.holder(scope))
         assert answer.status == 200
         token = world.store.tokens[answer.json["id"]]
         assert (token.tags, token.created_by) == (stored, "nightly")
 
-    def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: InMemory) -> None:
+    def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: World) -> None:
         answer = api.post(TOKENS, {"tags": [*NINE, "team-a:10"]}, world.holder("create:team-a"))
         assert (answer.status, answer.error) == (
             422,
@@ -66,7 +66,7 @@ class TestCreate:
         assert not world.store.tokens
 
     @pytest.mark.parametrize("scope", ["create", "create:team-a"])
-    def test_returns_what_answers_its_tokens_also_without_complete(self, api: Api, world: InMemory, scope: str) -> None:
+    def test_returns_what_answers_its_tokens_also_without_complete(self, api: Api, world: World, scope: str) -> None:
         """`create` implies answering them: for its URL, and for every approver."""
         headers = world.holder(scope)
         for cached in (False, True):
@@ -85,7 +85,7 @@ class TestNotify:
     EMAIL: ClassVar[dict[str, Any]] = {"page": {"title": "Go?"}, "notify": {"email": ["eve@example.com"]}}
 
     @pytest.fixture(autouse=True)
-    def channels(self, world: InMemory) -> None:
+    def channels(self, world: World) -> None:
         world.channels.add("email")
 
     @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ class TestNotify:
         ids=str,
     )
     def test_is_for_tokens_with_the_tag_of_the_scope_and_without_it_nothing_is_kept(
-        self, api: Api, world: InMemory, scopes: tuple[str, ...], tags: list[str], says: str | None
+        self, api: Api, world: World, scopes: tuple[str, ...], tags: list[str], says: str | None
     ) -> None:
         answer = api.post(TOKENS, {**self.EMAIL, "tags": tags}, world.holder(*scopes))
         assert (answer.status, answer.json.get("error")) == (403 if says else 200, says)
         assert len(world.store.tokens) == (0 if says else 1)
 
-    def test_is_asked_before_what_says_which_channels_the_stack_has(self, api: Api, world: InMemory) -> None:
+    def test_is_asked_before_what_says_which_channels_the_stack_has(self, api: Api, world: World) -> None:
         world.channels.clear()
         assert api.post(TOKENS, self.EMAIL, world.holder("create")).error == self.LACKS_IT
 
     def test_is_not_needed_by_the_root_key_and_by_a_state(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         assert api.create(**self.EMAIL)["isCached"] is False
@@ -129,7 +129,7 @@ class TestACachedCreate:
 
     @pytest.mark.parametrize("end", ["waits", "has ended"])
     @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
-    def test_finds_the_token_and_waits_for_it(self, api: Api, world: InMemory, tags: list[str], end: str) -> None:
+    def test_finds_the_token_and_waits_for_it(self, api: Api, world: World, tags: list[str], end: str) -> None:
         token = api.create(idempotencyKey=KEY, tags=tags)
         if end == "has ended":
             complete(api, token, {"data": 1}, None)
@@ -142,7 +142,7 @@ class TestACachedCreate:
         assert world.step_functions.result(task)
 
     @pytest.mark.parametrize("scope", [None, "create", "create:team-a"])
-    def test_is_not_read(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, scope: str | None) -> None:
+    def test_is_not_read(self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch, scope: str | None) -> None:
         token = api.create(idempotencyKey=KEY)
         monkeypatch.setattr(world.store, "peek", None)
         monkeypatch.setattr(world.store, "find", None)
@@ -157,7 +157,7 @@ class TestComplete:
     @pytest.mark.parametrize("state", ["waits", "is due", "has ended"])
     @pytest.mark.parametrize("result", RESULTS)
     def test_outside_the_tag_is_403_and_changes_and_stores_nothing(
-        self, api: Api, world: InMemory, state: str, result: str
+        self, api: Api, world: World, state: str, result: str
     ) -> None:
         token = api.create(tags=["team-b"], timeout="1m")
         if state == "is due":
@@ -172,7 +172,7 @@ class TestComplete:
         assert world.objects == {}
 
     def test_checks_the_tag_in_the_one_write_that_settles(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token, headers = api.create(tags=["team-b"]), world.holder("complete:team-a")
         for name in ("get", "peek", "read_document", "count_delivery", "time_out"):
@@ -182,7 +182,7 @@ class TestComplete:
 
 class TestCompleteByKey:
     @pytest.mark.parametrize("result", ["data", "error"])
-    def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(self, api: Api, world: InMemory, result: str) -> None:
+    def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(self, api: Api, world: World, result: str) -> None:
         kept = by_key(api, RESULTS[result], world.holder("complete:team-a")).json
         assert (kept["created"], world.store.tokens[kept["id"]].tags) == (True, ())
         headers = world.holder("read:team-a", name="reader")
@@ -194,7 +194,7 @@ class TestCompleteByKey:
 
 
 class TestList:
-    def test_has_only_the_tokens_with_the_tag_and_passes_the_callers_own_filters(self, api: Api, world: InMemory) -> None:
+    def test_has_only_the_tokens_with_the_tag_and_passes_the_callers_own_filters(self, api: Api, world: World) -> None:
         both, only, other, none = (api.create(tags=tags)["id"] for tags in (["x", "team-a"], ["team-a"], ["x"], []))
         headers = world.holder("read:team-a")
         assert set(listed(api, headers)) == {both, only}
@@ -203,7 +203,7 @@ class TestList:
         assert listed(api, headers, "filter%5Bstatus%5D=COMPLETED") == []
         assert set(listed(api, world.holder("read"))) == {both, only, other, none}
 
-    def test_and_retrieve_show_no_title_of_another_tag(self, api: Api, world: InMemory) -> None:
+    def test_and_retrieve_show_no_title_of_another_tag(self, api: Api, world: World) -> None:
         theirs, ours = (api.create(tags=[tag], page={"title": f"Pay {tag}?"})["id"] for tag in ("team-b", "team-a"))
         headers = world.holder("read:team-a")
         [shown] = api.get(TOKENS, headers).json["data"]
@@ -213,7 +213,7 @@ class TestList:
 
 
 def test_a_token_is_not_read_for_a_packet_unless_the_key_is_limited(
-    api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{api.create()['id']}/{'0' * 16}.json"
     world.put_object(name, b"1")
@@ -238,7 +238,7 @@ class TestWhoeverMayNotCompleteAToken:
     )
     @pytest.mark.parametrize("end", ["waits", "has ended"])
     def test_sees_neither_its_url_nor_its_links(
-        self, api: Api, world: InMemory, scopes: tuple[str, ...], may: bool, end: str
+        self, api: Api, world: World, scopes: tuple[str, ...], may: bool, end: str
     ) -> None:
         world.channels.add("email")
         people = [{"id": name, "email": f"{name}@example.com"} for name in ("ann", "bo")]
@@ -260,7 +260,7 @@ class TestWhoeverMayNotCompleteAToken:
         if not may:
             assert "/callback/" not in answer.text + json.dumps(in_list)
 
-    def test_reads_no_event_with_it_either(self, world: InMemory, api: Api) -> None:
+    def test_reads_no_event_with_it_either(self, world: World, api: Api) -> None:
         token = world.store.get(api.create(page=DECISION)["id"])
         reminder = waiting_event(token, Change(REMINDER, 1, token.created_at))
         complete(api, {"id": token.id}, {"data": {"action": "yes", "fields": {}}}, None)
@@ -269,7 +269,7 @@ class TestWhoeverMayNotCompleteAToken:
 
 
 class TestWhoItWas:
-    def test_is_in_retrieve_in_both_events_and_in_a_result_with_context(self, api: Api, world: InMemory) -> None:
+    def test_is_in_retrieve_in_both_events_and_in_a_result_with_context(self, api: Api, world: World) -> None:
         task = world.step_functions.start_task()
         body = {"page": DECISION, "taskToken": task, "context": True}
         made = api.post(TOKENS, body, world.holder("create", name="maker")).json
@@ -282,7 +282,7 @@ class TestWhoItWas:
         for found in (shown, event, result):
             assert (found["createdBy"], found["completedBy"]["key"]) == ("maker", "finisher")
 
-    def test_is_said_of_no_request_with_the_root_key(self, api: Api, world: InMemory) -> None:
+    def test_is_said_of_no_request_with_the_root_key(self, api: Api, world: World) -> None:
         made = api.create()
         complete(api, made, {"data": 1}, None)
         shown = api.retrieve(made["id"])

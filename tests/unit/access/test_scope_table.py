@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.example_requests import named, record_delivery
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from tests.support.scope_table import CLOSED, KEYS, ROOT_ONLY, Holders, cells
 from tools.openapi.operation import Operation
 from waitpoints.wiring import services
@@ -17,7 +17,7 @@ def record(name: str) -> str:
 
 
 @pytest.fixture
-def holders(api: Api, world: InMemory) -> Holders:
+def holders(api: Api, world: World) -> Holders:
     def ask(method: str, path: str, body: object, key: str) -> tuple[int, object]:
         answer = api.request(method, path, body, {"authorization": f"Bearer {key}", "content-type": "application/json"})
         return answer.status, answer.json

@@ -14,9 +14,9 @@ import pytest
 
 import complete_token_in_state
 import create_token_in_state
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Context, Template
+from tests.support.in_process.world import World
 from tests.support.options.table import rows
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
@@ -60,10 +60,10 @@ EVENT = "what happened"
 
 
 class Stack:
-    """A stack in memory, and those who write names: one of UNLIMITED, the tag that limits a key, or an endpoint."""
+    """A stack on moto, and those who write names: one of UNLIMITED, the tag that limits a key, or an endpoint."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.world = InMemory()
+        self.world = World()
         self.world.install(monkeypatch)
         monkeypatch.setenv("API_URL", "https://api.example.com")
         self.api = Api(Template.load(), self.world.api_key.read_current())

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.access.urls import Urls
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
@@ -19,7 +19,7 @@ def complete_url(token: Any) -> str:
 
 
 class TestCreate:
-    def test_answers_with_the_token_and_what_a_browser_needs_to_complete_it(self, api: Api, world: InMemory) -> None:
+    def test_answers_with_the_token_and_what_a_browser_needs_to_complete_it(self, api: Api, world: World) -> None:
         answer = api.post(TOKENS, {})
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
@@ -31,7 +31,7 @@ class TestCreate:
         assert world.tokens.retrieve(answer.json["id"]).outcome is not None
 
     def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(vars(services), "urls", Urls("", world.signing_key))
         created = api.create()
@@ -39,7 +39,7 @@ class TestCreate:
         assert api.retrieve(created["id"])["url"] == created["url"]
         assert [token["url"] for token in api.get(TOKENS).json["data"]] == [created["url"]]
 
-    def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
+    def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: World) -> None:
         headers = {"authorization": world.api_key.read_current(), "x-trigger-request-idempotency-key": "call-1"}
         for body in ({}, {"idempotencyKey": "k"}):
             first, again = api.post(TOKENS, body, headers), api.post(TOKENS, body, headers)
@@ -47,7 +47,7 @@ class TestCreate:
         assert api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-2"}).json != first.json
         assert len(world.store.tokens) == 3
 
-    def test_follows_the_limits_of_the_stack(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_follows_the_limits_of_the_stack(self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.install(monkeypatch, Limits(default="7d", longest="30d"))
         assert world.store.get(api.create()["id"]).timeout_at == world.clock() + 7 * 86_400_000
         assert api.post(TOKENS, {"timeout": "31d"}).status == 422
@@ -69,7 +69,7 @@ GO = {"title": "Go?"}
     ],
 )
 def test_a_create_that_finds_the_token_changes_nothing_of_it(
-    api: Api, world: InMemory, first: dict[str, Any], second: dict[str, Any]
+    api: Api, world: World, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     world.channels.add("slack")
     world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-hidden")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from waitpoints.api.http import CREATE_LIMIT
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
@@ -17,7 +17,7 @@ class TestCreate:
 
     @pytest.mark.parametrize("body", [None, b"", b" \n", {}, {"tags": None, "timeout": None}])
     @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
-    def test_needs_no_body(self, api: Api, world: InMemory, body: Any, content_type: str | None) -> None:
+    def test_needs_no_body(self, api: Api, world: World, body: Any, content_type: str | None) -> None:
         headers = {"authorization": f"Bearer {world.api_key.read_current()}"}
         answer = api.post(TOKENS, body, headers | ({"content-type": content_type} if content_type else {}))
         assert answer.status == 200
@@ -54,7 +54,7 @@ class TestCreate:
         ],
         ids=lambda value: repr(value)[:40],
     )
-    def test_of_the_wrong_shape_is_400_and_makes_nothing(self, api: Api, world: InMemory, body: Any, message: str) -> None:
+    def test_of_the_wrong_shape_is_400_and_makes_nothing(self, api: Api, world: World, body: Any, message: str) -> None:
         answer = api.post(TOKENS, body)
         assert answer.status == 400
         assert message in answer.error
@@ -69,15 +69,13 @@ class TestCreate:
             ({"tags": [str(n) for n in range(11)]}, "Waitpoints can only have 10 tags, you're trying to set 11."),
         ],
     )
-    def test_with_an_impossible_value_is_422_and_makes_nothing(
-        self, api: Api, world: InMemory, body: Any, message: str
-    ) -> None:
+    def test_with_an_impossible_value_is_422_and_makes_nothing(self, api: Api, world: World, body: Any, message: str) -> None:
         answer = api.post(TOKENS, body)
         assert answer.status == 422
         assert message in answer.error
         assert world.store.tokens == {}
 
-    def test_over_the_limit_is_413_for_any_body(self, api: Api, world: InMemory) -> None:
+    def test_over_the_limit_is_413_for_any_body(self, api: Api, world: World) -> None:
         assert api.post(TOKENS, b"{}".ljust(CREATE_LIMIT)).status == 200
         for body in (b"{}".ljust(CREATE_LIMIT + 1), b"x" * (CREATE_LIMIT + 1)):
             answer = api.post(TOKENS, body)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.world import World
 from waitpoints import json_text
 from waitpoints.api import hand_over_request
 from waitpoints.api.hand_over_request import MAX_BYTES, MAX_EVER
@@ -155,7 +155,7 @@ class TestNotify:
     MAIL = '{"email":true}'
 
     @pytest.fixture(autouse=True)
-    def only_example_com(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_example_com(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.install(monkeypatch)
         monkeypatch.setitem(vars(services), "mail_domains", ("example.com",))
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.template import Context, Template
+from tests.support.in_process.world import World
 from tools.openapi.answers import CODES
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, methods
@@ -40,7 +40,7 @@ def test_without_a_valid_credential_every_route_but_the_callback_is_401(
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 def test_a_route_checks_the_api_key_alone_exactly_if_it_is_the_only_credential(
-    api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, operation: Operation
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch, operation: Operation
 ) -> None:
     token, checked = api.create(), list[str | None]()
 
@@ -93,14 +93,14 @@ class TestANamedKey:
     def _use(self, api: Api) -> None:
         """The handlers use the world."""
 
-    def test_lets_in_by_its_name_and_is_noted(self, world: InMemory, log: io.StringIO) -> None:
+    def test_lets_in_by_its_name_and_is_noted(self, world: World, log: io.StringIO) -> None:
         key = world.api_key_store.make("ci", "create", "read:team-a")
         assert self.ask(key) == (200, {}, ["ci"])
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
         assert (line["apiKey"], line["status"]) == ("ci", 200)
         assert list(world.api_key_store.read_used().values()) == [world.clock()]
 
-    def test_is_403_where_only_the_root_key_may_go_and_is_not_looked_up(self, world: InMemory) -> None:
+    def test_is_403_where_only_the_root_key_may_go_and_is_not_looked_up(self, world: World) -> None:
         every = world.api_key_store.make("ci", "create", "read", "complete", "endpoints")
         for key in (every, new_key()):
             status, body, callers = self.ask(key, None)
@@ -111,7 +111,7 @@ class TestANamedKey:
         for wrong in ("tr_prod_sk_", every[:-1], every + "0"):
             assert self.ask(wrong, None)[0] == 401
 
-    def test_that_cannot_be_read_is_503_and_the_root_key_goes_on(self, world: InMemory) -> None:
+    def test_that_cannot_be_read_is_503_and_the_root_key_goes_on(self, world: World) -> None:
         key = world.api_key_store.make("ci", "read")
         world.api_key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
         for _ in range(3):
@@ -132,7 +132,7 @@ def test_a_route_without_credentials_ignores_the_authorization_header(
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
-def test_a_public_access_token_is_accepted_only_by_the_complete_route(api: Api, world: InMemory, operation: Operation) -> None:
+def test_a_public_access_token_is_accepted_only_by_the_complete_route(api: Api, world: World, operation: Operation) -> None:
     public = world.credentials.sign_public_access_token(["admin"])
     answer = send(api, operation, api.create(), {"authorization": f"Bearer {public}"})
     assert answer.status == (200 if "publicAccessToken" in operation.credentials else 401)
@@ -193,7 +193,7 @@ HEADER_VALUES = st.dictionaries(st.sampled_from(["authorization", "content-type"
 @pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(data=st.data())
-def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data: st.DataObject) -> None:
+def test_no_request_of_any_shape_is_answered_500(api: Api, world: World, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(OPERATIONS))
     method = data.draw(st.just(operation.method) | METHODS)
     route = Template.load().route(method, operation.example_path())

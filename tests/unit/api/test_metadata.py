@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
 from waitpoints.api.metadata import MAX_BYTES
 
@@ -16,7 +16,7 @@ PAGE = {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}
 
 
 class TestMetadata:
-    def test_is_shown_by_retrieve_and_by_no_list_and_no_page(self, api: Api, world: InMemory) -> None:
+    def test_is_shown_by_retrieve_and_by_no_list_and_no_page(self, api: Api, world: World) -> None:
         token = api.create(metadata={"order": "secret-4711"}, page=PAGE)
         assert api.retrieve(token["id"])["metadata"] == {"order": "secret-4711"}
         assert [it.keys() & {"metadata"} for it in api.get(TOKENS).json["data"]] == [set()]
@@ -45,7 +45,7 @@ class TestMetadata:
             *((text, "an object") for text in ("null", '"a"', '["a"]', "1", "true")),
         ],
     )
-    def test_that_a_reader_may_refuse_is_refused(self, api: Api, world: InMemory, text: str, accepted: str) -> None:
+    def test_that_a_reader_may_refuse_is_refused(self, api: Api, world: World, text: str, accepted: str) -> None:
         """Step Functions, or EventBridge."""
         said = f'Validation error: expected {accepted} at "metadata"'
         is_refused(world, api, lambda: api.post(TOKENS, f'{{"metadata":{text}}}'), 400, said)

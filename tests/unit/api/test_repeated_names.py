@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.example_requests import named
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS
 
@@ -23,7 +23,7 @@ def test_these_are_all_requests_of_the_apis_own() -> None:
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=named)
-def test_each_request_refuses_it(api: Api, world: InMemory, operation: Operation) -> None:
+def test_each_request_refuses_it(api: Api, world: World, operation: Operation) -> None:
     token = api.create()
     assert operation.body is not None
     name = next(iter([*operation.body.example, *operation.body.fields]))

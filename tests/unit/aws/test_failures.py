@@ -8,9 +8,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.errors import TryAgain
 
 FUNCTIONS = Template.load().functions()
@@ -30,7 +30,7 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
     ids=lambda it: type(it).__name__,
 )
 def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
-    api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str | None
+    api: Api, world: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str | None
 ) -> None:
     def fail(*_: Any) -> None:
         raise failure

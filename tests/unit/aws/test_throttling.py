@@ -10,7 +10,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
-from tests.support.fakes.in_memory import InMemory
+from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY, complete
 from waitpoints import wiring
 from waitpoints.errors import CannotResumeNow
@@ -74,12 +74,12 @@ def aws(kind: WaiterKind, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 @pytest.fixture
-def world(kind: WaiterKind, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemory]:
-    """The domain in memory, with the resumers and clients that `wiring` makes."""
+def world(kind: WaiterKind, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The domain on moto, with the resumers and clients that `wiring` makes."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    made, services = InMemory(kind=kind), wiring.Services()
+    made, services = World(kind=kind), wiring.Services()
     made.resumers.step_functions = services.step_functions
     made.resumers.durable_functions = services.durable_functions
     services.step_functions_client.meta.events.register("before-send.sfn", aws.receive)  # moto, if it runs, comes second
@@ -88,21 +88,21 @@ def world(kind: WaiterKind, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterat
     services.reset()
 
 
-def waiting(world: InMemory, waiters: int = 1) -> str:
+def waiting(world: World, waiters: int = 1) -> str:
     token = world.new_token()
     for _ in range(waiters):
         world.tokens.wait(token, world.new_waiter())
     return token
 
 
-def is_resumed(world: InMemory, token: str) -> bool:
+def is_resumed(world: World, token: str) -> bool:
     found = world.tokens.retrieve(token)
     return not found.unresumed() and {reply.kind for reply in found.replies.values()} == {ReplyKind.RESUMED}
 
 
 class TestTheFastPath:
     @pytest.mark.parametrize("result", ["1", TokenError("Refused", "by the carrier")], ids=["completed", "failed"])
-    def test_sends_a_throttled_resume_once_and_leaves_it_to_the_stream(self, world: InMemory, aws: Aws, result: Any) -> None:
+    def test_sends_a_throttled_resume_once_and_leaves_it_to_the_stream(self, world: World, aws: Aws, result: Any) -> None:
         token = waiting(world)
         world.tokens.complete(token, result, COMPLETED_BY)
         assert (aws.take(), aws.pauses) == (1, [])
@@ -110,31 +110,31 @@ class TestTheFastPath:
         assert world.tokens.resume_waiters(token) == []
         assert is_resumed(world, token)
 
-    def test_sends_that_of_each_waiter_once(self, world: InMemory, aws: Aws) -> None:
+    def test_sends_that_of_each_waiter_once(self, world: World, aws: Aws) -> None:
         """They are sent by several threads."""
         token = waiting(world, waiters=5)
         complete(world.tokens, token, "1")
         assert (aws.take(), aws.pauses) == (5, [])
 
     @pytest.mark.parametrize("failure", [Aws.is_away, Aws.fails], ids=["no connection", "5xx"])
-    def test_repeats_what_failed_otherwise(self, world: InMemory, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
+    def test_repeats_what_failed_otherwise(self, world: World, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
         aws.answer = lambda request: failure(aws, request)
         complete(world.tokens, waiting(world), "1")
         assert aws.take() == ATTEMPTS
         assert max(aws.pauses) < 2
 
-    def test_repeats_it_at_once_with_a_new_boto3(self, world: InMemory, aws: Aws) -> None:
+    def test_repeats_it_at_once_with_a_new_boto3(self, world: World, aws: Aws) -> None:
         """Its pauses of what is no throttle are at most 50 and 100 ms. Those of older ones are at most one and two seconds."""
         aws.answer = aws.fails
         complete(world.tokens, waiting(world), "1")
         assert max(aws.pauses) < 0.1
 
-    def test_stops_when_a_repeated_resume_is_throttled(self, world: InMemory, aws: Aws) -> None:
+    def test_stops_when_a_repeated_resume_is_throttled(self, world: World, aws: Aws) -> None:
         aws.answer = lambda request: aws.is_away(request) if aws.attempts == 1 else aws.throttles(request)
         complete(world.tokens, waiting(world), "1")
         assert aws.take() == 2
 
-    def test_keeps_the_quota_of_retries_for_what_failed_otherwise(self, world: InMemory, aws: Aws) -> None:
+    def test_keeps_the_quota_of_retries_for_what_failed_otherwise(self, world: World, aws: Aws) -> None:
         for _ in range(ENOUGH):
             complete(world.tokens, waiting(world), "1")
         assert aws.take() == ENOUGH
@@ -144,7 +144,7 @@ class TestTheFastPath:
 
 
 class TestWhereNothingElseRepeatsIt:
-    def test_the_stream_repeats_a_throttled_resume(self, world: InMemory, aws: Aws) -> None:
+    def test_the_stream_repeats_a_throttled_resume(self, world: World, aws: Aws) -> None:
         token = waiting(world)
         complete(world.tokens, token, "1")
         aws.take()
@@ -152,14 +152,14 @@ class TestWhereNothingElseRepeatsIt:
         assert isinstance(left.reason, CannotResumeNow)
         assert (aws.take(), len(aws.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
 
-    def test_a_late_waiter_repeats_it(self, world: InMemory, aws: Aws) -> None:
+    def test_a_late_waiter_repeats_it(self, world: World, aws: Aws) -> None:
         token = world.new_token()
         complete(world.tokens, token, "1")
         with pytest.raises(CannotResumeNow):
             world.tokens.wait(token, world.new_waiter())
         assert aws.take() == ATTEMPTS
 
-    def test_a_late_waiter_repeats_it_although_it_timed_the_token_out_for_others(self, world: InMemory, aws: Aws) -> None:
+    def test_a_late_waiter_repeats_it_although_it_timed_the_token_out_for_others(self, world: World, aws: Aws) -> None:
         token = world.new_token(timeout=1_000)
         world.tokens.wait(token, world.new_waiter())
         world.clock.advance(1_000)
@@ -167,7 +167,7 @@ class TestWhereNothingElseRepeatsIt:
             world.tokens.wait(token, world.new_waiter())
         assert aws.take() == 1 + ATTEMPTS
 
-    def test_giving_up_repeats_it_and_gives_nothing_up(self, world: InMemory, aws: Aws) -> None:
+    def test_giving_up_repeats_it_and_gives_nothing_up(self, world: World, aws: Aws) -> None:
         token = waiting(world)
         complete(world.tokens, token, "1")
         aws.take()

@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
-from tests.support.stores import Index
+from tests.support.in_process.stores import Index
+from tests.support.in_process.world import World
 from waitpoints.doctor import overdue
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.ports import Cursor
@@ -13,7 +13,7 @@ from waitpoints.token import ALL_CHECKED, Completed, Output
 
 
 @pytest.fixture
-def reading(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Overdue:
+def reading(world: World, monkeypatch: pytest.MonkeyPatch) -> Overdue:
     Index.of_one_shard(monkeypatch)
     return Overdue(world.index)
 
@@ -26,7 +26,7 @@ def waiting(slices: list[Slice]) -> set[str]:
     return {token_id for it in slices for token_id in it.waiting}
 
 
-def test_finds_what_still_waits_and_is_due_until_then(world: InMemory, reading: Overdue) -> None:
+def test_finds_what_still_waits_and_is_due_until_then(world: World, reading: Overdue) -> None:
     due, ended, later = world.new_token(1000), world.new_token(1000), world.new_token(1001)
     world.new_token()
     world.store.complete(ended, Completed(world.clock(), Output("1")), ALL_CHECKED)
@@ -38,7 +38,7 @@ def test_finds_what_still_waits_and_is_due_until_then(world: InMemory, reading: 
     assert waiting(reading.read(until + 1, always)) == {later}
 
 
-def test_never_passes_a_token_that_remains(world: InMemory, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_never_passes_a_token_that_remains(world: World, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "SLICE", 2)
     tokens = [world.new_token(number) for number in range(1, 10)]
     slices = reading.read(world.clock() + 10, always)
@@ -49,9 +49,7 @@ def test_never_passes_a_token_that_remains(world: InMemory, reading: Overdue, mo
     assert waiting(reading.read(world.clock() + 10, always)) == set(tokens[4:]), "another run has moved it meanwhile"
 
 
-def test_ends_when_there_is_no_more_time_or_too_much(
-    world: InMemory, reading: Overdue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ends_when_there_is_no_more_time_or_too_much(world: World, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "SLICE", 2)
     tokens = [world.new_token(number) for number in range(1, 10)]
     asked = count(1)

@@ -6,8 +6,8 @@ from threading import Lock
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.world import World
 from waitpoints.aws.doctor_store import DoctorStore, ScanPage
 from waitpoints.doctor.overdue import Overdue, Slice
 from waitpoints.doctor.repair import Defect, DeliveryRepairs, Repair, Repairs
@@ -80,7 +80,7 @@ def table() -> LargeTable:
 
 @pytest.fixture
 def doctor(table: LargeTable, clock: FakeClock) -> Doctor:
-    world = InMemory()
+    world = World()
     repair = Repair(world.tokens, world.timers, world.store, clock)
     return Doctor(table, Overdue(world.index), repair, clock, world.store.retention, nothing_recorded)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 JSON = {"content-type": "application/json"}
@@ -39,7 +39,7 @@ class TestCallback:
         assert (answer.status, answer.error) == (401, "Invalid URL, hash doesn't match")
         assert api.retrieve(token["id"]) == before
 
-    def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: InMemory) -> None:
+    def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: World) -> None:
         token = api.create()
         world.store.remove(token["id"])
         answer = api.post(token["url"], b"1", JSON)

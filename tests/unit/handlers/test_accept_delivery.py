@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GitHub
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from waitpoints.endpoint import new_secret_id
 from waitpoints.wiring import services
 
 
 class TestTheUrl:
     @pytest.fixture
-    def github(self, world: InMemory, api: Api) -> GitHub:
+    def github(self, world: World, api: Api) -> GitHub:
         return GitHub(world, api)
 
     def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, github: GitHub) -> None:

@@ -5,17 +5,17 @@ import time
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import http_event
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import World
 from tests.support.slack import post
 from waitpoints.api.http import SLACK_LIMIT
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, signed
 
 
 @pytest.fixture(autouse=True)
-def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
     world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
 

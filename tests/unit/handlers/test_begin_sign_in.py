@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.support import sign_in
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.browser import OTHER_PAGE, PAGE, Browser
 from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer, issuer
+from tests.support.in_process.world import BASE_URL, World
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import RETURN
 from waitpoints.oidc import issuer as issuer_calls
@@ -23,7 +23,7 @@ def idp() -> Iterator[FakeIssuer]:
 
 
 @pytest.fixture
-def stack(world: InMemory, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
+def stack(world: World, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     return sign_in.install(world, idp.url, monkeypatch)
 
 
@@ -116,7 +116,7 @@ def test_a_parameter_that_comes_twice_counts_for_nothing(browser: Browser) -> No
     assert browser.get(f"/api/v1/sign-in?to={PAGE}&to={PAGE}").status == 401
 
 
-def test_a_browser_has_at_most_five_attempts_and_loses_the_oldest(world: InMemory, browser: Browser) -> None:
+def test_a_browser_has_at_most_five_attempts_and_loses_the_oldest(world: World, browser: Browser) -> None:
     browser.cookies[f"__Host-waitpoints-sign-in-{'x' * 16}"] = "forged"
     states = []
     for _ in range(MOST + 2):
@@ -126,7 +126,7 @@ def test_a_browser_has_at_most_five_attempts_and_loses_the_oldest(world: InMemor
 
 
 class TestAnIssuer:
-    def test_is_asked_what_it_is_once_in_a_while(self, world: InMemory, browser: Browser, idp: FakeIssuer) -> None:
+    def test_is_asked_what_it_is_once_in_a_while(self, world: World, browser: Browser, idp: FakeIssuer) -> None:
         for _ in range(3):
             browser.begin()
         assert idp.requests == ["/.well-known/openid-configuration"]
@@ -136,7 +136,7 @@ class TestAnIssuer:
 
     @pytest.mark.parametrize("fault", [(500, b""), (404, b"{}"), (302, b""), (200, b"[]"), (200, b"{"), (200, b" " * 300_000)])
     def test_that_fails_is_not_called_for_each_request(
-        self, world: InMemory, browser: Browser, idp: FakeIssuer, fault: tuple[int, bytes], capsys: pytest.CaptureFixture[str]
+        self, world: World, browser: Browser, idp: FakeIssuer, fault: tuple[int, bytes], capsys: pytest.CaptureFixture[str]
     ) -> None:
         idp.faults["/.well-known/openid-configuration"] = fault
         answers = [browser.begin() for _ in range(3)]

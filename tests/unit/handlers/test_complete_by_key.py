@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.template import Template
-from tests.support.stores import RETENTION
+from tests.support.in_process.world import World
 from waitpoints.token import Completed, Document, IdempotencyKey, NewToken
 
 COMPLETE = "/api/v1/waitpoints/complete"
@@ -15,24 +15,24 @@ HOUR = 3_600_000
 TEMPLATE = Template.load()
 
 
-def create(world: InMemory, document: Document | None = None) -> str:
+def create(world: World, document: Document | None = None) -> str:
     return world.tokens.create(NewToken(key=IdempotencyKey("a"), document=document), world.clock()).token_id
 
 
 class TestOverHttp:
     @pytest.fixture
-    def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+    def api(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Api:
         world.install(monkeypatch)
         return Api(TEMPLATE, world.api_key.read_current())
 
-    def test_says_which_token_and_whether_it_made_it(self, world: InMemory, api: Api) -> None:
+    def test_says_which_token_and_whether_it_made_it(self, world: World, api: Api) -> None:
         first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})
         token = create(world)
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {**found, "created": False}
 
-    def test_keeps_the_payloads_own_text(self, world: InMemory, api: Api) -> None:
+    def test_keeps_the_payloads_own_text(self, world: World, api: Api) -> None:
         answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
         outcome = world.tokens.retrieve(answer.json["id"]).outcome
         assert isinstance(outcome, Completed)
@@ -42,7 +42,7 @@ class TestOverHttp:
 
     @pytest.mark.parametrize(("ttl", "lifetime"), [("1h", HOUR), (None, RETENTION * 1000)])
     def test_keeps_it_for_the_ttl_which_is_the_retention_by_default(
-        self, world: InMemory, api: Api, ttl: str | None, lifetime: int
+        self, world: World, api: Api, ttl: str | None, lifetime: int
     ) -> None:
         body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
         token = api.post(COMPLETE, body).json["id"]
@@ -65,7 +65,7 @@ class TestOverHttp:
         ],
     )
     def test_refuses_what_is_not_accepted_and_keeps_nothing(
-        self, world: InMemory, api: Api, body: Any, status: int, word: str
+        self, world: World, api: Api, body: Any, status: int, word: str
     ) -> None:
         answer = api.post(COMPLETE, body)
         assert answer.status == status

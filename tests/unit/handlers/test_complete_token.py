@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 UNKNOWN = "waitpoint_" + "0" * 26
@@ -46,7 +46,7 @@ class TestComplete:
         assert api.retrieve(token["id"]) == before
         assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT)).status == 200
 
-    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: InMemory) -> None:
+    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: World) -> None:
         stranger = world.credentials.sign_public_access_token(["write:waitpoints:another"])
         for token_id in (api.create()["id"], UNKNOWN):
             answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
@@ -58,7 +58,7 @@ class TestComplete:
                 "type": "authorization",
             }
 
-    def test_every_answer_allows_browsers_of_any_origin(self, api: Api, world: InMemory) -> None:
+    def test_every_answer_allows_browsers_of_any_origin(self, api: Api, world: World) -> None:
         asked = {"origin": "https://shop.example.com", "access-control-request-headers": "authorization,x-trigger-source"}
         preflight = api.request("OPTIONS", complete_url(api.create()), None, asked)
         assert preflight.status == 200

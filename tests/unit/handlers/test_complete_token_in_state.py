@@ -5,26 +5,26 @@ from typing import Any
 import pytest
 
 import complete_token_in_state
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import World
 from waitpoints.errors import InvalidRequest
 from waitpoints.token import IdempotencyKey, NewToken
 
 
-def create(world: InMemory) -> str:
+def create(world: World) -> str:
     return world.tokens.create(NewToken(key=IdempotencyKey("a")), world.clock()).token_id
 
 
 class TestInAState:
     @pytest.fixture(autouse=True)
-    def installed(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.install(monkeypatch)
 
     def invoke(self, payload: Any) -> Any:
         context: Any = Context("CompleteTokenInState")
         return complete_token_in_state.handler(payload, context)
 
-    def test_says_whether_it_settled_the_token(self, world: InMemory) -> None:
+    def test_says_whether_it_settled_the_token(self, world: World) -> None:
         token = create(world)
         assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [
             {"success": True, "settled": True},

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.world import World
 from tools.openapi.operations import KEYS
 from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, has_form
 from waitpoints.token import iso
@@ -21,7 +21,7 @@ def make(api: Api, **fields: Any) -> HttpAnswer:
 
 
 class TestCreateApiKey:
-    def test_shows_the_key_and_stores_only_its_digest(self, api: Api, world: InMemory) -> None:
+    def test_shows_the_key_and_stores_only_its_digest(self, api: Api, world: World) -> None:
         answer = make(api, scopes=["create:team-a", "endpoints"], expiresIn="90d")
         key, now = answer.json.pop("key"), world.clock()
         assert has_form(key)
@@ -39,7 +39,7 @@ class TestCreateApiKey:
         assert world.api_key_store.keys == {"nightly-job": NamedKey("nightly-job", digest(key), scopes, now, now + 90 * DAY)}
         assert key not in repr(world.api_key_store.keys)
 
-    def test_of_a_name_that_is_taken_is_409_and_changes_nothing(self, api: Api, world: InMemory) -> None:
+    def test_of_a_name_that_is_taken_is_409_and_changes_nothing(self, api: Api, world: World) -> None:
         make(api)
         before = dict(world.api_key_store.keys)
         answer = make(api, scopes=["create"])
@@ -47,7 +47,7 @@ class TestCreateApiKey:
         assert "revoke it first" in answer.error
         assert world.api_key_store.keys == before
 
-    def test_of_a_name_whose_key_has_expired_makes_a_new_one(self, api: Api, world: InMemory) -> None:
+    def test_of_a_name_whose_key_has_expired_makes_a_new_one(self, api: Api, world: World) -> None:
         old = make(api, expiresIn="1h").json["key"]
         world.clock.advance(3_600_000)
         new = make(api).json["key"]
@@ -55,7 +55,7 @@ class TestCreateApiKey:
         assert api.get(TOKENS, {"authorization": f"Bearer {new}"}).status == 200
         assert api.get(TOKENS, {"authorization": f"Bearer {old}"}).status == 401
 
-    def test_of_more_than_the_stack_holds_is_409(self, api: Api, world: InMemory) -> None:
+    def test_of_more_than_the_stack_holds_is_409(self, api: Api, world: World) -> None:
         for number in range(MOST):
             world.api_key_store.make(f"key-{number}", "read")
         answer = make(api)

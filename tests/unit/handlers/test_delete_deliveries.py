@@ -10,10 +10,10 @@ import pytest
 import delete_deliveries
 from tests.support.endpoint_routes import GITHUB
 from tests.support.example_requests import record_delivery
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import GITHUB as VERIFY
 from tests.support.github_endpoint import GitHub
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
 from tools.openapi import answers
 from waitpoints.api.endpoints import deletion, recording
@@ -58,7 +58,7 @@ class Recorded(GitHub):
 
 
 @pytest.fixture
-def github(world: InMemory, api: Api) -> Recorded:
+def github(world: World, api: Api) -> Recorded:
     return Recorded(world, api, key="body.id", complete_when=None, verify=VERIFY, record_deliveries="7d")
 
 

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support import sign_in
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import HttpAnswer, http_event
 from tests.support.in_process.browser import OTHER_PAGE, PAGE, Browser
 from tests.support.in_process.fakes.issuer import ANN, CLIENT, FakeIssuer, Key, issuer
 from tests.support.in_process.fakes.secret import MissingSecret
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import BASE_URL, World
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import BEGIN, COOKIE, RETURN, SIGN_OUT
 from waitpoints.oidc import issuer as issuer_calls
@@ -33,7 +33,7 @@ BOB = {"sub": "bob-1", "email": "bob@example.com", "email_verified": True}
 class SignIn:
     """A browser, and the issuer and the stack that it goes between."""
 
-    def __init__(self, world: InMemory, stack: SignInStack, idp: FakeIssuer) -> None:
+    def __init__(self, world: World, stack: SignInStack, idp: FakeIssuer) -> None:
         self.world, self.stack, self.idp, self.browser = world, stack, idp, stack.browser()
 
     def link(self, person: dict[str, Any] = ANN, browser: Browser | None = None, **response: Any) -> str:
@@ -59,7 +59,7 @@ class SignIn:
 
 
 @pytest.fixture
-def at(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Iterator[SignIn]:
+def at(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[SignIn]:
     world.clock.advance(milliseconds=int(time.time() * 1000) - world.clock())  # that of the ID tokens
     with issuer() as idp:
         yield SignIn(world, sign_in.install(world, idp.url, monkeypatch), idp)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from tools.openapi import answers
 from tools.openapi.operations import KEYS
 from waitpoints.token import iso
@@ -29,7 +29,7 @@ class TestListApiKeys:
             del it["key"]
         assert listed(api) == [made[2], made[1], made[0]]
 
-    def test_shows_when_each_was_last_used(self, api: Api, world: InMemory) -> None:
+    def test_shows_when_each_was_last_used(self, api: Api, world: World) -> None:
         key, _ = (world.api_key_store.make(name, "read") for name in ("used", "unused"))
         assert api.get(TOKENS, {"authorization": f"Bearer {key}"}).status == 200
         assert {it["name"]: it.get("lastUsedAt") for it in listed(api)} == {"used": iso(world.clock()), "unused": None}

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.endpoint_routes import GITHUB, SMALLEST, put, stored
 from tests.support.example_requests import record_delivery
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from tools.openapi import answers
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.recorded_delivery import MAX_TEXT
@@ -23,7 +23,7 @@ def endpoint(api: Api) -> None:
     put(api, SMALLEST)
 
 
-def record(world: InMemory, hours_ago: int = 0, **row: Any) -> str:
+def record(world: World, hours_ago: int = 0, **row: Any) -> str:
     return record_delivery(stored(world).secret_id, **{"at": world.clock() - hours_ago * HOUR, **row}).id
 
 
@@ -38,7 +38,7 @@ def ids(api: Api, **query: Any) -> list[str]:
     return [it["id"] for it in listed(api, **query)["data"]]
 
 
-def test_shows_the_newest_first_without_what_was_sent(api: Api, world: InMemory) -> None:
+def test_shows_the_newest_first_without_what_was_sent(api: Api, world: World) -> None:
     older = record(world, hours_ago=2)
     newer = record(world, hours_ago=1, kind=DeliveryKind.COMPLETED, key="github:7", token_id="waitpoint_" + "0" * 26)
     answer = listed(api)
@@ -55,7 +55,7 @@ def test_shows_the_newest_first_without_what_was_sent(api: Api, world: InMemory)
     }
 
 
-def test_goes_on_where_a_page_ends(api: Api, world: InMemory) -> None:
+def test_goes_on_where_a_page_ends(api: Api, world: World) -> None:
     made = [record(world, hours_ago) for hours_ago in range(5)]
     pages, cursor = [], ""
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_goes_on_where_a_page_ends(api: Api, world: InMemory) -> None:
     assert ids(api, **{"page[after]": made[3]}) == made[4:], "an id is a cursor, too"
 
 
-def test_filters(api: Api, world: InMemory) -> None:
+def test_filters(api: Api, world: World) -> None:
     pending = record(world, 0, pending=True)
     kept = record(world, 1, kind=DeliveryKind.KEPT, key="github:1", delivery_id="event-1")
     repeated = record(world, 30, kind=DeliveryKind.REPEATED, key="github:2", delivery_id="event-1")
@@ -93,12 +93,12 @@ def test_filters(api: Api, world: InMemory) -> None:
     ]
 
 
-def test_a_long_key_is_found_by_what_is_stored_of_it(api: Api, world: InMemory) -> None:
+def test_a_long_key_is_found_by_what_is_stored_of_it(api: Api, world: World) -> None:
     one = record(world, kind=DeliveryKind.KEPT, key="k" * MAX_TEXT)
     assert ids(api, **{"filter[key]": "k" * 2000}) == [one]
 
 
-def test_what_has_expired_is_not_shown(api: Api, world: InMemory) -> None:
+def test_what_has_expired_is_not_shown(api: Api, world: World) -> None:
     record(world, expires_at=world.clock() // 1000)
     live = record(world, expires_at=world.clock() // 1000 + 1)
     assert ids(api) == [live]
@@ -124,7 +124,7 @@ def test_another_query_is_400_and_names_what_is_accepted(api: Api, query: str, s
     assert said in answer.error
 
 
-def test_of_an_endpoint_that_was_made_again_those_of_the_old_one_are_not_found(api: Api, world: InMemory) -> None:
+def test_of_an_endpoint_that_was_made_again_those_of_the_old_one_are_not_found(api: Api, world: World) -> None:
     old = record(world)
     assert api.request("DELETE", GITHUB).status == 200
     for path in (DELIVERIES, f"{DELIVERIES}/{old}"):

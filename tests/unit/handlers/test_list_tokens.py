@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from tests.support.settling import complete
 from waitpoints.token import TimedOut
 
@@ -16,14 +16,14 @@ class TestTheListRoute:
         assert answer.status == 200, answer.text
         return [token["id"] for token in answer.json["data"]]
 
-    def made(self, api: Api, world: InMemory, number: int, **fields: Any) -> list[str]:
+    def made(self, api: Api, world: World, number: int, **fields: Any) -> list[str]:
         made: list[str] = []
         for _ in range(number):
             world.clock.advance(1)
             made.insert(0, api.create(**fields)["id"])
         return made
 
-    def test_returns_the_newest_twenty_five_and_a_cursor(self, api: Api, world: InMemory) -> None:
+    def test_returns_the_newest_twenty_five_and_a_cursor(self, api: Api, world: World) -> None:
         made = self.made(api, world, 30)
         first = api.get(TOKENS).json
         assert [token["id"] for token in first["data"]] == made[:25]
@@ -34,7 +34,7 @@ class TestTheListRoute:
         back = api.get(f"{TOKENS}?page%5Bbefore%5D={second['pagination']['previous']}").json
         assert [token["id"] for token in back["data"]] == made[:25]
 
-    def test_computes_the_status_from_the_clock(self, api: Api, world: InMemory) -> None:
+    def test_computes_the_status_from_the_clock(self, api: Api, world: World) -> None:
         [timed] = self.made(api, world, 1, timeout="2s")
         [waiting] = self.made(api, world, 1)
         [done] = self.made(api, world, 1)
@@ -47,7 +47,7 @@ class TestTheListRoute:
         assert shown[timed]["status"] == "TIMED_OUT"
         assert world.store.tokens[timed].outcome_at(world.clock()) == TimedOut(world.clock.now - 2)
 
-    def test_shows_what_waits_longest(self, api: Api, world: InMemory) -> None:
+    def test_shows_what_waits_longest(self, api: Api, world: World) -> None:
         made = self.made(api, world, 5)
         complete(world.tokens, made[-1], "1")
         waiting = "filter%5Bstatus%5D=WAITING&sort=createdAt"
@@ -55,7 +55,7 @@ class TestTheListRoute:
         first = api.get(f"{TOKENS}?{waiting}&page%5Bsize%5D=2").json
         assert self.ids(api, f"{waiting}&page%5Bsize%5D=2&page%5Bafter%5D={first['pagination']['next']}") == [made[1], made[0]]
 
-    def test_shows_and_filters_what_failed(self, api: Api, world: InMemory) -> None:
+    def test_shows_and_filters_what_failed(self, api: Api, world: World) -> None:
         [timed] = self.made(api, world, 1, timeout="1h")
         [failed, done, waiting] = self.made(api, world, 3)
         complete(world.tokens, done, "1")

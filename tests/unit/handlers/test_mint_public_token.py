@@ -9,8 +9,8 @@ import jwt
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.world import World
 from waitpoints.access.api_keys import digest
 from waitpoints.access.credentials import AUDIENCE, ISSUER
 
@@ -25,7 +25,7 @@ def bearer(credential: str) -> dict[str, str]:
     return {"authorization": f"Bearer {credential}"}
 
 
-def claims(world: InMemory, token: str) -> dict[str, Any]:
+def claims(world: World, token: str) -> dict[str, Any]:
     decoded: dict[str, Any] = jwt.decode(
         token, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
     )
@@ -44,7 +44,7 @@ def complete(api: Api, credential: str, token_id: str) -> HttpAnswer:
 
 
 class TestMint:
-    def test_a_token_says_which_key_made_it_and_lives_for_fifteen_minutes(self, api: Api, world: InMemory) -> None:
+    def test_a_token_says_which_key_made_it_and_lives_for_fifteen_minutes(self, api: Api, world: World) -> None:
         key = world.api_key_store.make("nightly", "complete")
         asked_at = int(time.time())
         found = claims(world, mint(api, key, "write:waitpoints:waitpoint_1"))
@@ -58,18 +58,18 @@ class TestMint:
             "aud": AUDIENCE,
         }
 
-    def test_the_root_key_gets_one_that_no_named_key_ends(self, api: Api, world: InMemory) -> None:
+    def test_the_root_key_gets_one_that_no_named_key_ends(self, api: Api, world: World) -> None:
         found = claims(world, mint(api, world.api_key.read_current(), "admin", expirationTime="1h"))
         assert (found["scopes"], found["exp"] - found["iat"], found["sub"]) == (["admin"], 3600, "waitpoints")
 
 
 class TestScopesAreWithinThoseOfTheKey:
     @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
-    def test_a_key_that_may_complete_any_token_can_allow_it(self, api: Api, world: InMemory, scope: str) -> None:
+    def test_a_key_that_may_complete_any_token_can_allow_it(self, api: Api, world: World, scope: str) -> None:
         mint(api, world.api_key_store.make("nightly", "complete"), scope)
 
     @pytest.mark.parametrize("scope", NO_SCOPES)
-    def test_a_text_that_is_no_scope_of_trigger_dev_is_refused(self, api: Api, world: InMemory, scope: str) -> None:
+    def test_a_text_that_is_no_scope_of_trigger_dev_is_refused(self, api: Api, world: World, scope: str) -> None:
         key, scopes = world.api_key_store.make("nightly", "complete"), {"scopes": ["read:runs", scope]}
         minted, created = api.post(MINT, scopes, bearer(key)), api.post("/api/v1/auth/jwt", {"claims": scopes})
         for answer, path in ((minted, "scopes[1]"), (created, "claims.scopes[1]")):
@@ -77,7 +77,7 @@ class TestScopesAreWithinThoseOfTheKey:
             assert answer.error.endswith(f' at "{path}"')
 
     @pytest.mark.parametrize("scope", WIDE)
-    def test_a_key_that_is_limited_to_a_tag_cannot_allow_every_token(self, api: Api, world: InMemory, scope: str) -> None:
+    def test_a_key_that_is_limited_to_a_tag_cannot_allow_every_token(self, api: Api, world: World, scope: str) -> None:
         key = world.api_key_store.make("nightly", "complete:team-a", "create", "read")
         answer = api.post(MINT, {"scopes": ["read:waitpoints", scope]}, bearer(key))
         assert (answer.status, answer.json["code"]) == (403, "unauthorized")
@@ -85,29 +85,29 @@ class TestScopesAreWithinThoseOfTheKey:
         assert "complete:team-a" in answer.error
 
     @pytest.mark.parametrize("scope", ["write:waitpoints:waitpoint_1", "*:all:waitpoint_1", *HARMLESS])
-    def test_a_key_that_is_limited_to_a_tag_can_allow_single_tokens(self, api: Api, world: InMemory, scope: str) -> None:
+    def test_a_key_that_is_limited_to_a_tag_can_allow_single_tokens(self, api: Api, world: World, scope: str) -> None:
         mint(api, world.api_key_store.make("nightly", "complete:team-a"), scope)
 
-    def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: InMemory) -> None:
+    def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: World) -> None:
         public = mint(api, world.api_key_store.make("nightly", "complete:team-a"), "write:waitpoints:*")
         assert complete(api, public, api.create(tags=["team-a"])["id"]).status == 403
 
 
-def revoke(world: InMemory) -> None:
+def revoke(world: World) -> None:
     world.api_key_store.remove("nightly")
 
 
-def make_again(world: InMemory) -> None:
+def make_again(world: World) -> None:
     world.api_key_store.make("nightly", "create", "complete")
 
 
-def expire(world: InMemory) -> None:
+def expire(world: World) -> None:
     world.clock.advance(seconds=3600)
 
 
 class TestATokenEndsWithItsKey:
     @pytest.mark.parametrize("end", [revoke, make_again, expire])
-    def test_within_a_minute(self, api: Api, world: InMemory, end: Callable[[InMemory], None]) -> None:
+    def test_within_a_minute(self, api: Api, world: World, end: Callable[[World], None]) -> None:
         key = world.api_key_store.make("nightly", "create", "complete", expires_at=world.clock() + 3_600_000)
         created = api.post(TOKENS, {}, bearer(key))
         token_id, given = created.json["id"], created.headers["x-trigger-jwt"]
@@ -119,14 +119,14 @@ class TestATokenEndsWithItsKey:
             assert (answer.status, "has been revoked or has expired" in answer.error) == (401, True)
         assert api.retrieve(token_id)["status"] == "WAITING"
 
-    def test_and_lives_as_long_as_it(self, api: Api, world: InMemory) -> None:
+    def test_and_lives_as_long_as_it(self, api: Api, world: World) -> None:
         key = world.api_key_store.make("nightly", "complete")
         minted = mint(api, key, "write:waitpoints", expirationTime="30d")
         for _ in range(3):
             world.clock.advance(seconds=DAY)
             assert complete(api, minted, api.create()["id"]).status == 200
 
-    def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: InMemory) -> None:
+    def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: World) -> None:
         key = world.api_key_store.make("nightly", "complete")
         minted, token_id = mint(api, key, "write:waitpoints"), api.create()["id"]
         world.api_key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
@@ -134,7 +134,7 @@ class TestATokenEndsWithItsKey:
         world.clock.advance(seconds=60)
         assert complete(api, minted, token_id).status == 503
 
-    def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: InMemory) -> None:
+    def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: World) -> None:
         created = api.post(TOKENS, {})
         assert complete(api, created.headers["x-trigger-jwt"], created.json["id"]).status == 200
         assert world.api_key_store.reads == 0
@@ -142,9 +142,7 @@ class TestATokenEndsWithItsKey:
 
 class TestTheTokenThatCreateReturns:
     @pytest.mark.parametrize("scopes", [("create",), ("create:team-a",), ("create", "complete:team-b")])
-    def test_completes_that_token_whatever_else_the_key_may_do(
-        self, api: Api, world: InMemory, scopes: tuple[str, ...]
-    ) -> None:
+    def test_completes_that_token_whatever_else_the_key_may_do(self, api: Api, world: World, scopes: tuple[str, ...]) -> None:
         key = world.api_key_store.make("nightly", *scopes)
         created = api.post(TOKENS, {"tags": ["team-a"]}, bearer(key))
         public = created.headers["x-trigger-jwt"]

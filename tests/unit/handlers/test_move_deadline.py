@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.decision import DECISION, choose, given, link
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
+from tests.support.in_process.world import World
 from waitpoints.token import iso
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -22,9 +22,7 @@ def move(api: Api, token: Any, timeout: str | None) -> HttpAnswer:
 class TestMoveDeadline:
     @pytest.mark.parametrize("before", [None, "5m", "1h", "30d"])
     @pytest.mark.parametrize(("timeout", "ahead"), [("10m", HOUR // 6), ("7d", 7 * DAY)])
-    def test_moves_it_either_way_from_now(
-        self, api: Api, world: InMemory, before: str | None, timeout: str, ahead: int
-    ) -> None:
+    def test_moves_it_either_way_from_now(self, api: Api, world: World, before: str | None, timeout: str, ahead: int) -> None:
         token = api.create(timeout=before)
         world.clock.advance(60_000)
         answer = move(api, token, timeout)
@@ -34,7 +32,7 @@ class TestMoveDeadline:
         assert (shown["status"], shown["timeoutAt"]) == ("WAITING", moved)
 
     @pytest.mark.parametrize("before", [None, "1h"])
-    def test_removes_it(self, api: Api, world: InMemory, before: str | None) -> None:
+    def test_removes_it(self, api: Api, world: World, before: str | None) -> None:
         token = api.create(timeout=before)
         answer = move(api, token, None)
         assert (answer.status, answer.json) == (200, {"id": token["id"]})
@@ -53,7 +51,7 @@ class TestMoveDeadline:
         ids=["completed", "failed", "due"],
     )
     def test_of_what_has_ended_is_409_and_changes_nothing(
-        self, api: Api, world: InMemory, end: Callable[..., object], timeout: str | None
+        self, api: Api, world: World, end: Callable[..., object], timeout: str | None
     ) -> None:
         token = api.create(timeout="10m")
         end(api, world, token)
@@ -63,7 +61,7 @@ class TestMoveDeadline:
         assert answer.headers["x-should-retry"] == "false"
         assert api.retrieve(token["id"]) == before
 
-    def test_that_other_requests_change_each_time_is_503(self, api: Api, world: InMemory) -> None:
+    def test_that_other_requests_change_each_time_is_503(self, api: Api, world: World) -> None:
         token = api.create(timeout="1h")
         world.store.move_deadline = lambda *_: False  # type: ignore[method-assign]
         answer = move(api, token, "2h")
@@ -88,7 +86,7 @@ class TestAHandOver:
         assert choose(api, answer.json, "ed", "approve").status == 200
         assert given(output(api, token)) == [("di", "approve"), ("ed", "approve")]
 
-    def test_is_in_the_output_and_in_retrieve(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+    def test_is_in_the_output_and_in_retrieve(self, api: Api, world: World, token: dict[str, Any]) -> None:
         change(api, token, headers=world.holder("create:team-a"), add=["di"], remove=["ann"])
         at = iso(world.clock())
         world.clock.advance(1000)
@@ -103,7 +101,7 @@ class TestAHandOver:
         choose(api, token, "cy", "reject")
         assert output(api, token)["handOvers"] == handed_over
 
-    def test_is_in_the_result_of_a_timeout_and_absent_without_one(self, api: Api, world: InMemory) -> None:
+    def test_is_in_the_result_of_a_timeout_and_absent_without_one(self, api: Api, world: World) -> None:
         waiters = [world.new_waiter(), world.new_waiter()]
         one, other = (api.create(page=DECISION, timeout="1h", taskToken=waiter.handle) for waiter in waiters)
         change(api, one, add=["di"])
@@ -116,7 +114,7 @@ class TestAHandOver:
         assert "handOvers" not in results[1] | api.retrieve(other["id"])
 
     def test_that_is_sent_again_gives_the_same_links_and_changes_nothing(
-        self, api: Api, world: InMemory, token: dict[str, Any]
+        self, api: Api, world: World, token: dict[str, Any]
     ) -> None:
         first = change(api, token, add=["di"], remove=["ann"])
         world.clock.advance(1000)
@@ -138,7 +136,7 @@ class TestAHandOver:
             assert "This request was handed over to other people." in page.text
         assert given(api.retrieve(token["id"])) == []
 
-    def test_is_shown_to_those_who_may_answer(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+    def test_is_shown_to_those_who_may_answer(self, api: Api, world: World, token: dict[str, Any]) -> None:
         links = change(api, token, headers=world.holder("create"), add=[{"id": "di", "name": "Di <i>"}], remove=["ann"]).json
         change(api, token, add=["ed"])
         text = page_of(api.get(link(links, "di"), BROWSER)).text
@@ -147,7 +145,7 @@ class TestAHandOver:
             assert said in text
         assert "Added by" not in page_of(api.get(token["url"], BROWSER)).text
 
-    def test_of_what_has_ended_or_is_answered_is_409(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+    def test_of_what_has_ended_or_is_answered_is_409(self, api: Api, world: World, token: dict[str, Any]) -> None:
         choose(api, token, "ann", "approve")
         answer = change(api, token, remove=["ann"])
         assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
@@ -162,7 +160,7 @@ class TestAHandOver:
         ids=str,
     )
     def test_is_for_who_may_create_the_token(
-        self, api: Api, world: InMemory, token: dict[str, Any], scopes: list[str], status: int
+        self, api: Api, world: World, token: dict[str, Any], scopes: list[str], status: int
     ) -> None:
         assert change(api, token, headers=world.holder(*scopes), add=["di"]).status == status
         assert ("handOvers" in api.retrieve(token["id"])) is (status == 200)
@@ -177,16 +175,14 @@ class TestAHandOver:
         ],
         ids=str,
     )
-    def test_that_notifies_someone_needs_the_scope_notify(
-        self, api: Api, world: InMemory, scopes: list[str], status: int
-    ) -> None:
+    def test_that_notifies_someone_needs_the_scope_notify(self, api: Api, world: World, scopes: list[str], status: int) -> None:
         world.channels.add("email")
         page = {**DECISION, "approvers": ["a@example.com", "b@example.com", "c@example.com"]}
         token, headers = api.create(page=page, tags=["team-a"], notify={"email": True}), world.holder(*scopes)
         assert change(api, token, headers=headers, add=["d@example.com"]).status == status
         assert change(api, token, headers=headers, remove=["c@example.com"]).status == 200
 
-    def test_while_others_always_answer_first_is_503(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+    def test_while_others_always_answer_first_is_503(self, api: Api, world: World, token: dict[str, Any]) -> None:
         world.store.hand_over = lambda *_: False  # type: ignore[method-assign]
         answer = change(api, token, add=["di"])
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -197,7 +193,7 @@ class TestAHandOver:
         again = api.create(page=DECISION, idempotencyKey="k")
         assert [one["approver"] for one in again["links"]] == ["bo", "cy", "di"]
 
-    def test_of_a_person_of_the_escalation_counts_after_it(self, api: Api, world: InMemory) -> None:
+    def test_of_a_person_of_the_escalation_counts_after_it(self, api: Api, world: World) -> None:
         token = api.create(page={**DECISION, "escalate": {"after": "1h", "to": ["lea", "leo"]}})
         change(api, token, remove=["lea"])
         world.clock.advance(2 * HOUR)
@@ -206,7 +202,7 @@ class TestAHandOver:
         assert choose(api, token, "leo", "reject").status == 200
         assert api.post(link(token, "leo"), '{"action":"reject"}', JSON).status == 200
 
-    def test_of_all_of_the_escalation_leaves_none_and_its_timer_asks_nobody(self, api: Api, world: InMemory) -> None:
+    def test_of_all_of_the_escalation_leaves_none_and_its_timer_asks_nobody(self, api: Api, world: World) -> None:
         page = {**DECISION, "escalate": {"after": "1h", "to": ["lea", "leo"]}}
         token = api.create(page=page, timeout="1d")
         change(api, token, remove=["lea", "leo"])

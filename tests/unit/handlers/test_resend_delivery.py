@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, KEY, GitHub
 from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.world import World
 from tests.support.races import race
 from tests.support.refusals import is_refused
 from waitpoints.api.endpoints import pending as pending_deliveries
@@ -41,7 +41,7 @@ class Resends(GitHub):
 
 
 @pytest.fixture
-def github(world: InMemory, api: Api) -> Resends:
+def github(world: World, api: Api) -> Resends:
     return Resends(world, api, verify=Verification("github", "github"), record_deliveries="7d")
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.endpoint_routes import FULL, GITHUB, put, stored
 from tests.support.example_requests import record_delivery
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import World
 from tools.openapi import answers
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.recorded_delivery import RecordedDelivery
@@ -21,12 +21,12 @@ LAMBDA_LIMIT = 6 * 1024 * 1024  # bytes of a response
 
 
 @pytest.fixture(autouse=True)
-def endpoint(api: Api, world: InMemory) -> None:
+def endpoint(api: Api, world: World) -> None:
     world.webhook_secrets["shared"] = FakeSecret(SECRET)
     put(api, {**FULL, "recordDeliveries": "7d"})
 
 
-def record(world: InMemory, body: bytes = b"{}", **row: Any) -> RecordedDelivery:
+def record(world: World, body: bytes = b"{}", **row: Any) -> RecordedDelivery:
     return record_delivery(stored(world).secret_id, body, **row)
 
 
@@ -52,7 +52,7 @@ def test_shows_what_was_sent_without_secrets(api: Api) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"\x00\xc3", b'"' * PAYLOAD_LIMIT, b"\x00" * PAYLOAD_LIMIT])
-def test_a_body_that_is_no_text_or_too_large_for_a_response_is_base64(api: Api, world: InMemory, body: bytes) -> None:
+def test_a_body_that_is_no_text_or_too_large_for_a_response_is_base64(api: Api, world: World, body: bytes) -> None:
     delivery = record(world, body)
     answer = api.get(f"{DELIVERIES}/{delivery.id}")
     assert b64decode(answer.json["bodyBase64"]) == body
@@ -61,19 +61,19 @@ def test_a_body_that_is_no_text_or_too_large_for_a_response_is_base64(api: Api, 
 
 
 @pytest.mark.parametrize("body", [b"", "\ufeff{}".encode(), b"x" * PAYLOAD_LIMIT, "é".encode() * (PAYLOAD_LIMIT // 2)])
-def test_a_text_is_shown_as_it_was_sent(api: Api, world: InMemory, body: bytes) -> None:
+def test_a_text_is_shown_as_it_was_sent(api: Api, world: World, body: bytes) -> None:
     answer = api.get(f"{DELIVERIES}/{record(world, body).id}")
     assert answer.json["body"].encode() == body
     assert len(json.dumps(answer.text, ensure_ascii=False).encode()) < LAMBDA_LIMIT
 
 
-def test_without_contents_it_has_the_row(api: Api, world: InMemory) -> None:
+def test_without_contents_it_has_the_row(api: Api, world: World) -> None:
     delivery = record(world)
     world.deliveries.lose_contents()
     assert get(api, delivery) == api.get(DELIVERIES).json["data"][0]
 
 
-def test_one_that_has_expired_is_404(api: Api, world: InMemory) -> None:
+def test_one_that_has_expired_is_404(api: Api, world: World) -> None:
     delivery = record(world, expires_at=world.clock() // 1000 + 5)
     assert get(api, delivery)["id"] == delivery.id
     world.clock.advance(seconds=5)
@@ -83,7 +83,7 @@ def test_one_that_has_expired_is_404(api: Api, world: InMemory) -> None:
 class TestAKeyOfATag:
     """The endpoint has the tag team-a."""
 
-    def test_reads_those_of_endpoints_with_the_tag(self, api: Api, world: InMemory) -> None:
+    def test_reads_those_of_endpoints_with_the_tag(self, api: Api, world: World) -> None:
         delivery = record(world)
         paths = [DELIVERIES, f"{DELIVERIES}/{delivery.id}"]
         for scopes, status in ((["deliveries:team-a"], 200), (["deliveries:team-b"], 403), (["endpoints", "read"], 403)):
@@ -94,7 +94,7 @@ class TestAKeyOfATag:
             if status == 403:
                 assert all("lacks the scope deliveries" in it.error for it in answered)
 
-    def test_reads_those_of_no_endpoint_without_it(self, api: Api, world: InMemory) -> None:
+    def test_reads_those_of_no_endpoint_without_it(self, api: Api, world: World) -> None:
         put(api, {**{name: value for name, value in FULL.items() if name != "tag"}, "recordDeliveries": "7d"})
         key = api.post("/api/v1/keys", {"name": "limited", "scopes": ["deliveries:team-a"]}).json["key"]
         world.clock.advance(seconds=6)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.world import World
 from tools.openapi.operations import KEYS
 from waitpoints.access.api_key_cache import CACHED_FOR
 
@@ -13,7 +13,7 @@ def revoke(api: Api, name: str) -> HttpAnswer:
 
 
 class TestRevokeApiKey:
-    def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: InMemory) -> None:
+    def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: World) -> None:
         ended, other = ({"authorization": f"Bearer {world.api_key_store.make(name, 'read')}"} for name in ("ended", "other"))
         assert api.get(TOKENS, ended).status == 200
         answer = revoke(api, "ended")
@@ -22,14 +22,14 @@ class TestRevokeApiKey:
         assert (api.get(TOKENS, ended).status, api.get(TOKENS, other).status) == (401, 200)
         assert [it["name"] for it in api.get(KEYS).json["data"]] == ["other"]
 
-    def test_then_making_one_of_its_name_does_not_revive_it(self, api: Api, world: InMemory) -> None:
+    def test_then_making_one_of_its_name_does_not_revive_it(self, api: Api, world: World) -> None:
         old = {"authorization": f"Bearer {world.api_key_store.make('job', 'read')}"}
         revoke(api, "job")
         assert api.post(KEYS, {"name": "job", "scopes": ["read"]}).status == 200
         assert api.get(TOKENS, old).status == 401
 
     @pytest.mark.parametrize("name", ["nightly-job", "-", "x" * 5_000, "%2F", "keys", "gr%C3%B6%C3%9Fe"])
-    def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, world: InMemory, name: str) -> None:
+    def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, world: World, name: str) -> None:
         world.api_key_store.make("other", "read")
         answer = revoke(api, name)
         assert (answer.status, answer.error) == (404, "Key not found")

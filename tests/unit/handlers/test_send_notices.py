@@ -9,8 +9,8 @@ import pytest
 import resume_waiters
 import schedule_timeouts
 import send_notices
-from tests.support.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.event_sources import failures, queue_event
+from tests.support.in_process.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.template import Context
 from tests.support.notified import Notified
 from waitpoints import telemetry
@@ -37,7 +37,7 @@ class Queue(FakeNoticeQueue):
         self.again.append((receipt_handle, receives, after))
 
 
-class World(Notified):
+class NoticeWorld(Notified):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(monkeypatch)
         self.domain.install(monkeypatch)
@@ -61,8 +61,8 @@ class World(Notified):
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def world(monkeypatch: pytest.MonkeyPatch) -> NoticeWorld:
+    return NoticeWorld(monkeypatch)
 
 
 def call(module: Any, event: Any) -> Any:
@@ -75,7 +75,7 @@ def receive(*messages: dict[str, str]) -> list[str]:
 
 
 class TestAMessage:
-    def test_notifies_everybody_with_their_link(self, world: World) -> None:
+    def test_notifies_everybody_with_their_link(self, world: NoticeWorld) -> None:
         assert receive({"waitpointId": world.token_id, "undone": "notice"}) == []
         links = {one.target: one.link for one in world.channel.sent}
         assert links["slack"] is None
@@ -87,27 +87,29 @@ class TestAMessage:
     @pytest.mark.parametrize(
         ("error", "after"), [(NotSentNow("ratelimited", 30), 30), (NotSentNow("internal_error"), None), (KeyError(), None)]
     )
-    def test_comes_again_when_the_channel_wants_it(self, world: World, error: Exception, after: int | None) -> None:
+    def test_comes_again_when_the_channel_wants_it(self, world: NoticeWorld, error: Exception, after: int | None) -> None:
         world.channel.fails["slack"] = [error]
         assert receive({"waitpointId": world.token_id}) == ["0"]
         assert world.queue.again == [("handle-0", 1, after)]
 
-    def test_of_a_later_version_comes_again(self, world: World) -> None:
+    def test_of_a_later_version_comes_again(self, world: NoticeWorld) -> None:
         assert receive({"waitpointId": world.token_id, "later": "yes"}) == ["0"]
         assert world.channel.sent == []
 
-    def test_of_a_redrive_is_sent_again_and_what_fails_is_counted(self, world: World) -> None:
+    def test_of_a_redrive_is_sent_again_and_what_fails_is_counted(self, world: NoticeWorld) -> None:
         world.channel.fails["slack"] = [NotSent("no_such_channel")] * 2
         assert receive({"waitpointId": world.token_id}) == []
         redrive = {"command": "sendNotices", "waitpointIds": [world.token_id]}
         assert [call(send_notices, redrive) for _ in range(2)] == [{"notSent": 1}, {"notSent": 0}]
 
-    def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: World) -> None:
+    def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: NoticeWorld) -> None:
         world.queue.does_not_answer = True
         world.channel.fails["slack"] = [NotSentNow("internal_error")]
         assert receive({"waitpointId": world.token_id}) == ["0"]
 
-    def test_goes_on_in_another_invocation_when_time_is_short(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_goes_on_in_another_invocation_when_time_is_short(
+        self, world: NoticeWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP)
         assert receive({"waitpointId": world.token_id}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, 0)])
@@ -116,13 +118,13 @@ class TestAMessage:
         assert len(world.channel.sent) == 3
 
     @pytest.mark.parametrize(("more", "is_later"), [({"kind": "digest"}, False), ({}, True)])
-    def test_of_a_later_version_stays_queued(self, world: World, more: dict[str, str], is_later: bool) -> None:
+    def test_of_a_later_version_stays_queued(self, world: NoticeWorld, more: dict[str, str], is_later: bool) -> None:
         if is_later:
             world.store.make_later(world.token_id)
         assert receive({"waitpointId": world.token_id, **more}) == ["0"]
         assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
 
-    def test_leaves_nothing_of_people_in_the_log(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_leaves_nothing_of_people_in_the_log(self, world: NoticeWorld, capsys: pytest.CaptureFixture[str]) -> None:
         handler: Any = telemetry.logger.registered_handler
         before = handler.setStream(lines := io.StringIO())
         world.channel.fails = {"slack": [NotSentNow("ratelimited", 1)], "email.0": [NotSent("MessageRejected")]}
@@ -142,31 +144,31 @@ class TestTheStream:
     def settle(self, *records: dict[str, Any]) -> list[str]:
         return failures(call(resume_waiters, {"Records": list(records)}))
 
-    def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: World) -> None:
+    def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: NoticeWorld) -> None:
         near, far, never = world.create(timeout=60_000), world.create(timeout=HOUR), world.create()
         assert self.schedule(*(world.streamed(token_id, "INSERT") for token_id in (near, far, never))) == []
         assert world.queue.sent == [near, far, never]
         assert [sent.token_id for sent in world.domain.queue.sent] == [near]
 
-    def test_has_changed_tokens_looked_at_and_starts_no_timer(self, world: World) -> None:
+    def test_has_changed_tokens_looked_at_and_starts_no_timer(self, world: NoticeWorld) -> None:
         token_id = world.create(timeout=60_000)
         assert self.schedule(world.streamed(token_id, "MODIFY", remindedCount={"N": "1"})) == []
         assert (world.queue.sent, world.domain.queue.sent) == ([token_id], [])
 
-    def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: World) -> None:
+    def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: NoticeWorld) -> None:
         world.queue.fails = ConnectionError()
         one, other = world.create(timeout=60_000), world.create()
         assert self.schedule(world.streamed(one, "INSERT", "7"), world.streamed(other, "INSERT", "8")) == ["7", "8"]
         assert [sent.token_id for sent in world.domain.queue.sent] == [one]
 
-    def test_names_a_record_once_that_neither_timer_nor_look_was_asked_for(self, world: World) -> None:
+    def test_names_a_record_once_that_neither_timer_nor_look_was_asked_for(self, world: NoticeWorld) -> None:
         token_id = world.create(timeout=60_000)
         world.queue.fails, world.domain.queue.refused = ConnectionError(), {token_id}
         assert self.schedule(world.streamed(token_id, "INSERT", "7")) == ["7"]
 
     @pytest.mark.parametrize("fails", [None, ConnectionError()])
     def test_has_ended_tokens_looked_at_and_resumes_their_waiters_in_any_case(
-        self, world: World, fails: Exception | None
+        self, world: NoticeWorld, fails: Exception | None
     ) -> None:
         token_id, waiter = world.create(), world.domain.new_waiter()
         world.domain.tokens.wait(token_id, waiter)
@@ -176,7 +178,7 @@ class TestTheStream:
         assert world.queue.sent == ([] if fails else [token_id])
         assert world.domain.waits.result(waiter.handle) is not None
 
-    def test_leaves_waiting_tokens_to_the_other_function(self, world: World) -> None:
+    def test_leaves_waiting_tokens_to_the_other_function(self, world: NoticeWorld) -> None:
         """With an event bus, its filter passes those that were answered."""
         assert self.settle(world.streamed(world.create(), "MODIFY", answerCount={"N": "1"})) == []
         assert world.queue.sent == []
@@ -184,12 +186,12 @@ class TestTheStream:
 
 class TestAStackWithoutNotices:
     @pytest.fixture(autouse=True)
-    def without(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(self, world: NoticeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("notice_filter", "notice_queue"):
             monkeypatch.delitem(vars(services), name)
         monkeypatch.delenv("NOTICE_QUEUE_URL", raising=False)
 
-    def test_has_no_queue_and_looks_at_nothing(self, world: World) -> None:
+    def test_has_no_queue_and_looks_at_nothing(self, world: NoticeWorld) -> None:
         assert (services.notice_queue, services.notice_filter) == (None, None)
         token_id = world.create(timeout=60_000)
         for module in (schedule_timeouts, resume_waiters):

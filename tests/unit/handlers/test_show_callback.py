@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import APPROVAL, BROWSER, FITTING, has_nothing_to_press, opened, page_of, submit
-from tests.support.stores import RETENTION
+from tests.support.in_process.stores import RETENTION
+from tests.support.in_process.world import World
 from waitpoints.errors import TryAgain
 
 
@@ -72,7 +72,7 @@ class TestGet:
         [("failed", "This request was cancelled", "alert"), ("timed out", "The time to answer is over", "clock")],
     )
     def test_of_a_token_that_failed_or_timed_out_says_that_and_no_more(
-        self, api: Api, world: InMemory, asked: Any, end: str, said: str, icon: str
+        self, api: Api, world: World, asked: Any, end: str, said: str, icon: str
     ) -> None:
         token = api.create(timeout="1m", **({"page": asked} if asked else {}))
         if end == "failed":
@@ -100,7 +100,7 @@ class TestGet:
         assert "This link is not valid" in page_of(answer).text
         assert APPROVAL["title"] not in answer.text
 
-    def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: InMemory) -> None:
+    def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: World) -> None:
         submit(api, token)
         world.clock.advance(RETENTION * 1000)
         answer = api.get(token["url"], BROWSER)
@@ -108,7 +108,7 @@ class TestGet:
         assert "This link no longer exists" in page_of(answer).text
 
     def test_that_fails_asks_to_try_again(
-        self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: InMemory
+        self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: World
     ) -> None:
         monkeypatch.setattr(world.tokens, "retrieve", throttled)
         answer = api.get(token["url"], BROWSER)

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import sign_in
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.browser import PAGE, Browser
 from tests.support.in_process.fakes.issuer import issuer
+from tests.support.in_process.world import BASE_URL, World
 from waitpoints.access.sessions import COOKIE, SIGN_OUT
 
 
 @pytest.fixture
-def browser(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+def browser(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     with issuer() as idp:
         browser = sign_in.install(world, idp.url, monkeypatch).browser()
         browser.sign_in(idp)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import complete
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.waiter_result import Failure, Success
 
 FUNCTIONS = Template.load().functions()
@@ -20,14 +20,14 @@ def unable(*_: Any) -> None:
 
 
 class TestContext:
-    def wait(self, token: Mapping[str, Any], world: InMemory, **options: Any) -> str:
+    def wait(self, token: Mapping[str, Any], world: World, **options: Any) -> str:
         task_token = world.step_functions.start_task()
         FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token, **options})
         return task_token
 
     @pytest.mark.parametrize("late", [False, True])
     def test_gives_a_run_the_metadata_of_the_create_as_it_was_sent(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, late: bool
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch, late: bool
     ) -> None:
         token = api.post(TOKENS, '{"metadata": {"price": 1.50, "n": 90071992547409930}}').json
         task_tokens = [] if late else [self.wait(token, world, context=True), self.wait(token, world)]
@@ -38,7 +38,7 @@ class TestContext:
         assert with_context.json.endswith(',"metadata":{"price": 1.50, "n": 90071992547409930}}')
         assert without == Success('{"ok":true,"output":1}')
 
-    def test_alone_reads_metadata(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_alone_reads_metadata(self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         described, plain = api.create(metadata={"run": "r"}), api.create()
         task_tokens = [
             self.wait(described, world),
@@ -51,7 +51,7 @@ class TestContext:
         assert all(world.step_functions.result(task_token) for task_token in task_tokens)
 
     def test_is_left_to_the_stream_if_metadata_cannot_be_read(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token = api.create(metadata={"run": "r"})
         task_token = self.wait(token, world, context=True)
@@ -65,6 +65,6 @@ class TestContext:
         assert json.loads(result.json)["metadata"] == {"run": "r"}
 
     @pytest.mark.parametrize("value", ["true", 1, None])
-    def test_is_true_or_false(self, api: Api, world: InMemory, value: Any) -> None:
+    def test_is_true_or_false(self, api: Api, world: World, value: Any) -> None:
         result = world.step_functions.result(self.wait(api.create(), world, context=value))
         assert result == Failure("InvalidRequest", '"context" must be true or false')

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 
 import resume_waiters
 from tests.support import stream_records
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.fakes.event_bus import FakeEventBridge
 from tests.support.in_process.fakes.waits import THROTTLED
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import World
 from tests.support.stream_records import Letters
 from waitpoints.aws.services.event_bus import EventBus
 from waitpoints.stream.event_publisher import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, EventPublisher
@@ -41,7 +41,7 @@ CONTEXT: Any = Context("resume_waiters")
 
 @dataclass
 class Consumer:
-    world: InMemory
+    world: World
     eventbridge: FakeEventBridge
     letters: Letters
 
@@ -61,7 +61,7 @@ class Consumer:
 
 
 @pytest.fixture
-def consumer(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+def consumer(world: World, monkeypatch: pytest.MonkeyPatch) -> Consumer:
     world.install(monkeypatch)
     made = Consumer(world, FakeEventBridge(), Letters())
     letters: Any = made.letters
@@ -254,13 +254,13 @@ def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
     assert consumer.told() == [token.id]
 
 
-def test_without_a_bus_a_redrive_has_no_event_to_put(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_bus_a_redrive_has_no_event_to_put(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
     assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [world.new_token()]}, CONTEXT) == {"notPut": 0}
 
 
 def test_a_record_without_waiters_reads_nothing_without_a_bus(
-    world: InMemory, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    world: World, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It can come right after a bus was taken away."""
     token = consumer.settle()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.notices import FakeDeadLetters, FakeNoticeQueue
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.notices import FakeDeadLetters, FakeNoticeQueue
 from waitpoints.stream.notice_filter import ALL_TARGETS, GIVE_UP_AFTER, REFUSED, NoticeFilter, may_matter
 
 COUNT, YES = {"N": "1"}, {"BOOL": True}
@@ -25,7 +25,7 @@ def with_image(name: str) -> dict[str, Any]:
     return made
 
 
-class World:
+class NoticeWorld:
     def __init__(self) -> None:
         self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeDeadLetters(), FakeClock()
         self.notice_filter = NoticeFilter(self.queue, self.letters, self.clock)
@@ -37,8 +37,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> NoticeWorld:
+    return NoticeWorld()
 
 
 @pytest.mark.parametrize(
@@ -57,19 +57,19 @@ def test_a_record_matters_that_says_something_to_people(given: dict[str, Any], e
     assert not may_matter(given)
 
 
-def test_each_token_is_looked_at_once(world: World) -> None:
+def test_each_token_is_looked_at_once(world: NoticeWorld) -> None:
     records = [record(name="INSERT"), record(answerCount=COUNT), record("waitpoint_2", status="FAILED"), record("waitpoint_3")]
     assert world.ask(*records) == []
     assert world.queue.sent == ["waitpoint_1", "waitpoint_2"]
 
 
-def test_nothing_is_asked_for_what_concerns_nobody(world: World) -> None:
+def test_nothing_is_asked_for_what_concerns_nobody(world: NoticeWorld) -> None:
     world.queue.fails = AssertionError("it is asked")
     assert world.ask(record()) == []
     assert world.ask() == []
 
 
-def test_the_records_of_a_message_that_is_refused_come_again(world: World) -> None:
+def test_the_records_of_a_message_that_is_refused_come_again(world: NoticeWorld) -> None:
     world.queue.refused = {"waitpoint_1"}
     records = [
         record(name="INSERT", number="7"),
@@ -83,18 +83,18 @@ def test_the_records_of_a_message_that_is_refused_come_again(world: World) -> No
 class TestAnOldRecord:
     """It has kept back the waiters and timers of later records for long enough."""
 
-    def test_becomes_a_dead_letter(self, world: World) -> None:
+    def test_becomes_a_dead_letter(self, world: NoticeWorld) -> None:
         world.queue.fails = ConnectionError()
         assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER - 1) == ["1"]
         assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER) == []
         assert world.letters.notices == [("waitpoint_1", ALL_TARGETS, "ConnectionError")]
 
-    def test_becomes_none_if_its_message_is_sent(self, world: World) -> None:
+    def test_becomes_none_if_its_message_is_sent(self, world: NoticeWorld) -> None:
         world.queue.refused = {"waitpoint_2"}
         assert world.ask(record(name="INSERT"), record("waitpoint_2", "INSERT"), age=GIVE_UP_AFTER) == []
         assert world.letters.notices == [("waitpoint_2", ALL_TARGETS, REFUSED)]
 
-    def test_comes_again_if_no_letter_can_be_written_and_none_is_tried_again(self, world: World) -> None:
+    def test_comes_again_if_no_letter_can_be_written_and_none_is_tried_again(self, world: NoticeWorld) -> None:
         world.queue.fails = ConnectionError()
         tried: list[str] = []
 
@@ -107,7 +107,7 @@ class TestAnOldRecord:
         assert world.ask(*records, age=GIVE_UP_AFTER) == ["0", "1", "2"]
         assert len(tried) == 1
 
-    def test_of_a_token_that_a_young_one_tells_of_too_comes_again_with_it(self, world: World) -> None:
+    def test_of_a_token_that_a_young_one_tells_of_too_comes_again_with_it(self, world: NoticeWorld) -> None:
         world.queue.fails = ConnectionError()
         records = [record(name="INSERT", number="1"), record(name="MODIFY", number="2", answerCount=COUNT)]
         for it, age in zip(records, (GIVE_UP_AFTER, 0), strict=True):

@@ -14,10 +14,10 @@ import resume_waiters
 import schedule_timeouts
 import send_notices
 from tests.support import stream_records
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.event_sources import failures, queue_event
+from tests.support.in_process.fakes.notices import FakeNoticeQueue
 from tests.support.in_process.template import Context
+from tests.support.in_process.world import World
 from tests.support.stream_records import Letters, consume, settle
 from waitpoints import ids
 from waitpoints.errors import CannotResumeNow, TryAgain
@@ -30,7 +30,7 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
+def letters(world: World, monkeypatch: pytest.MonkeyPatch) -> Letters:
     """A stack without a bus and channels, and its dead letters."""
     world.install(monkeypatch)
     letters = Letters()
@@ -39,28 +39,28 @@ def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
     return letters
 
 
-def record(world: InMemory, token: Token, **image: Any) -> dict[str, Any]:
+def record(world: World, token: Token, **image: Any) -> dict[str, Any]:
     """The stream's record of a token, written now. `image` replaces attributes."""
     return stream_records.record(token, world.clock(), **image)
 
 
-def settled(world: InMemory) -> Token:
+def settled(world: World) -> Token:
     """A token whose waiter nobody has resumed."""
     return settle(world, waiter=world.new_waiter())
 
 
-def is_resumed(world: InMemory, token: Token) -> bool:
+def is_resumed(world: World, token: Token) -> bool:
     return not world.tokens.retrieve(token.id).unresumed()
 
 
 class TestANewToken:
     """For `schedule_timeouts`."""
 
-    def make(self, world: InMemory) -> tuple[dict[str, Any], dict[str, Any]]:
+    def make(self, world: World) -> tuple[dict[str, Any], dict[str, Any]]:
         poison, other = (world.store.get(world.new_token(timeout=MINUTE)) for _ in range(2))
         return record(world, poison, deliveryRules={"S": "no map"}), record(world, other)
 
-    def test_that_cannot_be_read_is_a_dead_letter_after_minutes(self, world: InMemory, letters: Letters) -> None:
+    def test_that_cannot_be_read_is_a_dead_letter_after_minutes(self, world: World, letters: Letters) -> None:
         poison, other = self.make(world)
         world.clock.advance(GIVE_UP_AFTER - 1)
         assert consume(schedule_timeouts, poison, other) == [poison["dynamodb"]["SequenceNumber"]]
@@ -70,7 +70,7 @@ class TestANewToken:
         assert consume(schedule_timeouts, poison, other) == []
         assert letters.of_tokens == [(poison["dynamodb"]["SequenceNumber"], "not read: AttributeError")]
 
-    def test_has_people_told_of_it_anyway(self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_has_people_told_of_it_anyway(self, world: World, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
         queue, dead_letters = FakeNoticeQueue(), letters
         monkeypatch.setitem(vars(services), "notice_filter", NoticeFilter(queue, dead_letters, world.clock))  # type: ignore[arg-type]
         poison, _ = self.make(world)
@@ -83,7 +83,7 @@ class TestANewToken:
 class TestASettledToken:
     """For `resume_waiters`."""
 
-    def break_reading(self, world: InMemory, monkeypatch: pytest.MonkeyPatch, token: Token, error: Exception) -> None:
+    def break_reading(self, world: World, monkeypatch: pytest.MonkeyPatch, token: Token, error: Exception) -> None:
         find = world.store.find
 
         def find_unless_poison(token_id: str) -> Token | None:
@@ -103,7 +103,7 @@ class TestASettledToken:
         ids=["token", "output", "output, from one that may not list"],
     )
     def test_that_cannot_be_read_is_a_dead_letter_after_minutes(
-        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+        self, world: World, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
     ) -> None:
         poison, other = settled(world), settled(world)
         records = [record(world, poison), record(world, other)]
@@ -116,7 +116,7 @@ class TestASettledToken:
 
     @pytest.mark.parametrize("error", [CannotResumeNow(), ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")])
     def test_that_aws_may_answer_for_later_is_kept_trying(
-        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception
+        self, world: World, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         token = settled(world)
         written = record(world, token)
@@ -125,7 +125,7 @@ class TestASettledToken:
         assert consume(resume_waiters, written) == [token.id]
         assert letters.of_tokens == []
 
-    def test_whose_number_of_waiters_cannot_be_read_is_looked_at(self, world: InMemory, letters: Letters) -> None:
+    def test_whose_number_of_waiters_cannot_be_read_is_looked_at(self, world: World, letters: Letters) -> None:
         poison, other = settled(world), settled(world)
         assert consume(resume_waiters, record(world, poison, waiterCount=None), record(world, other)) == []
         assert is_resumed(world, poison)
@@ -138,7 +138,7 @@ class TestAMessage:
     @pytest.mark.parametrize("module", [expire_tokens, send_notices])
     @pytest.mark.parametrize("body", ["no JSON", "[]", "{}", '{"waitpointId": 7}', '{"waitpointId": "other"}'])
     def test_that_cannot_be_read_fails_alone(
-        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, module: Any, body: str
+        self, world: World, letters: Letters, monkeypatch: pytest.MonkeyPatch, module: Any, body: str
     ) -> None:
         monkeypatch.setitem(vars(services), "notice_store", None)
         good = json.dumps({"waitpointId": ids.new_id(world.clock())})

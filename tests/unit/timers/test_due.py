@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.timer_queue import Sent
+from tests.support.in_process.fakes.timer_queue import Sent
+from tests.support.in_process.world import World
 from tests.support.settling import complete
 from waitpoints.errors import NotMovedYet
 from waitpoints.ids import new_id
@@ -18,19 +18,19 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 
 
-def due_at(world: InMemory, token_id: str) -> int | None:
+def due_at(world: World, token_id: str) -> int | None:
     return world.store.get(token_id).due_at
 
 
 class TestFire:
-    def test_times_a_due_token_out(self, world: InMemory) -> None:
+    def test_times_a_due_token_out(self, world: World) -> None:
         token_id = world.new_token(HOUR)
         timeout_at = world.clock.advance(HOUR)
         world.timers.fire(token_id)
         assert world.store.get(token_id).outcome == TimedOut(timeout_at)
         assert world.queue.sent == []
 
-    def test_at_what_has_ended_or_is_gone_or_never_times_out_does_nothing(self, world: InMemory) -> None:
+    def test_at_what_has_ended_or_is_gone_or_never_times_out_does_nothing(self, world: World) -> None:
         ended, untimed = world.new_token(HOUR), world.new_token()
         complete(world.tokens, ended, "1")
         before = dict(world.store.tokens)
@@ -38,7 +38,7 @@ class TestFire:
             world.timers.fire(token_id)
         assert (world.queue.sent, world.store.tokens) == ([], before)
 
-    def test_that_comes_early_is_followed_by_one_in_time(self, world: InMemory) -> None:
+    def test_that_comes_early_is_followed_by_one_in_time(self, world: World) -> None:
         token_id = world.new_token(NEAR + 1)
         timeout_at = world.clock() + NEAR + 1
         world.timers.fire(token_id)  # far too early: the index has it
@@ -51,7 +51,7 @@ class TestFire:
 class TestReminders:
     PAGE: ClassVar[dict[str, Any]] = {"title": "Go?", "approvers": ["ann", "bo"], "remind": ["4h", "1d"]}
 
-    def create(self, world: InMemory, timeout: int | None = None, **page: Any) -> str:
+    def create(self, world: World, timeout: int | None = None, **page: Any) -> str:
         timeout_at = None if timeout is None else world.clock() + timeout
         document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}))
         plan = plan_of({**self.PAGE, **page})
@@ -59,7 +59,7 @@ class TestReminders:
         new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document, first_ask=first)
         return world.tokens.create(new, world.clock()).token_id
 
-    def test_is_reminded_in_time_and_then_due_next(self, world: InMemory) -> None:
+    def test_is_reminded_in_time_and_then_due_next(self, world: World) -> None:
         token_id, start = self.create(world, 2 * DAY), world.clock()
         seen = []
         for _ in range(3):
@@ -75,7 +75,7 @@ class TestReminders:
         assert world.queue.sent == []  # each is far enough away for the round of the timers
 
     @pytest.mark.parametrize("early", [0, 1], ids=["when its timer fires", "while its timer fires"])
-    def test_that_becomes_due_is_timed_out_and_not_reminded(self, world: InMemory, early: int) -> None:
+    def test_that_becomes_due_is_timed_out_and_not_reminded(self, world: World, early: int) -> None:
         """None is begun after the end, however late the look."""
         token_id = self.create(world, 5 * HOUR)
         world.clock.advance(5 * HOUR - early)
@@ -91,14 +91,14 @@ class TestReminders:
         token = world.store.get(token_id)
         assert (token.status, token.reminded_count, token.reminded_at) == (Status.TIMED_OUT, 0, None)
 
-    def test_that_has_ended_is_not_reminded(self, world: InMemory) -> None:
+    def test_that_has_ended_is_not_reminded(self, world: World) -> None:
         token_id = self.create(world)
         complete(world.tokens, token_id, "1")
         world.clock.advance(DAY)
         world.timers.fire(token_id)
         assert world.store.get(token_id).reminded_count == 0
 
-    def test_has_the_message_of_what_is_near_before_that_is_written(self, world: InMemory) -> None:
+    def test_has_the_message_of_what_is_near_before_that_is_written(self, world: World) -> None:
         """The cursor has passed it. A look that comes in between asks by itself."""
         token_id = self.create(world, 4 * HOUR + 60_000)
         timeout_at = world.clock() + 4 * HOUR + 60_000
@@ -109,7 +109,7 @@ class TestReminders:
         assert (world.queue.noted, world.store.get(token_id).reminded_count) == ([0], 1)
 
     @pytest.mark.parametrize("moved", [None, 20 * HOUR], ids=["another function is faster", "its deadline moves"])
-    def test_that_changes_while_its_timer_fires_is_reminded_once(self, world: InMemory, moved: int | None) -> None:
+    def test_that_changes_while_its_timer_fires_is_reminded_once(self, world: World, moved: int | None) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
         world.clock.advance(4 * HOUR)
         remind, written = world.store.remind, []
@@ -129,7 +129,7 @@ class TestReminders:
         assert (written, token.reminded_count, token.timeout_at) == ([False], 1, start + (moved or 30 * DAY))
         assert token.due_at == start + (moved or DAY)
 
-    def test_sends_few_messages_in_a_row_whatever_is_near(self, world: InMemory) -> None:
+    def test_sends_few_messages_in_a_row_whatever_is_near(self, world: World) -> None:
         """Lambda stops a chain of a function and its queue after some 16 rounds."""
         token_id = self.create(world, 25 * HOUR + 240_000, remind="every 1h", escalate={"after": "3h5m", "to": ["lead"]})
         chain, longest = 0, 0
@@ -144,7 +144,7 @@ class TestReminders:
 
     @pytest.mark.parametrize("moved", [None, 9 * DAY])
     def test_has_the_message_of_a_near_reminder_when_an_earlier_deadline_is_taken_away(
-        self, world: InMemory, moved: int | None
+        self, world: World, moved: int | None
     ) -> None:
         token_id, start = self.create(world, 4 * HOUR - 60_000), world.clock()
         world.clock.advance(4 * HOUR - 120_000)
@@ -153,7 +153,7 @@ class TestReminders:
         assert world.queue.sent == [Sent(token_id, start + 4 * HOUR, world.clock(), names_instant=True)]
         assert world.queue.noted == [start + 4 * HOUR - 60_000]  # sent before it is written
 
-    def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: InMemory) -> None:
+    def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: World) -> None:
         token_id, start = self.create(world, 5 * HOUR), world.clock()
         world.clock.advance(4 * HOUR)
         world.timers.fire(token_id)
@@ -163,13 +163,13 @@ class TestReminders:
 
 
 class TestNewTokens:
-    def test_of_the_stream_have_their_messages_sent_together(self, world: InMemory) -> None:
+    def test_of_the_stream_have_their_messages_sent_together(self, world: World) -> None:
         tokens = [world.store.get(world.new_token(minutes * 60_000)) for minutes in (1, 5, 15)]
         assert world.timers.start_new(tokens) == set()
         assert world.queue.sent == [Sent(token.id, token.timeout_at or 0, world.clock()) for token in tokens]
         assert world.queue.requests == 1
 
-    def test_whose_message_was_refused_come_again(self, world: InMemory) -> None:
+    def test_whose_message_was_refused_come_again(self, world: World) -> None:
         one, other = (world.store.get(world.new_token(NEAR)) for _ in range(2))
         world.queue.refused = {one.id}
         assert world.timers.start_new([one, other]) == {one.id}
@@ -178,7 +178,7 @@ class TestNewTokens:
 class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 60_000, HOUR])
     @pytest.mark.parametrize("ahead", [1_000, NEAR, NEAR + 1, 9 * HOUR, None])
-    def test_is_due_in_time_and_no_more_if_it_is_removed(self, world: InMemory, before: int | None, ahead: int | None) -> None:
+    def test_is_due_in_time_and_no_more_if_it_is_removed(self, world: World, before: int | None, ahead: int | None) -> None:
         token_id, moved = world.new_token(before), ahead and world.clock() + ahead
         world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
         assert world.timers.move_deadline(token_id, moved)
@@ -192,7 +192,7 @@ class TestAMovedDeadline:
         ("ahead", "wakes_after"), [(9 * HOUR, HOUR), (HOUR + 1, HOUR), (HOUR - 1, HOUR - 1), (1_000, 1_000), (None, HOUR)]
     )
     @pytest.mark.parametrize("before", [None, 2 * HOUR])
-    def test_keeps_an_earlier_reminder(self, world: InMemory, before: int | None, ahead: int | None, wakes_after: int) -> None:
+    def test_keeps_an_earlier_reminder(self, world: World, before: int | None, ahead: int | None, wakes_after: int) -> None:
         document = Document(DocumentKind.PAGE, '{"title": "Go on?", "remind": ["1h"]}')
         now = world.clock()
         new = NewToken(timeout_at=before and now + before, document=document, first_ask=now + HOUR)
@@ -214,7 +214,7 @@ class TestAMovedDeadline:
         ids=["later", "removed", "earlier", "earlier and later", "given and removed"],
     )
     def test_keeps_what_is_beside_the_token_before_it_is_written(
-        self, world: InMemory, before: int | None, moves: list[int | None], kept: list[int | None]
+        self, world: World, before: int | None, moves: list[int | None], kept: list[int | None]
     ) -> None:
         token_id, start = world.new_token(before), world.clock()
         noted: list[int | None] = []
@@ -230,7 +230,7 @@ class TestAMovedDeadline:
 
     @pytest.mark.parametrize(("later", "comes_again"), [(0, True), (PATIENCE - 1, True), (PATIENCE, False)])
     def test_that_is_not_written_yet_brings_its_message_back_for_a_minute(
-        self, world: InMemory, later: int, comes_again: bool
+        self, world: World, later: int, comes_again: bool
     ) -> None:
         """A minute is longer than a function can run. Then nobody writes it any more."""
         token_id, named = world.new_token(9 * HOUR), Named(world.clock() + 1_000, world.clock())
@@ -242,12 +242,12 @@ class TestAMovedDeadline:
             world.timers.fire(token_id, named)
 
     @pytest.mark.parametrize("has_it_as", ["dueAt", "timeoutAt"])
-    def test_that_is_written_brings_no_message_back(self, world: InMemory, has_it_as: str) -> None:
+    def test_that_is_written_brings_no_message_back(self, world: World, has_it_as: str) -> None:
         token_id, instant = world.new_token(9 * HOUR), world.clock() + 2 * HOUR
         world.store.change(token_id, **{has_it_as: instant})
         world.timers.fire(token_id, Named(instant, world.clock()))
 
-    def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: InMemory) -> None:
+    def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: World) -> None:
         ended, due = world.new_token(HOUR), world.new_token(1_000)
         complete(world.tokens, ended, "1")
         world.clock.advance(1_000)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.timer_queue import Sent
+from tests.support.in_process.stores import Index
+from tests.support.in_process.world import World
 from tests.support.patience import PATIENCE
 from tests.support.settling import complete
-from tests.support.stores import Index
 from waitpoints.aws.due_index import DueIndex
 from waitpoints.aws.services.queues import MAX_ENTRIES, TimerQueue
 from waitpoints.errors import TimersNotStarted
@@ -24,12 +24,12 @@ MINUTE, HOUR = 60_000, 3_600_000
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """With slices of four entries, and batches of two."""
     monkeypatch.setattr("waitpoints.timers.starter.SLICE", 4)
     monkeypatch.setattr("waitpoints.timers.starter.TOGETHER", 2)
     Index.of_one_shard(monkeypatch)
-    return InMemory(parallel=2)
+    return World(parallel=2)
 
 
 def always() -> bool:
@@ -42,12 +42,12 @@ def times(number: int) -> Callable[[], bool]:
     return lambda: next(left, False)
 
 
-def sent(world: InMemory) -> list[str]:
+def sent(world: World) -> list[str]:
     return [message.token_id for message in world.queue.sent]
 
 
 class TestARun:
-    def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: InMemory) -> None:
+    def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: World) -> None:
         now, due = world.clock(), [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
         later = world.new_token(AHEAD + 1)
         world.new_token()
@@ -61,7 +61,7 @@ class TestARun:
         world.timer_starter.start(always)
         assert sent(world)[3:] == [later]
 
-    def test_passes_over_what_has_ended_or_is_gone(self, world: InMemory) -> None:
+    def test_passes_over_what_has_ended_or_is_gone(self, world: World) -> None:
         ended, gone, waiting = (world.new_token(MINUTE) for _ in range(3))
         complete(world.tokens, ended, "1")
         find = world.index.find_waiting
@@ -70,34 +70,34 @@ class TestARun:
         assert sent(world) == [waiting]
         assert world.index.cursor.due_at > world.clock() + AHEAD
 
-    def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: InMemory) -> None:
+    def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: World) -> None:
         """The index may be older than the token, or the read of the token older than the index."""
         token_id = world.new_token(MINUTE)
         world.store.change(token_id, timeoutAt=world.clock() + 9 * HOUR)
         world.timer_starter.start(always)
         assert sent(world) == [token_id]
 
-    def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: InMemory) -> None:
+    def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: World) -> None:
         world.timer_starter.start(always)
         tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
         world.clock.advance(HOUR)
         assert world.timer_starter.start(always).messages == 9
         assert sorted(sent(world)) == sorted(tokens)
 
-    def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: InMemory) -> None:
+    def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: World) -> None:
         assert world.timer_starter.start(always).messages == 0
         assert world.queue.requests == 0
         assert world.timer_starter.start(always).failure is None  # the clock has not moved: nothing is left to read
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
 
-    def test_never_moves_the_cursor_back(self, world: InMemory) -> None:
+    def test_never_moves_the_cursor_back(self, world: World) -> None:
         world.timer_starter.start(always)
         before = world.index.cursor
         world.clock.advance(-HOUR)
         started = world.timer_starter.start(always)
         assert (world.index.cursor, started.messages, started.up_to) == (before, 0, before.due_at)
 
-    def test_without_time_moves_the_cursor_over_whole_slices(self, world: InMemory) -> None:
+    def test_without_time_moves_the_cursor_over_whole_slices(self, world: World) -> None:
         tokens = [world.new_token(1 + n) for n in range(11)]
         started = world.timer_starter.start(times(2))
         assert (started.messages, started.failure) == (8, None)
@@ -108,7 +108,7 @@ class TestARun:
 
 
 class TestTheCursorStays:
-    def test_before_a_slice_with_a_message_that_was_not_sent(self, world: InMemory) -> None:
+    def test_before_a_slice_with_a_message_that_was_not_sent(self, world: World) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
         world.queue.refused = {tokens[5]}
         started = world.timer_starter.start(always)
@@ -119,7 +119,7 @@ class TestTheCursorStays:
         assert set(sent(world)) == set(tokens)
 
     @pytest.mark.parametrize("call", ["read", "find_waiting", "move_cursor"])
-    def test_where_a_call_fails(self, world: InMemory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def test_where_a_call_fails(self, world: World, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
         tokens = [world.new_token(1 + n) for n in range(6)]
         with monkeypatch.context() as failing:
             failing.setattr(world.index, call, fails_from(2, getattr(world.index, call)))
@@ -142,7 +142,7 @@ def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
     return failing
 
 
-def test_a_run_that_another_one_has_overtaken_reads_no_further_slice(world: InMemory) -> None:
+def test_a_run_that_another_one_has_overtaken_reads_no_further_slice(world: World) -> None:
     """The other one goes on from its own place, and would send each message a second time."""
     for _ in range(10):  # of which a slice has four
         world.new_token(MINUTE)
@@ -198,7 +198,7 @@ class FourShards(DueIndex):
                 setattr(self, name, getattr(self, name) + more)
 
 
-def test_a_shard_that_cannot_be_read_holds_no_other(world: InMemory) -> None:
+def test_a_shard_that_cannot_be_read_holds_no_other(world: World) -> None:
     index = FourShards(3, world.clock(), broken=[1])
     started = TimerStarter(index, world.queue, world.clock, 2).start(always)
     assert isinstance(started.failure, ConnectionError)

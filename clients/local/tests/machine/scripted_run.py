@@ -1,4 +1,4 @@
-"""A run whose script says what each look at it shows, on a stack in memory."""
+"""A run whose script says what each look at it shows, on a stack on moto."""
 
 import json
 from collections.abc import Callable, Iterator

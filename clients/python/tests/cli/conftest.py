@@ -1,4 +1,4 @@
-"""Commands run against a stack in memory, as from a pipe."""
+"""Commands run against a stack on moto, as from a pipe."""
 
 import json
 import os

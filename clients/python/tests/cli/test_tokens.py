@@ -1,4 +1,4 @@
-"""The commands for tokens, against a stack in memory."""
+"""The commands for tokens, against a stack on moto."""
 
 import io
 import json

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import assert_untouched, complete, signed
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import World
 from waitpoints.token import iso
 
 JSON = {"content-type": "application/json"}
@@ -17,7 +17,7 @@ IP = "192.0.2.1"
 
 class TestOtherDeliveries:
     @pytest.mark.parametrize("end", ["callback", "complete", "fail", "timeout"])
-    def test_are_those_that_come_after_the_end(self, api: Api, world: InMemory, end: str) -> None:
+    def test_are_those_that_come_after_the_end(self, api: Api, world: World, end: str) -> None:
         token = api.create(timeout="1h")
         match end:
             case "callback":
@@ -37,7 +37,7 @@ class TestOtherDeliveries:
         assert api.retrieve(token["id"]) == {**before, "otherDeliveries": others}
 
     def test_that_cannot_be_counted_do_not_fail(
-        self, api: Api, world: InMemory, stripe: FakeSecret, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, stripe: FakeSecret, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: Any) -> None:
             raise ConnectionError("the table is out of reach")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
 
 
@@ -36,7 +36,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
 class TestVerifyAtCreate:
     @pytest.mark.parametrize(("body", "status", "says"), REFUSED)
     def test_and_every_other_rule_that_cannot_be_used_is_refused_and_makes_nothing(
-        self, api: Api, world: InMemory, body: dict[str, Any], status: int, says: str
+        self, api: Api, world: World, body: dict[str, Any], status: int, says: str
     ) -> None:
         world.webhook_secrets["hidden"] = FakeSecret("whsec_not base64: a secret")
         world.webhook_secrets["unreadable"] = MissingSecret("InternalServiceError")

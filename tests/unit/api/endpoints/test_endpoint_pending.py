@@ -6,9 +6,9 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from waitpoints.api.endpoints import pending, recording
 from waitpoints.doctor.repair import DeliveryRepairs
 from waitpoints.endpoint import DeliveryKind
@@ -52,7 +52,7 @@ class Pending(GitHub):
 
 
 @pytest.fixture
-def github(world: InMemory, api: Api) -> Pending:
+def github(world: World, api: Api) -> Pending:
     return Pending(world, api, verify=GITHUB, record_deliveries="7d")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.support import webhook_signer
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GITHUB, JSON, KEY, GitHub
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.world import World
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.api.providers.schemes import OWN, SCHEMES
 from waitpoints.aws.delivery_store import row_partition
@@ -35,7 +35,7 @@ class Records(GitHub):
 
 
 @pytest.fixture
-def github(world: InMemory, api: Api) -> Records:
+def github(world: World, api: Api) -> Records:
     return Records(world, api, verify=GITHUB, record_deliveries="7d")
 
 

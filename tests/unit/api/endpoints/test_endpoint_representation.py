@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.endpoint_routes import SMALLEST, get, put, stored
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from waitpoints.api.endpoints.representation import recorded, with_contents
 from waitpoints.api.representation import INLINE_LIMIT
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
@@ -15,7 +15,7 @@ from waitpoints.token import iso
 
 
 class TestRetrieve:
-    def test_shows_counts_and_the_last_delivery_of_each_kind_that_came(self, api: Api, world: InMemory) -> None:
+    def test_shows_counts_and_the_last_delivery_of_each_kind_that_came(self, api: Api, world: World) -> None:
         put(api, SMALLEST)
         full = LastDelivery(
             at=world.clock(), ip="192.0.2.1", user_agent="GitHub-Hookshot", delivery_id="d-1", key="github:7", detail="why"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub, steps
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import Document, DocumentKind, IdempotencyKey
 
@@ -66,7 +66,7 @@ CASES: list[tuple[dict[str, Any], Any, dict[str, Any], str, str | None]] = [
 
 @pytest.mark.parametrize(("settings", "make", "sent", "kind", "why"), CASES)
 def test_each_kind_of_delivery(
-    world: InMemory, api: Api, settings: Any, make: Any, sent: dict[str, Any], kind: str, why: str | None
+    world: World, api: Api, settings: Any, make: Any, sent: dict[str, Any], kind: str, why: str | None
 ) -> None:
     github = GitHub(world, api, verify=GITHUB, record_deliveries="7d", **settings)
     token, tokens = make and make(github), dict(world.store.tokens)
@@ -91,7 +91,7 @@ def test_each_kind_of_delivery(
 
 class TestATrial:
     @pytest.fixture
-    def github(self, world: InMemory, api: Api) -> GitHub:
+    def github(self, world: World, api: Api) -> GitHub:
         return GitHub(world, api)
 
     @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support.endpoint_routes import FULL, GITHUB, SMALLEST, get, put, stored
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.stores import RETENTION
+from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
-from tests.support.stores import RETENTION
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.urls import Urls
@@ -25,7 +25,7 @@ SECRET = "the-secret-that-the-provider-repeats"
 
 
 @pytest.fixture(autouse=True)
-def secret(world: InMemory) -> None:
+def secret(world: World) -> None:
     world.webhook_secrets["shared"] = FakeSecret(SECRET)
 
 
@@ -81,7 +81,7 @@ REFUSED: list[tuple[str, str, Any, int, str]] = [
 @pytest.mark.parametrize("before", [None, FULL], ids=["new", "existing"])
 @pytest.mark.parametrize(("method", "path", "body", "status", "says"), REFUSED)
 def test_anything_else_is_refused_with_the_reason_and_changes_nothing(
-    api: Api, world: InMemory, before: Any, method: str, path: str, body: Any, status: int, says: str
+    api: Api, world: World, before: Any, method: str, path: str, body: Any, status: int, says: str
 ) -> None:
     world.webhook_secrets["unreadable"] = MissingSecret("ThrottlingException")
     if before:
@@ -90,7 +90,7 @@ def test_anything_else_is_refused_with_the_reason_and_changes_nothing(
 
 
 class TestPut:
-    def test_answers_with_the_url_and_every_setting(self, api: Api, world: InMemory) -> None:
+    def test_answers_with_the_url_and_every_setting(self, api: Api, world: World) -> None:
         endpoint = put(api, SMALLEST)
         assert endpoint == {
             "name": "github",
@@ -105,7 +105,7 @@ class TestPut:
         name, last_part = endpoint["url"].removeprefix(f"https://hooks.example.com{ENDPOINTS}/").split("/")
         assert world.urls.check_endpoint(name, last_part) == stored(world).secret_id
 
-    def test_stores_every_setting_and_again_without_a_change(self, api: Api, world: InMemory) -> None:
+    def test_stores_every_setting_and_again_without_a_change(self, api: Api, world: World) -> None:
         shown = put(api, FULL)
         assert shown.items() >= {**FULL, "verify": {"scheme": "token", "secret": "shared", "header": "x-token"}}.items()
         endpoint = Endpoint(
@@ -125,7 +125,7 @@ class TestPut:
         put(api, FULL)
         assert stored(world) == replace(endpoint, updated_at=later)
 
-    def test_of_an_existing_endpoint_keeps_its_url_and_replaces_every_setting(self, api: Api, world: InMemory) -> None:
+    def test_of_an_existing_endpoint_keeps_its_url_and_replaces_every_setting(self, api: Api, world: World) -> None:
         first = put(api, FULL)
         world.clock.advance(5)
         again = put(api, SMALLEST)
@@ -139,7 +139,7 @@ class TestPut:
         assert get(api) == {**again, "deliveries": {}}
 
     def test_without_a_public_base_url_gives_a_url_with_the_domain_of_the_request(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(vars(services), "urls", Urls("", world.signing_key))
         url = put(api, SMALLEST)["url"]
@@ -156,7 +156,7 @@ class TestPut:
 
 
 class TestPatch:
-    def test_disables_and_enables_and_keeps_the_url_and_every_setting(self, api: Api, world: InMemory) -> None:
+    def test_disables_and_enables_and_keeps_the_url_and_every_setting(self, api: Api, world: World) -> None:
         made = put(api, FULL)
         world.clock.advance(5)
         for disabled in (True, True, False, False):
@@ -201,7 +201,7 @@ def test_the_url_of_an_endpoint_opens_no_token(api: Api) -> None:
         assert api.post(f"{TOKENS}/{written_id}/callback/{endpoints_hash}", b"1", {}).status == 401
 
 
-def test_no_secret_and_no_url_reaches_an_answer_or_the_log(api: Api, world: InMemory, log: io.StringIO) -> None:
+def test_no_secret_and_no_url_reaches_an_answer_or_the_log(api: Api, world: World, log: io.StringIO) -> None:
     url = put(api, FULL)["url"]
     shown = [api.get(path).text for path in (GITHUB, ENDPOINTS)]
     api.request("PUT", GITHUB, {**FULL, "verify": {"scheme": "github", "secret": "shared"}})

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import BASE_URL, World
 from waitpoints.api.notices import channels
 from waitpoints.api.notices.mail import MailChannel
 from waitpoints.api.notices.plan import Notice, NoticeKind, Target
@@ -29,8 +29,8 @@ VARIABLES = {Channel.EMAIL: "MAIL_FROM", Channel.SLACK: "SLACK", Channel.TEAMS: 
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
-    world = InMemory()
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
     world.install(monkeypatch)
     monkeypatch.setitem(vars(services), "api_url", "https://api.example.com")
     monkeypatch.setenv("MAIL_FROM", "approvals@example.com")
@@ -52,7 +52,7 @@ def test_slack_may_be_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert services.slack_api_url == "http://127.0.0.1:4711/api"
 
 
-def test_slack_has_buttons_once_there_is_a_signing_secret(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slack_has_buttons_once_there_is_a_signing_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     monkeypatch.setattr("waitpoints.api.notices.slack.SlackChannel", lambda *arguments: made.extend(arguments))
     channels.channel_of(Channel.SLACK)
@@ -62,7 +62,7 @@ def test_slack_has_buttons_once_there_is_a_signing_secret(world: InMemory, monke
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_a_channel_that_the_stack_does_not_have_refuses(world: InMemory, channel: Channel) -> None:
+def test_a_channel_that_the_stack_does_not_have_refuses(world: World, channel: Channel) -> None:
     world.channels.discard(channel)
     with pytest.raises(NotSent, match=f"the stack has no {VARIABLES[channel]}"):
         channels.channel_of(channel)
@@ -84,7 +84,7 @@ def test_a_channel_that_the_stack_does_not_have_refuses(world: InMemory, channel
         (Target("email.0", Channel.EMAIL, "x@example.com"), DOMAIN, "plain"),
     ],
 )
-def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, target: Target, page: Any, expected: str | None) -> None:
+def test_who_can_answer_by_a_link_gets_theirs(world: World, target: Target, page: Any, expected: str | None) -> None:
     token = Token(id=new_id(0), created_at=0)
     links = {"own": world.urls.url(token.id, "", ANN.id), "plain": world.urls.url(token.id, ""), None: None}
     kinds = (NoticeKind.FIRST, NoticeKind.REMINDER, NoticeKind.LAST, NoticeKind.EDIT)

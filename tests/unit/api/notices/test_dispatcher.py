@@ -21,7 +21,7 @@ DOWN = NotSentNow("internal_error")
 REFUSED = NotSent("channel_not_found")
 
 
-class World(Notified):
+class NoticeWorld(Notified):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(monkeypatch)
         self.has_time: Callable[[], bool] = lambda: True
@@ -42,11 +42,11 @@ class World(Notified):
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(monkeypatch)
+def world(monkeypatch: pytest.MonkeyPatch) -> NoticeWorld:
+    return NoticeWorld(monkeypatch)
 
 
-def pause(world: World) -> int | None:
+def pause(world: NoticeWorld) -> int | None:
     """After how many seconds the message wants to come again."""
     with pytest.raises(NotSentNow) as caught:
         world.send()
@@ -54,7 +54,7 @@ def pause(world: World) -> int | None:
 
 
 class TestWhatIsSent:
-    def test_is_one_message_for_each_target_and_its_record(self, world: World) -> None:
+    def test_is_one_message_for_each_target_and_its_record(self, world: NoticeWorld) -> None:
         world.send()
         assert world.channel.kinds() == ASKED
         assert {one.link for one in world.channel.sent} == {"link"}
@@ -63,7 +63,7 @@ class TestWhatIsSent:
         assert {notice.at for notice in world.notices.values()} == {world.clock()}
         assert not world.record.is_claimed(world.token_id)
 
-    def test_is_sent_once_however_often_the_message_comes_and_that_costs_one_read(self, world: World) -> None:
+    def test_is_sent_once_however_often_the_message_comes_and_that_costs_one_read(self, world: NoticeWorld) -> None:
         world.send()
         world.store.reads = 0
         world.record.fails["claim"] = [AssertionError("it writes")]
@@ -72,12 +72,12 @@ class TestWhatIsSent:
         assert (world.channel.kinds(), world.store.reads) == (ASKED, 3)
 
     @pytest.mark.parametrize("notify", [None, {}])
-    def test_is_nothing_without_people(self, world: World, notify: dict[str, Any] | None) -> None:
+    def test_is_nothing_without_people(self, world: NoticeWorld, notify: dict[str, Any] | None) -> None:
         for token_id in (world.create(notify), new_id(world.clock()), world.domain.new_token()):
             world.dispatcher.send(token_id)
         assert world.channel.sent == []
 
-    def test_is_nothing_after_the_end(self, world: World) -> None:
+    def test_is_nothing_after_the_end(self, world: NoticeWorld) -> None:
         world.end()
         world.send()
         world.create(timeout=1000)
@@ -85,7 +85,7 @@ class TestWhatIsSent:
         world.send()
         assert world.channel.sent == []
 
-    def test_is_what_is_new_and_keeps_the_first_messages_name(self, world: World) -> None:
+    def test_is_what_is_new_and_keeps_the_first_messages_name(self, world: NoticeWorld) -> None:
         world.send()
         first = {one.target: one.ref for one in world.channel.sent}
         world.channel.sent.clear()
@@ -102,10 +102,10 @@ SENT_AT_THE_END = [("email.0", NoticeKind.OUTCOME), ("slack.1", NoticeKind.OUTCO
 
 
 class TestTheOutcome:
-    def outcomes(self, world: World) -> list[tuple[str, NoticeKind]]:
+    def outcomes(self, world: NoticeWorld) -> list[tuple[str, NoticeKind]]:
         return [it for it in world.channel.kinds() if it[1] is NoticeKind.OUTCOME]
 
-    def test_is_sent_once_to_each_person_and_recorded(self, world: World) -> None:
+    def test_is_sent_once_to_each_person_and_recorded(self, world: NoticeWorld) -> None:
         world.create(WITH_OUTCOME)
         world.send()
         assert self.outcomes(world) == []
@@ -118,7 +118,7 @@ class TestTheOutcome:
         assert sorted(told) == ["email.0", "slack.1"]
         assert {target: record.ref for target, record in world.notices.items()} == first
 
-    def test_of_a_timeout_is_sent_once_that_is_stored(self, world: World) -> None:
+    def test_of_a_timeout_is_sent_once_that_is_stored(self, world: NoticeWorld) -> None:
         world.create(WITH_OUTCOME, timeout=1000)
         world.clock.advance(1000)
         world.send()
@@ -128,14 +128,14 @@ class TestTheOutcome:
         assert self.outcomes(world) == SENT_AT_THE_END
 
     @pytest.mark.parametrize("target", ["slack", "email.0", "slack.1"])
-    def test_follows_a_first_message_that_is_sent_at_the_end(self, world: World, target: str) -> None:
+    def test_follows_a_first_message_that_is_sent_at_the_end(self, world: NoticeWorld, target: str) -> None:
         world.create(WITH_OUTCOME)
         world.channel.before = lambda notice: world.end() if notice.target.key == target else None
         world.send()
         assert self.outcomes(world) == SENT_AT_THE_END
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
-    def test_comes_again_if_its_record_is_lost(self, world: World) -> None:
+    def test_comes_again_if_its_record_is_lost(self, world: NoticeWorld) -> None:
         world.create(WITH_OUTCOME)
         world.end()
         world.record.fails["record"] = [ConnectionError("lost")]
@@ -145,7 +145,7 @@ class TestTheOutcome:
         assert self.outcomes(world) == [SENT_AT_THE_END[0], *SENT_AT_THE_END]
 
     @pytest.mark.parametrize("is_asked", [True, False])
-    def test_that_is_refused_is_sent_by_a_redrive(self, world: World, is_asked: bool) -> None:
+    def test_that_is_refused_is_sent_by_a_redrive(self, world: NoticeWorld, is_asked: bool) -> None:
         world.create(WITH_OUTCOME)
         if is_asked:
             world.send()
@@ -163,7 +163,7 @@ class TestAnEndBetweenAReadAndAMessage:
     """The message is posted all the same, and then shows the end before anything else happens."""
 
     @pytest.mark.parametrize("target", ["slack", "slack.1"])
-    def test_is_seen_at_once(self, world: World, target: str) -> None:
+    def test_is_seen_at_once(self, world: NoticeWorld, target: str) -> None:
         world.channel.before = lambda request: world.end() if request.target.key == target else None
         world.send()
         posted = [it for it in world.channel.kinds() if it[1] is NoticeKind.FIRST]
@@ -171,7 +171,7 @@ class TestAnEndBetweenAReadAndAMessage:
         assert posted[-1] == (target, NoticeKind.FIRST)
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
-    def test_is_seen_after_an_edit_too(self, world: World) -> None:
+    def test_is_seen_after_an_edit_too(self, world: NoticeWorld) -> None:
         world.send()
         world.answer("bo")
         world.channel.before = lambda request: world.end() if request.kind is NoticeKind.EDIT else None
@@ -182,7 +182,7 @@ class TestAnEndBetweenAReadAndAMessage:
 
 
 class TestARecordThatIsLost:
-    def test_makes_the_step_come_again_and_no_other(self, world: World) -> None:
+    def test_makes_the_step_come_again_and_no_other(self, world: NoticeWorld) -> None:
         world.record.fails["record"] = [ConnectionError("lost")]
         with pytest.raises(ConnectionError):
             world.send()
@@ -190,12 +190,12 @@ class TestARecordThatIsLost:
         world.send()
         assert world.channel.kinds() == [ASKED[0], *ASKED]
 
-    def test_whose_item_is_gone_sends_no_second_message_at_once(self, world: World) -> None:
+    def test_whose_item_is_gone_sends_no_second_message_at_once(self, world: NoticeWorld) -> None:
         world.channel.before = lambda request: world.record.remove(world.token_id) if request.target.key == "slack" else None
         assert pause(world) is None
         assert world.channel.kinds() == ASKED
 
-    def test_whose_function_is_killed_leaves_a_claim_that_ends(self, world: World) -> None:
+    def test_whose_function_is_killed_leaves_a_claim_that_ends(self, world: NoticeWorld) -> None:
         world.record.fails = {"record": [ConnectionError("killed")], "free": [ConnectionError("killed")]}
         with pytest.raises(ConnectionError):
             world.send()
@@ -206,7 +206,7 @@ class TestARecordThatIsLost:
 
 
 class TestAClaim:
-    def test_of_another_function_makes_the_message_come_again(self, world: World) -> None:
+    def test_of_another_function_makes_the_message_come_again(self, world: NoticeWorld) -> None:
         claim = world.record.claim(world.store.get(world.token_id), world.clock())
         assert pause(world) == CLAIMED_PAUSE
         assert world.channel.sent == []
@@ -215,7 +215,7 @@ class TestAClaim:
         world.send()
         assert world.channel.kinds() == ASKED
 
-    def test_that_cannot_be_freed_hides_nothing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_cannot_be_freed_hides_nothing(self, world: NoticeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         noted = dict[str, Any]()
         monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
         world.record.fails["free"] = [ConnectionError("free")]
@@ -233,7 +233,7 @@ class TestAClaim:
 
 class TestAChannelThatDoesNotTakeIt:
     @pytest.mark.parametrize("error", [DOWN, KeyError("a defect")])
-    def test_now_keeps_no_other_target_waiting(self, world: World, error: Exception) -> None:
+    def test_now_keeps_no_other_target_waiting(self, world: NoticeWorld, error: Exception) -> None:
         world.channel.fails["slack"] = [error]
         assert pause(world) is None
         assert world.channel.kinds() == ASKED[1:]
@@ -241,11 +241,11 @@ class TestAChannelThatDoesNotTakeIt:
         assert world.channel.kinds() == [*ASKED[1:], ASKED[0]]
         assert world.dead_letters.notices == []
 
-    def test_is_waited_for_as_long_as_it_says(self, world: World) -> None:
+    def test_is_waited_for_as_long_as_it_says(self, world: NoticeWorld) -> None:
         world.channel.fails = {"slack": [THROTTLED], "email.0": [DOWN], "slack.1": [NotSentNow("ratelimited", after=2)]}
         assert pause(world) == 30
 
-    def test_whose_edit_fails_is_edited_when_it_comes_again(self, world: World) -> None:
+    def test_whose_edit_fails_is_edited_when_it_comes_again(self, world: NoticeWorld) -> None:
         world.send()
         world.end()
         world.channel.fails["slack"] = [DOWN]
@@ -255,7 +255,7 @@ class TestAChannelThatDoesNotTakeIt:
 
 
 class TestATargetThatRefuses:
-    def test_is_a_dead_letter_and_in_the_record_and_the_others_are_notified(self, world: World) -> None:
+    def test_is_a_dead_letter_and_in_the_record_and_the_others_are_notified(self, world: NoticeWorld) -> None:
         world.channel.fails["slack"] = [REFUSED]
         world.send()
         assert world.channel.kinds() == ASKED[1:]
@@ -266,7 +266,7 @@ class TestATargetThatRefuses:
         world.send()
         assert len(world.dead_letters.notices) == 1
 
-    def test_whose_letter_is_not_written_is_asked_again(self, world: World) -> None:
+    def test_whose_letter_is_not_written_is_asked_again(self, world: NoticeWorld) -> None:
         world.channel.fails["slack"] = [REFUSED, REFUSED]
         world.dead_letters.fails = ConnectionError("SQS")
         with pytest.raises(ConnectionError):
@@ -275,7 +275,7 @@ class TestATargetThatRefuses:
         world.send()
         assert world.dead_letters.notices == [(world.token_id, "slack", "channel_not_found")]
 
-    def test_is_a_channel_that_the_stack_no_longer_has(self, world: World) -> None:
+    def test_is_a_channel_that_the_stack_no_longer_has(self, world: NoticeWorld) -> None:
         world.has = {Channel.EMAIL}
         world.send()
         assert world.channel.kinds() == [("email.0", NoticeKind.FIRST)]
@@ -283,7 +283,7 @@ class TestATargetThatRefuses:
 
 
 class TestARedrive:
-    def test_sends_what_was_refused_and_writes_no_letter(self, world: World) -> None:
+    def test_sends_what_was_refused_and_writes_no_letter(self, world: NoticeWorld) -> None:
         world.channel.fails = {"slack": [REFUSED, REFUSED], "email.0": [REFUSED]}
         world.send()
         letters = list(world.dead_letters.notices)
@@ -293,7 +293,7 @@ class TestARedrive:
         assert world.send_again() == 0
         assert sorted(world.channel.kinds()) == sorted(ASKED)
 
-    def test_sends_a_reminder_that_was_refused(self, world: World) -> None:
+    def test_sends_a_reminder_that_was_refused(self, world: NoticeWorld) -> None:
         world.send()
         world.remind()
         world.channel.fails["email.0"] = [REFUSED]
@@ -302,7 +302,7 @@ class TestARedrive:
         assert world.send_again() == 0
         assert world.channel.kinds().count(("email.0", NoticeKind.REMINDER)) == 1
 
-    def test_edits_what_could_not_be_edited(self, world: World) -> None:
+    def test_edits_what_could_not_be_edited(self, world: NoticeWorld) -> None:
         world.send()
         world.end()
         world.channel.fails["slack"] = [REFUSED]
@@ -310,7 +310,7 @@ class TestARedrive:
         assert world.send_again() == 0
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
-    def test_after_the_end_asks_nobody_and_keeps_the_reason(self, world: World) -> None:
+    def test_after_the_end_asks_nobody_and_keeps_the_reason(self, world: NoticeWorld) -> None:
         world.channel.fails["email.0"] = [REFUSED]
         world.send()
         world.end()
@@ -318,7 +318,7 @@ class TestARedrive:
         assert ("email.0", NoticeKind.FIRST) not in world.channel.kinds()
         assert world.notices["email.0"].refused == "channel_not_found"
 
-    def test_says_what_is_left(self, world: World) -> None:
+    def test_says_what_is_left(self, world: NoticeWorld) -> None:
         world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED]}
         assert world.send_again() == 2
         assert world.record.claim(world.store.get(world.token_id), world.clock())
@@ -326,7 +326,9 @@ class TestARedrive:
         assert world.dispatcher.send_again(new_id(world.clock())) == 0
 
 
-def test_the_log_line_names_every_target_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_line_names_every_target_that_failed_or_refused_and_why(
+    world: NoticeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until a target has got something, nothing else says why it has not."""
     noted = dict[str, Any]()
     monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
@@ -340,7 +342,7 @@ def test_the_log_line_names_every_target_that_failed_or_refused_and_why(world: W
     }
 
 
-def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:
+def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: NoticeWorld) -> None:
     times = chain([True, False], repeat(True))
     world.has_time = lambda: next(times)
     with pytest.raises(NotSentNow) as caught:
@@ -352,7 +354,7 @@ def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) ->
 
 
 class TestAnUnrecordedMessage:
-    def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: World) -> None:
+    def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: NoticeWorld) -> None:
         world.end()
         world.dispatcher.edit_unrecorded(world.token_id, "C01/17.4")
         [request] = world.channel.requests
@@ -360,12 +362,12 @@ class TestAnUnrecordedMessage:
         assert (request.target.channel, request.token.outcome is not None) == (Channel.SLACK, True)
         assert world.notices == {}
 
-    def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: World) -> None:
+    def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: NoticeWorld) -> None:
         world.dispatcher.edit_unrecorded(world.create(), "C01/17.4")
         world.dispatcher.edit_unrecorded(new_id(world.clock()), "C01/17.4")
         assert world.channel.requests == []
 
-    def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: World) -> None:
+    def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: NoticeWorld) -> None:
         world.end()
         world.channel.fails["slack"] = [THROTTLED, REFUSED]
         with pytest.raises(NotSentNow) as caught:
@@ -375,7 +377,7 @@ class TestAnUnrecordedMessage:
         assert world.dead_letters.notices == []
 
 
-def test_each_target_gets_the_page_in_its_readers_language(world: World) -> None:
+def test_each_target_gets_the_page_in_its_readers_language(world: NoticeWorld) -> None:
     people = [{"id": "ann", "email": "ann@example.com", "language": "de"}, {"id": "bo", "slack": "U01BO", "language": "fr"}]
     texts = {"language": ["en", "de"], "title": {"en": "Go?", "de": "Los?"}}
     world.create(page={**PAGE, **texts, "approvers": people})

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.support import sign_in
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.errors import InvalidNotify
 from waitpoints.wiring import services
 
@@ -42,7 +42,7 @@ class CountedSecret(FakeSecret):
 
 
 @pytest.fixture
-def world(world: InMemory) -> InMemory:
+def world(world: World) -> World:
     """A stack with every channel, and its secrets."""
     world.channels.update(("email", "slack", "teams"))
     world.channel_secrets |= {"SLACK_BOT_TOKEN": CountedSecret("xoxb-hidden"), "TEAMS_DEPLOYS": CountedSecret(WORKFLOW)}
@@ -55,7 +55,7 @@ def page(*approvers: Any, later: Any = None) -> dict[str, Any]:
     return {**PAGE, **people, **({"escalate": {"after": "1d", "to": [later]}} if later else {})}
 
 
-def refusal(api: Api, world: InMemory, notify: Any, asked: Any = PAGE) -> str:
+def refusal(api: Api, world: World, notify: Any, asked: Any = PAGE) -> str:
     answer = api.post(TOKENS, json.dumps({"page": asked, "notify": notify}))
     assert (answer.status, world.store.tokens) == (422, {})
     assert "hidden" not in answer.text
@@ -81,7 +81,7 @@ class TestWhatIsAccepted:
         ids=str,
     )
     def test_is_kept_beside_the_page_and_shown(
-        self, api: Api, world: InMemory, notify: dict[str, Any], approvers: list[Any]
+        self, api: Api, world: World, notify: dict[str, Any], approvers: list[Any]
     ) -> None:
         created = api.create(page=page(*approvers), notify=notify)
         token = world.store.get(created["id"])
@@ -104,7 +104,7 @@ class TestWhatIsAccepted:
         assert api.create(page=asked, notify={"slack": "#deploys", "outcome": True})
         assert api.create(page=asked, notify={"email": True})
 
-    def test_a_token_without_it_shows_nothing_of_it(self, api: Api, world: InMemory) -> None:
+    def test_a_token_without_it_shows_nothing_of_it(self, api: Api, world: World) -> None:
         created = api.create(page=PAGE)
         assert world.store.get(created["id"]).has_notify is False
         assert {"notify", "notices"}.isdisjoint(api.retrieve(created["id"]))
@@ -147,7 +147,7 @@ class TestWhatIsRefused:
         ],
         ids=str,
     )
-    def test_is_named(self, api: Api, world: InMemory, notify: Any, said: str) -> None:
+    def test_is_named(self, api: Api, world: World, notify: Any, said: str) -> None:
         assert refusal(api, world, notify) == said
 
     @pytest.mark.parametrize(
@@ -174,24 +174,24 @@ class TestWhatIsRefused:
         ids=str,
     )
     def test_leaves_out_somebody_who_is_asked(
-        self, api: Api, world: InMemory, approvers: list[Any], later: Any, notify: Any, said: str
+        self, api: Api, world: World, approvers: list[Any], later: Any, notify: Any, said: str
     ) -> None:
         found = refusal(api, world, notify, page(*approvers, later=later))
         assert found.partition(": each of them")[0].partition(": Teams")[0] == said
 
-    def test_leaves_out_who_asked(self, api: Api, world: InMemory) -> None:
+    def test_leaves_out_who_asked(self, api: Api, world: World) -> None:
         asked = {**page(ANN), "requestedBy": "größe@example.com"}
         said = f"notify.outcome: it does not reach page.requestedBy, größe@example.com: {ASCII}"
         assert refusal(api, world, {"email": True, "outcome": True}, asked) == said
 
-    def test_names_everybody_whom_it_does_not_reach_in_few_words(self, api: Api, world: InMemory) -> None:
+    def test_names_everybody_whom_it_does_not_reach_in_few_words(self, api: Api, world: World) -> None:
         people = [{"id": str(number), "name": f"{number} " + "x" * 97} for number in range(10, 30)]
         found = refusal(api, world, {"email": True}, page(*people))
         assert all(f"{number} x" in found for number in range(10, 30))
         assert len(found) < 1500
 
     @pytest.mark.parametrize("beside", [{}, {"payloadSchema": {}}, {"verify": {"scheme": "github", "secret": "github"}}])
-    def test_comes_without_a_page(self, api: Api, world: InMemory, github: FakeSecret, beside: dict[str, Any]) -> None:
+    def test_comes_without_a_page(self, api: Api, world: World, github: FakeSecret, beside: dict[str, Any]) -> None:
         answer = api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside})
         assert (answer.status, world.store.tokens) == (422, {})
         assert answer.error == "Invalid notify: it needs a page: people are notified that it waits for their answer"
@@ -224,7 +224,7 @@ class TestMailDomains:
         ],
         ids=str,
     )
-    def test_accepts_what_is_within(self, api: Api, world: InMemory, notify: Any, asked: Any) -> None:
+    def test_accepts_what_is_within(self, api: Api, world: World, notify: Any, asked: Any) -> None:
         assert api.create(page=asked, notify=notify)["isCached"] is False
 
     @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ class TestMailDomains:
         ids=str,
     )
     def test_refuses_others_and_names_what_it_accepts(
-        self, api: Api, world: InMemory, notify: Any, asked: Any, place: str
+        self, api: Api, world: World, notify: Any, asked: Any, place: str
     ) -> None:
         assert refusal(api, world, notify, asked) == f"{place}{self.ONLY}"
 
-    def test_hold_for_who_asked_if_they_get_the_outcome(self, api: Api, world: InMemory) -> None:
+    def test_hold_for_who_asked_if_they_get_the_outcome(self, api: Api, world: World) -> None:
         notify, asked = {"email": True, "outcome": True}, {**page(ANN), "requestedBy": "dee@mail.example.org"}
         assert api.create(page=asked, notify=notify)
         assert api.create(page={**asked, "requestedBy": "eve@evil.example"}, notify={"email": True})
@@ -262,7 +262,7 @@ class TestWhoAsksPeopleOfADomain:
     """Nobody is named, but who asked: they can be mailed how it ends."""
 
     @pytest.fixture
-    def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+    def api(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Api:
         return sign_in.install(world, "https://issuer.example.com", monkeypatch).api
 
     @pytest.mark.parametrize(
@@ -284,14 +284,12 @@ class TestWhoAsksPeopleOfADomain:
         ],
         ids=str,
     )
-    def test_must_be_reachable(
-        self, api: Api, world: InMemory, notify: dict[str, Any], more: dict[str, Any], said: str
-    ) -> None:
+    def test_must_be_reachable(self, api: Api, world: World, notify: dict[str, Any], more: dict[str, Any], said: str) -> None:
         assert refusal(api, world, notify, {**ASKED, **more}) == said
 
     @pytest.mark.parametrize("email", [True, ["ann@example.com"]])
     def test_must_be_of_the_domains_to_which_the_stack_sends_mail(
-        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, email: Any
+        self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch, email: Any
     ) -> None:
         monkeypatch.setitem(vars(services), "mail_domains", ("example.com",))
         said = "notify.outcome: it does not reach page.requestedBy, dee@mail.example.org: "
@@ -299,7 +297,7 @@ class TestWhoAsksPeopleOfADomain:
         assert found == f"{said}this stack sends mail only to example.com"
 
 
-def reads(world: InMemory) -> list[int]:
+def reads(world: World) -> list[int]:
     return [secret.reads for secret in world.channel_secrets.values() if isinstance(secret, CountedSecret)]
 
 
@@ -309,7 +307,7 @@ class TestAStack:
         [("email", ["ann@example.com"], "MailFrom"), ("slack", "#a", "Slack=on"), ("teams", "TEAMS_DEPLOYS", "Teams=on")],
     )
     def test_without_the_channel_says_which_parameter_it_needs(
-        self, api: Api, world: InMemory, channel: str, to: Any, parameter: str
+        self, api: Api, world: World, channel: str, to: Any, parameter: str
     ) -> None:
         world.channels.discard(channel)
         world.channel_secrets.clear()
@@ -317,12 +315,12 @@ class TestAStack:
         assert refusal(api, world, {channel: to}) == said
 
     @pytest.mark.parametrize(("channel", "to", "name"), [("slack", "#a", "SLACK_BOT_TOKEN"), ("teams", "TEAMS_1", "TEAMS_1")])
-    def test_without_the_secret_says_its_full_name(self, api: Api, world: InMemory, channel: str, to: str, name: str) -> None:
+    def test_without_the_secret_says_its_full_name(self, api: Api, world: World, channel: str, to: str, name: str) -> None:
         world.channel_secrets.clear()
         said = f'notify.{channel}: Secrets Manager has no secret "channels/{name}"; store it: waitpoints secrets put {name}'
         assert refusal(api, world, {channel: to}) == said
 
-    def test_that_cannot_look_for_the_secret_now_answers_503(self, api: Api, world: InMemory) -> None:
+    def test_that_cannot_look_for_the_secret_now_answers_503(self, api: Api, world: World) -> None:
         world.channel_secrets["SLACK_BOT_TOKEN"] = MissingSecret("InternalServiceError")
         answer = api.post(TOKENS, {"page": PAGE, "notify": {"slack": "#a"}})
         assert (answer.status, world.store.tokens) == (503, {})
@@ -337,7 +335,7 @@ class TestAStack:
         ],
         ids=str,
     )
-    def test_reads_no_secret_whether_it_accepts_or_refuses(self, api: Api, world: InMemory, notify: Any, asked: Any) -> None:
+    def test_reads_no_secret_whether_it_accepts_or_refuses(self, api: Api, world: World, notify: Any, asked: Any) -> None:
         api.post(TOKENS, {"page": asked, "notify": notify})
         assert reads(world) == [0, 0]
 

@@ -8,10 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.notices import FakeNoticeQueue as Queue
 from tests.support.in_process.api_gateway import HttpAnswer
+from tests.support.in_process.fakes.notices import FakeNoticeQueue as Queue
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.world import World
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import posting, slack_click
 from waitpoints.aws.items import NOTICES
@@ -30,7 +30,7 @@ def queue() -> Queue:
 
 
 @pytest.fixture(autouse=True)
-def stack(world: InMemory, workspace: Workspace, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def stack(world: World, workspace: Workspace, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
     world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
     monkeypatch.setitem(vars(services), "notice_queue", queue)
@@ -75,7 +75,7 @@ def told(workspace: Workspace) -> list[str]:
     return [str(body["text"]) for body in workspace.private]
 
 
-def counted(world: InMemory, token: Token) -> int:
+def counted(world: World, token: Token) -> int:
     found = world.store.get(token.id).other_deliveries
     return found.count if found else 0
 
@@ -113,7 +113,7 @@ CLICKS: list[tuple[dict[str, Any], list[str], str, str | None]] = [
 
 @pytest.mark.parametrize(("page", "actions", "user", "said"), CLICKS)
 def test_a_click_counts_or_is_answered_privately(
-    world: InMemory, workspace: Workspace, page: dict[str, Any], actions: list[str], user: str, said: str | None
+    world: World, workspace: Workspace, page: dict[str, Any], actions: list[str], user: str, said: str | None
 ) -> None:
     clicked = message(PAGE, create(page), workspace)
     for action in actions:
@@ -155,7 +155,7 @@ class TestAPageThatAnybodyAnswers:
         assert post(*signed(payload, time.time())).status == 200
         assert output(token_of(asked))["slackUser"] == {"id": ADA, "name": shown}
 
-    def test_a_click_after_the_end_reads_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+    def test_a_click_after_the_end_reads_how_it_ended(self, world: World, workspace: Workspace, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
         before = output(token_of(asked))
         press(workspace, asked, "reject", "U0BOB", "bob")
@@ -163,7 +163,7 @@ class TestAPageThatAnybodyAnswers:
         assert told(workspace) == [DECIDED.format(choice="Approve it", name="ada")]
         assert counted(world, token_of(asked)) == 1
 
-    def test_a_click_past_the_timeout_decides_nothing(self, world: InMemory, workspace: Workspace) -> None:
+    def test_a_click_past_the_timeout_decides_nothing(self, world: World, workspace: Workspace) -> None:
         clicked = message(PAGE, create(timeout_at=world.clock() + 1_000), workspace)
         world.clock.advance(1_000)
         press(workspace, clicked, "approve", ADA)
@@ -186,7 +186,7 @@ class TestAPageWithApprovers:
 
     @pytest.mark.parametrize("comes_first", [True, False])
     def test_who_was_removed_reads_who_may_answer(
-        self, world: InMemory, workspace: Workspace, decision: Message, monkeypatch: pytest.MonkeyPatch, comes_first: bool
+        self, world: World, workspace: Workspace, decision: Message, monkeypatch: pytest.MonkeyPatch, comes_first: bool
     ) -> None:
         """Also if the hand-over comes between the read and the write."""
         token, answer = token_of(decision), world.store.answer
@@ -207,7 +207,7 @@ class TestAPageWithApprovers:
 
     @pytest.mark.parametrize(("second", "deliveries"), [("approve", 0), ("reject", 1)])
     def test_the_first_answer_stands(
-        self, world: InMemory, workspace: Workspace, decision: Message, second: str, deliveries: int
+        self, world: World, workspace: Workspace, decision: Message, second: str, deliveries: int
     ) -> None:
         press(workspace, decision, "approve", ANN)
         press(workspace, decision, second, ANN)
@@ -239,7 +239,7 @@ class TestAMessageThatStillHasButtons:
             press(workspace, decision, "reject", user)
         assert queue.unrecorded == [(token_of(decision).id, decision.ref)] * 4
 
-    def test_but_not_where_it_is_recorded(self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message) -> None:
+    def test_but_not_where_it_is_recorded(self, world: World, workspace: Workspace, queue: Queue, asked: Message) -> None:
         world.store.change(token_of(asked).id, NOTICES, slack=NoticeRecord(1, ref=asked.ref).members())
         press(workspace, asked, "approve", ADA)
         press(workspace, asked, "approve", "U0BOB")
@@ -257,7 +257,7 @@ class TestAMessageThatStillHasButtons:
         assert len(told(workspace)) == 1
 
 
-def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: InMemory, asked: Message) -> None:
+def test_on_a_later_versions_token_is_answered_503(workspace: Workspace, world: World, asked: Message) -> None:
     token = token_of(asked)
     world.store.make_later(token.id)
     assert press(workspace, asked, "approve", ADA, "ada").status == 503
@@ -268,7 +268,7 @@ class TestATokenThatWasNotSentToSlack:
     @pytest.mark.parametrize(
         "value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26, None, "no page"]
     )
-    def test_does_not_exist(self, world: InMemory, workspace: Workspace, asked: Message, value: str | None) -> None:
+    def test_does_not_exist(self, world: World, workspace: Workspace, asked: Message, value: str | None) -> None:
         clicked = world.new_token() if value == "no page" else create(slack=None) if value is None else value
         assert send(workspace, asked, actions=[{**button(asked, "approve"), "value": clicked}]).status == 200
         assert told(workspace) == ["This request no longer exists."]
@@ -315,7 +315,7 @@ class TestThePrivateAnswer:
     ids=["another's", "none", "without a secret", "with an unusable secret", "while the secret cannot be read"],
 )
 def test_without_slacks_signature_a_click_decides_nothing(
-    world: InMemory, workspace: Workspace, asked: Message, signs: str | None, secret: Any, status: int
+    world: World, workspace: Workspace, asked: Message, signs: str | None, secret: Any, status: int
 ) -> None:
     world.channel_secrets["SLACK_SIGNING_SECRET"] = secret
     body, headers = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time(), signs or "")

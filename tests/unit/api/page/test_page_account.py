@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.support import sign_in, slack
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.in_process.browser import Browser
@@ -21,6 +20,7 @@ from tests.support.in_process.fakes.issuer import issuer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.template import SIGN_IN, Template
+from tests.support.in_process.world import World
 from tests.support.sign_in import SignInStack
 from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS
@@ -57,7 +57,7 @@ KEY = "orders:4711"
 
 
 @pytest.fixture
-def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
+def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     return sign_in.install(world, ISSUER, monkeypatch)
 
 
@@ -66,7 +66,7 @@ class Place:
     """A token on whose page people sign in, and for which an execution waits."""
 
     stack: SignInStack
-    world: InMemory
+    world: World
     page: dict[str, Any]
 
     def __post_init__(self) -> None:
@@ -117,17 +117,17 @@ def says_nothing(answer: HttpAnswer) -> bool:
 
 
 @pytest.fixture(params=[NAMED, OPEN], ids=["approvers", "domains"])
-def place(request: pytest.FixtureRequest, stack: SignInStack, world: InMemory) -> Place:
+def place(request: pytest.FixtureRequest, stack: SignInStack, world: World) -> Place:
     return Place(stack, world, request.param)
 
 
 @pytest.fixture
-def named(stack: SignInStack, world: InMemory) -> Place:
+def named(stack: SignInStack, world: World) -> Place:
     return Place(stack, world, NAMED)
 
 
 @pytest.fixture
-def open_to_all(stack: SignInStack, world: InMemory) -> Place:
+def open_to_all(stack: SignInStack, world: World) -> Place:
     return Place(stack, world, OPEN)
 
 
@@ -190,7 +190,7 @@ class TestTheWrongPerson:
         ],
     )
     def test_reads_who_they_are_and_no_other_name(
-        self, stack: SignInStack, world: InMemory, page: Any, subject: str, email: str | None
+        self, stack: SignInStack, world: World, page: Any, subject: str, email: str | None
     ) -> None:
         place = Place(stack, world, page)
         browser = stack.browser_of(subject, email)
@@ -205,14 +205,14 @@ class TestTheWrongPerson:
         assert (pressed.status, place.given) == (403, [])
         place.assert_waits()
 
-    def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack, world: InMemory) -> None:
+    def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack, world: World) -> None:
         page = {**NAMED, "approvers": ["ann@example.com", {"id": "boss", "subject": "dee"}, {"id": "bo", "subject": "bo"}]}
         place = Place(stack, world, page)
         assert stack.browser_of("dee").get(place.url).status == 403
         other = stack.api.create(page={**page, "selfApproval": True})
         assert stack.browser_of("dee").get(other["url"]).status == 200
 
-    def test_is_who_asked_unless_they_may(self, stack: SignInStack, world: InMemory) -> None:
+    def test_is_who_asked_unless_they_may(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "selfApproval": True})
         assert place.answer(stack.browser_of("dee"), "reject").status == 200
         assert place.given == [("dee", "reject")]
@@ -224,13 +224,13 @@ class TestTheWrongPerson:
         assert "no_address" in page_of(answer).text
         assert '"signIn":"no_address"' in log.getvalue()
 
-    def test_reads_nothing_of_an_address_where_no_address_is_asked(self, stack: SignInStack, world: InMemory) -> None:
+    def test_reads_nothing_of_an_address_where_no_address_is_asked(self, stack: SignInStack, world: World) -> None:
         subjects = [{"id": "ann", "subject": "ann"}, {"id": "bo", "subject": "bo"}]
         url = stack.api.create(page={**NAMED, "approvers": subjects, "requestedBy": "Dee"})["url"]
         for email, says in ((None, "may not answer here"), ("x@example.com", "may not answer here")):
             assert says in stack.browser_of("cy", email).get(url).text
 
-    def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: InMemory) -> None:
+    def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, OPEN)
         assert stack.browser_of("cy", None, domain="example.com").get(place.url).status == 403
         for asks in ("dee@example.com", "dee@example.com.", "dee\u2800@example.com"):
@@ -281,7 +281,7 @@ class TestTheRightPerson:
         assert named.answer(named.stack.browser_of("a", "ANN@Example.COM"), "approve").status == 200
         assert named.given == [("ann@example.com", "approve")]
 
-    def test_does_not_answer_twice_under_two_names(self, stack: SignInStack, world: InMemory) -> None:
+    def test_does_not_answer_twice_under_two_names(self, stack: SignInStack, world: World) -> None:
         """Ann answers after the escalation to her address, and is added by her subject then."""
         place = Place(stack, world, {**NAMED, "approvers": ["bo@example.com", "cy@example.com"]} | ESCALATED)
         world.clock.advance(60_000)
@@ -326,7 +326,7 @@ class TestTheRightPerson:
         assert "Your first answer stands" in page_of(second.post(place.url, form)).text
         assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
 
-    def test_who_was_removed_is_told_so(self, stack: SignInStack, world: InMemory) -> None:
+    def test_who_was_removed_is_told_so(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
         path = f"{TOKENS}/{place.token['id']}"
         assert stack.api.request("PATCH", path, {"approvers": {"remove": ["ann@example.com"]}}).status == 200
@@ -335,7 +335,7 @@ class TestTheRightPerson:
         added = {"approvers": {"add": ["Jörg"]}}
         assert "cannot sign in" in stack.api.request("PATCH", path, added).text
 
-    def test_confirms_in_the_same_session(self, stack: SignInStack, world: InMemory) -> None:
+    def test_confirms_in_the_same_session(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "confirm": True})
         ann = stack.browser_of("ann")
         asked = page_of(place.answer(ann, "reject"))
@@ -370,7 +370,7 @@ class TestRetrieve:
 class TestTheLinks:
     """All people use one URL, which names no one, so it may be passed on."""
 
-    def test_of_all_people_are_the_callback_url(self, stack: SignInStack, world: InMemory) -> None:
+    def test_of_all_people_are_the_callback_url(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**NAMED, "escalate": {"after": "1m", "to": ["lea@example.com"]}})
         again = stack.api.create(page=place.page, idempotencyKey=KEY)
         assert again["isCached"]
@@ -401,7 +401,7 @@ class TestAnAttack:
         assert place.stack.browser_of("ann").post(place.url, form).status == 403
         place.assert_waits()
 
-    def test_by_the_form_of_another_session_or_token_changes_nothing(self, stack: SignInStack, world: InMemory) -> None:
+    def test_by_the_form_of_another_session_or_token_changes_nothing(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, NAMED)
         other = stack.api.create(page=NAMED)
         ann, bo = stack.browser_of("ann"), stack.browser_of("bo")
@@ -438,7 +438,7 @@ class TestAnAttack:
         place.assert_waits()
 
     def test_by_a_scanner_that_follows_every_link_answers_for_nobody_and_signs_nobody_out(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is a mail filter, or a browser that loads links in advance, with the cookies of who may answer and who may not."""
         with issuer() as idp:
@@ -557,7 +557,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
         place.world.clock.advance(LASTS)
         assert "Checked" not in ann.get(place.url).text
 
-    def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: InMemory) -> None:
+    def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "maxAge": "5m"})
         ann = stack.browser_of("ann", auth_time=world.clock())
         form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
@@ -578,7 +578,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
 
 
 class TestMaxAge:
-    def test_asks_for_a_recent_sign_in_and_checks_it(self, stack: SignInStack, world: InMemory) -> None:
+    def test_asks_for_a_recent_sign_in_and_checks_it(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "maxAge": "5m"})
         now = world.clock()
         for auth_time, is_shown in ((now - 360_000, True), (now - 360_001, False), (None, False)):
@@ -710,14 +710,14 @@ class TestNobodyElseAnswersAsThem:
     @pytest.mark.parametrize("completion", [{"data": REJECT}, {"error": ERROR}, {}], ids=str)
     @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
     def test_a_completion_that_came_first_is_not_claimed(
-        self, stack: SignInStack, world: InMemory, page: Any, completion: Any
+        self, stack: SignInStack, world: World, page: Any, completion: Any
     ) -> None:
         kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, **completion}).json["id"]
         place = Place(stack, world, page)
         assert place.token["id"] != kept
         place.assert_waits()
 
-    def test_a_click_in_slack_changes_nothing(self, stack: SignInStack, world: InMemory) -> None:
+    def test_a_click_in_slack_changes_nothing(self, stack: SignInStack, world: World) -> None:
         world.channels.add("slack")
         world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb")
         person = {"id": "ann", "email": "ann@example.com", "slack": "U024BE7LH"}
@@ -762,12 +762,12 @@ class TestACreate:
         assert [stack.api.post(TOKENS, {"page": page}).status for page in (NAMED, OPEN)] == [200, 200]
         assert stack.api.post(TOKENS, {}).status == 200
 
-    def test_reaches_people_of_a_domain_by_addresses(self, stack: SignInStack, world: InMemory) -> None:
+    def test_reaches_people_of_a_domain_by_addresses(self, stack: SignInStack, world: World) -> None:
         world.channels.add("email")
         assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": ["team@example.com"]}}).status == 200
         assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": True}}).status == 422
 
-    def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack, world: InMemory) -> None:
+    def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack, world: World) -> None:
         page = {**OPEN, "actions": [{**ACTIONS[0], "needs": 20}, ACTIONS[1]]}
         place = Place(stack, world, page)
         for number in range(20):
@@ -794,7 +794,7 @@ class TestAKeyThatIsHeld:
     @pytest.mark.parametrize("ends", [False, True], ids=["waits", "completed"])
     @pytest.mark.parametrize("holder", HELD_BY)
     def test_by_another_page_gives_its_token_to_no_run(
-        self, stack: SignInStack, world: InMemory, monkeypatch: pytest.MonkeyPatch, holder: str, ends: bool
+        self, stack: SignInStack, world: World, monkeypatch: pytest.MonkeyPatch, holder: str, ends: bool
     ) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         held = stack.api.create(idempotencyKey=KEY, **HELD_BY[holder])
@@ -818,7 +818,7 @@ class TestAKeyThatIsHeld:
         first = stack.api.create(idempotencyKey=KEY, page=page)
         assert stack.api.create(idempotencyKey=KEY, page=again) == {**first, "isCached": True}
 
-    def test_by_the_same_page_gives_its_token_after_a_hand_over_and_the_end(self, named: Place, world: InMemory) -> None:
+    def test_by_the_same_page_gives_its_token_after_a_hand_over_and_the_end(self, named: Place, world: World) -> None:
         handed_over = {"approvers": {"add": ["cy@example.com"], "remove": ["bo"]}}
         assert named.stack.api.request("PATCH", f"{TOKENS}/{named.token['id']}", handed_over).status == 200
         late, later = world.new_waiter(), world.new_waiter()
@@ -839,7 +839,7 @@ class TestAKeyThatIsHeld:
         assert stack.api.post(TOKENS, {"page": OPEN}, headers).status == 409
 
     def test_by_a_completion_that_another_create_claims_meanwhile_is_refused(
-        self, stack: SignInStack, world: InMemory, monkeypatch: pytest.MonkeyPatch
+        self, stack: SignInStack, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, "data": REJECT}).json["id"]
         find = world.store.find
@@ -854,7 +854,7 @@ class TestAKeyThatIsHeld:
         assert stack.api.post(TOKENS, {"idempotencyKey": KEY, "page": NAMED}).status == 409
         assert [*world.store.tokens] == [kept]
 
-    def test_until_its_ttl_is_free_then(self, stack: SignInStack, world: InMemory) -> None:
+    def test_until_its_ttl_is_free_then(self, stack: SignInStack, world: World) -> None:
         held = stack.api.create(idempotencyKey=KEY, idempotencyKeyTTL="60s")
         world.clock.advance(60_000)
         assert stack.api.create(idempotencyKey=KEY, page=NAMED)["id"] != held["id"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.world import World
 from waitpoints.api.page import page_checks, reminder_checks
 from waitpoints.api.page.shapes import LONGEST
 from waitpoints.errors import InvalidPage
@@ -87,12 +87,12 @@ class TestACreate:
         else:
             assert (answer.status, refused in answer.text, "times out before" in answer.text) == (422, True, True)
 
-    def test_knows_the_default_timeout_of_the_stack(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_knows_the_default_timeout_of_the_stack(self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.install(monkeypatch, Limits(default="2h"))
         assert api.post(TOKENS, {"page": {"title": "Go?", "remind": ["4h"]}}).status == 422
         assert api.post(TOKENS, {"page": {"title": "Go?", "remind": ["1h"]}}).status == 200
 
-    def test_far_in_the_future_is_still_a_date(self, api: Api, world: InMemory) -> None:
+    def test_far_in_the_future_is_still_a_date(self, api: Api, world: World) -> None:
         created = api.create(page={"title": "Go?", "remind": "every 36500d"})
         for _ in range(20):
             world.clock.advance(LONGEST)
@@ -101,7 +101,7 @@ class TestACreate:
         assert shown == {"count": 20, "lastAt": iso(world.clock())}
 
 
-def test_retrieve_shows_how_often_and_when_next(api: Api, world: InMemory) -> None:
+def test_retrieve_shows_how_often_and_when_next(api: Api, world: World) -> None:
     now = world.clock()
     created = api.create(page={"title": "Go?", "remind": ["4h", "1d"]}, timeout="1d")
     assert api.retrieve(created["id"])["reminders"] == {"count": 0, "nextAt": iso(now + 4 * HOUR)}
@@ -111,7 +111,7 @@ def test_retrieve_shows_how_often_and_when_next(api: Api, world: InMemory) -> No
     assert "reminders" not in api.retrieve(api.create(page={"title": "Go?"})["id"])
 
 
-def test_nothing_is_next_after_the_end(api: Api, world: InMemory) -> None:
+def test_nothing_is_next_after_the_end(api: Api, world: World) -> None:
     created = api.create(page={"title": "Go?", "remind": ["4h"]})
     api.post(created["url"], '{"action": "submit", "fields": {}}', JSON)
     assert api.retrieve(created["id"])["reminders"] == {"count": 0}

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.decision import DECISION, PEOPLE, REJECT, choose, given, link
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import BodyTooLarge
@@ -25,7 +25,7 @@ KEY = "orders:4711"
 class Place:
     """A token that one approver has answered, for which two executions wait."""
 
-    def __init__(self, api: Api, world: InMemory) -> None:
+    def __init__(self, api: Api, world: World) -> None:
         self.api, self.world = api, world
         self.waiter, self.bare = world.new_waiter(), world.new_waiter(unwrap=True)
         self.token = api.create(page=DECISION, idempotencyKey=KEY, timeout="1h", taskToken=self.waiter.handle)
@@ -55,7 +55,7 @@ class Place:
 
 
 @pytest.fixture
-def place(api: Api, world: InMemory) -> Place:
+def place(api: Api, world: World) -> Place:
     return Place(api, world)
 
 
@@ -112,14 +112,14 @@ class TestAnEndpoint:
         assert counts()["notMatching"]["lastDetail"] == "The token of this key is answered by its approvers only"
         place.assert_waits()
 
-    def test_that_came_first_is_kept_for_nobody(self, api: Api, world: InMemory) -> None:
+    def test_that_came_first_is_kept_for_nobody(self, api: Api, world: World) -> None:
         self.put(api)
         assert api.post(self.url, f'{{"id": "4711", "o": {REJECT}}}', JSON).status == 200
         Place(api, world).assert_waits(others=1)
 
 
 @pytest.mark.parametrize("completion", [{"data": json.loads(REJECT)}, {"error": ERROR}, {}])
-def test_a_kept_completion_is_not_claimed_but_counted(api: Api, world: InMemory, completion: dict[str, Any]) -> None:
+def test_a_kept_completion_is_not_claimed_but_counted(api: Api, world: World, completion: dict[str, Any]) -> None:
     kept = api.post(COMPLETE_KEY, {"idempotencyKey": KEY, **completion}).json["id"]
     place = Place(api, world)
     assert (place.token["isCached"], place.token["id"] != kept) == (False, True)

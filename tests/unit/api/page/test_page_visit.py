@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.approval_page import (
     APPROVAL,
@@ -22,6 +21,7 @@ from tests.support.in_process.approval_page import (
     page_of,
     submit,
 )
+from tests.support.in_process.world import World
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ class TestAPerson:
         assert APPROVAL["title"] not in log.getvalue()
 
     def test_whose_choice_another_one_overtakes_is_counted_and_shown_what_was_decided(
-        self, api: Api, world: InMemory, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The other choice comes while this one is checked against the page."""
         document = world.store.read_document

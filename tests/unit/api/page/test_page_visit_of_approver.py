@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.decision import choose, given, link
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
 from tests.support.in_process.html_page import HtmlPage
+from tests.support.in_process.world import World
 from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 
@@ -72,7 +72,7 @@ class TestLinks:
         assert "links" not in api.create(page=PAGE, idempotencyKey="k")
         assert {"links", "answers", "approvers"}.isdisjoint(api.retrieve(plain["id"]))
 
-    def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+    def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: World, token: dict[str, Any]) -> None:
         for name in ("dee", "Ann", "ann ", "ann@example.com"):
             url = world.urls.url(token["id"], "https://x.example", name)
             answer = api.post(url, '{"action": "reject"}', JSON)
@@ -82,7 +82,7 @@ class TestLinks:
 
 
 class TestADecision:
-    def test_is_the_first_action_that_enough_people_choose(self, api: Api, world: InMemory) -> None:
+    def test_is_the_first_action_that_enough_people_choose(self, api: Api, world: World) -> None:
         waiter = world.new_waiter(context=True)
         token = api.create(page=PAGE, taskToken=waiter.handle, context=True)
         assert choose(api, token, "ann", "approve", note="fine").status == 200
@@ -141,9 +141,7 @@ class TestAPerson:
         assert "Decided by cy." in again.text
         assert "NoteFriday is fine" in again.text
 
-    def test_sees_under_the_title_who_asks_since_and_until_when_and_who_may_answer_later(
-        self, api: Api, world: InMemory
-    ) -> None:
+    def test_sees_under_the_title_who_asks_since_and_until_when_and_who_may_answer_later(self, api: Api, world: World) -> None:
         page = {**PAGE, "requestedBy": "dee", "escalate": {"after": "4h", "to": [{"id": "lead", "name": "Lea Lead"}, "ops"]}}
         token = api.create(page=page, timeout="1d")
         shown = opened(api, token, "ann")
@@ -183,7 +181,7 @@ class TestAPerson:
         assert "Decided by cy." in again.text
 
     def test_whose_answer_a_decision_overtakes_is_told_so(
-        self, api: Api, world: InMemory, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+        self, api: Api, world: World, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The others answer while this answer is read."""
         find = world.tokens.find

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.support.callbacks import complete
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import Template
+from tests.support.in_process.world import World
 from waitpoints.token import iso
 
 FUNCTIONS = Template.load().functions()
@@ -22,7 +22,7 @@ DELIVERY_IDS = [
 
 
 class TestCompletedBy:
-    def test_shows_what_a_delivery_said_of_itself(self, api: Api, world: InMemory) -> None:
+    def test_shows_what_a_delivery_said_of_itself(self, api: Api, world: World) -> None:
         token = api.create()
         headers = {**JSON, "user-agent": "Hookshot/1", "x-github-delivery": "d-1", "cookie": "c=1", "authorization": "Bearer x"}
         api.post(f"{token['url']}?a=1&b=%20", FITTING, headers)
@@ -36,7 +36,7 @@ class TestCompletedBy:
             "deliveryId": "d-1",
         }
 
-    def test_shows_no_more_than_was_said(self, api: Api, world: InMemory) -> None:
+    def test_shows_no_more_than_was_said(self, api: Api, world: World) -> None:
         token = api.create()
         api.post(token["url"], b"", {})
         assert api.retrieve(token["id"])["completedBy"] == {"source": "callback", "at": iso(world.clock()), "ip": IP}
@@ -63,7 +63,7 @@ class TestCompletedBy:
     @pytest.mark.parametrize(
         "header", ["cookie", "authorization", "x-api-key", "x-gitlab-token", "proxy-authorization", "x-hook-secret"]
     )
-    def test_never_holds_a_credential(self, api: Api, world: InMemory, header: str) -> None:
+    def test_never_holds_a_credential(self, api: Api, world: World, header: str) -> None:
         token = api.create()
         api.post(token["url"], b"1", {header: "credential of the provider!"})
         assert "credential of the provider" not in repr(world.store.tokens) + json.dumps(api.retrieve(token["id"]))
@@ -75,13 +75,13 @@ class TestCompletedBy:
         assert (shown["source"], shown["ip"], shown["contentType"]) == ("complete", IP, "application/json")
         assert "Bearer" not in json.dumps(shown)
 
-    def test_of_a_timeout_names_its_instant(self, api: Api, world: InMemory) -> None:
+    def test_of_a_timeout_names_its_instant(self, api: Api, world: World) -> None:
         token = api.create(timeout="10s")
         at = iso(world.clock.advance(seconds=10))
         world.clock.advance(seconds=5)
         assert api.retrieve(token["id"])["completedBy"] == {"source": "timeout", "at": at}
 
-    def test_of_a_state_machine_names_only_its_source(self, api: Api, world: InMemory) -> None:
+    def test_of_a_state_machine_names_only_its_source(self, api: Api, world: World) -> None:
         token = api.create()
         FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "data": 1})
         assert api.retrieve(token["id"])["completedBy"] == {"source": "complete", "at": iso(world.clock())}

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
-from tests.support.fakes.in_memory import InMemory
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.world import World
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
 from waitpoints.api.providers.handshakes import Asked, answer, keyed_answer
 from waitpoints.api.providers.maybe_handshake import may_be_handshake
@@ -244,7 +244,7 @@ class TestHandshakes:
         ],
     )
     def test_that_need_the_key_are_answered_only_once_the_signature_is_right(
-        self, api: Api, world: InMemory, scheme: str, body: bytes, status: int, part: str
+        self, api: Api, world: World, scheme: str, body: bytes, status: int, part: str
     ) -> None:
         world.webhook_secrets[scheme] = FakeSecret(webhook_signer.secret_of(scheme))
         token = api.create(verify={"scheme": scheme, "secret": scheme})

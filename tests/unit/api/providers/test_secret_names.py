@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import GITHUB, GitHub
 from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.world import World
 from waitpoints.api.providers import secret_names
 from waitpoints.recorded_delivery import Contents
 from waitpoints.wiring import services
@@ -42,7 +42,7 @@ URLS = [
 
 
 @pytest.fixture
-def recorded(world: InMemory, api: Api) -> Callable[..., Contents]:
+def recorded(world: World, api: Api) -> Callable[..., Contents]:
     """Deliver to an endpoint that records. Returns what it has kept."""
 
     def deliver(headers: dict[str, str], query: str = "", **settings: str) -> Contents:

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
-from tests.support.fakes.in_memory import BASE_URL, InMemory
 from tests.support.in_process.api_gateway import DOMAIN, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support.in_process.world import BASE_URL, World
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.token import SINCE
 
@@ -41,12 +41,12 @@ class TestVerify:
         assert api.retrieve(other["id"])["status"] == "COMPLETED"
 
     @pytest.mark.parametrize("code", ["ResourceNotFoundException", "ThrottlingException"])
-    def test_answers_503_while_the_secret_cannot_be_read(self, api: Api, world: InMemory, token: Any, code: str) -> None:
+    def test_answers_503_while_the_secret_cannot_be_read(self, api: Api, world: World, token: Any, code: str) -> None:
         world.webhook_secrets["stripe"] = MissingSecret(code)
         assert api.post(token["url"], FITTING, signed(token, FITTING)).status == 503
         assert_untouched(api, token)
 
-    def test_takes_a_shared_value_in_a_header(self, api: Api, world: InMemory) -> None:
+    def test_takes_a_shared_value_in_a_header(self, api: Api, world: World) -> None:
         world.webhook_secrets["gitlab"] = FakeSecret("the shared value")
         token = api.create(verify={"scheme": "token", "header": "X-Gitlab-Token", "secret": "gitlab"})
         assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared valuE"}).status == 401
@@ -56,7 +56,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("body", [b"", b"\x00\xff", FITTING], ids=["empty", "binary", "JSON"])
     @pytest.mark.parametrize("kind", ["application/octet-stream", "application/json"])
-    def test_takes_what_is_signed_as_described(self, api: Api, world: InMemory, body: bytes, kind: str) -> None:
+    def test_takes_what_is_signed_as_described(self, api: Api, world: World, body: bytes, kind: str) -> None:
         """API Gateway sends a body that is no text in base64."""
         world.webhook_secrets["own"] = secret = FakeSecret("the first")
         token = api.create(verify={**OWN, "secret": "own"})
@@ -72,7 +72,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("scheme", SIGNING_THE_URL)
     def test_takes_the_url_that_the_provider_was_given_before_the_stack_had_a_base_url(
-        self, api: Api, world: InMemory, scheme: str
+        self, api: Api, world: World, scheme: str
     ) -> None:
         world.webhook_secrets[scheme] = FakeSecret(webhook_signer.secret_of(scheme))
         token = api.create(verify={"scheme": scheme, "secret": scheme})

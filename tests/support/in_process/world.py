@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.fakes.timer_queue import FakeTimerQueue
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
+from tests.support.in_process.fakes.timer_queue import FakeTimerQueue
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_shortcut import the_stack
 from tests.support.in_process.moto_stack import client_of
-from tests.support.stores import RETENTION, Deliveries, Endpoints, Index, KeyStore, TokenStore, bucket
+from tests.support.in_process.stores import RETENTION, Deliveries, Endpoints, Index, KeyStore, TokenStore, bucket
 from waitpoints import wiring
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER, ApiKeyCache
 from waitpoints.access.credentials import Credentials
@@ -52,7 +52,7 @@ SERVICES = (
     ),
     *("credentials", "api_key_store", "api_key_cache", "channels"),
 )
-"""The attributes of `InMemory` that are services by the same name."""
+"""The attributes of `World` that are services by the same name."""
 
 
 class FakeResumers:
@@ -76,7 +76,7 @@ class ExistingSecrets:
         return isinstance(secret, FakeSecret)
 
 
-class InMemory:
+class World:
     """Waiters are of one kind, unless a test makes others: `waits` is what they wait on."""
 
     def __init__(
