@@ -208,10 +208,11 @@ class TestAMovedDeadline:
             (HOUR, [2 * HOUR], [2 * HOUR]),
             (HOUR, [None], [None]),
             (HOUR, [60_000], []),
+            (HOUR, [HOUR], []),
             (HOUR, [60_000, HOUR, 2 * HOUR], [HOUR, 2 * HOUR]),
             (None, [HOUR, None], [None]),
         ],
-        ids=["later", "removed", "earlier", "earlier and later", "given and removed"],
+        ids=["later", "removed", "earlier", "the same", "earlier and later", "given and removed"],
     )
     def test_keeps_what_is_beside_the_token_before_it_is_written(
         self, world: World, before: int | None, moves: list[int | None], kept: list[int | None]

@@ -90,6 +90,11 @@ class TestARun:
         assert world.timer_starter.start(always).failure is None  # the clock has not moved: nothing is left to read
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
 
+    def test_reads_every_slice_of_its_last_instant(self, world: World) -> None:
+        tokens = [world.new_token(AHEAD) for _ in range(5)]  # of which a slice has four
+        world.timer_starter.start(always)
+        assert sorted(sent(world)) == sorted(tokens)
+
     def test_never_moves_the_cursor_back(self, world: World) -> None:
         world.timer_starter.start(always)
         before = world.index.cursor

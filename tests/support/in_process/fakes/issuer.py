@@ -124,6 +124,11 @@ class FakeIssuer:
         return 200, {"access_token": "unused", "token_type": "Bearer", "id_token": self.token(begun)}
 
     def _knows(self, form: dict[str, str]) -> bool:
+        """Whether the client names itself as the metadata say, which without a list is in the header."""
+        methods = self.metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        method = "client_secret_basic" if form["authorization"] else "client_secret_post"
+        if self.secret is not None and method not in methods:
+            return False
         if form["authorization"]:
             both = base64.b64decode(form["authorization"].removeprefix("Basic ")).decode()
             name, _, secret = both.partition(":")

@@ -165,6 +165,8 @@ class TestTheShape:
         shown = json.loads(shape(body))
         names = [*shown, *(name for inner in shown.values() if isinstance(inner, dict) for name in inner)]
         assert len(names) == MAX_NAMES
+        full = dict.fromkeys((f"name{number}" for number in range(MAX_NAMES)), {"two words": 1})
+        assert json.loads(shape(full)) == dict.fromkeys(full, "object")
 
     def test_counts_names_that_are_no_identifiers_without_showing_them(self) -> None:
         names = ["alice@example.com", "eyJhbGciOi.JWTSECRET", "4242", "two words", "", "n" * 41, "gr\u00fcn", "a\n"]

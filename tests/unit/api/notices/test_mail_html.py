@@ -66,6 +66,11 @@ def test_every_text_has_its_colour_and_font_inline() -> None:
         assert "font-family:" in tag
 
 
+@pytest.mark.parametrize("kind", list(NoticeKind))
+def test_no_line_is_empty(kind: NoticeKind) -> None:
+    assert not re.search(r"<(p|h1|h2|a)\b[^>]*></\1>", mail_html.document(content(kind=kind), "#2457d6"))
+
+
 def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
     document = mail_html.document(content(kind=NoticeKind.LAST), "#2457d6")
     dark = document.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]

@@ -297,10 +297,11 @@ class TestADelivery:
         with pytest.raises(WrongSignature, match=f"no {name} header"):
             accept(row, delivery({other: value for other, value in headers.items() if other != name}))
 
-    def test_may_have_a_prefix_before_its_time(self) -> None:
-        row = {**TIMED, "timestamp": {"header": "X-Time", "prefix": "at ", "tolerance": "1h"}}
+    @pytest.mark.parametrize(("tolerance", "seconds"), [("1s", 1), ("1h", 3600)])
+    def test_may_have_a_prefix_before_its_time(self, tolerance: str, seconds: int) -> None:
+        row = {**TIMED, "timestamp": {"header": "X-Time", "prefix": "at ", "tolerance": tolerance}}
         headers = {HEADER: digest(AT.encode() + b"." + BODY), "x-time": f"at {AT}"}
-        accept(row, delivery(headers), now=NOW + 3599)
+        accept(row, delivery(headers), now=int(AT) + seconds)
         with pytest.raises(WrongSignature, match="no at  in the x-time header"):
             accept(row, delivery({**headers, "x-time": AT}))
 
