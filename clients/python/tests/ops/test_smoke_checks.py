@@ -445,6 +445,16 @@ class TestTheCaller:
         assert caller().request("GET", url).reason() == "401 Invalid API key"
 
     @pytest.mark.parametrize(
+        ("status", "body", "said"),
+        [(200, b"<html>", "without JSON: 200 <html>"), (200, b"", "without JSON: 200"), (404, b"{}", "404 {}")],
+    )
+    def test_expects_json(self, serve_url: Callable[..., str], status: int, body: bytes, said: str) -> None:
+        url = serve_url(lambda _: (status, {}, body))
+        with pytest.raises(Unexpected) as raised:
+            caller().call("GET", url)
+        assert str(raised.value) == f"GET {url} answered {said}"
+
+    @pytest.mark.parametrize(
         ("path", "shown"),
         [("/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", ""), ("/key?X-Amz-Signature=secret", "/key")],
     )

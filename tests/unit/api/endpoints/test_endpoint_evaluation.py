@@ -165,7 +165,7 @@ class TestTheShape:
         shown = json.loads(shape(body))
         names = [*shown, *(name for inner in shown.values() if isinstance(inner, dict) for name in inner)]
         assert len(names) == MAX_NAMES
-        full = dict.fromkeys((f"name{number}" for number in range(MAX_NAMES)), {"two words": 1})
+        full = {f"name{number}": {"two words": 1} for number in range(MAX_NAMES)}
         assert json.loads(shape(full)) == dict.fromkeys(full, "object")
 
     def test_counts_names_that_are_no_identifiers_without_showing_them(self) -> None:

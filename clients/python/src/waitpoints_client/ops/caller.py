@@ -137,12 +137,14 @@ class Caller:
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:
         """Send a request with the API key, or another one, and return the response's JSON.
 
-        Raises Unexpected unless the status is 200.
+        Raises Unexpected unless the status is 200 and the body is JSON.
         """
         answer = self.request(method, path, None if body is None else json.dumps(body).encode(), key=key or self.api_key)
-        if answer.status != 200:
-            raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} answered {answer.reason()}")
-        return answer.json()
+        found = answer.json()
+        if answer.status != 200 or found is None:
+            said = "answered without JSON:" if answer.status == 200 else "answered"
+            raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} {said} {answer.reason()}")
+        return found
 
     def delete(self, path: str) -> None:
         """Raises Unexpected, unless it is gone."""
