@@ -18,6 +18,7 @@ from tests.stages import FEW_EXAMPLES
 OPTIONS = ["-qq", "--tb=native", "--capture=sys", "-p", "no:cacheprovider", "--no-header"]
 OPTIONS += ["--ignore=tests/tools/test_mutations.py"]  # which changes what this uses
 OPTIONS += [*FEW_EXAMPLES, "--continue-on-collection-errors", "-m", "not thorough and not network"]
+OF_ALL = ["-c", "pyproject.toml", "--rootdir", ".", "tests/conftest.py"]  # also if only tests of a client are run
 RECORDED = 60  # tests of a function
 GROUPS = 24  # of files, each recorded in a process of its own
 
@@ -67,7 +68,7 @@ def _fresh(weakening: Weakening | None) -> Run:
 
         if weakening:
             live.import_weakened(weakening)
-        pytest.main([*OPTIONS, *dict.fromkeys(map(function, tests))], plugins=[Only(), Reporter(parent)])
+        pytest.main([*OPTIONS, *OF_ALL, *dict.fromkeys(map(function, tests))], plugins=[Only(), Reporter(parent)])
 
     return run
 
