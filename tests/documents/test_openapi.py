@@ -142,7 +142,7 @@ def test_answers_about_approvers_match_their_schemas(api: Api) -> None:
     for url in (first, third, second):
         answers.WaitpointTokenObject.model_validate(api.retrieve(decided.id))
         assert api.post(url, '{"action": "approve"}').status == 200
-    assert api.post(f"{TOKENS}/{overridden.id}/complete", {"data": {"action": "reject"}}).status == 200
+    api.complete(overridden.id, data={"action": "reject"})
     shown = [answers.WaitpointTokenObject.model_validate(api.retrieve(it.id)) for it in (decided, overridden)]
     assert [it.completedBy.model_dump()["approver"] for it in shown] == ["c/o d", None]
     assert [it.completedBy.override for it in shown] == [None, True]

@@ -90,7 +90,7 @@ def holders(api: Api) -> Holders:
 
     def ask(method: str, path: str, body: Any, key: str) -> tuple[int, Any]:
         answer = api.request(method, path, body, key=key)
-        return answer.status, answer.body
+        return answer.status, answer.json
 
     return Holders(ask, api.stack.api_key, time.sleep, partial(recording.record, api.stack))
 

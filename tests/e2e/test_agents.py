@@ -12,8 +12,8 @@ from tests.support.documents import blocks
 from tests.support.e2e.api import Api
 from tests.support.e2e.mails import mails_about
 from tests.support.e2e.waiting import until
-from tests.support.in_process.api_gateway import TOKENS
 from tests.support.patience import PATIENCE
+from tools.openapi.operations import TOKENS
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 

@@ -19,8 +19,8 @@ import pytest
 
 from tests.browser.runner import chromium
 from tests.support import node
-from tests.support.e2e.api import Api, DeployedAnswer
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.e2e.api import Api
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
@@ -158,19 +158,19 @@ def browser(stack: Stack, page_script: bytes, tmp_path: Path) -> Browser:
 
 
 @pytest.fixture
-def created(api: Api) -> Callable[[], DeployedAnswer]:
+def created(api: Api) -> Callable[[], HttpAnswer]:
     return lambda: api.request("POST", TOKENS, {})
 
 
 def test_the_react_hook_completes_a_token_from_a_page_of_another_origin(
-    browser: Browser, created: Callable[[], DeployedAnswer], api: Api
+    browser: Browser, created: Callable[[], HttpAnswer], api: Api
 ) -> None:
     answer, output = created(), {"approved": True, "by": "Žofie"}
-    token_id, access_token = answer.body["id"], answer.headers["x-trigger-jwt"]
+    token_id, access_token = answer.json["id"], answer.headers["x-trigger-jwt"]
 
     assert browser.visit(tokenId=token_id, accessToken=access_token, output=output) == {"isCompleted": True}
 
-    retrieved = api.retrieve(answer.body)
+    retrieved = api.retrieve(answer.json)
     assert retrieved["status"] == "COMPLETED"
     assert json.loads(retrieved["output"]) == output
 
@@ -188,15 +188,15 @@ def test_the_react_hook_completes_a_token_from_a_page_of_another_origin(
 
 
 def test_the_react_hook_is_told_why_it_may_not_complete_a_token(
-    browser: Browser, created: Callable[[], DeployedAnswer], api: Api
+    browser: Browser, created: Callable[[], HttpAnswer], api: Api
 ) -> None:
     mine, other = created(), created()
 
-    report = browser.visit(tokenId=other.body["id"], accessToken=mine.headers["x-trigger-jwt"], output={})
+    report = browser.visit(tokenId=other.json["id"], accessToken=mine.headers["x-trigger-jwt"], output={})
 
     error = {"name": "TriggerApiError", "message": "This Public Access Token is for another waitpoint"}
     assert report == {"isCompleted": False, "error": error}
-    assert api.retrieve(other.body)["status"] == "WAITING"
+    assert api.retrieve(other.json)["status"] == "WAITING"
 
 
 def test_a_page_of_another_origin_cannot_create_a_token(browser: Browser, stack: Stack) -> None:

@@ -301,7 +301,7 @@ def runs_to_its_end(api: Api, emulator: Emulator) -> None:
     runs = [execution(stateMachineArn=machine, input=json.dumps({"token": it}))["executionArn"] for it in (completed, failed)]
     api.wait_until_registered(completed)
     path = completed["url"].partition("/api/v1/")[2]
-    assert api.request("POST", f"/api/v1/{path}", {"approved": True}, key=None).body == {"success": True}
+    assert api.request("POST", f"/api/v1/{path}", {"approved": True}, key=None).json == {"success": True}
     status, output = api.result(runs[0])
     assert (status, output["ok"], output["output"]) == ("SUCCEEDED", True, {"approved": True})
     assert api.result(runs[1]) == ("FAILED", "WaitpointTimeoutError")

@@ -126,7 +126,7 @@ def large(api: Api) -> dict[str, Any]:
 
 def waiting(api: Api, **fields: Any) -> tuple[str, str]:
     token = api.create(tags=["console"], **fields)
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     return token["id"], execution
 
@@ -203,7 +203,7 @@ def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
     )
     for body, headers in deliveries:
         sent = {"x-hook-token": secret, "content-type": "application/json", **headers}
-        api.ask("POST", put.body["url"], body, key=None, headers=sent)
+        api.ask("POST", put.json["url"], body, key=None, headers=sent)
         time.sleep(1.1)  # so that their order is known, and a list has them
     scene = {"endpoint": name, "texts": texts, "verify": verify, "secret": secret}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "SCENE": json.dumps(scene)}
@@ -223,5 +223,5 @@ def test_a_list_of_many_stays_quick(stack: Stack, many: str, subtests: pytest.Su
 
 def test_the_page_is_in_the_outputs(api: Api, stack: Stack) -> None:
     assert outputs(stack)["ConsoleUrl"] == f"{stack.api_url}/console"
-    answer = api.deliver(outputs(stack)["ConsoleUrl"], method="GET")
+    answer = api.send(outputs(stack)["ConsoleUrl"], method="GET")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

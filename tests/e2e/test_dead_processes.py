@@ -52,13 +52,13 @@ def test_killed_processes_take_no_route_and_no_timer_with_them(api: Api) -> None
     port = api.stack.port
     killed = 0
     while killed < KILLS:
-        api.start_waiting(api.create(timeout="3s"))
+        api.wait(api.create(timeout="3s"))
         found = [pid for server in fork_servers(port) for pid in children(server)]
         kill(found[: KILLS - killed])
         killed += len(found[: KILLS - killed])
         until(lambda: api.request("GET", "/api/v1/waitpoints/tokens").status == 200, "no list of tokens")
     token = api.create(timeout="10s")
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)  # else its own function may be killed, and it fails as that does
     servers = fork_servers(port)
     kill([*(pid for server in servers for pid in children(server)), *servers])

@@ -17,7 +17,7 @@ from tests.support.e2e.command_line import CommandLine
 from tests.support.e2e.deployer import EVERYTHING
 from tests.support.e2e.permissions import boundaries, outputs
 from tests.support.e2e.waiting import until
-from tests.support.in_process.api_gateway import TOKENS
+from tools.openapi.operations import TOKENS
 from waitpoints_local.stack import ARCHITECTURE, Stack
 
 SECOND = "waitpoints-second"
@@ -55,11 +55,11 @@ def test_without_a_public_base_url_a_callback_url_has_the_domain_of_the_request(
 ) -> None:
     key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]
     root = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
-    created = api.request("POST", root + TOKENS, {}, key=key).body
+    created = api.request("POST", root + TOKENS, {}, key=key).json
     url = f"https://{second['ApiId']}.execute-api.localhost{TOKENS}/{created['id']}/callback/"
     assert created["url"].startswith(url)
-    assert api.request("GET", f"{root}{TOKENS}/{created['id']}", key=key).body["url"] == created["url"]
-    assert api.request("GET", root + TOKENS, key=key).body["data"][0]["url"] == created["url"]
+    assert api.request("GET", f"{root}{TOKENS}/{created['id']}", key=key).json["url"] == created["url"]
+    assert api.request("GET", root + TOKENS, key=key).json["data"][0]["url"] == created["url"]
 
 
 def test_a_state_machine_gets_a_callback_url_of_its_own_stack(stack: Stack, second: dict[str, str]) -> None:
@@ -97,7 +97,7 @@ def test_a_new_stack_takes_over_the_waits_of_a_lost_one(
     """With the table's items and both keys, as docs/operation.md says."""
     overdue = api.create(timeout="2s", tags=["restored"])
     token = api.create(timeout="1h", tags=["restored"], idempotencyKey="restored")
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     for one in (overdue, token):
         back_up(stack, one, restored)
@@ -113,9 +113,9 @@ def test_a_new_stack_takes_over_the_waits_of_a_lost_one(
     root = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
     api.ask("POST", root + urlsplit(token["url"]).path, {"paid": True}, key=None)
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})
-    assert api.request("POST", root + TOKENS, {"idempotencyKey": "restored"}).body["id"] == token["id"]
+    assert api.request("POST", root + TOKENS, {"idempotencyKey": "restored"}).json["id"] == token["id"]
     time.sleep(2)  # until the other is due
-    listed = api.request("GET", f"{root}{TOKENS}?filter[tags]=restored").body["data"]
+    listed = api.request("GET", f"{root}{TOKENS}?filter[tags]=restored").json["data"]
     assert {it["id"]: it["status"] for it in listed} == {token["id"]: "COMPLETED", overdue["id"]: "TIMED_OUT"}
     times_out_in(stack, resources(stack, SECOND)["Table"], overdue)
 
@@ -169,7 +169,7 @@ def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[
     own = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
 
     def create(at: str, **headers: str) -> dict[str, Any]:
-        created: dict[str, Any] = api.request("POST", at + TOKENS, {}, key=key, headers=headers).body
+        created: dict[str, Any] = api.request("POST", at + TOKENS, {}, key=key, headers=headers).json
         return created
 
     def call_back(at: str, token: dict[str, Any], **headers: str) -> int:

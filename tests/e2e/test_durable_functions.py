@@ -101,7 +101,7 @@ def test_every_execution_that_waits_gets_how_its_token_ended(api: Api, durable: 
     for token in (completed, failed):
         api.wait_until_registered(token, waiters=2)
     output, error = {"text": "x" * 1_000_000}, {"message": "It is out of stock", "name": "OutOfStock"}
-    assert api.callback(completed, output).status == 200
+    assert api.deliver(completed, output).status == 200
     api.complete(failed, error=error)
     whole, (result, raised), (timed_out, raised_late) = [[durable.result(it) for it in pair] for pair in executions]
     assert whole == [("SUCCEEDED", [{"ok": True, "output": output}]), ("SUCCEEDED", [output])]
@@ -140,10 +140,10 @@ def test_the_documented_way_to_the_first_of_several(api: Api, durable: Durable) 
     for token in tokens:
         api.wait_until_registered(token)
     api.complete(failed, error={"message": "on leave"})
-    api.callback(first, APPROVED)
+    api.deliver(first, APPROVED)
     assert durable.result(execution) == ("SUCCEEDED", APPROVED)
     assert durable.result(durable.start("first", {"tokens": [failed["id"]]})) == ("SUCCEEDED", "nobody answered")
-    api.callback(late, APPROVED)
+    api.deliver(late, APPROVED)
     assert [waiter["status"] for waiter in api.retrieve(late)["waiters"]] == ["GONE"]
 
 
@@ -152,7 +152,7 @@ def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, d
     stopped, other = durable.wait(token), durable.wait(token)
     api.wait_until_registered(token, waiters=2)
     durable.stop(stopped)
-    api.callback(token, APPROVED)
+    api.deliver(token, APPROVED)
     assert durable.result(other) == ("SUCCEEDED", [OK])
     assert durable.result(stopped)[0] == "STOPPED"
     statuses = {waiter["execution"]: waiter["status"] for waiter in api.retrieve(token)["waiters"]}
@@ -172,7 +172,7 @@ def test_a_step_that_is_tried_again_after_a_lost_answer_counts_once(api: Api, du
     until(lambda: "StepSucceeded" in durable.history(execution), "no attempt has succeeded")
     invocations = durable.history(execution).count("InvocationCompleted")
     assert invocations >= 2  # each attempt but the last has one of its own
-    api.callback(token, APPROVED)
+    api.deliver(token, APPROVED)
     assert durable.result(execution) == ("SUCCEEDED", OK)
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 

@@ -46,14 +46,14 @@ def put(api: Api, url: str, secrets: Secrets | None, scheme: Any = GITHUB, **set
 def deliver(api: Api, endpoint: Any, body: Any, secret: str = SECRET) -> int:
     text = json.dumps(body).encode()
     headers = {"content-type": "application/json", **sign("github", text, endpoint["url"], 0, secret).headers}
-    return api.deliver(endpoint["url"], text, headers).status
+    return api.send(endpoint["url"], text, headers).status
 
 
 def received(api: Api, endpoint: Any, **body: Any) -> Any:
     """Have the endpoint receive a delivery, and return what it has recorded of it."""
     assert deliver(api, endpoint, body) == 200
     path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
-    return until(lambda: api.request("GET", path).body["data"], "the delivery is not listed")[0]
+    return until(lambda: api.request("GET", path).json["data"], "the delivery is not listed")[0]
 
 
 def send(api: Api, delivery: Any, **body: Any) -> Any:
@@ -74,8 +74,8 @@ def test_what_one_function_has_put_or_deleted_all_processes_of_another_know_at_o
     changed = put(api, url, secrets)
     assert (changed["url"], changed["createdAt"]) == (made["url"], made["createdAt"])
     assert [deliver(api, made, {"id": 1}, "forged") for _ in range(2)] == [401, 401]
-    assert changed in api.request("GET", f"{ENDPOINTS}?page[size]=100").body["data"]
-    assert api.request("DELETE", url).body == {"success": True}
+    assert changed in api.request("GET", f"{ENDPOINTS}?page[size]=100").json["data"]
+    assert api.request("DELETE", url).json == {"success": True}
     assert (api.request("GET", url).status, api.request("DELETE", url).status) == (404, 404)
     made = put(api, url, None)
     assert deliver(api, made, {"id": 1}, "forged") == 200
@@ -106,7 +106,7 @@ def test_every_run_that_waits_for_the_token_goes_on(api: Api, secrets: Secrets, 
     assert lost["kind"] == "noKey"
     token = api.create(completeWhen="body.done", payloadSchema={"required": ["size"]})
     executions = [durable.wait(token), durable.wait(token, unwrap=True)]
-    machine = api.start_waiting(token)
+    machine = api.wait(token)
     api.wait_until_registered(token, 3)
     assert send(api, lost, tokenId=token["id"])["kind"] == "completed"
     assert [durable.result(it)[0] for it in executions] == ["SUCCEEDED"] * 2
@@ -118,16 +118,16 @@ def test_deliveries_are_read_and_deleted_with_what_they_kept(api: Api, secrets: 
     """In the table, and in the bucket."""
     endpoint, path = put(api, url, secrets), f"{url}/deliveries"
     kept = received(api, endpoint, id="1", text=LARGE)
-    found = api.request("GET", f"{path}/{kept['id']}").body
+    found = api.request("GET", f"{path}/{kept['id']}").json
     assert (found["kind"], json.loads(found["body"])) == ("kept", {"id": "1", "text": LARGE})
-    assert api.request("DELETE", f"{path}/{kept['id']}").body == {"success": True}
+    assert api.request("DELETE", f"{path}/{kept['id']}").json == {"success": True}
     for gone in (f"{path}/{kept['id']}", f"{TOKENS}/{kept['tokenId']}"):
         assert api.request("GET", gone).status == 404
     record(api.stack, endpoint["name"])
-    assert [it["kind"] for it in api.request("GET", f"{path}?filter[kind]=pending").body["data"]] == ["pending"]
+    assert [it["kind"] for it in api.request("GET", f"{path}?filter[kind]=pending").json["data"]] == ["pending"]
     received(api, endpoint, id="2")
-    assert api.request("DELETE", path).body == {"deleted": 2, "done": True}
-    assert api.request("GET", path).body == {"data": [], "pagination": {}}
+    assert api.request("DELETE", path).json == {"deleted": 2, "done": True}
+    assert api.request("GET", path).json == {"data": [], "pagination": {}}
 
 
 @pytest.mark.thorough  # waits for what a function may still be writing
@@ -146,7 +146,7 @@ def test_the_doctor_deletes_the_bodies_of_what_has_ended(api: Api, secrets: Secr
     after = [bodies(api, it) for it in (ended, of_deleted, again)]
     figures.show(f"bodies in the bucket before the doctor: {before}, after it: {after}")
     assert (before, after) == ([1, 1, 1], [0, 0, 1])
-    assert api.request("GET", f"{url}/deliveries").body["data"] == []
+    assert api.request("GET", f"{url}/deliveries").json["data"] == []
     api.request("DELETE", other)
 
 

@@ -29,15 +29,15 @@ Settle = Callable[[Api], str]
 
 def complete(api: Api) -> str:
     token = api.create(tags=["no waiter"], metadata=METADATA)
-    assert api.callback(token, {"approved": True}).status == 200
+    assert api.deliver(token, {"approved": True}).status == 200
     return str(token["id"])
 
 
 def complete_what_is_waited_for(api: Api) -> str:
     token = api.create()
-    api.start_waiting(token)
+    api.wait(token)
     api.wait_until_registered(token)
-    assert api.callback(token, {"approved": True}).status == 200
+    assert api.deliver(token, {"approved": True}).status == 200
     return str(token["id"])
 
 
@@ -54,13 +54,13 @@ def let_time_out(api: Api) -> str:
 def adopt_a_completion(api: Api) -> str:
     key = f"events:{time.monotonic_ns()}"
     kept = api.request("POST", "/api/v1/waitpoints/complete", {"idempotencyKey": key, "data": 1})
-    assert api.create(idempotencyKey=key)["id"] == kept.body["id"]
-    return str(kept.body["id"])
+    assert api.create(idempotencyKey=key)["id"] == kept.json["id"]
+    return str(kept.json["id"])
 
 
 def complete_with_what_events_refuse(api: Api) -> str:
     token = api.create()
-    assert api.deliver(token["url"], b"9223372036854775808", {"content-type": "application/json"}).status == 200
+    assert api.send(token["url"], b"9223372036854775808", {"content-type": "application/json"}).status == 200
     return str(token["id"])
 
 
@@ -191,7 +191,7 @@ def test_what_happens_to_a_waiting_token_is_on_the_bus_and_its_escalation_opens_
     links = {it["approver"]: it["url"] for it in token["links"]}
 
     def answer(approver: str) -> int:
-        return api.deliver(links[approver], b'{"action": "go", "fields": {}}', {"content-type": "application/json"}).status
+        return api.send(links[approver], b'{"action": "go", "fields": {}}', {"content-type": "application/json"}).status
 
     assert (answer("lead"), answer("ann")) == (403, 200)
     wanted = {f"{token['id']}/answered/1", f"{token['id']}/escalated/1"}

@@ -54,10 +54,10 @@ def tried(stack: Stack) -> dict[str, str]:
 def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, current_build: Built) -> None:
     api = Api(stack)
     before = api.create(timeout="1h")
-    execution = api.start_waiting(before)
+    execution = api.wait(before)
     api.wait_until_registered(before)
     short = api.create(timeout="2s")
-    timed_out = api.start_waiting(short)
+    timed_out = api.wait(short)
     assert api.result(timed_out) == ("FAILED", "WaitpointTimeoutError")  # the stream and the timers invoke the aliases
     assert live(stack, "AcceptCallback") == "1"
 
@@ -68,5 +68,5 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, curr
     with urlopen(f"{stack.api_url}/console", timeout=PATIENCE) as console:
         assert f'content="Waitpoints {version.read()}"' in console.read().decode()
     assert Deployed.local(asdict(stack)).outputs["Version"] == version.read()
-    assert api.callback(before, {"paid": True}).status == 200
+    assert api.deliver(before, {"paid": True}).status == 200
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})

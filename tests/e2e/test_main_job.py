@@ -11,7 +11,7 @@ from typing import Any
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.states import task, waiting
-from tests.support.in_process.api_gateway import TOKENS
+from tools.openapi.operations import TOKENS
 from tools.stack import ROOT
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
@@ -31,32 +31,32 @@ KEPT = [
 
 def test_a_webhook_resumes_an_execution_that_waits_or_comes_later(api: Api) -> None:
     token = api.create()
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
-    assert api.callback(token, WEBHOOK).body == {"success": True}
-    assert [api.result(it) for it in (execution, api.start_waiting(token))] == [("SUCCEEDED", json.loads(WEBHOOK))] * 2
+    assert api.deliver(token, WEBHOOK).json == {"success": True}
+    assert [api.result(it) for it in (execution, api.wait(token))] == [("SUCCEEDED", json.loads(WEBHOOK))] * 2
 
 
 def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(api: Api) -> None:
     token = api.create()
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
-    assert api.deliver(token["url"], BEYOND_A_DOUBLE, JSON).status == 200
-    assert [api.result(it) for it in (execution, api.start_waiting(token))] == [("FAILED", "WaitpointOutputRefused")] * 2
+    assert api.send(token["url"], BEYOND_A_DOUBLE, JSON).status == 200
+    assert [api.result(it) for it in (execution, api.wait(token))] == [("FAILED", "WaitpointOutputRefused")] * 2
     assert api.retrieve(token)["output"] == BEYOND_A_DOUBLE.decode()
 
 
 def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_success(api: Api) -> None:
     """In as many processes as the emulator has."""
     token = api.create()
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     bodies = [{"sender": number, "text": f"I am {number}"} for number in range(AT_ONCE)]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(lambda body: api.callback(token, body), bodies))
+        answers = list(pool.map(lambda body: api.deliver(token, body), bodies))
 
-    assert {(answer.status, answer.body["success"]) for answer in answers} == {(200, True)}
+    assert {(answer.status, answer.json["success"]) for answer in answers} == {(200, True)}
     status, output = api.result(execution)
     assert (status, output in bodies) == ("SUCCEEDED", True)
     assert json.loads(api.retrieve(token)["output"]) == output
@@ -67,7 +67,7 @@ def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_succe
 def test_a_body_is_kept_as_api_gateway_hands_it_on(api: Api) -> None:
     for content_type, sent, output in KEPT:
         token = api.create()
-        answer = api.deliver(token["url"], sent, {"content-type": content_type} if content_type else {})
+        answer = api.send(token["url"], sent, {"content-type": content_type} if content_type else {})
         assert (answer.status, api.retrieve(token)["output"]) == (200, output), content_type
 
 
@@ -77,7 +77,7 @@ def test_a_run_that_asks_for_it_sees_who_completed_the_token(api: Api) -> None:
     execution = api.run({"Wait": waiting(api.stack, token, {"context": True})})
     api.wait_until_registered(token)
     headers = {"User-Agent": "GitHub-Hookshot/044aadd", "X-GitHub-Delivery": "d-1", "Content-Type": "application/json"}
-    api.deliver(token["url"] + "?step=2", b'{"n": 1}', {**headers, "Authorization": "Bearer x", "Cookie": "c=1"})
+    api.send(token["url"] + "?step=2", b'{"n": 1}', {**headers, "Authorization": "Bearer x", "Cookie": "c=1"})
     result = api.result(execution)
     completed_by = api.retrieve(token)["completedBy"]
     assert result == ("SUCCEEDED", {"ok": True, "output": {"n": 1}, "completedBy": completed_by})
@@ -131,4 +131,4 @@ def test_a_state_that_is_wrong_fails_with_the_reason(api: Api) -> None:
     assert {it: api.result(it) for it in runs} == {it: ("FAILED", error) for it, error in runs.items()}
     missing = api.run({"Task": task("lambda:invoke.waitForTaskToken", "nope", {})})
     assert api.result(missing)[0] == "FAILED"
-    assert api.request("GET", f"{TOKENS}/{token['id']}").body["status"] == "WAITING"
+    assert api.request("GET", f"{TOKENS}/{token['id']}").json["status"] == "WAITING"

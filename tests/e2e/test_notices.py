@@ -52,7 +52,7 @@ class Office:
     def ask(self, page: dict[str, Any], **notify: Any) -> tuple[dict[str, Any], str]:
         """Create a token, and start an execution that waits for it. Returns both."""
         token = self.api.create(page=page, notify=notify)
-        execution = self.api.start_waiting(token)
+        execution = self.api.wait(token)
         self.api.wait_until_registered(token)
         return token, execution
 

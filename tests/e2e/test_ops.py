@@ -25,12 +25,12 @@ def undelivered(api: Api) -> list[str]:
 def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator, durable: Durable) -> None:
     """A state machine and a durable function wait for the same token."""
     token = api.create()
-    execution, durable_execution = api.start_waiting(token), durable.wait(token)
+    execution, durable_execution = api.wait(token), durable.wait(token)
     api.wait_until_registered(token, waiters=2)
 
     resuming = ("AcceptCallback", "ResumeWaiters", "Doctor")
     with denied(api.stack, "states:SendTask", *resuming), denied(api.stack, "lambda:SendDurable", *resuming):
-        assert api.callback(token, {"paid": True}).status == 200  # settled: the provider has done its part
+        assert api.deliver(token, {"paid": True}).status == 200  # settled: the provider has done its part
         letter = {"waitpointId": token["id"], "reason": "AccessDeniedException"}
         until(lambda: letter in operator.dead_letters(), "no dead letter")
         assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
@@ -56,7 +56,7 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
 
 def test_the_doctor_finishes_an_overdue_token(api: Api, operator: Operator) -> None:
     token = api.create(timeout="1h")
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     operator.set_back(token["id"], "timeoutAt", 2 * 3_600_000)  # as if its timer had been lost
 

@@ -105,7 +105,7 @@ def test_every_state_in_chromium(thorough: str, tmp_path: Path, subtests: pytest
 
 def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
     tokens = [api.create(page=PAGE, timeout="1h") for _ in range(3)]
-    executions = [api.start_waiting(token) for token in tokens]
+    executions = [api.wait(token) for token in tokens]
     urls = dict(zip(("URL_JAVASCRIPT", "URL_PLAIN", "URL_KEYBOARD"), (token["url"] for token in tokens), strict=True))
     for token in tokens:
         api.wait_until_registered(token)
@@ -123,7 +123,7 @@ def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -
 def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
     """Two of them must approve, and the third rejects too late."""
     token = api.create(page=DECISION, timeout="1h")
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     links = {f"URL_{it['approver'].partition('@')[0].upper()}": it["url"] for it in token["links"]}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "URL_NOBODY": token["url"]}
@@ -143,7 +143,7 @@ def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> Non
     token = api.create(page={**PAGE, "fields": fields})
     api.ask("POST", token["url"], {"action": "approve", "fields": long}, key=None)
     assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": long}
-    decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET")
+    decided = api.send(token["url"], headers={"accept": HTML}, method="GET")
     assert (decided.status, b"Decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
 
 
@@ -153,8 +153,8 @@ def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:
     visits += [(method, {"accept": HTML}, 200) for method in ("HEAD", "GET")]
     robots: list[dict[str, str]] = [{}, {"purpose": "prefetch"}, {"sec-purpose": "prefetch"}, {"user-agent": "Slackbot 1.0"}]
     for (method, accepts, status), robot in product(visits, robots):
-        assert api.deliver(token["url"], headers={**accepts, **robot}, method=method).status == status
+        assert api.send(token["url"], headers={**accepts, **robot}, method=method).status == status
     shown = api.retrieve(token)
     assert (shown["status"], "otherDeliveries" in shown) == ("WAITING", False)
-    assert api.callback(token, {"action": "approve"}).status == 200
+    assert api.deliver(token, {"action": "approve"}).status == 200
     assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": {}}

@@ -45,14 +45,14 @@ def test_what_is_asked_of_a_callback_url_settles_nothing(api: Api) -> None:
     token = api.create()
     before = api.retrieve(token)
     for method, query, headers, body, own_headers, expected in HANDSHAKES:
-        answer = api.deliver(token["url"] + query, body, headers, method=method)
+        answer = api.send(token["url"] + query, body, headers, method=method)
         assert (answer.status, answer.body) == (200, expected), method
         assert answer.headers.items() >= {**own_headers, **GUARDS}.items(), method
     for method in ("GET", "PUT", "PATCH", "DELETE"):
-        answer = api.deliver(token["url"] + "?crc_token=abc", method=method)
+        answer = api.send(token["url"] + "?crc_token=abc", method=method)
         assert (answer.status, answer.headers["allow"], b"abc" in answer.body) == (405, "POST", False), method
     for path in ("/", "//x", "%2F"):
-        answer = api.deliver(token["url"] + path, b"{}")
+        answer = api.send(token["url"] + path, b"{}")
         assert (not 300 <= answer.status < 400, "location" in answer.headers) == (True, False), path
     assert api.retrieve(token) == before
 
@@ -64,7 +64,7 @@ def make(api: Api, secrets: Secrets, scheme: str) -> dict[str, Any]:
 
 
 def send(api: Api, signed: Sent) -> RawAnswer:
-    return api.deliver(signed.url, signed.body, signed.headers)
+    return api.send(signed.url, signed.body, signed.headers)
 
 
 @pytest.mark.parametrize("scheme", ["github", "discord", "sendgrid"])  # a shared secret, and keys that the layer checks
@@ -90,5 +90,5 @@ def test_a_signed_url_may_have_a_query_and_a_signed_handshake_is_answered(api: A
     encrypted = hmac.new(signer.PLAIN.encode(), plain.encode(), hashlib.sha256).hexdigest()
     answer = send(api, signer.sign("zoom", asked.encode(), token["url"], time.time()))
     assert json.loads(answer.body) == {"plainToken": plain, "encryptedToken": encrypted}
-    assert api.deliver(token["url"], asked.encode()).status == 401
+    assert api.send(token["url"], asked.encode()).status == 401
     assert api.retrieve(token)["status"] == "WAITING"

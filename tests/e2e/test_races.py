@@ -32,14 +32,14 @@ def tokens(request: pytest.FixtureRequest) -> int:
 
 
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = Race(api, pool, api.start_waiting)
+    race = Race(api, pool, api.wait)
     race.run(tokens)
     assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
     assert race.was_close("One waiter")
 
 
 def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = Race(api, pool, api.start_waiting)
+    race = Race(api, pool, api.wait)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
         race.run(tokens)
         assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
@@ -91,7 +91,7 @@ class KeyRace(Race):
         """The key and the id of each token in the list."""
         found, after = [], ""
         while True:
-            page = self.api.request("GET", f"{TOKENS}?filter[tags]={self.name}&page[size]=100{after}").body
+            page = self.api.request("GET", f"{TOKENS}?filter[tags]={self.name}&page[size]=100{after}").json
             found += [(token["idempotencyKey"], token["id"]) for token in page["data"]]
             if "next" not in page["pagination"]:
                 return found
@@ -99,12 +99,12 @@ class KeyRace(Race):
 
     def with_key(self, number: int) -> list[str]:
         """The ids that the list has for a key."""
-        listed = self.api.request("GET", f"{TOKENS}?filter[idempotencyKey]={self.key(number)}").body
+        listed = self.api.request("GET", f"{TOKENS}?filter[idempotencyKey]={self.key(number)}").json
         return [token["id"] for token in listed["data"]]
 
 
 def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = KeyRace(api, pool, api.start_waiting)
+    race = KeyRace(api, pool, api.wait)
     race.run(tokens)
     tokens = len(race.tokens)
     numbers = range(tokens)
@@ -134,10 +134,10 @@ def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: 
 
 def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api) -> None:
     token = api.create()
-    stopped, other = api.start_waiting(token), api.start_waiting(token)
+    stopped, other = api.wait(token), api.wait(token)
     api.wait_until_registered(token, waiters=2)
     api.stack.client("stepfunctions").stop_execution(executionArn=stopped)
-    api.callback(token, {"n": 1})
+    api.deliver(token, {"n": 1})
     assert api.result(other) == ("SUCCEEDED", {"n": 1})
     assert api.result(stopped)[0] == "ABORTED"
     assert {waiter["status"] for waiter in api.retrieve(token)["waiters"]} <= {"RESUMED", "GONE"}
@@ -145,13 +145,13 @@ def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api) -
 
 def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(api: Api, pool: ThreadPoolExecutor) -> None:
     token = api.create()
-    executions = list(pool.map(api.start_waiting, [token] * 100))
+    executions = list(pool.map(api.wait, [token] * 100))
     api.wait_until_registered(token, waiters=100)
-    one_too_many = api.start_waiting(token)
+    one_too_many = api.wait(token)
     assert api.result(one_too_many) == ("FAILED", "TooManyWaiters")
     described = api.stack.client("stepfunctions").describe_execution(executionArn=one_too_many)
     assert "100" in described["cause"]
-    api.callback(token, {"n": 1})
+    api.deliver(token, {"n": 1})
     assert list(pool.map(api.result, executions)) == [("SUCCEEDED", {"n": 1})] * 100
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"] * 100
 
@@ -162,7 +162,7 @@ def test_a_retried_state_waits_with_its_new_task_token(api: Api) -> None:
     waits = waiting(api.stack, token, {"unwrap": True}, TimeoutSeconds=5, Retry=retry)
     execution = api.run({"Wait": waits})
     api.wait_until_registered(token, waiters=2)
-    api.callback(token, {"n": 1})
+    api.deliver(token, {"n": 1})
     assert api.result(execution) == ("SUCCEEDED", {"n": 1})
     statuses = [waiter["status"] for waiter in api.retrieve(token)["waiters"]]
     assert sorted(statuses) == ["GONE", "RESUMED"]

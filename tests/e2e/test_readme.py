@@ -60,7 +60,7 @@ class TestTheApproval:
         execution = start(api, with_names(api.stack, APPROVALS[name]), json.dumps({"token": {"id": token["id"]}}))
         api.wait_until_registered(token)
 
-        api.callback(token, answer)
+        api.deliver(token, answer)
 
         assert api.result(execution) == end
 
@@ -92,7 +92,7 @@ def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable)
     answered, timed_out = api.create(timeout="1h"), api.create(timeout="1s")
     executions = [durable.start("readme", {"token": {"id": token["id"]}}) for token in (answered, timed_out)]
     api.wait_until_registered(answered)
-    api.callback(answered, {"action": "approve"})
+    api.deliver(answered, {"action": "approve"})
     (approved, failed) = map(durable.result, executions)
     assert approved == ("SUCCEEDED", "approved")
     assert failed[1].startswith("failed or timed out: Waitpoint timed out at")

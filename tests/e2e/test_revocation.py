@@ -36,7 +36,7 @@ class Tried:
 
 def test_it_is_refused_everywhere_within_a_minute_under_load(api: Api, holders: Holders) -> None:
     name = f"revoked-{uuid.uuid4().hex}"
-    key = api.request("POST", KEYS, {"name": name, "scopes": ACTIONS}).body["key"]
+    key = api.request("POST", KEYS, {"name": name, "scopes": ACTIONS}).json["key"]
     time.sleep(NEW_KEY_WORKS_AFTER)
     requests = [
         *of_each_route(holders, key),

@@ -10,9 +10,9 @@ from functools import partial
 import pytest
 
 from tests.support import figures
-from tests.support.e2e.api import Api, DeployedAnswer
+from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from waitpoints_local.stack import Stack
 
 CALLERS = 4
@@ -53,16 +53,16 @@ def test_no_request_with_a_valid_credential_is_refused_while_both_keys_are_rotat
     keys, kept = [api.stack.api_key], list[Callable[[], None]]()
     answers = Counter[tuple[str, int]]()
 
-    def note(request: str, answer: DeployedAnswer) -> DeployedAnswer:
+    def note(request: str, answer: HttpAnswer) -> HttpAnswer:
         answers[request, answer.status] += 1
         return answer
 
-    def finish(number: int, created: DeployedAnswer) -> None:
+    def finish(number: int, created: HttpAnswer) -> None:
         """By the callback, or with the public access token that create returned: the rotated API key signs it."""
         if number % 2 == 0:
-            note("callback", api.callback(created.body, {"paid": True}))
+            note("callback", api.deliver(created.json, {"paid": True}))
         else:
-            path, token = f"{TOKENS}/{created.body['id']}/complete", created.headers["x-trigger-jwt"]
+            path, token = f"{TOKENS}/{created.json['id']}/complete", created.headers["x-trigger-jwt"]
             note("complete", api.request("POST", path, {"data": 1}, key=token))
 
     def call(number: int) -> None:

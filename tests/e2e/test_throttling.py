@@ -25,12 +25,12 @@ def waiters(request: pytest.FixtureRequest, api: Api, stack: Stack, stack_folder
 
     def wait(_: int) -> tuple[Json, str]:
         token = api.create()
-        execution = api.start_waiting(token)
+        execution = api.wait(token)
         api.wait_until_registered(token)
         return token, execution
 
     def call_back(number: int) -> None:
-        assert api.callback(waits[number][0], {"number": number}).status == 200
+        assert api.deliver(waits[number][0], {"number": number}).status == 200
 
     def went_on(number: int) -> tuple[Json, Json]:
         token, execution = waits[number]

@@ -29,7 +29,7 @@ def time_out(api: Api, timeouts: list[str]) -> list[float]:
 
     def begin(timeout: str) -> tuple[dict[str, Any], str]:
         token = api.create(timeout=timeout)
-        return token, api.start_waiting(token)
+        return token, api.wait(token)
 
     def lateness(token: dict[str, Any], execution: str) -> float:
         assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
@@ -61,7 +61,7 @@ def test_every_waiting_execution_is_resumed_within_about_a_second(api: Api, toke
 def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:
     """The token's instants are moved to a few seconds ahead, and the cursors back, as its time would bring them near."""
     token = api.create(timeout="30d")
-    execution = api.start_waiting(token)
+    execution = api.wait(token)
     api.wait_until_registered(token)
     table = api.stack.client("dynamodb")
     table.update_item(

@@ -47,8 +47,8 @@ def test_a_strict_program_asks_with_a_page_and_gets_the_answer(programs: Path, a
         token = api.retrieve(api.find("tags", "deploy"))
         assert token["metadata"].keys() == {"key", "page"}
         link = {"url": token["links"][0]["url"]}
-        assert api.callback(link, {"action": "approve"}).status == 422
-        assert api.callback(link, {"action": "approve", "fields": {"share": 25}}).status == 200
+        assert api.deliver(link, {"action": "approve"}).status == 422
+        assert api.deliver(link, {"action": "approve", "fields": {"share": 25}}).status == 200
         printed = asking.communicate(timeout=PATIENCE)
     assert (asking.returncode, *printed) == (0, "ann@example.com { share: 25 }\n", "")
 
@@ -113,7 +113,7 @@ def browser(stack: Stack, tmp_path: Path) -> Browser:
 def test_a_page_completes_with_a_public_access_token_and_with_no_key(browser: Browser, api: Api) -> None:
     mine, other = (api.request("POST", "/api/v1/waitpoints/tokens", {}) for _ in range(2))
     output, token = {"approved": True, "by": "Žofie"}, mine.headers["x-trigger-jwt"]
-    given = {"mine": mine.body["id"], "other": other.body["id"], "publicAccessToken": token, "output": output}
+    given = {"mine": mine.json["id"], "other": other.json["id"], "publicAccessToken": token, "output": output}
     report = browser.visit(**given, apiKey=api.stack.api_key)
 
     assert report["mine"] == {"success": True, "settled": True}
@@ -125,7 +125,7 @@ def test_a_page_completes_with_a_public_access_token_and_with_no_key(browser: Br
     }
     assert report["withApiKey"]["message"].startswith("An API key must not be in a browser")
     assert report["keyAsToken"]["message"].startswith("This is no public access token")
-    assert json.loads(api.retrieve(mine.body)["output"]) == output
-    assert api.retrieve(other.body)["status"] == "WAITING"
+    assert json.loads(api.retrieve(mine.json)["output"]) == output
+    assert api.retrieve(other.json)["status"] == "WAITING"
     assert {seen.headers.get("authorization") for seen in browser.seen if seen.method == "POST"} == {f"Bearer {token}"}
     assert {seen.answer_headers["access-control-allow-origin"] for seen in browser.seen} == {browser.origin}

@@ -21,7 +21,7 @@ from waitpoints_client.ops.doctor import scan
 from waitpoints_client.ops.versions import difference
 
 from tests.support import figures, node, previous, typescript_client
-from tests.support.e2e.api import Api, DeployedAnswer
+from tests.support.e2e.api import Api
 from tests.support.e2e.built import Built
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.folders import BUILDS
@@ -36,7 +36,7 @@ from tests.support.e2e.upgrade_waits import (
     by_failing,
     by_the_doctor,
 )
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.patience import PATIENCE
 from tools.release.typescript_package import FOLDER as TYPESCRIPT
 from tools.stack import LOCAL, ROOT, emulating
@@ -125,7 +125,7 @@ class Before:
     large: Token
     key: Token
     kept_key: str
-    public_token: DeployedAnswer
+    public_token: HttpAnswer
     page: Any
 
 
@@ -133,15 +133,15 @@ def made_before(deployment: Deployment) -> Before:
     api = deployment.api
     late = [api.create(tags=["late"]) for _ in range(5)]
     for token in late:
-        assert api.callback(token, [token["id"], TOO_LARGE_FOR_THE_TABLE]).status == 200
+        assert api.deliver(token, [token["id"], TOO_LARGE_FOR_THE_TABLE]).status == 200
     failed, large, key, kept_key = api.create(), api.create(), api.create(idempotencyKey=uuid.uuid4().hex), uuid.uuid4().hex
     by_failing(api, failed)
-    assert api.callback(large, TOO_LARGE_FOR_AN_ANSWER).status == 200
+    assert api.deliver(large, TOO_LARGE_FOR_AN_ANSWER).status == 200
     kept = {"idempotencyKey": kept_key, "data": "came first"}
     api.ask("POST", "/api/v1/waitpoints/complete", kept)
     public_token = api.request("POST", TOKENS, {})
     waits = KnownWaits(api, deployment.machines, deployment.durable, deployment.endpoints, deployment.of_each_kind)
-    page = api.request("GET", f"{TOKENS}?page[size]=10").body
+    page = api.request("GET", f"{TOKENS}?page[size]=10").json
     return Before(waits, late, failed, large, api.retrieve(key), kept_key, public_token, page)
 
 
@@ -200,10 +200,10 @@ def check_kept(updated: Updated) -> None:
     assert (again["id"], again["url"], again["isCached"]) == (before.key["id"], before.key["url"], True)
     kept = api.create(idempotencyKey=before.kept_key)
     assert (kept["isCached"], api.retrieve(kept)["output"]) == (True, '"came first"')
-    token, jwt = before.public_token.body, before.public_token.headers["x-trigger-jwt"]
+    token, jwt = before.public_token.json, before.public_token.headers["x-trigger-jwt"]
     api.ask("POST", f"{TOKENS}/{token['id']}/complete", {"data": 1}, key=jwt)
     assert api.retrieve(token)["output"] == "1"
-    older = api.request("GET", f"{TOKENS}?page[size]=10&page[after]={before.page['pagination']['next']}").body["data"]
+    older = api.request("GET", f"{TOKENS}?page[size]=10&page[after]={before.page['pagination']['next']}").json["data"]
     assert len(older) == 10
     assert max(it["id"] for it in older) < min(it["id"] for it in before.page["data"])
 
@@ -211,7 +211,7 @@ def check_kept(updated: Updated) -> None:
 def downloaded(api: Api, token: Token) -> Any:
     found = api.retrieve(token)
     assert found["outputType"] == "application/store"
-    link = api.request("GET", f"/api/v1/packets/{found['output']}").body["presignedUrl"]
+    link = api.request("GET", f"/api/v1/packets/{found['output']}").json["presignedUrl"]
     with urlopen(link, timeout=PATIENCE) as answer:
         return json.load(answer)
 

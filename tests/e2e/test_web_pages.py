@@ -171,22 +171,22 @@ def test_only_the_runs_own_key_pair_opens_the_stack(stack: Stack, service: str, 
 def test_a_presigned_url_opens_what_it_was_made_for(stack: Stack, api: Api) -> None:
     """A large output's has a role's credentials. One that the developer makes has the root user's id, but not its secret."""
     token = api.create()
-    api.callback(token, '"' * 1_550_000)
-    presigned = api.request("GET", f"/api/v1/packets/{api.retrieve(token)['output']}").body["presignedUrl"]
-    assert api.deliver(presigned, method="GET").status == 200
-    assert api.deliver(presigned, headers={"Sec-Fetch-Site": "none"}, method="GET").status == 200
+    api.deliver(token, '"' * 1_550_000)
+    presigned = api.request("GET", f"/api/v1/packets/{api.retrieve(token)['output']}").json["presignedUrl"]
+    assert api.send(presigned, method="GET").status == 200
+    assert api.send(presigned, headers={"Sec-Fetch-Site": "none"}, method="GET").status == 200
     assert stack.access_key_id not in presigned
     assert parse_qs(urlsplit(presigned).query)["X-Amz-Credential"][0].startswith("ASIA")
     forged = re.sub(r"(?<=X-Amz-Signature=)....", "0000", presigned)
     for changed in (forged, presigned.replace("?", "x?"), presigned.partition("?")[0]):
-        assert api.deliver(changed, method="GET").status in (400, 403)
+        assert api.send(changed, method="GET").status in (400, 403)
 
     mine = stack.client("s3")
     mine.create_bucket(Bucket="mine")
     mine.put_object(Bucket="mine", Key="one", Body=b"1")
     made = mine.generate_presigned_url("get_object", Params={"Bucket": "mine", "Key": "one"})
-    assert api.deliver(made, method="GET").body == b"1"
-    assert api.deliver(made.replace("/one", "/other"), method="GET").status == 403
+    assert api.send(made, method="GET").body == b"1"
+    assert api.send(made.replace("/one", "/other"), method="GET").status == 403
 
 
 TARGET = {"X-Amz-Target": "secretsmanager.ListSecrets", "Content-Type": "application/x-amz-json-1.1"}
@@ -208,7 +208,7 @@ def test_what_one_call_was_signed_for_opens_no_other(stack: Stack, api: Api, giv
 
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     posted, header = signed(SigV4Auth(pair, "sts", "us-east-1"), "POST", "/", IDENTITY, **form)
-    assert api.deliver(posted, IDENTITY, header).status == 200
+    assert api.send(posted, IDENTITY, header).status == 200
     link, _ = signed(S3SigV4QueryAuth(pair, "s3", "us-east-1"), "GET", f"/{stack.output_bucket}/one")
     old_link, _ = signed(HmacV1QueryAuth(pair), "GET", f"/{stack.output_bucket}/one")
     asking, _ = signed(SigV4QueryAuth(pair, "sts", "us-east-1"), "GET", f"/?{IDENTITY.decode()}")
@@ -225,7 +225,7 @@ def test_what_one_call_was_signed_for_opens_no_other(stack: Stack, api: Api, giv
         "a link and a header": (link, IDENTITY, header, "POST"),
     }
     for name, (*sent, method) in tampered.items():
-        answer = api.deliver(*sent, method=method)
+        answer = api.send(*sent, method=method)
         assert (answer.status in (400, 403), b"Does" in answer.body or b"Invalid" in answer.body) == (True, True), name
 
 
@@ -239,11 +239,11 @@ def test_another_user_of_the_machine_does_and_reads_nothing(stack: Stack, stack_
         found: dict[str, Any] = {"uid": os.getuid()}
         for file in (*stack_folder.glob("stack*.json"), stack_folder / "emulator.log"):
             found[file.name] = os.access(file, os.R_OK)
-        found["create"] = api.deliver(f"{url}/?{SIGNED}&{create_stack(tmp_path / 'marker')}").status
-        found["mails"] = api.deliver(f"{url}/_ministack/ses/messages", method="GET").status
-        found["reset"] = api.deliver(f"{url}/_ministack/reset").status
-        found["clock"] = api.deliver(f"{url}/_waitpoints/clock").status
-        found["unsigned"] = api.deliver(f"{url}/{stack.output_bucket}", method="GET").status
+        found["create"] = api.send(f"{url}/?{SIGNED}&{create_stack(tmp_path / 'marker')}").status
+        found["mails"] = api.send(f"{url}/_ministack/ses/messages", method="GET").status
+        found["reset"] = api.send(f"{url}/_ministack/reset").status
+        found["clock"] = api.send(f"{url}/_waitpoints/clock").status
+        found["unsigned"] = api.send(f"{url}/{stack.output_bucket}", method="GET").status
         return found
 
     found = as_nobody(attempts)

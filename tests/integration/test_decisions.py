@@ -151,7 +151,7 @@ class TestTheLargestDecision:
         self.answer(api, token, 18)
         assert self.size(stack, token) > 300_000
         error = {"message": "x" * 4_096, "code": "x" * 128}
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+        api.complete(token, error=error)
         assert self.size(stack, token) < LARGEST_ITEM - 10_000
 
 

@@ -33,7 +33,7 @@ def test_with_unwrap_a_failed_token_fails_its_wait_with_name_and_code(api: Api, 
     token = api.create()
     execution = start(api, durable_runs, token["id"], unwrap=True)
     error = {"name": "OutOfStock", "code": "E_STOCK", "message": "Größe 🎈"}
-    assert api.post(f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+    api.complete(token, error=error)
     found = durable_runs.result(execution)
     assert found["failed"] == ["OutOfStock", "Größe 🎈"]
     assert json.loads(found["data"]) == error

@@ -5,7 +5,6 @@ Each reads what the other has written, and every wait with a timeout ends once, 
 
 import hmac
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -73,7 +72,7 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
         secrets.create_secret(Name=f"waitpoints/{STACK_NAME}/webhooks/own", SecretString=SECRET)
 
 
-def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapping[str, Any]]:
+def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, dict[str, Any]]:
     """A token of every kind, by what it is."""
     options: dict[str, dict[str, Any]] = {
         "plain": {},
@@ -95,9 +94,9 @@ def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapp
     clock.advance(2000)
     assert api.post(tokens["completed"]["url"], {"paid": True}, {"content-type": "application/json"}).status == 200
     assert api.post(tokens["rules"]["url"], {}, {"content-type": "application/json"}).status == 200  # and does not settle it
-    assert api.post(f"{TOKENS}/{tokens['failed']['id']}/complete", {"error": {"message": "no"}}).status == 200
+    api.complete(tokens["failed"], error={"message": "no"})
     assert api.post(f"{TOKENS}/{tokens['timed out']['id']}/complete", {}).status == 200
-    assert api.post(COMPLETE, {"idempotencyKey": "kept", "data": 1}).status == 200
+    api.complete_by_key("kept", data=1)
     return tokens
 
 

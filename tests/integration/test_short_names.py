@@ -158,7 +158,7 @@ def test_are_read_as_those_with_whole_names(
 
 
 def test_an_early_completion_is_claimed(stack: MotoStack, api: Api) -> None:
-    assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "first", "data": 1}).status == 200
+    api.complete_by_key("first", data=1)
     [early] = settled_items(stack)
     client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=shortened(early, set()))
     token = api.create(idempotencyKey="first", traceparent=TRACEPARENT)

@@ -91,7 +91,7 @@ class TestATokenThatHasEnded:
         for name in CALLS:
             monkeypatch.setattr(world.store, name, None)
         assert complete(api, token, {"data": "x" * 200_000}).status == 200
-        assert api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "order-1", "data": 2}).status == 200
+        api.complete_by_key("order-1", data=2)
 
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: World) -> None:
         token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id

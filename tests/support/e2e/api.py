@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +12,12 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from tests.support.e2e.waiting import until
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.api_gateway import JSON, TOKENS, Caller, HttpAnswer
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.patience import PATIENCE
 from waitpoints_local.stack import Stack
 
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
-
-
-@dataclass(frozen=True)
-class DeployedAnswer:
-    status: int
-    body: Any
-    headers: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,47 +29,25 @@ class RawAnswer:
     headers: dict[str, str]
 
 
-class Api:
+class Api(Caller):
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
     def request(
-        self, method: str, url: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
-    ) -> DeployedAnswer:
-        """One request. `key` is the stack's own API key unless another, or None, is given; bytes are sent as they are."""
-        key = self.stack.api_key if key == "" else key
+        self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, *, key: str | None = ""
+    ) -> HttpAnswer:
+        """JSON has its content type also if headers are given. `key` is another API key, or None."""
+        key = key if key != "" else self.stack.api_key if headers is None else None
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        given = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        given = {**JSON, **({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
         url = url if url.startswith("http") else self.stack.api_url + url
         try:
             with urlopen(Request(url, data, given, method=method), timeout=PATIENCE) as response:
-                return DeployedAnswer(response.status, json.loads(response.read() or "null"), _lower(response.headers))
+                return HttpAnswer(response.status, _lower(response.headers), response.read().decode() or "null")
         except HTTPError as error:
-            return DeployedAnswer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
+            return HttpAnswer(error.code, _lower(error.headers), error.read().decode() or "null")
 
-    def ask(self, method: str, url: str, body: Any = None, **how: Any) -> Any:
-        """Send a request that succeeds, as `request` does. Returns the body of the answer."""
-        answer = self.request(method, url, body, **how)
-        assert answer.status == 200, answer
-        return answer.body
-
-    def create(self, **options: Any) -> dict[str, Any]:
-        created: dict[str, Any] = self.ask("POST", TOKENS, options)
-        return created
-
-    def retrieve(self, token: dict[str, Any]) -> dict[str, Any]:
-        retrieved: dict[str, Any] = self.ask("GET", f"{TOKENS}/{token['id']}")
-        return retrieved
-
-    def complete(self, token: dict[str, Any], **how: Any) -> None:
-        """Complete a token with `data`, or fail it with `error`."""
-        self.ask("POST", f"{TOKENS}/{token['id']}/complete", how)
-
-    def callback(self, token: dict[str, Any], body: Any) -> DeployedAnswer:
-        """Post to the callback URL without a key, as a webhook provider does."""
-        return self.request("POST", token["url"], body, key=None)
-
-    def deliver(self, url: str, body: bytes = b"", headers: dict[str, str] | None = None, *, method: str = "POST") -> RawAnswer:
+    def send(self, url: str, body: bytes = b"", headers: dict[str, str] | None = None, *, method: str = "POST") -> RawAnswer:
         """One request as it is given: no key, no content type, and no header beside those that HTTP needs."""
         parts = urlsplit(url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -86,10 +58,10 @@ class Api:
 
     def press(self, url: str, button: str) -> None:
         """Open a page and press a button, as a person does in a browser."""
-        page = HtmlPage(self.deliver(url, headers=BROWSER, method="GET").body.decode())
-        assert self.deliver(url, page.press(button), BROWSER).status == 200
+        page = HtmlPage(self.send(url, headers=BROWSER, method="GET").body.decode())
+        assert self.send(url, page.press(button), BROWSER).status == 200
 
-    def start_waiting(self, token: dict[str, Any]) -> str:
+    def wait(self, token: dict[str, Any]) -> str:
         """Start the example state machine with a token. Returns the execution's ARN."""
         return self.start(self.stack.state_machine_arn, {"token": {"id": token["id"]}})
 
@@ -116,7 +88,7 @@ class Api:
     def find(self, name: str, value: str) -> dict[str, Any]:
         """Return the newest token that the list's filter of this name finds, once there is one."""
         path = f"{TOKENS}?{urlencode({f'filter[{name}]': value})}"
-        found: list[dict[str, Any]] = until(lambda: self.request("GET", path).body["data"], "the token was never created")
+        found: list[dict[str, Any]] = until(lambda: self.request("GET", path).json["data"], "the token was never created")
         return found[0]
 
     def result(self, execution: str) -> tuple[str, Any]:

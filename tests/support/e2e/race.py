@@ -79,7 +79,7 @@ class Race:
         self.start(token)
         self.api.wait_until_registered(token)
         seconds = time.monotonic() - started_at
-        assert self.api.callback(token, {}).status == 200
+        assert self.api.deliver(token, {}).status == 200
         return seconds
 
     def pause(self, advantage: float) -> None:
@@ -91,7 +91,7 @@ class Race:
 
     def callback(self, number: int) -> None:
         self.pause(self.advantage)
-        assert self.api.callback(self.tokens[number], {"number": number}).status == 200
+        assert self.api.deliver(self.tokens[number], {"number": number}).status == 200
 
     def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
         """Wait for the end of each execution, up to a limit. Returns their results."""

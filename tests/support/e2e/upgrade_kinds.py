@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count, cycle
 from typing import Any
 
-from tests.support.e2e.api import BROWSER, Api, DeployedAnswer
+from tests.support.e2e.api import BROWSER, Api
 from tests.support.e2e.durable import Durable
 from tests.support.e2e.secrets import Secrets
 from tests.support.e2e.upgrade_waits import (
@@ -24,7 +24,7 @@ from tests.support.e2e.upgrade_waits import (
     by_paying,
 )
 from tests.support.e2e.waiting import until
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from waitpoints_local.webhook_signer import sign
 
 SENDER = "approvals@example.com"
@@ -66,9 +66,9 @@ class Endpoints:
         Secrets(api.stack).make("upgrade", SECRET)
         self._urls = {name: str(api.ask("PUT", f"{ENDPOINTS}/{name}", it)["url"]) for name, it in SETTINGS.items()}
         assert self._deliver("recording", LOST).status == 200
-        [self._lost] = until(lambda: api.request("GET", f"{ENDPOINTS}/recording/deliveries").body["data"], "nothing recorded")
+        [self._lost] = until(lambda: api.request("GET", f"{ENDPOINTS}/recording/deliveries").json["data"], "nothing recorded")
 
-    def _deliver(self, name: str, body: bytes) -> DeployedAnswer:
+    def _deliver(self, name: str, body: bytes) -> HttpAnswer:
         url, is_own = self._urls[name], SETTINGS[name]["verify"] is OWN
         headers = signature(body) if is_own else dict(sign("github", SECRET, body, url, 0).headers)
         return self._api.request("POST", url, body, key=None, headers=headers)
@@ -174,7 +174,7 @@ def by_an_approver(api: Api, token: Token) -> Result:
 
 def by_a_person(api: Api, token: Token) -> Result:
     """Who reads German presses the button."""
-    shown = api.deliver(token["url"], headers={**BROWSER, "accept-language": "de"}, method="GET").body.decode()
+    shown = api.send(token["url"], headers={**BROWSER, "accept-language": "de"}, method="GET").body.decode()
     assert "Zahlen?" in shown
     api.press(token["url"], "Yes")
     return decided(api, token, "yes")

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
 
-from tests.support.e2e.api import BROWSER, Api, DeployedAnswer, RawAnswer
+from tests.support.e2e.api import BROWSER, Api, RawAnswer
 from tests.support.e2e.upgrade_waits import TIMED_OUT, Result
-from tests.support.in_process.api_gateway import TOKENS
+from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.patience import PATIENCE
 
@@ -39,7 +39,7 @@ class Load:
         self.executions: list[str] = []
         self.expected: dict[str, Result] = {}
         """How each execution should end whose token was settled."""
-        self._endpoint = api.request("GET", "/api/v1/endpoints/upgrade").body["url"]
+        self._endpoint = api.request("GET", "/api/v1/endpoints/upgrade").json["url"]
         self.ways: Counter[str] = Counter()
         """How many tokens were settled in each way, or left to their timers."""
 
@@ -77,7 +77,7 @@ class Load:
     def _by_key(self, payload: str) -> None:
         token, execution = self._begin(idempotencyKey=payload)
         self._ask("POST", f"{TOKENS}/{token['id']}/complete", {"data": payload})
-        assert self._ask("POST", TOKENS, {"idempotencyKey": payload}).body["id"] == token["id"]
+        assert self._ask("POST", TOKENS, {"idempotencyKey": payload}).json["id"] == token["id"]
         self._check(token, execution, payload)
 
     def _by_a_delivery(self, payload: str) -> None:
@@ -91,7 +91,7 @@ class Load:
         url = token["links"][0]["url"]
         page = HtmlPage(self._visit(url, method="GET").body.decode())
         self._visit(url, page.press("Yes"))
-        found = self._ask("GET", f"{TOKENS}/{token['id']}").body
+        found = self._ask("GET", f"{TOKENS}/{token['id']}").json
         assert json.loads(found["output"])["action"] == "yes", found
         self._check(token, execution, json.loads(found["output"]))
 
@@ -101,24 +101,24 @@ class Load:
         self.expected[execution] = TIMED_OUT
 
     def _begin(self, **options: Any) -> tuple[dict[str, Any], str]:
-        token = self._ask("POST", TOKENS, options).body
+        token = self._ask("POST", TOKENS, options).json
         execution = self._start(token)
         self.executions.append(execution)
         return token, execution
 
     def _check(self, token: dict[str, Any], execution: str, output: Any) -> None:
-        found = self._ask("GET", f"{TOKENS}/{token['id']}").body
+        found = self._ask("GET", f"{TOKENS}/{token['id']}").json
         assert (found["status"], json.loads(found["output"])) == ("COMPLETED", output), found
         self.expected[execution] = "SUCCEEDED", output
 
-    def _ask(self, method: str, url: str, body: Any = None) -> DeployedAnswer:
+    def _ask(self, method: str, url: str, body: Any = None) -> HttpAnswer:
         return self._send(f"{method} {url}", partial(self._api.request, method, url, body))
 
     def _visit(self, url: str, body: bytes = b"", method: str = "POST") -> RawAnswer:
         """As a browser does."""
-        return self._send(f"{method} {url}", partial(self._api.deliver, url, body, BROWSER, method=method))
+        return self._send(f"{method} {url}", partial(self._api.send, url, body, BROWSER, method=method))
 
-    def _send[Given: (DeployedAnswer, RawAnswer)](self, what: str, send: Callable[[], Given]) -> Given:
+    def _send[Given: (HttpAnswer, RawAnswer)](self, what: str, send: Callable[[], Given]) -> Given:
         """Send a request until it is answered with success, as a client of the API does. Keep each answer's status."""
         for _ in range(ATTEMPTS):
             try:
@@ -131,7 +131,7 @@ class Load:
                 break
             time.sleep(0.2)
         if answer.status != 200:
-            self.refused.append(f"{what.partition('/callback/')[0]}: {answer.status} {answer.body!r}")
+            self.refused.append(f"{what.partition('/callback/')[0]}: {answer}")
         assert answer.status == 200, self.refused[-1]
         return answer
 

@@ -117,7 +117,7 @@ def by_failing(api: Api, token: Token) -> Result:
 def by_paying(api: Api, token: Token) -> Result:
     """Two deliveries, of which only the second fits the token's rule."""
     for paid in (False, True):
-        assert api.callback(token, {"paid": paid, "of": token["id"]}).status == 200
+        assert api.deliver(token, {"paid": paid, "of": token["id"]}).status == 200
     return "SUCCEEDED", {"paid": True, "of": token["id"]}
 
 

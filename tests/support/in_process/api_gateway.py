@@ -1,4 +1,6 @@
-"""An HTTP API in front of the handlers: the routes of template.yaml, and events as API Gateway makes them."""
+"""What callers ask of a stack over HTTP, in the same words wherever it runs, and the HTTP API in front of the handlers: the
+routes of template.yaml, and events as API Gateway makes them.
+"""
 
 import base64
 import json
@@ -11,10 +13,15 @@ from tests.support.in_process.template import ACCOUNT, REGION, Template
 from tools.openapi import operations
 from tools.openapi.answers import CODES
 
-TOKENS = operations.TOKENS
+TOKENS, ENDPOINTS = operations.TOKENS, operations.ENDPOINTS
 API_ID = "a1b2c3d4e5"
 DOMAIN = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
+COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
+JSON = {"content-type": "application/json"}
+
+type Token = Mapping[str, Any]
+"""A token as an answer shows it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,61 @@ class HttpAnswer:
         return message
 
 
-class Api:
+class Caller:
+    """Who has an API key of a stack. A word that returns no answer asserts that it was 200."""
+
+    def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+        """Send one request: text and bytes as they are, anything else as JSON; with the API key unless headers are given."""
+        raise NotImplementedError
+
+    def ask(self, method: str, url: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """Return what is answered with 200."""
+        answer = self.request(method, url, body, **how)
+        assert answer.status == 200, answer.text
+        found: dict[str, Any] = answer.json
+        return found
+
+    def post(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+        return self.request("POST", url, body, headers)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+        return self.request("GET", url, None, headers)
+
+    def create(self, **options: Any) -> dict[str, Any]:
+        return self.ask("POST", TOKENS, options)
+
+    def retrieve(self, token: Token | str) -> dict[str, Any]:
+        return self.ask("GET", path_of(token))
+
+    def complete(self, token: Token | str, **result: Any) -> dict[str, Any]:
+        """With `data`, or with an `error`."""
+        return self.ask("POST", f"{path_of(token)}/complete", result)
+
+    def complete_by_key(self, key: str, **result: Any) -> dict[str, Any]:
+        return self.ask("POST", COMPLETE_BY_KEY, {"idempotencyKey": key, **result})
+
+    def change(self, token: Token | str, **changes: Any) -> dict[str, Any]:
+        """Move the deadline of a token, or hand its page over."""
+        return self.ask("PATCH", path_of(token), changes)
+
+    def deliver(self, to: Mapping[str, Any], body: Any, headers: Mapping[str, str] = JSON) -> HttpAnswer:
+        """Post to the URL of a token, of one of its links or of an endpoint, as a webhook's provider does."""
+        return self.post(to["url"], body, headers)
+
+    def answer(self, token: Token, approver: str, action: str, **fields: Any) -> HttpAnswer:
+        """Choose an action of a page, as a program of one of its approvers."""
+        [link] = [one for one in token["links"] if one["approver"] == approver]
+        return self.deliver(link, {"action": action, "fields": fields})
+
+    def put_endpoint(self, name: str, **settings: Any) -> dict[str, Any]:
+        return self.ask("PUT", f"{ENDPOINTS}/{name}", {"key": "body.id", "verify": "none", **settings})
+
+
+def path_of(token: Token | str) -> str:
+    return f"{TOKENS}/{token if isinstance(token, str) else token['id']}"
+
+
+class Api(Caller):
     def __init__(self, template: Template, api_key: str) -> None:
         self._template = template
         self._api_key = api_key
@@ -52,25 +113,7 @@ class Api:
         """The headers that identify a request of Trigger.dev's SDK."""
         return {"authorization": f"Bearer {self._api_key}", "x-trigger-source": "sdk"}
 
-    def create(self, **body: Any) -> Any:
-        """Create a token and return the answer's body."""
-        answer = self.post(TOKENS, body)
-        assert answer.status == 200, answer.text
-        return answer.json
-
-    def retrieve(self, token_id: str) -> Any:
-        answer = self.get(f"{TOKENS}/{token_id}")
-        assert answer.status == 200, answer.text
-        return answer.json
-
-    def post(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        return self.request("POST", url, body, headers)
-
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        return self.request("GET", url, None, headers)
-
     def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        """Send a request: text and bytes as they are, anything else as JSON; with the API key unless headers are given."""
         if headers is None:
             headers = self.authorized
         parts = urlsplit(url)

@@ -30,7 +30,7 @@ class TestOverHttp:
         token = create(world)
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
-        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {**found, "created": False}
+        assert api.complete_by_key("a", data=2) == {**found, "created": False}
 
     def test_keeps_the_payloads_own_text(self, world: World, api: Api) -> None:
         answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')

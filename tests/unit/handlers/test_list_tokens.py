@@ -59,7 +59,7 @@ class TestTheListRoute:
         [timed] = self.made(api, world, 1, timeout="1h")
         [failed, done, waiting] = self.made(api, world, 3)
         complete(world.tokens, done, "1")
-        assert api.post(f"{TOKENS}/{failed}/complete", {"error": {"message": "cancelled"}}).status == 200
+        api.complete(failed, error={"message": "cancelled"})
         world.clock.advance(HOUR)
         assert self.ids(api, "filter%5BoutputIsError%5D=true") == [failed, timed]
         assert self.ids(api, "filter%5BoutputIsError%5D=false") == [done, waiting]

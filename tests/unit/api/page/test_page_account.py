@@ -841,7 +841,7 @@ class TestAKeyThatIsHeld:
     def test_by_a_completion_that_another_create_claims_meanwhile_is_refused(
         self, stack: SignInStack, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, "data": REJECT}).json["id"]
+        kept = stack.api.complete_by_key(KEY, data=REJECT)["id"]
         find = world.store.find
 
         def find_and_lose(token_id: str) -> Any:

@@ -289,7 +289,7 @@ class TestFieldsThatMustBeTheSame:
 
     def test_do_not_bind_the_api_key(self, api: Api, token: dict[str, Any]) -> None:
         data = {"action": "approve", "fields": {"amount": 7}}
-        assert api.post(f"{TOKENS}/{token['id']}/complete", {"data": data}).status == 200
+        api.complete(token, data=data)
         assert api.retrieve(token["id"])["completedBy"]["override"] is True
 
 
