@@ -58,9 +58,7 @@ def command(stack: MotoStack, name: str, *token_ids: str) -> Any:
 
 
 def listed(api: Api, query: str = "") -> list[str]:
-    answer = api.get(UNDELIVERED + query)
-    assert answer.status == 200, answer.text
-    return [token["id"] for token in answer.json["data"]]
+    return [token["id"] for token in api.ask("GET", UNDELIVERED + query)["data"]]
 
 
 def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(

@@ -21,17 +21,15 @@ FULL = {
 
 
 def put(api: Api, body: Any, url: str = GITHUB) -> Any:
-    answer = api.request("PUT", url, body)
-    assert answer.status == 200, answer.text
-    answers.EndpointObject.model_validate(answer.json)
-    return answer.json
+    answer = api.ask("PUT", url, body)
+    answers.EndpointObject.model_validate(answer)
+    return answer
 
 
 def get(api: Api, url: str = GITHUB) -> Any:
-    answer = api.get(url)
-    assert answer.status == 200, answer.text
-    answers.EndpointWithDeliveries.model_validate(answer.json)
-    return answer.json
+    answer = api.ask("GET", url)
+    answers.EndpointWithDeliveries.model_validate(answer)
+    return answer
 
 
 def stored(world: World, name: str = "github") -> Endpoint:

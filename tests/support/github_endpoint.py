@@ -92,9 +92,7 @@ class GitHub:
 
     def try_delivery(self, **sent: Any) -> dict[str, Any]:
         """What a test of the endpoint says would become of a delivery."""
-        answer = self.api.post("/api/v1/endpoints/github/test", sent)
-        assert answer.status == 200
-        return dict(answer.json)
+        return self.api.ask("POST", "/api/v1/endpoints/github/test", sent)
 
     @property
     def statistics(self) -> EndpointStatistics:

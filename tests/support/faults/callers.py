@@ -4,19 +4,18 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.support.faults.aws import Aws, unique
 from tests.support.faults.wire import Killed
-from tests.support.in_process.api_gateway import TOKENS, HttpAnswer, http_event
+from tests.support.in_process.api_gateway import ENDPOINTS, JSON, TOKENS, HttpAnswer, encode_body, http_event, path_of
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import ROOT
 from tests.support.webhook_signer import sign
-from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
 from waitpoints.token import TokenError, WaiterKind
 from waitpoints.wiring import services
@@ -93,6 +92,12 @@ class Callers(Aws):
             return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"], answer.get("cookies", ()))
         return None
 
+    def _ask(self, method: str, url: str, body: Any, *statuses: int | None) -> HttpAnswer:
+        """Send a text, or anything else as JSON, with the callers' key. The answer has one of these statuses; None is any."""
+        answer = self.http(method, url, encode_body(body), self.authorized())
+        assert None in statuses or answer.status in statuses, answer
+        return answer
+
     def take_key(self, *scopes: str) -> None:
         """From now on, the callers send a new named key with these scopes."""
         self.secrets.add(key := new_key())
@@ -101,10 +106,8 @@ class Callers(Aws):
         self.named_key = key
 
     def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
-        headers = self.authorized()
-        if request_key:
-            headers["x-trigger-request-idempotency-key"] = request_key
-        answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
+        headers = {"x-trigger-request-idempotency-key": request_key} if request_key else {}
+        answer = self.http("POST", TOKENS, encode_body(body), {**self.authorized(), **headers})
         assert answer.status == 200, answer
         self.tokens.append(created := answer.json)
         self.urls += [created["url"], *(one["url"].partition("?")[0] for one in created.get("links", []))]
@@ -112,81 +115,61 @@ class Callers(Aws):
 
     def callback(self, token: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
         """A delivery as Stripe sends it, signed if there is a secret; its provider is answered `status`, or None for any."""
-        headers = {"content-type": "application/json"}
+        headers = JSON
         if signed_with:
-            headers |= sign("stripe", body.encode(), token["url"], time.time(), signed_with).headers
+            headers = JSON | sign("stripe", body.encode(), token["url"], time.time(), signed_with).headers
         answer = self.http("POST", token["url"], body.encode(), headers)
         assert status in (answer.status, None), answer
 
     def answer(self, token: dict[str, Any], approver: str, choice: str, status: int | None = 200) -> None:
         """One of the page's approvers answers by a program. Whoever comes too late is answered alike."""
         [url] = [one["url"] for one in token["links"] if one["approver"] == approver]
-        answer = self.http("POST", url, choice.encode(), {"content-type": "application/json"})
-        assert status is None or answer.status == status, answer
+        answer = self.http("POST", url, choice.encode(), JSON)
+        assert status in (answer.status, None), answer
 
     def complete(self, token: dict[str, Any], data: str, status: int = 200) -> None:
-        self._complete(token, f'{{"data":{data}}}', status)
+        self._ask("POST", f"{path_of(token)}/complete", f'{{"data":{data}}}', status)
 
     def move_deadline(self, token: dict[str, Any], timeout: str | None, *statuses: int) -> HttpAnswer:
         """Give a token another timeout, or none. The answer has one of these statuses."""
-        body = json.dumps({"timeout": timeout}).encode()
-        answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self.authorized())
-        assert answer.status in statuses, answer
-        return answer
+        return self._ask("PATCH", path_of(token), {"timeout": timeout}, *statuses)
 
     def hand_over(self, token: dict[str, Any], add: Sequence[Any], remove: Sequence[str], *statuses: int) -> bool:
         """Change who may answer a token's page, and note their links. The answer has one of these statuses."""
-        body = json.dumps({"approvers": {"add": add, "remove": remove}}).encode()
-        answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self.authorized())
-        assert answer.status in statuses, answer
+        answer = self._ask("PATCH", path_of(token), {"approvers": {"add": add, "remove": remove}}, *statuses)
         links = answer.json.get("links", [])
         token["links"] += links
         self.urls += [one["url"].partition("?")[0] for one in links]
         return answer.status == 200
 
     def fail(self, token: dict[str, Any], error: TokenError) -> None:
-        shown = {"message": error.message, "name": error.name, "code": error.code}
-        self._complete(token, json.dumps({"error": shown}), 200)
-
-    def _complete(self, token: dict[str, Any], body: str, status: int) -> None:
-        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), self.authorized())
-        assert answer.status == status, answer
+        self._ask("POST", f"{path_of(token)}/complete", {"error": asdict(error)}, 200)
 
     def complete_by_key(self, key: str, data: str, status: int | None = 200, **more: str) -> dict[str, Any]:
         """Complete the token of a key with a JSON text. Returns the answer; `status` is None for any."""
         body = f'{{"data":{data},{json.dumps({"idempotencyKey": key, **more})[1:]}'
-        return self._complete_by_key(body, status)
+        return dict(self._ask("POST", COMPLETE_KEY, body, status).json)
 
     def fail_key(self, key: str, error: TokenError) -> dict[str, Any]:
-        shown = {"message": error.message, "name": error.name, "code": error.code}
-        return self._complete_by_key(json.dumps({"idempotencyKey": key, "error": shown}), 200)
-
-    def _complete_by_key(self, body: str, status: int | None) -> dict[str, Any]:
-        answer = self.http("POST", COMPLETE_KEY, body.encode(), self.authorized())
-        assert status in (answer.status, None), answer
-        return dict(answer.json)
+        return dict(self._ask("POST", COMPLETE_KEY, {"idempotencyKey": key, "error": asdict(error)}, 200).json)
 
     def put_endpoint(self, **settings: Any) -> dict[str, Any]:
         """An endpoint for what Stripe would send: its deliveries complete `<name>:<their id>`."""
         name = unique("endpoint")
-        settings = {"key": "body.id", "verify": "none", **settings}
-        return self.put_endpoint_again(name, **settings)
+        return self.put_endpoint_again(name, **{"key": "body.id", "verify": "none", **settings})
 
     def put_endpoint_again(self, name: str, **settings: Any) -> dict[str, Any]:
-        answer = self.http("PUT", f"{ENDPOINTS}/{name}", json.dumps(settings).encode(), self.authorized())
-        assert answer.status == 200, answer
+        answer = self._ask("PUT", f"{ENDPOINTS}/{name}", settings, 200)
         self.urls.append(answer.json["url"])
         return dict(answer.json)
 
     def disable_endpoint(self, endpoint: dict[str, Any], disabled: bool) -> None:
-        body = json.dumps({"disabled": disabled}).encode()
-        answer = self.http("PATCH", f"{ENDPOINTS}/{endpoint['name']}", body, self.authorized())
-        assert (answer.status, answer.json.get("disabled", False)) == (200, disabled), answer
+        answer = self._ask("PATCH", f"{ENDPOINTS}/{endpoint['name']}", {"disabled": disabled}, 200)
+        assert answer.json.get("disabled", False) == disabled, answer
 
     def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
         """A retry after a lost answer finds that it is deleted."""
-        answer = self.http("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", self.authorized())
-        assert answer.status in (200, 404), answer
+        self._ask("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", 200, 404)
 
     def deliver(self, endpoint: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
         """A delivery to an endpoint, as `callback` is one to a token."""

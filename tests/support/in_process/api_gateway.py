@@ -117,7 +117,7 @@ class Api(Caller):
         if headers is None:
             headers = self.authorized
         parts = urlsplit(url)
-        raw = _bytes(body)
+        raw = encode_body(body)
         route = self._template.route(method, parts.path)
         if route is None:
             return HttpAnswer(404, {"content-type": "application/json"}, '{"message":"Not Found"}')
@@ -172,7 +172,7 @@ def http_event(
     return event
 
 
-def _bytes(body: Any) -> bytes:
+def encode_body(body: Any) -> bytes:
     match body:
         case None:
             return b""

@@ -33,9 +33,7 @@ def by_key(api: Api, body: Any, headers: Headers | None) -> HttpAnswer:
 
 
 def listed(api: Api, headers: Headers, query: str = "") -> list[str]:
-    answer = api.get(f"{TOKENS}?{query}", headers)
-    assert answer.status == 200, answer.text
-    return [token["id"] for token in answer.json["data"]]
+    return [token["id"] for token in api.ask("GET", f"{TOKENS}?{query}", headers=headers)["data"]]
 
 
 class TestCreate:

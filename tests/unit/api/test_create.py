@@ -82,9 +82,7 @@ def test_a_create_that_finds_the_token_changes_nothing_of_it(
 class TestTraceparent:
     def create(self, api: Api, header: str | None = None, **body: Any) -> str:
         headers = api.authorized | ({} if header is None else {"traceparent": header})
-        answer = api.post(TOKENS, body, headers)
-        assert answer.status == 200
-        return str(answer.json["id"])
+        return str(api.ask("POST", TOKENS, body, headers=headers)["id"])
 
     @pytest.mark.parametrize(
         ("header", "field", "kept"),

@@ -31,9 +31,7 @@ class Recorded(GitHub):
         return self.receive(json.dumps(body))
 
     def resend(self, delivery_id: str, **body: Any) -> Any:
-        answer = self.api.post(f"{DELIVERIES}/{delivery_id}/resend", body)
-        assert answer.status == 200, answer.text
-        return answer.json
+        return self.api.ask("POST", f"{DELIVERIES}/{delivery_id}/resend", body)
 
     def ask_to_delete(self, delivery_id: str = "") -> HttpAnswer:
         return self.api.request("DELETE", f"{DELIVERIES}/{delivery_id}" if delivery_id else DELIVERIES)

@@ -10,10 +10,9 @@ from waitpoints.token import iso
 
 
 def listed(api: Api) -> Any:
-    answer = api.get(KEYS)
-    assert answer.status == 200, answer.text
-    answers.ListKeysResult.model_validate(answer.json)
-    return answer.json["data"]
+    answer = api.ask("GET", KEYS)
+    answers.ListKeysResult.model_validate(answer)
+    return answer["data"]
 
 
 class TestListApiKeys:

@@ -28,10 +28,9 @@ def record(world: World, hours_ago: int = 0, **row: Any) -> str:
 
 
 def listed(api: Api, **query: Any) -> Any:
-    answer = api.get(f"{DELIVERIES}?{urlencode(query)}")
-    assert answer.status == 200, answer.text
-    answers.ListDeliveriesResult.model_validate(answer.json)
-    return answer.json
+    answer = api.ask("GET", f"{DELIVERIES}?{urlencode(query)}")
+    answers.ListDeliveriesResult.model_validate(answer)
+    return answer
 
 
 def ids(api: Api, **query: Any) -> list[str]:

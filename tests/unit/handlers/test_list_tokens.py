@@ -12,9 +12,7 @@ SECOND, HOUR = 1000, 3_600_000
 
 class TestTheListRoute:
     def ids(self, api: Api, query: str = "") -> list[str]:
-        answer = api.get(f"{TOKENS}?{query}")
-        assert answer.status == 200, answer.text
-        return [token["id"] for token in answer.json["data"]]
+        return [token["id"] for token in api.ask("GET", f"{TOKENS}?{query}")["data"]]
 
     def made(self, api: Api, world: World, number: int, **fields: Any) -> list[str]:
         made: list[str] = []

@@ -31,10 +31,9 @@ def record(world: World, body: bytes = b"{}", **row: Any) -> RecordedDelivery:
 
 
 def get(api: Api, delivery: RecordedDelivery) -> Any:
-    answer = api.get(f"{DELIVERIES}/{delivery.id}")
-    assert answer.status == 200, answer.text
-    answers.RetrievedDelivery.model_validate(answer.json)
-    return answer.json
+    answer = api.ask("GET", f"{DELIVERIES}/{delivery.id}")
+    answers.RetrievedDelivery.model_validate(answer)
+    return answer
 
 
 def test_shows_what_was_sent_without_secrets(api: Api) -> None:

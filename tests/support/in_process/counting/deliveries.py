@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from tests.support.in_process.counting.waits import ROUND, Bench, CountedStep, Wait, signed_by_github
-from tools.openapi.operations import ENDPOINTS
 
 DAY = 86_400_000
 DELETED = "the doctor deletes it"
@@ -124,9 +123,7 @@ def _deletion_of_one(scan: CountedStep) -> CountedStep:
 
 def _put(bench: Bench, name: str = "github", **more: Any) -> str:
     """Make the endpoint. Returns its URL."""
-    put = bench.api.request("PUT", f"{ENDPOINTS}/{name}", SETTINGS | more)
-    assert put.status == 200, put.text
-    return str(put.json["url"])
+    return str(bench.api.put_endpoint(name, **(SETTINGS | more))["url"])
 
 
 def signed(body: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
