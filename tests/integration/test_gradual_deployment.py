@@ -286,12 +286,14 @@ def ask_sam(code: str) -> Any:
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
-def test_sam_asks_of_no_route_whether_it_may_have_no_authentication() -> None:
+def test_sam_asks_of_no_route_whether_it_may_have_no_authentication(tmp_path: Path) -> None:
     """`sam deploy --guided` would ask it 25 times, and the default answer ends the deployment."""
+    copy = tmp_path / "template.yaml"
+    copy.write_text((ROOT / "template.yaml").read_text())
     found = ask_sam(
         "import json; from samcli.commands.deploy.auth_utils import auth_per_resource;"
         "from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider;"
-        "print(json.dumps(auth_per_resource(SamLocalStackProvider.get_stacks('template.yaml')[0])))"
+        f"print(json.dumps(auth_per_resource(SamLocalStackProvider.get_stacks('{copy}')[0])))"
     )
     assert {name for name, _ in found} == {function.logical_id for function in WHOLE.routes().values()}
     assert {has_authentication for _, has_authentication in found} == {True}
