@@ -17,7 +17,8 @@ from tests.support.access_tokens import forged
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.stores import KeyStore
 from tests.support.races import race
 from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
 from waitpoints.aws import api_key_store
@@ -55,11 +56,7 @@ def outcome(act: Callable[[], object]) -> object:
 
 @pytest.fixture
 def store(stack: MotoStack) -> ApiKeyStore:
-    return in_dynamodb(stack)
-
-
-def in_dynamodb(stack: MotoStack) -> ApiKeyStore:
-    return ApiKeyStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
+    return KeyStore()
 
 
 def refusing(code: str, message: str = "") -> Any:
@@ -187,7 +184,7 @@ class TestAtOnce:
 
 def test_the_first_key_of_another_program_is_kept(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made after this program has seen that there is none, and before it makes the item."""
-    store, other = in_dynamodb(stack), in_dynamodb(stack)
+    store, other = KeyStore(), KeyStore()
     update = store._table.update
 
     def update_later(place: Any, changes: Any, *arguments: Any, **named: Any) -> Any:
@@ -203,7 +200,7 @@ def test_the_first_key_of_another_program_is_kept(stack: MotoStack, monkeypatch:
 def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ApiKeyStore, "_try_to_add", lambda *_: {})
     with pytest.raises(TryAgain):
-        in_dynamodb(stack).add(key("ci"), NOW)
+        KeyStore().add(key("ci"), NOW)
 
 
 class TestLastUse:
@@ -222,8 +219,8 @@ class TestLastUse:
         ],
     )
     def test_is_removed_by_ttl(self, stack: MotoStack, expires_at: int | None, kept_until: int) -> None:
-        in_dynamodb(stack).note_used(key("ci", expires_at), NOW)
-        [item] = items(stack)
+        KeyStore().note_used(key("ci", expires_at), NOW)
+        [item] = stack.every_item()
         assert int(item["expiresAt"]["N"]) == kept_until
 
     def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
@@ -242,7 +239,7 @@ class TestLastUse:
 
 def test_a_request_goes_on_if_the_use_of_its_key_cannot_be_noted(api: Api, stack: MotoStack, clock: FakeClock) -> None:
     shown, events = new_key(), services.dynamodb_client.meta.events
-    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"),), clock()), clock())
+    KeyStore().add(NamedKey("ci", digest(shown), (Scope("read"),), clock()), clock())
     tried: list[Any] = []
 
     def fail(**given: Any) -> None:
@@ -255,30 +252,26 @@ def test_a_request_goes_on_if_the_use_of_its_key_cannot_be_noted(api: Api, stack
     finally:
         events.unregister("before-call.dynamodb.UpdateItem", fail)
     assert (statuses, len(tried)) == ([200, 200], 1)
-    assert in_dynamodb(stack).read_used() == {}
-
-
-def items(stack: MotoStack) -> Any:
-    return client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    assert KeyStore().read_used() == {}
 
 
 def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> None:
-    store = in_dynamodb(stack)
+    store = KeyStore()
     for name in ("ci", "token", "replies"):
         store.add(key(name, NOW), NOW)
         store.note_used(key(name), NOW)
-    before = items(stack)
+    before = stack.every_item()
     answer = stack.functions()["doctor"].call({})
     assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
-    assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+    assert [item for item in stack.every_item() if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
 
 
 def test_no_stream_passes_keys_and_their_last_use_on(stack: MotoStack) -> None:
-    stream, store = Stream(stack), in_dynamodb(stack)
+    stream, store = Stream(stack), KeyStore()
     store.add(key("ci", NOW), NOW)
     store.note_used(key("ci"), NOW)
     store.remove("ci")
-    assert len(items(stack)) == 2
+    assert len(stack.every_item()) == 2
     consumers = [name for name, it in stack.functions().items() if "dynamodb" in str(it.properties.get("Events")).lower()]
     assert {"resume_waiters", "schedule_timeouts"} <= set(consumers)
     assert [stream.records(name) for name in consumers] == [[]] * len(consumers)
@@ -287,11 +280,11 @@ def test_no_stream_passes_keys_and_their_last_use_on(stack: MotoStack) -> None:
 def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock) -> None:
     """No text that can be read in the table, nor what could be made of one, is accepted anywhere."""
     shown = new_key()
-    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"), Scope("complete")), clock()), clock())
+    KeyStore().add(NamedKey("ci", digest(shown), (Scope("read"), Scope("complete")), clock()), clock())
     token = api.create()
     path = f"{TOKENS}/{token['id']}"
     assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 200
-    leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("api keys")]))
+    leaked = set(texts([item for item in stack.every_item() if item["id"]["S"].startswith("api keys")]))
     assert {"ci", digest(shown), "read", "complete"} <= leaked
     assert not any(shown[11:] in text for text in leaked)
     for guess in [guess for text in leaked for guess in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.stores import TokenStore
 from tests.support.in_process.world import FakeResumers
 from tests.support.settling import complete
 from tests.support.turns import StoreInTurns, Turns
@@ -24,13 +25,12 @@ from waitpoints.tokens import Tokens
 
 START = 1_800_000_000_000
 TIMEOUT = START + 60_000
-RETENTION = 86_400  # seconds
 OUTPUT = '{"approved":true}'
 
 
 @pytest.fixture
 def store(stack: MotoStack) -> Store:
-    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return TokenStore()
 
 
 def one_outcome(store: Store, seed: int) -> Status:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.stores import Deliveries
 from tests.support.races import race
 from waitpoints.aws.delivery_store import SHARDS, DeliveryStore
 from waitpoints.endpoint import DeliveryKind
@@ -36,12 +37,7 @@ def delivery(at: int = NOW, **other: Any) -> RecordedDelivery:
 
 @pytest.fixture
 def store(stack: MotoStack) -> DeliveryStore:
-    return in_dynamodb(stack)
-
-
-def in_dynamodb(stack: MotoStack) -> DeliveryStore:
-    bucket = stack.resources["OutputBucket"]["Ref"]
-    return DeliveryStore(client_of("dynamodb"), stack.resources["Table"]["Ref"], lambda: client_of("s3"), bucket)
+    return Deliveries()
 
 
 def begin(store: DeliveryStore, one: RecordedDelivery, once: str | None = None) -> RecordedDelivery:
@@ -90,10 +86,9 @@ def test_a_resend_with_one_idempotency_key_is_one(store: DeliveryStore) -> None:
 
 @pytest.mark.parametrize("once", [None, "k"])
 def test_that_was_stored_by_an_attempt_whose_answer_was_lost_is_no_repeat(
-    stack: MotoStack, monkeypatch: pytest.MonkeyPatch, once: str | None
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch, once: str | None
 ) -> None:
     """The next attempt conflicts with the first, and the one after that finds its own item."""
-    store = in_dynamodb(stack)
     write = store._table.client.transact_write_items
 
     def write_twice(**request: Any) -> Any:
@@ -219,7 +214,7 @@ def test_one_of_many_finishes_it(store: DeliveryStore) -> None:
     assert [kind for kind, won in zip(kinds, results, strict=True) if won] == [found.kind]
 
 
-def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
+def test_a_row_has_at_most_a_kilobyte(stack: MotoStack, store: DeliveryStore) -> None:
     text, detail = cut("é" * 1000), cut("é" * 1000, MAX_DETAIL)
     assert text is not None
     assert detail is not None
@@ -231,15 +226,13 @@ def test_a_row_has_at_most_a_kilobyte(stack: MotoStack) -> None:
         "resend_of": new_delivery_id(NOW),
     }
     one = replace(delivery(), kind=DeliveryKind.NOT_MATCHING, detail=detail, **texts, **ids)
-    in_dynamodb(stack).begin(SECRET_ID, "github", one, CONTENTS)
-    items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    [row] = [item for item in items if item["id"]["S"].startswith("deliveries#")]
+    store.begin(SECRET_ID, "github", one, CONTENTS)
+    [row] = [item for item in stack.every_item() if item["id"]["S"].startswith("deliveries#")]
     assert sum(len(name) + len(next(iter(value.values())).encode()) for name, value in row.items()) <= 1024
     assert int(row["expiresAt"]["N"]) - one.expires_at == 3 * 86_400, "TTL is later than the doctor's scan"
 
 
-def test_shows_a_kind_that_only_a_later_version_knows(stack: MotoStack) -> None:
-    store = in_dynamodb(stack)
+def test_shows_a_kind_that_only_a_later_version_knows(store: DeliveryStore) -> None:
     one = begin(store, delivery())
     assert store.finish(SECRET_ID, replace(one, kind="forwarded"))
     found = store.get(SECRET_ID, one.id)

@@ -1,6 +1,6 @@
 """The index of what is due, and its cursors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.stores import Index, TokenStore
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore, ScanPage
 from waitpoints.aws.due_index import INDEX, DueIndex
@@ -18,16 +19,17 @@ from waitpoints.ports import Cursor, Timer
 from waitpoints.token import ALL_CHECKED, Completed, Output, Token
 
 START = FakeClock().now
-RETENTION = 30 * 86_400  # seconds
 HOUR = 3_600_000
 
 
 @pytest.fixture
-def on_moto(stack: MotoStack) -> Iterator[tuple[Store, DueIndex]]:
-    stack.empty_table()
-    client, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
-    yield Store(client, table, RETENTION), DueIndex(client, table)
-    stack.empty_table()
+def store(stack: MotoStack) -> Store:
+    return TokenStore()
+
+
+@pytest.fixture
+def index(stack: MotoStack) -> DueIndex:
+    return Index()
 
 
 def make(store: Any, due_at: int | None) -> Token:
@@ -48,46 +50,40 @@ def read_all(index: Any, until: int, limit: int = 1000, start: Cursor = Cursor()
     return found
 
 
-def test_has_every_token_with_a_timeout_from_its_create_on(on_moto: tuple[Store, DueIndex]) -> None:
-    store, index = on_moto
+def test_has_every_token_with_a_timeout_from_its_create_on(store: Store, index: DueIndex) -> None:
     timed = [make(store, START + n * HOUR) for n in range(8)]
     make(store, None)
     found = read_all(index, START + 7 * HOUR)
     assert sorted(found, key=lambda timer: timer.due_at) == [Timer(token.id, token.due_at or 0) for token in timed]
 
 
-def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(on_moto: tuple[Store, DueIndex]) -> None:
-    store, index = on_moto
+def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(store: Store, index: DueIndex) -> None:
     settled, waiting, gone = make(store, START + 5), make(store, START + 6), ids.new_id(START)
     store.complete(settled.id, Completed(START, Output("1")), ALL_CHECKED)
     assert {timer.token_id for timer in read_all(index, START + HOUR)} == {settled.id, waiting.id}
     assert index.find_waiting([settled.id, waiting.id, gone]) == {waiting.id}
 
 
-def test_reads_from_an_instant_to_an_instant_both_included(on_moto: tuple[Store, DueIndex]) -> None:
-    store, index = on_moto
+def test_reads_from_an_instant_to_an_instant_both_included(store: Store, index: DueIndex) -> None:
     tokens = [make(store, START + n) for n in range(5)]
     found = read_all(index, START + 3, start=Cursor(START + 1))
     assert {timer.token_id for timer in found} == {token.id for token in tokens[1:4]}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
-def test_reads_on_within_one_instant(on_moto: tuple[Store, DueIndex], limit: int) -> None:
+def test_reads_on_within_one_instant(store: Store, index: DueIndex, limit: int) -> None:
     """Everybody's deadline is midnight: more tokens may be due at one instant than one read returns."""
-    store, index = on_moto
     tokens = [make(store, START) for _ in range(15)] + [make(store, START + 1)]
     found = read_all(index, START + 1, limit)
     assert index.shards == LIST_SHARDS
     assert sorted(timer.token_id for timer in found) == sorted(token.id for token in tokens)
 
 
-def test_of_a_new_stack_begins_at_0(on_moto: tuple[Store, DueIndex]) -> None:
-    _, index = on_moto
+def test_of_a_new_stack_begins_at_0(index: DueIndex) -> None:
     assert index.cursors() == [Cursor()] * index.shards
 
 
-def test_moves_a_cursor_only_from_where_it_was_read(on_moto: tuple[Store, DueIndex]) -> None:
-    _, index = on_moto
+def test_moves_a_cursor_only_from_where_it_was_read(index: DueIndex) -> None:
     first, second = Cursor(START, "waitpoint_x"), Cursor(START + 1)
     assert index.move_cursor(0, Cursor(), first)
     assert index.cursors() == [first, *[Cursor()] * (index.shards - 1)]
@@ -99,24 +95,19 @@ def test_moves_a_cursor_only_from_where_it_was_read(on_moto: tuple[Store, DueInd
 
 
 class TestOnDynamoDb:
-    def test_a_move_whose_answer_was_lost_counts_as_done(self, on_moto: tuple[Store, DueIndex]) -> None:
+    def test_a_move_whose_answer_was_lost_counts_as_done(self, index: DueIndex) -> None:
         """botocore sends the request again, and the condition no longer holds."""
-        _, index = on_moto
         assert index.move_cursor(0, Cursor(), Cursor(START, "waitpoint_x"))
         assert index.move_cursor(0, Cursor(), Cursor(START, "waitpoint_x"))
 
-    def test_a_copy_of_an_item_in_the_index_has_only_keys(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
-        store, _ = on_moto
+    def test_a_copy_of_an_item_in_the_index_has_only_keys(self, stack: MotoStack, store: Store) -> None:
         make(store, START)
         table = stack.resources["Table"]["Ref"]
         [copy] = client_of("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
         assert set(copy) == {"id", "item", "listShard", "dueAt"}
 
-    def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(
-        self, stack: MotoStack, on_moto: tuple[Store, DueIndex]
-    ) -> None:
+    def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(self, stack: MotoStack, index: DueIndex) -> None:
         """The doctor scans it, and takes an item with a `tokenId` and without an expiry for an orphan."""
-        _, index = on_moto
         index.move_cursor(2, Cursor(), Cursor(START))
         found = client_of("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
         assert set(found["Item"]) == {"id", "item", "dueAt", "after"}
@@ -125,9 +116,8 @@ class TestOnDynamoDb:
         [page] = doctor_store.read_segment(0, 1, None, START)
         assert page == ScanPage(1, [], [], [], [], None)
 
-    def test_an_item_without_a_status_keeps_back_no_other(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
+    def test_an_item_without_a_status_keeps_back_no_other(self, stack: MotoStack, store: Store, index: DueIndex) -> None:
         """Its shard's cursor would stop at it, and no timer of the shard be started any more."""
-        store, index = on_moto
         poison, other = make(store, HOUR), make(store, HOUR)
         client_of("dynamodb").update_item(
             TableName=stack.resources["Table"]["Ref"],
@@ -138,28 +128,23 @@ class TestOnDynamoDb:
         assert index.find_waiting([poison.id, other.id]) == {other.id}
 
     def test_asks_again_for_keys_that_dynamodb_left(
-        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
+        self, store: Store, index: DueIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It answers with at most 16 MB (BatchGetItem, API reference), and a token may have 300 KB."""
-        store, index = on_moto
         tokens = [make(store, START).id for _ in range(7)]
         asked = answer_at_most(index, monkeypatch, 3)
         assert index.find_waiting(tokens) == set(tokens)
         assert asked == [7, 4, 1]
 
     def test_does_not_guess_about_keys_that_dynamodb_never_reads(
-        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
+        self, store: Store, index: DueIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store, index = on_moto
         tokens = [make(store, START).id for _ in range(2)]
         answer_at_most(index, monkeypatch, 0)
         with pytest.raises(TimersNotStarted):
             index.find_waiting(tokens)
 
-    def test_a_failure_is_not_taken_for_another_round(
-        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        _, index = on_moto
+    def test_a_failure_is_not_taken_for_another_round(self, index: DueIndex, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def fail(**_: Any) -> None:
             raise ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")

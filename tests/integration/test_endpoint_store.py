@@ -1,20 +1,19 @@
 """Endpoints in the table."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.stores import Endpoints
 from tests.support.races import race
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
 from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
-Environment = Callable[..., EndpointStore]
 NOW = 1_800_000_000_000
 SECRET_ID = "0123456789abcdef01234567"
 OTHER_SECRET_ID = "f" * 24
@@ -33,25 +32,15 @@ DESCRIBED = replace(PLAIN, verify=Verification("hmac", "own", signing='{"header"
 
 
 @pytest.fixture
-def environment(stack: MotoStack) -> Environment:
-    """Gives the store of another function environment, with a given shard if it matters."""
-    return partial(in_dynamodb, stack)
+def store(stack: MotoStack) -> EndpointStore:
+    return Endpoints()
 
 
-def in_dynamodb(stack: MotoStack, shard: str | None = None) -> EndpointStore:
-    store = EndpointStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
-    if shard is not None:
-        store._shard = shard
+def of_shard(shard: str) -> EndpointStore:
+    """The store of a function environment that counts in this shard."""
+    store = Endpoints()
+    store._shard = shard
     return store
-
-
-@pytest.fixture
-def store(environment: Environment) -> EndpointStore:
-    return environment()
-
-
-def items(stack: MotoStack) -> Any:
-    return client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
 
 
 class TestPut:
@@ -69,15 +58,15 @@ class TestPut:
         assert store.put(changed) == expected
         assert store.get("github") == expected
 
-    def test_simultaneous_first_puts_agree_on_one_secret_id(self, environment: Environment) -> None:
+    def test_simultaneous_first_puts_agree_on_one_secret_id(self, store: EndpointStore) -> None:
         def put(number: int) -> Endpoint:
             at = NOW + number
             first = replace(PLAIN, secret_id=f"{number:024x}", created_at=at, updated_at=at)
-            return environment().put(first)
+            return Endpoints().put(first)
 
         answered = race([partial(put, number) for number in range(8)])
         assert len({(endpoint.secret_id, endpoint.created_at) for endpoint in answered}) == 1
-        stored = environment().get("github")
+        stored = Endpoints().get("github")
         assert stored is not None
         assert stored in answered
 
@@ -99,22 +88,22 @@ class TestSetDisabled:
         assert store.set_disabled("github", True, NOW) is None
         assert store.get("github") is None
 
-    def test_that_enables_leaves_no_trace_for_a_version_that_does_not_know_it(self, stack: MotoStack) -> None:
-        store = in_dynamodb(stack)
+    def test_that_enables_leaves_no_trace_for_a_version_that_does_not_know_it(
+        self, stack: MotoStack, store: EndpointStore
+    ) -> None:
         store.put(FULL)
-        before = items(stack)
+        before = stack.every_item()
         store.set_disabled("github", True, NOW)
-        assert items(stack) != before
+        assert stack.every_item() != before
         store.set_disabled("github", False, NOW)
-        assert items(stack) == before
+        assert stack.every_item() == before
 
     @pytest.mark.parametrize("_", range(10))
-    def test_and_a_simultaneous_put_or_delete_both_hold(self, environment: Environment, _: int) -> None:
-        store = environment()
+    def test_and_a_simultaneous_put_or_delete_both_hold(self, store: EndpointStore, _: int) -> None:
         store.put(FULL)
-        race([lambda: environment().put(PLAIN), lambda: environment().set_disabled("github", True, NOW)])
+        race([lambda: Endpoints().put(PLAIN), lambda: Endpoints().set_disabled("github", True, NOW)])
         assert store.get("github") == replace(PLAIN, disabled=True)
-        race([lambda: environment().delete("github"), lambda: environment().set_disabled("github", True, NOW)])
+        race([lambda: Endpoints().delete("github"), lambda: Endpoints().set_disabled("github", True, NOW)])
         assert store.get("github") is None
 
 
@@ -131,11 +120,10 @@ class TestDelete:
         assert store.put(replace(PLAIN, secret_id=OTHER_SECRET_ID)).secret_id == OTHER_SECRET_ID
 
     @pytest.mark.parametrize("_", range(10))
-    def test_and_a_simultaneous_put_leave_the_put_endpoint_whole_or_none(self, environment: Environment, _: int) -> None:
-        store = environment()
+    def test_and_a_simultaneous_put_leave_the_put_endpoint_whole_or_none(self, store: EndpointStore, _: int) -> None:
         store.put(PLAIN)
         again = replace(FULL, secret_id=OTHER_SECRET_ID, created_at=NOW + 5, updated_at=NOW + 5)
-        put, deleted = race([lambda: environment().put(again), lambda: environment().delete("github")])
+        put, deleted = race([lambda: Endpoints().put(again), lambda: Endpoints().delete("github")])
         assert deleted is True
         if put == again:  # the delete came first, so this is a new endpoint
             assert store.get("github") == again
@@ -189,41 +177,39 @@ class TestStatistics:
         assert store.read_statistics(SECRET_ID) == added
 
     @pytest.mark.parametrize("shards", [("00", "00"), ("00", "15"), ("15", "00")], ids=["one shard", "two shards", "reverse"])
-    def test_add_up_and_have_the_later_last_delivery(self, environment: Environment, shards: tuple[str, str]) -> None:
+    def test_add_up_and_have_the_later_last_delivery(self, store: EndpointStore, shards: tuple[str, str]) -> None:
         for shard, last in zip(shards, (EARLY, LATE), strict=True):
-            environment(shard).count(SECRET_ID, deliveries(DeliveryKind.KEPT, 2, last))
-        environment("07").count(SECRET_ID, deliveries(DeliveryKind.REFUSED, 1, EARLY))
-        assert environment().read_statistics(SECRET_ID) == EndpointStatistics(
+            of_shard(shard).count(SECRET_ID, deliveries(DeliveryKind.KEPT, 2, last))
+        of_shard("07").count(SECRET_ID, deliveries(DeliveryKind.REFUSED, 1, EARLY))
+        assert Endpoints().read_statistics(SECRET_ID) == EndpointStatistics(
             {DeliveryKind.KEPT: 4, DeliveryKind.REFUSED: 1}, {DeliveryKind.KEPT: LATE, DeliveryKind.REFUSED: EARLY}
         )
 
-    def test_of_simultaneous_environments_lose_nothing(self, environment: Environment) -> None:
+    def test_of_simultaneous_environments_lose_nothing(self, store: EndpointStore) -> None:
         added = deliveries(DeliveryKind.COMPLETED, 3, EARLY)
-        race([lambda: environment("00").count(SECRET_ID, added) for _ in range(8)])
-        assert environment().read_statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
+        race([lambda: of_shard("00").count(SECRET_ID, added) for _ in range(8)])
+        assert Endpoints().read_statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
 
     def test_belong_to_one_secret_id(self, store: EndpointStore) -> None:
         store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
         assert store.read_statistics(OTHER_SECRET_ID) == EndpointStatistics()
 
-    def test_expire_400_days_after_the_last_delivery(self, stack: MotoStack) -> None:
-        store = in_dynamodb(stack)
+    def test_expire_400_days_after_the_last_delivery(self, stack: MotoStack, store: EndpointStore) -> None:
         for last in (EARLY, LATE):
             store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, last))
-        [item] = items(stack)
+        [item] = stack.every_item()
         assert int(item["expiresAt"]["N"]) == LATE.at // 1000 + STATISTICS_KEPT == LATE.at // 1000 + 400 * 86_400
 
 
 @pytest.mark.parametrize("name", ["github", "token", "replies", "others", "schema", "key"])
-def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack, name: str) -> None:
+def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack, store: EndpointStore, name: str) -> None:
     """Also over an endpoint that is named as a part of a token."""
-    store = in_dynamodb(stack)
     store.put(replace(FULL, name=name))
     store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
-    before = items(stack)
+    before = stack.every_item()
     answer = stack.functions()["doctor"].call({})
     assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
-    assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+    assert [item for item in stack.every_item() if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
 
 
 @pytest.mark.parametrize(
@@ -234,11 +220,10 @@ def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack,
         {"verify": {"S": "mutual TLS"}},
     ],
 )
-def test_an_unknown_setting_is_of_a_later_version(stack: MotoStack, item: dict[str, Any]) -> None:
-    store = in_dynamodb(stack)
+def test_an_unknown_setting_is_of_a_later_version(stack: MotoStack, store: EndpointStore, item: dict[str, Any]) -> None:
     assert not store.put(FULL).is_later
-    [stored] = items(stack)
-    client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item={**stored, **item})
+    [stored] = stack.every_item()
+    stack.put({**stored, **item})
     found = store.get(FULL.name)
     assert found
     assert (found.is_later, found.key) == (True, FULL.key)

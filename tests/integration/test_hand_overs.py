@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.stores import TokenStore
 from tests.support.in_process.world import FakeResumers
 from tests.support.settling import COMPLETED_BY
 from tests.support.turns import StoreInTurns, Turns
@@ -45,7 +46,6 @@ from waitpoints.tokens import Settled, Tokens
 
 START = 1_800_000_000_000
 TIMEOUT = START + 7_200_000
-RETENTION = 86_400  # seconds
 ANYONE = {
     "title": "Go?",
     "approvers": ["ann", "bo", "cy"],
@@ -67,7 +67,7 @@ NO = TokenError("no")
 
 @pytest.fixture
 def store(stack: MotoStack) -> Store:
-    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return TokenStore()
 
 
 class NoQueue:

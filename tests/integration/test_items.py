@@ -10,6 +10,7 @@ from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.stores import RETENTION, TokenStore
 from tests.support.in_process.template import Template
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
@@ -35,7 +36,6 @@ from waitpoints.token import (
 
 START = FakeClock().now
 TIMEOUT = START + 60_000
-RETENTION = 30 * 86_400  # seconds
 OUTPUT = Output('{"approved": true}')
 
 
@@ -56,7 +56,7 @@ class TestItems:
 
     @pytest.fixture
     def written(self, stack: MotoStack) -> Store:
-        return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+        return TokenStore()
 
     def item(self, stack: MotoStack, token_id: str, kind: str = "token") -> dict[str, Any]:
         return next((dict(it) for it in stack.items(token_id) if it["item"]["S"] == kind), {})

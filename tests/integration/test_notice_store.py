@@ -3,18 +3,18 @@
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.notices import FakeChannel, FakeDeadLetters, use
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
+from tests.support.in_process.stores import NoticeRecords, TokenStore
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
 from waitpoints.api.notices.plan import ENDED, NoticeKind
-from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
+from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
 from waitpoints.aws.store import Store
 from waitpoints.errors import NotSentNow
@@ -23,7 +23,6 @@ from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, Out
 from waitpoints.wiring import services
 
 START = services.now()  # not a date: the services compare it with the clock
-RETENTION = 30 * 86_400  # seconds
 PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
 NOTIFY = '{"email": true, "slack": "#deploys"}'
 WITH_OUTCOME = '{"email": true, "slack": "#deploys", "outcome": true}'
@@ -31,12 +30,12 @@ WITH_OUTCOME = '{"email": true, "slack": "#deploys", "outcome": true}'
 
 @pytest.fixture
 def tokens(stack: MotoStack) -> Store:
-    return Store(client_of("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+    return TokenStore()
 
 
 @pytest.fixture
 def store(stack: MotoStack) -> NoticeStore:
-    return NoticeStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
+    return NoticeRecords()
 
 
 def create(tokens: Store, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
@@ -138,26 +137,17 @@ class TestARecord:
         assert notices(tokens, token) == {"slack": refused}
 
 
-class TestOnDynamoDB:
-    @pytest.fixture
-    def client(self, stack: MotoStack) -> Any:
-        return client_of("dynamodb")
-
-    @pytest.fixture
-    def table(self, stack: MotoStack) -> str:
-        return str(stack.resources["Table"]["Ref"])
-
-    @pytest.mark.parametrize("timeout_at", [None, START + 1000], ids=["none", "a second"])
-    def test_the_record_outlives_its_token_wherever_its_timeout_is_moved(
-        self, client: Any, table: str, timeout_at: int | None
-    ) -> None:
-        """It does not expire: the doctor deletes it after its token."""
-        token = create(Store(client, table, RETENTION), timeout_at)
-        NoticeStore(client, table).claim(token, START)
-        item = client.get_item(TableName=table, Key=primary_key(token.id, NOTICES))["Item"]
-        assert is_endless_attachment(item)
-        found = attachment(plain(item))
-        assert (found.token_id, found.since) == (token.id, START)
+@pytest.mark.parametrize("timeout_at", [None, START + 1000], ids=["none", "a second"])
+def test_the_record_outlives_its_token_wherever_its_timeout_is_moved(
+    store: NoticeStore, tokens: Store, stack: MotoStack, timeout_at: int | None
+) -> None:
+    """It does not expire: the doctor deletes it after its token."""
+    token = create(tokens, timeout_at)
+    store.claim(token, START)
+    [item] = [item for item in stack.items(token.id) if item["item"]["S"] == NOTICES]
+    assert is_endless_attachment(item)
+    found = attachment(plain(item))
+    assert (found.token_id, found.since) == (token.id, START)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
 from tools.openapi.operations import ENDPOINTS
 from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
@@ -80,8 +80,7 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
     assert {answer.status for answer in answers} == {200}
     assert len({answer.json["id"] for answer in answers}) == len({answer.json["url"] for answer in answers}) == 1
     assert [answer.json["isCached"] for answer in answers].count(True) == CROWD - 1
-    items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
+    assert [item["idempotencyKey"]["S"] for item in stack.every_item() if "crowd" in str(item.get("tags"))] == ["crowd"]
 
 
 def test_one_hundred_creates_with_one_key_make_one_token_for_those_with_its_page(

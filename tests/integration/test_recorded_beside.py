@@ -51,13 +51,9 @@ def recorded(api: Api, stack: MotoStack, stream: Stream, endpoint: Endpoint) -> 
     [listed] = api.get(f"/api/v1/endpoints/{NAME}/deliveries?filter%5Bkind%5D=kept").json["data"]
     path = f"/api/v1/endpoints/{NAME}/deliveries/{listed['id']}/resend"
     assert api.post(path, {"idempotencyKey": "again"}).json["kind"] == "repeated"
-    found = [item for item in items(stack) if any(item["id"]["S"].startswith(kind) for kind in KINDS)]
+    found = [item for item in stack.every_item() if any(item["id"]["S"].startswith(kind) for kind in KINDS)]
     assert {kind for kind in KINDS for item in found if item["id"]["S"].startswith(kind)} == KINDS
     return found
-
-
-def items(stack: MotoStack) -> list[Any]:
-    return list(client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"])
 
 
 def pending(clock: FakeClock) -> int:
@@ -66,7 +62,7 @@ def pending(clock: FakeClock) -> int:
 
 def test_the_scan_passes_over_them(stack: MotoStack, recorded: list[Any], clock: FakeClock) -> None:
     store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
-    others = [item for item in items(stack) if item not in recorded]
+    others = [item for item in stack.every_item() if item not in recorded]
     table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
     for item in others:
         table.delete_item(Key={name: item[name]["S"] for name in ("id", "item")})
@@ -103,7 +99,7 @@ def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pendi
         copy(deployed, OLD_TABLE, say=lambda _: None)
     finally:
         dynamodb.delete_table(TableName=OLD_TABLE)
-    assert [item for item in recorded if item not in items(stack)] == []
+    assert [item for item in recorded if item not in stack.every_item()] == []
     assert pending(clock) == 1
     clock.advance(16 * MINUTE)
     assert stack.functions()["doctor"].call({})["repaired"] == 1

@@ -13,7 +13,7 @@ from tests.support.forked import die, run_forked
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
 from waitpoints.aws.items import plain
 from waitpoints.endpoint import Endpoint
@@ -35,7 +35,7 @@ def endpoint(api: Api) -> Iterator[Endpoint]:
 
 def rows(stack: MotoStack) -> dict[str, dict[str, Any]]:
     """The recorded deliveries by their provider's event ids."""
-    items = [plain(item) for item in client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]]
+    items = [plain(item) for item in stack.every_item()]
     return {item["deliveryId"]: item for item in items if item["id"].startswith("deliveries#")}
 
 

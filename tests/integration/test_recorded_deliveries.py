@@ -175,13 +175,11 @@ def keep(key: str, text: str = "1", record: str | None = None) -> RecordedDelive
 
 
 def objects(stack: MotoStack) -> list[str]:
-    found = client_of("s3").list_objects_v2(Bucket=stack.resources["OutputBucket"]["Ref"]).get("Contents", [])
-    return [it["Key"] for it in found]
+    return list(stack.objects())
 
 
 def items_about(stack: MotoStack, *prefixes: str) -> list[str]:
-    scanned = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    return [it["id"]["S"] for it in scanned if it["id"]["S"].startswith(prefixes)]
+    return [it["id"]["S"] for it in stack.every_item() if it["id"]["S"].startswith(prefixes)]
 
 
 OF_A_DELIVERY = ("deliveries#", "pending deliveries#", "waitpoint_", "idempotency#")
@@ -195,8 +193,7 @@ def endpoint(api: Api, empty_bucket: None) -> None:
 
 @pytest.fixture
 def empty_bucket(stack: MotoStack) -> None:
-    for key in objects(stack):
-        client_of("s3").delete_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=key)
+    stack.empty_bucket()
 
 
 @pytest.mark.usefixtures("endpoint")

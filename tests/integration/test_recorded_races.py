@@ -11,7 +11,7 @@ import pytest
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
 from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
 from tools.openapi.operations import ENDPOINTS
@@ -82,7 +82,7 @@ class Round:
                 return
 
     def rows(self) -> list[RecordedDelivery]:
-        ulids = [item["item"]["S"] for item in items(self._stack) if item["id"]["S"].startswith("deliveries#")]
+        ulids = [item["item"]["S"] for item in self._stack.every_item() if item["id"]["S"].startswith("deliveries#")]
         found = [services.deliveries.get(self._endpoint.secret_id, f"delivery_{ulid}") for ulid in ulids]
         return [row for row in found if row is not None]
 
@@ -104,17 +104,12 @@ class Round:
         return type(token.outcome).__name__
 
 
-def items(stack: MotoStack) -> list[dict[str, Any]]:
-    found = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    return [dict(item) for item in found]
-
-
 def empty(stack: MotoStack) -> None:
     """Delete all but the endpoint and the doctor's state, and the stream's records, so that the next race begins anew."""
-    remaining = [item for item in items(stack) if item["id"]["S"] in ("endpoints", "doctor")]
+    remaining = [item for item in stack.every_item() if item["id"]["S"] in ("endpoints", "doctor")]
     stack.empty_table()
     for item in remaining:
-        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        stack.put(item)
 
 
 def some_time_later(chance: random.Random, act: Callable[[], object]) -> Callable[[], object]:
@@ -143,7 +138,7 @@ def test_each_run_has_one_outcome_and_each_record_says_what_it_did(
         race([some_time_later(chance, racer) for racer in racers])
         services.timers.fire(one.token_id)
         rows = one.rows()
-        tokens = {it: services.store.get(it) for it in {it["id"]["S"] for it in items(stack) if it["item"]["S"] == TOKEN}}
+        tokens = {it: services.store.get(it) for it in {it["id"]["S"] for it in stack.every_item() if it["item"]["S"] == TOKEN}}
         ended[one.check(rows, tokens)] += 1
         kinds.update(str(row.kind) for row in rows)
         assert list(services.deliveries.pending(clock())) == []

@@ -8,7 +8,7 @@ import pytest
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.waits import DENIED, FakeWaits
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.doctor.repair import Defect, DeliveryRepairs
@@ -83,7 +83,7 @@ def test_removes_what_is_beside_a_token_once_that_is_gone(
         assert api.post(token["url"], {"done": False}).status == 200
         told = {"tokenId": token["id"], "createdAt": clock(), "claimedUntil": clock(), "slack": {"at": 1, "ref": "C1/1.2"}}
         item = {**primary_key(token["id"], NOTICES), **wire(told)["M"]}
-        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        stack.put(item)
     complete(services.tokens, gone["id"], "{}")
     before = {(token["id"], item) for token in (gone, waiting) for item in ("key", "schema", "others", "notices")}
     clock.advance(services.store.retention * 1000 - 1)

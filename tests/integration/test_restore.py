@@ -117,7 +117,7 @@ class TestNotices:
         """A token of which one person was told."""
         token_id = create_told()
         item = {**primary_key(token_id, NOTICES), **wire({"tokenId": token_id, "createdAt": 1, "email.0": {"at": 1}})["M"]}
-        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        stack.put(item)
         return token_id
 
     @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "first")])
@@ -135,7 +135,7 @@ class TestNotices:
             services.store.complete(token_id, Completed(services.now()), ALL_CHECKED)
         record = {"tokenId": told, "createdAt": 1, "email.0": NoticeRecord(1, notified_outcome=True).members()}
         item = {**primary_key(told, NOTICES), **wire(record)["M"]}
-        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        stack.put(item)
         restore(ask_again=ask_again)
         assert [next_kind(token_id) for token_id in (told, missing)] == [None, "outcome"]
 

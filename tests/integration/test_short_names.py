@@ -14,7 +14,7 @@ from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.aws.short_names import OWN_EXECUTION, WHOLE
 from waitpoints.sign_in import SignedIn
@@ -112,8 +112,7 @@ class Population:
 
 
 def settled_items(stack: MotoStack) -> list[Any]:
-    items = client_of("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
-    return [it for it in items if it["item"]["S"] == "token" and it["status"]["S"] != "WAITING"]
+    return [it for it in stack.every_item() if it["item"]["S"] == "token" and it["status"]["S"] != "WAITING"]
 
 
 def shown(api: Api, stack: MotoStack) -> list[str]:
@@ -138,7 +137,7 @@ def test_are_read_as_those_with_whole_names(
     assert seen >= {*WHOLE, OWN_EXECUTION}
     assert seen.isdisjoint(SHORT)
     for item in short.values():
-        client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        stack.put(item)
     assert shown(api, stack) == before
     records = stream.records("resume_waiters")
     assert len(records) == len(whole)
@@ -160,7 +159,7 @@ def test_are_read_as_those_with_whole_names(
 def test_an_early_completion_is_claimed(stack: MotoStack, api: Api) -> None:
     api.complete_by_key("first", data=1)
     [early] = settled_items(stack)
-    client_of("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=shortened(early, set()))
+    stack.put(shortened(early, set()))
     token = api.create(idempotencyKey="first", traceparent=TRACEPARENT)
     found = api.retrieve(token["id"])
     assert (token["isCached"], found["output"], found["traceparent"]) == (True, "1", TRACEPARENT)

@@ -92,6 +92,10 @@ class MotoStack:
         made = dict.fromkeys(_key(record.record["dynamodb"]["Keys"]) for record in self._table().stream_shard.items)
         return [found[key] for key in made if key in found]
 
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Put an item into the table, as DynamoDB has it."""
+        client_of("dynamodb").put_item(TableName=self.resources["Table"]["Ref"], Item=item)
+
     def objects(self) -> dict[str, bytes]:
         """The objects in the bucket, by their keys."""
         return {key: found.value for key, found in self._objects().items()}
