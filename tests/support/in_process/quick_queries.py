@@ -1,33 +1,77 @@
-"""moto's queries, of the items that have the wanted key. moto sorts the whole table before each, and asks a text what it is."""
+"""moto's queries, of the items that have the wanted key. moto sorts the whole table before each, and asks a text what it is.
+
+What it finds it copies whole, weighs by further copies, and takes each attribute of a projection from a copy of its own. Its
+answer is a copy already.
+"""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models import table as moto_table
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
-_ORDINARY: tuple[Any, Any] = (Table.query, DynamoType.cast_value)
+_PLACES: tuple[tuple[Any, str], ...] = (
+    (Table, "query"),
+    (DynamoType, "cast_value"),
+    (DynamoType, "size"),
+    (Item, "project"),
+    (moto_table, "copy"),
+)
+_ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
 
 
 def ordinary_queries() -> AbstractContextManager[None]:
     """Within this, moto is as it came, also within `quick_queries`."""
-    return _replaced(*_ORDINARY)
+    return _replaced(_ORDINARY)
 
 
 def quick_queries() -> AbstractContextManager[None]:
     """Within this, a query looks at the items of one key. Only one may be made at a time."""
-    query, value = _ORDINARY
-    return _replaced(_of_one_key(query), property(lambda it: it.value if it.type == "S" else value.__get__(it)))
+    query, value, size, project, _ = _ORDINARY
+    text = property(lambda it: it.value if it.type == "S" else value.__get__(it))
+    copies = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
+    return _replaced((_of_one_key(query), text, _size(size), _project(project), copies))
 
 
 @contextmanager
-def _replaced(query: Any, value: Any) -> Iterator[None]:
-    with mock.patch.object(Table, "query", query), mock.patch.object(DynamoType, "cast_value", value):
+def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
+    with ExitStack() as until_the_end:
+        for (owner, name), replacement in zip(_PLACES, replacements, strict=True):
+            until_the_end.enter_context(mock.patch.object(owner, name, replacement))
         yield
+
+
+def _deepcopy(thing: Any) -> Any:
+    """No copy of what is found."""
+    found = thing if type(thing) is list else [thing]
+    return thing if found and all(type(it) is Item for it in found) else copy.deepcopy(thing)
+
+
+def _size(ordinary: Callable[[Any], int]) -> Callable[[Any], int]:
+    def size(it: Any) -> int:
+        value = it.value
+        if type(value) is str:
+            return len(value) if value.isascii() else len(value.encode())
+        return sum(len(name.encode()) + size(one) for name, one in value.items()) if type(value) is dict else ordinary(it)
+
+    return size
+
+
+def _project(ordinary: Callable[..., Any]) -> Callable[..., Any]:
+    def project(item: Any, expressions: list[list[str]]) -> Any:
+        if any(len(names) > 1 or "[" in names[0] for names in expressions):
+            return ordinary(item, expressions)
+        projected: Any = Item(item.hash_key, item.range_key, {})
+        dict.update(projected.attrs, {name: item.attrs[name] for [name] in expressions if name in item.attrs})
+        return projected
+
+    return project
 
 
 def _of_one_key(ordinary: Callable[..., Any]) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ def bucket() -> str:
 
 def items(partitions: str = "") -> list[dict[str, Any]]:
     """The items of the partitions whose names begin so."""
-    return [item for item in map(plain, the_stack().every_item()) if item["id"].startswith(partitions)]
+    return [plain(item) for item in the_stack().every_item() if item["id"]["S"].startswith(partitions)]
 
 
 class TokenStore(Store):
