@@ -308,6 +308,15 @@ def test_a_message_that_fails_comes_again_soon_and_is_reported_even_if_it_cannot
     assert [(call["ReceiptHandle"], call["VisibilityTimeout"]) for call in changed] == [("handle-0", pause_after(receives))]
 
 
+def test_a_message_that_names_an_instant_comes_again_until_its_token_has_it(
+    timers: TimerEvents, stack: MotoStack, step_functions: FakeStepFunctions
+) -> None:
+    token_id, _ = create(step_functions, timers.clock() + DAY)
+    for instant, again in ((timers.clock() + SECOND, ["0"]), (timers.clock() + DAY, [])):
+        named = json.dumps({"waitpointId": token_id, "instant": instant})
+        assert failures(stack.functions()["expire_tokens"].call(queue_event([named], timers.clock()))) == again
+
+
 def _unreachable(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="https://example.com/")
 
