@@ -89,7 +89,8 @@ class DeliveryStore:
         mark = self._put(_mark_key(delivery.id), {"endpoint": endpoint, "secretId": secret_id, **expiry})
         key, named = _once(secret_id, delivery, once), {"delivery": delivery.id, "secretId": secret_id, **expiry}
         if key is None:
-            link = [self._put(_resend_key(delivery), named)] if delivery.resend_of else []
+            resend = primary_key(f"{RESENDS}{delivery.resend_of}", _ulid(delivery.id))
+            link = [self._put(resend, named)] if delivery.resend_of else []
             self._table.write_together(row, mark, *link)
             return delivery
         first = self._put(key, named, IS_FIRST, now=delivery.at // 1000)
@@ -127,7 +128,8 @@ class DeliveryStore:
         changes = {name: known.get(name) for name in ("kind", "key", "detail", "tokenId")}
         update = self._table.update_request(_row_key(secret_id, delivery.id), changes, IS_PENDING)
         finished: Any = {"Update": update}
-        return self._table.write_together(finished, self._delete(_mark_key(delivery.id))) is None
+        taken: Any = {"Delete": self._table.delete_request(_mark_key(delivery.id))}
+        return self._table.write_together(finished, taken) is None
 
     def get(self, secret_id: str, delivery_id: str) -> RecordedDelivery | None:
         found = self._table.get(_row_key(secret_id, delivery_id))
@@ -230,9 +232,6 @@ class DeliveryStore:
         item = key | {name: wire(value) for name, value in attributes.items()}
         return {"Put": self._table.put_request(item, condition, **values)}
 
-    def _delete(self, key: dict[str, Any], condition: str = "") -> Any:
-        return {"Delete": self._table.delete_request(key, condition)}
-
     @cached_property
     def _s3(self) -> ContentsClient:
         return self._make_s3()
@@ -266,10 +265,6 @@ def _once(secret_id: str, delivery: RecordedDelivery, idempotency_key: str | Non
 
 def _resend_once_key(original: str, idempotency_key: str) -> dict[str, Any]:
     return primary_key(f"{RESENDS}{original}", digest(idempotency_key))
-
-
-def _resend_key(resend: RecordedDelivery) -> dict[str, Any]:
-    return primary_key(f"{RESENDS}{resend.resend_of}", _ulid(resend.id))
 
 
 def _has_ended(item: Mapping[str, Any], live: Container[str], until: int) -> bool:

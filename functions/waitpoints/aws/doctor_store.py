@@ -117,7 +117,8 @@ class DoctorStore:
                 **start,
             )
             last = answer.get("LastEvaluatedKey")
-            page = self._sort(answer["ScannedCount"], answer["Items"], _key(last), until)
+            last_key = (last["id"]["S"], last["item"]["S"]) if last else None
+            page = self._sort(answer["ScannedCount"], answer["Items"], last_key, until)
             known = oldest(known, page.oldest)
             yield page
             if not last:
@@ -210,10 +211,6 @@ def _add_waiting(page: ScanPage, token: Mapping[str, Any], until: int) -> None:
 
 def _count_replies(replies: Item | None) -> int:
     return len(replies["replied"]["SS"]) if replies else 0
-
-
-def _key(key: Item | None) -> Key | None:
-    return (key["id"]["S"], key["item"]["S"]) if key else None
 
 
 def _partial(segment: int, key: Key | None) -> dict[str, Any]:

@@ -297,7 +297,9 @@ def _waiter(stored: Item, executions: str) -> Waiter:
     stored = with_whole_names(stored)
     own = {"execution": executions + stored[OWN_EXECUTION]} if OWN_EXECUTION in stored else {}
     kind = WaiterKind(stored.get("kind", WaiterKind.STEP_FUNCTIONS))
-    return Waiter.of({**own, **stored, "handle": _unpacked(stored["handle"]), "kind": kind})
+    handle = stored["handle"]
+    text = handle if isinstance(handle, str) else base64.b64encode(bytes(handle)).decode()
+    return Waiter.of({**own, **stored, "handle": text, "kind": kind})
 
 
 def _replies(item: Item) -> dict[str, Reply]:
@@ -440,10 +442,6 @@ def _packed(handle: str) -> bytes | str:
     except ValueError:
         return handle
     return packed if base64.b64encode(packed).decode() == handle else handle
-
-
-def _unpacked(handle: Any) -> str:
-    return handle if isinstance(handle, str) else base64.b64encode(bytes(handle)).decode()
 
 
 def _packed_traceparent(token: Token) -> bytes | None:

@@ -126,14 +126,11 @@ class DurableClock:
 
 def _age(record: Record, seconds: float) -> None:
     """Move the instants of an execution, its operations and its events back."""
-    for part in (record, *record["Operations"], *record["History"], *_invocations(record)):
+    invocations = (it["InvocationCompletedDetails"] for it in record["History"] if "InvocationCompletedDetails" in it)
+    for part in (record, *record["Operations"], *record["History"], *invocations):
         for name in _INSTANTS:
             if part.get(name) is not None:
                 part[name] -= seconds
-
-
-def _invocations(record: Record) -> Iterator[Record]:
-    yield from (it["InvocationCompletedDetails"] for it in record["History"] if "InvocationCompletedDetails" in it)
 
 
 class DurableExecution:

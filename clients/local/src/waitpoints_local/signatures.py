@@ -46,7 +46,10 @@ def find_failure(scope: Scope, body: bytes) -> tuple[int, dict[str, str], bytes]
     if request is not None and request.s3_scoped:  # a presigned URL of S3, which S3 checks by itself
         return s3._verify_presigned_sigv4(scope["method"], scope["path"], headers, query)  # type: ignore[no-any-return]
     iam_evaluator.pin_signed_body(body)
-    checked = iam_evaluator.authenticate(request.access_key_id, _account_of(request)) if request else None
+    checked = None
+    if request:
+        account = iam_evaluator.find_iam_access_key_account(request.access_key_id) or responses.get_account_id()
+        checked = iam_evaluator.authenticate(request.access_key_id, account)
     if checked is not None and not isinstance(checked, iam_evaluator.AuthError):
         return None
     return _refuse(checked or MISSING, service, headers)
@@ -90,7 +93,3 @@ def _credential(authorization: str, query: dict[str, list[str]]) -> str:
 def _signed_headers(authorization: str, query: dict[str, list[str]]) -> list[str]:
     found = re.search(r"SignedHeaders=([^,\s]*)", authorization)
     return (found[1] if found else query.get("X-Amz-SignedHeaders", [""])[0]).lower().split(";")
-
-
-def _account_of(request: Any) -> Any:
-    return iam_evaluator.find_iam_access_key_account(request.access_key_id) or responses.get_account_id()

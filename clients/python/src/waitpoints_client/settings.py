@@ -1,7 +1,7 @@
 """Which stack a client calls, and with which key."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from waitpoints_client.errors import ConfigurationError
@@ -38,12 +38,9 @@ def read_stack(name: str, session: "boto3.Session | None" = None) -> tuple[str, 
             raise ConfigurationError(f"The stack {name} has no outputs ApiUrl and ApiKeySecret: it is not a Waitpoints stack")
         secret = session.client("secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
     except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(f"The stack {name} could not be read: {_reason(error)}") from None
+        reason = getattr(error, "response", {}).get("Error", {}).get("Message") or error
+        raise ConfigurationError(f"The stack {name} could not be read: {reason}") from None
     return outputs["ApiUrl"], secret["SecretString"]
-
-
-def _reason(error: Any) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Message") or error)
 
 
 def _check_url(url: str | None) -> str:

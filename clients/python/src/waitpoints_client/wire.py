@@ -128,7 +128,8 @@ def members(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any
     """
     refuse_unknown(options, known)
     given = {name: value for name, value in options.items() if value is not None}
-    return {_camel(name): _TEXTS[name](value) if name in _TEXTS else value for name, value in given.items()}
+    texts = {name: _TEXTS[name](value) if name in _TEXTS else value for name, value in given.items()}
+    return {to_camel(name).replace("Ttl", "TTL"): value for name, value in texts.items()}
 
 
 def refuse_unknown(options: Collection[str], known: Collection[str]) -> None:
@@ -137,10 +138,6 @@ def refuse_unknown(options: Collection[str], known: Collection[str]) -> None:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             raise TypeError(f"Unknown option '{name}'" + (f": did you mean '{near[0]}'?" if near else ""))
-
-
-def _camel(name: str) -> str:
-    return to_camel(name).replace("Ttl", "TTL")
 
 
 _TEXTS: Final[Mapping[str, Callable[[Any], str]]] = {

@@ -106,7 +106,9 @@ def check_people(page: Mapping[str, Any]) -> None:
             check_requester(page, ())
             _check_same_fields(page)
         return
-    people = [person for path, written in _lists(page).items() for person in _paths(written, path)]
+    people = [
+        (Approver.of(one), f"{path}[{index}]") for path, written in _lists(page).items() for index, one in enumerate(written)
+    ]
     for approver, path in people:
         if approver.subject is not None and "signIn" not in page:
             raise InvalidPage(f"{path}.subject", "it needs page.signIn")
@@ -190,10 +192,6 @@ def requester_of(approval: Approval) -> Approver | None:
 def identities(person: Approver) -> set[str]:
     """What names this person and nobody else."""
     return {canonical(text) for text in (person.id, person.email, person.slack, person.subject) if text is not None}
-
-
-def _paths(people: Sequence[Any], path: str) -> list[tuple[Approver, str]]:
-    return [(Approver.of(one), f"{path}[{index}]") for index, one in enumerate(people)]
 
 
 def check_different(people: Sequence[tuple[Approver, str]]) -> None:

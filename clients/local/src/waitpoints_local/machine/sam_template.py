@@ -125,7 +125,8 @@ def _find(resources: Mapping[str, Any], path: Path, resource: str) -> str:
 def _read_definition(properties: Mapping[str, Any], path: Path, source: str, template: _Template) -> Any:
     match properties:
         case {"Definition": dict(definition)}:
-            return _quoted(_with_published(template.resolve(definition)))
+            written = json.dumps(_with_published(template.resolve(definition)))
+            return json.loads(written)  # as SAM writes it into the template, where each placeholder is in quotes
         case {"DefinitionUri": str(uri)} if not uri.startswith("s3:"):
             return template.resolve(read_document(path.parent / uri))
         case {"DefinitionString": given}:
@@ -133,11 +134,6 @@ def _read_definition(properties: Mapping[str, Any], path: Path, source: str, tem
     raise Unusable(
         f"{source} has no definition here: expected Definition, DefinitionString, or DefinitionUri with a local file"
     )
-
-
-def _quoted(value: Any) -> Any:
-    """Return a definition as SAM writes it into the template, where each placeholder is in quotes."""
-    return json.loads(json.dumps(value))
 
 
 def _with_published(value: Any) -> Any:

@@ -123,15 +123,12 @@ def _texts(schema: Mapping[str, Any]) -> Iterator[str]:
     if least > (_LONGEST if pattern is None else _LONGEST_MATCHED):
         return
     of_format = _OF_FORMATS.get(schema.get("format", ""))
-    for sample in of_format or (*_WORDS, *_runs()):
+    runs = ((run * 4)[:length] for length in range(1, 41) for run in _RUNS)
+    for sample in of_format or (*_WORDS, *runs):
         length = min(max(least, len(sample)), most)
         text = sample if of_format else (sample * ceil(length / len(sample)))[:length]
         if least <= len(text) <= most and text.strip() and (pattern is None or _matches(pattern, text)):
             yield text
-
-
-def _runs() -> Iterator[str]:
-    return ((run * 4)[:length] for length in range(1, 41) for run in _RUNS)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from waitpoints_client.cli import show
 
@@ -36,8 +36,4 @@ def _readable(line: "Line") -> Iterator[str | show.Styled]:
     for name, value in record.items():
         if name not in _LEFT_OUT:
             yield show.Styled("2", f" {show.cell(name)}=")
-            yield _brief(value)
-
-
-def _brief(value: Any) -> str:
-    return show.cell(value) if isinstance(value, str) else show.json_text(value)
+            yield show.cell(value) if isinstance(value, str) else show.json_text(value)
