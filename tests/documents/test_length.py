@@ -1,19 +1,19 @@
 """How many words the documents have, and how many lines the tests."""
 
-import subprocess
+import re
 from pathlib import Path
 
 from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 43_400
+MOST_WORDS = 42_600
 """The limit of all the changes that are planned, together, without the changelog and what BESIDES has.
 
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 95_000
+MOST_TEST_LINES = 93_000
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {
@@ -39,10 +39,9 @@ def test_all_documents_together_stay_short() -> None:
 
 
 def test_all_tests_together_stay_short() -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "tests", "clients/*/tests/*"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    names = [name for name in tracked.stdout.splitlines() if not name.endswith(("package-lock.json", "LICENSE"))]
-    lines = sum(path.read_bytes().count(b"\n") for path in map(ROOT.joinpath, names) if path.is_file())
+    paths = [path for folder in (ROOT / "tests", *(ROOT / "clients").glob("*/tests")) for path in folder.rglob("*")]
+    ignored = re.compile(r"\.|node_modules$|__pycache__$|package-lock|LICENSE")
+    kept = [path for path in paths if path.is_file() and not any(map(ignored.match, path.relative_to(ROOT).parts))]
+    lines = sum(path.read_bytes().count(b"\n") for path in kept)
     figures.show(f"{lines:,} lines of tests and support, of at most {MOST_TEST_LINES:,}")
     assert 50_000 < lines <= MOST_TEST_LINES
