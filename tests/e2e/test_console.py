@@ -97,8 +97,7 @@ def hostile(api: Api) -> dict[str, Any]:
     api.ask("POST", url, body, key=None, headers=HEADERS)
     late = {**HEADERS, "x-github-delivery": f"{SCRIPT} late delivery"}
     api.ask("POST", url, body, key=None, headers=late)
-    endpoint = {"key": f"not_null(body.key, '{IMAGE}')", "verify": "none"}
-    url = api.ask("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)["url"]
+    url = api.put_endpoint(ENDPOINT, key=f"not_null(body.key, '{IMAGE}')")["url"]
     named = {"name": f"hostile-{time.time_ns()}", "scopes": [f"read:{SCRIPT}{INVISIBLE} scope"], "expiresIn": "1h"}
     api.ask("POST", "/api/v1/keys", named)
     delivery = {"key": f"{IMAGE}{INVISIBLE} endpoint key"}
@@ -191,8 +190,7 @@ def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
     secret = f"the-secret-of-the-provider-{time.time_ns()}"
     verify = {"scheme": "token", "header": "x-hook-token", "secret": secrets.make("console", secret)}
     name = f"recorded-{time.time_ns()}"
-    put = api.request("PUT", f"/api/v1/endpoints/{name}", {"key": "body.order", "verify": verify, "recordDeliveries": "7d"})
-    assert put.status == 200, put
+    put = api.put_endpoint(name, key="body.order", verify=verify, recordDeliveries="7d")
     hostile = {"order": f"{IMAGE}{INVISIBLE} recorded key", SCRIPT: f"{SCRIPT}{INVISIBLE} recorded body"}
     texts = [f"{IMAGE}{INVISIBLE_SHOWN} recorded key", f"{SCRIPT}{INVISIBLE_SHOWN} recorded body", f"{IMAGE} recorded header"]
     deliveries: tuple[tuple[bytes, dict[str, str]], ...] = (
@@ -203,7 +201,7 @@ def test_recorded_deliveries_are_read_and_sent_again_in_a_browser(
     )
     for body, headers in deliveries:
         sent = {"x-hook-token": secret, "content-type": "application/json", **headers}
-        api.ask("POST", put.json["url"], body, key=None, headers=sent)
+        api.ask("POST", put["url"], body, key=None, headers=sent)
         time.sleep(1.1)  # so that their order is known, and a list has them
     scene = {"endpoint": name, "texts": texts, "verify": verify, "secret": secret}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "SCENE": json.dumps(scene)}

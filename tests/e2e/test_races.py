@@ -55,7 +55,7 @@ class KeyRace(Race):
     def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
         super().__init__(api, pool, start)
         self.name = f"race-{uuid.uuid4()}"
-        self.url = api.ask("PUT", f"{ENDPOINTS}/{self.name}", {"key": "body.id", "verify": "none"})["url"]
+        self.url = api.put_endpoint(self.name)["url"]
         self.created: dict[int, dict[str, Any]] = {}
         self.completed: dict[int, dict[str, Any]] = {}
         self.head_start = 0.02  # seconds at most: a completion makes one call more than a create
@@ -84,8 +84,7 @@ class KeyRace(Race):
         if number % 8 < 4:
             assert self.api.ask("POST", self.url, body, key=None) == {"success": True}
             return
-        completion = {"idempotencyKey": self.key(number), "data": body}
-        self.completed[number] = self.api.ask("POST", "/api/v1/waitpoints/complete", completion)
+        self.completed[number] = self.api.complete_by_key(self.key(number), data=body)
 
     def listed(self) -> list[tuple[str, str]]:
         """The key and the id of each token in the list."""

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.support.example_requests import make_example_key, named, put_example_endpoint, route_of, send
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
@@ -17,7 +17,6 @@ from tools.openapi.operations import OPERATIONS
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.wiring import services
 
-JSON = {"content-type": "application/json"}
 NOBODY: dict[str, str] = {}
 TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
 UNKNOWN = "waitpoint_" + "0" * 26

@@ -8,12 +8,10 @@ from botocore.exceptions import ClientError
 
 from tests.integration.conftest import eventually
 from tests.support.durable_runs import DurableRuns
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs durable functions in threads
-
-JSON = {"content-type": "application/json"}
 
 
 def start(api: Api, durable_runs: DurableRuns, token_id: str, **options: bool) -> str:

@@ -11,14 +11,13 @@ import pytest
 
 from tests.integration.conftest import Runs, eventually, start_execution
 from tests.support.durable_runs import DurableRuns
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.moto_stack import MotoStack, start_state_machine
 from tests.support.in_process.template import ROOT
 
 pytestmark = pytest.mark.slow  # moto's state machines
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
-JSON = {"content-type": "application/json"}
 AnyRuns = Runs | DurableRuns
 
 

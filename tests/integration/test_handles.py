@@ -4,13 +4,12 @@ import base64
 
 import pytest
 
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.waits import FakeWaits, Fault, refusal
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.errors import InvalidRequest
 from waitpoints.waiter_result import Success
 
-JSON = {"content-type": "application/json"}
 INVALID = "InvalidParameterValueException"
 UNKNOWN = "waitpoint_" + "0" * 26
 

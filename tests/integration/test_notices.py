@@ -40,7 +40,7 @@ def test_a_token_is_read_with_who_is_told_and_what_they_have_got(stack: MotoStac
 
 
 def test_a_kept_completion_that_a_create_claims_tells_nobody(api: Api) -> None:
-    api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "told", "data": {"action": "submit"}})
+    api.complete_by_key("told", data={"action": "submit"})
     found = api.create(idempotencyKey="told", page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
     token = services.store.get(found["id"])
     assert (found["isCached"], token.has_notify, token.notify) == (True, False, None)

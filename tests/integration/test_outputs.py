@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from waitpoints import ids
@@ -13,8 +13,6 @@ from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
-
-JSON = {"content-type": "application/json"}
 
 
 class TestALargeOutput:

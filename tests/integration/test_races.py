@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, JSON, TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
@@ -24,8 +24,6 @@ from waitpoints.wiring import services
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_metrics")]
 
 CROWD = 100
-COMPLETE = "/api/v1/waitpoints/complete"
-JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -140,8 +138,7 @@ class TestCreatesAndCompletionsOfOneKey:
     @pytest.fixture
     def url(self, api: Api) -> Iterator[str]:
         """The URL of an endpoint, whose deliveries complete keys that begin with "crowd:"."""
-        answer = api.request("PUT", f"{ENDPOINTS}/crowd", {"key": "body.id", "verify": "none", "output": "body.n"})
-        yield answer.json["url"]
+        yield api.put_endpoint("crowd", output="body.n")["url"]
         api.request("DELETE", f"{ENDPOINTS}/crowd")
 
     @pytest.fixture
@@ -196,7 +193,7 @@ class TestCreatesAndCompletionsOfOneKey:
     ) -> None:
         key = {"idempotencyKey": "crowd:1", **({"idempotencyKeyTTL": ttl} if ttl else {})}
         created = api.create(**key) if is_created else None
-        earlier = api.post(COMPLETE, {**({"idempotencyKey": "crowd:1"} if created else key), "data": "earlier"}).json
+        earlier = api.post(COMPLETE_BY_KEY, {**({"idempotencyKey": "crowd:1"} if created else key), "data": "earlier"}).json
         assert earlier["created"] is not is_created
         clock.advance(60_000 if ttl else services.retention * 1000)
         assert meet() != earlier["id"]
@@ -208,7 +205,7 @@ class TestCreatesAndCompletionsOfOneKey:
         token, task_token = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s"), step_functions.start_task()
         wait_for(stack, token["id"], task_token)
         clock.advance(60_000)
-        answers = crowd(lambda number: api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": number}))
+        answers = crowd(lambda number: api.post(COMPLETE_BY_KEY, {"idempotencyKey": "crowd:1", "data": number}))
         [kept] = {answer.json["id"] for answer in answers} - {token["id"]}
         assert [answer.json["id"] for answer in answers if answer.json["created"]] == [kept]
         result = step_functions.result(task_token)
@@ -235,7 +232,7 @@ class TestCreatesAndCompletionsOfOneKey:
     def complete(self, api: Api, url: str, number: int) -> HttpAnswer:
         """Complete the key by the API or, every second time, by a delivery to the endpoint."""
         if number % 4 == 1:
-            return api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": number})
+            return api.post(COMPLETE_BY_KEY, {"idempotencyKey": "crowd:1", "data": number})
         return api.post(url, {"id": 1, "n": number}, JSON)
 
 

@@ -333,8 +333,7 @@ class TestWhatHasEnded:
             assert deliver(api, recording, {"id": 3}, "event-3").status == 200
 
         verify = {"scheme": "github", "secret": recording.name}
-        settings = {"key": "body.id", "verify": verify, "recordDeliveries": "7d"}
-        assert api.request("PUT", f"{ENDPOINTS}/{recording.name}", settings).status == 200
+        api.put_endpoint(recording.name, verify=verify, recordDeliveries="7d")
         again = services.endpoints.get(recording.name)
         assert again is not None
         deliver(api, again, {"id": 4}, "event-1")

@@ -10,7 +10,7 @@ from waitpoints_client.ops.deployed import Deployed, Outputs
 from waitpoints_client.ops.restore import clock as real_time
 from waitpoints_client.ops.restore import copy, timed
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
@@ -31,7 +31,6 @@ pytestmark = pytest.mark.slow  # makes stacks of its own
 
 MINUTE, HOUR = 60_000, 3_600_000
 LATENESS = 1000  # a delay is whole seconds, rounded up
-JSON = {"content-type": "application/json"}
 RESTORED = "restored"
 Restore = Callable[..., str]
 

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.slow
 
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
-COMPLETE = "/api/v1/waitpoints/complete"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 METADATA = {"order": 4711}
 SECRET = "a secret of a webhook"
@@ -92,7 +91,7 @@ def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, dict
     }
     tokens = {name: api.create(taskToken=waits.start_task(), **given) for name, given in options.items()}
     clock.advance(2000)
-    assert api.post(tokens["completed"]["url"], {"paid": True}, {"content-type": "application/json"}).status == 200
+    assert api.deliver(tokens["completed"], {"paid": True}).status == 200
     assert api.post(tokens["rules"]["url"], {}, {"content-type": "application/json"}).status == 200  # and does not settle it
     api.complete(tokens["failed"], error={"message": "no"})
     assert api.post(f"{TOKENS}/{tokens['timed out']['id']}/complete", {}).status == 200
@@ -122,8 +121,8 @@ def test_the_previous_version_settles_what_this_one_writes(
     token, page = api.create(timeout="1h", taskToken=step_functions.start_task(), **given), given["page"]
     url, links = f"{TOKENS}/{token['id']}", [link["url"] for link in token.get("links") or [token]]
     if kind == "handed over":
-        changed = api.request("PATCH", url, {"approvers": {"add": ["cy"], "remove": ["ann"]}})
-        links = [links[1], changed.json["links"][0]["url"]]
+        changed = api.change(token, approvers={"add": ["cy"], "remove": ["ann"]})
+        links = [links[1], changed["links"][0]["url"]]
     answer = {"action": "pay" if "actions" in page else "submit", "fields": {"amount": 1}}
     old, signs_in = Api(previous.template, stack.secret("ApiKey")), "signIn" in page
     with previous.in_place():

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import STACK_NAME
 from tests.support.webhook_signer import sign
@@ -19,7 +19,6 @@ from waitpoints.aws.services import secrets
 from waitpoints.aws.services.secrets import RotatingSecret
 from waitpoints.wiring import services
 
-JSON = {"content-type": "application/json"}
 WEBHOOKS, CHANNELS = f"waitpoints/{STACK_NAME}/webhooks", f"waitpoints/{STACK_NAME}/channels"
 
 

@@ -20,9 +20,7 @@ SECRET = "the secret of a provider"
 def recording_endpoint(api: Api) -> Iterator[Endpoint]:
     secrets = client_of("secretsmanager")
     made = secrets.create_secret(Name=services.webhook_secret_name(NAME), SecretString=SECRET)
-    settings = {"key": "body.id", "verify": {"scheme": "github", "secret": NAME}, "recordDeliveries": "7d"}
-    answer = api.request("PUT", f"{ENDPOINTS}/{NAME}", settings)
-    assert answer.status == 200, answer.text
+    api.put_endpoint(NAME, verify={"scheme": "github", "secret": NAME}, recordDeliveries="7d")
     found = services.endpoints.get(NAME)
     assert found is not None
     try:

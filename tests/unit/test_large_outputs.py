@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.support import webhook_signer
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.token import CompletedBy, IdempotencyKey, Source
 from waitpoints.tokens import Ended, Settled
 
-JSON = {"content-type": "application/json"}
 LARGE = json.dumps({"text": "x" * IN_ITEM_LIMIT})
 PAGE = {"title": "Refund?", "actions": [{"id": "approve", "label": "Approve"}]}
 RULES: dict[str, tuple[dict[str, Any], int]] = {

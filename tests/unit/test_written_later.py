@@ -168,7 +168,7 @@ class TestAnUnknownMember:
 class TestAnEndpoint:
     @pytest.fixture
     def url(self, api: Api) -> str:
-        return str(api.request("PUT", f"{ENDPOINTS}/later", {"key": "body.id", "verify": "none"}).json["url"])
+        return str(api.put_endpoint("later")["url"])
 
     @pytest.mark.parametrize("later", ["setting", "scheme"])
     def test_answers_503_and_is_shown(self, api: Api, world: World, url: str, later: str) -> None:

@@ -1,5 +1,9 @@
-"""What callers ask of a stack over HTTP, in the same words wherever it runs, and the HTTP API in front of the handlers: the
-routes of template.yaml, and events as API Gateway makes them.
+"""What callers ask of a stack over HTTP, and the HTTP API in front of the handlers, with events as API Gateway makes them.
+
+The words are the same on moto (`Api`) and on the deployed stack (`tests/support/e2e/api.py`): `create`, `retrieve`, `change`
+and `complete` a token, also `complete_by_key`; `deliver` to its URL, its links or an endpoint; `put_endpoint`; `ask` for what
+is answered with 200. On the deployed stack `wait` begins an execution, of which `result` is the end; on moto time passes by
+`World.clock.advance`. Faults' callers have these words, too, but take JSON texts and the status that they expect.
 """
 
 import base64
@@ -84,11 +88,6 @@ class Caller:
     def deliver(self, to: Mapping[str, Any], body: Any, headers: Mapping[str, str] = JSON) -> HttpAnswer:
         """Post to the URL of a token, of one of its links or of an endpoint, as a webhook's provider does."""
         return self.post(to["url"], body, headers)
-
-    def answer(self, token: Token, approver: str, action: str, **fields: Any) -> HttpAnswer:
-        """Choose an action of a page, as a program of one of its approvers."""
-        [link] = [one for one in token["links"] if one["approver"] == approver]
-        return self.deliver(link, {"action": action, "fields": fields})
 
     def put_endpoint(self, name: str, **settings: Any) -> dict[str, Any]:
         return self.ask("PUT", f"{ENDPOINTS}/{name}", {"key": "body.id", "verify": "none", **settings})

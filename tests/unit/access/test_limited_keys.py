@@ -6,14 +6,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.stream.settled_event import settled_event
 from waitpoints.stream.waiting_event import REMINDER, Change, waiting_event
 
-COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 KEY = "team-a:order"
 MINUTE = 60_000  # milliseconds
 NINE = [f"team-a:{number}" for number in range(1, 10)]

@@ -14,16 +14,14 @@ import pytest
 
 import complete_token_in_state
 import create_token_in_state
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, TOKENS, Api, HttpAnswer
 from tests.support.in_process.template import Context, Template
 from tests.support.in_process.world import World
 from tests.support.options.table import rows
-from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.waiter_result import Success
 
-COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 NAMES = """
 name            | team-a | team | team:sub
 order           | 403    | 403  | 403
@@ -90,9 +88,8 @@ class Stack:
 
     def deliver(self, endpoint: str, tag: str, data: Any) -> HttpAnswer:
         """Deliver to an endpoint, which it makes or leaves as it is."""
-        settings = {"key": "body.id", "output": "body.data", "verify": "none", **({"tag": tag} if tag else {})}
-        url = self.api.request("PUT", f"{ENDPOINTS}/{endpoint}", settings).json["url"]
-        return self.api.post(url, {"id": 1, "data": data}, {"content-type": "application/json"})
+        made = self.api.put_endpoint(endpoint, output="body.data", **({"tag": tag} if tag else {}))
+        return self.api.deliver(made, {"id": 1, "data": data})
 
     def has_nothing(self) -> bool:
         return not self.world.store.tokens and not self.world.objects

@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.world import World
 from waitpoints.api.http import PAYLOAD_LIMIT
-
-JSON = {"content-type": "application/json"}
 
 
 class TestCallback:

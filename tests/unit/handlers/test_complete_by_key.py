@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, Api
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from waitpoints.token import Completed, Document, IdempotencyKey, NewToken
 
-COMPLETE = "/api/v1/waitpoints/complete"
 HOUR = 3_600_000
 TEMPLATE = Template.load()
 
@@ -26,14 +25,14 @@ class TestOverHttp:
         return Api(TEMPLATE, world.api_key.read_current())
 
     def test_says_which_token_and_whether_it_made_it(self, world: World, api: Api) -> None:
-        first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})
+        first = api.post(COMPLETE_BY_KEY, {"idempotencyKey": "a", "data": 1})
         token = create(world)
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.complete_by_key("a", data=2) == {**found, "created": False}
 
     def test_keeps_the_payloads_own_text(self, world: World, api: Api) -> None:
-        answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
+        answer = api.post(COMPLETE_BY_KEY, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
         outcome = world.tokens.retrieve(answer.json["id"]).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == '{"n": 1.50, "n": 1e400}'
@@ -45,7 +44,7 @@ class TestOverHttp:
         self, world: World, api: Api, ttl: str | None, lifetime: int
     ) -> None:
         body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
-        token = api.post(COMPLETE, body).json["id"]
+        token = api.post(COMPLETE_BY_KEY, body).json["id"]
         assert world.store.get(token).early_until == world.clock() + lifetime
 
     @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ class TestOverHttp:
     def test_refuses_what_is_not_accepted_and_keeps_nothing(
         self, world: World, api: Api, body: Any, status: int, word: str
     ) -> None:
-        answer = api.post(COMPLETE, body)
+        answer = api.post(COMPLETE_BY_KEY, body)
         assert answer.status == status
         assert word in answer.json["error"]
         assert not world.store.tokens

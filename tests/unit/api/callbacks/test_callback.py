@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import assert_untouched, complete, signed
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
 from waitpoints.token import iso
 
-JSON = {"content-type": "application/json"}
 SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
 IP = "192.0.2.1"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from waitpoints.api.callbacks import rules
 from waitpoints.api.callbacks.expressions import matches, scope
 
@@ -53,9 +53,6 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
     assert settles("headers.\"x-github-event\" == 'push'", "{}", {"X-GitHub-Event": "push"})
     assert settles("query.step == 'two'", "{}", query="step=two&x=1")
     assert settles("query.step[1] == 'b'", "{}", query="step=a&step=b&step=c")
-
-
-JSON = {"content-type": "application/json"}
 
 
 class TestCompleteWhen:

@@ -3,11 +3,10 @@
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from waitpoints.api.callbacks.output_check import fits
 from waitpoints.token import Document, DocumentKind
 
-JSON = {"content-type": "application/json"}
 SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
 FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
 

@@ -132,8 +132,7 @@ class TestSecrets:
             "signed": "{timestamp}.{header:x-part}.{body}",
             "timestamp": {"header": "x-time"},
         }
-        settings = {"key": "body.id", "verify": verify, "recordDeliveries": "7d"}
-        url = github.api.request("PUT", "/api/v1/endpoints/github", settings).json["url"]
+        url = github.api.put_endpoint("github", verify=verify, recordDeliveries="7d")["url"]
         secret, extra = github.world.webhook_secrets["github"].read_current(), {"x-part": "a secret part", "x-other": "kept"}
         sent = local_signer.sign(OWN, secret, b'{"id": 1}', url, time.time(), row=verify, extra=extra)
         assert github.api.post(sent.url, sent.body, {**JSON, **extra, **sent.headers}).status == 200

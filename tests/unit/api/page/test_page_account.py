@@ -23,7 +23,6 @@ from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.in_process.world import World
 from tests.support.sign_in import SignInStack
 from tools.openapi import answers
-from tools.openapi.operations import ENDPOINTS
 from waitpoints.access.drafts import COOKIE as DRAFT
 from waitpoints.access.drafts import LASTS, MOST
 from waitpoints.access.sessions import BEGIN, COOKIE
@@ -289,7 +288,7 @@ class TestTheRightPerson:
         ann = stack.browser_of("ann")
         place.answer(ann, "approve")
         added = {"approvers": {"add": [{"id": "of ann", "subject": "ann"}]}}
-        assert stack.api.request("PATCH", f"{TOKENS}/{place.token['id']}", added).status == 200
+        stack.api.change(place.token, **added)
         session = stack.sessions.read(ann.cookies)
         assert session is not None
         form = {"session": stack.sessions.form_token(session, place.token["id"])}
@@ -378,8 +377,8 @@ class TestTheLinks:
         assert place.token["links"] == again["links"] == place.shown["links"] == links
         handed_over = {"add": ["cy@example.com"], "remove": ["bo"]}
         for _ in range(2):
-            answer = stack.api.request("PATCH", f"{TOKENS}/{place.token['id']}", {"approvers": handed_over})
-            assert answer.json["links"] == [{"approver": "cy@example.com", "url": place.url}]
+            changed = stack.api.change(place.token, approvers=handed_over)
+            assert changed["links"] == [{"approver": "cy@example.com", "url": place.url}]
         assert {one["url"] for one in place.shown["links"]} == {place.url}
 
     def test_of_nobody_where_the_page_names_nobody(self, open_to_all: Place) -> None:
@@ -605,8 +604,7 @@ class TestAChangedIssuer:
         monkeypatch.setitem(vars(services), "sessions", None)
         answer = place.stack.browser().get(place.url)
         assert "The sign-in has changed" in page_of(answer).text
-        path = f"{TOKENS}/{place.token['id']}/complete"
-        assert place.stack.api.post(path, {"error": ERROR}).json["settled"] is True
+        assert place.stack.api.complete(place.token, error=ERROR)["settled"] is True
 
 
 Way = Callable[["Place", Any], int]
@@ -650,9 +648,8 @@ def by_url(url: Callable[[Place], str], headers: Mapping[str, str]) -> Way:
 
 
 def by_endpoint(place: Place, sent: Any) -> int:
-    settings = {"key": "body.id", "verify": "none", "output": "body.o"}
-    url = place.stack.api.request("PUT", f"{ENDPOINTS}/orders", settings).json["url"]
-    return place.stack.api.post(url, {"id": "4711", "o": sent.get("data", sent)}, JSON).status
+    endpoint = place.stack.api.put_endpoint("orders", output="body.o")
+    return place.stack.api.deliver(endpoint, {"id": "4711", "o": sent.get("data", sent)}).status
 
 
 def root(place: Place) -> str:
@@ -712,7 +709,7 @@ class TestNobodyElseAnswersAsThem:
     def test_a_completion_that_came_first_is_not_claimed(
         self, stack: SignInStack, world: World, page: Any, completion: Any
     ) -> None:
-        kept = stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, **completion}).json["id"]
+        kept = stack.api.complete_by_key(KEY, **completion)["id"]
         place = Place(stack, world, page)
         assert place.token["id"] != kept
         place.assert_waits()

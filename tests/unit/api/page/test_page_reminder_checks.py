@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
 from tests.support.in_process.world import World
 from waitpoints.api.page import page_checks, reminder_checks
 from waitpoints.api.page.shapes import LONGEST
@@ -13,7 +13,6 @@ from waitpoints.timeouts import Limits
 from waitpoints.token import iso
 
 HOUR = 3_600_000
-JSON = {"content-type": "application/json"}
 ESCALATE = {"after": "1d", "to": ["lead"]}
 
 

@@ -100,9 +100,7 @@ class TestAPublicAccessToken:
 
 class TestAnEndpoint:
     def put(self, api: Api) -> Callable[[], dict[str, Any]]:
-        self.url = api.request("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none", "output": "body.o"}).json[
-            "url"
-        ]
+        self.url = api.put_endpoint("orders", output="body.o")["url"]
         return lambda: dict(api.get(f"{ENDPOINTS}/orders").json["deliveries"])
 
     def test_delivers_nothing_to_it_but_counts(self, place: Place) -> None:

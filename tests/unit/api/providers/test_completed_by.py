@@ -5,13 +5,12 @@ import json
 import pytest
 
 from tests.support.callbacks import complete
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from waitpoints.token import iso
 
 FUNCTIONS = Template.load().functions()
-JSON = {"content-type": "application/json"}
 FITTING = b'{"approved": true}'
 IP = "192.0.2.1"
 DELIVERY_IDS = [

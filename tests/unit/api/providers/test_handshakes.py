@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
@@ -219,7 +219,6 @@ def test_no_byte_outside_the_alphabet_is_repeated(method: str, sent_headers: dic
             assert re.fullmatch(r"[A-Za-z0-9._~:+/=*; '-]{1,1024}", value)
 
 
-JSON = {"content-type": "application/json"}
 SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
 
 

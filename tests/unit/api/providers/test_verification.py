@@ -8,13 +8,12 @@ import pytest
 
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, signed
-from tests.support.in_process.api_gateway import DOMAIN, Api
+from tests.support.in_process.api_gateway import DOMAIN, JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.world import BASE_URL, World
 from waitpoints.api.providers.schemes import SCHEMES
 from waitpoints.token import SINCE
 
-JSON = {"content-type": "application/json"}
 OWN = {
     "scheme": "hmac",
     "header": "X-Signature",
