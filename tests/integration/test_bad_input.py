@@ -63,14 +63,14 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
         assert "Traceback" not in answer.text
     assert stack.items(token["id"]) == before
     assert step_functions.result(task_token) is None
-    assert api.post(token["url"], b'"later"', JSON).status == 200
+    assert api.deliver(token, b'"later"').status == 200
     assert api.retrieve(token["id"])["output"] == '"later"'
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data":2}', b"not json", b"\xff"])
 def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: bytes) -> None:
     token = api.create()
-    api.post(token["url"], b'"first"', JSON)
+    api.deliver(token, b'"first"')
     before = stack.items(token["id"])
     assert api.post(token["url"], body, {"content-type": "application/octet-stream"}).json == {"success": True}
     if body == b'{"data":2}':

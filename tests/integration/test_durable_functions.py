@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.integration.conftest import eventually
 from tests.support.durable_runs import DurableRuns
-from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs durable functions in threads
@@ -42,7 +42,7 @@ def test_a_wait_that_was_answered_elsewhere_is_gone_and_keeps_its_answer(api: Ap
     execution = start(api, durable_runs, token["id"])
     elsewhere = b'{"ok": true, "output": "elsewhere"}'
     durable_runs.client.send_durable_execution_callback_success(CallbackId=callback_id(token["id"]), Result=elsewhere)
-    assert api.post(token["url"], b'"late"', JSON).json == {"success": True}
+    assert api.deliver(token, b'"late"').json == {"success": True}
     assert [shown["status"] for shown in api.retrieve(token["id"])["waiters"]] == ["GONE"]
     assert durable_runs.end(execution) == ("SUCCEEDED", "elsewhere")
 
@@ -69,6 +69,6 @@ def test_a_wait_that_aws_throttled_is_registered_by_the_steps_retry(api: Api, du
         execution = start(api, durable_runs, token["id"])
     finally:
         client.meta.events.unregister("before-call.dynamodb.UpdateItem", throttled)
-    api.post(token["url"], b"1", JSON)
+    api.deliver(token, b"1")
     assert durable_runs.end(execution) == ("SUCCEEDED", 1)
     assert failures == []

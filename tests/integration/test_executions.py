@@ -37,14 +37,14 @@ class TestTheWebhookResumesTheExecution:
         token = api.create()
         execution = runs.start(token["id"])
         registered(api, token["id"])
-        assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
+        assert api.deliver(token, WEBHOOK).json == {"success": True}
         self.ends_with_the_webhook(api, runs, execution, token["id"])
         [waiter] = api.retrieve(token["id"])["waiters"]
         assert (waiter["status"], waiter["execution"]) == ("RESUMED", execution)
 
     def test_with_a_reference_if_the_payload_is_over_a_mebibyte(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
         token = api.create()
-        assert api.post(token["url"], json.dumps("x" * 1_100_000).encode(), JSON).status == 200
+        assert api.deliver(token, json.dumps("x" * 1_100_000).encode()).status == 200
         status, reference = runs.end(runs.start(token["id"]))
         assert (status, reference["bucket"]) == ("SUCCEEDED", stack.resources["OutputBucket"]["Ref"])
         assert reference["key"].startswith(token["id"])
@@ -63,8 +63,8 @@ class TestTheWebhookResumesTheExecution:
         token = api.create()
         execution = runs.start(token["id"])
         registered(api, token["id"])
-        api.post(token["url"], WEBHOOK, JSON)
-        api.post(token["url"], b'"again"', JSON)
+        api.deliver(token, WEBHOOK)
+        api.deliver(token, b'"again"')
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
 
@@ -138,7 +138,7 @@ def test_branches_can_wait_for_one_token_with_and_without_unwrap(
     token = api.create()
     execution = start_execution(parallel_runs, {"id": token["id"]})
     registered(api, token["id"], 2)
-    api.post(token["url"], b'{"n":1}', JSON)
+    api.deliver(token, b'{"n":1}')
     assert state_machine_runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.support.in_process.api_gateway import JSON, Api
+from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.waits import FakeWaits, Fault, refusal
 from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.errors import InvalidRequest
@@ -61,7 +61,7 @@ def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
     for handle in (task_token, callback_id):
         functions["wait_for_token"].call({"waitpointId": token["id"], "callbackId": handle})
     durable_functions.fail_next(Fault(refusal(code, "as the test says")), times=10, handle=task_token)
-    assert api.post(token["url"], b'"approved"', JSON).status == 200
+    assert api.deliver(token, b'"approved"').status == 200
     left = functions["resume_waiters"].call({"command": "resume", "waitpointIds": [token["id"]]})
     assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
     assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]

@@ -21,7 +21,7 @@ class TestALargeOutput:
     def test_never_exceeds_lambdas_response_limit(self, stack: MotoStack, body: str) -> None:
         api = Api(stack.template, stack.secret("ApiKey"))
         token = api.create()
-        assert api.post(token["url"], body.encode(), JSON).status == 200
+        assert api.deliver(token, body.encode()).status == 200
         event = {
             "routeKey": f"GET {TOKENS}/{{waitpointId}}",
             "requestContext": {"domainName": "hooks.example.com", "http": {"method": "GET"}},
@@ -43,7 +43,7 @@ class TestALargeOutput:
         token, task_token = api.create(), step_functions.start_task()
         stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
         body = json.dumps("x" * size)
-        assert api.post(token["url"], body, JSON).status == 200
+        assert api.deliver(token, body).status == 200
         assert api.retrieve(token["id"])["output"] == body
         result = step_functions.result(task_token)
         assert isinstance(result, Success)

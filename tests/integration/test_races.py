@@ -64,7 +64,7 @@ def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_i
 ) -> None:
     token, task_token = api.create(), step_functions.start_task()
     wait_for(stack, token["id"], task_token)
-    answers = crowd(lambda number: api.post(token["url"], json.dumps({"number": number}), JSON))
+    answers = crowd(lambda number: api.deliver(token, json.dumps({"number": number})))
     assert {(answer.status, answer.text) for answer in answers} == {(200, '{"success":true}')}
     shown = api.retrieve(token["id"])
     assert json.loads(shown["output"])["number"] in range(CROWD)
@@ -119,7 +119,7 @@ def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
         if number % 4 == 0:
             wait_for(stack, token["id"], task_tokens[number])
         if number in callbacks:
-            return api.post(token["url"], choice, JSON)
+            return api.deliver(token, choice)
         return api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": f"{number}h" if number % 3 else None})
 
     answers = crowd(act)
@@ -273,7 +273,7 @@ def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_c
             waits, handle = waiting[number]
             register({"waitpointId": token["id"], waits.member: handle, "unwrap": True})
             return HttpAnswer(200, {}, "")
-        return api.post(token["url"], b'"done"', JSON)
+        return api.deliver(token, b'"done"')
 
     crowd(request)
     assert {waits.result(handle) for waits, handle in waiting} == {Success('"done"')}

@@ -10,7 +10,7 @@ from waitpoints_client.ops.deployed import Deployed, Outputs
 from waitpoints_client.ops.restore import clock as real_time
 from waitpoints_client.ops.restore import copy, timed
 
-from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
@@ -83,7 +83,7 @@ def test_an_old_url_resumes_what_waits(api: Api, waits: FakeWaits, restore: Rest
 
     assert restore() == "2 items read, 2 copied"
 
-    assert api.post(token["url"], {"paid": True}, JSON).status == 200
+    assert api.deliver(token, {"paid": True}).status == 200
     result = waits.result(handle)
     assert isinstance(result, Success)
     assert json.loads(result.json) == {"ok": True, "output": {"paid": True}}
@@ -94,13 +94,13 @@ def test_an_old_url_resumes_what_waits(api: Api, waits: FakeWaits, restore: Rest
 def test_without_the_signing_key_no_old_url_is_valid(api: Api, restore: Restore) -> None:
     token = api.create()
     restore(carry_keys=False)
-    assert api.post(token["url"], {"paid": True}, JSON).status == 401
+    assert api.deliver(token, {"paid": True}).status == 401
 
 
 def test_what_was_resumed_is_not_resumed_again(api: Api, stack: MotoStack, waits: FakeWaits, restore: Restore) -> None:
     handle = waits.start()
     token = api.create(**{waits.member: handle})
-    api.post(token["url"], {"paid": True}, JSON)
+    api.deliver(token, {"paid": True})
     before, stream = api.retrieve(token["id"]), Stream(stack)
 
     restore()
@@ -304,7 +304,7 @@ def cursors_of(stack: MotoStack) -> list[Any]:
 def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, restore: Restore) -> None:
     token = api.create()
     restore()
-    api.post(token["url"], {"n": 1}, JSON)
+    api.deliver(token, {"n": 1})
     assert str(copy(deployed, RESTORED)) == "1 items read, 0 copied"
     assert json.loads(api.retrieve(token["id"])["output"]) == {"n": 1}
 

@@ -42,7 +42,7 @@ class TestRotation:
         token, created = before.create(), before.post(TOKENS, {})
         after = Api(stack.template, rotate("ApiKey"))
         assert after.retrieve(token["id"])["url"] == before.retrieve(token["id"])["url"] == token["url"]
-        assert after.post(token["url"], b"1", JSON).status == 200
+        assert after.deliver(token, b"1").status == 200
         public = {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"}
         assert after.post(f"{TOKENS}/{created.json['id']}/complete", {}, public).status == 200
 
@@ -51,10 +51,10 @@ class TestRotation:
     ) -> None:
         first, second = api.create(), api.create()
         rotate("SigningKey")
-        assert api.post(first["url"], b"1", JSON).status == 200
+        assert api.deliver(first, b"1").status == 200
         rotate("SigningKey")
         services.reset()  # the functions' cache expires
-        assert api.post(second["url"], b"1", JSON).status == 401
+        assert api.deliver(second, b"1").status == 401
         assert api.post(api.create()["url"], b"1", JSON).status == 200
 
     def test_of_a_channels_token_is_noticed_once_it_is_refused(self, stack: MotoStack, rotate: Callable[[str], str]) -> None:

@@ -134,7 +134,7 @@ class TestATokenWithRules:
         self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token = api.create(completeWhen="body.done")
-        api.post(token["url"], b"{}", JSON)
+        api.deliver(token, b"{}")
         for name in CALLS[1:]:
             monkeypatch.setattr(world.store, name, None)
         assert complete(api, token, {"data": 1}).status == 200

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support import webhook_signer
-from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
@@ -25,7 +25,7 @@ RULES: dict[str, tuple[dict[str, Any], int]] = {
 
 
 def send(api: Api, token: Mapping[str, Any], body: str = LARGE) -> HttpAnswer:
-    return api.post(token["url"], body.encode(), JSON)
+    return api.deliver(token, body.encode())
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     api.post(complete, '{"output": "secret-payload"}')
     api.post(complete, '{"data": "secret-payload"', {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"})
     api.post(complete, {"data": "x"}, {"authorization": "Bearer secret-wrong-key"})
-    api.post(token["url"], b'"secret-payload"', {"content-type": "application/json"})
+    api.deliver(token, b'"secret-payload"')
     api.post(token["url"], b"secret-second", {"content-type": "text/plain"})
     api.retrieve(token["id"])
 

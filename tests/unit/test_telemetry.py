@@ -20,7 +20,7 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 def test_has_one_line_for_each_request(api: Api, world: World, log: io.StringIO) -> None:
     token = api.create()
-    api.post(token["url"], b"1", {"content-type": "application/json"})
+    api.deliver(token, b"1")
     api.post(token["url"] + "x", b"1", {})
     created, called_back, refused = lines(log)
     assert (created["message"], created["status"]) == ("request", 200)

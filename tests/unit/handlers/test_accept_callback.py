@@ -40,7 +40,7 @@ class TestCallback:
     def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: World) -> None:
         token = api.create()
         world.store.remove(token["id"])
-        answer = api.post(token["url"], b"1", JSON)
+        answer = api.deliver(token, b"1")
         assert (answer.status, answer.error) == (404, "Waitpoint not found")
 
     def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api) -> None:
@@ -50,4 +50,4 @@ class TestCallback:
             answer = api.post(token["url"], b"1".ljust(PAYLOAD_LIMIT + 1), {"content-type": content_type})
             assert answer.status == 413
         assert api.retrieve(token["id"]) == before
-        assert api.post(token["url"], b"1".ljust(PAYLOAD_LIMIT), JSON).status == 200
+        assert api.deliver(token, b"1".ljust(PAYLOAD_LIMIT)).status == 200

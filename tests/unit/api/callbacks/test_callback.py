@@ -20,7 +20,7 @@ class TestOtherDeliveries:
         token = api.create(timeout="1h")
         match end:
             case "callback":
-                api.post(token["url"], b"1", JSON)
+                api.deliver(token, b"1")
             case "complete":
                 complete(api, token, {"data": 1})
             case "fail":
@@ -44,8 +44,8 @@ class TestOtherDeliveries:
         monkeypatch.setattr(world.store, "count_delivery", broken)
         ended, filtered, typed = api.create(), api.create(completeWhen="body.done"), api.create(payloadSchema=SCHEMA)
         verified = api.create(verify={"scheme": "stripe", "secret": "stripe"})
-        api.post(ended["url"], b"1", JSON)
-        answers = [api.post(token["url"], b"{}", JSON).status for token in (ended, filtered, typed, verified)]
+        api.deliver(ended, b"1")
+        answers = [api.deliver(token, b"{}").status for token in (ended, filtered, typed, verified)]
         assert answers == [200, 200, 422, 401]
         for token in (filtered, typed, verified):
             assert_untouched(api, token)

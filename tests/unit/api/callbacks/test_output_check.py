@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.in_process.api_gateway import JSON, Api
+from tests.support.in_process.api_gateway import Api
 from waitpoints.api.callbacks.output_check import fits
 from waitpoints.token import Document, DocumentKind
 
@@ -14,12 +14,12 @@ FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
 class TestPayloadSchema:
     def test_refuses_a_delivery_that_does_not_fit_and_takes_the_next(self, api: Api) -> None:
         token = api.create(payloadSchema=SCHEMA)
-        answer = api.post(token["url"], UNFITTING, JSON)
+        answer = api.deliver(token, UNFITTING)
         assert answer.status == 422
         assert '"type" at #/properties/approved/type' in answer.error
         assert "secret-text" not in answer.text
         assert_untouched(api, token, 1)
-        assert api.post(token["url"], FITTING, JSON).status == 200
+        assert api.deliver(token, FITTING).status == 200
         assert api.retrieve(token["id"])["output"] == FITTING.decode()
 
 

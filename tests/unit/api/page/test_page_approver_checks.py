@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.approval_page import BROWSER, JSON
+from tests.support.in_process.approval_page import BROWSER
 from tests.support.in_process.template import Template
 from waitpoints.api.page import words
 from waitpoints.api.page.approver_checks import check_decidable
@@ -248,7 +248,7 @@ class TestAnApprover:
         token = api.create(page={"title": "Go?", "approvers": [identifier]})
         [link] = token["links"]
         assert api.get(link["url"], BROWSER).status == 200
-        assert api.post(link["url"], {"action": "submit"}, JSON).status == 200
+        assert api.deliver(link, {"action": "submit"}).status == 200
         assert [answer["approver"] for answer in api.retrieve(token["id"])["answers"]] == [identifier]
 
     def test_is_one_of_20_with_those_of_the_escalation(self) -> None:

@@ -98,7 +98,7 @@ class TestAProgram:
     )
     def test_sends_numbers_that_arrive_digit_for_digit(self, api: Api, token: dict[str, Any], number: str) -> None:
         choice = f'{{"action": "approve", "fields": {{"amount": 7, "share": {number}}}}}'
-        assert api.post(token["url"], choice.encode(), JSON).status == 200
+        assert api.deliver(token, choice.encode()).status == 200
         written = f'{{"action":"approve","fields":{{"amount":7,"share":{number},"urgent":false}}}}'
         assert api.retrieve(token["id"])["output"] == written
 
@@ -108,7 +108,7 @@ class TestAProgram:
 
     def test_sends_a_number_that_no_double_holds_and_is_refused(self, api: Api, token: dict[str, Any]) -> None:
         choice = b'{"action": "approve", "fields": {"amount": 7, "share": 1e999}}'
-        assert api.post(token["url"], choice, JSON).status == 422
+        assert api.deliver(token, choice).status == 422
         assert_untouched(api, token, 1)
 
     @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ class TestAnActionThatNeedsNoFields:
     ) -> None:
         choice = {"action": "reject", **fields}
         path = f"{TOKENS}/{token['id']}/complete"
-        answer = api.post(path, {"data": choice}) if by_api_key else api.post(token["url"], choice, JSON)
+        answer = api.post(path, {"data": choice}) if by_api_key else api.deliver(token, choice)
         assert answer.status == 200
         assert output(api, token) == {"action": "reject", "fields": {"urgent": False}}
 
@@ -198,7 +198,7 @@ class TestAnActionThatNeedsNoFields:
         assert_untouched(api, token, 1)
 
     def test_lets_no_other_action_do_without(self, api: Api, token: dict[str, Any]) -> None:
-        answer = api.post(token["url"], {"action": "approve"}, JSON)
+        answer = api.deliver(token, {"action": "approve"})
         assert answer.status == 422
         for name in ("amount", "read", "region"):
             assert f'field "{name}"' in answer.error
