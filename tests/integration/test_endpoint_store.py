@@ -49,15 +49,6 @@ class TestPut:
         assert store.put(endpoint) == endpoint
         assert store.get("github") == endpoint
 
-    def test_of_an_existing_endpoint_keeps_its_url_and_its_creation_time_and_replaces_the_rest(
-        self, store: EndpointStore
-    ) -> None:
-        store.put(FULL)
-        changed = replace(PLAIN, secret_id=OTHER_SECRET_ID, key="body.other", created_at=NOW + 5, updated_at=NOW + 5)
-        expected = replace(changed, secret_id=SECRET_ID, created_at=NOW)
-        assert store.put(changed) == expected
-        assert store.get("github") == expected
-
     def test_simultaneous_first_puts_agree_on_one_secret_id(self, store: EndpointStore) -> None:
         def put(number: int) -> Endpoint:
             at = NOW + number
@@ -70,24 +61,8 @@ class TestPut:
         assert stored is not None
         assert stored in answered
 
-    def test_does_not_touch_other_endpoints(self, store: EndpointStore) -> None:
-        store.put(PLAIN)
-        store.put(replace(FULL, name="stripe", secret_id=OTHER_SECRET_ID))
-        assert store.get("github") == PLAIN
-
 
 class TestSetDisabled:
-    def test_changes_nothing_else_and_a_put_leaves_it(self, store: EndpointStore) -> None:
-        store.put(FULL)
-        for disabled in (True, False, True):
-            expected = replace(FULL, disabled=disabled, updated_at=NOW + 5)
-            assert store.set_disabled("github", disabled, NOW + 5) == store.get("github") == expected
-        assert store.put(PLAIN) == store.get("github") == replace(PLAIN, disabled=True)
-
-    def test_of_an_unknown_endpoint_makes_nothing(self, store: EndpointStore) -> None:
-        assert store.set_disabled("github", True, NOW) is None
-        assert store.get("github") is None
-
     def test_that_enables_leaves_no_trace_for_a_version_that_does_not_know_it(
         self, stack: MotoStack, store: EndpointStore
     ) -> None:
@@ -108,12 +83,6 @@ class TestSetDisabled:
 
 
 class TestDelete:
-    def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: EndpointStore) -> None:
-        store.put(PLAIN)
-        assert store.delete("github") is True
-        assert store.get("github") is None
-        assert store.delete("github") is False
-
     def test_then_put_makes_a_new_url(self, store: EndpointStore) -> None:
         store.put(PLAIN)
         store.delete("github")
@@ -130,32 +99,6 @@ class TestDelete:
         else:
             assert put == replace(again, secret_id=SECRET_ID, created_at=NOW)
             assert store.get("github") is None
-
-
-class TestPage:
-    def test_of_no_endpoints_is_empty(self, store: EndpointStore) -> None:
-        assert store.list_endpoints(None, 2) == ([], None)
-
-    def test_goes_through_all_endpoints_by_name(self, store: EndpointStore) -> None:
-        names = ["-", "0", "a", "a-b", "z" * 64]
-        for name in reversed(names):
-            store.put(replace(PLAIN, name=name))
-        found, after = [], None
-        for size in (2, 2, 1):
-            page, after = store.list_endpoints(after, 2)
-            assert len(page) == size
-            found += page
-        assert [endpoint.name for endpoint in found] == names
-        assert after is None
-
-    def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: EndpointStore) -> None:
-        store.put(PLAIN)
-        assert store.list_endpoints(None, 1) == ([PLAIN], None)
-
-    def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: EndpointStore) -> None:
-        store.put(PLAIN)
-        assert store.list_endpoints("a", 1) == ([PLAIN], None)
-        assert store.list_endpoints("z", 1) == ([], None)
 
 
 def deliveries(kind: DeliveryKind, number: int, last: LastDelivery) -> EndpointStatistics:

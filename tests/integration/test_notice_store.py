@@ -116,14 +116,6 @@ class TestARecord:
         store.clear_refusals(tokens.get(token.id))
         assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
 
-    def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Store, token: Token) -> None:
-        refused = NoticeRecord(START, refused="no")
-        store.claim(token, START)
-        store.record(token.id, "email.0", refused)
-        tokens.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
-        store.clear_refusals(tokens.get(token.id))
-        assert notices(tokens, token) == {"email.0": refused}
-
     def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore, tokens: Store) -> None:
         token, refused = (
             create(tokens, notify=WITH_OUTCOME),
