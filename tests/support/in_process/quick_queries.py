@@ -5,6 +5,7 @@ answer is a copy already.
 """
 
 import copy
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain
@@ -20,6 +21,7 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (Table, "query"),
     (DynamoType, "cast_value"),
     (DynamoType, "size"),
+    (DynamoType, "to_regular_json"),
     (Item, "project"),
     (moto_table, "copy"),
 )
@@ -33,10 +35,10 @@ def ordinary_queries() -> AbstractContextManager[None]:
 
 def quick_queries() -> AbstractContextManager[None]:
     """Within this, a query looks at the items of one key. Only one may be made at a time."""
-    query, value, size, project, _ = _ORDINARY
+    query, value, size, _, project, _ = _ORDINARY
     text = property(lambda it: it.value if it.type == "S" else value.__get__(it))
     copies = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
-    return _replaced((_of_one_key(query), text, _size(size), _project(project), copies))
+    return _replaced((_of_one_key(query), text, _size(size), _to_regular_json, _project(project), copies))
 
 
 @contextmanager
@@ -61,6 +63,22 @@ def _size(ordinary: Callable[[Any], int]) -> Callable[[Any], int]:
         return sum(len(name.encode()) + size(one) for name, one in value.items()) if type(value) is dict else ordinary(it)
 
     return size
+
+
+def _to_regular_json(it: Any) -> dict[str, Any]:
+    """moto copies what is nested again at each level."""
+    value = it.value
+    if type(value) is dict:
+        value = {name: _regular(one) for name, one in value.items()}
+    elif type(value) is list:
+        value = [_regular(one) for one in value]
+    elif it.type == "B" and type(value) is str:
+        value = b64decode(value)
+    return {it.type: value}
+
+
+def _regular(nested: Any) -> Any:
+    return _to_regular_json(nested) if type(nested) is DynamoType else nested
 
 
 def _project(ordinary: Callable[..., Any]) -> Callable[..., Any]:
