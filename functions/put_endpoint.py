@@ -28,10 +28,11 @@ def put(name: str, request: Request) -> Endpoint:
     endpoint_settings.check_name(name)
     wanted = endpoint_settings.parse(request.read_json(SMALL_LIMIT), services.retention)
     now = services.now()
-    if wanted.record_deliveries is not None:
-        services.deliveries.note_recording()
     settings = {**dict(wanted), "verify": rules.check_verify(wanted.verify)}
-    return services.endpoints.put(Endpoint(name=name, secret_id=new_secret_id(), created_at=now, updated_at=now, **settings))
+    endpoint = Endpoint(name=name, secret_id=new_secret_id(), created_at=now, updated_at=now, **settings)
+    if endpoint.is_recorded:
+        services.deliveries.note_recording()
+    return services.endpoints.put(endpoint)
 
 
 def change(name: str, request: Request) -> Endpoint:

@@ -60,6 +60,11 @@ class Endpoint(Stored):
         if self.is_later:
             raise WrittenLater("A later version of this stack made the endpoint. Send the same request again")
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its verified deliveries are kept."""
+        return self.record_deliveries is not None
+
     def key_of(self, text: str) -> str:
         """Return the key that a delivery names with this text."""
         return f"{self.name}:{text}" if self.tag is None else f"{self.tag}:{self.name}:{text}"

@@ -482,8 +482,8 @@ OPERATIONS = (
         DELIVERIES,
         "list_deliveries_v1",
         "List recorded deliveries",
-        "Lists what an endpoint with `recordDeliveries` received and verified, newest first, until it expires. The newest may "
-        "be absent for a second. With a filter the answer can be short and still have a next cursor.",
+        "Lists what an endpoint that records its deliveries received and verified, newest first, until it expires. The newest "
+        "may be absent for a second. With a filter the answer can be short and still have a next cursor.",
         answers.ListDeliveriesResult,
         {400: BAD_REQUEST, 404: NO_ENDPOINT},
         own_parameters=(

@@ -83,7 +83,7 @@ export type EndpointOptions = Immutable<Schemas["PutEndpointRequest"]>;
 export type Endpoint = Schemas["EndpointObject"];
 export type EndpointWithDeliveries = Schemas["EndpointWithDeliveries"];
 export type EndpointTrial = Schemas["EndpointTrial"];
-/** A delivery that an endpoint with `recordDeliveries` keeps. */
+/** A delivery that an endpoint keeps. */
 export type RecordedDelivery = Schemas["RecordedDelivery"];
 export type Completion = Schemas["CompleteWaitpointTokenResponse"];
 export type KeyCompletion = Schemas["CompleteWaitpointKeyResponse"];

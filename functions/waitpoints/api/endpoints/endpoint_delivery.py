@@ -31,7 +31,7 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     if answer := _check_signature(endpoint, request, body, by):
         return answer
     record = None
-    if endpoint.record_deliveries is not None:
+    if endpoint.is_recorded:
         from waitpoints.api.endpoints import recording
 
         record = recording.begin(endpoint, request, body, by)

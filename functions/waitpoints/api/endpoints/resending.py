@@ -100,7 +100,7 @@ def _new(endpoint: Endpoint, original: RecordedDelivery, token_id: str | None, r
         id=new_delivery_id(now),
         at=now,
         size=original.size,
-        expires_at=original.expires_at if endpoint.record_deliveries is None else recording.expires_at(endpoint, now),
+        expires_at=recording.expires_at(endpoint, now) if endpoint.is_recorded else original.expires_at,
         token_id=token_id,
         delivery_id=original.delivery_id,
         resend_of=original.id,
