@@ -18,6 +18,7 @@ from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.patience import PATIENCE
 from tests.support.timer_events import TimerEvents
+from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 
@@ -57,6 +58,21 @@ def without_metrics(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
             pass
 
     monkeypatch.setattr(telemetry, "metrics", NoMetrics())
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[DeliveryKind]:
+    """What became of each delivery to an endpoint. On Lambda each process has a tally of its own, for a request at a time."""
+    from waitpoints.wiring import services
+
+    kinds: list[DeliveryKind] = []
+
+    class Tally:
+        def count(self, _: str, kind: DeliveryKind, *__: Any) -> None:
+            kinds.append(kind)
+
+    monkeypatch.setitem(vars(services), "endpoint_tally", Tally())
+    return kinds
 
 
 @pytest.fixture

@@ -27,19 +27,6 @@ CROWD = 100
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[DeliveryKind]:
-    """What became of each delivery to an endpoint. On Lambda each process has a tally of its own, for a request at a time."""
-    kinds: list[DeliveryKind] = []
-
-    class Tally:
-        def count(self, _: str, kind: DeliveryKind, *__: Any) -> None:
-            kinds.append(kind)
-
-    monkeypatch.setitem(vars(services), "endpoint_tally", Tally())
-    return kinds
-
-
-@pytest.fixture
 def crowd() -> Iterator[Callable[[Callable[[int], HttpAnswer]], list[HttpAnswer]]]:
     """Send a hundred requests at the same moment."""
     with ThreadPoolExecutor(CROWD) as pool:

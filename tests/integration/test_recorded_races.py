@@ -4,7 +4,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -26,17 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_metrics", "coun
 
 MOST_DELAY = 0.2  # seconds: what makes many calls is not always the last
 SETTLED = (DeliveryKind.COMPLETED, DeliveryKind.KEPT)
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Lambda each process has a tally of its own, for a request at a time."""
-
-    class Tally:
-        def count(self, *_: Any) -> None:
-            pass
-
-    monkeypatch.setitem(vars(services), "endpoint_tally", Tally())
 
 
 @pytest.fixture
