@@ -16,6 +16,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from tests.support.in_process import moto_shortcut
 from tests.support.in_process.quick_expressions import ordinary_expressions, quick_expressions
+from tests.support.in_process.quick_queries import ordinary_queries, quick_queries
 from tests.support.in_process.quick_transactions import ordinary_transactions, quick_transactions
 from tests.support.in_process.template import ACCOUNT, REGION
 
@@ -55,6 +56,31 @@ def together(*writes: tuple[str, dict[str, Any]]) -> Call:
 
 NEW = {"ConditionExpression": "attribute_not_exists(id)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 MAPPED = {"m": {"M": {"b": {"B": b"\x00"}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}}, "bs": {"BS": [b"\x01", b"\x02"]}}
+OF_ONE: dict[str, Any] = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "a"}}}
+BETWEEN = {
+    "KeyConditionExpression": "id = :id AND #item BETWEEN :from AND :to",
+    "ExpressionAttributeNames": {"#item": "item"},
+    "ExpressionAttributeValues": {":id": {"S": "a"}, ":from": {"S": "four"}, ":to": {"S": "two"}},
+}
+OF_INDEX = {
+    "IndexName": "numbers",
+    "KeyConditionExpression": "n = :n",
+    "ExpressionAttributeValues": {":n": {"N": "1"}},
+}
+QUERIES: list[dict[str, Any]] = [
+    OF_ONE,
+    {**OF_ONE, "ScanIndexForward": False, "Limit": 2},
+    {**OF_ONE, "ExclusiveStartKey": key("six")},
+    {**OF_ONE, "ExpressionAttributeValues": {":id": {"S": "none"}}},
+    {**OF_ONE, "ExpressionAttributeValues": {":id": {"N": "1"}}},
+    BETWEEN,
+    {**BETWEEN, "FilterExpression": "attribute_exists(b)"},
+    OF_INDEX,
+    {**OF_INDEX, "Limit": 1},
+    {**OF_INDEX, "IndexName": "none"},
+    {"KeyConditionExpression": "n = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}},
+    {},
+]
 CALLS: list[Call] = [
     ("PutItem", put("one", **NEW)),
     ("PutItem", put("one", **NEW)),
@@ -76,7 +102,7 @@ CALLS: list[Call] = [
     together(("Delete", {"TableName": NAME, "Key": key("one")}), ("Update", update("four")), ("Update", update("none"))),
     together(("Update", update("one")), ("Delete", {"TableName": NAME, "Key": key("one")})),
     together(("Update", update("seven", "SET n = :n")), ("Delete", {"TableName": NAME, "Key": key("two")})),
-    ("Query", {"TableName": NAME, "KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "a"}}}),
+    *(("Query", {"TableName": NAME, **asked}) for asked in QUERIES),
     ("Scan", {"TableName": NAME, "Limit": 2}),
     ("BatchGetItem", {"RequestItems": {NAME: {"Keys": [key("one"), key("two"), key("none")]}}}),
     ("BatchWriteItem", {"RequestItems": {NAME: [{"DeleteRequest": {"Key": key("one")}}]}}),
@@ -130,7 +156,17 @@ def create_table(dynamodb: Any, make: Make) -> None:
     asked = {
         "TableName": NAME,
         "KeySchema": kinds,
-        "AttributeDefinitions": [{"AttributeName": it["AttributeName"], "AttributeType": "S"} for it in kinds],
+        "AttributeDefinitions": [
+            *({"AttributeName": it["AttributeName"], "AttributeType": "S"} for it in kinds),
+            {"AttributeName": "n", "AttributeType": "N"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "numbers",
+                "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
         "BillingMode": "PAY_PER_REQUEST",
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     }
@@ -161,8 +197,8 @@ def records() -> list[Any]:
 
 
 def test_moto_answers_the_same_without_botocore(dynamodb: Any) -> None:
-    ordinary = answers(dynamodb, moto_shortcut.by_botocore, ordinary_expressions(), ordinary_transactions())
-    direct = answers(dynamodb, moto_shortcut.call, quick_expressions(), quick_transactions())
+    ordinary = answers(dynamodb, moto_shortcut.by_botocore, ordinary_expressions(), ordinary_queries(), ordinary_transactions())
+    direct = answers(dynamodb, moto_shortcut.call, quick_expressions(), quick_queries(), quick_transactions())
     for call, one, other in zip([*CALLS, "records"], ordinary, direct, strict=True):
         assert one == other, call
     assert {name for name, *_ in ordinary[-1]} == {"INSERT", "MODIFY", "REMOVE"}
