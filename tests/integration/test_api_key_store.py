@@ -56,6 +56,7 @@ def outcome(act: Callable[[], object]) -> object:
 
 @pytest.fixture
 def store(stack: MotoStack) -> ApiKeyStore:
+    stack.empty_table()
     return KeyStore()
 
 
@@ -69,6 +70,11 @@ def refusing(code: str, message: str = "") -> Any:
 
 
 class TestAKey:
+    def test_without_scopes_comes_back_as_it_was_written(self, store: ApiKeyStore) -> None:
+        written = replace(key("all"), scopes=())
+        store.add(written, NOW)
+        assert list(store.read()) == [written]
+
     def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: ApiKeyStore) -> None:
         store.add(key("ci"), NOW)
         store.add(key("ci"), NOW)

@@ -65,6 +65,12 @@ class TestCreateApiKey:
         assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
         assert "revoke one first" in answer.error
         assert len(world.api_key_store.keys) == MOST
+        world.api_key_store.remove("key-7")
+        assert make(api).status == 200
+
+    def test_of_a_name_in_other_letters_is_another_key(self, api: Api, world: World) -> None:
+        assert [make(api, name=name).status for name in ("ci", "CI")] == [200, 200]
+        assert sorted(world.api_key_store.keys) == ["CI", "ci"]
 
     def test_has_the_name_in_its_log_line_and_never_the_key(
         self, api: Api, log: io.StringIO, capsys: pytest.CaptureFixture[str]

@@ -192,6 +192,14 @@ class TestList:
             cursor = answer.json["pagination"].get("next", "")
         assert (found, cursor) == (sorted(made, key=lambda it: str(it["name"])), "")
 
+    @pytest.mark.parametrize(("after", "names"), [("a", ["github"]), ("z", [])])
+    def test_that_begins_after_a_name_without_an_endpoint_goes_on_behind_it(
+        self, api: Api, after: str, names: list[str]
+    ) -> None:
+        put(api, SMALLEST)
+        page = api.get(f"{ENDPOINTS}?page[size]=1&page[after]={after}").json
+        assert ([endpoint["name"] for endpoint in page["data"]], page["pagination"]) == (names, {})
+
 
 def test_the_url_of_an_endpoint_opens_no_token(api: Api) -> None:
     """What its hash signs must not be accepted where a token's id is expected."""
