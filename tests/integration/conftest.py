@@ -28,14 +28,17 @@ KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to ma
 @pytest.fixture(autouse=True)
 def alone(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each test an empty table, empty queues, and functions that know no named key."""
-    yield
-    if "stack" in request.fixturenames:
-        from waitpoints.wiring import services
+    if "stack" not in request.fixturenames:
+        yield
+        return
+    from waitpoints.wiring import services
 
-        stack = request.getfixturevalue("stack")
-        vars(services).pop("api_key_cache", None)
-        stack.empty_table()
-        stack.empty_queues()
+    stack = request.getfixturevalue("stack")
+    stack.empty_table()  # in which a unit test has left what it made
+    yield
+    vars(services).pop("api_key_cache", None)
+    stack.empty_table()
+    stack.empty_queues()
 
 
 def forget_services(*also: str) -> None:

@@ -56,7 +56,6 @@ def outcome(act: Callable[[], object]) -> object:
 
 @pytest.fixture
 def store(stack: MotoStack) -> ApiKeyStore:
-    stack.empty_table()
     return KeyStore()
 
 
