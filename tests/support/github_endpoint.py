@@ -10,7 +10,7 @@ from tests.support.webhook_signer import sign
 from waitpoints.endpoint import Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.listing import Listed, ListQuery, read_slice
 from waitpoints.recorded_delivery import PREFIX, DeliveryFilter, RecordedDelivery
-from waitpoints.token import Completed, CompletedBy, IdempotencyKey, NewToken, Source, Verification
+from waitpoints.token import Completed, CompletedBy, Source, Verification
 from waitpoints.wiring import services
 
 GITHUB = Verification("github", "github")
@@ -76,8 +76,7 @@ class GitHub:
 
     def create(self, **asked: Any) -> str:
         """Create the token that a delivery completes. Returns its id."""
-        new = NewToken(**{"key": IdempotencyKey(KEY), **asked})
-        return self.world.tokens.create(new, self.world.clock()).token_id
+        return self.world.new_token(**{"key": KEY, **asked})
 
     def waits(self, token_id: str) -> bool:
         return self.world.tokens.retrieve(token_id).outcome is None

@@ -12,7 +12,7 @@ from tests.support.in_process.stores import NoticeRecords
 from tests.support.in_process.world import World
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel, NoticeRecord
-from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, NewToken, Output
+from waitpoints.token import ALL_CHECKED, Answer, Completed, Document, DocumentKind, Output
 
 PAGE: Mapping[str, Any] = {
     "title": "Go?",
@@ -44,9 +44,7 @@ class Notified:
     ) -> str:
         text = None if notify is None else json.dumps(notify)
         document = Document(DocumentKind.PAGE, json.dumps(page), text)
-        timeout_at = None if timeout is None else self.clock() + timeout
-        new = NewToken(document=document, timeout_at=timeout_at)
-        self.token_id = self.domain.tokens.create(new, self.clock()).token_id
+        self.token_id = self.domain.new_token(timeout, document=document)
         return self.token_id
 
     def end(self) -> None:

@@ -7,12 +7,12 @@ from tests.support.in_process.template import Context
 from tests.support.in_process.world import World
 from waitpoints.aws.items import answer_map, hand_over_map, token_item, wire
 from waitpoints.json_text import present
-from waitpoints.token import ALL_CHECKED, Completed, NewToken, Output, Token, Waiter
+from waitpoints.token import ALL_CHECKED, Completed, Output, Token, Waiter
 
 
 def settle(world: World, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
     """Complete a new token as a function does that stops before it resumes the waiter."""
-    token_id = world.tokens.create(NewToken(waiter=waiter, metadata=metadata), world.clock()).token_id
+    token_id = world.new_token(waiter=waiter, metadata=metadata)
     _, token = world.store.complete(token_id, Completed(world.clock(), Output(output)), ALL_CHECKED)
     return token
 

@@ -13,7 +13,7 @@ from tests.support.settling import COMPLETED_BY
 from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
-from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, NewToken, Rules, TimedOut, Token
+from waitpoints.token import Answer, Completed, Document, DocumentKind, HandOver, Rules, TimedOut, Token
 
 PAGE = Document(DocumentKind.PAGE, "{}")
 MINUTE = 60_000
@@ -48,9 +48,7 @@ class Decision:
     def __init__(self) -> None:
         self.world = World(ContestedStore)
         self.store = cast(ContestedStore, self.world.store)
-        self.id = self.world.tokens.create(
-            NewToken(timeout_at=self.world.clock() + MINUTE, rules=Rules(has_approvers=True), document=PAGE), self.world.clock()
-        ).token_id
+        self.id = self.world.new_token(MINUTE, rules=Rules(has_approvers=True), document=PAGE)
 
     @property
     def token(self) -> Token:

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,6 @@ from waitpoints.token import (
     Token,
     TokenError,
     Verification,
-    Waiter,
 )
 from waitpoints.tokens import Created, Ended, RulesApply, Settled
 from waitpoints.waiter_result import Success
@@ -32,11 +30,6 @@ from waitpoints.waiter_result import Success
 OUTPUT = '{"n": 1.50}'
 RESUMED = Success('{"ok":true,"output":{"n": 1.50}}')
 HOUR = 3_600_000
-
-
-def create(world: World, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
-    expires_at = None if ttl is None else world.clock() + ttl
-    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
 
 
 def complete(
@@ -47,34 +40,34 @@ def complete(
 
 class TestACreateThatCameFirst:
     def test_is_completed_if_it_is_the_newest_even_after_its_key_has_expired(self, world: World) -> None:
-        older = create(world, ttl=HOUR)
+        older = world.create(key="a", ttl=HOUR)
         world.clock.advance(HOUR)
-        newer = create(world, ttl=HOUR)
+        newer = world.create(key="a", ttl=HOUR)
         world.clock.advance(HOUR)
         assert complete(world) == KeyCompletion(Settled(), newer.token_id)
         assert world.tokens.retrieve(older.token_id).outcome is None
 
     def test_stays_as_it_ended_while_the_key_lives(self, world: World) -> None:
-        created = create(world, timeout_at=world.clock() + 1)
+        created = world.create(key="a", timeout=1)
         world.clock.advance(5)
         completion = complete(world)
         assert completion.token_id == created.token_id
         assert isinstance(completion.result, Ended)
         assert isinstance(completion.result.outcome, TimedOut)
-        assert create(world) == Created(created.token_id, is_cached=True)
+        assert world.create(key="a") == Created(created.token_id, is_cached=True)
 
     def test_is_followed_by_a_new_token_once_it_has_ended_and_its_key_has_expired(self, world: World) -> None:
-        ended = create(world, ttl=HOUR)
+        ended = world.create(key="a", ttl=HOUR)
         complete(world)
         world.clock.advance(HOUR)
         completion = complete(world, '"second"')
         assert isinstance(completion.result, EarlyCompletion)
         assert completion.token_id != ended.token_id
-        assert create(world) == Created(str(completion.token_id), is_cached=True)
+        assert world.create(key="a") == Created(str(completion.token_id), is_cached=True)
 
     @pytest.mark.parametrize("deleted", [False, True])
     def test_is_followed_by_a_new_token_once_retention_has_removed_it(self, world: World, deleted: bool) -> None:
-        ended = create(world)
+        ended = world.create(key="a")
         complete(world)
         world.clock.advance(RETENTION * 1000)
         if deleted:
@@ -84,7 +77,7 @@ class TestACreateThatCameFirst:
         assert completion.token_id != ended.token_id
 
     def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: World) -> None:
-        created = create(world, document=Document(DocumentKind.SCHEMA, "{}"))
+        created = world.create(key="a", document=Document(DocumentKind.SCHEMA, "{}"))
         assert isinstance(complete(world).result, RulesApply)
         assert isinstance(complete(world, checked="another").result, RulesApply)
         assert world.tokens.retrieve(created.token_id).outcome is None
@@ -92,7 +85,7 @@ class TestACreateThatCameFirst:
 
     def test_with_rules_for_its_own_deliveries_is_completed(self, world: World) -> None:
         """`verify` and `completeWhen` are for the callback URL. A completion by key has a credential of its own."""
-        create(world, rules=Rules(Verification("github", "GITHUB"), "`false`"))
+        world.create(key="a", rules=Rules(Verification("github", "GITHUB"), "`false`"))
         assert complete(world).result == Settled()
 
 
@@ -100,11 +93,11 @@ class TestACompletionThatCameFirst:
     def test_is_in_no_list_until_a_create_claims_it_with_its_tags(self, world: World) -> None:
         kept = complete(world)
         assert world.tokens.list_tokens(ListQuery()).items == []
-        create(world, tags=("a",))
+        world.create(key="a", tags=("a",))
         [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (kept.token_id, ("a",))
         assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", None)
-        create(world, tags=("b",))
+        world.create(key="a", tags=("b",))
         assert world.tokens.retrieve(listed.id).tags == ("a",)
 
     @pytest.mark.parametrize("output", [OUTPUT, '"' + "x" * 200_000 + '"'])
@@ -143,7 +136,7 @@ class TestACompletionThatCameFirst:
             world.store.remove(kept)
         with pytest.raises(TokenNotFound):
             world.tokens.retrieve(kept)
-        created = create(world)
+        created = world.create(key="a")
         assert created.token_id != kept
         assert not created.is_cached
 
@@ -151,7 +144,7 @@ class TestACompletionThatCameFirst:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The completion takes the key while the create looks whether the token before it still exists."""
-        create(world)
+        world.create(key="a")
         complete(world)
         world.clock.advance(RETENTION * 1000)
         find = world.store.find
@@ -162,7 +155,7 @@ class TestACompletionThatCameFirst:
             return find(token_id)
 
         monkeypatch.setattr(world.store, "find", find_later)
-        created = create(world, tags=("a",))
+        created = world.create(key="a", tags=("a",))
         assert created.is_cached
         [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (created.token_id, ("a",))
@@ -171,7 +164,7 @@ class TestACompletionThatCameFirst:
         first, second = complete(world, '"first"'), complete(world, '"second"')
         assert second.token_id == first.token_id
         assert isinstance(second.result, Ended)
-        outcome = world.tokens.retrieve(create(world).token_id).outcome
+        outcome = world.tokens.retrieve(world.create(key="a").token_id).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == '"first"'
 
@@ -184,7 +177,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
             completion = partial(
                 world.completions_by_key.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, COMPLETED_BY
             )
-            creates = [pool.submit(create, world, key, waiter=waiter), pool.submit(create, world, key)]
+            creates = [pool.submit(world.create, key=key, waiter=waiter), pool.submit(world.create, key=key)]
             completions = [pool.submit(completion), pool.submit(completion)]
             tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}
             assert len(tokens) == 1
@@ -193,7 +186,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
 
 def test_the_token_of_a_key_is_found(world: World) -> None:
     assert world.completions_by_key.find_token("a") is None
-    created = create(world, ttl=1)
+    created = world.create(key="a", ttl=1)
     world.clock.advance(1)
     found = world.completions_by_key.find_token("a")
     assert found is not None

@@ -19,7 +19,6 @@ from waitpoints.token import (
     NOTHING_CHECKED,
     Completed,
     Failed,
-    NewToken,
     Output,
     Rules,
     TimedOut,
@@ -94,7 +93,7 @@ class TestATokenThatHasEnded:
         api.complete_by_key("order-1", data=2)
 
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: World) -> None:
-        token = world.tokens.create(NewToken(tags=("a",)), world.clock()).token_id
+        token = world.new_token(tags=("a",))
         for _ in range(3):
             world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("a"))
             with pytest.raises(OutsideTag):
@@ -125,7 +124,7 @@ class TestATokenThatHasEnded:
 
 class TestATokenWithRules:
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: World) -> None:
-        token = world.tokens.create(NewToken(rules=Rules(complete_when="body.done")), world.clock()).token_id
+        token = world.new_token(rules=Rules(complete_when="body.done"))
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)
         world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), ALL_CHECKED)
         assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), Ended)

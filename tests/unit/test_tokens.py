@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -14,16 +13,8 @@ from tests.support.in_process.world import World
 from tests.support.settling import COMPLETED_BY, complete
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.listing import ListQuery
-from waitpoints.token import (
-    MAX_WAITERS,
-    IdempotencyKey,
-    NewToken,
-    Status,
-    Token,
-    WaiterKind,
-    iso,
-)
-from waitpoints.tokens import Settled
+from waitpoints.token import MAX_WAITERS, Status, Token, WaiterKind, iso
+from waitpoints.tokens import Created, Settled
 from waitpoints.waiter_result import Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
@@ -137,31 +128,24 @@ class TestWaiting:
 
 
 class TestAnIdempotencyKey:
-    def create(self, world: World, lifetime: int | None = None, **fields: Any) -> tuple[str, bool]:
-        expires_at = None if lifetime is None else world.clock() + lifetime
-        key = IdempotencyKey("order-1", expires_at)
-        created = world.tokens.create(NewToken(key=key, **fields), world.clock())
-        return created.token_id, created.is_cached
-
     def test_expires_at_its_exact_millisecond_and_the_old_token_stays_valid(self, world: World) -> None:
-        first, _ = self.create(world, lifetime=2000)
+        first = world.new_token(key="a", ttl=2000)
         world.clock.advance(1999)
-        assert self.create(world, lifetime=2000) == (first, True)
+        assert world.create(key="a", ttl=2000) == Created(first, is_cached=True)
         world.clock.advance(1)
-        second, cached = self.create(world)
+        second = world.new_token(key="a")
         assert second != first
-        assert not cached
         complete(world.tokens, first, OUTPUT)
         assert world.tokens.retrieve(second).outcome is None
 
     def test_is_released_once_retention_has_removed_its_token(self, world: World) -> None:
-        first, _ = self.create(world)
+        first = world.new_token(key="a")
         world.clock.advance(seconds=RETENTION)
-        assert self.create(world) == (first, True)
+        assert world.create(key="a") == Created(first, is_cached=True)
         world.store.remove(first)
-        second, cached = self.create(world)
-        assert (second != first, cached) == (True, False)
-        assert self.create(world) == (second, True)
+        second = world.create(key="a")
+        assert (second.token_id != first, second.is_cached) == (True, False)
+        assert world.create(key="a") == Created(second.token_id, is_cached=True)
 
 
 class TestAfterRetention:

@@ -31,8 +31,8 @@ from waitpoints.resumer import Resumer
 from waitpoints.timeouts import Limits
 from waitpoints.timers.due import Timers
 from waitpoints.timers.starter import TimerStarter
-from waitpoints.token import NewToken, Waiter, WaiterKind
-from waitpoints.tokens import Tokens
+from waitpoints.token import IdempotencyKey, NewToken, Waiter, WaiterKind
+from waitpoints.tokens import Created, Tokens
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
@@ -124,10 +124,15 @@ class World:
     def put_object(self, name: str, body: bytes) -> None:
         client_of("s3").put_object(Bucket=self.outputs.bucket, Key=name, Body=body)
 
-    def new_token(self, timeout: int | None = None) -> str:
-        """Create a token, with a timeout in milliseconds from now, and return its id."""
-        timeout_at = None if timeout is None else self.clock() + timeout
-        return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
+    def create(self, timeout: int | None = None, key: str | None = None, ttl: int | None = None, **fields: Any) -> Created:
+        """Create a token without HTTP. Its timeout and its key's life are milliseconds from now."""
+        timeout_at, expires_at = (None if it is None else self.clock() + it for it in (timeout, ttl))
+        named = None if key is None else IdempotencyKey(key, expires_at)
+        return self.tokens.create(NewToken(timeout_at=timeout_at, key=named, **fields), self.clock())
+
+    def new_token(self, timeout: int | None = None, **fields: Any) -> str:
+        """Create a token, as `create` does, and return its id."""
+        return self.create(timeout, **fields).token_id
 
     def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
         """What waits, as its function is given it."""

@@ -8,14 +8,10 @@ from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, Api
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
-from waitpoints.token import Completed, Document, IdempotencyKey, NewToken
+from waitpoints.token import Completed
 
 HOUR = 3_600_000
 TEMPLATE = Template.load()
-
-
-def create(world: World, document: Document | None = None) -> str:
-    return world.tokens.create(NewToken(key=IdempotencyKey("a"), document=document), world.clock()).token_id
 
 
 class TestOverHttp:
@@ -26,7 +22,7 @@ class TestOverHttp:
 
     def test_says_which_token_and_whether_it_made_it(self, world: World, api: Api) -> None:
         first = api.post(COMPLETE_BY_KEY, {"idempotencyKey": "a", "data": 1})
-        token = create(world)
+        token = world.new_token(key="a")
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.complete_by_key("a", data=2) == {**found, "created": False}

@@ -8,11 +8,6 @@ import complete_token_in_state
 from tests.support.in_process.template import Context
 from tests.support.in_process.world import World
 from waitpoints.errors import InvalidRequest
-from waitpoints.token import IdempotencyKey, NewToken
-
-
-def create(world: World) -> str:
-    return world.tokens.create(NewToken(key=IdempotencyKey("a")), world.clock()).token_id
 
 
 class TestInAState:
@@ -25,7 +20,7 @@ class TestInAState:
         return complete_token_in_state.handler(payload, context)
 
     def test_says_whether_it_settled_the_token(self, world: World) -> None:
-        token = create(world)
+        token = world.new_token(key="a")
         assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [
             {"success": True, "settled": True},
             {"success": True, "settled": False},

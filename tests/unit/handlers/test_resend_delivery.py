@@ -1,7 +1,6 @@
 """Send a recorded delivery again, over the handlers: `endpoints/resending` and `endpoints/resend_request`."""
 
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +16,7 @@ from waitpoints.api.endpoints import pending as pending_deliveries
 from waitpoints.api.endpoints import resending
 from waitpoints.idempotency_key import MAX_LENGTH
 from waitpoints.recorded_delivery import RecordedDelivery
-from waitpoints.token import CompletedBy, Document, DocumentKind, IdempotencyKey, NewToken, Rules, Source, Verification
+from waitpoints.token import CompletedBy, Document, DocumentKind, Rules, Source, Verification
 from waitpoints.waiter_result import Success
 
 DAY = 86_400_000
@@ -180,7 +179,7 @@ class TestByItsKey:
         assert github.completed(github.create()).output.json == BODY
 
     def test_after_the_tokens_end_it_is_repeated_or_late(self, github: Resends) -> None:
-        token = github.create(timeout_at=github.world.clock() + 60_000)
+        token = github.create(timeout=60_000)
         first = github.receive()
         before = github.completed(token)
         again = github.sent(first.id)
@@ -189,7 +188,7 @@ class TestByItsKey:
         assert (shown.outcome, shown.other_deliveries and shown.other_deliveries.count) == (before, 1)
 
         github.put(key="body.action")
-        timed = github.create(key=IdempotencyKey("github:completed"), timeout_at=github.world.clock() + 1_000)
+        timed = github.create(key="github:completed", timeout=1_000)
         late = github.sent(first.id)
         assert (late["kind"], late["tokenId"]) == ("late", timed)
 
@@ -261,9 +260,9 @@ class TestToAToken:
         assert row.get("detail") == detail or row["detail"].startswith(detail)
 
     def test_one_that_has_ended_is_repeated_or_late_whatever_its_rules(self, github: Resends, first: RecordedDelivery) -> None:
-        ended, soon = github.world.new_token(), github.world.clock() + 500
+        ended = github.world.new_token()
         github.settle_by_hand(ended)
-        signed = github.create(key=None, rules=Rules(verify=Verification("stripe", "stripe")), timeout_at=soon)
+        signed = github.create(key=None, rules=Rules(verify=Verification("stripe", "stripe")), timeout=500)
         for token, kind in ((ended, "repeated"), (github.world.new_token(500), "late"), (signed, "late")):
             assert github.sent(first.id, tokenId=token)["kind"] == kind
         assert github.completed(ended).output.json == "1"
@@ -282,11 +281,11 @@ class TestToAToken:
         assert (row["kind"], row["detail"]) == ("notAwaited", resending.IS_GONE)
 
 
-FORBIDDEN_TOKENS = {
-    "verify": NewToken(rules=Rules(verify=Verification("github", "github"))),
-    "a page": NewToken(document=PAGE),
-    "approvers": NewToken(rules=Rules(has_approvers=True), document=PAGE),
-    "a sign-in": NewToken(rules=Rules(has_approvers=True, has_sign_in=True), document=PAGE),
+FORBIDDEN_TOKENS: dict[str, dict[str, Any]] = {
+    "verify": {"rules": Rules(verify=Verification("github", "github"))},
+    "a page": {"document": PAGE},
+    "approvers": {"rules": Rules(has_approvers=True), "document": PAGE},
+    "a sign-in": {"rules": Rules(has_approvers=True, has_sign_in=True), "document": PAGE},
 }
 
 
@@ -294,8 +293,7 @@ FORBIDDEN_TOKENS = {
 class TestATokenThatOnlySomebodyElseCompletes:
     @pytest.fixture
     def token(self, github: Resends, first: RecordedDelivery, named: str) -> str:
-        new = replace(FORBIDDEN_TOKENS[named], key=IdempotencyKey(KEY))
-        return github.world.tokens.create(new, github.world.clock()).token_id
+        return github.create(**FORBIDDEN_TOKENS[named])
 
     def test_is_refused_before_anything_is_recorded(self, github: Resends, first: RecordedDelivery, token: str) -> None:
         says = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"

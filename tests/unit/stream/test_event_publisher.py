@@ -28,7 +28,6 @@ from waitpoints.token import (
     Document,
     DocumentKind,
     HandOver,
-    NewToken,
     Output,
     Rules,
     Token,
@@ -329,8 +328,8 @@ class Asking:
 
 @pytest.fixture
 def asking(consumer: Consumer) -> Asking:
-    new = NewToken(rules=Rules(has_approvers=True), document=Document(DocumentKind.PAGE, PAGE))
-    return Asking(consumer, consumer.world.tokens.create(new, consumer.world.clock()).token_id)
+    page = Document(DocumentKind.PAGE, PAGE)
+    return Asking(consumer, consumer.world.new_token(rules=Rules(has_approvers=True), document=page))
 
 
 class TestAWaitingToken:

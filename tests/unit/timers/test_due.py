@@ -12,7 +12,7 @@ from waitpoints.errors import NotMovedYet
 from waitpoints.ids import new_id
 from waitpoints.timers.due import PATIENCE, Named
 from waitpoints.timers.reminders import plan_of
-from waitpoints.token import NEAR, Document, DocumentKind, NewToken, Rules, Status, TimedOut, Token
+from waitpoints.token import NEAR, Document, DocumentKind, Rules, Status, TimedOut, Token
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -52,12 +52,10 @@ class TestReminders:
     PAGE: ClassVar[dict[str, Any]] = {"title": "Go?", "approvers": ["ann", "bo"], "remind": ["4h", "1d"]}
 
     def create(self, world: World, timeout: int | None = None, **page: Any) -> str:
-        timeout_at = None if timeout is None else world.clock() + timeout
         document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}))
         plan = plan_of({**self.PAGE, **page})
         first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
-        new = NewToken(timeout_at=timeout_at, rules=Rules(has_approvers=True), document=document, first_ask=first)
-        return world.tokens.create(new, world.clock()).token_id
+        return world.new_token(timeout, rules=Rules(has_approvers=True), document=document, first_ask=first)
 
     def test_is_reminded_in_time_and_then_due_next(self, world: World) -> None:
         token_id, start = self.create(world, 2 * DAY), world.clock()
@@ -194,9 +192,7 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 2 * HOUR])
     def test_keeps_an_earlier_reminder(self, world: World, before: int | None, ahead: int | None, wakes_after: int) -> None:
         document = Document(DocumentKind.PAGE, '{"title": "Go on?", "remind": ["1h"]}')
-        now = world.clock()
-        new = NewToken(timeout_at=before and now + before, document=document, first_ask=now + HOUR)
-        token_id = world.tokens.create(new, now).token_id
+        token_id = world.new_token(before, document=document, first_ask=world.clock() + HOUR)
         moved = None if ahead is None else world.clock() + ahead
         assert world.timers.move_deadline(token_id, moved)
         token = world.store.get(token_id)

@@ -14,7 +14,7 @@ from tests.support.in_process.world import World
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoint import DeliveryKind
-from waitpoints.token import IdempotencyKey, Source, TimedOut, Verification
+from waitpoints.token import Source, TimedOut, Verification
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -106,7 +106,7 @@ class TestADelivery:
         self, github: GitHub, is_awaited: bool
     ) -> None:
         clock = github.world.clock
-        first = github.create(key=IdempotencyKey(KEY, clock() + 60_000))
+        first = github.create(ttl=60_000)
         github.deliver()
         clock.advance(59_999)
         github.deliver()
@@ -119,7 +119,7 @@ class TestADelivery:
         assert github.counted["completed" if is_awaited else "kept"] == (2 if is_awaited else 1)
 
     def test_after_the_timeout_is_counted_as_late(self, github: GitHub) -> None:
-        token = github.create(timeout_at=github.world.clock() + 60_000)
+        token = github.create(timeout=60_000)
         github.world.clock.advance(60_000)
         for number in (1, 2):
             assert github.deliver().status == 200

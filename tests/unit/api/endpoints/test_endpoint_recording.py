@@ -19,7 +19,7 @@ from waitpoints.api.providers.schemes import OWN, SCHEMES
 from waitpoints.aws.delivery_store import row_partition
 from waitpoints.endpoint import MAX_NAME, DeliveryKind
 from waitpoints.recorded_delivery import MAX_DETAIL, MAX_TEXT, Contents
-from waitpoints.token import Document, DocumentKind, IdempotencyKey, Verification
+from waitpoints.token import Document, DocumentKind, Verification
 from waitpoints.wiring import services
 from waitpoints_local import webhook_signer as local_signer
 
@@ -152,7 +152,7 @@ def test_a_row_has_at_most_a_kilobyte(github: Records) -> None:
     long = "\N{GRINNING FACE}" * 300
     github.put(key="body.key", complete_when=None, name="n" * MAX_NAME, tag="t" * 128)
     refusing = Document(DocumentKind.SCHEMA, json.dumps({"required": ["n" * 500]}))  # with a long reason
-    github.create(key=IdempotencyKey(github.endpoint.key_of(long)), document=refusing)
+    github.create(key=github.endpoint.key_of(long), document=refusing)
     headers = {"user-agent": "u" * 2000, "x-github-delivery": "d" * 2000}
     rows = [github.receive(json.dumps({"key": long}), headers) for _ in range(2)]
     for row in rows:

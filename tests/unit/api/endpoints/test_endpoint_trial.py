@@ -12,7 +12,7 @@ from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub, steps
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.world import World
 from waitpoints.endpoint import DeliveryKind
-from waitpoints.token import Document, DocumentKind, IdempotencyKey
+from waitpoints.token import Document, DocumentKind
 
 SCHEMA = Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}')
 REQUESTED = BODY.replace("completed", "requested")
@@ -35,7 +35,7 @@ def has_timed_out(github: GitHub) -> str:
 
 
 def is_due(github: GitHub) -> str:
-    token = github.create(timeout_at=github.world.clock() + 1_000)
+    token = github.create(timeout=1_000)
     github.world.clock.advance(1_000)
     return token
 
@@ -99,8 +99,7 @@ class TestATrial:
         [(60_000, 1_000, "completed"), (1_000, 1_000, "kept"), (1_000, 60_000, "late")],  # milliseconds
     )
     def test_knows_until_when_a_key_names_its_token(self, github: GitHub, timeout: int, key_for: int, outcome: str) -> None:
-        now = github.world.clock()
-        github.create(key=IdempotencyKey(KEY, now + key_for), timeout_at=now + timeout)
+        github.create(ttl=key_for, timeout=timeout)
         github.world.clock.advance(2_000)
         assert github.try_delivery(body=BODY)["outcome"] == outcome
         assert github.deliver().status == 200
