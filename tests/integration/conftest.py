@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from tests.support.durable_runs import DurableRuns
-from tests.support.in_process.api_gateway import Api
+from tests.support.in_process.api_gateway import ENDPOINTS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.stores import TokenStore
 from tests.support.patience import PATIENCE
+from tests.support.recorded_endpoint import NAME, SECRET
 from tests.support.timer_events import TimerEvents
-from waitpoints.endpoint import DeliveryKind
+from waitpoints.aws.store import Store
+from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.token import ALL_CHECKED, Completed, NewToken, Waiter, WaiterKind
 from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 
@@ -127,6 +130,26 @@ def timers(
     events = TimerEvents(Stream(stack), clock, lambda function, event: stack.functions()[function].call(event))
     monkeypatch.setitem(vars(services), "sqs_client", events.queue)
     return events
+
+
+@pytest.fixture
+def store(stack: MotoStack) -> Store:
+    return TokenStore()
+
+
+@pytest.fixture
+def endpoint(api: Api) -> Iterator[Endpoint]:
+    """One that records its deliveries."""
+    from waitpoints.wiring import services
+
+    secrets = client_of("secretsmanager")
+    made = secrets.create_secret(Name=services.webhook_secret_name(NAME), SecretString=SECRET)
+    api.put_endpoint(NAME, verify={"scheme": "github", "secret": NAME}, recordDeliveries="7d")
+    found = services.endpoints.get(NAME)
+    assert found is not None
+    yield found
+    api.request("DELETE", f"{ENDPOINTS}/{NAME}")
+    secrets.delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
 
 
 @pytest.fixture

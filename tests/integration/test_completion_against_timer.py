@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
-from tests.support.in_process.moto_stack import MotoStack, client_of
-from tests.support.in_process.stores import TokenStore
+from tests.support.in_process.moto_stack import client_of
 from tests.support.in_process.world import FakeResumers
 from tests.support.settling import complete
 from tests.support.turns import StoreInTurns, Turns
@@ -26,11 +25,6 @@ from waitpoints.tokens import Tokens
 START = 1_800_000_000_000
 TIMEOUT = START + 60_000
 OUTPUT = '{"approved":true}'
-
-
-@pytest.fixture
-def store(stack: MotoStack) -> Store:
-    return TokenStore()
 
 
 def one_outcome(store: Store, seed: int) -> Status:

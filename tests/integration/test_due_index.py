@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
-from tests.support.in_process.stores import Index, TokenStore
+from tests.support.in_process.stores import Index
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore, ScanPage
 from waitpoints.aws.due_index import INDEX, DueIndex
@@ -20,11 +20,6 @@ from waitpoints.token import ALL_CHECKED, Completed, Output, Token
 
 START = FakeClock().now
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def store(stack: MotoStack) -> Store:
-    return TokenStore()
 
 
 @pytest.fixture

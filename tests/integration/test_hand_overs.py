@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
-from tests.support.in_process.stores import TokenStore
 from tests.support.in_process.world import FakeResumers
 from tests.support.settling import COMPLETED_BY
 from tests.support.turns import StoreInTurns, Turns
@@ -63,11 +62,6 @@ WANTED = hand_over_request.parse({"add": ["di"], "remove": ["ann"]})
 RENAMED = hand_over_request.parse({"add": [{"id": "di", "subject": "ann"}], "remove": ["ann"]})
 """Ann is removed, and may answer by her subject. To her address, and then to her subject, she gives one answer."""
 NO = TokenError("no")
-
-
-@pytest.fixture
-def store(stack: MotoStack) -> Store:
-    return TokenStore()
 
 
 class NoQueue:

@@ -1,6 +1,5 @@
 """What else reads the table and the bucket passes over recorded deliveries, also in the previous version."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +18,7 @@ from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import Template
 from tests.support.previous_functions import PreviousFunctions
-from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
+from tests.support.recorded_endpoint import NAME, deliver
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.endpoint import Endpoint
 from waitpoints.wiring import services
@@ -29,12 +28,6 @@ pytestmark = pytest.mark.slow
 MINUTE = 60_000
 KINDS = {"deliveries#", "pending deliveries#", "delivery event#", "resend#"}
 OLD_TABLE = "old"
-
-
-@pytest.fixture
-def endpoint(api: Api) -> Iterator[Endpoint]:
-    with recording_endpoint(api) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture

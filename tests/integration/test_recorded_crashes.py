@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -14,7 +13,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
+from tests.support.recorded_endpoint import NAME, deliver
 from waitpoints.aws.items import plain
 from waitpoints.endpoint import Endpoint
 from waitpoints.token import Completed
@@ -25,12 +24,6 @@ pytestmark = pytest.mark.slow
 
 BEFORE_IT_SETTLES = "waitpoints.api.endpoints.endpoint_delivery.process"
 BEFORE_IT_IS_FINISHED = "waitpoints.api.endpoints.recording.finish"
-
-
-@pytest.fixture
-def endpoint(api: Api) -> Iterator[Endpoint]:
-    with recording_endpoint(api) as endpoint:
-        yield endpoint
 
 
 def rows(stack: MotoStack) -> dict[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ from tests.support.in_process.counting.meter import item_size
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.races import race
-from tests.support.recorded_endpoint import deliver, recording_endpoint
+from tests.support.recorded_endpoint import deliver
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.endpoints import deletion
 from waitpoints.aws.delivery_store import SHARDS, _attributes, _row_key
@@ -186,7 +186,7 @@ OF_A_DELIVERY = ("deliveries#", "pending deliveries#", "waitpoint_", "idempotenc
 
 
 @pytest.fixture
-def endpoint(api: Api, empty_bucket: None) -> None:
+def example(api: Api, empty_bucket: None) -> None:
     put_example_endpoint()
     api.request("DELETE", DELIVERIES)
 
@@ -196,7 +196,7 @@ def empty_bucket(stack: MotoStack) -> None:
     stack.empty_bucket()
 
 
-@pytest.mark.usefixtures("endpoint")
+@pytest.mark.usefixtures("example")
 class TestDelete:
     def test_leaves_nothing_in_the_table_and_the_bucket(self, api: Api, stack: MotoStack) -> None:
         one = keep("github:1", '"' + "x" * 200_000 + '"')
@@ -280,11 +280,6 @@ class TestWhatHasEnded:
     """It goes by the doctor alone, without another call."""
 
     @pytest.fixture
-    def recording(self, api: Api, stack: MotoStack) -> Iterator[Endpoint]:
-        with recording_endpoint(api) as endpoint:
-            yield endpoint
-
-    @pytest.fixture
     def doctor(self, stack: MotoStack) -> Any:
         return stack.functions()["doctor"]
 
@@ -292,15 +287,15 @@ class TestWhatHasEnded:
         assert "next" not in doctor.call({"command": "scanAll"})
 
     def test_a_body_goes_with_its_row(
-        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+        self, api: Api, stack: MotoStack, clock: FakeClock, endpoint: Endpoint, doctor: Any
     ) -> None:
-        services.endpoints.put(replace(recording, record_deliveries="1h"))
+        services.endpoints.put(replace(endpoint, record_deliveries="1h"))
         clock.advance(MINUTE)
-        deliver(api, recording, {"id": 1}, "event-1")
-        services.endpoints.put(recording)
+        deliver(api, endpoint, {"id": 1}, "event-1")
+        services.endpoints.put(endpoint)
         clock.advance(MINUTE)
-        deliver(api, recording, {"id": 2}, "event-2")
-        path = f"{ENDPOINTS}/{recording.name}/deliveries"
+        deliver(api, endpoint, {"id": 2}, "event-2")
+        path = f"{ENDPOINTS}/{endpoint.name}/deliveries"
         last, first = (it["id"] for it in api.get(path).json["data"])
         clock.advance(58 * MINUTE)
         self.scan_all(doctor)
@@ -315,43 +310,43 @@ class TestWhatHasEnded:
         assert [key.split("/")[-1] for key in objects(stack)] == [last.removeprefix("delivery_")]
         assert len(items_about(stack, "deliveries#")) == 1
         for number in (1, 2):
-            assert api.retrieve(api.create(idempotencyKey=f"{recording.name}:{number}")["id"])["status"] == "COMPLETED"
+            assert api.retrieve(api.create(idempotencyKey=f"{endpoint.name}:{number}")["id"])["status"] == "COMPLETED"
 
     def test_a_deleted_endpoints_records_bodies_hashes_and_resends_go_within_two_days(
-        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+        self, api: Api, stack: MotoStack, clock: FakeClock, endpoint: Endpoint, doctor: Any
     ) -> None:
         """Also what a function that still knows the endpoint records. What was kept for a create request stays."""
-        path = f"{ENDPOINTS}/{recording.name}/deliveries"
-        deliver(api, recording, {"id": 1}, "event-1")
+        path = f"{ENDPOINTS}/{endpoint.name}/deliveries"
+        deliver(api, endpoint, {"id": 1}, "event-1")
         with mock.patch("waitpoints.api.endpoints.recording.finish"):
-            deliver(api, recording, {"id": 2}, "event-2")
+            deliver(api, endpoint, {"id": 2}, "event-2")
         for body in ({}, {"idempotencyKey": "again"}):
             assert api.post(f"{path}/{api.get(path).json['data'][-1]['id']}/resend", body).status == 200
         assert (len(objects(stack)), len(items_about(stack, *OF_RECORDS))) == (4, 4 + 1 + 2 + 2)
-        assert api.request("DELETE", f"{ENDPOINTS}/{recording.name}").status == 200
-        with mock.patch.object(services.endpoint_cache, "find", return_value=recording):
-            assert deliver(api, recording, {"id": 3}, "event-3").status == 200
+        assert api.request("DELETE", f"{ENDPOINTS}/{endpoint.name}").status == 200
+        with mock.patch.object(services.endpoint_cache, "find", return_value=endpoint):
+            assert deliver(api, endpoint, {"id": 3}, "event-3").status == 200
 
-        verify = {"scheme": "github", "secret": recording.name}
-        api.put_endpoint(recording.name, verify=verify, recordDeliveries="7d")
-        again = services.endpoints.get(recording.name)
+        verify = {"scheme": "github", "secret": endpoint.name}
+        api.put_endpoint(endpoint.name, verify=verify, recordDeliveries="7d")
+        again = services.endpoints.get(endpoint.name)
         assert again is not None
         deliver(api, again, {"id": 4}, "event-1")
         for _ in range(2 * 24):
             clock.advance(60 * MINUTE)
             doctor.call({})
         assert [key.split("/")[1] for key in objects(stack)] == [again.secret_id]
-        assert {recording.secret_id in it for it in items_about(stack, *OF_RECORDS)} == {False}
+        assert {endpoint.secret_id in it for it in items_about(stack, *OF_RECORDS)} == {False}
         assert len(items_about(stack, *OF_RECORDS)) == 2
         assert len(items_about(stack, "idempotency#")) == 4
 
     @pytest.mark.parametrize("failing", ["dynamodb.BatchWriteItem", "s3.DeleteObjects", "dynamodb.Query"])
     def test_a_failure_is_reported_and_made_good_by_the_next_scan(
-        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any, failing: str
+        self, api: Api, stack: MotoStack, clock: FakeClock, endpoint: Endpoint, doctor: Any, failing: str
     ) -> None:
-        deliver(api, recording, {"id": 1}, "event-1")
+        deliver(api, endpoint, {"id": 1}, "event-1")
         clock.advance(2 * MINUTE)
-        services.endpoints.delete(recording.name)
+        services.endpoints.delete(endpoint.name)
         client = services.s3_client if failing.startswith("s3") else services.dynamodb_client
 
         def fail(params: Any, **_: Any) -> None:
@@ -369,27 +364,27 @@ class TestWhatHasEnded:
         assert (objects(stack), items_about(stack, *OF_RECORDS)) == ([], [])
 
     def test_an_object_that_s3_keeps_keeps_its_row(
-        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+        self, api: Api, stack: MotoStack, clock: FakeClock, endpoint: Endpoint, doctor: Any
     ) -> None:
-        deliver(api, recording, {"id": 1}, "event-1")
+        deliver(api, endpoint, {"id": 1}, "event-1")
         clock.advance(2 * MINUTE)
-        services.endpoints.delete(recording.name)
+        services.endpoints.delete(endpoint.name)
         refused = {"Errors": [{"Key": key, "Code": "InternalError"} for key in objects(stack)]}
         with mock.patch.object(services.s3_client, "delete_objects", return_value=refused):
             self.scan_all(doctor)
-        assert items_about(stack, *OF_RECORDS) == [f"deliveries#{recording.secret_id}#{row_shard(stack)}"]
+        assert items_about(stack, *OF_RECORDS) == [f"deliveries#{endpoint.secret_id}#{row_shard(stack)}"]
         self.scan_all(doctor)
         assert (objects(stack), items_about(stack, *OF_RECORDS)) == ([], [])
 
     def test_a_row_of_0_4_0_goes_too(
-        self, api: Api, stack: MotoStack, clock: FakeClock, recording: Endpoint, doctor: Any
+        self, api: Api, stack: MotoStack, clock: FakeClock, endpoint: Endpoint, doctor: Any
     ) -> None:
         """It has no `endsAt`. TTL may delete it before the scan, which leaves its body to the bucket's rule."""
-        deliver(api, recording, {"id": 1}, "event-1")
+        deliver(api, endpoint, {"id": 1}, "event-1")
         table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
         [row] = [it for it in table.scan()["Items"] if it["id"].startswith("deliveries#")]
         table.put_item(Item={**{name: value for name, value in row.items() if name != "endsAt"}, "expiresAt": row["endsAt"]})
-        path = f"{ENDPOINTS}/{recording.name}/deliveries"
+        path = f"{ENDPOINTS}/{endpoint.name}/deliveries"
         clock.advance(7 * 24 * 60 * MINUTE)
         assert len(api.get(path).json["data"]) == 1
         clock.advance(2 * MINUTE)

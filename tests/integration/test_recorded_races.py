@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.races import race
-from tests.support.recorded_endpoint import NAME, deliver, recording_endpoint
+from tests.support.recorded_endpoint import NAME, deliver
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.endpoints import deletion
 from waitpoints.aws.items import TOKEN
@@ -25,12 +25,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_metrics", "coun
 
 MOST_DELAY = 0.2  # seconds: what makes many calls is not always the last
 SETTLED = (DeliveryKind.COMPLETED, DeliveryKind.KEPT)
-
-
-@pytest.fixture
-def endpoint(api: Api) -> Iterator[Endpoint]:
-    with recording_endpoint(api) as endpoint:
-        yield endpoint
 
 
 class Round:

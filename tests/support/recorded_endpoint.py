@@ -1,33 +1,15 @@
-"""An endpoint on moto that records its deliveries, and what GitHub would send to it."""
+"""What GitHub would send to the endpoint of the integration tests that records its deliveries."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from tests.support.in_process.api_gateway import Api, HttpAnswer
-from tests.support.in_process.moto_stack import client_of
 from tests.support.webhook_signer import sign
-from tools.openapi.operations import ENDPOINTS
 from waitpoints.endpoint import Endpoint
 from waitpoints.wiring import services
 
 NAME = "recorded"
 SECRET = "the secret of a provider"
-
-
-@contextmanager
-def recording_endpoint(api: Api) -> Iterator[Endpoint]:
-    secrets = client_of("secretsmanager")
-    made = secrets.create_secret(Name=services.webhook_secret_name(NAME), SecretString=SECRET)
-    api.put_endpoint(NAME, verify={"scheme": "github", "secret": NAME}, recordDeliveries="7d")
-    found = services.endpoints.get(NAME)
-    assert found is not None
-    try:
-        yield found
-    finally:
-        api.request("DELETE", f"{ENDPOINTS}/{NAME}")
-        secrets.delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
 
 
 def deliver(api: Api, endpoint: Endpoint, body: Any, event_id: str) -> HttpAnswer:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support import github_endpoint, webhook_signer
+from tests.support import webhook_signer
+from tests.support.github_endpoint import GitHub
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.secret import FakeSecret
@@ -34,6 +35,5 @@ def stripe(world: World) -> FakeSecret:
 
 
 @pytest.fixture
-def github(world: World) -> FakeSecret:
-    world.webhook_secrets["github"] = secret = FakeSecret(github_endpoint.SECRET)
-    return secret
+def github(world: World, api: Api) -> GitHub:
+    return GitHub(world, api)

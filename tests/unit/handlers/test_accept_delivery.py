@@ -1,19 +1,11 @@
 """The route of endpoints' URLs."""
 
-import pytest
-
 from tests.support.github_endpoint import BODY, GitHub
-from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.world import World
 from waitpoints.endpoint import new_secret_id
 from waitpoints.wiring import services
 
 
 class TestTheUrl:
-    @pytest.fixture
-    def github(self, world: World, api: Api) -> GitHub:
-        return GitHub(world, api)
-
     def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, github: GitHub) -> None:
         right = github.url
         never_put = services.urls.endpoint_url("other", new_secret_id(), "")

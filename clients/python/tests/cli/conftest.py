@@ -33,8 +33,9 @@ def made_once() -> Iterator[None]:
 
 
 @pytest.fixture
-def fake() -> FakeWaitpoints:
-    return FakeWaitpoints()
+def fake(request: pytest.FixtureRequest) -> Any:
+    """The fake, or the stack's handlers in a test that uses them."""
+    return request.getfixturevalue("handlers") if "handlers" in request.fixturenames else FakeWaitpoints()
 
 
 @pytest.fixture

@@ -19,9 +19,7 @@ VERIFY = {"scheme": "github", "secret": "GITHUB"}
 HEADERS = {"x-github-delivery": "event-1", "authorization": "Bearer secret", "content-type": "application/json"}
 
 
-@pytest.fixture
-def fake(handlers: RecordedStack) -> RecordedStack:
-    return handlers
+pytestmark = pytest.mark.usefixtures("handlers")
 
 
 @pytest.fixture

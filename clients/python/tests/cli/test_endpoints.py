@@ -14,9 +14,7 @@ Printed = Callable[..., Any]
 PUT = ("endpoints", "put", "orders", "--key", "body.order", "--verify", "none")
 
 
-@pytest.fixture
-def fake(handlers: RecordedStack) -> RecordedStack:
-    return handlers
+pytestmark = pytest.mark.usefixtures("handlers")
 
 
 def test_an_endpoint_is_made_shown_and_listed(run: Run, printed: Printed, fake: RecordedStack, waitpoints: Waitpoints) -> None:

@@ -87,11 +87,8 @@ def test_of_a_token_and_its_people(run: Run, given: dict[str, str], terminal: bo
     assert_harmless(result)
 
 
+@pytest.mark.usefixtures("handlers")
 class TestOfAnEndpoint:
-    @pytest.fixture
-    def fake(self, handlers: RecordedStack) -> RecordedStack:
-        return handlers
-
     def test_and_its_deliveries(self, run: Run, fake: RecordedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         key = f"body.{json.dumps(SHOWN, ensure_ascii=False)}"
         fake.arrange(lambda waitpoints: waitpoints.endpoints.put("e", key=key, verify="none"))

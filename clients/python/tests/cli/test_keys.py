@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from recorded_stack import RecordedStack
 from typer.testing import Result
 
 from waitpoints_client import Waitpoints
@@ -15,9 +14,7 @@ Printed = Callable[..., Any]
 CREATE = ("keys", "create", "nightly", "--scope", "create:team-a", "-s", "read")
 
 
-@pytest.fixture
-def fake(handlers: RecordedStack) -> RecordedStack:
-    return handlers
+pytestmark = pytest.mark.usefixtures("handlers")
 
 
 def test_a_key_is_made_and_shown_once(run: Run, printed: Printed) -> None:

@@ -326,11 +326,8 @@ class TestList:
         assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [[token.id, "WAITING"], [token.id, "COMPLETED"]]
 
 
+@pytest.mark.usefixtures("handlers")
 class TestExtend:
-    @pytest.fixture
-    def fake(self, handlers: RecordedStack) -> RecordedStack:
-        return handlers
-
     @pytest.mark.parametrize("written", ["7d", "2099-01-31T18:00:00Z"])
     def test_prints_when_the_token_times_out_now(self, run: Run, waitpoints: Waitpoints, written: str) -> None:
         token = waitpoints.create(timeout="1h")
@@ -347,11 +344,8 @@ class TestExtend:
         assert printed("extend", token.id, "none") == {"id": token.id}
 
 
+@pytest.mark.usefixtures("handlers")
 class TestHandOver:
-    @pytest.fixture
-    def fake(self, handlers: RecordedStack) -> RecordedStack:
-        return handlers
-
     def test_prints_the_links_of_who_was_added(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
         token = waitpoints.create(page=ONE)
         person = '{"id": "flo", "name": "Flo"}'

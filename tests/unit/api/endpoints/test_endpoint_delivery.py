@@ -8,9 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub
-from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
-from tests.support.in_process.world import World
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoint import DeliveryKind
@@ -20,11 +18,6 @@ from waitpoints.wiring import services
 
 RESUMED = Success(f'{{"ok":true,"output":{BODY}}}')
 UNSIGNED = {"x-hub-signature-256": ""}
-
-
-@pytest.fixture
-def github(world: World, api: Api) -> GitHub:
-    return GitHub(world, api)
 
 
 class TestADisabledEndpoint:

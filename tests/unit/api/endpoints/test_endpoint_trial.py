@@ -90,10 +90,6 @@ def test_each_kind_of_delivery(
 
 
 class TestATrial:
-    @pytest.fixture
-    def github(self, world: World, api: Api) -> GitHub:
-        return GitHub(world, api)
-
     @pytest.mark.parametrize(
         ("timeout", "key_for", "outcome"),
         [(60_000, 1_000, "completed"), (1_000, 1_000, "kept"), (1_000, 60_000, "late")],  # milliseconds

@@ -191,7 +191,7 @@ class TestWhatIsRefused:
         assert len(found) < 1500
 
     @pytest.mark.parametrize("beside", [{}, {"payloadSchema": {}}, {"verify": {"scheme": "github", "secret": "github"}}])
-    def test_comes_without_a_page(self, api: Api, world: World, github: FakeSecret, beside: dict[str, Any]) -> None:
+    def test_comes_without_a_page(self, api: Api, world: World, github: Any, beside: dict[str, Any]) -> None:
         answer = api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside})
         assert (answer.status, world.store.tokens) == (422, {})
         assert answer.error == "Invalid notify: it needs a page: people are notified that it waits for their answer"
