@@ -113,8 +113,7 @@ def answer(
         assert isinstance(choice, Errors)
         return choice
     assert len(choice.output.encode()) <= LONGEST_ANSWER
-    output: dict[str, Any] = json.loads(choice.output)
-    return output
+    return json.loads(choice.output)
 
 
 @pytest.mark.slow

@@ -145,8 +145,7 @@ def refused(project: Project) -> dict[str, str]:
     """Why a stack was refused, by its name. The templates of the others are in the project."""
     (project.folder / "stacks.js").write_text(STACKS)
     cases = {name: as_properties(it) for name, it in PARAMETERS.items()} | {name: props for name, (props, _) in REFUSED.items()}
-    found: dict[str, str] = json.loads(project.synthesise("stacks.js", json.dumps(cases)))
-    return found
+    return json.loads(project.synthesise("stacks.js", json.dumps(cases)))
 
 
 def as_properties(parameters: dict[str, Any]) -> dict[str, Any]:

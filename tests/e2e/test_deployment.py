@@ -169,8 +169,7 @@ def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[
     own = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
 
     def create(at: str, **headers: str) -> dict[str, Any]:
-        created: dict[str, Any] = api.request("POST", at + TOKENS, {}, key=key, headers=headers).json
-        return created
+        return api.request("POST", at + TOKENS, {}, key=key, headers=headers).json
 
     def call_back(at: str, token: dict[str, Any], **headers: str) -> int:
         return api.request("POST", at + urlsplit(token["url"]).path, {"paid": True}, key=None, headers=headers).status

@@ -17,8 +17,7 @@ NO_MENDS |= {"find_what_is_wrong", "states_of"}  # which tests/recorded has
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
-    found: dict[str, list[bool]] = answer_of(tmp_path_factory.mktemp("mends"), "tests.support.e2e.mends")
-    return found
+    return answer_of(tmp_path_factory.mktemp("mends"), "tests.support.e2e.mends")
 
 
 @pytest.mark.thorough  # only another MiniStack changes it

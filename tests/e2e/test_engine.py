@@ -7,8 +7,7 @@ from tests.support.e2e.in_emulator import answer_of
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    found: dict[str, str] = answer_of(tmp_path_factory.mktemp("engine"), "tests.support.e2e.engine_probes")
-    return found
+    return answer_of(tmp_path_factory.mktemp("engine"), "tests.support.e2e.engine_probes")
 
 
 def test_every_promise_is_kept(seen: dict[str, str]) -> None:

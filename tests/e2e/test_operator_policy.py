@@ -56,8 +56,7 @@ def redrive_a_batch(stack: Deployed, admin: Stack) -> str:
 
 
 def table_of(admin: Stack) -> dict[str, Any]:
-    table: dict[str, Any] = admin.client("dynamodb").describe_table(TableName=admin.table_name)["Table"]
-    return table
+    return admin.client("dynamodb").describe_table(TableName=admin.table_name)["Table"]
 
 
 def read_the_log(stack: Deployed, _: Stack) -> None:

@@ -30,8 +30,7 @@ def run(command: list[str], stack: Stack, **options: Any) -> str:
     environment = {**os.environ, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    printed: str = done.stdout
-    return printed
+    return done.stdout
 
 
 def with_names(stack: Stack, text: str) -> str:

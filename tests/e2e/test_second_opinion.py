@@ -25,8 +25,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("opinion")
     written = {"expressions": sorted(definitions.expressions()), "definitions": definitions.definitions()}
     (folder / "written.json").write_text(json.dumps(written))
-    found: dict[str, Any] = answer_of(folder, "tests.second_opinion.ours", str(folder / "written.json"))
-    return found
+    return answer_of(folder, "tests.second_opinion.ours", str(folder / "written.json"))
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +40,7 @@ def theirs(ours: dict[str, Any]) -> dict[str, Any]:
         command, env=node.environment(), input=json.dumps(asked), capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")

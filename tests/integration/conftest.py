@@ -238,8 +238,7 @@ def durable_runs(durable_runner: DurableRuns) -> Iterator[DurableRuns]:
 def runs(request: pytest.FixtureRequest) -> Runs | DurableRuns:
     """Executions of each kind that wait for a token."""
     fixtures = {WaiterKind.STEP_FUNCTIONS: "state_machine_runs", WaiterKind.DURABLE_FUNCTION: "durable_runs"}
-    found: Runs | DurableRuns = request.getfixturevalue(fixtures[request.param])
-    return found
+    return request.getfixturevalue(fixtures[request.param])
 
 
 def start_execution(state_machine_arn: str, given: Any) -> str:

@@ -55,8 +55,7 @@ def shown(**parameters: str) -> list[Any]:
     text: str = TEXT
     for name, value in Template.load(parameters).resolve(VARIABLES, names).items():
         text = text.replace(f"${{{name}}}", value)
-    widgets: list[Any] = json.loads(text)["widgets"]
-    return widgets
+    return json.loads(text)["widgets"]
 
 
 WIDGETS = shown()

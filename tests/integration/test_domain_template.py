@@ -28,8 +28,7 @@ def outputs(**parameters: str) -> dict[str, str]:
         for name, it in template.body["Outputs"].items()
         if "Condition" not in it or template.resolve({"Condition": it["Condition"]}, {})
     }
-    resolved: dict[str, str] = template.resolve(having, attributes())
-    return resolved
+    return template.resolve(having, attributes())
 
 
 def differences(before: Any, after: Any, path: str = "") -> dict[str, Any]:

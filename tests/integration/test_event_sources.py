@@ -65,8 +65,7 @@ def told(stack: MotoStack, functions: Functions) -> Iterator[MotoStack]:
 
 
 def create(**more: Any) -> str:
-    created: str = services.tokens.create(NewToken(**more), services.now()).token_id
-    return created
+    return services.tokens.create(NewToken(**more), services.now()).token_id
 
 
 @pytest.mark.slow

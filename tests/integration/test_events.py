@@ -61,8 +61,7 @@ def test_the_slack_form_is_an_object_of_its_fields(stack: MotoStack) -> None:
 
 def image_of(name: str) -> dict[str, Any]:
     [record] = json.loads(EVENTS[name].read_text())["Records"]
-    image: dict[str, Any] = record["dynamodb"]["NewImage"]
-    return image
+    return record["dynamodb"]["NewImage"]
 
 
 def types(image: dict[str, Any]) -> dict[str, str]:

@@ -27,8 +27,7 @@ FUNCTIONS = [function.logical_id for function in WHOLE.functions().values()]
 
 def gradually() -> dict[str, Any]:
     """The resources of a gradual deployment, after SAM's transform."""
-    resources: dict[str, Any] = processed_gradually().body["Resources"]
-    return resources
+    return processed_gradually().body["Resources"]
 
 
 def of_kind(kind: str) -> dict[str, Any]:

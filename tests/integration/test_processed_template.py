@@ -348,10 +348,7 @@ def test_the_access_log_has_the_callers_address_unless_it_is_not_wanted(switch: 
 
 
 def access_log_line(**parameters: str) -> dict[str, str]:
-    line: dict[str, str] = json.loads(
-        Template(processed().body, parameters).resolve(stage()["AccessLogSettings"]["Format"], {})
-    )
-    return line
+    return json.loads(Template(processed().body, parameters).resolve(stage()["AccessLogSettings"]["Format"], {}))
 
 
 def test_what_is_counted_in_logs_is_in_their_lines() -> None:

@@ -166,8 +166,7 @@ def create_told(*, outcome: bool = False) -> str:
     """Create a token of which one address is to be told. Returns its id."""
     notify = Notify(email=("ann@example.com",), outcome=outcome)
     document = Document(DocumentKind.PAGE, '{"title": "Pay?"}', notify=json.dumps(notify.members()))
-    created: str = services.tokens.create(NewToken(document=document), services.now()).token_id
-    return created
+    return services.tokens.create(NewToken(document=document), services.now()).token_id
 
 
 def next_kind(token_id: str) -> str | None:

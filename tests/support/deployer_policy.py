@@ -11,8 +11,7 @@ OPERATOR = (ROOT / "docs" / "operator-policy.json").read_text()
 
 def deployer_policy(account: str, stack: str, text: str = POLICY) -> dict[str, Any]:
     """Return the page's policy for an account and a stack, or another one."""
-    policy: dict[str, Any] = json.loads(text.replace("123456789012", account).replace("waitpoints-prod", stack))
-    return policy
+    return json.loads(text.replace("123456789012", account).replace("waitpoints-prod", stack))
 
 
 def without(policy: dict[str, Any], resource: str) -> dict[str, Any]:

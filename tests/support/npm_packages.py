@@ -11,5 +11,4 @@ def project_of(package: Path) -> dict[str, Any]:
     with tarfile.open(package) as packed:
         file = packed.extractfile("package/package.json")
         assert file is not None
-        found: dict[str, Any] = json.load(file)
-        return found
+        return json.load(file)

@@ -15,8 +15,7 @@ from tools.stack import LOCAL
 def schema(kind: str) -> dict[str, Any]:
     [schemas] = (LOCAL / "sam").glob("lib/python*/site-packages/cfnlint/data/schemas")
     name = json.loads((schemas / "providers" / f"{REGION}.json").read_text())[kind]
-    found: dict[str, Any] = json.loads((schemas / "resources" / f"{name}.json").read_text())
-    return found
+    return json.loads((schemas / "resources" / f"{name}.json").read_text())
 
 
 def create_only(kind: str) -> frozenset[str]:

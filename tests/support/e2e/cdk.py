@@ -51,8 +51,7 @@ class Project:
         return self._run(program, *arguments)
 
     def template(self, stack: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "cdk.out" / f"{stack}.template.json").read_text())
-        return found
+        return json.loads((self.folder / "cdk.out" / f"{stack}.template.json").read_text())
 
     def uploaded(self, stack: str) -> dict[str, bytes]:
         """The content of each asset of a stack, by its key."""

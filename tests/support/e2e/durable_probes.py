@@ -51,8 +51,7 @@ def started(script: Script) -> Execution:
     before = set(lambda_durable._executions)
     asyncio.run(lambda_svc._invoke(FUNCTION, {}, {"x-amz-invocation-type": "Event"}))
     [arn] = set(lambda_durable._executions) - before
-    execution: Execution = lambda_durable._executions[arn]
-    return execution
+    return lambda_durable._executions[arn]
 
 
 def in_time(condition: Callable[[], bool]) -> bool:
@@ -68,15 +67,13 @@ def ends(execution: Execution) -> bool:
 
 def new_execution() -> Execution:
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
-    execution: Execution = lambda_durable.create_execution_for_invoke(arn, "1", "{}")
-    return execution
+    return lambda_durable.create_execution_for_invoke(arn, "1", "{}")
 
 
 def open_callback(execution: Execution) -> dict[str, Any]:
     update = {"Id": "1", "Type": "CALLBACK", "Action": "START", "CallbackOptions": {"HeartbeatTimeoutSeconds": 0}}
     lambda_durable._apply_update(execution, update)
-    callback: dict[str, Any] = execution["Operations"][-1]
-    return callback
+    return execution["Operations"][-1]
 
 
 def settle(callback: dict[str, Any], result: bytes = b"1") -> tuple[int, bytes]:

@@ -18,8 +18,7 @@ RAW += "\r\nText\r\n"
 
 def post(path: str, **body: Any) -> dict[str, Any]:
     answer = asyncio.run(ses_v2.handle_request("POST", path, {}, json.dumps(body).encode(), {}))
-    found: dict[str, Any] = json.loads(answer[2])
-    return found
+    return json.loads(answer[2])
 
 
 def send_raw() -> str:

@@ -59,8 +59,7 @@ class Caller:
         """Return what is answered with 200."""
         answer = self.request(method, url, body, **how)
         assert answer.status == 200, answer.text
-        found: dict[str, Any] = answer.json
-        return found
+        return answer.json
 
     def post(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         return self.request("POST", url, body, headers)

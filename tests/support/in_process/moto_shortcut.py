@@ -88,8 +88,7 @@ def without_http() -> Iterator[None]:
 
     def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
         if operation.service_model.service_name not in _OF_TEXT or AWS not in request.url or not botocore_stubber.enabled:
-            passed_on: Attempt = ordinarily(self, request, operation, context)
-            return passed_on
+            return ordinarily(self, request, operation, context)
         return response(*_answer(self, operation, json.loads(request.body), context["client_region"]))
 
     def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:

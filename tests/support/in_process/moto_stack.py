@@ -116,8 +116,7 @@ class MotoStack:
 
     def written(self, begin: int, end: int) -> list[dict[str, Any]]:
         """The records of these changes in the stream. moto answers the same, in most of the time that such a test takes."""
-        records: list[dict[str, Any]] = self._table().stream_shard.get(begin, end - begin)
-        return records
+        return self._table().stream_shard.get(begin, end - begin)
 
     def _table(self) -> Any:
         return dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])

@@ -100,8 +100,7 @@ class Function:
 
     def handler(self) -> Callable[[Any, Any], Any]:
         module, attribute = self.properties["Handler"].split(".")
-        found: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
-        return found
+        return getattr(importlib.import_module(module), attribute)
 
     def call(self, event: Any) -> Any:
         """Invoke the function as Lambda does: convert event and result to JSON and back."""

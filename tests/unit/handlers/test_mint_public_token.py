@@ -26,10 +26,7 @@ def bearer(credential: str) -> dict[str, str]:
 
 
 def claims(world: World, token: str) -> dict[str, Any]:
-    decoded: dict[str, Any] = jwt.decode(
-        token, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
-    )
-    return decoded
+    return jwt.decode(token, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
 
 
 def mint(api: Api, key: str, *scopes: str, **body: Any) -> str:

@@ -75,8 +75,7 @@ def change(api: Api, token: Any, *, headers: Any = None, **approvers: Any) -> Ht
 class TestAHandOver:
     @pytest.fixture
     def token(self, api: Api) -> dict[str, Any]:
-        created: dict[str, Any] = api.create(page=DECISION, tags=["team-a"], timeout="1d")
-        return created
+        return api.create(page=DECISION, tags=["team-a"], timeout="1d")
 
     def test_answers_with_the_links_of_who_was_added_which_work_at_once(self, api: Api, token: dict[str, Any]) -> None:
         answer = change(api, token, add=["di", "ed"], remove=["ann"])

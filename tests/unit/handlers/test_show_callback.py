@@ -14,8 +14,7 @@ from waitpoints.errors import TryAgain
 
 @pytest.fixture
 def token(api: Api) -> dict[str, Any]:
-    created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
-    return created
+    return api.create(page=APPROVAL, timeout="1d")
 
 
 class TestGet:

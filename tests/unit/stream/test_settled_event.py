@@ -33,8 +33,7 @@ def token(outcome: Outcome, **more: Any) -> Token:
 
 
 def detail(outcome: Outcome, **more: Any) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(settled_event(token(outcome, **more), BUCKET).detail)
-    return said
+    return json.loads(settled_event(token(outcome, **more), BUCKET).detail)
 
 
 def test_of_a_completed_token_says_its_output_and_who_completed_it() -> None:

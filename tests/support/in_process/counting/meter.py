@@ -129,8 +129,7 @@ class Meter:
     def _item(self, table: str, id_: str, item: str) -> Item:
         self._asked.table = table
         key = {"id": {"S": id_}, "item": {"S": item}}
-        found: Item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
-        return found
+        return self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
 
 
 def _keys_written(operation: str, params: Any) -> list[tuple[str, str, str]]:

@@ -67,8 +67,7 @@ def put(api: Api, configuration: dict[str, Any]) -> str | None:
 
 
 def deliveries_of(api: Api) -> dict[str, Any]:
-    found: dict[str, Any] = api.get(ENDPOINT).json["deliveries"]
-    return found
+    return api.get(ENDPOINT).json["deliveries"]
 
 
 def tried(api: Api, body: bytes, query: str, headers: dict[str, str]) -> str | None:

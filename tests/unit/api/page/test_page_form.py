@@ -11,15 +11,13 @@ from tests.support.in_process.approval_page import APPROVAL, FITTING, FORM, GIVE
 
 @pytest.fixture
 def token(api: Api) -> dict[str, Any]:
-    created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
-    return created
+    return api.create(page=APPROVAL, timeout="1d")
 
 
 class TestConfirm:
     @pytest.fixture
     def token(self, api: Api) -> dict[str, Any]:
-        created: dict[str, Any] = api.create(page={**APPROVAL, "confirm": True}, timeout="1d")
-        return created
+        return api.create(page={**APPROVAL, "confirm": True}, timeout="1d")
 
     def test_asks_a_second_time_goes_back_to_the_same_form_and_settles_only_then(self, api: Api, token: dict[str, Any]) -> None:
         sent = [*FITTING.items(), ("field.urgent", "yes"), ("field.regions", "eu")]
@@ -168,8 +166,7 @@ class TestAnActionThatNeedsNoFields:
             "properties": {**APPROVAL["fields"]["properties"], "read": read, "region": region},
         }
         page = {**APPROVAL, "actions": [approve, {**reject, "needsFields": False}], "fields": fields}
-        created: dict[str, Any] = api.create(page=page)
-        return created
+        return api.create(page=page)
 
     def test_is_a_button_for_which_the_browser_asks_for_nothing(self, api: Api, token: dict[str, Any]) -> None:
         tags = opened(api, token).tags

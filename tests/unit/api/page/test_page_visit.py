@@ -26,8 +26,7 @@ from tests.support.in_process.world import World
 
 @pytest.fixture
 def token(api: Api) -> dict[str, Any]:
-    created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
-    return created
+    return api.create(page=APPROVAL, timeout="1d")
 
 
 class TestAPerson:

@@ -33,8 +33,7 @@ HOUR = 3_600_000  # milliseconds
 
 @pytest.fixture
 def token(api: Api) -> dict[str, Any]:
-    created: dict[str, Any] = api.create(page=PAGE, timeout="1d")
-    return created
+    return api.create(page=PAGE, timeout="1d")
 
 
 def press(api: Api, url: str, action: str, note: str = "") -> HttpAnswer:
