@@ -195,9 +195,7 @@ class TestCreatesAndCompletionsOfOneKey:
         answers = crowd(lambda number: api.post(COMPLETE_BY_KEY, {"idempotencyKey": "crowd:1", "data": number}))
         [kept] = {answer.json["id"] for answer in answers} - {token["id"]}
         assert [answer.json["id"] for answer in answers if answer.json["created"]] == [kept]
-        result = step_functions.result(task_token)
-        assert isinstance(result, Success)
-        output = json.loads(result.json)["output"]
+        output = step_functions.value(task_token)["output"]
         assert answers[output].json == {"success": True, "settled": True, "id": token["id"], "created": False}
         assert sum(answer.json["settled"] for answer in answers) == 1
         assert step_functions.calls[task_token] == 1
@@ -277,8 +275,7 @@ def test_the_hundred_and_first_waiter_fails_and_the_others_are_resumed(
     services.store.create(token, None, services.now())
     for waiter in waiters[-2:]:
         wait_for(stack, token.id, waiter.handle)
-    refusal = step_functions.result(waiters[-1].handle)
-    assert isinstance(refusal, Failure)
+    refusal = step_functions.failure(waiters[-1].handle)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
     assert api.post(services.urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200
     results = {step_functions.result(waiter.handle) for waiter in waiters[:-1]}

@@ -24,7 +24,6 @@ from waitpoints.api.page import definition
 from waitpoints.aws.items import NOTICES, plain, primary_key, wire
 from waitpoints.notices import NoticeRecord, Notify
 from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, NewToken
-from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # makes stacks of its own
@@ -84,9 +83,7 @@ def test_an_old_url_resumes_what_waits(api: Api, waits: FakeWaits, restore: Rest
     assert restore() == "2 items read, 2 copied"
 
     assert api.deliver(token, {"paid": True}).status == 200
-    result = waits.result(handle)
-    assert isinstance(result, Success)
-    assert json.loads(result.json) == {"ok": True, "output": {"paid": True}}
+    assert waits.value(handle) == {"ok": True, "output": {"paid": True}}
     assert api.create(idempotencyKey="order-1") == {**token, "isCached": True}
     assert [it["id"] for it in api.get(TOKENS).json["data"]] == [token["id"]]
 

@@ -21,7 +21,6 @@ from waitpoints import ids
 from waitpoints.aws.services.queues import pause_after
 from waitpoints.timers.reminders import plan_of
 from waitpoints.token import Document, DocumentKind, NewToken, TimedOut, Waiter, iso
-from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -95,10 +94,8 @@ class TestATimeoutOfAnyLength:
         timeout_at = timers.clock() + length
         token_id, waiter = create(step_functions, timeout_at)
         check_it_times_out(timers, token_id, timeout_at, at_most)
-        result = step_functions.result(waiter.handle)
-        assert isinstance(result, Success)
-        assert json.loads(result.json)["ok"] is False
-        assert iso(timeout_at) in result.json
+        result = step_functions.value(waiter.handle)
+        assert (result["ok"], iso(timeout_at) in result["error"]["message"]) == (False, True)
         assert step_functions.calls[waiter.handle] == 1
 
     def test_is_in_time_after_messages_that_come_far_too_early(

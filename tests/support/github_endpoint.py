@@ -82,9 +82,7 @@ class GitHub:
         return self.world.tokens.retrieve(token_id).outcome is None
 
     def completed(self, token_id: str) -> Completed:
-        outcome = self.world.tokens.retrieve(token_id).outcome
-        assert isinstance(outcome, Completed)
-        return outcome
+        return self.world.completed(token_id)
 
     def settle_by_hand(self, token_id: str) -> None:
         self.world.tokens.complete(token_id, "1", CompletedBy(source=Source.COMPLETE))

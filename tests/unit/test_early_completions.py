@@ -164,9 +164,7 @@ class TestACompletionThatCameFirst:
         first, second = complete(world, '"first"'), complete(world, '"second"')
         assert second.token_id == first.token_id
         assert isinstance(second.result, Ended)
-        outcome = world.tokens.retrieve(world.create(key="a").token_id).outcome
-        assert isinstance(outcome, Completed)
-        assert outcome.output.json == '"first"'
+        assert world.completed(world.new_token(key="a")).output.json == '"first"'
 
 
 def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:

@@ -72,9 +72,7 @@ class TestAWaiterIsResumed:
         reference = {"outputReference": {"bucket": world.outputs.bucket, "key": key}}
         whole, bare = (reference, reference) if is_too_large else ({"output": json.loads(large)}, json.loads(large))
         for waiter, expected in ((early, {"ok": True, **whole}), (late, bare)):
-            result = world.waits.result(waiter.handle)
-            assert isinstance(result, Success)
-            assert json.loads(result.json) == expected
+            assert world.waits.value(waiter.handle) == expected
 
 
 class TestWhenAwsFailsToResume:
@@ -140,9 +138,7 @@ class TestWhenAwsFailsToResume:
             complete(world.tokens, token, OUTPUT)
         world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
-        result = world.waits.result(waiter.handle)
-        assert isinstance(result, Failure)
-        assert result.error == "WaitpointOutputRefused"
+        assert world.waits.failure(waiter.handle).error == "WaitpointOutputRefused"
         assert world.tokens.retrieve(token).unresumed() == []
 
     @pytest.mark.parametrize("late", [False, True])
@@ -158,13 +154,11 @@ class TestWhenAwsFailsToResume:
         world.waits.fail_next(OUTPUT_REFUSED, refused if is_durable else 1, waiter.handle)
         for step in ("complete", "wait") if late else ("wait", "complete"):
             world.tokens.wait(token, waiter) if step == "wait" else complete(world.tokens, token, json.dumps("x" * size))
-        result = world.waits.result(waiter.handle)
         if is_durable and sent_whole and refused == 1:
             reference = {"outputReference": {"bucket": world.outputs.bucket, "key": next(iter(world.objects))}}
-            assert isinstance(result, Success)
-            assert json.loads(result.json) == (reference if unwrap else {"ok": True, **reference})
+            assert world.waits.value(waiter.handle) == (reference if unwrap else {"ok": True, **reference})
         else:
-            assert result == REFUSED
+            assert world.waits.result(waiter.handle) == REFUSED
         assert world.waits.calls[waiter.handle] == (3 if is_durable and sent_whole and refused == 2 else 2)
         assert world.tokens.retrieve(token).unresumed() == []
 

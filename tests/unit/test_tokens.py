@@ -1,6 +1,5 @@
 """The life of a token, on a clock that the tests move, with waiters of each kind."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -62,14 +61,12 @@ class TestATimeout:
         for _ in range(2):  # the timer may fire twice
             assert world.tokens.expire(token) is None
         message = f"Waitpoint timed out at {iso(timeout_at)}"
-        result, bare = (world.waits.result(waiter.handle) for waiter in waiters)
-        assert isinstance(result, Success)
-        assert json.loads(result.json) == {
+        whole, bare = (waiter.handle for waiter in waiters)
+        assert world.waits.value(whole) == {
             "ok": False,
             "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message},
         }
-        assert isinstance(bare, Failure)
-        assert (bare.error, bare.cause) == ("WaitpointTimeoutError", message)
+        assert world.waits.failure(bare) == Failure("WaitpointTimeoutError", message, "TRIGGER_WAITPOINT_TIMEOUT")
         assert set(world.waits.calls.values()) == {1}
 
     @pytest.mark.parametrize("times", [1, 2])

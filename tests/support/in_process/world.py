@@ -31,7 +31,7 @@ from waitpoints.resumer import Resumer
 from waitpoints.timeouts import Limits
 from waitpoints.timers.due import Timers
 from waitpoints.timers.starter import TimerStarter
-from waitpoints.token import IdempotencyKey, NewToken, Waiter, WaiterKind
+from waitpoints.token import Completed, IdempotencyKey, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created, Tokens
 from waitpoints.wiring import services
 
@@ -133,6 +133,12 @@ class World:
     def new_token(self, timeout: int | None = None, **fields: Any) -> str:
         """Create a token, as `create` does, and return its id."""
         return self.create(timeout, **fields).token_id
+
+    def completed(self, token_id: str) -> Completed:
+        """How a token has ended."""
+        outcome = self.tokens.retrieve(token_id).outcome
+        assert isinstance(outcome, Completed), outcome
+        return outcome
 
     def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
         """What waits, as its function is given it."""

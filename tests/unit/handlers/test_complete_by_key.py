@@ -8,7 +8,6 @@ from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, Api
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
-from waitpoints.token import Completed
 
 HOUR = 3_600_000
 TEMPLATE = Template.load()
@@ -29,8 +28,7 @@ class TestOverHttp:
 
     def test_keeps_the_payloads_own_text(self, world: World, api: Api) -> None:
         answer = api.post(COMPLETE_BY_KEY, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
-        outcome = world.tokens.retrieve(answer.json["id"]).outcome
-        assert isinstance(outcome, Completed)
+        outcome = world.completed(answer.json["id"])
         assert outcome.output.json == '{"n": 1.50, "n": 1e400}'
         assert outcome.completed_by is not None
         assert outcome.completed_by.source == "complete"

@@ -1,5 +1,6 @@
 """What waits on AWS until it is answered, and how a call that answers it fails. The base of the fakes of both kinds."""
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -83,6 +84,17 @@ class FakeWaits:
     def result(self, handle: str) -> Success | Failure | None:
         """The result of a wait, or None while it waits."""
         return self._results[handle]
+
+    def value(self, handle: str) -> Any:
+        """What a wait was given, which is no failure."""
+        result = self.result(handle)
+        assert isinstance(result, Success), result
+        return json.loads(result.json)
+
+    def failure(self, handle: str) -> Failure:
+        result = self.result(handle)
+        assert isinstance(result, Failure), result
+        return result
 
     def results(self) -> dict[str, Success | Failure | None]:
         """The result of every wait so far."""

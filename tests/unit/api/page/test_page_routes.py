@@ -15,7 +15,6 @@ from tests.support.in_process.world import World
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import BodyTooLarge
-from waitpoints.waiter_result import Failure, Success
 
 COMPLETE_KEY = "/api/v1/waitpoints/complete"
 ERROR = {"message": "no", "name": "Refused"}
@@ -37,9 +36,7 @@ class Place:
         return dict(self.api.retrieve(self.token["id"]))
 
     def result(self) -> Any:
-        told = self.world.step_functions.result(self.waiter.handle)
-        assert isinstance(told, Success)
-        return json.loads(told.json)
+        return self.world.step_functions.value(self.waiter.handle)
 
     def assert_waits(self, others: int = 0) -> None:
         shown = self.shown
@@ -137,9 +134,7 @@ class TestTheApiKey:
         assert "approver" not in shown["completedBy"]
         if "error" in completion:
             assert result == {"ok": False, "error": {**ERROR, "code": "WAITPOINT_FAILED"}, "answers": shown["answers"]}
-            told = place.world.step_functions.result(place.bare.handle)
-            assert isinstance(told, Failure)
-            assert told.error == "Refused"
+            assert place.world.step_functions.failure(place.bare.handle).error == "Refused"
         else:
             assert result == {"ok": True, "output": completion["data"]}
         assert choose(place.api, place.token, "bo", "approve").status == 200
@@ -185,9 +180,7 @@ class TestTheTimeout:
         assert (result["ok"], result["error"]["name"]) == (False, "WaitpointTimeoutError")
         assert (given(result), given(shown)) == ([("ann", "approve")],) * 2
         assert shown["completedBy"]["source"] == "timeout"
-        told = place.world.step_functions.result(place.bare.handle)
-        assert isinstance(told, Failure)
-        assert told.error == "WaitpointTimeoutError"
+        assert place.world.step_functions.failure(place.bare.handle).error == "WaitpointTimeoutError"
 
     def test_holds_for_an_answer_before_it_is_stored(self, place: Place) -> None:
         place.world.clock.advance(3_600_000)
