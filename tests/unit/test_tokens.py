@@ -14,7 +14,7 @@ from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooM
 from waitpoints.listing import ListQuery
 from waitpoints.token import MAX_WAITERS, Status, Token, WaiterKind, iso
 from waitpoints.tokens import Created, Settled
-from waitpoints.waiter_result import Failure, Success
+from waitpoints.waiter_result import Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
 OUTPUT = '{"n": 1.50}'
@@ -66,7 +66,8 @@ class TestATimeout:
             "ok": False,
             "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message},
         }
-        assert world.waits.failure(bare) == Failure("WaitpointTimeoutError", message, "TRIGGER_WAITPOINT_TIMEOUT")
+        failure = world.waits.failure(bare)
+        assert (failure.error, failure.cause) == ("WaitpointTimeoutError", message)
         assert set(world.waits.calls.values()) == {1}
 
     @pytest.mark.parametrize("times", [1, 2])
