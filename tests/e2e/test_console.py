@@ -124,9 +124,7 @@ def large(api: Api) -> dict[str, Any]:
 
 
 def waiting(api: Api, **fields: Any) -> tuple[str, str]:
-    token = api.create(tags=["console"], **fields)
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited(tags=["console"], **fields)
     return token["id"], execution
 
 

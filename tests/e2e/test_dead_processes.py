@@ -57,9 +57,7 @@ def test_killed_processes_take_no_route_and_no_timer_with_them(api: Api) -> None
         kill(found[: KILLS - killed])
         killed += len(found[: KILLS - killed])
         until(lambda: api.request("GET", "/api/v1/waitpoints/tokens").status == 200, "no list of tokens")
-    token = api.create(timeout="10s")
-    execution = api.wait(token)
-    api.wait_until_registered(token)  # else its own function may be killed, and it fails as that does
+    _, execution = api.awaited(timeout="10s")  # else its own function may be killed, and it fails as that does
     servers = fork_servers(port)
     kill([*(pid for server in servers for pid in children(server)), *servers])
     for method, path in ROUTES:

@@ -96,9 +96,7 @@ def test_a_new_stack_takes_over_the_waits_of_a_lost_one(
 ) -> None:
     """With the table's items and both keys, as docs/operation.md says."""
     overdue = api.create(timeout="2s", tags=["restored"])
-    token = api.create(timeout="1h", tags=["restored"], idempotencyKey="restored")
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited(timeout="1h", tags=["restored"], idempotencyKey="restored")
     for one in (overdue, token):
         back_up(stack, one, restored)
     secrets = stack.client("secretsmanager")

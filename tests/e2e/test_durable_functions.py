@@ -7,13 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable, code_of
-from tests.support.e2e.race import CLIENTS, RUNNING, Race
+from tests.support.e2e.race import CLIENTS, Race
 from tests.support.e2e.waiting import until
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 from tools import durable_run
@@ -177,24 +176,12 @@ def test_a_step_that_is_tried_again_after_a_lost_answer_counts_once(api: Api, du
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 
 
-class DurableRace(Race):
-    def __init__(self, api: Api, pool: ThreadPoolExecutor, durable: Durable) -> None:
-        super().__init__(api, pool, durable.wait)
-        self._durable = durable
-
-    def result(self, execution: str) -> Any:
-        found = self._durable.describe(execution)
-        if found["Status"] == "RUNNING":
-            return RUNNING
-        return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
-
-
 @pytest.mark.parametrize("tokens", [pytest.param(25, marks=pytest.mark.few), pytest.param(50, marks=pytest.mark.thorough)])
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable, tokens: int) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
-        race = DurableRace(api, pool, durable)
+        race = Race(api, pool, durable.wait, durable.result)
         race.run(tokens)
         numbers = range(len(race.tokens))
-        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in numbers}
+        assert race.results() == {number: ("SUCCEEDED", [{"ok": True, "output": {"number": number}}]) for number in numbers}
     assert len(set(race.executions.values())) == len(numbers)
     assert race.was_close("Durable functions")

@@ -34,9 +34,7 @@ def complete(api: Api) -> str:
 
 
 def complete_what_is_waited_for(api: Api) -> str:
-    token = api.create()
-    api.wait(token)
-    api.wait_until_registered(token)
+    token, _ = api.awaited()
     assert api.deliver(token, {"approved": True}).status == 200
     return str(token["id"])
 

@@ -11,12 +11,12 @@ from typing import Any
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.states import task, waiting
+from tests.support.in_process.api_gateway import JSON
 from tools.openapi.operations import TOKENS
 from tools.stack import ROOT
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 AT_ONCE = 100
-JSON = {"content-type": "application/json"}
 BEYOND_A_DOUBLE = b"1e400"  # which numbers AWS refuses is not documented; the emulator refuses this one
 DECLINED = {"name": "PaymentDeclined", "code": "card_declined", "message": "The bank said no"}
 # Each content type, body and output, as API Gateway hands it on.
@@ -30,17 +30,13 @@ KEPT = [
 
 
 def test_a_webhook_resumes_an_execution_that_waits_or_comes_later(api: Api) -> None:
-    token = api.create()
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited()
     assert api.deliver(token, WEBHOOK).json == {"success": True}
     assert [api.result(it) for it in (execution, api.wait(token))] == [("SUCCEEDED", json.loads(WEBHOOK))] * 2
 
 
 def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(api: Api) -> None:
-    token = api.create()
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited()
     assert api.send(token["url"], BEYOND_A_DOUBLE, JSON).status == 200
     assert [api.result(it) for it in (execution, api.wait(token))] == [("FAILED", "WaitpointOutputRefused")] * 2
     assert api.retrieve(token)["output"] == BEYOND_A_DOUBLE.decode()
@@ -48,9 +44,7 @@ def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_
 
 def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_success(api: Api) -> None:
     """In as many processes as the emulator has."""
-    token = api.create()
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited()
     bodies = [{"sender": number, "text": f"I am {number}"} for number in range(AT_ONCE)]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

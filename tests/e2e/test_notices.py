@@ -23,7 +23,7 @@ from tests.support.e2e.built import Built
 from tests.support.e2e.command_line import CommandLine
 from tests.support.e2e.command_line import command as waitpoints
 from tests.support.e2e.mails import mails_about
-from tests.support.e2e.permissions import outputs
+from tests.support.e2e.ops import Operator
 from tests.support.e2e.waiting import until
 from tests.support.patience import PATIENCE
 from tools.stack import emulating
@@ -50,11 +50,7 @@ class Office:
     slack: Workspace
 
     def ask(self, page: dict[str, Any], **notify: Any) -> tuple[dict[str, Any], str]:
-        """Create a token, and start an execution that waits for it. Returns both."""
-        token = self.api.create(page=page, notify=notify)
-        execution = self.api.wait(token)
-        self.api.wait_until_registered(token)
-        return token, execution
+        return self.api.awaited(page=page, notify=notify)
 
     def mails(self, token: dict[str, Any]) -> list[EmailMessage]:
         """The mails about a token, in their order."""
@@ -197,12 +193,8 @@ def test_a_channel_that_refuses_is_named_in_retrieve_and_a_redrive_sends_again(o
     [notice] = office.notified(token, 1)
     assert (notice["status"], notice["reason"]) == ("refused", "channel_not_found")
     office.slack.channels = None
-    functions = office.stack.client("lambda")
-    answer = functions.invoke(
-        FunctionName=outputs(office.stack)["NoticesFunctionName"],
-        Payload=json.dumps({"command": "sendNotices", "waitpointIds": [token["id"]]}).encode(),
-    )
-    assert json.loads(answer["Payload"].read()) == {"notSent": 0}
+    asked = {"command": "sendNotices", "waitpointIds": [token["id"]]}
+    assert Operator(office.stack).invoke("SendNotices", asked) == {"notSent": 0}
     assert office.messages(token, "#nowhere")
     office.sent(token, 1)
 

@@ -55,9 +55,7 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
 
 
 def test_the_doctor_finishes_an_overdue_token(api: Api, operator: Operator) -> None:
-    token = api.create(timeout="1h")
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited(timeout="1h")
     operator.set_back(token["id"], "timeoutAt", 2 * 3_600_000)  # as if its timer had been lost
 
     status, output = operator.run("doctor")

@@ -122,9 +122,7 @@ def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -
 
 def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
     """Two of them must approve, and the third rejects too late."""
-    token = api.create(page=DECISION, timeout="1h")
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited(page=DECISION, timeout="1h")
     links = {f"URL_{it['approver'].partition('@')[0].upper()}": it["url"] for it in token["links"]}
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "URL_NOBODY": token["url"]}
     runner.run(subtests, "approvers.test.mjs", **variables, **links)

@@ -13,7 +13,7 @@ import pytest
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.permissions import denied
-from tests.support.e2e.race import CLIENTS, SHUFFLED, Race, Start
+from tests.support.e2e.race import CLIENTS, SHUFFLED, Race
 from tests.support.e2e.states import waiting
 from tests.support.in_process.api_gateway import TOKENS
 from tools.openapi.operations import ENDPOINTS
@@ -32,18 +32,23 @@ def tokens(request: pytest.FixtureRequest) -> int:
 
 
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = Race(api, pool, api.wait)
+    race = Race(api, pool, api.wait, api.result)
     race.run(tokens)
-    assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
+    assert race.results() == resumed(race)
     assert race.was_close("One waiter")
 
 
 def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = Race(api, pool, api.wait)
+    race = Race(api, pool, api.wait, api.result)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
         race.run(tokens)
-        assert race.results() == {number: {"number": number} for number in range(len(race.tokens))}
+        assert race.results() == resumed(race)
     assert race.was_close("Without the fast path")
+
+
+def resumed(race: Race) -> dict[int, tuple[str, Any]]:
+    """What each execution should be resumed with."""
+    return {number: ("SUCCEEDED", {"number": number}) for number in range(len(race.tokens))}
 
 
 class KeyRace(Race):
@@ -52,8 +57,8 @@ class KeyRace(Race):
     Every fourth run waits for its token as soon as the create has answered. Before it came a completion that was kept.
     """
 
-    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
-        super().__init__(api, pool, start)
+    def __init__(self, api: Api, pool: ThreadPoolExecutor) -> None:
+        super().__init__(api, pool, api.wait, api.result)
         self.name = f"race-{uuid.uuid4()}"
         self.url = api.put_endpoint(self.name)["url"]
         self.created: dict[int, dict[str, Any]] = {}
@@ -103,7 +108,7 @@ class KeyRace(Race):
 
 
 def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: ThreadPoolExecutor, tokens: int) -> None:
-    race = KeyRace(api, pool, api.wait)
+    race = KeyRace(api, pool)
     race.run(tokens)
     tokens = len(race.tokens)
     numbers = range(tokens)
@@ -117,8 +122,7 @@ def test_creates_and_completions_by_key_at_the_same_moment_meet(api: Api, pool: 
     assert {number: json.loads(token["output"]) for number, token in shown.items()} == {
         number: {"id": number} for number in numbers
     }
-    results = dict(zip(race.executions, pool.map(api.result, race.executions.values()), strict=True))
-    assert results == {number: ("SUCCEEDED", {"id": number}) for number in numbers if number % 4 == 0}
+    assert race.results() == {number: ("SUCCEEDED", {"id": number}) for number in numbers if number % 4 == 0}
     assert sorted(race.listed()) == sorted((race.key(number), ids[number]) for number in numbers)
     some = range(0, tokens, 10)
     assert list(pool.map(race.with_key, some)) == [[ids[number]] for number in some]

@@ -23,12 +23,6 @@ Json = dict[str, Any]
 def waiters(request: pytest.FixtureRequest, api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json]]:
     """Each token after the burst, with its waiter, whose execution has gone on with its callback's body."""
 
-    def wait(_: int) -> tuple[Json, str]:
-        token = api.create()
-        execution = api.wait(token)
-        api.wait_until_registered(token)
-        return token, execution
-
     def call_back(number: int) -> None:
         assert api.deliver(waits[number][0], {"number": number}).status == 200
 
@@ -39,7 +33,7 @@ def waiters(request: pytest.FixtureRequest, api: Api, stack: Stack, stack_folder
 
     file = file_of(stack_folder, urlsplit(stack.endpoint_url).port or 0)
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        waits = list(pool.map(wait, range(request.param)))
+        waits = list(pool.map(lambda _: api.awaited(), range(request.param)))
         with throttled_resumes(file, RATE, AT_ONCE):
             list(pool.map(call_back, range(len(waits))))
             return list(pool.map(went_on, range(len(waits))))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import figures
 from tests.support.e2e.api import Api
-from tests.support.e2e.permissions import physical_name
+from tests.support.e2e.ops import Operator
 from tests.support.patience import measured
 from waitpoints.aws.items import CURSORS, LIST_SHARDS
 
@@ -60,9 +60,7 @@ def test_every_waiting_execution_is_resumed_within_about_a_second(api: Api, toke
 
 def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:
     """The token's instants are moved to a few seconds ahead, and the cursors back, as its time would bring them near."""
-    token = api.create(timeout="30d")
-    execution = api.wait(token)
-    api.wait_until_registered(token)
+    token, execution = api.awaited(timeout="30d")
     table = api.stack.client("dynamodb")
     table.update_item(
         TableName=api.stack.table_name,
@@ -72,8 +70,5 @@ def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:
     )
     for shard in range(LIST_SHARDS):
         table.delete_item(TableName=api.stack.table_name, Key={"id": {"S": CURSORS}, "item": {"S": str(shard)}})
-
-    answer = api.stack.client("lambda").invoke(FunctionName=physical_name(api.stack, "StartTimers"), Payload="{}")
-
-    assert "FunctionError" not in answer
+    Operator(api.stack).invoke("StartTimers", {})
     assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")

@@ -65,6 +65,13 @@ class Api(Caller):
         """Start the example state machine with a token. Returns the execution's ARN."""
         return self.start(self.stack.state_machine_arn, {"token": {"id": token["id"]}})
 
+    def awaited(self, **options: Any) -> tuple[dict[str, Any], str]:
+        """Create a token, and wait until an execution waits for it. Returns both."""
+        token = self.create(**options)
+        execution = self.wait(token)
+        self.wait_until_registered(token)
+        return token, execution
+
     def start(self, machine: str, given: Any) -> str:
         """Start an execution of a state machine. Returns its ARN."""
         step_functions = self.stack.client("stepfunctions")

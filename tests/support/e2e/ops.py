@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
+from typing import Any
 
-from tests.support.e2e.permissions import outputs
+from tests.support.e2e.permissions import outputs, physical_name
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
@@ -36,6 +37,14 @@ class Operator:
             text=True,
             start_new_session=True,
         )
+
+    def invoke(self, logical_id: str, event: Any) -> Any:
+        """Invoke a function of the stack, which must not fail. Returns what it answers."""
+        function = physical_name(self.stack, logical_id)
+        answer = self.stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        found = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, found
+        return found
 
     def dead_letters(self) -> list[dict[str, str]]:
         """The messages in the dead-letter queue. They stay there."""

@@ -1,6 +1,5 @@
 """Waiters that register and callbacks that arrive at the same moment."""
 
-import json
 import random
 import statistics
 import time
@@ -11,14 +10,12 @@ from typing import Any
 
 from tests.support import figures
 from tests.support.e2e.api import Api
-from tests.support.e2e.waiting import pause
-from tests.support.patience import PATIENCE, measured
+from tests.support.patience import measured
 
 BATCH = 10
 LONGEST = 5  # times as many tokens as were asked for
 CLIENTS = 16
 SHUFFLED = random.Random(4)  # noqa: S311
-RUNNING = object()
 
 Start = Callable[[dict[str, Any]], str]
 """Starts an execution that waits for a token. Returns its ARN."""
@@ -31,14 +28,13 @@ class Race:
     so that about as many come first on either side, also where one side is always the slower one.
     """
 
-    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
-        self.api, self.pool, self.start = api, pool, start
+    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start, result: Callable[[str], tuple[str, Any]]) -> None:
+        self.api, self.pool, self.start, self.result = api, pool, start, result
         self.executions: dict[int, str] = {}
         self.tokens: list[dict[str, Any]] = []
         self.longest_pause = 0.0  # of either side, in seconds, while `advantage` is 1
         self.advantage = 1.0  # of the waiters: callbacks pause as many times longer, and waiters shorter
         self.before = 0
-        self._step_functions = api.stack.client("stepfunctions")
 
     def run(self, tokens: int) -> None:
         """Race, and go on while the race was not close, because a busy machine needs longer tuning."""
@@ -93,25 +89,10 @@ class Race:
         self.pause(self.advantage)
         assert self.api.deliver(self.tokens[number], {"number": number}).status == 200
 
-    def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
-        """Wait for the end of each execution, up to a limit. Returns their results."""
-        began = time.monotonic()
-
-        def result(number: int) -> tuple[int, Any]:
-            while (found := self.result(self.executions[number])) is RUNNING:
-                if time.monotonic() > began + PATIENCE:
-                    return number, "it hangs"
-                pause(began)
-            return number, found
-
-        return dict(self.pool.map(result, list(self.executions if numbers is None else numbers)))
-
-    def result(self, execution: str) -> Any:
-        """RUNNING, the result of an execution, or how else it ended."""
-        described = self._step_functions.describe_execution(executionArn=execution)
-        if described["status"] == "RUNNING":
-            return RUNNING
-        return json.loads(described["output"]) if described["status"] == "SUCCEEDED" else described
+    def results(self, numbers: Iterable[int] | None = None) -> dict[int, tuple[str, Any]]:
+        """How each execution has ended."""
+        chosen = list(self.executions if numbers is None else numbers)
+        return dict(zip(chosen, self.pool.map(self.result, map(self.executions.__getitem__, chosen)), strict=True))
 
     @property
     def is_close(self) -> bool:

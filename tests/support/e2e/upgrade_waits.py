@@ -11,7 +11,6 @@ from typing import Any
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.ops import Operator
-from tests.support.e2e.permissions import physical_name
 from tests.support.e2e.waiting import pause
 from tests.support.patience import PATIENCE
 
@@ -128,15 +127,7 @@ def by_a_button(api: Api, token: Token) -> Result:
 
 def by_the_doctor(api: Api, token: Token) -> Result:
     """Time out a token now: set its timeout back by so much that it was an hour ago, and have the doctor scan the table."""
-    Operator(api.stack).set_back(token["id"], "timeoutAt", DAYS * 86_400_000 + 3_600_000)
-    run_the_doctor(api, {"command": "scanAll"})
+    operator = Operator(api.stack)
+    operator.set_back(token["id"], "timeoutAt", DAYS * 86_400_000 + 3_600_000)
+    operator.invoke("Doctor", {"command": "scanAll"})
     return TIMED_OUT
-
-
-def run_the_doctor(api: Api, event: Any) -> Any:
-    """Invoke it, as its schedule does with an empty event. Returns what it answers."""
-    function = physical_name(api.stack, "Doctor")
-    answer = api.stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-    found = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, found
-    return found

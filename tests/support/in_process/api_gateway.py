@@ -2,8 +2,9 @@
 
 The words are the same on moto (`Api`) and on the deployed stack (`tests/support/e2e/api.py`): `create`, `retrieve`, `change`
 and `complete` a token, also `complete_by_key`; `deliver` to its URL, its links or an endpoint; `put_endpoint`; `ask` for what
-is answered with 200. On the deployed stack `wait` begins an execution, of which `result` is the end; on moto time passes by
-`World.clock.advance`. Faults' callers have these words, too, but take JSON texts and the status that they expect.
+is answered with 200. On the deployed stack `wait` begins an execution, of which `result` is the end, and `awaited` makes a
+token for which one waits; on moto time passes by `World.clock.advance`. Faults' callers have these words, too, but take JSON
+texts and the status that they expect.
 """
 
 import base64
