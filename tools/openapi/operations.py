@@ -6,9 +6,6 @@ are those of Trigger.dev's own specification, so that a client made from either 
 """
 
 from functools import partial
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from tools.openapi import answers
 from tools.openapi.operation import (
@@ -30,23 +27,19 @@ from tools.openapi.operation import (
     header,
     too_large,
 )
-from tools.openapi.shown import shows
-from waitpoints import idempotency_key
+from tools.openapi.requests import CompleteWaitpointKeyRequest, CompleteWaitpointTokenRequest, ResendDeliveryRequest
 from waitpoints.access.api_keys import NAME_PATTERN
 from waitpoints.api.api_key_request import CreateKeyRequest
-from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints import deliveries_query
 from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
-from waitpoints.api.endpoints.resend_request import Resend
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.approvers import MAX_ANSWER
-from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
 TOKEN = f"{TOKENS}/{{waitpointId}}"
@@ -60,58 +53,6 @@ DELIVERY_CURSOR = {"pattern": "^((delivery_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
 _KIND = f"({'|'.join(deliveries_query.KINDS)})"
 KINDS = {"pattern": f"^({_KIND}(,{_KIND})*)?$"}
 STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
-
-
-class RequestedError(BaseModel):
-    """An error with which a token is failed."""
-
-    model_config = ConfigDict(extra="forbid")
-    message: str = Field(description=f"At most {MAX_MESSAGE} bytes of UTF-8.", min_length=1)
-    name: str = Field(
-        default=FAILED_ERROR,
-        description="With `unwrap` the state fails with this name. Names that the stack itself raises are refused.",
-        pattern="^[A-Za-z][A-Za-z0-9]{0,63}$",
-    )
-    code: str = Field(default=FAILED_CODE, min_length=1, max_length=MAX_CODE)
-
-
-class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without pydantic, which would slow its cold start
-    """An unknown field is refused, because the token could not be completed again with what was meant."""
-
-    model_config = ConfigDict(extra="forbid")
-    data: Any = Field(
-        default=None,
-        description="The output: any JSON, kept exactly as sent. Without it the token is completed with no output.",
-        examples=[{"status": "approved", "comment": "Looks good to me!"}],
-    )
-    error: RequestedError | None = Field(
-        default=None,
-        description="Fails the token instead: its runs get the error. Not together with `data`.",
-        examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
-    )
-
-
-class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
-    """An unknown field is refused."""
-
-    idempotencyKey: str = Field(
-        description="The key that names what is awaited.",
-        min_length=1,
-        max_length=idempotency_key.MAX_LENGTH,
-        examples=["order-1234567"],
-    )
-    idempotencyKeyTTL: str | None = Field(
-        default=None,
-        description="How long the completion is kept if no token holds the key yet: a duration as in `timeout`, at most the "
-        "stack's RetentionDays, which is the default.",
-        examples=["7d"],
-    )
-
-
-@shows(Resend)
-class ResendDeliveryRequest(answers.AnswerModel):
-    """An unknown field is refused."""
-
 
 query = partial(Parameter, "query")
 

@@ -22,9 +22,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -42,6 +41,7 @@ from waitpoints_local import (
     event_mends,
     log_mends,
     mail_mends,
+    mapping_mends,
     process_mends,
     role_mends,
     storage_mends,
@@ -57,7 +57,6 @@ from waitpoints_local.own_route import with_route
 from waitpoints_local.turns import hold
 
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
-POLL_SECONDS = 0.05
 _LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*?((?:(?:Lambda|States)\.)?[A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
 """A module's name comes before an exception's, unless a function has called the exception as AWS calls its own errors."""
 
@@ -142,117 +141,6 @@ def set_cookies_apart(lambda_svc: Any) -> None:
     lambda_svc._execute_function_with_config_scope = execute_with_cookies
 
 
-def poll_without_rest(esm_wake: threading.Event, lambda_svc: Any, sqs: Any) -> None:
-    """Let event source mappings see a delayed message as soon as it is due, and go on as soon as a pause is over.
-
-    AWS polls a queue continuously. MiniStack 1.5.33 pauses for a second when it finds nothing, unless a write wakes it;
-    the end of a message's delay is not a write, nor is that of the pause after a failure.
-    """
-
-    def instants() -> Iterator[float]:
-        for queue in list(sqs._queues._data.values()):
-            yield from [message["visible_at"] for message in list(queue["messages"])]
-        yield from list(lambda_svc._esm_backoff_until._data.values())
-
-    def tick() -> None:
-        before = time.time()
-        while True:
-            time.sleep(POLL_SECONDS)
-            now = time.time()
-            if any(before < instant <= now for instant in instants()):
-                esm_wake.set()
-            before = now
-
-    threading.Thread(target=tick, daemon=True).start()
-
-
-def _noting_polls(lambda_svc: Any) -> threading.local:
-    """Return what has `streams` while a thread polls the streams."""
-    poll, polling = lambda_svc._poll_dynamodb_streams, threading.local()
-
-    def poll_streams() -> Any:
-        polling.streams = True
-        try:
-            return poll()
-        finally:
-            polling.streams = False
-
-    lambda_svc._poll_dynamodb_streams = poll_streams
-    return polling
-
-
-@dataclass
-class _Batch:
-    """What a mapping has gathered: the places in the stream of the records that pass its filter, and since when."""
-
-    read_to: int
-    places: list[int] = field(default_factory=list)
-    first: int = -1
-    since: float = 0
-
-
-def gather_batches(lambda_svc: Any, dynamodb: Any, esm_wake: threading.Event) -> None:
-    """Invoke a stream's function once its batching window is over or its batch is full.
-
-    AWS gathers the records that pass the filter for up to `MaximumBatchingWindowInSeconds`. MiniStack 1.5.33 ignores it.
-    """
-    mappings, polling = lambda_svc._iter_all_esms, _noting_polls(lambda_svc)
-    batches: dict[str, _Batch] = {}
-
-    def mappings_with_a_batch() -> Any:
-        for account, region, mapping in mappings():
-            has_window = mapping.get("MaximumBatchingWindowInSeconds") and mapping["UUID"] in positions()
-            if not getattr(polling, "streams", False) or not has_window:
-                yield account, region, mapping
-            elif length := batch_length(account, region, mapping):
-                yield account, region, {**mapping, "BatchSize": length}
-
-    def batch_length(account: str, region: str, mapping: Any) -> int:
-        """Return how many records of the stream the batch spans, or 0 while it is gathered."""
-        start, full = positions()[mapping["UUID"]], mapping["BatchSize"]
-        batch = batches.setdefault(mapping["UUID"], _Batch(start))
-        table, everything = mapping["EventSourceArn"].split("/")[1], sys.maxsize
-        new = dynamodb.stream_records_since(table, batch.read_to, everything, account_id=account, region=region)
-        kept = {id(record) for record in lambda_svc._apply_filter_criteria(new, mapping)}
-        passing = [n for n, record in enumerate(new) if id(record) in kept]
-        batch.places = [place for place in batch.places if place >= start] + [batch.read_to + n for n in passing]
-        batch.read_to += len(new)
-        if batch.places and batch.places[0] != batch.first:
-            batch.first, batch.since = batch.places[0], time.monotonic()
-            poll_after(mapping["MaximumBatchingWindowInSeconds"])
-        if len(batch.places) >= full:
-            return int(batch.places[full - 1] + 1 - start)
-        is_over = time.monotonic() - batch.since >= mapping["MaximumBatchingWindowInSeconds"]
-        return batch.read_to - start if batch.places and is_over else 0
-
-    def poll_after(seconds: float) -> None:
-        timer = threading.Timer(seconds, esm_wake.set)
-        timer.daemon = True
-        timer.start()
-
-    def positions() -> Any:
-        return lambda_svc._dynamodb_stream_positions
-
-    lambda_svc._iter_all_esms = mappings_with_a_batch
-
-
-def retry_failed_records(lambda_svc: Any) -> None:
-    """Redeliver a stream batch when its function reports a failed record, as AWS does.
-
-    MiniStack 1.5.33 ignores `batchItemFailures` for streams and continues as if every record had succeeded.
-    """
-    execute, polling = lambda_svc._execute_function, _noting_polls(lambda_svc)
-
-    def execute_function(*args: Any, **named: Any) -> Any:
-        result = execute(*args, **named)
-        body = result.get("body")
-        if getattr(polling, "streams", False) and isinstance(body, dict) and body.get("batchItemFailures"):
-            return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": "to be sent again"}}
-        return result
-
-    lambda_svc._execute_function = execute_function
-
-
 def name_errors_of_functions(lambda_svc: Any) -> None:
     """Name a function's error after the exception, as AWS does. MiniStack 1.5.33 names every one `Runtime.HandlerError`."""
     execute = lambda_svc._execute_function_with_config_scope
@@ -323,41 +211,6 @@ def authorize_schedules_in_their_group(iam_actions: Any) -> None:
         return arn.replace(":schedule/default/", f":schedule/{group}/")
 
     iam_actions.extract_resource_arn = resource_arn_with_group
-
-
-def match_what_is_absent(lambda_svc: Any) -> None:
-    """Let a filter for an attribute that is absent pass a record that has no such attribute, whatever its type.
-
-    The operator `exists` looks at leaves: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
-    MiniStack 1.5.33 refuses every pattern for a member of what the record lacks.
-    """
-    match = lambda_svc._match_esm_filter
-
-    def match_absent(record: dict[str, Any], pattern: dict[str, Any]) -> Any:
-        absent: dict[str, Any] = {name: {} for name, inner in pattern.items() if name not in record and _is_for_absence(inner)}
-        return match(record | absent, pattern)
-
-    lambda_svc._match_esm_filter = match_absent
-
-
-def match_one_of_several(lambda_svc: Any) -> None:
-    """Let `$or` in a filter pass a record that one of its patterns passes. MiniStack 1.5.33 takes it for a member.
-
-    docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, Filter rule syntax
-    """
-    match = lambda_svc._match_esm_filter
-
-    def match_several(record: dict[str, Any], pattern: dict[str, Any]) -> Any:
-        if "$or" not in pattern:
-            return match(record, pattern)
-        rest = {name: inner for name, inner in pattern.items() if name != "$or"}
-        return match(record, rest) and any(lambda_svc._match_esm_filter(record, one) for one in pattern["$or"])
-
-    lambda_svc._match_esm_filter = match_several
-
-
-def _is_for_absence(pattern: Any) -> bool:
-    return isinstance(pattern, dict) and all(leaves == [{"exists": False}] for leaves in pattern.values())
 
 
 def authorize_batches_as_messages(iam_actions: Any) -> None:
@@ -632,10 +485,10 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         partial(record_decisions, path=decisions),
         lead_options_to_their_route,
         set_cookies_apart,
-        gather_batches,
-        match_what_is_absent,
-        match_one_of_several,
-        retry_failed_records,
+        mapping_mends.gather_batches,
+        mapping_mends.match_what_is_absent,
+        mapping_mends.match_one_of_several,
+        mapping_mends.retry_failed_records,
         name_errors_of_functions,
         take_bytes_from_functions,
         authorize_tasks_by_their_machine,
@@ -659,7 +512,7 @@ def mends(decisions: Path) -> Sequence[Callable[..., None]]:
         mail_mends.keep_raw_mails,
         mail_mends.authorize_by_the_sender,
         event_mends.refuse_malformed_entries,
-        poll_without_rest,
+        mapping_mends.poll_without_rest,
         durable_mends.make_durable_functions,
         durable_mends.name_started_executions,
         durable_mends.take_zero_for_no_timeout,
