@@ -1,7 +1,6 @@
 """A type checker knows what the API takes of a page, `notify` and `verify`, and names what it does not take."""
 
 import re
-import subprocess
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ import yaml
 from pydantic import TypeAdapter
 from waitpoints_client import NotifyOptions, PageOptions, Verify
 
+from tests.support.programs import ended
 from tools.stack import ROOT
 
 SCHEMAS: dict[str, Any] = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)["components"]["schemas"]
@@ -95,14 +95,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, program in programs.items():
         (folder / f"{name}.py").write_text(SETUP + program)
     options = ["--strict", "--config-file=", "--python-version=3.10", f"--cache-dir={ROOT / '.mypy_cache' / 'programs'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, *map(str, folder.glob("*.py"))],
-        env={"MYPYPATH": str(ROOT / "clients" / "python" / "src"), "PATH": ""},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {"MYPYPATH": str(ROOT / "clients" / "python" / "src"), "PATH": ""}
+    done = ended([sys.executable, "-m", "mypy", *options, *folder.glob("*.py")], folder, environment)
     assert done.returncode == 1, done.stdout + done.stderr
     return {name: "\n".join(re.findall(rf"^{name}\.py:\d+: error: (.*)", done.stdout, re.MULTILINE)) for name in programs}
 

@@ -1,13 +1,13 @@
 """docs/testing.md: short, its recipes safe to copy, its table of events that of the program."""
 
 import re
-import subprocess
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from tests.support.programs import ended
 from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines, table
 from tools.stack import ROOT
 from waitpoints_local.machine import printing
@@ -37,7 +37,7 @@ def test_zizmor_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
     workflow.parent.mkdir(parents=True)
     for text, status in ((SNIPPETS["github"], 0), (re.sub(r"@[0-9a-f]{40} # v", "@v", SNIPPETS["github"]), 14)):
         workflow.write_text(text)
-        done = subprocess.run([ZIZMOR, "-q", "--offline", tmp_path / ".github"], capture_output=True, text=True, check=False)
+        done = ended([ZIZMOR, "-q", "--offline", tmp_path / ".github"])
         assert done.returncode == status, done.stdout + done.stderr
 
 

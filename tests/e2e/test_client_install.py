@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import printed
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
 from tools.release.client_package import interpreter
 from tools.stack import ROOT
@@ -21,7 +22,6 @@ from waitpoints_local.stack import Stack
 
 OLDEST, OURS = "3.10", "3.13"
 CHOSEN = os.environ.get("CLIENT_PYTHON")
-PATIENCE = 300  # seconds
 
 
 def version() -> str:
@@ -55,18 +55,7 @@ class Shell:
 
     def run(self, lines: str) -> str:
         """Run lines, and return their output."""
-        done = subprocess.run(
-            ["sh", "-euc", lines],
-            env=self.variables,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return printed(["sh", "-euc", lines], self.folder, self.variables)
 
     def run_tests(self, chosen: str = "") -> None:
         """Run the client's own tests, or the chosen ones."""

@@ -14,6 +14,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable, code_of
 from tests.support.e2e.race import CLIENTS, Race
 from tests.support.e2e.waiting import until
+from tests.support.programs import ended
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 from tools import durable_run
 from tools.durable_run import EXAMPLE, Mail
@@ -80,7 +81,7 @@ def test_make_durable_runs_the_example_to_its_end(api: Api, stack_folder: Path, 
 )
 def test_make_durable_says_what_is_missing(tmp_path: Path, variables: dict[str, str], said: str) -> None:
     environment = {**os.environ, "STACK_FOLDER": str(tmp_path), **variables}
-    done = subprocess.run(["make", "durable"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = ended(["make", "durable"], ROOT, environment)
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.e2e import own_tests, wheels
+from tests.support.programs import Ended, ended
 from tools.release import client_package
 from tools.stack import ROOT
 
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.thorough  # it installs everything
 
 OLD = ("moto==4.2.14", "pydantic==2.5.3", "boto3==1.28.85")
 NOWHERE = "http://127.0.0.1:9"  # where nothing listens
-PATIENCE = 600  # seconds
 
 
 class Project:
@@ -33,20 +33,12 @@ class Project:
         command: list[str | Path] = [wheels.UV, "pip", "install", "-q", "--python", self.environment / "bin" / "python"]
         subprocess.run([*command, *requirements], check=True)
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **variables: str) -> Ended:
         ours = {
             name: it for name, it in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL", "WAITPOINTS"))
         }
         ours |= {"HOME": str(self.folder), "WAITPOINTS_LOCAL": str(self.folder / "stacks"), "NO_PROXY": "127.0.0.1,localhost"}
-        return subprocess.run(
-            [self.environment / "bin" / words[0], *words[1:]],
-            cwd=self.folder,
-            env={**ours, **variables},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return ended([self.environment / "bin" / words[0], *words[1:]], self.folder, {**ours, **variables})
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,10 +17,10 @@ from tests.support import previous
 from tests.support.e2e.built import Built
 from tests.support.e2e.folders import BUILDS
 from tests.support.e2e.permissions import denied
+from tests.support.programs import ended
 from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import STACK_NAME, Endpoint, Stack, free_port
 
-PATIENCE = 600  # seconds
 SAM = f"""#!{sys.executable}
 import json, sys
 sys.path[:0] = {[str(ROOT), str(ROOT / "clients" / "local" / "src")]!r}
@@ -70,9 +69,7 @@ def run_with(sam: str, endpoint: Endpoint, folder: Path, **more: str) -> Step:
     }
 
     def run(line: str) -> tuple[int, str]:
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        done = ended(["sh", "-c", line], ROOT, environment)
         return done.returncode, done.stdout + done.stderr
 
     return run

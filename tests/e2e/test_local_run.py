@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import ended
 from tools.run import chosen_parameters, chosen_port, how_to_go_on
 from tools.stack import ROOT
 from waitpoints_local.stack import LocalError, Stack, free_port
@@ -82,7 +83,7 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
     (folder / ".local" / "local").symlink_to(ROOT / ".local" / "local")
     (folder / "examples").symlink_to(ROOT / "examples")
-    done = subprocess.run(["sh", "-eu"], input=text, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = ended(["sh", "-eu"], folder, typed=text)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

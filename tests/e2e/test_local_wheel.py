@@ -16,6 +16,7 @@ from waitpoints_client import __version__
 from tests.support import figures
 from tests.support.e2e import wheels
 from tests.support.patience import PATIENCE
+from tests.support.programs import Ended, ended
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it installs everything
@@ -48,16 +49,8 @@ class Shell:
             "LC_ALL": "C.UTF-8",
         }
 
-    def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            ["waitpoints", *arguments],
-            cwd=self.folder / "here",
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(self, *arguments: str, status: int = 0) -> Ended:
+        done = ended(["waitpoints", *arguments], self.folder / "here", self._environment)
         assert done.returncode == status, done.stderr + done.stdout
         return done
 

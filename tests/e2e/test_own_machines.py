@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -12,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.e2e import own_tests, wheels
+from tests.support.programs import Ended, ended
 from tools.stack import ROOT
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them
 
 EXAMPLE = ROOT / "clients" / "local" / "examples" / "patterns"
-PATIENCE = 600  # seconds
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,10 @@ class Project:
     folder: Path
     programs: Path
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> Ended:
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "VIRTUAL"))}
         variables |= {"WAITPOINTS_LOCAL": str(self.folder / "stacks"), "HOME": str(self.folder)}
-        return subprocess.run(
-            [self.programs / arguments[0], *arguments[1:]],
-            cwd=self.folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return ended([self.programs / arguments[0], *arguments[1:]], self.folder, variables)
 
 
 @pytest.fixture(scope="module")

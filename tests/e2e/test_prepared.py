@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.e2e import prepared
 from tests.support.patience import PATIENCE
+from tests.support.programs import ended
 
 PROGRAM = """
 import os, sys, time
@@ -36,12 +37,12 @@ def test_it_gets_and_gives_the_same(program: Path, tmp_path: Path, arguments: li
     of_module = ["-m", "program"] if by_name else [str(program)]
     folder = program.parent if by_name else tmp_path
 
-    def done(python: list[str]) -> tuple[int, str, str]:
+    def end(python: list[str]) -> tuple[int, str, str]:
         command, environment = [*python, *of_module, *arguments], {"ONE": "1", "PYTHONPATH": str(tmp_path)}
-        ended = subprocess.run(command, cwd=folder, env=environment, input="in", capture_output=True, text=True, check=False)
-        return ended.returncode, ended.stdout, ended.stderr.splitlines()[-1]
+        done = ended(command, folder, environment, typed="in")
+        return done.returncode, done.stdout, done.stderr.splitlines()[-1]
 
-    assert done(prepared.command(sys.executable, "json")) == done([sys.executable])
+    assert end(prepared.command(sys.executable, "json")) == end([sys.executable])
 
 
 def test_ctrl_c_ends_it(program: Path) -> None:
@@ -63,5 +64,5 @@ def test_another_one_starts_after_one_was_killed(program: Path) -> None:
         assert run.stdout.readline() == b"ready\n"
         run.kill()
         run.wait(timeout=PATIENCE)
-    after = subprocess.run([*python, str(program), "0"], input="in", capture_output=True, text=True, check=False)
+    after = ended([*python, str(program), "0"], typed="in")
     assert after.returncode == 0

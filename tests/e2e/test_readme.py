@@ -15,7 +15,7 @@ import pytest
 from tests.support import node
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
-from tests.support.patience import PATIENCE
+from tests.support.programs import printed
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
@@ -25,12 +25,10 @@ PAGE = json.loads(SNIPPETS["page"])
 WITH_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 
 
-def run(command: list[str], stack: Stack, **options: Any) -> str:
+def run(command: list[str], stack: Stack, folder: Path = ROOT) -> str:
     """Run a command with API and KEY in its environment. Returns its output."""
     environment = {**os.environ, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return printed(command, folder, environment)
 
 
 def with_names(stack: Stack, text: str) -> str:
@@ -149,7 +147,7 @@ def lines(name: str) -> list[str]:
 
 
 def test_the_lines_ask_a_person(api: Api, clone: Path) -> None:
-    links = dict(line.split("\t") for line in run(lines("ask"), api.stack, cwd=clone).splitlines())
+    links = dict(line.split("\t") for line in run(lines("ask"), api.stack, clone).splitlines())
     assert list(links) == ["link ann@example.com", "link bo@example.com"]
     api.press(links["link bo@example.com"], "Reject")
     [identifier] = set(re.findall(r"waitpoint_\w+", "".join(links.values())))
@@ -159,8 +157,8 @@ def test_the_lines_ask_a_person(api: Api, clone: Path) -> None:
 
 @WITH_CURL
 def test_the_endpoint_lines_keep_a_delivery_for_its_token(stack: Stack, clone: Path) -> None:
-    printed = run(lines("endpoint"), stack, cwd=clone)
-    answer, output = json_texts(printed[printed.index('{"success"') :])
+    said = run(lines("endpoint"), stack, clone)
+    answer, output = json_texts(said[said.index('{"success"') :])
     assert (answer, output) == ({"success": True}, {"order": 1001, "paid": True})
 
 
@@ -179,7 +177,7 @@ def test_the_sdk_example_prints_the_output(stack: Stack) -> None:
     program = node.FOLDER / "readme_tokens.mjs"  # beside the packages, where Node.js looks for them
     program.write_text(API_SNIPPETS["SDK"])
     try:
-        printed = run([node.node(), program.name], stack, cwd=node.FOLDER)
+        said = run([node.node(), program.name], stack, node.FOLDER)
     finally:
         program.unlink()
-    assert printed == "COMPLETED { approved: true }\n"
+    assert said == "COMPLETED { approved: true }\n"

@@ -5,7 +5,6 @@ tests/second_opinion/differences.py lists where they do not, and why. An entry t
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from tests.second_opinion import definitions, differences
 from tests.support import node
 from tests.support.e2e.in_emulator import answer_of
+from tests.support.programs import ended
 
 pytestmark = pytest.mark.thorough
 THEIRS = node.FOLDER / "second_opinion" / "theirs.mjs"
@@ -36,9 +36,7 @@ def theirs(ours: dict[str, Any]) -> dict[str, Any]:
         "definitions": [it if isinstance(it, str) else json.dumps(it, indent=1) for it in machines],
     }
     command = [node.node(), str(THEIRS)]
-    done = subprocess.run(
-        command, env=node.environment(), input=json.dumps(asked), capture_output=True, text=True, timeout=180, check=False
-    )
+    done = ended(command, environment=node.environment(), typed=json.dumps(asked))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.support.e2e import prepared
 from tests.support.e2e.waiting import until
-from tests.support.patience import PATIENCE
+from tests.support.programs import ended
 from tools.stack import ROOT, on_path
 from waitpoints_local import serving
 from waitpoints_local.deployment import deploy
@@ -44,20 +43,9 @@ class Folder:
         """Start a stack in a process of its own. Returns what it printed before it ended."""
         named = {"PYTHONPATH": os.pathsep.join([str(ROOT / "clients" / "python" / "src"), on_path()["PYTHONPATH"]])}
         arguments = [str(self._content), str(port), str(self.path), *([killed_at] if killed_at else [])]
-        done = subprocess.run(
-            [
-                *prepared.command(sys.executable, "boto3", "botocore.handlers"),
-                "-m",
-                "tests.support.e2e.serving_driver",
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, **named},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        python = prepared.command(sys.executable, "boto3", "botocore.handlers")
+        command = [*python, "-m", "tests.support.e2e.serving_driver", *arguments]
+        done = ended(command, ROOT, {**os.environ, **named})
         assert done.returncode == (-signal.SIGKILL if killed_at else 0), done.stderr
         return json.loads(done.stdout or "null")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import asdict
@@ -15,12 +14,12 @@ import pytest
 from tests.support import testing_doc
 from tests.support.e2e import prepared, wheels
 from tests.support.e2e.command_line import IMPORTED
+from tests.support.programs import ended
 from tests.support.readme import APPROVALS
 from tools.release import client_package
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
-PATIENCE = 300  # seconds
 LOCAL_PACKAGE = ROOT / "clients" / "local" / "src"
 PLUGIN = "waitpoints_local.pytest_plugin"
 ALWAYS_SEEN = {"started", "entered", "left", "waits", "token"}
@@ -44,16 +43,7 @@ def variables(stack: Stack, tmp_path: Path) -> dict[str, str]:
 
 
 def run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[int, str]:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = ended(command, folder, variables)
     return done.returncode, done.stdout + done.stderr
 
 

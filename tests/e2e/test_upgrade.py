@@ -5,7 +5,6 @@ The stack is updated as `sam deploy` updates it: to this version, and back to th
 
 import json
 import os
-import subprocess
 import sys
 import time
 import uuid
@@ -38,6 +37,7 @@ from tests.support.e2e.upgrade_waits import (
 )
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.patience import PATIENCE
+from tests.support.programs import Ended, ended
 from tools.release.typescript_package import FOLDER as TYPESCRIPT
 from tools.stack import LOCAL, ROOT, emulating
 from waitpoints_local.stack import Emulator, describe, free_port, overrides, verify_sender
@@ -158,11 +158,11 @@ def upgraded(deployment: Deployment) -> Updated:
     return Updated(deployment, deployment.update(deployment.current, "Upgrade"), before)
 
 
-def called_by(client: Path, api: Api) -> subprocess.CompletedProcess[str]:
+def called_by(client: Path, api: Api) -> Ended:
     """Let a version of the Python client, in this folder, make the calls of a program."""
     command = [sys.executable, "-c", PROGRAM, api.stack.api_url, api.stack.api_key]
     environment = {**os.environ, "PYTHONPATH": str(client / "src")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return ended(command, environment=environment)
 
 
 def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(deployment: Deployment) -> None:
@@ -180,7 +180,7 @@ def test_the_typescript_client_works_with_a_stack_of_the_previous_one(deployment
     stack, program = deployment.api.stack, typescript_client.client() / "tests" / "on_the_previous_stack.mjs"
     given = node.environment(WAITPOINTS_URL=stack.api_url, WAITPOINTS_API_KEY=stack.api_key)
     command = [node.node(TYPESCRIPT), str(program)]
-    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = ended(command, environment=given)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

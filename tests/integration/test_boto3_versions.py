@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import printed
 from tools.stack import LOCAL, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
@@ -24,9 +25,7 @@ OF_THIS_TREES_VERSION = "test_repeats_it_at_once_with_a_new_boto3 or test_every_
 def python(folder: Path, *arguments: str) -> str:
     """Run the development environment with the libraries of this folder before its own. Returns what it wrote."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    run = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
-    return run.stdout
+    return printed([sys.executable, *arguments], ROOT, environment)
 
 
 @pytest.mark.thorough

@@ -1,7 +1,6 @@
 """`make invoke`: a handler run on a sample event, or one sentence that says what is wrong."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,17 +8,17 @@ import pytest
 
 from tests.support.in_process.invoke import main
 from tests.support.in_process.template import ROOT
-from tests.support.patience import PATIENCE
+from tests.support.programs import Ended, ended
 
 pytestmark = pytest.mark.slow
 
 EVENT = str(ROOT / "events" / "retrieve_token.json")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> Ended:
     """The command in a process of its own, as make starts it."""
     command = [sys.executable, "-m", "tests.support.in_process.invoke", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return ended(command)
 
 
 def test_the_answer_is_json_on_standard_output_and_the_log_is_not() -> None:

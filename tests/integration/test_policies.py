@@ -1,13 +1,13 @@
 """checkov's rules for secure templates, run on the template after SAM's transform. It cannot read YAML's merge keys."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.support.processed_template import processed
+from tests.support.programs import ended
 from tools.stack import ROOT, program
 
 SKIPPED = set(yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"])
@@ -18,9 +18,7 @@ def test_checkov_finds_what_is_skipped_with_a_reason_and_nothing_else(tmp_path: 
     template = tmp_path / "template.json"
     template.write_text(json.dumps(processed().body))
     arguments = ("--file", str(template), "--framework", "cloudformation", "--skip-download", "--quiet", "--output", "json")
-    done = subprocess.run(
-        [program("policies", "checkov"), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = ended([program("policies", "checkov"), *arguments], tmp_path)
     report = json.loads(done.stdout)
     assert (report["summary"]["parsing_errors"], report["summary"]["resource_count"] > 50) == (0, True)
     found = {it["check_id"]: f"{it['check_name']}: {it['resource']}" for it in report["results"]["failed_checks"]}

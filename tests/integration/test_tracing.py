@@ -5,7 +5,6 @@ import copy
 import json
 import os
 import socket
-import subprocess
 import sys
 from typing import Any
 
@@ -15,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.support.in_process.template import EVERYTHING, ROOT, Template
 from tests.support.processed_template import process, processed
+from tests.support.programs import ended, printed
 from tests.support.traced_wait import PARENT, ROOTS, TRACEPARENT
 
 pytestmark = pytest.mark.slow  # starts a process that traces
@@ -36,7 +36,7 @@ def traced() -> tuple[dict[str, Any], list[Any]]:
             "TRACING": "Active",
         }
         command = [sys.executable, "-m", "tests.support.traced_wait"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = ended(command, environment=environment)
         assert done.returncode == 0, done.stderr
         daemon.settimeout(0.2)
         sent: list[Any] = []
@@ -112,7 +112,7 @@ def test_by_default_nothing_of_it_is_there() -> None:
     assert Template.load().parameters["Tracing"] == "Disabled"
     assert "xray" not in json.dumps(processed().resources("AWS::IAM::Role")).lower()
     imported = "import sys; sys.path.insert(0, 'functions'); import waitpoints.telemetry; print([*sys.modules])"
-    names = subprocess.run([sys.executable, "-c", imported], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = printed([sys.executable, "-c", imported])
     assert "waitpoints.telemetry" in names
     assert "opentelemetry" not in names
     assert "waitpoints.tracing" not in names

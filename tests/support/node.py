@@ -5,13 +5,13 @@ Without Node.js they are skipped, and fail in CI.
 
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Never
 
 import pytest
 
 from tests.support.patience import give_up
+from tests.support.programs import ended
 from tools.node import NoNode, install
 from tools.node import node as find_node
 from tools.stack import ROOT
@@ -42,16 +42,8 @@ def run_suite(subtests: pytest.Subtests, suite: Path, only: str = "", **variable
     """
     chosen = [f"--test-name-pattern={only}"] if only else []
     program = node() if FOLDER in suite.parents else find_node()
-    done = subprocess.run(
-        [program, "--test", *chosen, f"--test-reporter={SDK / 'reporter.mjs'}", suite.name],
-        cwd=suite.parent,
-        env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    command = [program, "--test", *chosen, f"--test-reporter={SDK / 'reporter.mjs'}", suite.name]
+    done = ended(command, suite.parent, environment(**variables))
     results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     for result in results:
         with subtests.test(result["name"]):

@@ -2,11 +2,11 @@
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support import node
+from tests.support.programs import printed
 from tools.release.typescript_package import FOLDER, SOURCES, built
 from tools.stack import LOCAL, LOCKS, ROOT
 from waitpoints_local.turns import one_at_a_time
@@ -42,5 +42,4 @@ def compile_programs(folder: Path, programs: Mapping[str, str], options: Sequenc
         (folder / name).write_text(text)
     options = (*options, "--skipDefaultLibCheck")  # TypeScript's own declarations are not the client's
     command = [program, str(FOLDER / "node_modules" / "typescript" / "bin" / "tsc"), *options, *programs]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    printed(command, folder)

@@ -2,18 +2,18 @@
 
 import os
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.support.programs import printed
 from tools import node
 from tools.stack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE)
-HELP = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+HELP = printed(["make", "help"]).splitlines()
 
 
 def test_every_target_is_phony() -> None:
@@ -49,17 +49,13 @@ def test_sam_build_gets_no_argument_of_make(tmp_path: Path) -> None:
     layer.write_text("PYTHON := python3.13\nall:\n\t@echo $(PYTHON)\n")
     ours.write_text(f"include Makefile\nbuild:\n\t@make -s -f {layer}\n")
 
-    built = subprocess.run(
-        ["make", "-s", "-f", ours, "PYTHON=3.10", "build"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "python3.13" in built.stdout.splitlines()
+    assert "python3.13" in printed(["make", "-s", "-f", ours, "PYTHON=3.10", "build"]).splitlines()
 
 
 def test_who_starts_it_needs_no_home_and_no_locale_of_utf_8() -> None:
     show = ["make", "-s", "--eval", "show:; @echo '$(HOME) $(PYTHONUTF8)'", "show"]
     inherited = {"PATH": os.environ["PATH"], "HOME": "/dev/null/none", "LANG": "tr_TR.ISO-8859-9"}
-    shown = subprocess.run(show, cwd=ROOT, env=inherited, capture_output=True, text=True, check=True)
-    assert shown.stdout == f"{ROOT}/.local/home 1\n"
+    assert printed(show, ROOT, inherited) == f"{ROOT}/.local/home 1\n"
 
 
 def test_uv_trusts_the_system_certificates() -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from tests import stages
 from tests.progress import clock
 from tests.stages import COMMANDS, ROOT, Stage
 from tests.support.patience import PATIENCE
+from tests.support.programs import Ended, ended
 
 TESTS = """
 import pytest
@@ -40,7 +40,7 @@ def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
-def run(tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, text: str, *arguments: str) -> Ended:
     (tmp_path / "test_some.py").write_text(text)
     command = [
         sys.executable,
@@ -54,7 +54,7 @@ def run(tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProce
         *arguments,
         str(tmp_path),
     ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ended(command)
 
 
 @pytest.mark.parametrize("processes", [[], ["-p", "xdist.plugin", "-n", "2"]])

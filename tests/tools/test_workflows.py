@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.programs import ended, printed
 from tools.stack import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
@@ -64,8 +64,11 @@ def test_a_release_has_the_version_of_the_tag_and_names_the_repository_of_the_wo
     [step] = [it["run"] for it in RELEASE["make"]["steps"] if "make release" in it.get("run", "")]
     github = {"GITHUB_REF_NAME": "v0.4.0", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/name"}
     told = 'make() { printf "%s\n" "$@"; }; mv() { :; }; '
-    done = subprocess.run(["sh", "-c", told + step], env=github, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["release", "VERSION=0.4.0", "REPOSITORY=https://github.com/owner/name"]
+    assert printed(["sh", "-c", told + step], environment=github).split() == [
+        "release",
+        "VERSION=0.4.0",
+        "REPOSITORY=https://github.com/owner/name",
+    ]
 
 
 class Database(BaseHTTPRequestHandler):
@@ -105,13 +108,7 @@ def test_a_known_vulnerability_fails_the_audit(database: HTTPServer, vulnerable:
     assert WORKFLOWS["audit"]["jobs"]["audit"]["steps"][-1]["run"] == "make audit"
     database.vulnerable = vulnerable  # type: ignore[attr-defined]
     dry_run = ["make", "-n", "--no-print-directory", "audit"]
-    command = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    done = subprocess.run(
-        [*shlex.split(command.splitlines()[-1]), "--service-url", f"http://127.0.0.1:{database.server_port}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = shlex.split(printed(dry_run).splitlines()[-1])
+    done = ended([*command, "--service-url", f"http://127.0.0.1:{database.server_port}"])
     assert done.returncode == status, done.stderr
     assert ("pyjwt 2." in done.stdout and "Accepts any signature" in done.stdout) == bool(status)

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import subprocess
 import sys
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import ROOT
 from tests.support.in_process.world import World
+from tests.support.programs import ended
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -80,7 +80,6 @@ def run_in_lambda(variables: dict[str, str]) -> tuple[list[str], str]:
     """Return the lines on the standard output, and the standard error: the names of the modules that were imported."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     named = {"POWERTOOLS_SERVICE_NAME": "waitpoints", "PYTHONPATH": str(ROOT / "functions"), "TZ": "Asia/Tokyo"}
-    process = subprocess.run(
-        [sys.executable, "-c", RUNTIME], env={**keys, **named, **variables}, capture_output=True, text=True, check=True
-    )
-    return process.stdout.splitlines(), process.stderr
+    done = ended([sys.executable, "-c", RUNTIME], environment={**keys, **named, **variables})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), done.stderr

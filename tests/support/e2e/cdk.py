@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.support.e2e.built import Built
 from tests.support.node import node
+from tests.support.programs import printed
 from tools.checkout import CODE
 from tools.release import cdk_package
 from tools.release.archive import ARCHITECTURES, LAYERS
@@ -66,11 +66,7 @@ class Project:
 
     def _run(self, *command: str) -> str:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CDK_OUTDIR": "cdk.out"}
-        done = subprocess.run(
-            [self._node, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return printed([self._node, *command], self.folder, environment)
 
 
 def deploy(out: Path, emulator: Emulator, name: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.e2e import prepared
-from tests.support.patience import PATIENCE
+from tests.support.programs import Ended, ended
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
@@ -32,20 +32,11 @@ class CommandLine:
         self.environment = {name: os.environ[name] for name in kept if name in os.environ}
         self.environment["PATH"] = os.pathsep.join([str(COMMAND.parent), os.environ["PATH"]])
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> Ended:
         return self.run_in(self.folder, *arguments, **environment)
 
-    def run_in(self, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command(), *arguments],
-            cwd=folder,
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+    def run_in(self, folder: Path, *arguments: str, **environment: str) -> Ended:
+        return ended([*command(), *arguments], folder, {**self.environment, **environment})
 
     def json(self, *arguments: str, **environment: str) -> Any:
         done = self.run(*arguments, "--json", **environment)

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.e2e.api import Api
+from tests.support.programs import Ended, ended
 from tools.stack import LOCAL
 from waitpoints_local.stack import DECISIONS, REGION, Emulator, Endpoint, describe
 
@@ -26,7 +26,7 @@ class Deployer:
     credentials: Mapping[str, str]
     path: str = ""
 
-    def sam(self, folder: Path, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+    def sam(self, folder: Path, *arguments: str, answers: str = "") -> Ended:
         """Run the SAM CLI in a folder. Each line of `answers` answers one question."""
         self.home.mkdir(exist_ok=True)
         if not (program := self.home / "sam").exists():
@@ -43,7 +43,7 @@ class Deployer:
             **self.credentials,
         }
         command = [str(program), *arguments]
-        return subprocess.run(command, cwd=folder, env=environment, input=answers, capture_output=True, text=True, check=False)
+        return ended(command, folder, environment, typed=answers)
 
 
 def deploys_with_enter_and_again(folder: Path, deployer: Deployer, *options: str) -> None:
