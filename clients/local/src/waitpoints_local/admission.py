@@ -99,7 +99,7 @@ def reason_to_refuse(scope: Scope, is_for_api: bool) -> str | None:
 
 def _is_led_by_a_page(scope: Scope) -> bool:
     """Whether a page of another origin has made a browser send the request. A page of this one has no reason to send Origin."""
-    return bool(values(scope, b"origin")) or not set(values(scope, b"sec-fetch-site")) <= {"none", "same-origin"}
+    return bool(values(scope, b"origin") or set(values(scope, b"sec-fetch-site")) - {"none", "same-origin"})
 
 
 def _without_cors(send: Any) -> Any:

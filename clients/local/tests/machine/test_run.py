@@ -379,6 +379,16 @@ def test_a_token_is_found_if_its_wait_does_not_name_the_execution(stack: TriedSt
     assert [it["token"]["id"] for it in told(machine) if it["event"] == "token"] == [token.id]
 
 
+def test_what_another_function_got_is_not_how_its_token_was_created(stack: TriedStack) -> None:
+    token = stack.waitpoints.create()
+    machine, history = create_then_wait(token, verify={"scheme": "github", "secret": "GITHUB"})
+    history[2] = scheduled("mine", resource="invoke", verify={"scheme": "github", "secret": "GITHUB"})
+    machine["States"]["Create"]["Parameters"]["FunctionName"] = "mine"
+    stack.history = [history, [RESUMED, SUCCEEDED]]
+
+    assert token.url in run(machine).stdout
+
+
 def test_a_token_with_a_key_is_found_that_was_created_before(stack: TriedStack) -> None:
     token = stack.waitpoints.create(task_token="b" * 100, idempotency_key="k")
     waiting = scheduled("arn:aws:lambda:us-east-1:1:function:stack-Create-1:live", taskToken="b" * 100, idempotencyKey="k")

@@ -37,10 +37,6 @@ def completed_by_of(headers: Mapping[str, str], raw_query: str, source: Source, 
 
         raw_query = query_without_secrets(raw_query)
     names = (name for name in DELIVERY_IDS if headers.get(name))
-    if raw_query:
-        from waitpoints.api.providers.secret_names import query_without_secrets
-
-        raw_query = query_without_secrets(raw_query)
     return CompletedBy(
         source=source,
         ip=cut(ip),

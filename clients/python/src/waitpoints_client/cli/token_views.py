@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
@@ -132,33 +133,37 @@ def _handed_over(change: "HandOver") -> str:
 
 def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
     """Show the tokens again and again: a table that changes on a terminal, else a line for each that has changed."""
-    if show.is_terminal(sys.stdout) and not as_json:
-        _watch_table(read)
     known: dict[str, Any] = {}
-    while True:
-        for token in read():
-            if known.get(token.id) != token:
-                known[token.id] = token
-                show.record(token) if as_json else show.rows(COLUMNS, [row(token)])
-        show.pause(WATCH_SECONDS)
+    with _table() if show.is_terminal(sys.stdout) and not as_json else nullcontext() as show_all:
+        while True:
+            tokens = read()
+            if show_all:
+                show_all(tokens)
+            for token in () if show_all else tokens:
+                if known.get(token.id) != token:
+                    known[token.id] = token
+                    show.record(token) if as_json else show.rows(COLUMNS, [row(token)])
+            show.pause(WATCH_SECONDS)
 
 
-def _that_fit(tokens: list[Any], lines: int) -> list[Any]:
-    ends = accumulate(2 if token.page else 1 for token in tokens)
-    return [token for token, end in zip(tokens, ends, strict=True) if end <= lines] or tokens[:1]
-
-
-def _watch_table(read: Callable[[], list[Any]]) -> None:
+@contextmanager
+def _table() -> Iterator[Callable[[list[Any]], None]]:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
 
     console = Console()
     with Live(console=console, auto_refresh=False, screen=True) as live:
-        while True:
-            tokens = read()
+
+        def update(tokens: list[Any]) -> None:
             shown = _that_fit(tokens, console.height - 3)
             left_out = f", {len(tokens) - len(shown)} more than fit" if len(shown) < len(tokens) else ""
             heading = f"{len(tokens)} tokens at {datetime.now(timezone.utc):%H:%M:%S} UTC{left_out}. Ctrl-C ends."
             live.update(Group(Text(heading, style="dim"), show.table(COLUMNS, map(row, shown), console.width)), refresh=True)
-            show.pause(WATCH_SECONDS)
+
+        yield update
+
+
+def _that_fit(tokens: list[Any], lines: int) -> list[Any]:
+    ends = accumulate(2 if token.page else 1 for token in tokens)
+    return [token for token, end in zip(tokens, ends, strict=True) if end <= lines] or tokens[:1]
