@@ -8,38 +8,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import boto3
 import pytest
-from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.local_stack import OnMoto, on_moto
 from waitpoints_local.clocks import WAIT, Clock, Pause
 from waitpoints_local.machine import clock as command
 from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
 
 HOUR, DAY = 3600, 86_400
 ASKING = {"title": "Go?", "approvers": ["ada"], "remind": ["4h", "1d"], "escalate": {"after": "6h", "to": ["lead"]}}
-
-
-@dataclass(frozen=True)
-class OnMoto(Deployed):
-    """The stack on moto as one on this machine."""
-
-    stack: MotoStack | None = None
-
-    def client(self, service: str) -> Any:
-        return client_of(service)
-
-    @property
-    def outputs(self) -> Outputs:
-        assert self.stack
-        return Outputs(TableName=self.stack.resources["Table"]["Ref"], ExpireFunctionName="expire_tokens")
-
-    def invoke(self, function: str, payload: Any, seconds: int = 0) -> Any:
-        assert self.stack
-        return self.stack.functions()[function].call(payload)
 
 
 @dataclass
@@ -78,7 +58,7 @@ class Execution:
 
 @pytest.fixture
 def local(stack: MotoStack, step_functions: FakeStepFunctions) -> OnMoto:
-    return OnMoto("waitpoints", boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, {}, stack)
+    return on_moto(stack)
 
 
 @pytest.fixture

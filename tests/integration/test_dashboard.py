@@ -196,5 +196,5 @@ def test_the_names_of_a_stacks_resources_are_filled_in(stack: MotoStack) -> None
     widgets = json.loads(stack.resolve(PROPERTIES["DashboardBody"]))["widgets"]
     metrics = [metric for widget in widgets for metric in spelled_out(widget["properties"].get("metrics", []))]
     filled = {value for metric in metrics for _, value in metric.dimensions}
-    assert {STACK_NAME, stack.resources["Table"]["Ref"], stack.resources["DeadLetterQueue"]["QueueName"]} <= filled
+    assert {STACK_NAME, stack.table, stack.resources["DeadLetterQueue"]["QueueName"]} <= filled
     assert not any("${" in value for value in filled)

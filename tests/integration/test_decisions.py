@@ -136,7 +136,7 @@ class TestTheLargestDecision:
 
     def size(self, stack: MotoStack, token: dict[str, Any]) -> int:
         key = {"id": {"S": token["id"]}, "item": {"S": "token"}}
-        item = client_of("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key)["Item"]
+        item = client_of("dynamodb").get_item(TableName=stack.table, Key=key)["Item"]
         return sum(len(name.encode()) + _size(value) for name, value in item.items())
 
     def test_fits_into_the_item(self, api: Api, stack: MotoStack, token: dict[str, Any]) -> None:

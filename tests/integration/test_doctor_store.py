@@ -32,7 +32,7 @@ def client(stack: MotoStack) -> Any:
 
 @pytest.fixture
 def table(stack: MotoStack) -> str:
-    return str(stack.resources["Table"]["Ref"])
+    return str(stack.table)
 
 
 @pytest.fixture

@@ -97,17 +97,17 @@ class TestOnDynamoDb:
 
     def test_a_copy_of_an_item_in_the_index_has_only_keys(self, stack: MotoStack, store: Store) -> None:
         make(store, START)
-        table = stack.resources["Table"]["Ref"]
+        table = stack.table
         [copy] = client_of("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
         assert set(copy) == {"id", "item", "listShard", "dueAt"}
 
     def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(self, stack: MotoStack, index: DueIndex) -> None:
         """The doctor scans it, and takes an item with a `tokenId` and without an expiry for an orphan."""
         index.move_cursor(2, Cursor(), Cursor(START))
-        found = client_of("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
+        found = client_of("dynamodb").get_item(TableName=stack.table, Key=primary_key(CURSORS, "2"))
         assert set(found["Item"]) == {"id", "item", "dueAt", "after"}
         assert read_all(index, START) == []
-        doctor_store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
+        doctor_store = DoctorStore(client_of("dynamodb"), stack.table)
         [page] = doctor_store.read_segment(0, 1, None, START)
         assert page == ScanPage(1, [], [], [], [], None)
 
@@ -115,7 +115,7 @@ class TestOnDynamoDb:
         """Its shard's cursor would stop at it, and no timer of the shard be started any more."""
         poison, other = make(store, HOUR), make(store, HOUR)
         client_of("dynamodb").update_item(
-            TableName=stack.resources["Table"]["Ref"],
+            TableName=stack.table,
             Key=primary_key(poison.id, TOKEN),
             UpdateExpression="REMOVE #status",
             ExpressionAttributeNames={"#status": "status"},

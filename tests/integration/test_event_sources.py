@@ -117,7 +117,7 @@ def test_the_functions_have_the_variables_of_the_channels_only_within_the_change
 def test_the_records_of_the_stream_are_those_that_moto_answers(stack: MotoStack, waits: FakeWaits) -> None:
     """Bytes, an item that was changed and one that was removed, and attributes of every kind."""
     read, streams = Stream(stack), client_of("dynamodbstreams")
-    arn, table = stack.resources["Table"]["StreamArn"], stack.resources["Table"]["Ref"]
+    arn, table = stack.resources["Table"]["StreamArn"], stack.table
     [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     begin = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST")
     token_id = create(document=TOLD, waiter=Waiter(waits.start(), services.now()))

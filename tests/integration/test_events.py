@@ -76,7 +76,7 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     if settled:
         services.store.complete(created.token_id, Completed(now, Output('{"approved":true}')), ALL_CHECKED)
     item: Any = client_of("dynamodb").get_item(
-        TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
+        TableName=stack.table, Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
     )["Item"]
     assert types(image_of(name)) == types(item)
     waiters = [list(shown["waiters"]["M"].values()) for shown in (image_of(name), item)]

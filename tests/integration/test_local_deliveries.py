@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
@@ -17,18 +16,17 @@ from typer.testing import CliRunner, Result
 from waitpoints_client import Waitpoints, local_stacks
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
-from waitpoints_client.ops.deployed import Deployed, Outputs
 
 from tests.integration.conftest import forget_services
 from tests.support import webhook_signer as signer
-from tests.support.in_process.api_gateway import DOMAIN, Api
+from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import STACK_NAME
+from tests.support.local_stack import URL, OnMoto, on_moto
 from waitpoints_local import webhook_signer
 from waitpoints_local.machine import deliver_command, endpoints, routes, signing
 from waitpoints_local.machine.fitting_output import Completion
 
-URL = f"https://{DOMAIN}"
 DONE = {"status": "done", "id": 7}
 DESCRIBED: dict[str, Any] = {
     "header": "X-Signature",
@@ -41,21 +39,6 @@ KEYED: dict[str, Any] = {
     "verify": {"scheme": "github", "secret": "KEYED"},
     "completeWhen": "body.status == 'done'",
 }
-
-
-@dataclass(frozen=True)
-class OnMoto(Deployed):
-    """The stack on moto as one on this machine."""
-
-    stack: MotoStack | None = None
-
-    def client(self, service: str) -> Any:
-        return client_of(service)
-
-    @property
-    def outputs(self) -> Outputs:
-        assert self.stack
-        return Outputs(TableName=self.stack.resources["Table"]["Ref"], ApiUrl=URL)
 
 
 @dataclass
@@ -72,7 +55,7 @@ class Handlers(httpx.BaseTransport):
 @pytest.fixture
 def local(stack: MotoStack) -> Iterator[OnMoto]:
     forget_services()
-    yield OnMoto(STACK_NAME, boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, {}, stack)
+    yield on_moto(stack)
     manager = client_of("secretsmanager")
     for secret in manager.list_secrets()["SecretList"]:
         if secret["Name"].startswith(f"waitpoints/{STACK_NAME}/webhooks/"):

@@ -9,14 +9,12 @@ import pytest
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.notices import FakeChannel, FakeDeadLetters, use
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.stores import NoticeRecords, TokenStore
 from tests.support.races import race
 from waitpoints import ids
 from waitpoints.api.notices.dispatcher import CLAIMED_PAUSE, NoticeDispatcher
 from waitpoints.api.notices.plan import ENDED, NoticeKind
 from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain
 from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
-from waitpoints.aws.store import Store
 from waitpoints.errors import NotSentNow
 from waitpoints.notices import NoticeRecord
 from waitpoints.token import ALL_CHECKED, Completed, Document, DocumentKind, Output, Token
@@ -29,28 +27,27 @@ WITH_OUTCOME = '{"email": true, "slack": "#deploys", "outcome": true}'
 
 
 @pytest.fixture
-def tokens(stack: MotoStack) -> Store:
-    return TokenStore()
-
-
-@pytest.fixture
 def store(stack: MotoStack) -> NoticeStore:
-    return NoticeRecords()
+    return services.notice_store
 
 
-def create(tokens: Store, timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
+def create(timeout_at: int | None = None, notify: str = NOTIFY) -> Token:
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at, has_notify=True)
-    tokens.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify))
-    return tokens.get(token.id)
+    services.store.create(token, None, START, document=Document(DocumentKind.PAGE, PAGE, notify))
+    return services.store.get(token.id)
+
+
+def end(token: Token) -> None:
+    services.store.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
 
 
 @pytest.fixture
-def token(tokens: Store) -> Token:
-    return create(tokens)
+def token(store: NoticeStore) -> Token:
+    return create()
 
 
-def notices(tokens: Store, token: Token) -> dict[str, NoticeRecord]:
-    return dict(tokens.get(token.id).notices)
+def notices(token: Token) -> dict[str, NoticeRecord]:
+    return dict(services.store.get(token.id).notices)
 
 
 class TestAClaim:
@@ -63,21 +60,17 @@ class TestAClaim:
         store.free(token.id, claim)
         assert store.claim(token, START + 1) is not None
 
-    def test_of_who_died_ends(self, store: NoticeStore, token: Token) -> None:
-        assert store.claim(token, START)
+    def test_of_who_died_ends_and_is_freed_only_by_who_has_it(self, store: NoticeStore, token: Token) -> None:
+        old = store.claim(token, START)
+        assert old is not None
         assert store.claim(token, START + CLAIMED_FOR - 1) is None
         assert store.claim(token, START + CLAIMED_FOR)
-
-    def test_is_freed_only_by_who_has_it(self, store: NoticeStore, token: Token) -> None:
-        old = store.claim(token, START)
-        assert store.claim(token, START + CLAIMED_FOR)
-        assert old is not None
         store.free(token.id, old)
         assert store.claim(token, START + CLAIMED_FOR + 1) is None
 
-    def test_is_of_one_token(self, store: NoticeStore, tokens: Store, token: Token) -> None:
+    def test_is_of_one_token(self, store: NoticeStore, token: Token) -> None:
         assert store.claim(token, START)
-        assert store.claim(create(tokens), START)
+        assert store.claim(create(), START)
 
     @pytest.mark.usefixtures("without_metrics")
     def test_is_given_to_one_of_many_at_the_same_moment(self, store: NoticeStore, token: Token) -> None:
@@ -86,55 +79,52 @@ class TestAClaim:
 
 
 class TestARecord:
-    def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Store, token: Token) -> None:
+    def test_has_what_each_place_has_got(self, store: NoticeStore, token: Token) -> None:
         mail = NoticeRecord(START, "m-1", reminded=2, notified_last=True, notified_outcome=True)
         slack = NoticeRecord(START, "C01/17.4", shows="0/0/0")
         store.claim(token, START)
         assert store.record(token.id, "email.0", mail)
         assert store.record(token.id, "slack", slack)
-        assert notices(tokens, token) == {"email.0": mail, "slack": slack}
+        assert notices(token) == {"email.0": mail, "slack": slack}
         store.record(token.id, "slack", replace(slack, shows="ended"))
-        assert notices(tokens, token)["slack"].shows == "ended"
+        assert notices(token)["slack"].shows == "ended"
 
-    def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, tokens: Store, token: Token) -> None:
+    def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, token: Token) -> None:
         store.claim(token, START)
         store.claim(token, START + CLAIMED_FOR)
         assert store.record(token.id, "slack", NoticeRecord(START))
         assert store.claim(token, START + CLAIMED_FOR + 1) is None
 
-    def test_that_is_gone_is_not_made_again(self, store: NoticeStore, tokens: Store, token: Token) -> None:
+    def test_that_is_gone_is_not_made_again(self, store: NoticeStore, token: Token) -> None:
         assert not store.record(token.id, "slack", NoticeRecord(START))
-        assert notices(tokens, token) == {}
+        assert notices(token) == {}
 
-    def test_forgets_what_was_refused(self, store: NoticeStore, tokens: Store, token: Token) -> None:
+    def test_forgets_what_was_refused(self, store: NoticeStore, token: Token) -> None:
         sent, edited = NoticeRecord(START, "m-1"), NoticeRecord(START, "C01/17.4", shows="0/0/0", refused="no")
         store.claim(token, START)
         for target, notice in {"email.0": sent, "slack": edited, "teams": NoticeRecord(START, refused="no")}.items():
             store.record(token.id, target, notice)
-        store.clear_refusals(tokens.get(token.id))
-        assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
-        store.clear_refusals(tokens.get(token.id))
-        assert notices(tokens, token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
+        store.clear_refusals(services.store.get(token.id))
+        assert notices(token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
+        store.clear_refusals(services.store.get(token.id))
+        assert notices(token) == {"email.0": sent, "slack": NoticeRecord(START, "C01/17.4")}
 
-    def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore, tokens: Store) -> None:
-        token, refused = (
-            create(tokens, notify=WITH_OUTCOME),
-            NoticeRecord(1, refused="no"),
-        )
+    def test_forgets_that_of_a_person_who_gets_the_outcome(self, store: NoticeStore) -> None:
+        token = create(notify=WITH_OUTCOME)
         store.claim(token, START)
         for target in ("slack", "email.0", "email.requester"):
-            store.record(token.id, target, refused)
-        tokens.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
-        store.clear_refusals(tokens.get(token.id))
-        assert notices(tokens, token) == {"slack": refused}
+            store.record(token.id, target, NoticeRecord(1, refused="no"))
+        end(token)
+        store.clear_refusals(services.store.get(token.id))
+        assert notices(token) == {"slack": NoticeRecord(1, refused="no")}
 
 
 @pytest.mark.parametrize("timeout_at", [None, START + 1000], ids=["none", "a second"])
 def test_the_record_outlives_its_token_wherever_its_timeout_is_moved(
-    store: NoticeStore, tokens: Store, stack: MotoStack, timeout_at: int | None
+    store: NoticeStore, stack: MotoStack, timeout_at: int | None
 ) -> None:
     """It does not expire: the doctor deletes it after its token."""
-    token = create(tokens, timeout_at)
+    token = create(timeout_at)
     store.claim(token, START)
     [item] = [item for item in stack.items(token.id) if item["item"]["S"] == NOTICES]
     assert is_endless_attachment(item)
@@ -157,7 +147,7 @@ class TestFunctionsThatRace:
     def test_one_of_them_asks_each_person(self, dispatchers: list[NoticeDispatcher], monkeypatch: pytest.MonkeyPatch) -> None:
         channel, pauses = FakeChannel(), []
         use(channel, monkeypatch)
-        token = create(services.store)
+        token = create()
 
         def send(dispatcher: NoticeDispatcher) -> bool:
             try:
@@ -176,9 +166,6 @@ class TestFunctionsThatRace:
     def test_each_person_gets_one_outcome_when_it_races_with_notices_and_a_reminder(
         self, dispatchers: list[NoticeDispatcher], monkeypatch: pytest.MonkeyPatch, count: int
     ) -> None:
-        def end(token: Token) -> None:
-            services.store.complete(token.id, Completed(START, Output("{}")), ALL_CHECKED)
-
         def remind(token: Token) -> None:
             services.store.remind(token, replace(token, reminded_count=1, reminded_at=START))
 
@@ -188,7 +175,7 @@ class TestFunctionsThatRace:
 
         for _ in range(count):
             use(channel := FakeChannel(), monkeypatch)
-            token = create(services.store, notify=WITH_OUTCOME)
+            token = create(notify=WITH_OUTCOME)
             racers = [partial(end, token), partial(remind, token)]
             race([*racers, *(partial(send, dispatcher, token) for dispatcher in dispatchers[:3])])
             dispatchers[0].send(token.id)

@@ -54,9 +54,9 @@ def pending(clock: FakeClock) -> int:
 
 
 def test_the_scan_passes_over_them(stack: MotoStack, recorded: list[Any], clock: FakeClock) -> None:
-    store = DoctorStore(client_of("dynamodb"), stack.resources["Table"]["Ref"])
+    store = DoctorStore(client_of("dynamodb"), stack.table)
     others = [item for item in stack.every_item() if item not in recorded]
-    table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
+    table = boto3.resource("dynamodb").Table(stack.table)
     for item in others:
         table.delete_item(Key={name: item[name]["S"] for name in ("id", "item")})
     [page] = store.read_segment(0, 1, None, clock() + 400 * 86_400_000)
@@ -82,7 +82,7 @@ def test_no_filter_of_the_stream_lets_them_through(recorded: list[Any], paramete
 def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pending(
     api: Api, stack: MotoStack, recorded: list[Any], clock: FakeClock
 ) -> None:
-    dynamodb, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
+    dynamodb, table = client_of("dynamodb"), stack.table
     dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=OLD_TABLE, UseLatestRestorableTime=True)
     stack.empty_table()
     stack.functions()["doctor"].call({})  # the new stack's has run before

@@ -76,7 +76,7 @@ def store_rows(stack: MotoStack, rows: list[RecordedDelivery]) -> int:
     items: list[Any] = [
         _row_key(EXAMPLE_SECRET_ID, row.id) | {name: wire(value) for name, value in _attributes(row).items()} for row in rows
     ]
-    table = stack.resources["Table"]["Ref"]
+    table = stack.table
     for some in batched(items, TOGETHER, strict=False):
         client_of("dynamodb").batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in some]})
     return max(map(item_size, items))
@@ -381,7 +381,7 @@ class TestWhatHasEnded:
     ) -> None:
         """It has no `endsAt`. TTL may delete it before the scan, which leaves its body to the bucket's rule."""
         deliver(api, endpoint, {"id": 1}, "event-1")
-        table = boto3.resource("dynamodb").Table(stack.resources["Table"]["Ref"])
+        table = boto3.resource("dynamodb").Table(stack.table)
         [row] = [it for it in table.scan()["Items"] if it["id"].startswith("deliveries#")]
         table.put_item(Item={**{name: value for name, value in row.items() if name != "endsAt"}, "expiresAt": row["endsAt"]})
         path = f"{ENDPOINTS}/{endpoint.name}/deliveries"

@@ -37,7 +37,7 @@ Restore = Callable[..., str]
 @pytest.fixture
 def deployed(stack: MotoStack) -> Deployed:
     found = Deployed("new", boto3.Session())
-    vars(found)["outputs"] = Outputs(TableName=stack.resources["Table"]["Ref"])
+    vars(found)["outputs"] = Outputs(TableName=stack.table)
     return found
 
 
@@ -46,7 +46,7 @@ def restore(stack: MotoStack, deployed: Deployed) -> Any:
     """Lose the stack, restore its table to now, make a new stack with new secrets, and carry over what the page says."""
     secrets, dynamodb = client_of("secretsmanager"), client_of("dynamodb")
     keys = {name: stack.secret(name) for name in ("ApiKey", "SigningKey")}
-    table = stack.resources["Table"]["Ref"]
+    table = stack.table
 
     def restore(
         carry_keys: bool = True,
@@ -274,7 +274,7 @@ class TestTimers:
 
 @pytest.mark.parametrize("id_", ["timers", "overdue", "doctor"])
 def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str, restore: Restore) -> None:
-    dynamodb, table = client_of("dynamodb"), stack.resources["Table"]["Ref"]
+    dynamodb, table = client_of("dynamodb"), stack.table
     dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "dueAt": {"N": "1"}})
     assert restore() == "0 items read, 0 copied"
     assert dynamodb.scan(TableName=table)["Items"] == []

@@ -63,6 +63,11 @@ class MotoStack:
     template: Template
     resources: Mapping[str, Attributes]
 
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return self.resources["Table"]["Ref"]
+
     def functions(self) -> dict[str, Function]:
         return self.template.functions()
 
@@ -84,7 +89,7 @@ class MotoStack:
     def items(self, id_: str) -> Any:
         """The items with an id, such as a token's, as the table has them."""
         wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": id_}}}
-        return client_of("dynamodb").query(TableName=self.resources["Table"]["Ref"], **wanted)["Items"]
+        return client_of("dynamodb").query(TableName=self.table, **wanted)["Items"]
 
     def every_item(self) -> list[Any]:
         """The items of the whole table, in the order in which they were made. The stream has them: a scan would take longer."""
@@ -94,7 +99,7 @@ class MotoStack:
 
     def put(self, item: Mapping[str, Any]) -> None:
         """Put an item into the table, as DynamoDB has it."""
-        client_of("dynamodb").put_item(TableName=self.resources["Table"]["Ref"], Item=item)
+        client_of("dynamodb").put_item(TableName=self.table, Item=item)
 
     def objects(self) -> dict[str, bytes]:
         """The objects in the bucket, by their keys."""
@@ -119,7 +124,7 @@ class MotoStack:
         return self._table().stream_shard.get(begin, end - begin)
 
     def _table(self) -> Any:
-        return dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
+        return dynamodb_backends[ACCOUNT][REGION].get_table(self.table)
 
     def empty_table(self) -> None:
         """Remove all items and stream records. A full table is slow."""

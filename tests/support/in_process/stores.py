@@ -26,7 +26,7 @@ RETENTION = 30 * 86_400  # seconds
 
 def place() -> tuple[Any, str]:
     """The table's client and name."""
-    return client_of("dynamodb"), the_stack().resources["Table"]["Ref"]
+    return client_of("dynamodb"), the_stack().table
 
 
 def bucket() -> str:

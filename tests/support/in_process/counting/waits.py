@@ -378,7 +378,7 @@ class Bench:
 
     def stored(self) -> tuple[int, int, int]:
         """The bytes of the table's items; and in the table and in its indexes, with what DynamoDB adds to each item."""
-        table, indexes = self.meter.stored(self._stack.resources["Table"]["Ref"])
+        table, indexes = self.meter.stored(self._stack.table)
         return sum(table), sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
 
 
