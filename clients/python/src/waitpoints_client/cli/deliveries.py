@@ -137,8 +137,7 @@ def delete(
     completed stay.
     """
     one = _one_or_all(delivery, every)
-    if not yes:
-        confirm(f"Delete {one or f'all recorded deliveries of {name}'}? What was sent cannot be read again.")
+    confirm(f"Delete {one or f'all recorded deliveries of {name}'}? What was sent cannot be read again.", yes=yes)
     if one is not None:
         waitpoints.endpoints.delete_delivery(name, one)
         return Printed({"success": True})
@@ -185,8 +184,7 @@ def resend(
     many = resends.Many.chosen(waitpoints, name, filters, once, stack)
     if dry_run:
         return _plan(many.deliveries)
-    if many.deliveries and not yes:
-        confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?")
+    confirm(f"Send {resends.counted(len(many.deliveries))} to {name} again?", yes=yes or not many.deliveries)
     if once is None and not as_json:
         show.note(f"To repeat this and send nothing twice: --once {many.once}")
     kinds = many.send(waitpoints)

@@ -90,8 +90,7 @@ def enable(waitpoints: "Waitpoints", name: Name) -> Printed:
 @on_stack
 def delete(waitpoints: "Waitpoints", name: Name, yes: Yes = False) -> Printed:
     """Delete an endpoint. Its URL never becomes valid again."""
-    if not yes:
-        confirm(f"Delete {name}? Its URL never becomes valid again.")
+    confirm(f"Delete {name}? Its URL never becomes valid again.", yes=yes)
     waitpoints.endpoints.delete(name)
     return Printed({"success": True})
 

@@ -58,8 +58,7 @@ def list_(waitpoints: "Waitpoints") -> Printed:
 @on_stack
 def revoke(waitpoints: "Waitpoints", name: KeyName, yes: Yes = False) -> Printed:
     """Revoke a key. Within a minute, it opens nothing."""
-    if not yes:
-        confirm(f"Revoke {name}? Who uses it is refused within a minute.")
+    confirm(f"Revoke {name}? Who uses it is refused within a minute.", yes=yes)
     waitpoints.keys.revoke(name)
     return Printed({"success": True})
 

@@ -76,8 +76,7 @@ def give_up(
         for token in tokens:
             _check_exists(waitpoints, token)
     show.note(f"Stack {deployed.name}: nothing will resume what still waits for {', '.join(tokens)}.")
-    if not yes:
-        confirm("Give up?")
+    confirm("Give up?", yes=yes)
     given_up = deployed.invoke(deployed.outputs["ResumeFunctionName"], {"command": "giveUp", "waitpointIds": tokens})["givenUp"]
     return Printed({"givenUp": given_up}, text=f"{given_up} waiters given up")
 
@@ -112,8 +111,7 @@ def restore(
 
     check(deployed, table, region)
     show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
-    if not yes:
-        confirm("Copy?")
+    confirm("Copy?", yes=yes)
     copied = copy(deployed, table, region, show.note, ask_again=ask_again)
     return Printed(copied.__dict__, text=str(copied))
 
@@ -162,8 +160,7 @@ def rotate_key(
 
     before = find_keys(deployed)
     show.note(f"Stack {deployed.name} at {deployed.outputs['ApiUrl']}.\n{before.consequences()}")
-    if not yes:
-        confirm("Rotate the API key?")
+    confirm("Rotate the API key?", yes=yes)
     key = rotate(deployed)
     stacks.note_local_key(deployed, key)
     secret = deployed.outputs["ApiKeySecret"]

@@ -34,10 +34,10 @@ def exiting_with(status: int) -> Iterator[None]:
         raise CommandProblem(sentence(error), status) from error
 
 
-def confirm(question: str) -> None:
-    """Ask the person. Raises CommandProblem unless the answer is yes."""
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the person, but with --yes. Raises CommandProblem unless the answer is yes."""
     try:
-        if typer.confirm(show.cell(question), err=True):
+        if yes or typer.confirm(show.cell(question), err=True):
             return
     except typer.Abort:  # there is no one to answer
         show.note("")

@@ -31,6 +31,12 @@ class Unexpected(Exception):
     """The stack did not do what it must. The message says what it did instead."""
 
 
+def expect(holds: bool, otherwise: str) -> None:
+    """Raises Unexpected, which says what the stack did, unless this holds."""
+    if not holds:
+        raise Unexpected(otherwise)
+
+
 class Skipped(Exception):
     """The check could not run, though nothing is wrong. The message says why."""
 
@@ -149,8 +155,7 @@ class Caller:
     def delete(self, path: str) -> None:
         """Raises Unexpected, unless it is gone."""
         answer = self.request("DELETE", path, key=self.api_key)
-        if answer.status not in (200, 404):
-            raise Unexpected(f"DELETE answered {answer.reason()}")
+        expect(answer.status in (200, 404), f"DELETE answered {answer.reason()}")
 
     def create(self, **options: Any) -> dict[str, Any]:
         created: dict[str, Any] = self.call("POST", TOKENS, {"timeout": LONGEST_WAIT, "tags": [self.tag], **options})
@@ -165,8 +170,7 @@ class Caller:
     def post_callback(self, token: dict[str, Any], body: bytes, **headers: str) -> None:
         """Post to the callback URL without a key, as a webhook provider does. Raises Unexpected unless the status is 200."""
         answer = self.request("POST", token["url"], body, **headers)
-        if answer.status != 200:
-            raise Unexpected(f"the callback URL answered {answer.reason()}")
+        expect(answer.status == 200, f"the callback URL answered {answer.reason()}")
 
     def start_waiting(self, token: dict[str, Any]) -> str:
         """Start an execution that waits for the token. Returns its ARN."""

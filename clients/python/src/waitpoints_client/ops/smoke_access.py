@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from waitpoints_client.ops.caller import TOKENS, Caller, RawAnswer, Skipped, Unexpected
+from waitpoints_client.ops.caller import TOKENS, Caller, RawAnswer, Skipped, Unexpected, expect
 
 KEYS, SIGN_IN, SIGN_OUT = "/api/v1/keys", "/api/v1/sign-in", "/api/v1/sign-out"
 NEW_KEY_AFTER = 1.5  # seconds between tries: a function reads the keys again after five
@@ -20,8 +20,7 @@ def limits_a_named_key(caller: Caller) -> str:
     with caller.removed_after(f"the API key {caller.tag}", lambda: caller.delete(path)):
         key = caller.call("POST", KEYS, wanted)["key"]
         created = use(caller, key, "POST", TOKENS, {"timeout": "1h"})
-        if created.status != 200:
-            raise Unexpected(f"its create answered {created.reason()}")
+        expect(created.status == 200, f"its create answered {created.reason()}")
         of_token = f"{TOKENS}/{created.json()['id']}"
         caller.tokens.append(created.json()["id"])
         read = use(caller, key, "GET", of_token)
@@ -67,8 +66,7 @@ def refuses_a_revoked_key(caller: Caller) -> str:
 def makes_public_tokens(caller: Caller) -> str:
     """Make one on each of the two routes, and complete a token with it. The SDK asks for the claims to sign its own."""
     claims = caller.call("POST", "/api/v1/auth/jwt/claims")
-    if claims.get("pub") is not True:
-        raise Unexpected(f"the claims are {claims}")
+    expect(claims.get("pub") is True, f"the claims are {claims}")
     for path, wrap in (("jwt", True), ("public-tokens", False)):
         token = caller.create()
         wanted = {"scopes": [f"write:waitpoints:{token['id']}"]}

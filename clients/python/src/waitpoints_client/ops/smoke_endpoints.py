@@ -3,7 +3,7 @@
 from typing import Any
 
 from waitpoints_client.ops import webhook_secrets
-from waitpoints_client.ops.caller import Caller, Unexpected, permitted
+from waitpoints_client.ops.caller import Caller, Unexpected, expect, permitted
 from waitpoints_client.ops.smoke_requests import check_completed, check_refused, signed
 from waitpoints_client.ops.smoke_waits import PAYLOAD
 
@@ -18,13 +18,11 @@ def completes_by_an_endpoint(caller: Caller) -> str:
     with caller.removed_after(f"the endpoint {name}", lambda: caller.delete(path)):
         url = caller.call("PUT", path, settings)["url"]
         answer = caller.request("POST", url, PAYLOAD)
-        if answer.status != 200:
-            raise Unexpected(f"a delivery was answered {answer.reason()}")
+        expect(answer.status == 200, f"a delivery was answered {answer.reason()}")
         found = caller.retrieve(caller.create(idempotencyKey=f"{name}:1"))
         if (found["status"], found.get("output")) != ("COMPLETED", PAYLOAD.decode()):
             raise Unexpected(f"the token of the delivery's key is {found['status']}")
-    if caller.request("GET", path, key=caller.api_key).status != 404:
-        raise Unexpected("it exists after its deletion")
+    expect(caller.request("GET", path, key=caller.api_key).status == 404, "it exists after its deletion")
     return "a delivery that came before its token"
 
 
@@ -50,26 +48,22 @@ def deliver_signed(caller: Caller, path: str, url: str, secret: str) -> None:
     """Say what would become of a delivery, then deliver it, with a wrong signature and with the right one."""
     headers = {"x-hub-signature-256": signed(secret)}
     tried = caller.call("POST", f"{path}/test", {"body": PAYLOAD.decode(), "headers": headers})
-    if tried.get("outcome") != "kept":
-        raise Unexpected(f"a test of a delivery says {tried.get('outcome')}, not kept")
+    expect(tried.get("outcome") == "kept", f"a test of a delivery says {tried.get('outcome')}, not kept")
     check_refused(caller.request("POST", url, PAYLOAD, x_hub_signature_256=signed("wrong")).status)
     answer = caller.request("POST", url, PAYLOAD, x_hub_signature_256=headers["x-hub-signature-256"])
-    if answer.status != 200:
-        raise Unexpected(f"a signed delivery was answered {answer.reason()}")
+    expect(answer.status == 200, f"a signed delivery was answered {answer.reason()}")
 
 
 def use_record(caller: Caller, path: str, other: dict[str, Any], token: dict[str, Any]) -> None:
     """Read the record of the delivery, send it to another token, and delete it."""
     record = find(caller, path, "kind", "kept")
     of_record = f"{path}/{record['id']}"
-    if caller.call("GET", of_record).get("body") != PAYLOAD.decode():
-        raise Unexpected("the recorded body differs from what was posted")
+    expect(caller.call("GET", of_record).get("body") == PAYLOAD.decode(), "the recorded body differs from what was posted")
     caller.call("POST", f"{of_record}/resend", {"tokenId": other["id"]})
     for completed in (token, other):
         check_completed(caller, completed)
     caller.call("DELETE", of_record)
-    if caller.request("GET", of_record, key=caller.api_key).status != 404:
-        raise Unexpected("the record exists after its deletion")
+    expect(caller.request("GET", of_record, key=caller.api_key).status == 404, "the record exists after its deletion")
 
 
 def find(caller: Caller, path: str, member: str, value: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from waitpoints_client.ops import webhook_secrets
-from waitpoints_client.ops.caller import API_PATIENCE, LONGEST_WAIT, TOKENS, Caller, Skipped, Unexpected, permitted
+from waitpoints_client.ops.caller import API_PATIENCE, LONGEST_WAIT, TOKENS, Caller, Skipped, Unexpected, expect, permitted
 from waitpoints_client.ops.smoke_waits import PAYLOAD
 
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
@@ -28,14 +28,12 @@ def refuses_a_wrong_hash(caller: Caller) -> str:
     before = caller.retrieve(token)
     last = "0" if token["url"][-1] != "0" else "1"
     said = check_refused(caller.request("POST", token["url"][:-1] + last, PAYLOAD).status)
-    if caller.retrieve(token) != before:
-        raise Unexpected("the token has changed")
+    expect(caller.retrieve(token) == before, "the token has changed")
     return f"{said}, the token untouched"
 
 
 def check_refused(status: int) -> str:
-    if status != 401:
-        raise Unexpected(f"answered {status}")
+    expect(status == 401, f"answered {status}")
     return "401"
 
 
@@ -45,8 +43,7 @@ def takes_a_form(caller: Caller) -> str:
     fields = {"approved": "yes", "by": "Žofie"}
     caller.post_callback(token, "&".join(f"{name}={quote(text)}" for name, text in fields.items()).encode(), content_type=FORM)
     output = caller.retrieve(token)["output"]
-    if json.loads(output) != fields:
-        raise Unexpected(f"it became {output[:100]}")
+    expect(json.loads(output) == fields, f"it became {output[:100]}")
     return f"{len(fields)} fields, as an object"
 
 
@@ -58,10 +55,8 @@ def answers_browsers(caller: Caller) -> str:
     path = f"{TOKENS}/{token['id']}/complete"
     preflight = caller.request("OPTIONS", path, origin=ORIGIN, access_control_request_method="POST")
     check_kind(preflight, "OPTIONS", "")
-    if preflight.headers.get("access-control-allow-origin") not in (ORIGIN, "*"):
-        raise Unexpected("OPTIONS of complete allows no other origin")
-    if caller.retrieve(token)["status"] != "WAITING":
-        raise Unexpected("the token has ended")
+    expect(preflight.headers.get("access-control-allow-origin") in (ORIGIN, "*"), "OPTIONS of complete allows no other origin")
+    expect(caller.retrieve(token)["status"] == "WAITING", "the token has ended")
     return f"GET {page:,} bytes, HEAD, OPTIONS"
 
 
@@ -79,8 +74,7 @@ def shows_the_console(caller: Caller) -> str:
 def check_kind(answer: Any, what: str, kind: str) -> int:
     """Return the length of a successful response of this content type. Raises Unexpected with what it is instead."""
     found = answer.headers.get("content-type", "")
-    if answer.status != 200 or not found.startswith(kind):
-        raise Unexpected(f"{what} answered {answer.status} {found}")
+    expect(answer.status == 200 and found.startswith(kind), f"{what} answered {answer.status} {found}")
     return len(answer.body)
 
 
@@ -93,8 +87,7 @@ def accepts_a_signature(caller: Caller) -> str:
         token = caller.create(verify={"scheme": "github", "secret": name})
         said = check_refused(caller.request("POST", token["url"], PAYLOAD, x_hub_signature_256=signed("wrong")).status)
         caller.post_callback(token, PAYLOAD, x_hub_signature_256=signed(secret))
-        if caller.retrieve(token)["output"] != PAYLOAD.decode():
-            raise Unexpected("the token's output differs from what was posted")
+        expect(caller.retrieve(token)["output"] == PAYLOAD.decode(), "the token's output differs from what was posted")
     return f"the right one; {said} for a wrong one"
 
 
@@ -115,16 +108,14 @@ def downloads_a_large_output(caller: Caller) -> str:
     if answer.status != 200:
         code = re.search(r"<Code>(\w+)</Code>", answer.body.decode(errors="replace"))
         raise Unexpected(f"{host} answered {answer.status} {code[1] if code else ''}".strip())
-    if answer.body != LARGE:
-        raise Unexpected(f"{host} returned {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
+    expect(answer.body == LARGE, f"{host} returned {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
     return f"{len(LARGE):,} bytes from {host}"
 
 
 def answers_a_key_with_its_token(caller: Caller) -> str:
     key = f"key of {caller.tag}"  # the tag itself is logged, as the name of an API key
     first, second = caller.create(idempotencyKey=key), caller.create(idempotencyKey=key)
-    if second != {**first, "isCached": True}:
-        raise Unexpected(f"a different response, isCached {second['isCached']}")
+    expect(second == {**first, "isCached": True}, f"a different response, isCached {second['isCached']}")
     return "the same token, isCached"
 
 
@@ -143,8 +134,7 @@ def creates_and_completes_in_states(caller: Caller) -> str:
         wanted = {"timeout": LONGEST_WAIT, "tags": [caller.tag], **named}
         token = caller.stack.invoke(outputs["CreateFunctionName"], wanted, API_PATIENCE)
         caller.tokens.append(token["id"])
-        if not token["url"].startswith(outputs["ApiUrl"]):
-            raise Unexpected("its callback URL does not start with ApiUrl")
+        expect(token["url"].startswith(outputs["ApiUrl"]), "its callback URL does not start with ApiUrl")
         completed = {**(named or {"waitpointId": token["id"]}), "data": json.loads(PAYLOAD)}
         caller.stack.invoke(outputs["CompleteFunctionName"], completed, API_PATIENCE)
         check_completed(caller, token)
@@ -178,6 +168,5 @@ def sends_a_mail(caller: Caller) -> str:
     page = {"title": "The smoke test of Waitpoints", "actions": [{"id": "ok", "label": "OK"}]}
     token = caller.create(page=page, notify={"email": [SIMULATOR]})
     [notice] = caller.wait_until(lambda: caller.retrieve(token)["notices"], "no mail was sent")
-    if notice["status"] != "sent":
-        raise Unexpected(f"SES refused it: {notice.get('reason')}")
+    expect(notice["status"] == "sent", f"SES refused it: {notice.get('reason')}")
     return f"to {SIMULATOR}"

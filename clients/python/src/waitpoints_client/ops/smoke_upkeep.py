@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from botocore.exceptions import ReadTimeoutError
 
 from waitpoints_client.ops import logs as stack_logs
-from waitpoints_client.ops.caller import Caller, Lacking, Skipped, Unexpected, instant, permitted
+from waitpoints_client.ops.caller import Caller, Lacking, Skipped, Unexpected, expect, instant, permitted
 from waitpoints_client.ops.doctor import summary
 from waitpoints_client.ops.logs import OF_LAMBDA, Line
 
@@ -82,8 +82,7 @@ def has_nothing_undone(caller: Caller) -> str:
         findings = caller.stack.invoke(caller.stack.outputs["DoctorFunctionName"], {}, DOCTOR_SECONDS)
     except ReadTimeoutError:
         raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run the doctor by itself") from None
-    if findings["unrepaired"]:
-        raise Unexpected(summary(findings))
+    expect(not findings["unrepaired"], summary(findings))
     return summary(findings)
 
 

@@ -5,7 +5,7 @@ import statistics
 import time
 from typing import Any
 
-from waitpoints_client.ops.caller import TOKENS, Caller, Unexpected, instant
+from waitpoints_client.ops.caller import TOKENS, Caller, Unexpected, expect, instant
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
 SAMPLES = 10
@@ -24,8 +24,7 @@ def creates(caller: Caller) -> str:
     found = caller.retrieve(token)
     if found["status"] != "WAITING" or token["isCached"]:
         raise Unexpected(f"a new token is {found['status']}, isCached {token['isCached']}")
-    if not token["url"].startswith(caller.stack.outputs["ApiUrl"]):
-        raise Unexpected("its callback URL does not start with ApiUrl")
+    expect(token["url"].startswith(caller.stack.outputs["ApiUrl"]), "its callback URL does not start with ApiUrl")
     return f"in {seconds:.2f} s"
 
 
@@ -35,8 +34,7 @@ def resumes(caller: Caller) -> str:
     caller.wait_until_registered(token)
     caller.post_callback(token, PAYLOAD)
     check_output(caller, execution)
-    if caller.retrieve(token)["output"] != PAYLOAD.decode():
-        raise Unexpected("the token's output differs from what was posted")
+    expect(caller.retrieve(token)["output"] == PAYLOAD.decode(), "the token's output differs from what was posted")
     return f"{len(PAYLOAD)} bytes, exactly as posted"
 
 
@@ -89,8 +87,7 @@ def resumes_promptly(caller: Caller) -> str:
         check_output(caller, execution)
         seen.append(time.monotonic() - sent)
     inside = [lag for token in tokens for lag in lags(caller, token)]
-    if min(inside) >= AT_ONCE:
-        raise Unexpected(f"each was resumed late, by the stream alone: after {min(inside)} ms at the earliest")
+    expect(min(inside) < AT_ONCE, f"each was resumed late, by the stream alone: after {min(inside)} ms at the earliest")
     here = f"sent to ended p50 {statistics.median(seen):.2f} s, max {max(seen):.2f} s"
     return f"{here}; inside the stack, settled to resumed p50 {statistics.median(inside):.0f} ms, max {max(inside)} ms"
 
@@ -98,10 +95,8 @@ def resumes_promptly(caller: Caller) -> str:
 def check_output(caller: Caller, execution: str, seconds: float | None = None) -> dict[str, Any]:
     """Wait for an execution to end. Returns its description. Raises Unexpected unless its output is PAYLOAD."""
     described = caller.wait_for_end(execution, seconds)
-    if described["status"] != "SUCCEEDED":
-        raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
-    if json.loads(described["output"]) != json.loads(PAYLOAD):
-        raise Unexpected("the execution's output differs from what was posted")
+    expect(described["status"] == "SUCCEEDED", f"the execution {described['status']}: {described.get('error')}")
+    expect(json.loads(described["output"]) == json.loads(PAYLOAD), "the execution's output differs from what was posted")
     return described
 
 
@@ -169,8 +164,7 @@ def times_out_after_long(caller: Caller) -> str:
 
 
 def check_late(late: list[float]) -> str:
-    if max(late) > LATE:
-        raise Unexpected(f"{max(late):.2f} s late")
+    expect(max(late) <= LATE, f"{max(late):.2f} s late")
     return f"late by {', '.join(f'{one:.2f}' for one in sorted(late))} s"
 
 
@@ -180,6 +174,5 @@ def measure_lateness(caller: Caller, token: dict[str, Any], execution: str, seco
     if (described["status"], described.get("error")) != ("FAILED", "WaitpointTimeoutError"):
         raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
     found = caller.retrieve(token)
-    if found["status"] != "TIMED_OUT":
-        raise Unexpected(f"the token is {found['status']}")
+    expect(found["status"] == "TIMED_OUT", f"the token is {found['status']}")
     return float(described["stopDate"].timestamp() - instant(found["timeoutAt"]))
