@@ -41,8 +41,7 @@ def world(request: pytest.FixtureRequest) -> World:
 
 class TestAWaiterIsResumed:
     def test_and_recorded_only_after_aws_confirmed(self, world: World) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
+        token, [waiter] = world.awaited()
         complete(world.tokens, token, OUTPUT)
         reply = world.tokens.retrieve(token).replies[waiter.key]
         assert (reply.kind, reply.at) == (ReplyKind.RESUMED, world.clock())
@@ -77,8 +76,7 @@ class TestAWaiterIsResumed:
 
 class TestWhenAwsFailsToResume:
     def settled_with_undelivered(self, world: World, fault: Fault) -> tuple[str, Waiter]:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
+        token, [waiter] = world.awaited()
         world.waits.fail_next(fault)
         complete(world.tokens, token, OUTPUT)
         return token, waiter
@@ -89,8 +87,7 @@ class TestWhenAwsFailsToResume:
         def broken(*_: object) -> None:
             raise ConnectionError("the table does not answer")
 
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
+        token, [waiter] = world.awaited()
         with monkeypatch.context() as while_recording:
             while_recording.setattr(world.store, "record_replies", broken)
             complete(world.tokens, token, OUTPUT)
@@ -110,9 +107,7 @@ class TestWhenAwsFailsToResume:
         assert world.tokens.retrieve(token).replies[waiter.key].kind is kind
 
     def test_only_the_undelivered_waiters_are_resumed_again(self, world: World) -> None:
-        token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
-        for waiter in waiters:
-            world.tokens.wait(token, waiter)
+        token, waiters = world.awaited(3)
         world.waits.fail_next(THROTTLED, handle=waiters[1].handle)
         complete(world.tokens, token, OUTPUT)
         world.tokens.resume_waiters(token)
@@ -163,8 +158,7 @@ class TestWhenAwsFailsToResume:
         assert world.tokens.retrieve(token).unresumed() == []
 
     def test_a_reference_that_is_throttled_is_sent_by_the_stream(self, world: World) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
+        token, [waiter] = world.awaited()
         for fault in (OUTPUT_REFUSED, THROTTLED, OUTPUT_REFUSED):
             world.waits.fail_next(fault, handle=waiter.handle)
         complete(world.tokens, token, json.dumps("x" * IN_ITEM_LIMIT))
@@ -175,9 +169,7 @@ class TestWhenAwsFailsToResume:
 
     def test_what_is_unfinished_is_known_from_one_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         left, _ = self.settled_with_undelivered(world, DENIED)
-        done, one, other = world.new_token(), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(done, one)
-        world.tokens.wait(done, other)
+        done, _ = world.awaited(2)
         complete(world.tokens, done, OUTPUT)
         reads: list[list[str]] = []
         count = world.store.count_replies
@@ -195,8 +187,7 @@ class TestWhenAwsFailsToResume:
     def test_a_read_that_misses_replies_or_fails_makes_more_tokens_unfinished(
         self, world: World, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
     ) -> None:
-        done, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(done, waiter)
+        done, [waiter] = world.awaited()
         complete(world.tokens, done, OUTPUT)
         monkeypatch.setattr(world.store, "count_replies", read)
         assert world.tokens.find_unfinished({done: 1}) == {done}
@@ -204,8 +195,7 @@ class TestWhenAwsFailsToResume:
         assert world.waits.calls[waiter.handle] == 1
 
     def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: World) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
+        token, _ = world.awaited()
         assert world.tokens.resume_waiters(token) == []
         assert world.tokens.resume_waiters(new_id(world.clock())) == []
         assert world.waits.calls.total() == 0

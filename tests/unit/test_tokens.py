@@ -94,9 +94,7 @@ class TestATimeout:
 
 class TestWaiting:
     def test_is_possible_for_one_hundred_waiters_and_the_next_one_fails(self, world: World) -> None:
-        token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
-        for waiter in waiters:
-            world.tokens.wait(token, waiter)
+        token, waiters = world.awaited(MAX_WAITERS)
         with pytest.raises(TooManyWaiters, match="100"):
             world.tokens.wait(token, world.new_waiter())
         world.tokens.wait(token, waiters[0])  # registered already
@@ -106,9 +104,7 @@ class TestWaiting:
         assert set(world.waits.calls.values()) == {1}
 
     def test_for_a_settled_token_is_possible_even_with_one_hundred_waiters(self, world: World) -> None:
-        token = world.new_token()
-        for _ in range(MAX_WAITERS):
-            world.tokens.wait(token, world.new_waiter())
+        token, _ = world.awaited(MAX_WAITERS)
         complete(world.tokens, token, OUTPUT)
         late = world.new_waiter()
         world.tokens.wait(token, late)

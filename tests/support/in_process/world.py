@@ -134,6 +134,13 @@ class World:
         """Create a token, as `create` does, and return its id."""
         return self.create(timeout, **fields).token_id
 
+    def awaited(self, waiters: int = 1, **fields: Any) -> tuple[str, list[Waiter]]:
+        """Create a token, as `create` does, and let so many wait for it."""
+        token_id, waiting = self.new_token(**fields), [self.new_waiter() for _ in range(waiters)]
+        for waiter in waiting:
+            self.tokens.wait(token_id, waiter)
+        return token_id, waiting
+
     def completed(self, token_id: str) -> Completed:
         """How a token has ended."""
         outcome = self.tokens.retrieve(token_id).outcome

@@ -88,13 +88,6 @@ def world(kind: WaiterKind, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterat
     services.reset()
 
 
-def waiting(world: World, waiters: int = 1) -> str:
-    token = world.new_token()
-    for _ in range(waiters):
-        world.tokens.wait(token, world.new_waiter())
-    return token
-
-
 def is_resumed(world: World, token: str) -> bool:
     found = world.tokens.retrieve(token)
     return not found.unresumed() and {reply.kind for reply in found.replies.values()} == {ReplyKind.RESUMED}
@@ -103,7 +96,7 @@ def is_resumed(world: World, token: str) -> bool:
 class TestTheFastPath:
     @pytest.mark.parametrize("result", ["1", TokenError("Refused", "by the carrier")], ids=["completed", "failed"])
     def test_sends_a_throttled_resume_once_and_leaves_it_to_the_stream(self, world: World, aws: Aws, result: Any) -> None:
-        token = waiting(world)
+        token, _ = world.awaited()
         world.tokens.complete(token, result, COMPLETED_BY)
         assert (aws.take(), aws.pauses) == (1, [])
         aws.answer = aws.works
@@ -112,40 +105,40 @@ class TestTheFastPath:
 
     def test_sends_that_of_each_waiter_once(self, world: World, aws: Aws) -> None:
         """They are sent by several threads."""
-        token = waiting(world, waiters=5)
+        token, _ = world.awaited(5)
         complete(world.tokens, token, "1")
         assert (aws.take(), aws.pauses) == (5, [])
 
     @pytest.mark.parametrize("failure", [Aws.is_away, Aws.fails], ids=["no connection", "5xx"])
     def test_repeats_what_failed_otherwise(self, world: World, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
         aws.answer = lambda request: failure(aws, request)
-        complete(world.tokens, waiting(world), "1")
+        complete(world.tokens, world.awaited()[0], "1")
         assert aws.take() == ATTEMPTS
         assert max(aws.pauses) < 2
 
     def test_repeats_it_at_once_with_a_new_boto3(self, world: World, aws: Aws) -> None:
         """Its pauses of what is no throttle are at most 50 and 100 ms. Those of older ones are at most one and two seconds."""
         aws.answer = aws.fails
-        complete(world.tokens, waiting(world), "1")
+        complete(world.tokens, world.awaited()[0], "1")
         assert max(aws.pauses) < 0.1
 
     def test_stops_when_a_repeated_resume_is_throttled(self, world: World, aws: Aws) -> None:
         aws.answer = lambda request: aws.is_away(request) if aws.attempts == 1 else aws.throttles(request)
-        complete(world.tokens, waiting(world), "1")
+        complete(world.tokens, world.awaited()[0], "1")
         assert aws.take() == 2
 
     def test_keeps_the_quota_of_retries_for_what_failed_otherwise(self, world: World, aws: Aws) -> None:
         for _ in range(ENOUGH):
-            complete(world.tokens, waiting(world), "1")
+            complete(world.tokens, world.awaited()[0], "1")
         assert aws.take() == ENOUGH
         aws.answer = aws.is_away
-        complete(world.tokens, waiting(world), "1")
+        complete(world.tokens, world.awaited()[0], "1")
         assert aws.take() == ATTEMPTS
 
 
 class TestWhereNothingElseRepeatsIt:
     def test_the_stream_repeats_a_throttled_resume(self, world: World, aws: Aws) -> None:
-        token = waiting(world)
+        token, _ = world.awaited()
         complete(world.tokens, token, "1")
         aws.take()
         [left] = world.tokens.resume_waiters(token)
@@ -160,15 +153,14 @@ class TestWhereNothingElseRepeatsIt:
         assert aws.take() == ATTEMPTS
 
     def test_a_late_waiter_repeats_it_although_it_timed_the_token_out_for_others(self, world: World, aws: Aws) -> None:
-        token = world.new_token(timeout=1_000)
-        world.tokens.wait(token, world.new_waiter())
+        token, _ = world.awaited(timeout=1_000)
         world.clock.advance(1_000)
         with pytest.raises(CannotResumeNow):
             world.tokens.wait(token, world.new_waiter())
         assert aws.take() == 1 + ATTEMPTS
 
     def test_giving_up_repeats_it_and_gives_nothing_up(self, world: World, aws: Aws) -> None:
-        token = waiting(world)
+        token, _ = world.awaited()
         complete(world.tokens, token, "1")
         aws.take()
         with pytest.raises(CannotResumeNow):
