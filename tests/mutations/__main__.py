@@ -1,6 +1,7 @@
 """Weaken one decision of the code at a time, in the functions of a process that has all tests, and say which of them see it.
 
-Without `--N` and `--AGAIN` the list is tried. The exit status is 1 if nothing sees one of it, or one that something saw before.
+Without `--N` and `--AGAIN` the list is tried. The first test that sees one is enough: they are counted only of what is drawn.
+The exit status is 1 if nothing sees one of the list, or one that something saw before.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     before = json.loads(SEEN.read_text()) if SEEN.exists() else {}
     chosen = [replace(it, seen_by=it.seen_by or tuple(before.get(it.name, ()))) for it in chosen]
     verdicts: dict[str, Seen] = {}
-    for number, seen in run_all(chosen, known, options.PROCESSES, lambda text: print(text, flush=True)):
+    for number, seen in run_all(chosen, known, options.PROCESSES, not options.N, lambda text: print(text, flush=True)):
         verdicts[chosen[number].name] = seen
         before[chosen[number].name] = seen.by[:KEPT] or before.get(chosen[number].name, [])
         SEEN.write_text(json.dumps(before))
@@ -56,8 +57,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def shown(weakening: Weakening, seen: Seen) -> str:
-    levels = ", ".join(f"{level} {red} of {tried} ({run} run it)" for level, (red, tried, run) in seen.levels.items())
-    rest = f", then {seen.of_all} more tests: {', '.join(seen.by) or 'NOTHING SEES IT'}" if seen.of_all or not seen.by else ""
+    levels = "".join(f"{level} {red} of {tried} ({run} run it), " for level, (red, tried, run) in seen.levels.items() if tried)
+    rest = f"then {seen.of_all} tests: {', '.join(seen.by) or 'NOTHING SEES IT'}" if seen.of_all or not seen.by else ""
     return f"{seen.seconds:5.0f} s  {weakening.name}\n         {levels}{rest}"
 
 

@@ -24,11 +24,11 @@ GROUPS = 24  # of files, each recorded in a process of its own
 
 
 def run_all(
-    weakenings: Sequence[Weakening], known: Mapping[str, str], processes: int, say: Callable[[str], object]
+    weakenings: Sequence[Weakening], known: Mapping[str, str], processes: int, first: bool, say: Callable[[str], object]
 ) -> Iterator[tuple[int, Seen]]:
     """Yield what sees each weakening, as it becomes known, with its place in the list."""
     receiving, sending = FORK.Pipe(duplex=False)
-    session = FORK.Process(target=_session, args=(sending, weakenings, known, processes))
+    session = FORK.Process(target=_session, args=(sending, weakenings, known, processes, first))
     session.start()
     sending.close()
     fresh: list[Weakening] = []
@@ -51,7 +51,7 @@ def run_all(
     def judge(number: int) -> Seen:
         tests = readers.tests(fresh[number], known, runs)
         tests = {test: seconds for test, seconds in tests.items() if function(test) in functions}
-        return Judge(fresh[number], tests, functions, _fresh(fresh[number]), _fresh(None)).seen()
+        return Judge(fresh[number], tests, functions, _fresh(fresh[number]), _fresh(None), first).seen()
 
     for number, seen in shared(len(fresh), processes, judge):
         yield weakenings.index(fresh[number]), seen
@@ -79,12 +79,15 @@ def _session(sending: Connection, *given: Any) -> None:
 
 
 class _Session:
-    def __init__(self, main: Connection, weakenings: Sequence[Weakening], code: Iterable[str], processes: int) -> None:
+    def __init__(
+        self, main: Connection, weakenings: Sequence[Weakening], code: Iterable[str], processes: int, first: bool
+    ) -> None:
         self.reporter = Reporter()
         self._main = main
         self._weakenings = weakenings
         self._code = code
         self._processes = processes
+        self._first = first
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -141,14 +144,14 @@ class _Session:
             live.import_weakened(weakening)
 
         known = self._known(self._runs.of(weakening.file, weakening.lines))
-        seen = Judge(weakening, known, self._functions, self._run(weaken), self._run(None)).seen()
+        seen = Judge(weakening, known, self._functions, self._run(weaken), self._run(None), self._first).seen()
         if seen.by:
             return seen
         around = self._known(self._runs.around(weakening.file, weakening.lines))
         if self._runs.is_current(weakening.file):  # then only a test that is not recorded may run it besides
             around = {test: it for test, it in around.items() if len(self._functions[function(test)]) > RECORDED}
         more = {test: it for test, it in around.items() if test not in known}
-        return Judge(weakening, more, self._functions, self._run(weaken), self._run(None)).seen() if more else seen
+        return Judge(weakening, more, self._functions, self._run(weaken), self._run(None), self._first).seen() if more else seen
 
     def _known(self, tests: Mapping[str, float]) -> dict[str, float]:
         return {test: seconds for test, seconds in tests.items() if test in self._items}

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -217,6 +218,12 @@ class TestWhatIsSeen:
         seen = self.judge("test_passes", "test_fails[1]", "test_fails[2]").seen()
         assert seen.levels == {"unit": (1, 2, 2)}
         assert seen.by == ["tests/unit/a.py::test_fails"]
+
+    def test_is_not_counted_if_the_first_is_enough(self) -> None:
+        seen = replace(self.judge("test_fails[1]", "test_fails[2]"), first=True).seen()
+        assert seen.levels == {"unit": (1, 0, 1)}
+        assert seen.by == ["tests/unit/a.py::test_fails"]
+        assert seen.of_all == 1
 
     def test_is_looked_for_in_all_tests_if_a_sample_sees_nothing(self) -> None:
         passing = [f"test_passes[{n}]" for n in range(20)]
