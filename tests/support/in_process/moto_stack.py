@@ -140,6 +140,11 @@ class MotoStack:
             sqs.get_queue(name).last_purged_at = None  # AWS purges a queue once a minute
             sqs.purge_queue(name)
 
+    def queued(self) -> dict[str, list[str]]:
+        """The bodies of the messages that are in each queue, also of those that somebody has received."""
+        sqs = sqs_backends[ACCOUNT][REGION]
+        return {name: [message.body for message in sqs.get_queue(name)._messages] for name in self._queue_names}
+
     @cached_property
     def _queue_names(self) -> list[str]:
         having = filter(self.template.has, self.template.resources("AWS::SQS::Queue"))

@@ -48,7 +48,7 @@ class TestMetadata:
     def test_that_a_reader_may_refuse_is_refused(self, api: Api, world: World, text: str, accepted: str) -> None:
         """Step Functions, or EventBridge."""
         said = f'Validation error: expected {accepted} at "metadata"'
-        is_refused(world, api, lambda: api.post(TOKENS, f'{{"metadata":{text}}}'), 400, said)
+        is_refused(world, lambda: api.post(TOKENS, f'{{"metadata":{text}}}'), 400, said)
 
     def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")

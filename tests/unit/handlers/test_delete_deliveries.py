@@ -155,7 +155,7 @@ class TestOne:
 def test_another_request_is_refused(github: Recorded, method: str, path: str, status: int, code: str) -> None:
     github.received()
     ask = partial(github.api.request, method, DELIVERIES + path, {} if method == "PUT" else None)
-    answer = is_refused(github.world, github.api, ask, status, code)
+    answer = is_refused(github.world, ask, status, code)
     assert status == 404 or answer.headers["allow"] == "DELETE, GET"
 
 

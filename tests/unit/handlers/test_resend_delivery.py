@@ -67,7 +67,7 @@ class TestIsRefused:
         ],
     )
     def test_with_another_body(self, github: Resends, first: RecordedDelivery, body: Any, status: int, says: str) -> None:
-        is_refused(github.world, github.api, lambda: github.send(first.id, body), status, says)
+        is_refused(github.world, lambda: github.send(first.id, body), status, says)
 
     @pytest.mark.parametrize("which", ["delivery_" + "0" * 26, "%C3%BC", "of another endpoint", "expired"])
     def test_of_what_is_not_recorded(self, github: Resends, first: RecordedDelivery, which: str) -> None:
@@ -77,11 +77,11 @@ class TestIsRefused:
             github.put(name="other")
         wanted = first.id if which[0] in "oe" else which
         asks = f"/api/v1/endpoints/{github.endpoint.name}/deliveries/{wanted}/resend"
-        is_refused(github.world, github.api, lambda: github.api.post(asks, {}), 404, "DeliveryNotFound")
+        is_refused(github.world, lambda: github.api.post(asks, {}), 404, "DeliveryNotFound")
 
     def test_without_its_endpoint_or_its_body(self, github: Resends, first: RecordedDelivery) -> None:
         github.world.deliveries.lose_contents()
-        is_refused(github.world, github.api, lambda: github.send(first.id), 404, resending.NO_CONTENTS)
+        is_refused(github.world, lambda: github.send(first.id), 404, resending.NO_CONTENTS)
         github.world.endpoints.delete("github")
         assert github.send(first.id).json["code"] == "EndpointNotFound"
 
@@ -107,7 +107,7 @@ class TestIsRefused:
         key = github.world.api_key_store.make("ci", *scopes.split())
         ask = partial(github.send, first.id, {} if tags is None else {"tokenId": token}, authorization=f"Bearer {key}")
         if status == 403:
-            is_refused(github.world, github.api, ask, 403, "lacks the scope")
+            is_refused(github.world, ask, 403, "lacks the scope")
             return
         answer = ask()
         assert (answer.status, answer.json["resentBy"], github.rows()[-1].by) == (200, "ci", "ci")
@@ -120,7 +120,7 @@ class TestIsRefused:
         token = github.create()
         github.make_later(None if later == "endpoint" else token)
         ask = partial(github.send, first.id, {"tokenId": token} if later == "token" else {})
-        assert is_refused(github.world, github.api, ask, 503).headers["retry-after"] == "1"
+        assert is_refused(github.world, ask, 503).headers["retry-after"] == "1"
 
 
 class TestByItsKey:
@@ -298,7 +298,7 @@ class TestATokenThatOnlySomebodyElseCompletes:
     def test_is_refused_before_anything_is_recorded(self, github: Resends, first: RecordedDelivery, token: str) -> None:
         says = "A waitpoint with verify or a page cannot be completed by a delivery that is sent again"
         for body in ({}, {"tokenId": token}, {"idempotencyKey": "k"}):
-            is_refused(github.world, github.api, partial(github.send, first.id, body), 422, says, "ResendRefused")
+            is_refused(github.world, partial(github.send, first.id, body), 422, says, "ResendRefused")
 
     @pytest.mark.parametrize("by_id", [False, True])
     def test_stays_if_it_comes_after_that_check(
@@ -345,7 +345,7 @@ class TestTwice:
         github.sent(first.id, idempotencyKey="k", tokenId=one)
         monkeypatch.setattr(github.world.deliveries, "find_resend", lambda *_: None)
         ask = partial(github.send, first.id, {"idempotencyKey": "k", "tokenId": other})
-        is_refused(github.world, github.api, ask, 422, resending.ELSEWHERE)
+        is_refused(github.world, ask, 422, resending.ELSEWHERE)
 
     def test_at_the_same_moment_it_is_one(self, github: Resends, first: RecordedDelivery) -> None:
         world = github.world
@@ -391,7 +391,7 @@ class TestTwice:
     def test_of_a_resend_that_was_deleted_there_is_none(self, github: Resends, first: RecordedDelivery) -> None:
         row = github.sent(first.id, idempotencyKey="k")
         github.world.deliveries.delete(github.endpoint.secret_id, row["id"])
-        is_refused(github.world, github.api, lambda: github.send(first.id, {"idempotencyKey": "k"}), 404)
+        is_refused(github.world, lambda: github.send(first.id, {"idempotencyKey": "k"}), 404)
 
     def test_after_its_record_has_expired_it_is_another_one(self, github: Resends, first: RecordedDelivery) -> None:
         github.put(record_deliveries="1h")

@@ -40,7 +40,7 @@ class TestVerifyAtCreate:
     ) -> None:
         world.webhook_secrets["hidden"] = FakeSecret("whsec_not base64: a secret")
         world.webhook_secrets["unreadable"] = MissingSecret("InternalServiceError")
-        answer = is_refused(world, api, lambda: api.post(TOKENS, body), status, says)
+        answer = is_refused(world, lambda: api.post(TOKENS, body), status, says)
         assert "a secret" not in answer.text
 
 

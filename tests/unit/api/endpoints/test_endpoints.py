@@ -86,7 +86,7 @@ def test_anything_else_is_refused_with_the_reason_and_changes_nothing(
     world.webhook_secrets["unreadable"] = MissingSecret("ThrottlingException")
     if before:
         put(api, before)
-    is_refused(world, api, partial(api.request, method, ENDPOINTS + path, body), status, says)
+    is_refused(world, partial(api.request, method, ENDPOINTS + path, body), status, says)
 
 
 class TestPut:
