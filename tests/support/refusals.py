@@ -4,31 +4,46 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.in_process.api_gateway import HttpAnswer
+from tests.support.in_process.approval_page import page_of
 from tests.support.in_process.moto_shortcut import the_stack
+from tests.support.in_process.stores import items
 from tests.support.in_process.world import World
 from waitpoints.access.sessions import COOKIE
 from waitpoints.aws.api_key_store import USED
+from waitpoints.aws.items import OTHERS
+from waitpoints.token import OtherDeliveries
 from waitpoints.wiring import services
 
 
-def is_refused(world: World, ask: Callable[[], HttpAnswer], status: int, *says: str) -> HttpAnswer:
-    """Each of `says` is in the answer: in its error, its code, or its page. No session begins or ends. Returns the answer."""
-    before = kept(world)
+def is_refused(world: World, ask: Callable[[], HttpAnswer], status: int, *says: str, is_counted: bool = False) -> HttpAnswer:
+    """Each of `says` is in the answer: in its error, its code, or its page. No session begins or ends. Returns the answer.
+
+    One that is counted is one more of a token's other deliveries.
+    """
+    before, count = kept(world, is_counted), count_of_others()
     answer = ask()
-    said = answer.text if answer.headers["content-type"].startswith("text/html") else f"{answer.error} {answer.json['code']}"
+    said = page_of(answer).text if is_page(answer) else f"{answer.error} {answer.json['code']}"
     assert (answer.status, [it for it in says if it not in said]) == (status, []), answer.text
     assert not [cookie for cookie in answer.cookies if cookie.startswith(COOKIE)]
-    assert kept(world) == before
+    assert (kept(world, is_counted), count_of_others()) == (before, count + is_counted)
     return answer
 
 
-def kept(world: World) -> Any:
+def is_page(answer: HttpAnswer) -> bool:
+    return answer.headers["content-type"].startswith("text/html")
+
+
+def count_of_others() -> int:
+    return sum(OtherDeliveries.of(item).count for item in items() if item["item"] == OTHERS)
+
+
+def kept(world: World, but_others: bool = False) -> Any:
     """All that a request could change: what the stack stores, queues and remembers of sign-ins, and what waits for it.
 
-    But for when a key was last used.
+    But for when a key was last used, and if asked for tokens' other deliveries.
     """
-    items = [item for item in the_stack().every_item() if item["id"]["S"] != USED]
+    stored = [item for item in items() if item["id"] != USED and not (but_others and item["item"] == OTHERS)]
     queues = the_stack().queued(), list(world.queue.sent)
     waits = [(kind.results(), dict(kind.calls)) for kind in (world.step_functions, world.durable_functions)]
     sign_ins = vars(services).get("redemptions")
-    return items, dict(world.objects), queues, waits, sign_ins and [dict(it) for it in (sign_ins._redeemed, sign_ins._refused)]
+    return stored, dict(world.objects), queues, waits, sign_ins and [dict(it) for it in (sign_ins._redeemed, sign_ins._refused)]

@@ -8,12 +8,14 @@ import string
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 
 from tests.support import sign_in, slack
-from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, TOKENS, HttpAnswer, path_of
 from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
 from tests.support.in_process.browser import Browser
 from tests.support.in_process.fakes.issuer import issuer
@@ -21,6 +23,7 @@ from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from tests.support.sign_in import SignInStack
 from tools.openapi import answers
 from waitpoints.access.drafts import COOKIE as DRAFT
@@ -93,7 +96,16 @@ class Place:
         return page_of(answer)
 
     def answer(self, browser: Browser, action: str, note: str = "", **headers: str) -> HttpAnswer:
-        return browser.post(self.url, {**form_of(self.open(browser)), "action": action, "field.note": note}, **headers)
+        return browser.post(self.url, self.form(browser, action, note), **headers)
+
+    def form(self, browser: Browser, action: str = "reject", note: str = "") -> dict[str, str]:
+        return {**form_of(self.open(browser)), "action": action, "field.note": note}
+
+    def form_of_session(self, browser: Browser, action: str = "approve", note: str = "again") -> dict[str, str]:
+        """Also if the page no longer shows a form."""
+        session = self.stack.sessions.read(browser.cookies)
+        assert session is not None
+        return {"session": self.stack.sessions.form_token(session, self.token["id"]), "action": action, "field.note": note}
 
     def assert_waits(self) -> None:
         """Nothing has changed: nobody has answered, and two people can."""
@@ -141,9 +153,8 @@ class TestBeforeTheSignIn:
     @pytest.mark.parametrize("who", ["bo", "cy@example.com", "nobody"])
     def test_a_link_that_names_a_person_shows_the_same_page(self, named: Place, who: str) -> None:
         """Whoever is asked, was removed or was never asked: neither before nor after the end does it name them."""
-        people = {"add": ["cy@example.com"]}, {"remove": ["cy@example.com"]}
-        for change in people:
-            named.stack.api.request("PATCH", f"{TOKENS}/{named.token['id']}", {"approvers": change})
+        for change in ("add", "remove"):
+            named.stack.api.change(named.token, approvers={change: ["cy@example.com"]})
         for end in (named.assert_waits, lambda: None):
             answer = named.stack.browser().get(personal(named, who))
             assert (answer.status, answer.text) == (200, named.stack.browser().get(named.url).text)
@@ -198,9 +209,7 @@ class TestTheWrongPerson:
         assert [one for one in SECRETS if one in answer.text.replace(own, "")] == []
         assert "account=other" in page_shown.links[0]
         assert place.stack.api.get(page_shown.links[0]).status in (303, 503)
-        pressed = browser.post(place.url, {"action": "approve", **form_of(page_shown)})
-        assert (pressed.status, place.given) == (403, [])
-        place.assert_waits()
+        is_refused(world, lambda: browser.post(place.url, {"action": "approve", **form_of(page_shown)}), 403, own)
 
     def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack, world: World) -> None:
         page = {**NAMED, "approvers": ["ann@example.com", {"id": "boss", "subject": "dee"}, {"id": "bo", "subject": "bo"}]}
@@ -285,12 +294,8 @@ class TestTheRightPerson:
         world.timers.fire(place.token["id"])
         ann = stack.browser_of("ann")
         place.answer(ann, "approve")
-        added = {"approvers": {"add": [{"id": "of ann", "subject": "ann"}]}}
-        stack.api.change(place.token, **added)
-        session = stack.sessions.read(ann.cookies)
-        assert session is not None
-        form = {"session": stack.sessions.form_token(session, place.token["id"])}
-        ann.post(place.url, {**form, "action": "approve", "field.note": "again"})
+        stack.api.change(place.token, approvers={"add": [{"id": "of ann", "subject": "ann"}]})
+        ann.post(place.url, place.form_of_session(ann))
         assert (place.given, place.shown["status"]) == ([("ann@example.com", "approve")], "WAITING")
 
     @pytest.mark.parametrize("email", ["ann@example.com", "Ann@Example.COM"])
@@ -299,10 +304,7 @@ class TestTheRightPerson:
         place.answer(place.stack.browser_of("ann"), "approve", "fine")
         second = place.stack.browser_of("ann-second", email, domain="example.com")
         assert "Your answer is recorded" in place.open(second).text
-        session = place.stack.sessions.read(second.cookies)
-        assert session is not None
-        form = {"session": place.stack.sessions.form_token(session, place.token["id"])}
-        answered = second.post(place.url, {**form, "action": "approve", "field.note": "again"})
+        answered = second.post(place.url, place.form_of_session(second))
         assert "Your first answer stands" in page_of(answered).text
         assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
         place.answer(place.stack.browser_of("bo"), "approve")
@@ -311,7 +313,7 @@ class TestTheRightPerson:
     def test_does_not_answer_twice_by_two_accounts_at_once(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         """Both have read the page before either has answered, so the answers' condition decides."""
         first, second = place.stack.browser_of("ann"), place.stack.browser_of("ann-second", "ann@example.com")
-        form = {**form_of(place.open(second)), "action": "reject", "field.note": ""}
+        form = place.form(second)
         answer = place.world.store.answer
 
         def answer_after_the_other(*given: Any) -> Any:
@@ -325,12 +327,12 @@ class TestTheRightPerson:
 
     def test_who_was_removed_is_told_so(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
-        path = f"{TOKENS}/{place.token['id']}"
-        assert stack.api.request("PATCH", path, {"approvers": {"remove": ["ann@example.com"]}}).status == 200
+        stack.api.change(place.token, approvers={"remove": ["ann@example.com"]})
         refused = stack.browser_of("ann").get(place.url)
         assert (refused.status, has_nothing_to_press(page_of(refused))) == (403, True)
         added = {"approvers": {"add": ["Jörg"]}}
-        assert "cannot sign in" in stack.api.request("PATCH", path, added).text
+        asks = partial(stack.api.request, "PATCH", path_of(place.token), added)
+        is_refused(world, asks, 422, "cannot sign in")
 
     def test_confirms_in_the_same_session(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "confirm": True})
@@ -385,55 +387,6 @@ class TestTheLinks:
 
 
 class TestAnAttack:
-    @pytest.mark.parametrize("site", ["cross-site", "same-site", "none", ""])
-    def test_by_another_sites_form_is_refused_and_not_asked_to_confirm(self, place: Place, site: str) -> None:
-        ann = place.stack.browser_of("ann")
-        refused = place.answer(ann, "reject", **{"sec-fetch-site": site})
-        assert (refused.status, has_nothing_to_press(page_of(refused)), says_nothing(refused)) == (403, True, True)
-        place.assert_waits()
-
-    @pytest.mark.parametrize("session", [None, "", "0" * 64])
-    def test_by_a_form_without_its_token_changes_nothing(self, place: Place, session: str | None) -> None:
-        form = {"action": "reject", "field.note": "", **({} if session is None else {"session": session})}
-        assert place.stack.browser_of("ann").post(place.url, form).status == 403
-        place.assert_waits()
-
-    def test_by_the_form_of_another_session_or_token_changes_nothing(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, NAMED)
-        other = stack.api.create(page=NAMED)
-        ann, bo = stack.browser_of("ann"), stack.browser_of("bo")
-        of_another_token = form_of(page_of(ann.get(other["url"])))
-        of_another_person = form_of(place.open(bo))  # a tab that was opened before somebody else signed in
-        for session in (of_another_token, of_another_person):
-            assert ann.post(place.url, {**session, "action": "reject", "field.note": ""}).status == 403
-        place.assert_waits()
-
-    def test_by_a_cookie_that_ended_meanwhile_asks_to_sign_in(self, place: Place) -> None:
-        ann = place.stack.browser_of("ann")
-        form = form_of(place.open(ann))
-        ann.cookies.clear()
-        refused = ann.post(place.url, {**form, "action": "reject", "field.note": ""})
-        assert (refused.status, says_nothing(refused)) == (403, True)
-        place.assert_waits()
-
-    def test_by_the_form_of_a_session_whose_key_was_rotated_asks_to_sign_in(self, place: Place) -> None:
-        """The person signs in again, and the form of before is that of another session."""
-        ann = place.stack.browser_of("ann")
-        form = {**form_of(place.open(ann)), "action": "reject", "field.note": ""}
-        place.stack.session_key.rotate("the next key of this stack")
-        refused = ann.post(place.url, form)
-        assert (refused.status, says_nothing(refused)) == (403, True)
-        ann = place.stack.browser_of("ann")
-        assert ann.post(place.url, form).status == 403
-        place.assert_waits()
-
-    def test_by_json_in_a_session_is_refused(self, place: Place) -> None:
-        ann = place.stack.browser_of("ann")
-        cookie = "; ".join(f"{name}={text}" for name, text in ann.cookies.items())
-        headers = {**JSON, "cookie": cookie, "sec-fetch-site": "same-origin"}
-        assert place.stack.api.post(place.url, json.dumps(REJECT), headers).status == 403
-        place.assert_waits()
-
     def test_by_a_scanner_that_follows_every_link_answers_for_nobody_and_signs_nobody_out(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -470,7 +423,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
     def interrupted(place: Place, note: str = NOTE, **headers: str) -> tuple[Browser, HttpAnswer]:
         """Ann's browser, whose session was over when she pressed the button, and what it was answered."""
         ann = place.stack.browser_of("ann")
-        form = {**form_of(place.open(ann)), "action": "approve", "field.note": note}
+        form = place.form(ann, "approve", note)
         ann.cookies.clear()
         return ann, ann.post(place.url, form, **headers)
 
@@ -515,7 +468,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
     def test_is_kept_while_somebody_else_is_signed_in(self, place: Place) -> None:
         """In another tab, as who may not answer here."""
         ann = place.stack.browser_of("ann")
-        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        form = place.form(ann, "approve", NOTE)
         eve = self.signed_in(place, ann, "eve", email="eve@other.example")
         answer = eve.post(place.url, form)
         assert (answer.status, "Checked" in answer.text, "was not sent yet" in answer.text) == (403, False, True)
@@ -526,7 +479,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
     @pytest.mark.parametrize(("who", "is_filled_in"), [("ann", True), ("bo", False)])
     def test_signed_in_again_in_another_tab_sends_nothing(self, place: Place, who: str, is_filled_in: bool) -> None:
         ann = place.stack.browser_of("ann")
-        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        form = place.form(ann, "approve", NOTE)
         answer = self.signed_in(place, ann, who).post(place.url, form)
         page = page_of(answer)
         assert (answer.status, place.given) == (403, [])
@@ -557,7 +510,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
     def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, world, {**OPEN, "maxAge": "5m"})
         ann = stack.browser_of("ann", auth_time=world.clock())
-        form = {**form_of(place.open(ann)), "action": "approve", "field.note": NOTE}
+        form = place.form(ann, "approve", NOTE)
         world.clock.advance(360_001)
         answer = ann.post(place.url, form)
         assert (answer.status, "was not sent yet" in answer.text, place.given) == (403, True, [])
@@ -596,8 +549,6 @@ class TestAChangedIssuer:
         assert "The sign-in has changed" in page_of(answer).text
 
     def test_that_was_removed_is_said_and_the_root_key_ends_them(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-        from waitpoints.wiring import services
-
         monkeypatch.delenv("OIDC_ISSUER")
         monkeypatch.setitem(vars(services), "sessions", None)
         answer = place.stack.browser().get(place.url)
@@ -605,49 +556,39 @@ class TestAChangedIssuer:
         assert place.stack.api.complete(place.token, error=ERROR)["settled"] is True
 
 
-Way = Callable[["Place", Any], int]
-"""Tries to end the token. Returns the status."""
+Way = Callable[[Place], Callable[[Any], HttpAnswer]]
+"""Prepares all that is there before. Returns what tries to end the token."""
 
 
 def by_id(credential: Callable[[Place], str]) -> Way:
-    def act(place: Place, sent: Any) -> int:
-        headers = {**JSON, "authorization": f"Bearer {credential(place)}"}
-        return place.stack.api.post(f"{TOKENS}/{place.token['id']}/complete", sent, headers).status
-
-    return act
+    return lambda place: sending(place, f"{TOKENS}/{place.token['id']}/complete", credential(place))
 
 
 def by_key(credential: Callable[[Place], str]) -> Way:
-    def act(place: Place, sent: Any) -> int:
-        headers = {**JSON, "authorization": f"Bearer {credential(place)}"}
-        return place.stack.api.post("/api/v1/waitpoints/complete", {"idempotencyKey": KEY, **sent}, headers).status
+    return lambda place: sending(place, COMPLETE_BY_KEY, credential(place), idempotencyKey=KEY)
 
-    return act
+
+def sending(place: Place, url: str, credential: str, **more: Any) -> Callable[[Any], HttpAnswer]:
+    headers = {**JSON, "authorization": f"Bearer {credential}"}
+    return lambda sent: place.stack.api.post(url, {**more, **sent}, headers)
 
 
 def by_state(**named: str) -> Way:
-    def act(place: Place, sent: Any) -> int:
+    def complete(place: Place, sent: Any) -> HttpAnswer:
         function = Template.load(SIGN_IN).functions()["complete_token_in_state"]
-        try:
+        with pytest.raises(Forbidden) as refused:
             function.call({**(named or {"waitpointId": place.token["id"]}), **sent})
-        except Forbidden:
-            return 403
-        return 200
+        return HttpAnswer(403, JSON, json.dumps({"error": refused.value.message, "code": "unauthorized"}))
 
-    return act
+    return lambda place: partial(complete, place)
 
 
 def by_url(url: Callable[[Place], str], headers: Mapping[str, str]) -> Way:
-    def act(place: Place, sent: Any) -> int:
+    def post(place: Place, sent: Any) -> HttpAnswer:
         body = "action=reject&field.note=" if headers is FORM else json.dumps(sent.get("data", sent))
-        return place.stack.api.post(url(place), body, headers).status
+        return place.stack.api.post(url(place), body, headers)
 
-    return act
-
-
-def by_endpoint(place: Place, sent: Any) -> int:
-    endpoint = place.stack.api.put_endpoint("orders", output="body.o")
-    return place.stack.api.deliver(endpoint, {"id": "4711", "o": sent.get("data", sent)}).status
+    return lambda place: partial(post, place)
 
 
 def root(place: Place) -> str:
@@ -662,21 +603,79 @@ def public_token(scope: str) -> Callable[[Place], str]:
     return lambda place: place.world.credentials.sign_public_access_token([scope.format(place.token["id"])])
 
 
-REFUSED: dict[str, tuple[Way, int]] = {
-    "named key, by id": (by_id(with_scope("complete", "create")), 403),
-    "public token, by id": (by_id(public_token("write:waitpoints:{}")), 403),
-    "public token for all, by id": (by_id(public_token("admin")), 403),
-    "root key, by key": (by_key(root), 403),
-    "named key, by key": (by_key(with_scope("complete")), 403),
-    "state, by id": (by_state(), 403),
-    "state, by key": (by_state(idempotencyKey=KEY), 403),
-    "endpoint": (by_endpoint, 200),  # a provider is answered 200, and it is counted as not matching
-    "callback URL, JSON": (by_url(lambda place: place.url, JSON), 403),
-    "callback URL, form": (by_url(lambda place: place.url, FORM), 403),
-    "personal link, JSON": (by_url(lambda place: personal(place, "ann@example.com"), JSON), 403),
-    "personal link, form": (by_url(lambda place: personal(place, "ann@example.com"), FORM), 403),
+def pressing(change: Callable[[Place, Browser, dict[str, str]], object] = lambda *_: None, site: str = "same-origin") -> Way:
+    """Ann's browser has the page and presses a button, after a change of the browser or the form."""
+
+    def press(place: Place) -> Callable[[Any], HttpAnswer]:
+        ann = place.stack.browser_of("ann")
+        form = place.form(ann)
+        change(place, ann, form)
+        return lambda _: ann.post(place.url, form, **{"sec-fetch-site": site})
+
+    return press
+
+
+def with_session(session: str) -> Way:
+    return pressing(lambda _, __, form: form.update(session=session))
+
+
+def of_another_token(place: Place, ann: Browser, form: dict[str, str]) -> None:
+    form |= form_of(page_of(ann.get(place.stack.api.create(page=place.page)["url"])))
+
+
+def of_another_person(place: Place, _: Browser, form: dict[str, str]) -> None:
+    """As in a tab that was opened before somebody else signed in."""
+    form |= form_of(place.open(place.stack.browser_of("bo")))
+
+
+def rotated(place: Place, *_: Any) -> None:
+    place.stack.session_key.rotate("the next key of this stack")
+
+
+def signed_in_again(place: Place, ann: Browser, _: Any) -> None:
+    """After a rotation, so the form is that of another session."""
+    rotated(place)
+    ann.cookies = place.stack.browser_of("ann").cookies
+
+
+def json_in_a_session(place: Place) -> Callable[[Any], HttpAnswer]:
+    cookie = "; ".join(f"{name}={text}" for name, text in place.stack.browser_of("ann").cookies.items())
+    headers = {**JSON, "cookie": cookie, "sec-fetch-site": "same-origin"}
+    return lambda _: place.stack.api.post(place.url, json.dumps(REJECT), headers)
+
+
+ROOT_ONLY = "Only who signs in, and the root key by its id, complete this waitpoint"
+ON_ITS_PAGE = "Only who has signed in answers this waitpoint, on its own page"
+NOT_ASKED, UNSENT = "You are not asked at the moment", "Your answer was not sent yet"
+AGAIN = "You answer as ann@example.com."
+"""The person is known, so they see the page again, and what was sent is one more of the other deliveries."""
+PROGRAMS: dict[str, tuple[Way, str]] = {
+    "named key, by id": (by_id(with_scope("complete", "create")), ROOT_ONLY),
+    "public token, by id": (by_id(public_token("write:waitpoints:{}")), ROOT_ONLY),
+    "public token for all, by id": (by_id(public_token("admin")), ROOT_ONLY),
+    "root key, by key": (by_key(root), ROOT_ONLY),
+    "named key, by key": (by_key(with_scope("complete")), ROOT_ONLY),
+    "state, by id": (by_state(), ROOT_ONLY),
+    "state, by key": (by_state(idempotencyKey=KEY), ROOT_ONLY),
+    "callback URL, JSON": (by_url(lambda place: place.url, JSON), ON_ITS_PAGE),
+    "callback URL, form": (by_url(lambda place: place.url, FORM), NOT_ASKED),
+    "personal link, JSON": (by_url(lambda place: personal(place, "ann@example.com"), JSON), ON_ITS_PAGE),
+    "personal link, form": (by_url(lambda place: personal(place, "ann@example.com"), FORM), NOT_ASKED),
 }
-"""Who, and by which way. The root key by id is the one that ends the token."""
+"""Who, by which way, and in which words they are refused. The root key by id is the one that ends the token."""
+BROWSERS: dict[str, tuple[Way, str]] = {
+    **{f"from {site}": (pressing(site=site), NOT_ASKED) for site in ("cross-site", "same-site", "none", "")},
+    "form without its token": (pressing(lambda _, __, form: form.pop("session")), AGAIN),
+    "form with an empty token": (with_session(""), AGAIN),
+    "form with a made-up token": (with_session("0" * 64), AGAIN),
+    "form of another token": (pressing(of_another_token), AGAIN),
+    "form of another person": (pressing(of_another_person), AGAIN),
+    "form of a session before": (pressing(signed_in_again), AGAIN),
+    "cookie that ended": (pressing(lambda _, ann, __: ann.cookies.clear()), UNSENT),
+    "cookie whose key was rotated": (pressing(rotated), UNSENT),
+    "JSON in a session": (json_in_a_session, AGAIN),
+}
+SENT: tuple[Any, ...] = ({"data": REJECT}, {"error": ERROR}, {}, {"data": "x" * 200_000})
 
 
 def personal(place: Place, approver: str) -> str:
@@ -684,19 +683,25 @@ def personal(place: Place, approver: str) -> str:
 
 
 class TestNobodyElseAnswersAsThem:
-    @pytest.mark.parametrize("sent", [{"data": REJECT}, {"error": ERROR}, {}, {"data": "x" * 200_000}], ids=str)
-    @pytest.mark.parametrize("way", REFUSED)
+    @pytest.mark.parametrize(
+        ("way", "sent"), [*product(PROGRAMS, SENT), *((way, None) for way in BROWSERS)], ids=lambda it: str(it)[:40]
+    )
     def test_by_another_way(self, place: Place, way: str, sent: Any) -> None:
-        act, status = REFUSED[way]
-        if way == "endpoint" and "data" not in sent:
-            sent = {"data": REJECT}
-        assert act(place, sent) == status
+        act, says = (PROGRAMS | BROWSERS)[way]
+        answer = is_refused(place.world, partial(act(place), sent), 403, says, is_counted=says == AGAIN)
+        assert says_nothing(answer) is (says != AGAIN)
+        assert says != NOT_ASKED or has_nothing_to_press(page_of(answer))
+
+    @pytest.mark.parametrize("sent", [SENT[0], SENT[-1]], ids=["fits", "large"])
+    def test_by_an_endpoint_whose_delivery_is_counted_as_not_matching(self, place: Place, sent: Any) -> None:
+        endpoint = place.stack.api.put_endpoint("orders", output="body.o")
+        assert place.stack.api.deliver(endpoint, {"id": "4711", "o": sent["data"]}).status == 200
         place.assert_waits()
 
     @pytest.mark.parametrize("sent", [{"data": REJECT}, {"error": ERROR}], ids=["complete", "fail"])
     def test_the_root_key_ends_it_by_its_id_as_an_override(self, place: Place, sent: Any) -> None:
         place.answer(place.stack.browser_of("ann"), "approve")
-        assert by_id(root)(place, sent) == 200
+        assert by_id(root)(place)(sent).status == 200
         shown = place.shown
         assert (shown["status"], shown["completedBy"]["override"]) == ("COMPLETED", True)
         assert "signedIn" not in shown["completedBy"]
@@ -743,24 +748,33 @@ class TestNobodyElseAnswersAsThem:
 
 
 class TestACreate:
-    @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
-    def test_without_an_issuer_names_the_parameter(self, stack: SignInStack, monkeypatch: Any, page: Any) -> None:
-        monkeypatch.delenv("OIDC_ISSUER")
-        answer = stack.api.post(TOKENS, {"page": page})
-        assert (answer.status, "OidcIssuer" in answer.text) == (422, True)
+    @pytest.mark.parametrize(
+        ("environment", "body", "says"),
+        [
+            *(({"OIDC_ISSUER": ""}, {"page": page}, "OidcIssuer") for page in (NAMED, OPEN)),
+            ({"SIGN_IN": "required"}, {"page": {"title": "t"}}, "SignIn=required"),
+            ({"SIGN_IN": "required"}, {"page": {"title": "t", "approvers": ["ann@example.com"]}}, "SignIn=required"),
+            ({}, {"page": OPEN, "notify": {"email": True}}, "notify"),
+        ],
+    )
+    def test_is_refused(
+        self, stack: SignInStack, world: World, monkeypatch: pytest.MonkeyPatch, environment: Any, body: Any, says: str
+    ) -> None:
+        world.channels.add("email")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        is_refused(world, partial(stack.api.post, TOKENS, body), 422, says)
 
-    def test_on_a_stack_that_requires_it_needs_it(self, stack: SignInStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("body", [{}, {"page": NAMED}, {"page": OPEN}], ids=["no page", "approvers", "domains"])
+    def test_on_a_stack_that_requires_it_may_have_no_page(
+        self, stack: SignInStack, monkeypatch: pytest.MonkeyPatch, body: Any
+    ) -> None:
         monkeypatch.setenv("SIGN_IN", "required")
-        for page in ({"title": "t"}, {"title": "t", "approvers": ["ann@example.com"]}):
-            answer = stack.api.post(TOKENS, {"page": page})
-            assert (answer.status, "SignIn=required" in answer.text) == (422, True)
-        assert [stack.api.post(TOKENS, {"page": page}).status for page in (NAMED, OPEN)] == [200, 200]
-        assert stack.api.post(TOKENS, {}).status == 200
+        stack.api.create(**body)
 
     def test_reaches_people_of_a_domain_by_addresses(self, stack: SignInStack, world: World) -> None:
         world.channels.add("email")
-        assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": ["team@example.com"]}}).status == 200
-        assert stack.api.post(TOKENS, {"page": OPEN, "notify": {"email": True}}).status == 422
+        stack.api.create(page=OPEN, notify={"email": ["team@example.com"]})
 
     def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack, world: World) -> None:
         page = {**OPEN, "actions": [{**ACTIONS[0], "needs": 20}, ACTIONS[1]]}
@@ -814,8 +828,7 @@ class TestAKeyThatIsHeld:
         assert stack.api.create(idempotencyKey=KEY, page=again) == {**first, "isCached": True}
 
     def test_by_the_same_page_gives_its_token_after_a_hand_over_and_the_end(self, named: Place, world: World) -> None:
-        handed_over = {"approvers": {"add": ["cy@example.com"], "remove": ["bo"]}}
-        assert named.stack.api.request("PATCH", f"{TOKENS}/{named.token['id']}", handed_over).status == 200
+        named.stack.api.change(named.token, approvers={"add": ["cy@example.com"], "remove": ["bo"]})
         late, later = world.new_waiter(), world.new_waiter()
         again = {"idempotencyKey": KEY, "page": NAMED}
         assert named.stack.api.create(**again, taskToken=late.handle)["id"] == named.token["id"]
