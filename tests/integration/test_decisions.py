@@ -1,10 +1,8 @@
 """Twenty people who answer at the same moment, and the largest decision that an item has to hold. On moto's DynamoDB."""
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import cycle
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,9 +10,10 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 
 from tests.support.decision import choose, crowd_page
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.races import race
 from waitpoints import ids
 from waitpoints.api.page.page_checks import parse
 from waitpoints.approvers import MAX_ANSWER
@@ -30,28 +29,20 @@ EXECUTION = f"arn:aws:states:ap-southeast-1:123456789012:execution:{'m' * 80}:{'
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_metrics")
 class TestTwentyPeopleAtTheSameMoment:
-    @pytest.fixture
-    def pool(self) -> Iterator[ThreadPoolExecutor]:
-        with ThreadPoolExecutor(PEOPLE) as pool:
-            yield pool
-
     @pytest.mark.parametrize("rounds", [30])
     def test_decide_once_with_the_answers_that_were_recorded_before(
-        self, api: Api, step_functions: FakeStepFunctions, pool: ThreadPoolExecutor, rounds: int
+        self, api: Api, step_functions: FakeStepFunctions, rounds: int
     ) -> None:
         for _, needs in zip(range(rounds), cycle(range(1, 6)), strict=False):
-            self.decide(api, step_functions, pool, needs)
+            self.decide(api, step_functions, needs)
 
-    def decide(self, api: Api, step_functions: FakeStepFunctions, pool: ThreadPoolExecutor, needs: int) -> None:
-        task_token, start = step_functions.start_task(), Barrier(PEOPLE)
+    def decide(self, api: Api, step_functions: FakeStepFunctions, needs: int) -> None:
+        task_token = step_functions.start_task()
         token = api.create(page=crowd_page(PEOPLE, needs))
         services.tokens.wait(token["id"], Waiter(task_token, services.now()))
 
-        def answer(number: int) -> HttpAnswer:
-            start.wait()
-            return choose(api, token, f"person {number}", ("yes", "no")[number % 2])
-
-        assert {one.status for one in pool.map(answer, range(PEOPLE))} == {200}
+        answers = race([partial(choose, api, token, f"person {it}", ("yes", "no")[it % 2]) for it in range(PEOPLE)])
+        assert {answer.status for answer in answers} == {200}
         shown = api.retrieve(token["id"])
         output = json.loads(shown["output"])
         assert output["answers"] == shown["answers"]
@@ -70,20 +61,14 @@ class TestTwentyPeopleAtTheSameMoment:
 def test_of_two_who_enter_different_values_at_the_same_moment_one_is_recorded(api: Api) -> None:
     page = {**crowd_page(2, 2), "actions": [{"id": "yes", "label": "Yes", "needs": 2}], "sameFields": True}
     page["fields"] = {"properties": {"amount": {"type": "number"}}}
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(50):
-            token, start = api.create(page=page), Barrier(2)
-
-            def answer(number: int, token: Any = token, start: Barrier = start) -> HttpAnswer:
-                start.wait()
-                return choose(api, token, f"person {number}", "yes", amount=number)
-
-            both = list(pool.map(answer, range(2)))
-            shown = api.retrieve(token["id"])
-            [recorded] = shown["answers"]
-            assert sorted(one.status for one in both) == [200, 422]
-            assert both[recorded["fields"]["amount"]].status == 200
-            assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
+    for _ in range(50):
+        token = api.create(page=page)
+        both = race([partial(choose, api, token, f"person {number}", "yes", amount=number) for number in range(2)])
+        shown = api.retrieve(token["id"])
+        [recorded] = shown["answers"]
+        assert sorted(one.status for one in both) == [200, 422]
+        assert both[recorded["fields"]["amount"]].status == 200
+        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
 
 
 @pytest.mark.slow

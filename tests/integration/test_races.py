@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import cycle
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
+from tests.support.races import race
 from tools.openapi.operations import ENDPOINTS
 from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
@@ -26,20 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_metrics")]
 CROWD = 100
 
 
-@pytest.fixture
-def crowd() -> Iterator[Callable[[Callable[[int], HttpAnswer]], list[HttpAnswer]]]:
+def crowd(request: Callable[[int], HttpAnswer]) -> list[HttpAnswer]:
     """Send a hundred requests at the same moment."""
-    with ThreadPoolExecutor(CROWD) as pool:
-        start = Barrier(CROWD)
-
-        def send(request: Callable[[int], HttpAnswer]) -> list[HttpAnswer]:
-            def one(number: int) -> HttpAnswer:
-                start.wait()
-                return request(number)
-
-            return list(pool.map(one, range(CROWD)))
-
-        yield send
+    return race([partial(request, number) for number in range(CROWD)])
 
 
 def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> None:
@@ -47,7 +36,7 @@ def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> N
 
 
 def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_its_body(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
     token, task_token = api.create(), step_functions.start_task()
     wait_for(stack, token["id"], task_token)
@@ -60,7 +49,7 @@ def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_i
     assert [waiter["status"] for waiter in shown["waiters"]] == ["RESUMED"]
 
 
-def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoStack, crowd: Any) -> None:
+def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoStack) -> None:
     answers = crowd(lambda _: api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "crowd", "tags": ["crowd"]}))
     assert {answer.status for answer in answers} == {200}
     assert len({answer.json["id"] for answer in answers}) == len({answer.json["url"] for answer in answers}) == 1
@@ -69,7 +58,7 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
 
 
 def test_one_hundred_creates_with_one_key_make_one_token_for_those_with_its_page(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any, monkeypatch: pytest.MonkeyPatch
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People sign in on half of the pages. Each run waits for its own page's answer, or fails."""
     monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example.com")
@@ -95,7 +84,7 @@ def test_one_hundred_creates_with_one_key_make_one_token_for_those_with_its_page
 
 
 def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
     """Of its timeout, to other instants or none. A move that is beaten too often is 503, and one that comes too late 409."""
     token = api.create(timeout="1h", page={"title": "Go on?"}, idempotencyKey="moved", idempotencyKeyTTL="1h")
@@ -130,7 +119,7 @@ class TestCreatesAndCompletionsOfOneKey:
 
     @pytest.fixture
     def meet(
-        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, url: str, crowd: Any, counted: list[DeliveryKind]
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, url: str, counted: list[DeliveryKind]
     ) -> Callable[[], str]:
         """Send fifty creates, half of which wait in the same request, and fifty completions. Returns the token's id."""
 
@@ -186,7 +175,7 @@ class TestCreatesAndCompletionsOfOneKey:
         assert meet() != earlier["id"]
 
     def test_settle_a_token_that_waits_past_its_key_and_keep_the_next(
-        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str
     ) -> None:
         """The second completion finds a token that has ended, and a create with the key would make a new one."""
         token, task_token = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s"), step_functions.start_task()
@@ -203,7 +192,7 @@ class TestCreatesAndCompletionsOfOneKey:
         assert json.loads(api.retrieve(kept)["output"]) != output
 
     def test_at_the_millisecond_of_the_timeout_do_not_change_it(
-        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str
     ) -> None:
         token, task_token = api.create(idempotencyKey="crowd:1", timeout="2s"), step_functions.start_task()
         wait_for(stack, token["id"], task_token)
@@ -223,7 +212,7 @@ class TestCreatesAndCompletionsOfOneKey:
 
 @pytest.mark.usefixtures("counted")
 def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
     path = f"{ENDPOINTS}/crowd"
     url = api.request("PUT", path, {"key": "body.id", "verify": "none"}).json["url"]
@@ -248,7 +237,7 @@ def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
 
 
 def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_comes_are_all_resumed(
-    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], crowd: Any
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...]
 ) -> None:
     token, register = api.create(), stack.functions()["wait_for_token"].call
     waiting = [(waits, waits.start()) for waits, _ in zip(cycle(strict_fakes), range(CROWD - 1), strict=False)]

@@ -1,18 +1,15 @@
 """Twenty people who click in Slack at the same moment. On moto's DynamoDB."""
 
-import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import HttpAnswer
-from tests.support.slack import PATIENT, button, create, message, press
+from tests.support.races import race
+from tests.support.slack import PATIENT, button, create, message, output, press
 from waitpoints.api.notices import slack_click
 from waitpoints.approvers import answer_members
-from waitpoints.token import Completed, Token
+from waitpoints.token import Token
 from waitpoints.wiring import services
 from waitpoints_local.slack_stand_in import Workspace
 
@@ -31,30 +28,16 @@ def patient(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_metrics")
 class TestTwentyPeopleWhoClickAtTheSameMoment:
     def click(self, page: dict[str, Any], workspace: Workspace) -> Token:
-        clicked, start = message(page, create(page), workspace), Barrier(PEOPLE)
+        clicked = message(page, create(page), workspace)
         workspace.private.clear()
 
-        def one(number: int) -> HttpAnswer:
-            start.wait()
-            return press(workspace, clicked, ("yes", "no")[number % 2], USERS[number], f"person {number}")
-
-        with ThreadPoolExecutor(PEOPLE) as pool:
-            answers = list(pool.map(one, range(PEOPLE)))
+        clicks = [(("yes", "no")[number % 2], user, f"person {number}") for number, user in enumerate(USERS)]
+        answers = race([partial(press, workspace, clicked, *click) for click in clicks])
         assert {answer.status for answer in answers} == {200}
         return services.tokens.find(button(clicked, "yes")["value"])
 
-    @pytest.fixture
-    def output(self) -> Callable[[Token], Any]:
-        def read(token: Token) -> Any:
-            assert isinstance(token.outcome, Completed)
-            return json.loads(token.outcome.output.json or "")
-
-        return read
-
     @pytest.mark.parametrize("needs", [1, 3])
-    def test_decide_once_with_the_answers_that_were_recorded_before(
-        self, workspace: Workspace, output: Callable[[Token], Any], needs: int
-    ) -> None:
+    def test_decide_once_with_the_answers_that_were_recorded_before(self, workspace: Workspace, needs: int) -> None:
         people = [{"id": f"person {number}", "slack": user} for number, user in enumerate(USERS)]
         actions = [{**action, "needs": needs} for action in PAGE["actions"]]
         token = self.click({**PAGE, "actions": actions, "approvers": people}, workspace)
@@ -64,7 +47,7 @@ class TestTwentyPeopleWhoClickAtTheSameMoment:
         assert (chosen.count(given["action"]), chosen[-1]) == (needs, given["action"])
         assert len(token.answers) + len(workspace.private) == PEOPLE
 
-    def test_complete_once(self, workspace: Workspace, output: Callable[[Token], Any]) -> None:
+    def test_complete_once(self, workspace: Workspace) -> None:
         token = self.click(PAGE, workspace)
         given = output(token)
         number = USERS.index(given["slackUser"]["id"])

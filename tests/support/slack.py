@@ -1,6 +1,7 @@
 """Requests to the senders of Slack and Teams, and clicks in Slack."""
 
 import importlib
+import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -153,3 +154,8 @@ def button(pressed: Message, action: str) -> dict[str, Any]:
     """A button of a message, also one that was edited away meanwhile."""
     usual = {"type": "button", "action_id": f"waitpoints:{action}", "text": {"type": "plain_text", "text": action}}
     return pressed.buttons().get(action) or {**usual, "value": pressed.content["token"]}
+
+
+def output(token: Token) -> Any:
+    assert isinstance(token.outcome, Completed)
+    return json.loads(token.outcome.output.json or "")

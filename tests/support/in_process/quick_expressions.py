@@ -36,19 +36,20 @@ _ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
 
 def ordinary_expressions() -> AbstractContextManager[None]:
     """Within this, moto is as it came, also within `quick_expressions`."""
-    return _replaced(_ORDINARY)
+    return replaced(_PLACES, _ORDINARY)
 
 
 def quick_expressions() -> AbstractContextManager[None]:
     """Within this, moto works out the text of an expression once."""
     make, validator, _, parse, make_operand = _ORDINARY
-    return _replaced((cache(make), _validator(validator), _find_clauses, _parse(parse), _make_operand(make_operand)))
+    quick = (cache(make), _validator(validator), _find_clauses, _parse(parse), _make_operand(make_operand))
+    return replaced(_PLACES, quick)
 
 
 @contextmanager
-def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
+def replaced(places: Sequence[tuple[Any, str]], replacements: Sequence[Any]) -> Iterator[None]:
     with ExitStack() as until_the_end:
-        for (owner, name), replacement in zip(_PLACES, replacements, strict=True):
+        for (owner, name), replacement in zip(places, replacements, strict=True):
             until_the_end.enter_context(mock.patch.object(owner, name, replacement))
         yield
 

@@ -6,16 +6,17 @@ answer is a copy already.
 
 import copy
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import chain
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 from moto.dynamodb.models import table as moto_table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
+
+from tests.support.in_process.quick_expressions import replaced
 
 _PLACES: tuple[tuple[Any, str], ...] = (
     (Table, "query"),
@@ -30,7 +31,7 @@ _ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
 
 def ordinary_queries() -> AbstractContextManager[None]:
     """Within this, moto is as it came, also within `quick_queries`."""
-    return _replaced(_ORDINARY)
+    return replaced(_PLACES, _ORDINARY)
 
 
 def quick_queries() -> AbstractContextManager[None]:
@@ -38,15 +39,7 @@ def quick_queries() -> AbstractContextManager[None]:
     query, value, size, _, project, _ = _ORDINARY
     text = property(lambda it: it.value if it.type == "S" else value.__get__(it))
     copies = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
-    return _replaced((_of_one_key(query), text, _size(size), _to_regular_json, _project(project), copies))
-
-
-@contextmanager
-def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
-    with ExitStack() as until_the_end:
-        for (owner, name), replacement in zip(_PLACES, replacements, strict=True):
-            until_the_end.enter_context(mock.patch.object(owner, name, replacement))
-        yield
+    return replaced(_PLACES, (_of_one_key(query), text, _size(size), _to_regular_json, _project(project), copies))
 
 
 def _deepcopy(thing: Any) -> Any:

@@ -1,7 +1,6 @@
 """A click in Slack: whose counts, what it decides, and what the person is told privately."""
 
 import hmac
-import json
 import time
 from typing import Any
 from unittest.mock import Mock
@@ -12,7 +11,22 @@ from tests.support.in_process.api_gateway import HttpAnswer
 from tests.support.in_process.fakes.notices import FakeNoticeQueue as Queue
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.world import World
-from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
+from tests.support.slack import (
+    ANN,
+    BO,
+    DECISION,
+    FIELD,
+    PAGE,
+    PATIENT,
+    PEOPLE,
+    REQUIRED,
+    button,
+    create,
+    message,
+    output,
+    post,
+    press,
+)
 from waitpoints.api.notices import posting, slack_click
 from waitpoints.aws.items import NOTICES
 from waitpoints.notices import NoticeRecord
@@ -58,11 +72,6 @@ def decision(workspace: Workspace) -> Message:
 def token_of(clicked: Message) -> Token:
     [token_id, *_] = {one["value"] for one in clicked.buttons().values()}
     return services.tokens.find(token_id)
-
-
-def output(token: Token) -> Any:
-    assert isinstance(token.outcome, Completed)
-    return json.loads(token.outcome.output.json or "")
 
 
 def send(workspace: Workspace, asked: Message, user: str = ADA, **changed: Any) -> HttpAnswer:
