@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Any
 
 from benchmarks.figures import Figures
-from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
-from tests.support.in_process.approval_page import APPROVAL, BROWSER, JSON, submit
+from tests.support.in_process.api_gateway import JSON, TOKENS, HttpAnswer
+from tests.support.in_process.approval_page import APPROVAL, BROWSER, submit
 from tests.support.in_process.counting.waits import Bench, Wait, bench, log_to
 from tests.support.in_process.moto_stack import moto_stack
 from tests.support.in_process.template import ROOT

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS
-from tests.support.in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, TOKENS
+from tests.support.in_process.counting.deliveries import count_deliveries, signed
 from tests.support.in_process.counting.notices import count_notices
 from tests.support.in_process.counting.options import EXECUTION, SIGNED, count_options
 from tests.support.in_process.counting.sign_in import count_sign_in

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import TOKENS, Api
-from tests.support.in_process.approval_page import BROWSER, JSON
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.approval_page import BROWSER
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions

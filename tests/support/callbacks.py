@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.support import webhook_signer
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-
-JSON = {"content-type": "application/json"}
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
 
 
 def signed(token: Mapping[str, Any], body: bytes, scheme: str = "stripe", secret: str | None = None) -> dict[str, str]:

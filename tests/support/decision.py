@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.in_process.api_gateway import Api, HttpAnswer
-from tests.support.in_process.approval_page import JSON
+from tests.support.in_process.api_gateway import JSON, Api, HttpAnswer
 
 PEOPLE = ["ann", "bo", "cy"]
 DECISION: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.in_process.api_gateway import Api, HttpAnswer
+from tests.support.in_process.api_gateway import JSON, Api, HttpAnswer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
 from tests.support.webhook_signer import sign
@@ -17,7 +17,6 @@ GITHUB = Verification("github", "github")
 SECRET = "the-secret-of-github"
 BODY = '{"action": "completed", "workflow_run": {"id": 123456, "seconds": 1.50}}'
 KEY = "github:123456"
-JSON = {"content-type": "application/json"}
 
 
 class GitHub:

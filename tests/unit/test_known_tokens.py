@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.callbacks import JSON, complete, signed
-from tests.support.in_process.api_gateway import Api
+from tests.support.callbacks import complete, signed
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.world import World

@@ -10,7 +10,6 @@ from tests.support.in_process.html_page import HtmlPage
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en-GB,en;q=0.9"}
 FORM = {**BROWSER, "content-type": "application/x-www-form-urlencoded"}
-JSON = {"content-type": "application/json"}
 APPROVAL: dict[str, Any] = {
     "title": "Deploy 4.2 to production?",
     "text": "All checks passed.\nAnn built it.",

@@ -5,17 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api
+from tests.support.in_process.api_gateway import DOMAIN, TOKENS, Api, path_of
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from waitpoints.access.urls import Urls
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
-
-
-def complete_url(token: Any) -> str:
-    return f"{TOKENS}/{token['id']}/complete"
 
 
 class TestCreate:
@@ -27,7 +23,7 @@ class TestCreate:
         assert answer.json["url"].startswith(f"https://hooks.example.com{TOKENS}/{answer.json['id']}/callback/")
         assert json.loads(answer.headers["x-trigger-jwt-claims"]) == {"sub": "waitpoints", "pub": True}
         bearer = {"authorization": f"Bearer {answer.headers['x-trigger-jwt']}"}
-        assert api.post(complete_url(answer.json), {"data": 1}, bearer).status == 200
+        assert api.post(f"{path_of(answer.json)}/complete", {"data": 1}, bearer).status == 200
         assert world.tokens.retrieve(answer.json["id"]).outcome is not None
 
     def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(

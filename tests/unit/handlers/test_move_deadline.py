@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.decision import DECISION, choose, given, link
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from tests.support.in_process.approval_page import BROWSER, JSON, has_nothing_to_press, output, page_of
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
+from tests.support.in_process.approval_page import BROWSER, has_nothing_to_press, output, page_of
 from tests.support.in_process.world import World
 from waitpoints.token import iso
 

@@ -86,18 +86,15 @@ class TestAKeyOfATag:
         delivery = record(world)
         paths = [DELIVERIES, f"{DELIVERIES}/{delivery.id}"]
         for scopes, status in ((["deliveries:team-a"], 200), (["deliveries:team-b"], 403), (["endpoints", "read"], 403)):
-            key = api.post("/api/v1/keys", {"name": f"key-{status}-{len(scopes)}", "scopes": scopes}).json["key"]
-            world.clock.advance(seconds=6)
-            answered = [api.get(path, {"authorization": f"Bearer {key}"}) for path in paths]
+            holder = world.holder(*scopes, name=f"key-{status}-{len(scopes)}")
+            answered = [api.get(path, holder) for path in paths]
             assert [it.status for it in answered] == [status, status], scopes
             if status == 403:
                 assert all("lacks the scope deliveries" in it.error for it in answered)
 
     def test_reads_those_of_no_endpoint_without_it(self, api: Api, world: World) -> None:
         put(api, {**{name: value for name, value in FULL.items() if name != "tag"}, "recordDeliveries": "7d"})
-        key = api.post("/api/v1/keys", {"name": "limited", "scopes": ["deliveries:team-a"]}).json["key"]
-        world.clock.advance(seconds=6)
-        answer = api.get(DELIVERIES, {"authorization": f"Bearer {key}"})
+        answer = api.get(DELIVERIES, world.holder("deliveries:team-a"))
         assert (answer.status, answer.error) == (
             403,
             "This key lacks the scope deliveries for this endpoint: it has deliveries:team-a",

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY
 from tests.support.in_process.counting.waits import ROUND, Bench, CountedStep, Wait, signed_by_github
 
 DAY = 86_400_000
 DELETED = "the doctor deletes it"
-COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 SETTINGS = {
     "key": "body.workflow_run.id",
     "completeWhen": "body.action == 'completed'",

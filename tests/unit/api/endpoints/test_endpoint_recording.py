@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support import webhook_signer
-from tests.support.github_endpoint import BODY, GITHUB, JSON, KEY, GitHub
-from tests.support.in_process.api_gateway import Api
+from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub
+from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.world import World
 from waitpoints.api.http import PAYLOAD_LIMIT

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.support import sign_in, slack
-from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, TOKENS, HttpAnswer, path_of
-from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, JSON, TOKENS, HttpAnswer, path_of
+from tests.support.in_process.approval_page import BROWSER, FORM, has_nothing_to_press, page_of
 from tests.support.in_process.browser import Browser
 from tests.support.in_process.fakes.issuer import issuer
 from tests.support.in_process.fakes.secret import FakeSecret

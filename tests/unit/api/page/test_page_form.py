@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.callbacks import assert_untouched
-from tests.support.in_process.api_gateway import TOKENS, Api
-from tests.support.in_process.approval_page import APPROVAL, FITTING, FORM, GIVEN, JSON, opened, output, page_of, submit
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.approval_page import APPROVAL, FITTING, FORM, GIVEN, opened, output, page_of, submit
 
 
 @pytest.fixture

@@ -8,15 +8,14 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.decision import DECISION, PEOPLE, REJECT, choose, given, link
-from tests.support.in_process.api_gateway import TOKENS, Api
-from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
+from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, JSON, TOKENS, Api
+from tests.support.in_process.approval_page import BROWSER, FORM, has_nothing_to_press, page_of
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.approvers import MAX_ANSWER
 from waitpoints.errors import BodyTooLarge
 
-COMPLETE_KEY = "/api/v1/waitpoints/complete"
 ERROR = {"message": "no", "name": "Refused"}
 KEY = "orders:4711"
 
@@ -115,7 +114,7 @@ class TestAnEndpoint:
 
 @pytest.mark.parametrize("completion", [{"data": json.loads(REJECT)}, {"error": ERROR}, {}])
 def test_a_kept_completion_is_not_claimed_but_counted(api: Api, world: World, completion: dict[str, Any]) -> None:
-    kept = api.post(COMPLETE_KEY, {"idempotencyKey": KEY, **completion}).json["id"]
+    kept = api.post(COMPLETE_BY_KEY, {"idempotencyKey": KEY, **completion}).json["id"]
     place = Place(api, world)
     assert (place.token["isCached"], place.token["id"] != kept) == (False, True)
     place.assert_waits(others=1)
@@ -168,7 +167,7 @@ class TestTheApiKey:
 
     def named(self, place: Place, route: str) -> tuple[str, dict[str, str]]:
         if "key" in route:
-            return COMPLETE_KEY, {"idempotencyKey": KEY}
+            return COMPLETE_BY_KEY, {"idempotencyKey": KEY}
         return f"{TOKENS}/{place.token['id']}/complete", {"waitpointId": place.token["id"]} if "state" in route else {}
 
 

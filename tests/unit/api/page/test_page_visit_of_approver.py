@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.decision import choose, given, link
-from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
-from tests.support.in_process.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
+from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
+from tests.support.in_process.approval_page import BROWSER, FORM, has_nothing_to_press, output, page_of
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.world import World
 from waitpoints.api.page import words
