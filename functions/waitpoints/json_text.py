@@ -129,6 +129,7 @@ class Stored:
         return {_camel(field.name): value for field, value in values if value != field.default}
 
     @classmethod
+    @cache
     def names(cls) -> dict[str, str]:
         """Return the names in the table by those of the fields."""
         return {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
@@ -139,6 +140,7 @@ class Stored:
         return cls(**{name: members[stored] for name, stored in cls.names().items() if stored in members})
 
 
+@cache
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))
