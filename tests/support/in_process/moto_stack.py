@@ -116,8 +116,12 @@ class MotoStack:
 
     def writes(self) -> int:
         """How many changes of items the table's stream has had, counted from some number."""
+        return sum(self.version())
+
+    def version(self) -> tuple[int, int]:
+        """Changes with each change of an item, and if the table is emptied."""
         shard = self._table().stream_shard
-        return int(shard.starting_sequence_number) + len(shard.items)
+        return shard.starting_sequence_number, len(shard.items)
 
     def written(self, begin: int, end: int) -> list[dict[str, Any]]:
         """The records of these changes in the stream. moto answers the same, in most of the time that such a test takes."""

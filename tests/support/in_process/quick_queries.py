@@ -12,8 +12,9 @@ from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
+from moto.dynamodb import responses
 from moto.dynamodb.models import table as moto_table
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
 from tests.support.in_process.quick_expressions import replaced
@@ -25,6 +26,8 @@ _PLACES: tuple[tuple[Any, str], ...] = (
     (DynamoType, "to_regular_json"),
     (Item, "project"),
     (moto_table, "copy"),
+    (Item, "size"),
+    (responses, "dynamo_to_dict"),
 )
 _ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
 
@@ -36,10 +39,14 @@ def ordinary_queries() -> AbstractContextManager[None]:
 
 def quick_queries() -> AbstractContextManager[None]:
     """Within this, a query looks at the items of one key. Only one may be made at a time."""
-    query, value, size, _, project, _ = _ORDINARY
+    query, value, size, _, project, _, _, to_dict = _ORDINARY
     text = property(lambda it: it.value if it.type == "S" else value.__get__(it))
     copies = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
-    return replaced(_PLACES, (_of_one_key(query), text, _size(size), _to_regular_json, _project(project), copies))
+    weigh = _size(size)
+    return replaced(
+        _PLACES,
+        (_of_one_key(query), text, weigh, _to_regular_json, _project(project), copies, _weight(weigh), _to_dict(to_dict)),
+    )
 
 
 def _deepcopy(thing: Any) -> Any:
@@ -56,6 +63,34 @@ def _size(ordinary: Callable[[Any], int]) -> Callable[[Any], int]:
         return sum(len(name.encode()) + size(one) for name, one in value.items()) if type(value) is dict else ordinary(it)
 
     return size
+
+
+def _weight(size: Callable[[Any], int]) -> Callable[[Any], int]:
+    def weight(item: Any) -> int:
+        total = 0
+        for name, it in item.attrs.items():
+            value = it.value
+            total += len(value) if type(value) is str and value.isascii() else size(it)
+            total += len(name) if name.isascii() else len(name.encode())
+        return total
+
+    return weight
+
+
+def _to_dict(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto asks of each text whether it is of one of five kinds."""
+
+    def to_dict(thing: Any) -> Any:
+        kind = type(thing)
+        if kind is dict or kind is LimitedSizeDict:
+            return {name: one if type(one) is str else to_dict(one) for name, one in thing.items()}
+        if kind is list:
+            return [one if type(one) is str else to_dict(one) for one in thing]
+        if kind is DynamoType and thing.type not in ("B", "BS"):
+            return {thing.type: thing.value if type(thing.value) is str else to_dict(thing.value)}
+        return ordinary(thing)
+
+    return to_dict
 
 
 def _to_regular_json(it: Any) -> dict[str, Any]:

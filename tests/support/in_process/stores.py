@@ -44,6 +44,7 @@ class TokenStore(Store):
     def __init__(self) -> None:
         super().__init__(*place(), RETENTION)
         self.reads = 0
+        self._tokens: tuple[tuple[int, ...], dict[str, Token]] = (), {}
 
     def find(self, token_id: str) -> Token | None:
         self.reads += 1
@@ -51,11 +52,13 @@ class TokenStore(Store):
 
     @property
     def tokens(self) -> dict[str, Token]:
-        """Every token as it is now, by its id."""
-        found: dict[str, dict[str, Any]] = {}
-        for item in items("waitpoint_"):
-            found.setdefault(item["id"], {})[item["item"]] = item
-        return {id_: token_from(kinds[TOKEN], kinds) for id_, kinds in found.items() if TOKEN in kinds}
+        """Every token as it is now, by its id. They are read anew if anything was written."""
+        if self._tokens[0] != (version := the_stack().version()):
+            found: dict[str, dict[str, Any]] = {}
+            for item in items("waitpoint_"):
+                found.setdefault(item["id"], {})[item["item"]] = item
+            self._tokens = version, {id_: token_from(kinds[TOKEN], kinds) for id_, kinds in found.items() if TOKEN in kinds}
+        return dict(self._tokens[1])
 
     def change(self, token_id: str, item: str = TOKEN, /, **attributes: Any) -> None:
         """Set attributes of a token's item, or with None remove them."""
