@@ -1,7 +1,7 @@
 // Create a token, with everything that the API takes.
 import { CREATED, TOKENS } from "./api.js";
 import { el } from "./dom.js";
-import { area, box, button, form, input, jsonOf, note, objectOf, row, submitButton, textOf, tokenAddress } from "./parts.js";
+import { area, box, button, form, input, jsonOf, note, objectOf, row, submitButton, textsOf, tokenAddress } from "./parts.js";
 
 const PAGE = {
   title: "Deploy 4.2 to production?",
@@ -117,7 +117,7 @@ export const verification = (its = {}) =>
 
 // The JSON text of `verify`, or undefined if nothing of it was filled in.
 export const verifyOf = (data) => {
-  const members = { scheme: textOf(data, "scheme"), secret: textOf(data, "secret"), header: textOf(data, "header") };
+  const members = textsOf(data, "scheme", "secret", "header");
   return Object.values(members).some((text) => text !== undefined) ? objectOf(members) : undefined;
 };
 
@@ -127,19 +127,15 @@ const request = (data) => {
     .map((tag) => tag.trim())
     .filter(Boolean);
   return objectOf({
-    timeout: textOf(data, "timeout"),
+    ...textsOf(data, "timeout", "idempotencyKey", "idempotencyKeyTTL", "completeWhen", "execution"),
     tags: tags.length ? JSON.stringify(tags) : undefined,
-    idempotencyKey: textOf(data, "idempotencyKey"),
-    idempotencyKeyTTL: textOf(data, "idempotencyKeyTTL"),
     metadata: jsonOf(data, "metadata", "The metadata"),
     page: jsonOf(data, "page", "The page"),
     notify: jsonOf(data, "notify", "Who is told"),
     verify: verifyOf(data),
-    completeWhen: textOf(data, "completeWhen"),
     payloadSchema: jsonOf(data, "payloadSchema", "The schema"),
     taskToken: trimmed(data, "taskToken"),
     callbackId: trimmed(data, "callbackId"),
-    execution: textOf(data, "execution"),
     unwrap: data.get("unwrap") ?? undefined,
     context: data.get("context") ?? undefined,
   });

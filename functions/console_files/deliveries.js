@@ -1,9 +1,9 @@
 // Recorded deliveries: what an endpoint received, what became of it, and how to send it again.
 import { DELETED, DELIVERY, DELIVERY_PAGE, ENDPOINTS, RETRIEVED_DELIVERY, Refusal } from "./api.js";
 import { el, said } from "./dom.js";
-import { back, badge, body, button, copyButton, dialog, fact, facts, folded, form, heading, input, moment } from "./parts.js";
-import { note, objectOf, pageLink, problem, row, section, select, submitButton, tableOf, textOf, time } from "./parts.js";
-import { tokenLink } from "./parts.js";
+import { back, badge, body, button, buttons, copyButton, dialog, empty, fact, filterOf, folded, form, heading } from "./parts.js";
+import { input, moment, note, objectOf, pageLink, pager, problem, row, section, select, submitButton } from "./parts.js";
+import { tableOf, tableRow, textOf, time, tokenLink, wideFacts } from "./parts.js";
 
 const SIZE = 25;
 const NEWEST = 5; // in the view of an endpoint
@@ -38,11 +38,11 @@ export const listAddress = (endpoint, parameters = {}) => {
 // Of an endpoint's view: the newest deliveries that it recorded.
 export const newest = async (endpoint, call) => {
   const all = el("a", { href: listAddress(endpoint.name), class: "button" }, "All recorded deliveries");
-  if (!endpoint.recordDeliveries) return [note("Deliveries are only counted. Change… can record them."), el("div", { class: "buttons" }, all)];
+  if (!endpoint.recordDeliveries) return [note("Deliveries are only counted. Change… can record them."), buttons(all)];
   try {
     const query = new URLSearchParams({ "page[size]": String(NEWEST) });
     const { data } = await page(pathOf(endpoint.name), query, call);
-    return data.length ? [table(endpoint.name, data), el("div", { class: "buttons" }, all)] : el("p", { class: "empty" }, "None yet.");
+    return data.length ? [table(endpoint.name, data), buttons(all)] : empty("None yet.");
   } catch (error) {
     if (error.status !== 403) throw error;
     return note("Not shown: ", said(error.message));
@@ -104,11 +104,9 @@ const found = (name, query, { data, pagination }) => {
   };
   const none = pagination.next ? "None found so far." : "No recorded delivery.";
   return [
-    data.length ? table(name, data) : el("p", { class: "empty" }, none),
+    data.length ? table(name, data) : empty(none),
     (query.has("page[after]") || pagination.next) &&
-      el(
-        "nav",
-        { class: "pager", "aria-label": "Pages" },
+      pager(
         pageLink(query.has("page[after]") && to(), "First page"),
         pageLink(pagination.next && to(pagination.next), "Next page"),
       ),
@@ -127,15 +125,10 @@ const filters = (name, query, go, isOpen) => {
   );
   const set = [...query]
     .filter(([parameter]) => parameter.startsWith("filter"))
-    .map(([parameter, value]) => el("span", { class: "tag" }, said(parameter === "filter[kind]" ? kindOf(value)[1] : value)));
-  const buttons = [submitButton("Apply"), el("a", { href: listAddress(name), class: "button" }, "Clear")];
+    .map(([parameter, value]) => (parameter === "filter[kind]" ? kindOf(value)[1] : value));
+  const sending = [submitButton("Apply"), el("a", { href: listAddress(name), class: "button" }, "Clear")];
   const apply = async (data) => go(listAddress(name, [...data].filter(([, value]) => value !== "")));
-  return el(
-    "details",
-    { class: "filters", open: isOpen },
-    el("summary", {}, "Filter ", el("span", { class: "tags" }, set)),
-    form(fields, buttons, apply),
-  );
+  return filterOf(isOpen, set, form(fields, sending, apply));
 };
 
 const COLUMNS = ["Delivery", "Kind", "Received", "Provider's event", "Key"];
@@ -157,11 +150,7 @@ const line = (endpoint, it) => {
     [it.deliveryId && said(it.deliveryId), it.repeatOf && [" ", badge("late", "repeated event")]],
     it.key && said(it.key),
   ];
-  return el(
-    "tr",
-    { role: "row" },
-    cells.map((cell) => el("td", { role: "cell" }, cell)),
-  );
+  return tableRow(null, cells);
 };
 
 export const delivery = async ({ name: endpoint, id, call, say, go, refresh }) => {
@@ -174,9 +163,7 @@ export const delivery = async ({ name: endpoint, id, call, say, go, refresh }) =
       heading(reason, button("Refresh", refresh)),
       el("p", { class: "hint mono id" }, it.id),
       el("p", { class: "lead" }, badge(colour, words(it.kind)), " ", it.detail && said(it.detail)),
-      el(
-        "div",
-        { class: "buttons" },
+      buttons(
         it.headers && button("Send again…", () => resend(endpoint, it, { call, say, go }), "primary"),
         button("Delete…", () => remove(endpoint, it, { call, say, go }), "danger"),
       ),
@@ -189,9 +176,7 @@ export const delivery = async ({ name: endpoint, id, call, say, go, refresh }) =
 const about = (endpoint, it) => {
   const other = (id) => el("a", { href: addressOf(endpoint, id), class: "mono id" }, id);
   const by = it.resentBy ? ["the named key ", said(it.resentBy)] : "the root key";
-  return el(
-    "dl",
-    { class: "facts wide" },
+  return wideFacts(
     fact(it.resendOf ? "Sent" : "Received", moment(it.createdAt)),
     fact("Kept until", moment(it.expiresAt)),
     fact("Key", it.key && said(it.key)),
@@ -209,9 +194,7 @@ const sent = (it, say) => [
     "headers",
     "Headers",
     note("Without credentials, and without what the signature needs."),
-    el(
-      "dl",
-      { class: "facts wide" },
+    wideFacts(
       Object.entries(it.headers).map(([name, value]) => fact(said(name), folded(value) || said(value))),
       fact("Query", it.query && said(it.query)),
     ),

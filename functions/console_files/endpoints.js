@@ -3,8 +3,9 @@ import { ENDPOINT, ENDPOINTS, ENDPOINT_PAGE, TRIAL } from "./api.js";
 import { verification, verifyOf } from "./create.js";
 import { kindOf, listAddress, newest, words } from "./deliveries.js";
 import { el, fill, said } from "./dom.js";
-import { area, back, badge, button, dialog, fact, facts, folded, form, heading, input, json, moment, note } from "./parts.js";
-import { objectOf, pageLink, secret, section, select, submitButton, textOf, time, tokenLink } from "./parts.js";
+import { area, back, badge, button, buttons, card, cards, dialog, empty, fact, facts, folded, form, heading } from "./parts.js";
+import { input, json, moment, note, objectOf, pageLink, pager, secret, section, select, submitButton } from "./parts.js";
+import { textsOf, time, tokenLink, wideFacts } from "./parts.js";
 
 const SIZE = 20; // each is retrieved for its counts
 
@@ -23,33 +24,25 @@ export const endpoints = async ({ query, call }) => {
     content: [
       heading("Endpoints", el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint")),
       note("An endpoint is one URL for all deliveries of a provider's account. Each completes the token that has its key."),
-      detailed.length ? el("ul", { class: "cards" }, detailed.map(card)) : el("p", { class: "empty" }, "No endpoint."),
-      (after || next) &&
-        el(
-          "nav",
-          { class: "pager", "aria-label": "Pages" },
-          pageLink(after && "#/endpoints", "First page"),
-          pageLink(next, "Next page"),
-        ),
+      detailed.length ? cards(detailed.map(listed)) : empty("No endpoint."),
+      (after || next) && pager(pageLink(after && "#/endpoints", "First page"), pageLink(next, "Next page")),
     ],
   };
 };
 
 // An endpoint that was deleted since it was listed is shown without counts.
-const gone = (error, listed) => {
-  if (error.status === 404) return { ...listed, deliveries: {} };
+const gone = (error, it) => {
+  if (error.status === 404) return { ...it, deliveries: {} };
   throw error;
 };
 
-const card = (it) => {
+const listed = (it) => {
   const kinds = Object.entries(it.deliveries);
   const last = kinds
     .map(([, kind]) => kind.lastAt)
     .sort()
     .pop();
-  return el(
-    "li",
-    { class: "card" },
+  return card(
     el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
     note("Key: ", el("code", {}, said(it.key)), " · ", checked(it), it.disabled && [" · ", badge("bad", "disabled")]),
     el(
@@ -98,13 +91,7 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
     content: [
       back("#/endpoints", "Endpoints"),
       heading(name, button("Refresh", refresh)),
-      el(
-        "div",
-        { class: "buttons" },
-        button("Change…", change),
-        button(`${verb}…`, turn),
-        button("Delete…", remove, "danger"),
-      ),
+      buttons(button("Change…", change), button(`${verb}…`, turn), button("Delete…", remove, "danger")),
       section("about", "Settings", about(it, say)),
       section("deliveries", "Deliveries", deliveries(it)),
       section("recorded", "Recorded deliveries", el("div", { class: "made" }, recorded)),
@@ -115,9 +102,7 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
 
 const about = (it, say) => [
   facts(fact("URL for the provider", secret(it.url, "the URL", say))),
-  el(
-    "dl",
-    { class: "facts wide" },
+  wideFacts(
     fact("Key", el("code", {}, said(it.key))),
     fact("Signature", unverified(it) ? "not checked: the URL alone may complete tokens" : said(signature(it.verify))),
     fact("Complete when", it.completeWhen && el("code", {}, said(it.completeWhen))),
@@ -136,18 +121,11 @@ const signature = ({ scheme, secret, header }) =>
 
 const deliveries = (it) => {
   const kinds = Object.entries(it.deliveries);
-  if (!kinds.length) return el("p", { class: "empty" }, "None yet.");
-  return el(
-    "ul",
-    { class: "cards" },
-    kinds.map(([name, kind]) => delivered(it, name, kind)),
-  );
+  return kinds.length ? cards(kinds.map(([name, kind]) => delivered(it, name, kind))) : empty("None yet.");
 };
 
 const delivered = (it, name, kind) =>
-  el(
-    "li",
-    { class: "card" },
+  card(
     el("h3", {}, badge(kindOf(name)[0], kind.count.toLocaleString()), " ", kindOf(name)[1]),
     facts(
       fact("Last one", time(kind.lastAt)),
@@ -203,9 +181,7 @@ const headersOf = (text) => {
 
 const verdict = (it, say) => [
   el("p", { class: "lead" }, "It would be: ", badge(...kindOf(it.outcome))),
-  el(
-    "dl",
-    { class: "facts wide" },
+  wideFacts(
     it.steps.map((step) =>
       fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null),
     ),
@@ -294,11 +270,6 @@ const settings = (it = {}) => {
 
 const request = (data) =>
   objectOf({
-    key: textOf(data, "key"),
+    ...textsOf(data, "key", "completeWhen", "output", "keyTTL", "tag", "recordDeliveries"),
     verify: data.get("how") === "none" ? '"none"' : (verifyOf(data) ?? "{}"),
-    completeWhen: textOf(data, "completeWhen"),
-    output: textOf(data, "output"),
-    keyTTL: textOf(data, "keyTTL"),
-    tag: textOf(data, "tag"),
-    recordDeliveries: textOf(data, "recordDeliveries"),
   });

@@ -1,8 +1,8 @@
 // Named keys: what each may do, when it was last used. A new one is shown once.
 import { CREATED_KEY, KEYS, KEY_LIST } from "./api.js";
 import { el, fill } from "./dom.js";
-import { back, badge, box, dialog, fact, facts, form, heading, input, note, objectOf, row, secret } from "./parts.js";
-import { submitButton, tags, textOf, time } from "./parts.js";
+import { back, badge, box, buttons, card, cards, dialog, empty, fact, facts, form, heading, input, note } from "./parts.js";
+import { objectOf, row, secret, submitButton, tags, textOf, time } from "./parts.js";
 
 const ACTIONS = [
   ["create", "Create tokens", "And move their timeouts. Who creates a token gets its URLs, and so can answer it."],
@@ -24,21 +24,13 @@ export const keys = async ({ call, say, refresh }) => {
     content: [
       heading("Keys", el("a", { href: "#/keys/new", class: "button primary" }, "Make a key")),
       note("A key for each program. It may do what its scopes say. Only the root key manages them."),
-      data.length
-        ? el(
-            "ul",
-            { class: "cards" },
-            data.map((it) => card(it, call, say, refresh)),
-          )
-        : el("p", { class: "empty" }, "No key yet."),
+      data.length ? cards(data.map((it) => shownKey(it, call, say, refresh))) : empty("No key yet."),
     ],
   };
 };
 
-const card = (it, call, say, refresh) =>
-  el(
-    "li",
-    { class: "card" },
+const shownKey = (it, call, say, refresh) =>
+  card(
     el("h2", {}, it.name, hasEnded(it) && [" ", badge("late", "Expired")]),
     tags(it.scopes),
     facts(
@@ -46,9 +38,7 @@ const card = (it, call, say, refresh) =>
       fact("Last used", it.lastUsedAt ? time(it.lastUsedAt) : "never"),
       fact(hasEnded(it) ? "Expired" : "Expires", it.expiresAt ? time(it.expiresAt) : "never"),
     ),
-    el(
-      "div",
-      { class: "buttons" },
+    buttons(
       el(
         "button",
         { type: "button", class: "small danger", click: () => revoke(it.name, call, say, refresh) },

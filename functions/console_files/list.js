@@ -1,8 +1,8 @@
 // The list of tokens. The parameters in its address are the API's own.
 import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
-import { age, box, button, finder, form, heading, input, note, pageLink, problem, row, select } from "./parts.js";
-import { stateBadge, submitButton, tableOf, tags, time, tokenAddress, tokenLink } from "./parts.js";
+import { age, box, button, empty, filterOf, finder, form, heading, input, note, pageLink, pager, problem, row } from "./parts.js";
+import { select, stateBadge, submitButton, tableOf, tableRow, tags, time, tokenAddress, tokenLink } from "./parts.js";
 import { ZONE } from "./text.js";
 
 const SIZE = 25;
@@ -78,9 +78,9 @@ const refused = (error) => {
 const found = (query, tokens, { pagination, leftOut }) => [
   tokens.length
     ? table(tokens)
-    : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
+    : empty(pagination.next || pagination.previous ? "None found so far." : "No token."),
   leftOut.size ? smoke([...leftOut]) : null,
-  pager(query, pagination, tokens.length),
+  pages(query, pagination, tokens.length),
 ];
 
 const smoke = (runs) =>
@@ -184,15 +184,10 @@ const filters = (query, go, isOpen) => {
       select("Tokens on a page", "page[size]", SIZES, { value: has("page[size]") }),
     ),
   ];
-  const buttons = [submitButton("Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
+  const sending = [submitButton("Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
   const apply = async (data) => go(address(parametersOf(data)));
-  const set = [...query].map(([name, value]) => el("span", { class: "tag" }, said(`${words(name)}: ${value}`)));
-  return el(
-    "details",
-    { class: "filters", open: isOpen },
-    el("summary", {}, "Filter ", el("span", { class: "tags" }, set)),
-    form(fields, buttons, apply),
-  );
+  const set = [...query].map(([name, value]) => `${words(name)}: ${value}`);
+  return filterOf(isOpen, set, form(fields, sending, apply));
 };
 
 // "filter[createdAt][from]" as "createdAt from"
@@ -230,11 +225,7 @@ const line = (token) => {
     outcome(token),
     [tags(token.tags), token.idempotencyKey ? el("div", { class: "key" }, said(token.idempotencyKey)) : null],
   ];
-  return el(
-    "tr",
-    { role: "row", class: token.completedAt ? "ended" : null },
-    cells.map((cell) => el("td", { role: "cell" }, cell)),
-  );
+  return tableRow(token.completedAt ? "ended" : null, cells);
 };
 
 const titled = ({ id, page }) => [
@@ -261,11 +252,9 @@ const outcome = (token) => {
   return [el("div", {}, first), " ", second && el("div", { class: "hint" }, second)];
 };
 
-const pager = (query, pagination, shown) => {
+const pages = (query, pagination, shown) => {
   const to = (cursor, value, label) => pageLink(value && address([...withoutPage(query), [cursor, value]]), label);
-  return el(
-    "nav",
-    { class: "pager", "aria-label": "Pages" },
+  return pager(
     to("page[before]", pagination.previous, "Previous"),
     el("span", { class: "hint count", role: "status" }, counted(shown)),
     to("page[after]", pagination.next, "Next"),

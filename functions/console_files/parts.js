@@ -53,6 +53,16 @@ export const folded = (text) => {
 
 export const facts = (...them) => el("dl", { class: "facts" }, ...them);
 
+export const wideFacts = (...them) => el("dl", { class: "facts wide" }, ...them);
+
+export const empty = (text) => el("p", { class: "empty" }, text);
+
+export const cards = (them) => el("ul", { class: "cards" }, them);
+
+export const card = (...children) => el("li", { class: "card" }, ...children);
+
+export const buttons = (...them) => el("div", { class: "buttons" }, them);
+
 export const tags = (names) =>
   el(
     "span",
@@ -118,6 +128,8 @@ export const secret = (text, what, say) =>
 export const pageLink = (address, text) =>
   address ? el("a", { href: address, class: "button" }, text) : el("span", { class: "button off" }, text);
 
+export const pager = (...links) => el("nav", { class: "pager", "aria-label": "Pages" }, ...links);
+
 export const row = (...children) => el("div", { class: "row" }, children);
 
 // What a request was refused with.
@@ -165,7 +177,7 @@ export const box = (label, name, { hint, ...more } = {}) => {
 };
 
 // A form that calls `act` with its FormData. Ctrl+Enter sends it from any field. A refusal is shown at its top.
-export const form = (children, buttons, act) => {
+export const form = (children, sending, act) => {
   const told = el("div", { class: "told" });
   const submit = async (event) => {
     event.preventDefault();
@@ -191,7 +203,7 @@ export const form = (children, buttons, act) => {
     event.preventDefault();
     event.currentTarget.requestSubmit();
   };
-  return el("form", { submit, keydown, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));
+  return el("form", { submit, keydown, autocomplete: "off" }, told, children, buttons(sending));
 };
 
 const ID = /waitpoint_[0-9a-z]{26}/;
@@ -229,9 +241,9 @@ export const dialog = (heading, children, [label, kind], act) => {
     await act(data);
     made.close();
   };
-  const buttons = [el("button", { type: "submit", class: kind }, label), cancel];
+  const sending = [el("button", { type: "submit", class: kind }, label), cancel];
   const remove = () => made.remove();
-  const made = el("dialog", { "aria-labelledby": id, close: remove }, el("h2", { id }, heading), form(children, buttons, send));
+  const made = el("dialog", { "aria-labelledby": id, close: remove }, el("h2", { id }, heading), form(children, sending, send));
   document.body.append(made);
   made.showModal();
   return made;
@@ -261,6 +273,16 @@ export const textOf = (data, name) => {
   const text = String(data.get(name) ?? "");
   return text ? JSON.stringify(text) : undefined;
 };
+
+// The JSON texts of text fields, by their names.
+export const textsOf = (data, ...names) => Object.fromEntries(names.map((name) => [name, textOf(data, name)]));
+
+// The filter of a list, folded. `set`: what it selects now.
+export const filterOf = (isOpen, set, asked) =>
+  el("details", { class: "filters", open: isOpen }, el("summary", {}, "Filter ", tags(set)), asked);
+
+export const tableRow = (kind, cells) =>
+  el("tr", { role: "row", class: kind }, cells.map((cell) => el("td", { role: "cell" }, cell)));
 
 // A table. The roles are said again because the narrow layout shows rows as blocks, which takes them away.
 export const tableOf = (caption, columns, lines, attributes = {}) =>

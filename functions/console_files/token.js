@@ -3,9 +3,9 @@ import { LINK, MOVED, TOKEN, TOKENS } from "./api.js";
 import { decision, filledIn, nameOf } from "./decision.js";
 import { el, outward, said } from "./dom.js";
 import { told } from "./notices.js";
-import { age, area, back, badge, button, dialog, exactMoment, execution, fact, facts, folded, heading } from "./parts.js";
-import { input, json, jsonOf, moment, note, objectOf, problem, secret, section, stateBadge, tags, textOf } from "./parts.js";
-import { time } from "./parts.js";
+import { age, area, back, badge, button, buttons, dialog, exactMoment, execution, fact, facts, folded } from "./parts.js";
+import { heading, input, json, jsonOf, moment, note, objectOf, problem, secret, section, stateBadge, tags } from "./parts.js";
+import { textOf, textsOf, time } from "./parts.js";
 import { duration, visible } from "./text.js";
 
 const PACKETS = "api/v1/packets";
@@ -28,9 +28,7 @@ export const token = async ({ name: id, call, say, refresh }) => {
       heading(token.page ? said(token.page.title) : id, button("Refresh", refresh), token.page ? null : "mono id"),
       token.page && el("p", { class: "hint mono id" }, id),
       el("p", { class: "lead" }, stateBadge(token), " ", summary(token)),
-      el(
-        "div",
-        { class: "buttons" },
+      buttons(
         waits && token.url && button("Complete…", () => complete(act, token), "primary"),
         waits && token.url && button("Fail…", () => fail(act, token), "danger"),
         waits && button("Timeout…", () => move(id, call, say, refresh)),
@@ -99,7 +97,7 @@ const fail = (act, token) =>
     ],
     ["Fail the token", "danger full"],
     (data) => {
-      const error = objectOf({ message: textOf(data, "message"), name: textOf(data, "name"), code: textOf(data, "code") });
+      const error = objectOf(textsOf(data, "message", "name", "code"));
       return act(objectOf({ error }), "The token was failed");
     },
   );
