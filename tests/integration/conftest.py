@@ -127,7 +127,7 @@ def timers(
     """What invokes the functions of the timers, in the order of time."""
     from waitpoints.wiring import services
 
-    events = TimerEvents(Stream(stack), clock, lambda function, event: stack.functions()[function].call(event))
+    events = TimerEvents(Stream(stack), clock, stack.call)
     monkeypatch.setitem(vars(services), "sqs_client", events.queue)
     return events
 

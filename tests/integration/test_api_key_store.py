@@ -226,7 +226,7 @@ def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> Non
         store.add(key(name, NOW), NOW)
         store.note_used(key(name), NOW)
     before = stack.every_item()
-    answer = stack.functions()["doctor"].call({})
+    answer = stack.call("doctor", {})
     assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
     assert [item for item in stack.every_item() if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
 

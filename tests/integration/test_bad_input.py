@@ -49,7 +49,7 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
     status, method, url, body, headers = BAD_INPUT[case]
     token = api.create(idempotencyKey=case, timeout="1h")
     task_token = step_functions.start_task()
-    stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
+    stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task_token})
     before = stack.items(token["id"])
     places = {"id": token["id"], "callback": token["url"], "complete": f"{TOKENS}/{token['id']}/complete"}
     if isinstance(body, dict):

@@ -75,7 +75,7 @@ def waiting(api: Api, stack: MotoStack, execution: Execution, step_functions: Fa
     def create(**options: Any) -> str:
         token_id = str(api.create(**options)["id"])
         handle = step_functions.start_task()
-        stack.functions()["wait_for_token"].call({"waitpointId": token_id, "taskToken": handle})
+        stack.call("wait_for_token", {"waitpointId": token_id, "taskToken": handle})
         execution.waiters[hashlib.sha256(handle.encode()).hexdigest()[:16]] = "Asks"
         return token_id
 

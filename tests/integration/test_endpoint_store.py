@@ -150,7 +150,7 @@ def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack,
     store.put(replace(FULL, name=name))
     store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
     before = stack.every_item()
-    answer = stack.functions()["doctor"].call({})
+    answer = stack.call("doctor", {})
     assert (answer["repaired"], answer["unrepaired"]) == (0, 0)
     assert [item for item in stack.every_item() if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
 

@@ -83,7 +83,7 @@ def test_a_timeout_ends_the_execution(api: Api, runs: AnyRuns, clock: Any, stack
 def expire(stack: MotoStack, token_id: str) -> None:
     """Handle the timer queue's message for a token."""
     message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
-    assert stack.functions()["expire_tokens"].call({"Records": [message]}) == {"batchItemFailures": []}
+    assert stack.call("expire_tokens", {"Records": [message]}) == {"batchItemFailures": []}
 
 
 @pytest.mark.parametrize(

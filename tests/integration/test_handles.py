@@ -46,7 +46,7 @@ def test_what_is_no_handle_fails_the_invocation(
     before = stack.items(token["id"])
     payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
     with pytest.raises(InvalidRequest, match=said):
-        stack.functions()[function].call({**payload, member: written})
+        stack.call(function, {**payload, member: written})
     assert stack.items(token["id"]) == before
     assert sum(waits.calls.total() for waits in strict_fakes) == 0
 

@@ -144,7 +144,7 @@ def test_in_a_payload_of_a_state_is_a_named_error_or_kept(
 ) -> None:
     for payload in (one for written_in in PAYLOADS[function] for one in written(written_in, ODD[odd])):
         try:
-            stack.functions()[function].call(payload)
+            stack.call(function, payload)
         except TryAgain:
             pytest.fail(f"no retry can help: {payload}")
         except WaitpointsError:

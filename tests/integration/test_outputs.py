@@ -27,7 +27,7 @@ class TestALargeOutput:
             "headers": {"authorization": f"Bearer {stack.secret('ApiKey')}"},
             "pathParameters": {"waitpointId": token["id"]},
         }
-        answer = stack.functions()["retrieve_token"].call(event)
+        answer = stack.call("retrieve_token", event)
         assert len(json.dumps(answer, ensure_ascii=False).encode()) < 6_291_456
         shown = json.loads(answer["body"])
         if shown["outputType"] == "application/json":
@@ -40,7 +40,7 @@ class TestALargeOutput:
     @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
     def test_is_stored_whole(self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int) -> None:
         token, task_token = api.create(), step_functions.start_task()
-        stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
+        stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task_token})
         body = json.dumps("x" * size)
         assert api.deliver(token, body).status == 200
         assert api.retrieve(token["id"])["output"] == body

@@ -32,7 +32,7 @@ def crowd(request: Callable[[int], HttpAnswer]) -> list[HttpAnswer]:
 
 
 def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> None:
-    stack.functions()["wait_for_token"].call({"waitpointId": token_id, "taskToken": task_token, **more})
+    stack.call("wait_for_token", {"waitpointId": token_id, "taskToken": task_token, **more})
 
 
 def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_its_body(
@@ -132,7 +132,7 @@ class TestCreatesAndCompletionsOfOneKey:
                 body: dict[str, Any] = {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "1h", "tags": ["crowd"]}
                 if number % 4:
                     body["taskToken"] = waiting[number // 4]
-                    created = stack.functions()["create_token_in_state"].call(body)
+                    created = stack.call("create_token_in_state", body)
                     return HttpAnswer(200, {}, json.dumps(created))
                 return api.post(TOKENS, body)
 

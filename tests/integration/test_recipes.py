@@ -172,7 +172,7 @@ def test_a_run_goes_on_with_the_event_that_it_waits_for(
     asked = {
         name.removesuffix(".$"): given.get(name.removesuffix(".$"), it) for name, it in state["Parameters"]["Payload"].items()
     }
-    stack.functions()["create_token_in_state"].call({name: it for name, it in asked.items() if name != "execution"})
+    stack.call("create_token_in_state", {name: it for name, it in asked.items() if name != "execution"})
 
     def send(value: Any, changed: str = "", **other: Any) -> tuple[int, str]:
         """Try a delivery and post it. Returns the status, and what its trial has said."""

@@ -85,7 +85,7 @@ def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pendi
     dynamodb, table = client_of("dynamodb"), stack.table
     dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=OLD_TABLE, UseLatestRestorableTime=True)
     stack.empty_table()
-    stack.functions()["doctor"].call({})  # the new stack's has run before
+    stack.call("doctor", {})  # the new stack's has run before
     deployed = Deployed("new", boto3.Session())
     vars(deployed)["outputs"] = Outputs(TableName=table)
     try:
@@ -95,7 +95,7 @@ def test_a_restore_copies_them_and_the_new_stacks_doctor_processes_what_is_pendi
     assert [item for item in recorded if item not in stack.every_item()] == []
     assert pending(clock) == 1
     clock.advance(16 * MINUTE)
-    assert stack.functions()["doctor"].call({})["repaired"] == 1
+    assert stack.call("doctor", {})["repaired"] == 1
     assert pending(clock) == 0
 
 

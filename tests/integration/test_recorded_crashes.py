@@ -54,7 +54,7 @@ def test_crashes_lose_nothing_and_settle_nothing_twice(
     for number in range(0, crashes, 3):
         task_tokens[number] = step_functions.start_task()
         body = {"idempotencyKey": f"{NAME}:{number}", "taskToken": task_tokens[number]}
-        stack.functions()["create_token_in_state"].call(body)
+        stack.call("create_token_in_state", body)
     clock.advance(1000)
     for number in range(crashes):
         sent = {"n": number} if number % 3 == 2 else {"id": number}
@@ -64,7 +64,7 @@ def test_crashes_lose_nothing_and_settle_nothing_twice(
     has_settled = where == BEFORE_IT_IS_FINISHED
 
     clock.advance(61_000)
-    report = stack.functions()["doctor"].call({})
+    report = stack.call("doctor", {})
     assert report["repaired"] == (0 if has_settled else len([it for it in range(crashes) if it % 3 < 2]))
     assert (report["unrepaired"], list(services.deliveries.pending(clock()))) == (0, [])
     found = rows(stack)
@@ -74,7 +74,7 @@ def test_crashes_lose_nothing_and_settle_nothing_twice(
     for number in range(1, crashes, 3):
         task_tokens[number] = step_functions.start_task()
         body = {"idempotencyKey": f"{NAME}:{number}", "taskToken": task_tokens[number]}
-        assert stack.functions()["create_token_in_state"].call(body)["id"] == found[f"{number}"]["tokenId"]
+        assert stack.call("create_token_in_state", body)["id"] == found[f"{number}"]["tokenId"]
     for number, task_token in task_tokens.items():
         token = services.tokens.find(found[f"{number}"]["tokenId"])
         assert isinstance(token.outcome, Completed)

@@ -21,7 +21,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def doctor(stack: MotoStack) -> Callable[[], Any]:
-    return lambda: stack.functions()["doctor"].call({"command": "scanAll"})
+    return lambda: stack.call("doctor", {"command": "scanAll"})
 
 
 def test_finishes_undelivered_and_overdue_tokens(

@@ -101,7 +101,7 @@ def test_what_was_resumed_is_not_resumed_again(api: Api, stack: MotoStack, waits
     before, stream = api.retrieve(token["id"]), Stream(stack)
 
     restore()
-    stack.functions()["resume_waiters"].call({"Records": stream.records("resume_waiters")})
+    stack.call("resume_waiters", {"Records": stream.records("resume_waiters")})
 
     assert waits.calls[handle] == 1
     assert api.retrieve(token["id"]) == before

@@ -39,7 +39,7 @@ def test_what_waits_with_invalid_input_fails_with_a_named_error(
     token, handle = api.create(), waits.start()
     before = stack.items(token["id"])
     written = {name: token["id"] if value == "{id}" else value for name, value in payload.items()}
-    assert stack.functions()["wait_for_token"].call({**written, waits.member: handle}) is None
+    assert stack.call("wait_for_token", {**written, waits.member: handle}) is None
     result: Any = waits.result(handle)
     assert result.error == error
     assert result.cause
@@ -60,7 +60,7 @@ def test_what_waits_with_invalid_input_fails_with_a_named_error(
 )
 def test_nothing_that_could_be_resumed_fails_the_invocation(stack: MotoStack, payload: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"object|taskToken|callbackId"):
-        stack.functions()["wait_for_token"].call(payload)
+        stack.call("wait_for_token", payload)
 
 
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
@@ -69,7 +69,7 @@ def test_a_state_and_a_durable_function_cannot_wait_in_one_call_and_both_are_tol
 ) -> None:
     handles = {waits.member: waits.start() for waits in strict_fakes}
     payload = {"waitpointId": UNKNOWN} if function == "wait_for_token" else {}
-    assert stack.functions()[function].call({**payload, **handles}) is None
+    assert stack.call(function, {**payload, **handles}) is None
     for waits in strict_fakes:
         result: Any = waits.result(handles[waits.member])
         assert (result.error, "exclude each other" in result.cause) == ("InvalidRequest", True)
@@ -81,7 +81,7 @@ def test_a_refusal_that_reaches_only_one_of_both_fails_the_invocation(
     handles = {waits.member: waits.start() for waits in strict_fakes}
     strict_fakes[1].stop(handles["callbackId"])
     with pytest.raises(InvalidRequest, match="exclude each other"):
-        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, **handles})
+        stack.call("wait_for_token", {"waitpointId": UNKNOWN, **handles})
 
 
 @pytest.mark.parametrize("payload", [{"waitpointId": UNKNOWN}, {"waitpointId": "$.token.id"}])
@@ -89,12 +89,12 @@ def test_an_undeliverable_refusal_fails_the_invocation(stack: MotoStack, waits: 
     handle = waits.start()
     waits.stop(handle)
     with pytest.raises((InvalidRequest, TokenNotFound)):
-        stack.functions()["wait_for_token"].call({**payload, waits.member: handle})
+        stack.call("wait_for_token", {**payload, waits.member: handle})
     waits.fail_next(DENIED)
     with pytest.raises((InvalidRequest, TokenNotFound)):
-        stack.functions()["wait_for_token"].call({**payload, waits.member: waits.start()})
+        stack.call("wait_for_token", {**payload, waits.member: waits.start()})
 
 
 def test_a_task_token_of_another_account_fails_the_invocation(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
     with pytest.raises(TokenNotFound):
-        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, "taskToken": "of-another-account-" * 2})
+        stack.call("wait_for_token", {"waitpointId": UNKNOWN, "taskToken": "of-another-account-" * 2})

@@ -166,7 +166,7 @@ class TestReminders:
         """By its look at the index and, once its cursor has passed, at the table."""
         token_id, doctor = self.create(timeout, remind=["1h", "2h"]), stack.functions()["doctor"]
         timers.clock.advance(HOUR + 2 * MINUTE)
-        stack.functions()["start_timers"].call({})  # whose messages nobody gets
+        stack.call("start_timers", {})  # whose messages nobody gets
         for number, event in enumerate(({}, {"command": "scanAll"}), 1):
             assert doctor.call(event)["repaired"] == 1
             assert services.store.get(token_id).reminded_count == number
@@ -227,7 +227,7 @@ def test_a_run_in_which_something_else_happens_to_the_token_before_a_call_loses_
             happens(token_id)
 
     with before_calls(timers, meanwhile, call):
-        stack.functions()["start_timers"].call({})
+        stack.call("start_timers", {})
     token = services.store.get(token_id)
     if token.timeout_at is None:
         assert happens is MEANWHILE["its timeout is removed"]
@@ -301,7 +301,7 @@ def test_a_message_that_fails_comes_again_soon_and_is_reported_even_if_it_cannot
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receives)
     for change in (lambda **call: changed.append(call), _unreachable):
         monkeypatch.setattr(timers.queue, "change_message_visibility", change, raising=False)
-        assert failures(stack.functions()["expire_tokens"].call(event)) == ["0"]
+        assert failures(stack.call("expire_tokens", event)) == ["0"]
     assert [(call["ReceiptHandle"], call["VisibilityTimeout"]) for call in changed] == [("handle-0", pause_after(receives))]
 
 
@@ -311,7 +311,7 @@ def test_a_message_that_names_an_instant_comes_again_until_its_token_has_it(
     token_id, _ = create(step_functions, timers.clock() + DAY)
     for instant, again in ((timers.clock() + SECOND, ["0"]), (timers.clock() + DAY, [])):
         named = json.dumps({"waitpointId": token_id, "instant": instant})
-        assert failures(stack.functions()["expire_tokens"].call(queue_event([named], timers.clock()))) == again
+        assert failures(stack.call("expire_tokens", queue_event([named], timers.clock()))) == again
 
 
 def _unreachable(**_: Any) -> None:
@@ -321,5 +321,5 @@ def _unreachable(**_: Any) -> None:
 def test_the_last_valid_instant_is_accepted_by_every_service(timers: TimerEvents, stack: MotoStack, api: Api) -> None:
     token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
     assert services.store.get(token_id).due_at == 253_402_300_799_000
-    stack.functions()["start_timers"].call({})
+    stack.call("start_timers", {})
     assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"

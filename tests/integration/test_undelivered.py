@@ -54,7 +54,7 @@ def resume(stack: MotoStack, stream: Stream) -> Callable[[], Any]:
 
 
 def command(stack: MotoStack, name: str, *token_ids: str) -> Any:
-    return stack.functions()["resume_waiters"].call({"command": name, "waitpointIds": [*token_ids]})
+    return stack.call("resume_waiters", {"command": name, "waitpointIds": [*token_ids]})
 
 
 def listed(api: Api, query: str = "") -> list[str]:
@@ -124,7 +124,7 @@ def test_the_log_names_the_token_and_the_reason_whoever_tries_to_resume(
     token_id, _ = settle(fault)
     resume()
     clock.advance(2 * MINUTE)
-    stack.functions()["doctor"].call({})
+    stack.call("doctor", {})
     found = [json.loads(line) for line in log.getvalue().splitlines()]
     found = [line for line in found if "left" in line and line["reason"] in reasons]
     told = {line["message"]: (line["tokenId"], line["left"]) for line in found}
@@ -216,7 +216,7 @@ def test_a_mark_that_was_left_behind_shows_nothing_and_the_doctor_removes_it(
     services.store.mark_unresumed(unknown, services.now())
     assert marks() == sorted([token_id, unknown])
     assert listed(api) == []
-    answer = stack.functions()["doctor"].call({})
+    answer = stack.call("doctor", {})
     assert (answer["repaired"], answer["unrepaired"], marks()) == (0, 0, [])
 
 
@@ -239,7 +239,7 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
         assert letters == [token_id]
         assert marks() == []
         clock.advance(2 * MINUTE)
-        assert stack.functions()["doctor"].call({})["undelivered"] == [token_id]
+        assert stack.call("doctor", {})["undelivered"] == [token_id]
         waits.fail_no_more()
         assert command(stack, "resume", token_id) == {"undelivered": 0}
     assert waits.result(handle) is not None

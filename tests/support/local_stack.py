@@ -27,7 +27,7 @@ class OnMoto(Deployed):
 
     def invoke(self, function: str, payload: Any, seconds: int = 0) -> Any:
         assert self.stack
-        return self.stack.functions()[function].call(payload)
+        return self.stack.call(function, payload)
 
 
 def on_moto(stack: MotoStack) -> OnMoto:

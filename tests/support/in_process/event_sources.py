@@ -67,7 +67,7 @@ class NoticeEvents:
         return [body for body in bodies if failures(self._call("send_notices", queue_event([body])))]
 
     def _call(self, function: str, event: Any) -> Any:
-        return self._stack.functions()[function].call(event)
+        return self._stack.call(function, event)
 
 
 def receive_all(queue_url: str) -> list[str]:

@@ -55,7 +55,7 @@ def read(path: str) -> str:
 
 def filled_in(text: str, stack: MotoStack) -> str:
     """Return an event's text with its placeholders replaced."""
-    created = stack.functions()["create_token_in_state"].call({"timeout": "1h"})
+    created = stack.call("create_token_in_state", {"timeout": "1h"})
     client_of("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )

@@ -71,6 +71,9 @@ class MotoStack:
     def functions(self) -> dict[str, Function]:
         return self.template.functions()
 
+    def call(self, function: str, event: Any) -> Any:
+        return self.functions()[function].call(event)
+
     def secret(self, logical_id: str) -> str:
         """Read a secret in moto: most tests ask for one, and a request would take longer than much of what they do."""
         secrets = secretsmanager_backends[ACCOUNT][REGION]

@@ -331,7 +331,7 @@ class Bench:
     def start_earlier_timers(self) -> None:
         """Run a round, so that the next one finds the next token alone."""
         with redirect_stdout(StringIO()) as logged, log_to(logged):
-            self._stack.functions()["start_timers"].call({})
+            self._stack.call("start_timers", {})
 
     def run_timers(self, wait: Wait, token_id: str, due_at: int) -> None:
         """Start the timer in a round, unless the stream has done it. Handle its message, and each one that this sends."""
@@ -356,7 +356,7 @@ class Bench:
         step.calls = [call for call in step.calls if call.operation in OF_ONE_TOKEN]
 
     def invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
-        self.step(wait, name, function, lambda: self._stack.functions()[function].call(event))
+        self.step(wait, name, function, lambda: self._stack.call(function, event))
 
     def step(
         self,
