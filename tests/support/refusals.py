@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.in_process.api_gateway import HttpAnswer
-from tests.support.in_process.approval_page import page_of
+from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.moto_shortcut import the_stack
 from tests.support.in_process.stores import items
 from tests.support.in_process.world import World
@@ -18,12 +18,14 @@ from waitpoints.wiring import services
 def is_refused(world: World, ask: Callable[[], HttpAnswer], status: int, *says: str, is_counted: bool = False) -> HttpAnswer:
     """Each of `says` is in the answer: in its error, its code, or its page. No session begins or ends. Returns the answer.
 
-    One that is counted is one more of a token's other deliveries.
+    It says whether to come again. One that is counted is one more of a token's other deliveries.
     """
     before, count = kept(world, is_counted), count_of_others()
     answer = ask()
-    said = page_of(answer).text if is_page(answer) else f"{answer.error} {answer.json['code']}"
+    said = HtmlPage(answer.text).text if is_page(answer) else f"{answer.error} {answer.json['code']}"
     assert (answer.status, [it for it in says if it not in said]) == (status, []), answer.text
+    assert status != 409 or answer.headers["x-should-retry"] == "false"
+    assert status != 503 or answer.headers["retry-after"]
     assert not [cookie for cookie in answer.cookies if cookie.startswith(COOKIE)]
     assert (kept(world, is_counted), count_of_others()) == (before, count + is_counted)
     return answer

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, na
 from tests.support.in_process.api_gateway import Api, http_event
 from tests.support.in_process.template import Context, Template
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from tools.openapi.answers import CODES
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, methods
@@ -29,13 +31,11 @@ NO_CREDENTIAL = [None, "", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000,
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
 @pytest.mark.parametrize("authorization", NO_CREDENTIAL)
 def test_without_a_valid_credential_every_route_but_the_callback_is_401(
-    api: Api, operation: Operation, authorization: str | None
+    api: Api, world: World, operation: Operation, authorization: str | None
 ) -> None:
     token = api.create()
-    answer = send(api, operation, token, {} if authorization is None else {"authorization": authorization})
-    assert answer.status == 401
-    assert answer.error
-    assert api.retrieve(token["id"])["status"] == "WAITING"
+    headers = {} if authorization is None else {"authorization": authorization}
+    assert is_refused(world, lambda: send(api, operation, token, headers), 401).error
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
@@ -153,13 +153,11 @@ def answered(path: str) -> set[str]:
     ],
     ids=named,
 )
-def test_another_method_is_405_and_names_the_allowed_ones(api: Api, operation: Operation, method: str) -> None:
+def test_another_method_is_405_and_names_the_allowed_ones(api: Api, world: World, operation: Operation, method: str) -> None:
     token = api.create()
     put_example_endpoint()
-    answer = api.request(method, operation.example_path(**places(token)), b"1", {})
-    allowed = ", ".join(methods(operation.path))
-    assert (answer.status, answer.headers["allow"], answer.error) == (405, allowed, "Method not allowed")
-    assert api.retrieve(token["id"])["status"] == "WAITING"
+    ask = partial(api.request, method, operation.example_path(**places(token)), b"1", {})
+    assert is_refused(world, ask, 405, "Method not allowed").headers["allow"] == ", ".join(methods(operation.path))
 
 
 @pytest.mark.parametrize(

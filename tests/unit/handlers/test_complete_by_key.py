@@ -8,6 +8,7 @@ from tests.support.in_process.api_gateway import COMPLETE_BY_KEY, Api
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 
 HOUR = 3_600_000
 TEMPLATE = Template.load()
@@ -60,7 +61,4 @@ class TestOverHttp:
     def test_refuses_what_is_not_accepted_and_keeps_nothing(
         self, world: World, api: Api, body: Any, status: int, word: str
     ) -> None:
-        answer = api.post(COMPLETE_BY_KEY, body)
-        assert answer.status == status
-        assert word in answer.json["error"]
-        assert not world.store.tokens
+        is_refused(world, lambda: api.post(COMPLETE_BY_KEY, body), status, word)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from tests.support.in_process.api_gateway import JSON, TOKENS, Api, HttpAnswer
 from tests.support.in_process.approval_page import BROWSER, FORM, has_nothing_to_press, output, page_of
 from tests.support.in_process.html_page import HtmlPage
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from waitpoints.api.page import words
 
 PEOPLE = [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "cy"]
@@ -73,10 +75,8 @@ class TestLinks:
     def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: World, token: dict[str, Any]) -> None:
         for name in ("dee", "Ann", "ann ", "ann@example.com"):
             url = world.urls.url(token["id"], "https://x.example", name)
-            answer = api.post(url, '{"action": "reject"}', JSON)
-            assert answer.status == 403, name
+            answer = is_refused(world, partial(api.post, url, '{"action": "reject"}', JSON), 403)
             assert "approved" not in answer.text
-        assert answers(api, token) == []
 
 
 class TestADecision:
@@ -194,24 +194,21 @@ class TestAPerson:
         assert "Decided by cy." in page.text
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
 
-    def test_who_is_not_asked_yet_is_told_so(self, api: Api) -> None:
+    def test_who_is_not_asked_yet_is_told_so(self, api: Api, world: World) -> None:
         token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}})
-        for answer in (api.get(link(token, "lead"), BROWSER), press(api, link(token, "lead"), "reject")):
-            page = page_of(answer)
-            assert (answer.status, has_nothing_to_press(page)) == (403, True)
-            assert "You are not asked at the moment" in page.texts
+        url = link(token, "lead")
+        for ask in (partial(api.get, url, BROWSER), partial(press, api, url, "reject")):
+            page = page_of(is_refused(world, ask, 403, "You are not asked at the moment"))
+            assert has_nothing_to_press(page)
             assert PAGE["title"] not in page.text
             assert "Ann Lee" not in page.text
 
-    def test_whose_answers_do_not_fit_sees_them_again_and_is_still_greeted(self, api: Api) -> None:
+    def test_whose_answers_do_not_fit_sees_them_again_and_is_still_greeted(self, api: Api, world: World) -> None:
         fields = {"required": ["note"], "properties": {"note": {"type": "string", "title": "Note"}}}
         token = api.create(page={**PAGE, "fields": fields})
-        again = press(api, link(token, "ann"), "approve")
-        assert again.status == 422
-        assert "Note: Fill in this field." in page_of(again).text
-        assert "You answer as Ann Lee" in page_of(again).text
-        refused = api.post(link(token, "ann"), '{"action": "approve"}', JSON)
-        assert (refused.status, api.retrieve(token["id"])["otherDeliveries"]["count"]) == (422, 2)
+        url, says = link(token, "ann"), ("Note: Fill in this field.", "You answer as Ann Lee")
+        is_refused(world, lambda: press(api, url, "approve"), 422, *says, is_counted=True)
+        is_refused(world, lambda: api.post(url, '{"action": "approve"}', JSON), 422, is_counted=True)
 
     @pytest.mark.parametrize("more", [{}, {"showAnswers": False}])
     def test_sees_again_what_they_entered_and_nobody_else_on_the_plain_url(self, api: Api, more: dict[str, Any]) -> None:
@@ -239,24 +236,18 @@ class TestFieldsThatMustBeTheSame:
         fields = {"action": "approve", "field.amount": amount, **more}
         return api.post(link(token, "cy"), urlencode(fields), {**FORM, "accept-language": language})
 
-    def test_are_refused_with_both_values_and_taken_over(self, api: Api, token: dict[str, Any]) -> None:
-        refused = self.approve(api, token, "7", **{"field.note": "mine"})
-        page = page_of(refused)
-        assert refused.status == 422
-        assert "Amount: Others entered: 1200. Enter the same, or press another button." in page.text
+    def test_are_refused_with_both_values_and_taken_over(self, api: Api, world: World, token: dict[str, Any]) -> None:
+        ask = partial(self.approve, api, token, "7", **{"field.note": "mine"})
+        says = "Amount: Others entered: 1200. Enter the same, or press another button.", "You answer as cy."
+        page = page_of(is_refused(world, ask, 422, *says, is_counted=True))
         assert "Urgent: Others" not in page.text
         assert {("field.amount", "7"), ("field.note", "mine")} <= {*page.fields}
-        assert "You answer as cy." in page.text
-        assert (answers(api, token), api.retrieve(token["id"])["otherDeliveries"]["count"]) == ([("ann", "approve")], 1)
         assert self.approve(api, token, "1200.0", **{"field.note": "mine"}).status == 200
         assert output(api, token)["fields"] == {"amount": 1200, "note": "mine", "urgent": False}
 
-    def test_of_a_program_are_named_without_values(self, api: Api, token: dict[str, Any]) -> None:
-        refused = choose(api, token, "cy", "approve", amount=7, urgent=True)
-        assert refused.status == 422
-        assert refused.error == (
-            'Others who chose this action sent other values of "amount", "urgent": send the same, or another action'
-        )
+    def test_of_a_program_are_named_without_values(self, api: Api, world: World, token: dict[str, Any]) -> None:
+        says = 'Others who chose this action sent other values of "amount", "urgent": send the same, or another action'
+        is_refused(world, lambda: choose(api, token, "cy", "approve", amount=7, urgent=True), 422, says, is_counted=True)
         assert choose(api, token, "cy", "reject", amount=7).status == 200
         assert answers(api, token) == [("ann", "approve"), ("cy", "reject")]
 
