@@ -20,7 +20,7 @@ TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 
 @pytest.fixture(autouse=True)
-def version_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def version_of_the_stack(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STACK_VERSION", STACK_VERSION)
 
 
