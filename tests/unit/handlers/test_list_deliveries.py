@@ -92,9 +92,9 @@ def test_filters(api: Api, world: World) -> None:
     ]
 
 
-def test_a_long_key_is_found_by_what_is_stored_of_it(api: Api, world: World) -> None:
-    one = record(world, kind=DeliveryKind.KEPT, key="k" * MAX_TEXT)
-    assert ids(api, **{"filter[key]": "k" * 2000}) == [one]
+def test_a_long_key_or_event_is_found_by_what_is_stored_of_it(api: Api, world: World) -> None:
+    one = record(world, kind=DeliveryKind.KEPT, key="k" * MAX_TEXT, delivery_id="e" * MAX_TEXT)
+    assert ids(api, **{"filter[key]": "k" * 2000}) == ids(api, **{"filter[deliveryId]": "e" * 2000}) == [one]
 
 
 def test_what_has_expired_is_not_shown(api: Api, world: World) -> None:

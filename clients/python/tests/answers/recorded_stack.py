@@ -1,7 +1,8 @@
 """A stack whose answers to the client stand in a file: replayed where only the client is, else compared or written.
 
 The file of a test module has `# name of the test`, and below it what the client asked and what the stack's handlers answered,
-an exchange in each line. `make answers` writes these files anew. What others do to the stack meanwhile is in none.
+an exchange in each line, the same ones with all parameters. `make answers` writes these files anew. What others do to the
+stack meanwhile is in none.
 """
 
 import json
@@ -24,6 +25,7 @@ from waitpoints_client import Waitpoints
 _HASH = re.compile(r"([0-9a-f]{8})[0-9a-f]{56,}")
 """Of a URL, which no test opens: the file has its beginning."""
 NOW = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+ONCE = {"x-should-retry": "false"}
 WRITES = "WRITE_ANSWERS" in os.environ
 
 
@@ -48,13 +50,12 @@ class RecordedStack(httpx.BaseTransport):
             answer = self._live.handle_request(request)
             text = json.dumps(json.loads(_HASH.sub(r"\1", answer.text)), sort_keys=True, separators=(",", ":"))
             self.heard.append(f"{asked} => {answer.status_code} {text}")
-            return httpx.Response(answer.status_code, headers={"x-should-retry": "false"}, text=text)
-        [*_, expected] = self._recorded[: len(self.heard) + 1]
-        self.heard.append(expected)
-        before, _, after = expected.partition(" => ")
+            return httpx.Response(answer.status_code, headers=ONCE, text=text)
+        before, _, after = self._recorded[len(self.heard)].partition(" => ")
         assert asked == before
+        self.heard.append(self._recorded[len(self.heard)])
         status, _, text = after.partition(" ")
-        return httpx.Response(int(status), headers={"x-should-retry": "false"}, text=text)
+        return httpx.Response(int(status), headers=ONCE, text=text)
 
     def arrange(self, act: Callable[[Waitpoints], object]) -> None:
         """Let another program do something to the stack."""
@@ -66,34 +67,23 @@ class RecordedStack(httpx.BaseTransport):
         content = body if isinstance(body, (bytes, str)) else json.dumps(body)
         self.arrange(lambda client: self._live.deliver(client.endpoints.get(endpoint).url, content, headers or {}))
 
-    def answer(self, token: str, approver: str, action: str, fields: Any = None) -> None:
-        """Let an approver answer by their link."""
-        choice = json.dumps({"action": action, "fields": fields or {}})
-        self.arrange(lambda client: self._live.deliver(_link(client, token, approver), choice, {}))
-
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         self.arrange(lambda _: self._live.advance(seconds))
 
 
-def _link(client: Waitpoints, token: str, approver: str) -> str:
-    return next(link.url for link in client.get(token).links if link.approver == approver)
-
-
 @contextmanager
 def recorded_stack(test_id: str, monkeypatch: Any) -> Iterator[RecordedStack]:
     """Yield the stack of a test: its handlers, if this environment has them."""
-    module, _, test = test_id.partition("::")
-    file = _file(module)
+    module, _, test = test_id.partition("[")[0].partition("::")
     sections = read(module)
     live = import_module("tests.support.client_of_handlers").repeatable(NOW, monkeypatch) if find_spec("waitpoints") else None
     stack = RecordedStack(sections.get(test, []), live)
     yield stack
     if WRITES and live:
-        lines = [
-            line for name, section in {**sections, test: stack.heard}.items() for line in (f"# {name}", *_written(section))
-        ]
-        file.write_text("\n".join(lines) + "\n")
+        sections[test] = stack.heard
+        lines = [line for name, section in sections.items() for line in (f"# {name}", *_written(section))]
+        _file(module).write_text("\n".join(lines) + "\n")
     else:
         assert stack.heard == sections.get(test, []), "the handlers answer otherwise: see `make answers`"
 

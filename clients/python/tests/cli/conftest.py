@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
+import httpx
 import pytest
 from recorded_stack import RecordedStack, recorded_stack
 from typer.main import get_command
@@ -45,6 +47,26 @@ def handlers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(durations, "datetime", mock.Mock(now=lambda _: stack.now))
         monkeypatch.setattr(resends, "uuid", mock.Mock(uuid4=lambda: "1"))
         yield stack
+
+
+@pytest.fixture
+def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Run a command. Returns what it asks a stack that refuses everything: method, path and body."""
+
+    def asked(*arguments: str, input: str | None = None) -> list[str]:
+        found: list[str] = []
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            found.append(f"{request.method} {unquote(str(request.url).removeprefix(url))} {request.content.decode()}".rstrip())
+            return httpx.Response(422)
+
+        url, transport = "https://a.test/api/v1", httpx.MockTransport(refuse)
+        with monkeypatch.context() as patched:
+            patched.setattr(stacks, "find_client", lambda _: Waitpoints("https://a.test", "key", transport=transport))
+            run(*arguments, input=input)
+        return found
+
+    return asked
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ def test_an_endpoint_is_made_shown_and_listed(run: Run, printed: Printed, fake: 
 
 
 @pytest.mark.parametrize("verify", ["token:GITHUB:X-Token", '{"scheme": "token", "secret": "GITHUB", "header": "X-Token"}'])
-def test_a_signature_is_asked_for(printed: Printed, verify: str) -> None:
-    made = printed(*PUT[:-1], verify)
-    assert made["verify"] == {"scheme": "token", "secret": "GITHUB", "header": "x-token"}
+def test_a_signature_is_asked_for(asked: Callable[..., list[str]], verify: str) -> None:
+    body = '{"key":"body.order","verify":{"scheme":"token","secret":"GITHUB","header":"X-Token"}}'
+    assert asked(*PUT[:-1], verify) == [f"PUT /endpoints/orders {body}"]
 
 
 def test_deliveries_are_recorded(run: Run) -> None:

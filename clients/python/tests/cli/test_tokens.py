@@ -117,19 +117,10 @@ class TestCreate:
             ("--page - --notify email", {"page": {"title": "Go?"}, "notify": {"email": True}}),
         ],
     )
-    def test_sends_its_options(
-        self, run: Run, fake: FakeWaitpoints, no_stack: Path, monkeypatch: pytest.MonkeyPatch, options: str, sent: Any
-    ) -> None:
-        bodies: list[Any] = []
-
-        def note(request: httpx.Request) -> httpx.Response:
-            bodies.append(json.loads(request.read()))
-            return httpx.Response(422)
-
+    def test_sends_its_options(self, asked: Callable[..., list[str]], no_stack: Path, options: str, sent: Any) -> None:
         (no_stack / "a.json").write_text('{"type": "object"}')
-        monkeypatch.setattr(fake, "handle_request", note)
-        run("create", *options.split(), input='{"title": "Go?"}')
-        assert bodies == [sent]
+        [request] = asked("create", *options.split(), input='{"title": "Go?"}')
+        assert json.loads(request.partition(" /waitpoints/tokens ")[2]) == sent
 
 
 class TestGet:
@@ -328,19 +319,12 @@ class TestList:
 
 @pytest.mark.usefixtures("handlers")
 class TestExtend:
-    @pytest.mark.parametrize("written", ["7d", "2099-01-31T18:00:00Z"])
-    def test_prints_when_the_token_times_out_now(self, run: Run, waitpoints: Waitpoints, written: str) -> None:
-        token = waitpoints.create(timeout="1h")
-        printed = fields(run("extend", token.id, written))
-        moved = waitpoints.get(token).timeout_at
-        assert moved is not None
-        assert moved > waitpoints.get(token).created_at + timedelta(days=6)
-        assert printed == {"id": token.id, "times out": at(moved)}
-
-    def test_removes_the_timeout(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
-        token = waitpoints.create(timeout="1h")
+    def test_prints_when_the_token_times_out_now(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        moved = fields(run("extend", token.id, "7d"))
+        assert moved == {"id": token.id, "times out": at(waitpoints.get(token).created_at + timedelta(days=7))}
+        assert printed("extend", token.id, "2099-01-31T18:00:00Z")["timeoutAt"] == "2099-01-31T18:00:00Z"
         assert fields(run("extend", token.id, "none")) == {"id": token.id, "times out": "never"}
-        assert waitpoints.get(token).timeout_at is None
         assert printed("extend", token.id, "none") == {"id": token.id}
 
 

@@ -57,6 +57,11 @@ REFUSED: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/github", verify("shared", "smoke"), 422, "verify.scheme must be one of"),
     ("PUT", "/github", verify("missing"), 422, '"webhooks/missing" with a text; store it: waitpoints secrets put missing'),
     ("PUT", "/github", verify("unreadable"), 503, ""),
+    ("PUT", "/github", {**SMALLEST, "recordDeliveries": "7d"}, 422, "Invalid recordDeliveries"),
+    *(
+        ("PUT", "/github", {**verify("shared"), "recordDeliveries": text}, 422, "Invalid recordDeliveries")
+        for text in ("soon", "0s", f"{RETENTION + 1}s")
+    ),
     ("PUT", "/github", "{", 400, "Invalid JSON"),
     ("PUT", "/github", "", 400, "empty"),
     ("PUT", "/github", "x" * (SMALL_LIMIT + 1), 413, "too large"),
