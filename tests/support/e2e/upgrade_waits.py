@@ -1,7 +1,6 @@
 """Waits of some kinds, made before a stack is updated and ended after it."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +10,7 @@ from typing import Any
 from tests.support import figures
 from tests.support.e2e.api import Api
 from tests.support.e2e.ops import Operator
-from tests.support.e2e.waiting import pause
-from tests.support.patience import PATIENCE
+from tests.support.e2e.waiting import until
 
 CLIENTS = 8
 DAYS = 30  # of a timeout that only the index has
@@ -64,18 +62,23 @@ class Waits:
         self.api, self.pool = api, ThreadPoolExecutor(CLIENTS)
         begun = [self.pool.submit(begin) for number, begin in kinds.values() for _ in range(number)]
         self.all = [wait.result() for wait in begun]
-        for waits in self.pool.map(self._waits_or_has_ended, self.all):
-            assert waits, "a waiter was never registered"
+        list(self.pool.map(self._wait_until_it_waits, self.all))
 
-    def _waits_or_has_ended(self, wait: Wait) -> bool:
-        """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
-        began = time.monotonic()
-        while time.monotonic() < began + PATIENCE:
+    def _wait_until_it_waits(self, wait: Wait) -> None:
+        """Return once each execution is registered, or its token timed out before: then it is resumed at once.
+
+        A state that was retried is registered twice.
+        """
+
+        def waits_or_has_ended() -> bool:
             found = self.api.retrieve(wait.token)
-            if len(found["waiters"]) == len(wait.executions) or found["status"] != "WAITING":
-                return True
-            pause(began)
-        return False
+            return len(found["waiters"]) >= len(wait.executions) or found["status"] != "WAITING"
+
+        def what_is_missing() -> str:
+            waiters = self.api.retrieve(wait.token)["waiters"]
+            return f"{wait.kind} has the waiters {waiters} of {[(it, self.api.history(it)) for it in wait.executions]}"
+
+        until(waits_or_has_ended, what_is_missing)
 
     def end_in(self, ways: Mapping[str, Iterator[Way]], during: str) -> tuple[dict[str, Result], dict[str, Result]]:
         """End each wait in the next of its kind's ways. Returns how each execution ended, and how it should have.

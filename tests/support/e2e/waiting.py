@@ -8,11 +8,11 @@ from tests.support.patience import PATIENCE
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks
 
 
-def until[Value](look: Callable[[], Value], what: str) -> Value:
-    """Return what `look` returns once that is something. `what` says what was missing if it never is."""
+def until[Value](look: Callable[[], Value], what: str | Callable[[], str]) -> Value:
+    """Return what `look` returns once that is something. `what` says what was missing if it never is, or finds out."""
     began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < began + PATIENCE, what
+        assert time.monotonic() < began + PATIENCE, what if isinstance(what, str) else what()
         pause(began)
     return found
 
