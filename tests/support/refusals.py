@@ -1,6 +1,6 @@
 """Requests that are refused: with which status, in which words, and nothing is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tests.support.in_process.api_gateway import HttpAnswer
@@ -15,37 +15,49 @@ from waitpoints.token import OtherDeliveries
 from waitpoints.wiring import services
 
 
-def is_refused(world: World, ask: Callable[[], HttpAnswer], status: int, *says: str, is_counted: bool = False) -> HttpAnswer:
+def is_refused(
+    world: World,
+    ask: Callable[[], HttpAnswer],
+    status: int,
+    *says: str,
+    is_counted: bool = False,
+    changes: Collection[str] = (),
+) -> HttpAnswer:
     """Each of `says` is in the answer: in its error, its code, or its page. No session begins or ends. Returns the answer.
 
-    It says whether to come again. One that is counted is one more of a token's other deliveries.
+    It says whether to come again. One that is counted is one more of a token's other deliveries. `changes` are the parts of
+    what is kept that change all the same.
     """
-    before, count = kept(world, is_counted), count_of_others()
+    before = kept(world)
     answer = ask()
-    said = HtmlPage(answer.text).text if is_page(answer) else f"{answer.error} {answer.json['code']}"
+    is_page = answer.headers["content-type"].startswith("text/html")
+    said = HtmlPage(answer.text).text if is_page else f"{answer.error} {answer.json['code']}"
     assert (answer.status, [it for it in says if it not in said]) == (status, []), answer.text
     assert status != 409 or answer.headers["x-should-retry"] == "false"
     assert status != 503 or answer.headers["retry-after"]
     assert not [cookie for cookie in answer.cookies if cookie.startswith(COOKIE)]
-    assert (kept(world, is_counted), count_of_others()) == (before, count + is_counted)
+    after = kept(world)
+    assert {part for part in before if before[part] != after[part]} == {*changes, *(["others"] if is_counted else [])}
+    assert count(after["others"]) == count(before["others"]) + is_counted
     return answer
 
 
-def is_page(answer: HttpAnswer) -> bool:
-    return answer.headers["content-type"].startswith("text/html")
+def count(others: list[Any]) -> int:
+    return sum(OtherDeliveries.of(item).count for item in others)
 
 
-def count_of_others() -> int:
-    return sum(OtherDeliveries.of(item).count for item in items() if item["item"] == OTHERS)
-
-
-def kept(world: World, but_others: bool = False) -> Any:
+def kept(world: World) -> dict[str, Any]:
     """All that a request could change: what the stack stores, queues and remembers of sign-ins, and what waits for it.
 
-    But for when a key was last used, and if asked for tokens' other deliveries.
+    But for when a key was last used.
     """
-    stored = [item for item in items() if item["id"] != USED and not (but_others and item["item"] == OTHERS)]
-    queues = the_stack().queued(), list(world.queue.sent)
-    waits = [(kind.results(), dict(kind.calls)) for kind in (world.step_functions, world.durable_functions)]
-    sign_ins = vars(services).get("redemptions")
-    return stored, dict(world.objects), queues, waits, sign_ins and [dict(it) for it in (sign_ins._redeemed, sign_ins._refused)]
+    stored, sign_ins = items(), vars(services).get("redemptions")
+    return {
+        "items": [item for item in stored if item["id"] != USED and item["item"] != OTHERS],
+        "others": [item for item in stored if item["item"] == OTHERS],
+        "objects": dict(world.objects),
+        "queues": (the_stack().queued(), [*world.queue.sent]),
+        "waits": [(kind.results(), dict(kind.calls)) for kind in (world.step_functions, world.durable_functions)],
+        "redeemed": sign_ins and dict(sign_ins._redeemed),
+        "refused": sign_ins and dict(sign_ins._refused),
+    }

@@ -4,7 +4,8 @@ import importlib
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -20,6 +21,7 @@ from tests.support.in_process.fakes.issuer import ANN, CLIENT, FakeIssuer, Key, 
 from tests.support.in_process.fakes.secret import MissingSecret
 from tests.support.in_process.template import Context
 from tests.support.in_process.world import BASE_URL, World
+from tests.support.refusals import is_refused
 from tests.support.sign_in import SignInStack
 from waitpoints.access.sessions import BEGIN, COOKIE, RETURN, SIGN_OUT
 from waitpoints.oidc import issuer as issuer_calls
@@ -27,6 +29,8 @@ from waitpoints.oidc.redemptions import MOST_REFUSED, PAUSED_FOR, REFUSED_WITHIN
 from waitpoints.sign_in import Session, SignedIn
 from waitpoints.wiring import services
 
+REDEEMED, REFUSED = ("redeemed",), ("redeemed", "refused")
+"""What the stack remembers of a sign-in, whose code it has sent to the issuer."""
 BOB = {"sub": "bob-1", "email": "bob@example.com", "email_verified": True}
 
 
@@ -49,13 +53,21 @@ class SignIn:
         assert found is not None
         return found
 
-    def check_refused(self, answer: HttpAnswer, status: int = 403, browser: Browser | None = None) -> None:
-        """Nobody is signed in, the attempt is over, and nothing that the issuer wrote is shown."""
+    def refuses(
+        self,
+        ask: Callable[[], HttpAnswer],
+        *says: str,
+        status: int = 403,
+        begun: tuple[str, ...] = REDEEMED,
+        browser: Browser | None = None,
+    ) -> HttpAnswer:
+        """Nobody is signed in, and nothing that the issuer wrote is shown. `begun` is what the stack remembers of it."""
+        answer = is_refused(self.world, ask, status, *says, changes=begun)
         cookies = (browser or self.browser).cookies
-        assert (answer.status, COOKIE in cookies, self.stack.sessions.read(cookies)) == (status, False, None), answer
-        assert "location" not in answer.headers
+        assert (COOKIE in cookies, self.stack.sessions.read(cookies), "location" in answer.headers) == (False, None, False)
         assert "<b>" not in answer.text
         assert "&lt;b" not in answer.text
+        return answer
 
 
 @pytest.fixture
@@ -114,7 +126,8 @@ class TestAPersonSignsIn:
     def test_not_with_credentials_that_are_older_or_of_an_unknown_age(self, at: SignIn, claims: dict[str, Any]) -> None:
         led = at.browser.begin(max_age="300").headers["location"]
         at.idp.claims = claims
-        at.check_refused(at.browser.get(at.idp.sign_in(led)))
+        link = at.idp.sign_in(led)
+        at.refuses(lambda: at.browser.get(link), "auth_time")
 
     def test_in_two_tabs_and_both_come_back(self, at: SignIn) -> None:
         one, other = at.link(), at.link()
@@ -139,23 +152,25 @@ class TestAnAttack:
         """Login CSRF: the person would answer in the attacker's name, or enter what the attacker then reads."""
         link = at.link(BOB, at.stack.browser())
         at.idp.requests.clear()
-        at.check_refused(at.browser.get(link))
+        at.refuses(lambda: at.browser.get(link), begun=())
         assert at.idp.requests == [], "nothing is called before the state is proved"
 
     def test_by_a_link_with_the_attackers_code_fails_in_a_browser_that_has_begun_a_sign_in_too(self, at: SignIn) -> None:
         own = at.browser.begin().headers["location"]
         attackers = at.link(BOB, at.stack.browser())
-        at.check_refused(at.browser.get(attackers))
+        at.refuses(lambda: at.browser.get(attackers), begun=())
         at.idp.sign_in(own)
         swapped = dict(parse_qsl(urlsplit(attackers).query)) | dict(parse_qsl(state_of(own)))
-        at.check_refused(at.browser.get(f"{RETURN}?{urlencode(swapped)}"))  # the verifier is not that of the code
+        link = f"{RETURN}?{urlencode(swapped)}"
+        at.refuses(lambda: at.browser.get(link), "invalid_grant", begun=REFUSED)  # the verifier is not that of the code
 
     @pytest.mark.parametrize("named", ["https://evil.example.com", None, ""])
     def test_by_another_issuer_in_the_response_fails_before_that_issuer_gets_the_code(
         self, at: SignIn, named: str | None
     ) -> None:
         """Mix-up (RFC 9207): an issuer that says it names itself must."""
-        at.check_refused(at.browser.get(at.link(iss=named)))
+        link = at.link(iss=named)
+        at.refuses(lambda: at.browser.get(link), begun=())
         assert at.idp.forms == []
 
     def test_by_a_code_that_was_used_fails_since_the_attempt_is_over(self, at: SignIn) -> None:
@@ -169,59 +184,51 @@ class TestAnAttack:
         """In one environment before the issuer is called, in another one there."""
         link, cookies = at.link(), dict(at.browser.cookies)
         at.browser.get(link)
-        for says, calls in (("was already used", 1), ("invalid_grant", 2)):
+        for says, calls, begun in (("was already used", 1, ()), ("invalid_grant", 2, REFUSED)):
             thief = at.stack.browser()
             thief.cookies = dict(cookies)
-            answer = thief.get(link)
-            at.check_refused(answer, browser=thief)
-            assert (says in answer.text, len(at.idp.forms)) == (True, calls)
+            at.refuses(partial(thief.get, link), says, begun=begun, browser=thief)
+            assert len(at.idp.forms) == calls
             monkeypatch.setitem(vars(services), "redemptions", Redemptions(services.now))
 
     @pytest.mark.parametrize("later", [600_000, 3_600_000])
     def test_by_a_response_that_comes_too_late_fails(self, at: SignIn, later: int) -> None:
         link = at.link()
         at.world.clock.advance(milliseconds=later)
-        at.check_refused(at.browser.get(link))
+        at.refuses(lambda: at.browser.get(link), begun=())
         assert at.idp.forms == []
 
     def test_by_a_cookie_that_was_changed_fails(self, at: SignIn) -> None:
         link = at.link()
         [(name, text)] = at.browser.cookies.items()
         at.browser.cookies[name] = ("A" if text[0] != "A" else "B") + text[1:]
-        at.check_refused(at.browser.get(link))
+        at.refuses(lambda: at.browser.get(link), begun=())
 
     @pytest.mark.parametrize(
-        "claims",
+        ("claims", "reason"),
         [
-            {"aud": "another-client"},
-            {"aud": ["another-client"]},
-            {"aud": []},
-            {"aud": [CLIENT, "another-client"]},
-            {"aud": [CLIENT, "another-client"], "azp": "another-client"},
-            {"azp": "another-client"},
-            {"iss": "https://evil.example.com"},
-            {"nonce": "of-another-sign-in"},
-            {"nonce": None},
-            {"nonce": 7},
-            {"exp": int(time.time()) - 120},
-            {"exp": None},
-            {"exp": float("inf")},
-            {"iat": int(time.time()) + 3_600},
-            {"iat": None},
-            {"nbf": int(time.time()) + 3_600},
-            {"sub": None},
-            {"sub": ""},
-            {"sub": 7},
-            {"sub": "x" * 256},
-            {"sub": "\ud800"},
-            {"sub": "änn"},
-            {"sub": "ann\n"},
+            ({"aud": "another-client"}, "token_InvalidAudienceError"),
+            ({"aud": ["another-client"]}, "token_InvalidAudienceError"),
+            ({"aud": [CLIENT, "another-client"]}, "token_party"),
+            ({"aud": [CLIENT, "another-client"], "azp": "another-client"}, "token_party"),
+            ({"azp": "another-client"}, "token_party"),
+            ({"iss": "https://evil.example.com"}, "token_InvalidIssuerError"),
+            *(({"nonce": nonce}, "token_nonce") for nonce in ("of-another-sign-in", None, 7)),
+            ({"exp": int(time.time()) - 120}, "token_ExpiredSignatureError"),
+            ({"exp": float("inf")}, "token_DecodeError"),
+            *(({name: int(time.time()) + 3_600}, "token_ImmatureSignatureError") for name in ("iat", "nbf")),
+            ({"aud": []}, "token_MissingRequiredClaimError"),
+            *(({name: None}, "token_MissingRequiredClaimError") for name in ("exp", "iat", "sub")),
+            ({"sub": 7}, "token_InvalidSubjectError"),
+            *(({"sub": subject}, "token_subject") for subject in ("", "x" * 256, "\ud800", "änn", "ann\n")),
         ],
-        ids=lambda it: "-".join(f"{name} {type(value).__name__}" for name, value in it.items()),
+        ids=lambda it: it if isinstance(it, str) else "-".join(f"{name} {type(value).__name__}" for name, value in it.items()),
     )
-    def test_by_a_token_of_another_client_or_that_says_what_it_may_not_fails(self, at: SignIn, claims: dict[str, Any]) -> None:
+    def test_by_a_token_of_another_client_or_that_says_what_it_may_not_fails(
+        self, at: SignIn, claims: dict[str, Any], reason: str
+    ) -> None:
         at.idp.claims = claims
-        at.check_refused(at.sign_in())
+        at.refuses(at.sign_in, reason)
 
 
 class TestAStranger:
@@ -291,40 +298,42 @@ class TestAnIssuer:
     def test_that_refuses_is_quoted_only_with_a_standard_code_and_leaves_a_link_to_begin_again(self, at: SignIn) -> None:
         of_denied = "<p>You, or your organization, did not agree to the sign-in.</p>"
         for code, shown in (("access_denied", of_denied), ("login_required", "response_login_required"), ("<b>evil</b>", "")):
-            answer = at.browser.get(at.link(code=None, error=code, error_description="<b>call 0900 1234</b>"))
-            at.check_refused(answer)
+            link = at.link(code=None, error=code, error_description="<b>call 0900 1234</b>")
+            answer = at.refuses(partial(at.browser.get, link), begun=())
             assert shown in answer.text
             assert not any(text in answer.text for text in ("evil", "0900"))
             assert f'href="{BASE_URL}/api/v1/sign-in?{urlencode({"to": PAGE})}"' in answer.text
             assert at.browser.cookies == {}
 
     @pytest.mark.parametrize(
-        ("fault", "status"),
+        ("fault", "status", "begun"),
         [
-            *(((status, b"<b>down</b>"), 503) for status in (429, 500, 503)),
-            *(((200, body), 503) for body in (b"", b"[]", b"{}", b'{"id_token": 7}', b"\xff", b"[" * 100_000)),
+            *(((status, b"<b>down</b>"), 503, REFUSED) for status in (429, 500, 503)),
+            *(((200, body), 503, REFUSED) for body in (b"", b"[]", b"{}", b'{"id_token": 7}', b"\xff", b"[" * 100_000)),
             *(
-                ((200, b'{"id_token": "%s"}' % token), 403)
+                ((200, b'{"id_token": "%s"}' % token), 403, REDEEMED)
                 for token in (b"", b"x", b"a.b.c", b"e30.e30.", b"eyJhbGciOiJub25lIn0.e30.")
             ),
-            ((302, b""), 403),
+            ((302, b""), 403, REFUSED),
         ],
         ids=lambda it: str(it)[:30],
     )
     def test_that_fails_or_sends_no_token_signs_nobody_in_and_may_be_tried_again(
-        self, at: SignIn, fault: tuple[int, bytes], status: int
+        self, at: SignIn, fault: tuple[int, bytes], status: int, begun: tuple[str, ...]
     ) -> None:
         at.idp.faults["/token"] = fault
-        at.check_refused(at.sign_in(), status)
+        at.refuses(at.sign_in, status=status, begun=begun)
         assert "/keys" not in at.idp.requests or status == 403
         del at.idp.faults["/token"]
         assert at.sign_in().status == 303
 
-    @pytest.mark.parametrize("path", ["/token", "/keys"])
-    def test_that_is_slow_is_given_up(self, at: SignIn, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    @pytest.mark.parametrize(("path", "begun"), [("/token", REFUSED), ("/keys", REDEEMED)])
+    def test_that_is_slow_is_given_up(
+        self, at: SignIn, monkeypatch: pytest.MonkeyPatch, path: str, begun: tuple[str, ...]
+    ) -> None:
         monkeypatch.setattr(issuer_calls, "PATIENCE", 0.2)
         at.idp.delays[path] = 20
-        at.check_refused(at.sign_in(), 503)
+        at.refuses(at.sign_in, status=503, begun=begun)
 
 
 def test_while_the_clients_secret_cannot_be_read_the_same_response_may_come_again(at: SignIn) -> None:

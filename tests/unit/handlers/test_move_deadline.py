@@ -151,8 +151,11 @@ class TestAHandOver:
     def test_is_for_who_may_create_the_token(
         self, api: Api, world: World, token: dict[str, Any], scopes: list[str], status: int
     ) -> None:
-        assert change(api, token, headers=world.holder(*scopes), add=["di"]).status == status
-        assert ("handOvers" in api.retrieve(token["id"])) is (status == 200)
+        ask = partial(change, api, token, headers=world.holder(*scopes), add=["di"])
+        if status == 200:
+            assert (ask().status, len(api.retrieve(token["id"])["handOvers"])) == (200, 1)
+        else:
+            is_refused(world, ask, status, "lacks the scope create")
 
     @pytest.mark.parametrize(
         ("scopes", "status"),

@@ -1,5 +1,6 @@
 """The page behind a callback URL, in each state of its token."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.approval_page import APPROVAL, BROWSER, FITTING, has_nothing_to_press, opened, page_of, submit
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from waitpoints.errors import TryAgain
 
 
@@ -93,39 +95,31 @@ class TestGet:
         assert "of the provider" not in page.html
         assert has_nothing_to_press(page)
 
-    def test_with_a_wrong_hash_is_a_page_with_401(self, api: Api, token: dict[str, Any]) -> None:
-        answer = api.get(token["url"][:-1] + ("0" if token["url"][-1] != "0" else "1"), BROWSER)
-        assert answer.status == 401
-        assert "This link is not valid" in page_of(answer).text
+    def test_with_a_wrong_hash_is_a_page_with_401(self, api: Api, world: World, token: dict[str, Any]) -> None:
+        url = token["url"][:-1] + ("0" if token["url"][-1] != "0" else "1")
+        answer = is_refused(world, lambda: api.get(url, BROWSER), 401, "This link is not valid")
         assert APPROVAL["title"] not in answer.text
 
     def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: World) -> None:
         submit(api, token)
         world.clock.advance(RETENTION * 1000)
-        answer = api.get(token["url"], BROWSER)
-        assert answer.status == 404
-        assert "This link no longer exists" in page_of(answer).text
+        is_refused(world, lambda: api.get(token["url"], BROWSER), 404, "This link no longer exists")
 
     def test_that_fails_asks_to_try_again(
         self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: World
     ) -> None:
         monkeypatch.setattr(world.tokens, "retrieve", throttled)
-        answer = api.get(token["url"], BROWSER)
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        assert "Please try again" in page_of(answer).text
+        is_refused(world, lambda: api.get(token["url"], BROWSER), 503, "Please try again")
 
     @pytest.mark.parametrize("accepted", [None, "*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", ""])
     def test_that_does_not_ask_for_html_is_405_whatever_the_state(
-        self, api: Api, token: dict[str, Any], accepted: str | None
+        self, api: Api, world: World, token: dict[str, Any], accepted: str | None
     ) -> None:
         headers = {} if accepted is None else {"accept": accepted}
         for url in (token["url"], api.create()["url"]):
-            answer = api.get(url, headers)
-            assert (answer.status, answer.headers["allow"]) == (405, "POST")
-            assert answer.error
-        wrong = api.get(token["url"][:-4] + "0000", headers)
-        assert (wrong.status, wrong.error) == (401, api.post(token["url"][:-4] + "0000", b"", headers).error)
-        assert_untouched(api, token)
+            assert is_refused(world, partial(api.get, url, headers), 405).headers["allow"] == "POST"
+        wrong = token["url"][:-4] + "0000"
+        is_refused(world, lambda: api.get(wrong, headers), 401, api.post(wrong, b"", headers).error)
 
     @pytest.mark.parametrize("asked", [APPROVAL, None])
     def test_that_is_a_handshake_is_answered_also_to_a_browser(self, api: Api, asked: Any) -> None:
