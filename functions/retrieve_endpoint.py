@@ -2,8 +2,6 @@
 
 from waitpoints.api.endpoints.representation import with_deliveries
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.endpoint import is_name
-from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
@@ -11,9 +9,6 @@ services.build_at_start(lambda s: (s.endpoints, s.urls, s.credentials))
 
 @http_handler("GET", scope="endpoints")
 def handler(request: Request) -> Response:
-    name = request.path["name"]
-    endpoint = services.endpoints.get(name) if is_name(name) else None
-    if endpoint is None:
-        raise EndpointNotFound
-    url = services.urls.endpoint_url(name, endpoint.secret_id, request.api_url)
+    endpoint = services.endpoints.find(request.path["name"])
+    url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     return Response(with_deliveries(endpoint, url, services.endpoints.read_statistics(endpoint.secret_id)))

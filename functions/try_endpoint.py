@@ -4,8 +4,6 @@ from waitpoints.api.endpoints import trial
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
-from waitpoints.endpoint import is_name
-from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.completions_by_key, s.urls, s.credentials))
@@ -14,8 +12,5 @@ services.build_at_start(lambda s: (s.completions_by_key, s.urls, s.credentials))
 @http_handler("POST", scope="endpoints")
 def handler(request: Request) -> Response:
     sent = validate(TryEndpointRequest, request.read_json(PAYLOAD_LIMIT)).delivery(request)
-    name = request.path["name"]
-    endpoint = services.endpoints.get(name) if is_name(name) else None
-    if endpoint is None:
-        raise EndpointNotFound
+    endpoint = services.endpoints.find(request.path["name"])
     return Response(trial.try_delivery(endpoint, sent, sent.read_body(PAYLOAD_LIMIT)))

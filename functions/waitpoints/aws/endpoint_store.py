@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import primary_key
 from waitpoints.aws.table import Added, IfAbsent, Table, Updated
-from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery, is_name
+from waitpoints.errors import EndpointNotFound
 from waitpoints.token import Verification
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ class EndpointStore:
     def get(self, name: str) -> Endpoint | None:
         found = self._table.get(primary_key(PARTITION, name))
         return _endpoint(found) if found else None
+
+    def find(self, written: str) -> Endpoint:
+        """Return the endpoint that a path names. Raises EndpointNotFound, without a call for what no endpoint can be called."""
+        if not (is_name(written) and (found := self.get(written))):
+            raise EndpointNotFound
+        return found
 
     def list_endpoints(self, after: str | None, size: int) -> tuple[list[Endpoint], str | None]:
         """Return up to `size` endpoints by name, of those after `after`, and the `after` that continues if there are more."""

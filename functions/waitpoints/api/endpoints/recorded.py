@@ -2,19 +2,16 @@
 
 from waitpoints import telemetry
 from waitpoints.api.http import Request
-from waitpoints.endpoint import Endpoint, is_name
-from waitpoints.errors import DeliveryNotFound, EndpointNotFound
+from waitpoints.endpoint import Endpoint
+from waitpoints.errors import DeliveryNotFound
 from waitpoints.recorded_delivery import RecordedDelivery, parse_id
 from waitpoints.wiring import services
 
 
 def find_endpoint(request: Request) -> Endpoint:
     """Return the endpoint that the path names. Raises EndpointNotFound, or OutsideTag if the caller has another tag."""
-    name = request.path["name"]
-    endpoint = services.endpoints.get(name) if is_name(name) else None
-    if endpoint is None:
-        raise EndpointNotFound
-    telemetry.note(endpoint=name)
+    endpoint = services.endpoints.find(request.path["name"])
+    telemetry.note(endpoint=endpoint.name)
     request.caller.check("deliveries", () if endpoint.tag is None else (endpoint.tag,))
     return endpoint
 
