@@ -9,7 +9,8 @@ from waitpoints_client.ops.deployed import Deployed
 
 from tests.support.e2e.api import Api
 from tests.support.e2e.states import task
-from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
+from waitpoints_local.clocks import Skipped
+from waitpoints_local.machine.clock import ClockProblem, skip, time_out
 from waitpoints_local.stack import Stack
 
 HOUR, DAY = 3600, 86_400

@@ -14,9 +14,9 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.local_stack import OnMoto, on_moto
-from waitpoints_local.clocks import WAIT, Clock, Pause
+from waitpoints_local.clocks import WAIT, Clock, Pause, Skipped
 from waitpoints_local.machine import clock as command
-from waitpoints_local.machine.clock import ClockProblem, Skipped, skip, time_out
+from waitpoints_local.machine.clock import ClockProblem, skip, time_out
 
 HOUR, DAY = 3600, 86_400
 ASKING = {"title": "Go?", "approvers": ["ada"], "remind": ["4h", "1d"], "escalate": {"after": "6h", "to": ["lead"]}}

@@ -15,10 +15,12 @@ WAIT, RETRY, TIMEOUT, HEARTBEAT = "Wait", "Retry", "TimeoutSeconds", "HeartbeatS
 
 @dataclass(frozen=True)
 class Skipped:
-    """How much of a state's wait, retry interval or timeout was skipped."""
+    """What passed by a skip, and how many seconds of it."""
 
     state: str
+    """Empty for a token that no state waits for yet."""
     what: str
+    """Wait, Retry, TimeoutSeconds, HeartbeatSeconds, or of a token: reminder, escalation, timeout."""
     seconds: float
 
 

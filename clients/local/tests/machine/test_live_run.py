@@ -14,6 +14,7 @@ from waitpoints_client import PageOptions
 from waitpoints_client.cli import outbox
 from waitpoints_client.cli.outbox import Mail
 
+from waitpoints_local.clocks import Skipped
 from waitpoints_local.machine import clock, live_run, mails, rest, routes
 from waitpoints_local.machine.history import Location
 from waitpoints_local.machine.tasks import TaskToken
@@ -315,7 +316,7 @@ class TestTime:
 
         def skip(_: Any, execution: str, seconds: float) -> list[Any]:
             calls.append((execution, seconds))
-            return [clock.Skipped("Ask", "timeout", seconds)]
+            return [Skipped("Ask", "timeout", seconds)]
 
         monkeypatch.setattr(clock, "skip", skip)
         return calls
@@ -325,7 +326,7 @@ class TestTime:
     )
     def test_it_is_skipped(self, clocks: list[Any], time: Any, seconds: float) -> None:
         run, _ = live()
-        assert run.skip(time) == [clock.Skipped("Ask", "timeout", seconds)]
+        assert run.skip(time) == [Skipped("Ask", "timeout", seconds)]
         assert clocks == [(run.arn, seconds)]
 
     @pytest.mark.parametrize("time", ["soon", "1.5h", "-1h", "1mo", "1h-30m", "4 h", "4", ""])

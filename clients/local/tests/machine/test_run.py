@@ -25,9 +25,10 @@ from waitpoints_client.ops.deployed import Outputs
 from waitpoints_client.testing import FakeWaitpoints
 
 from waitpoints_local import webhook_signer
+from waitpoints_local.clocks import Skipped
 from waitpoints_local.machine import clock, following, routes
 from waitpoints_local.machine import run as machine_run
-from waitpoints_local.machine.clock import Coming, Seen, Skipped
+from waitpoints_local.machine.clock import Coming, Seen
 from waitpoints_local.machine.definition import Definition
 from waitpoints_local.machine.history import History, Location
 from waitpoints_local.machine.tasks import TaskToken

@@ -22,6 +22,8 @@ from waitpoints_client import local_stacks
 from waitpoints_client.ops.deployed import Deployed
 from waitpoints_client.wire import duration
 
+from waitpoints_local.clocks import Skipped
+
 PATH = "/_waitpoints/clock"
 PATIENCE = 960  # seconds for a state to come to rest: more than a function runs
 NEAR = 900  # seconds: what is due sooner has a message on the timer queue, and is not in the index
@@ -34,17 +36,6 @@ _READ = {"#item": "item", "#status": "status"}
 
 class ClockProblem(RuntimeError):
     """Time cannot be skipped. The message says why, in one sentence."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """What passed by a skip, and how many seconds of it."""
-
-    state: str
-    """Empty for a token that no state waits for yet."""
-    what: str
-    """Wait, Retry, TimeoutSeconds, HeartbeatSeconds, or of a token: reminder, escalation, timeout."""
-    seconds: float
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from waitpoints_client import APIError, calls
 from waitpoints_client.wire import read_duration
 
+from waitpoints_local.clocks import Skipped
 from waitpoints_local.machine import clock, path_taken, routes
 from waitpoints_local.machine.definition import waiting_states
 from waitpoints_local.machine.history import Event, Location
@@ -64,7 +65,7 @@ class Run:
         self._check_may_wait(location)
         return self._until(lambda: self._find_waiting(location), f"{path_taken.named(location)} waits for no token")
 
-    def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
+    def skip(self, time: str | float | timedelta) -> list[Skipped]:
         """Let time pass for this run and its tokens, such as "4h", in a moment. Returns what was due within it."""
         __tracebackhide__ = True
         if isinstance(time, str) and not _DURATION.fullmatch(time):
