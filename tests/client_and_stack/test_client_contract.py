@@ -472,8 +472,6 @@ def test_a_public_access_token_is_created_for_a_token_or_for_scopes(waitpoints: 
 
     assert waitpoints.public_token_claims().pub is True
     assert waitpoints.get(token).output == by
-    with pytest.raises(UnprocessableEntityError, match="30 days"):
-        waitpoints.create_public_token(token, expires=timedelta(days=31))
 
 
 @pytest.mark.parametrize(
@@ -605,20 +603,12 @@ def test_enough_people_decide_and_each_answers_once(waitpoints: Waitpoints, appr
     assert (token.completed_at, token.still_asked) == (token.answers[-1].at, ())
 
 
-def test_a_token_is_handed_over_and_who_was_removed_answers_no_more(
-    served: Served, waitpoints: Waitpoints, approval: CreatedToken, choose: Choose
-) -> None:
+def test_a_token_is_handed_over(waitpoints: Waitpoints, approval: CreatedToken, choose: Choose) -> None:
     done = waitpoints.hand_over(approval, add=["ed", {"id": "flo", "name": "Flo"}], remove=["ann"])
     assert (done.id, [link.approver for link in done.links]) == (approval.id, ["ed", "flo"])
     assert waitpoints.hand_over(approval, add=["ed", {"id": "flo", "name": "Flo"}], remove=["ann"]) == done
     assert choose("ann", {"action": "approve"}) == 403
-    assert served.deliver(done.links[0].url, b'{"action": "approve"}', "application/json") == 200
-    with pytest.raises(ConflictError, match="ed has answered"):
-        waitpoints.hand_over(approval.id, remove=["ed"])
     assert waitpoints.hand_over(approval.id, remove=["flo"]).links == ()
-    for wrong in ({"add": ["ann"]}, {"add": ["dee"]}, {"add": ["BO@example.com"]}, {"remove": ["zed"]}, {}):
-        with pytest.raises(UnprocessableEntityError):
-            waitpoints.hand_over(approval, **wrong)
 
     token = waitpoints.get(approval)
     assert [it.id for it in token.approvers] == ["bo@example.com", "c/o d", "ed"]
@@ -626,10 +616,6 @@ def test_a_token_is_handed_over_and_who_was_removed_answers_no_more(
         (("ed", "flo"), ("ann",), None),
         ((), ("flo",), None),
     ]
-    assert choose("c/o d", {"action": "approve"}) == 200
-    assert [it["removed"] for it in waitpoints.get(approval).output["handOvers"]] == [["ann"], ["flo"]]
-    with pytest.raises(ConflictError, match="The waitpoint has ended"):
-        waitpoints.hand_over(approval, add=["gus"])
 
 
 def test_the_api_key_overrides_the_approvers(
@@ -638,10 +624,6 @@ def test_the_api_key_overrides_the_approvers(
     public = connect(approval.public_access_token)
     with pytest.raises(PermissionDeniedError, match="Only its approvers and the API key"):
         public.complete(approval, {"action": "reject"})
-    with pytest.raises(PermissionDeniedError, match="Only its approvers and the API key"):
-        public.fail(approval, "no")
-    with pytest.raises(UnprocessableEntityError, match='expected "action" to be "approve" or "reject"'):
-        waitpoints.complete(approval, {"action": "delay"})
     choose("ann", {"action": "approve"})
     waitpoints.complete(approval, {"action": "reject"})
     by_key = waitpoints.create(page=APPROVAL, idempotency_key=tag)
@@ -693,15 +675,10 @@ class TestPeopleWhoSignIn:
         for url in (token.url, *(link.url for link in token.links)):
             assert served.deliver(url, b'{"action": "reject"}', "application/json") == 403
         public = connect(token.public_access_token)
-        ways: list[Callable[[], object]] = [
-            lambda: public.complete(token, {"action": "reject"}),
-            lambda: public.fail(token, "no"),
-            lambda: waitpoints.complete_key(tag, {"action": "reject"}),
-            lambda: waitpoints.fail_key(tag, "no"),
-        ]
-        for complete in ways:
-            with pytest.raises(PermissionDeniedError, match="Only who signs in, and the root key by its id"):
-                complete()
+        with pytest.raises(PermissionDeniedError, match="Only who signs in, and the root key by its id"):
+            public.complete(token, {"action": "reject"})
+        with pytest.raises(PermissionDeniedError, match="Only who signs in, and the root key by its id"):
+            waitpoints.fail_key(tag, "no")
         assert (waitpoints.get(token).status, waitpoints.get(token).answers) == ("WAITING", ())
 
         assert waitpoints.complete(token, {"action": "reject"}).settled
@@ -845,78 +822,50 @@ def test_a_large_output_is_downloaded(waitpoints: Waitpoints) -> None:
 
 def test_an_endpoint_completes_the_token_of_each_delivery(served: Served, waitpoints: Waitpoints, tag: str) -> None:
     name = f"orders-{tag}"
-    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none", key_ttl=timedelta(days=2), output="body.paid")
+    endpoint = waitpoints.endpoints.put(
+        name, key="body.order", verify="none", key_ttl=timedelta(days=2), output="body.paid", tag="a"
+    )
     assert (endpoint.name, endpoint.key, endpoint.verify, endpoint.output) == (name, "body.order", None, "body.paid")
-    assert endpoint.key_ttl == timedelta(days=2)
-    waiting = waitpoints.create(idempotency_key=f"{name}:1")
+    assert (endpoint.key_ttl, endpoint.tag) == (timedelta(days=2), "a")
+    waiting = waitpoints.create(idempotency_key=f"a:{name}:1")
 
     trial = waitpoints.endpoints.test(name, {"order": 1, "paid": True})
-    assert (trial.outcome, trial.key, trial.token, trial.output) == ("completed", f"{name}:1", waiting.id, True)
+    assert (trial.outcome, trial.key, trial.token, trial.output) == ("completed", f"a:{name}:1", waiting.id, True)
     assert [(step.step, step.result) for step in trial.steps][-1] == ("token", "completed")
     assert waitpoints.endpoints.test(name, b"{}").outcome == "noKey"
     for body in (b'{"order": 1, "paid": true}', b'{"order": 1, "paid": false}', b'{"order": 2, "paid": true}', b"{}"):
         assert served.deliver(endpoint.url, body) == 200
 
     assert waitpoints.wait(waiting) == Ok(True)
-    early = waitpoints.create(idempotency_key=f"{name}:2")
+    early = waitpoints.create(idempotency_key=f"a:{name}:2")
     assert (early.is_cached, waitpoints.get(early).output) == (True, True)
     deliveries = waitpoints.endpoints.get(name).deliveries
     assert {kind: found.count for kind, found in deliveries.items()} == {"completed": 1, "repeated": 1, "kept": 1, "noKey": 1}
-    assert deliveries["kept"].last_key == f"{name}:2"
+    assert deliveries["kept"].last_key == f"a:{name}:2"
     waitpoints.endpoints.delete(name)
 
 
-def test_an_endpoint_with_a_tag_completes_keys_that_begin_with_it(served: Served, waitpoints: Waitpoints, tag: str) -> None:
-    name = f"orders-{tag}"
-    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none", tag="team-a")
-    assert endpoint.tag == "team-a"
-    waiting = waitpoints.create(idempotency_key=f"team-a:{name}:1")
-    assert waitpoints.endpoints.test(name, {"order": 1}).token == waiting.id
-    assert served.deliver(endpoint.url, b'{"order": 1}') == 200
-    assert waitpoints.get(waiting).status == "COMPLETED"
-    assert waitpoints.endpoints.put(name, key="body.order", verify="none").tag is None
-    assert waitpoints.endpoints.test(name, {"order": 1}).key == f"{name}:1"
-    waitpoints.endpoints.delete(name)
-
-
-def test_a_disabled_endpoint_answers_503_until_it_is_enabled(served: Served, waitpoints: Waitpoints, tag: str) -> None:
-    name = f"orders-{tag}"
-    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none")
-    assert endpoint.disabled is False
-    waiting = waitpoints.create(idempotency_key=f"{name}:1")
-
-    disabled = waitpoints.endpoints.disable(name)
-    assert (disabled.disabled, disabled.url, disabled.key) == (True, endpoint.url, "body.order")
-    assert served.deliver(endpoint.url, b'{"order": 1}') == 503
-    assert waitpoints.endpoints.put(name, key="body.order", verify="none").disabled is True
-    trial = waitpoints.endpoints.test(name, {"order": 1})
-    assert (trial.outcome, trial.steps[0].step, trial.steps[0].result) == ("refused", "endpoint", "disabled")
-    assert waitpoints.get(waiting).status == "WAITING"
-    assert waitpoints.endpoints.get(name).deliveries["refused"].last_detail == "the endpoint is disabled"
-
-    assert waitpoints.endpoints.enable(name).disabled is False
-    assert served.deliver(endpoint.url, b'{"order": 1}') == 200
-    assert waitpoints.get(waiting).status == "COMPLETED"
-    waitpoints.endpoints.delete(name)
-    for change in (waitpoints.endpoints.disable, waitpoints.endpoints.enable):
-        with pytest.raises(NotFoundError, match="Endpoint not found"):
-            change(name)
-
-
-def test_endpoints_are_listed_changed_and_deleted(waitpoints: Waitpoints, tag: str) -> None:
+def test_endpoints_are_listed_changed_disabled_and_deleted(served: Served, waitpoints: Waitpoints, tag: str) -> None:
     names = [f"{tag}-{number}" for number in range(3)]
     made = [waitpoints.endpoints.put(name, key="body.id", verify="none") for name in names]
     changed = waitpoints.endpoints.put(names[0], key="body.number", verify="none", complete_when=None)
 
     assert (changed.url, changed.key, changed.created_at) == (made[0].url, "body.number", made[0].created_at)
-    assert changed.key_ttl == timedelta(hours=24)
+    assert (changed.key_ttl, changed.tag, changed.disabled) == (timedelta(hours=24), None, False)
     after = f"{tag}-"
     listed = [endpoint.name for endpoint in waitpoints.endpoints.list(page_size=2, after=after) if endpoint.name in names]
     assert listed == names
+    disabled = waitpoints.endpoints.disable(names[0])
+    assert (disabled.disabled, disabled.url, disabled.key) == (True, changed.url, "body.number")
+    assert served.deliver(disabled.url, b'{"number": 1}') == 503
+    assert waitpoints.endpoints.get(names[0]).deliveries["refused"].last_detail == "the endpoint is disabled"
+    assert waitpoints.endpoints.enable(names[0]).disabled is False
+    assert served.deliver(disabled.url, b'{"number": 1}') == 200
     for name in names:
         waitpoints.endpoints.delete(name)
-    with pytest.raises(NotFoundError, match="Endpoint not found"):
-        waitpoints.endpoints.get(names[0])
+    for ask in (waitpoints.endpoints.get, waitpoints.endpoints.disable, waitpoints.endpoints.enable):
+        with pytest.raises(NotFoundError, match="Endpoint not found"):
+            ask(names[0])
 
 
 class TestRecordedDeliveries:
@@ -967,11 +916,6 @@ class TestRecordedDeliveries:
         ]
         for chosen, found in filters:
             assert list(waitpoints.endpoints.deliveries(name, **chosen)) == found, chosen
-        for kind in ("lost", "refused"):
-            with pytest.raises(BadRequestError, match=r"filter\[kind\]"):
-                list(waitpoints.endpoints.deliveries(name, kind=kind))  # type: ignore[arg-type]
-        with pytest.raises(NotFoundError, match="Endpoint not found"):
-            list(waitpoints.endpoints.deliveries(f"{name}-other"))
 
     def test_have_what_was_sent_without_its_secrets(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
         self.deliver(served, waitpoints, name, b'{"order":  1}', "?a=b&token=secret")
@@ -984,9 +928,6 @@ class TestRecordedDeliveries:
         assert {"webhook-id": "event-1", "x-note": "kept"}.items() <= found.headers.items()
         assert not {"x-hook-token", "cookie"} & found.headers.keys()
         assert waitpoints.endpoints.delivery(name, binary.id).content == b"\xff\x00"
-        for wrong in ("delivery_01jd3rj5v0000000000000000a", "other"):
-            with pytest.raises(NotFoundError, match="Delivery not found"):
-                waitpoints.endpoints.delivery(name, wrong)
 
     def test_are_sent_again_by_the_settings_of_today(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
         self.deliver(served, waitpoints, name, b'{"number": 7}')
@@ -999,51 +940,22 @@ class TestRecordedDeliveries:
         assert (sent.delivery_id, sent.repeat_of, sent.size) == ("event-1", None, original.size)
         assert waitpoints.get(waiting).output == {"number": 7}
         assert waitpoints.endpoints.resend(name, original, idempotency_key="a") == sent
-        assert waitpoints.endpoints.resend(name, original, idempotency_key="b").kind == "repeated"
-        assert len(list(waitpoints.endpoints.deliveries(name))) == 3
         assert waitpoints.endpoints.delivery(name, sent).content == b'{"number": 7}'
         assert {kind: it.count for kind, it in waitpoints.endpoints.get(name).deliveries.items()} == {"noKey": 1}
+        another = waitpoints.create()
+        for token in (another, another.id):
+            assert waitpoints.endpoints.resend(name, original.id, token=token).token_id == another.id
+        assert waitpoints.get(another).output == {"number": 7}
 
-    def test_are_sent_to_another_token_unless_only_a_person_completes_it(
-        self, served: Served, waitpoints: Waitpoints, name: str
-    ) -> None:
-        self.deliver(served, waitpoints, name, b'{"number": 7}')
-        [original] = waitpoints.endpoints.deliveries(name)
-        waiting = waitpoints.create()
-        sent = waitpoints.endpoints.resend(name, original, token=waiting)
-        assert (sent.kind, sent.token_id, waitpoints.get(waiting).output) == ("completed", waiting.id, {"number": 7})
-        assert waitpoints.endpoints.resend(name, original, token=waiting.id).kind == "repeated"
-
-        asked = waitpoints.create(page={"title": "Go on?"}, idempotency_key=f"{name}:7")
-        with pytest.raises(UnprocessableEntityError, match="verify or a page") as refused:
-            waitpoints.endpoints.resend(name, original, token=asked)
-        assert refused.value.code == "ResendRefused"
-        self.put(waitpoints, name, "body.number")
-        with pytest.raises(UnprocessableEntityError, match="verify or a page"):
-            waitpoints.endpoints.resend(name, original)
-        assert waitpoints.get(asked).status == "WAITING"
-        with pytest.raises(NotFoundError, match="Waitpoint not found"):
-            waitpoints.endpoints.resend(name, original, token=UNKNOWN)
-        with pytest.raises(NotFoundError, match="Delivery not found"):
-            waitpoints.endpoints.resend(name, "delivery_01jd3rj5v0000000000000000a")
-
-    def test_are_deleted_with_the_early_completion(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
+    def test_are_deleted(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
         for order in (1, 2, 3):
             self.deliver(served, waitpoints, name, b'{"order": %d}' % order, **{"webhook-id": f"event-{order}"})
         first = list(waitpoints.endpoints.deliveries(name))[-1]
-        resent = waitpoints.endpoints.resend(name, first)
         waitpoints.endpoints.delete_delivery(name, first)
-        with pytest.raises(NotFoundError):
-            waitpoints.endpoints.delivery(name, resent.id)
         with pytest.raises(NotFoundError, match="Delivery not found"):
-            waitpoints.endpoints.delete_delivery(name, first)
+            waitpoints.endpoints.delete_delivery(name, first.id)
+        assert [waitpoints.endpoints.delete_deliveries(name) for _ in range(2)] == [2, 0]
         assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:1")).status == "WAITING"
-        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:2")).status == "COMPLETED"
-
-        assert waitpoints.endpoints.delete_deliveries(name) == 2
-        assert waitpoints.endpoints.delete_deliveries(name) == 0
-        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:2")).status == "COMPLETED"
-        assert waitpoints.get(waitpoints.create(idempotency_key=f"{name}:3")).status == "WAITING"
 
 
 def test_a_request_is_made_when_a_list_is_iterated(waitpoints: Waitpoints, tag: str) -> None:
