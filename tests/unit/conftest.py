@@ -1,11 +1,14 @@
 """Waitpoints on moto, for tests that need no time."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support import webhook_signer
 from tests.support.github_endpoint import GitHub
 from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
+from tests.support.in_process.fakes.issuer import FakeIssuer, issuer
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
@@ -26,6 +29,12 @@ def api(world: World, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The HTTP API on `world`."""
     world.install(monkeypatch)
     return Api(Template.load(), world.api_key.read_current())
+
+
+@pytest.fixture
+def idp() -> Iterator[FakeIssuer]:
+    with issuer() as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.public_token_request import MAX_LIFETIME, CreatePublicTokenRequest, MintPublicTokenRequest, lifetime
+from waitpoints.api.public_token_request import MAX_LIFETIME, CreatePublicTokenRequest, lifetime
 from waitpoints.api.request_model import validate
 from waitpoints.errors import InvalidTimeout
 
@@ -12,10 +12,8 @@ NOW = 1_800_000_000_999  # milliseconds
 SECONDS = NOW // 1000
 
 
-def asked_lifetime(
-    model: type[CreatePublicTokenRequest | MintPublicTokenRequest] = CreatePublicTokenRequest, **asked: Any
-) -> int:
-    return lifetime(validate(model, asked).expiration_time, NOW)
+def asked_lifetime(**asked: Any) -> int:
+    return lifetime(validate(CreatePublicTokenRequest, asked).expiration_time, NOW)
 
 
 @pytest.mark.parametrize(
@@ -30,11 +28,6 @@ def asked_lifetime(
 )
 def test_a_duration_and_a_time_say_how_long(asked: dict[str, Any], seconds: int) -> None:
     assert asked_lifetime(**asked) == seconds
-
-
-def test_a_token_of_a_named_key_lives_for_fifteen_minutes_unless_it_says_more() -> None:
-    assert asked_lifetime(MintPublicTokenRequest, scopes=["read:runs"]) == 900
-    assert asked_lifetime(MintPublicTokenRequest, scopes=["read:runs"], expirationTime="30d") == MAX_LIFETIME
 
 
 @pytest.mark.parametrize("written", ["", "soon", "0s", "30d1s", 0, -1, SECONDS, SECONDS + MAX_LIFETIME + 1])

@@ -1,13 +1,12 @@
 """A link leads a browser to the issuer."""
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from tests.support import sign_in
 from tests.support.in_process.browser import OTHER_PAGE, PAGE, Browser
-from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer, issuer
+from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer
 from tests.support.in_process.world import BASE_URL, World
 from tests.support.refusals import is_refused
 from tests.support.sign_in import SignInStack
@@ -15,12 +14,6 @@ from waitpoints.access.sessions import RETURN
 from waitpoints.oidc import issuer as issuer_calls
 from waitpoints.oidc.attempts import MOST
 from waitpoints.oidc.issuer import FAILED_FOR, KEPT_FOR
-
-
-@pytest.fixture
-def idp() -> Iterator[FakeIssuer]:
-    with issuer() as made:
-        yield made
 
 
 @pytest.fixture

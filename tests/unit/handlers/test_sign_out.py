@@ -1,24 +1,21 @@
 """A form of a page ends the session."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support import sign_in
 from tests.support.in_process.browser import PAGE, Browser
-from tests.support.in_process.fakes.issuer import issuer
+from tests.support.in_process.fakes.issuer import FakeIssuer
 from tests.support.in_process.world import BASE_URL, World
 from tests.support.refusals import is_refused
 from waitpoints.access.sessions import COOKIE, SIGN_OUT
 
 
 @pytest.fixture
-def browser(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    with issuer() as idp:
-        browser = sign_in.install(world, idp.url, monkeypatch).browser()
-        browser.sign_in(idp)
-        assert COOKIE in browser.cookies
-        yield browser
+def browser(world: World, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> Browser:
+    browser = sign_in.install(world, idp.url, monkeypatch).browser()
+    browser.sign_in(idp)
+    assert COOKIE in browser.cookies
+    return browser
 
 
 def test_ends_the_session_and_returns_to_the_page(browser: Browser) -> None:

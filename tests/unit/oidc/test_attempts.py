@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.secret import FakeSecret
-from waitpoints.oidc.attempts import LASTS, MOST, Attempt, Attempts
+from waitpoints.oidc.attempts import LASTS, Attempt, Attempts
 
 ISSUER, CLIENT, PAGE = "https://issuer.example.com", "client", "/page"
 
@@ -73,15 +73,6 @@ def test_an_attempt_at_another_issuer_or_client_is_none(attempts: Attempts, key:
     attempt = begin(attempts, cookies)
     for issuer, client in (("https://other.example.com", CLIENT), (ISSUER, "other")):
         assert Attempts(key, issuer, client, clock).find(cookies, attempt.state) is None
-
-
-def test_a_browser_has_room_for_a_few(attempts: Attempts, clock: FakeClock) -> None:
-    cookies: dict[str, str] = {}
-    made = []
-    for _ in range(MOST + 1):
-        made.append(begin(attempts, cookies))
-        clock.advance(seconds=1)
-    assert [attempts.find(cookies, one.state) is not None for one in made] == [False] + [True] * MOST
 
 
 def test_its_deletion_is_of_its_cookie(attempts: Attempts) -> None:

@@ -1,20 +1,12 @@
 """What is kept of the issuer's documents, and for how long."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.fakes.issuer import FakeIssuer, issuer
+from tests.support.in_process.fakes.issuer import FakeIssuer
 from tests.support.in_process.fakes.secret import MissingSecret
 from waitpoints.errors import IssuerFails, SignInRefused
 from waitpoints.oidc.issuer import ERROR_CODES, FAILED_FOR, KEPT_FOR, REFETCH_AFTER, Fetched, Issuer
-
-
-@pytest.fixture
-def idp() -> Iterator[FakeIssuer]:
-    with issuer() as started:
-        yield started
 
 
 class Source:
