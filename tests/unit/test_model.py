@@ -119,6 +119,7 @@ ROUND = 60_000  # milliseconds between two rounds
 LAG = 11 * 60_000  # milliseconds by which the index may lag
 FEW = 6  # tokens, so that much happens to each
 FOREVER = 10**15  # epoch milliseconds
+EVERY_TOKEN = ListQuery[Any](size=1_000)
 TAG = "ours"  # to which some callers are limited
 WITHIN = st.none() | st.just(TAG)
 TAGS = st.sampled_from([(), (TAG,), ("theirs",)])  # which decide nothing by key
@@ -351,6 +352,8 @@ class Life(RuleBasedStateMachine):
         self.recording = self.put_recording_endpoint()
         self.pending: dict[str, tuple[str, str | None]] = {}  # of each delivery, its output and the token that it has settled
         self.executions: list[Execution] = []
+        self.read_at: Any = None
+        self.found: dict[tuple[Any, Any], Any] = {}
         self.passed_on: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
 
     @property
@@ -790,7 +793,7 @@ class Life(RuleBasedStateMachine):
                 with pytest.raises(TokenNotFound):
                     self.world.tokens.retrieve(token_id)
                 continue
-            token = self.world.tokens.retrieve(token_id)
+            token = self.read(self.world.tokens.retrieve, token_id)
             assert self.seen(token.outcome) == model.outcome(self.now)
             assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
             assert answer_members(token.answers) == model.answers
@@ -798,13 +801,13 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:
-        listed = {token.id for token in self.world.tokens.list_tokens(ListQuery(size=1_000)).items}
+        listed = {token.id for token in self.read(self.world.tokens.list_tokens, EVERY_TOKEN).items}
         assert listed == {token_id for token_id, model in self.models.items() if model.early_until is None}
 
     @invariant()
     def a_key_names_its_newest_token(self) -> None:
         for key, (holder, _) in self.keys.items():
-            found = self.world.completions_by_key.find_token(key)
+            found = self.read(self.world.completions_by_key.find_token, key)
             assert (found and found.id) == (holder if self.models[holder].exists(self.now) else None)
 
     @invariant()
@@ -813,6 +816,14 @@ class Life(RuleBasedStateMachine):
             if token.reminded_at is not None:
                 asks = self.models[token_id].asks
                 assert token.reminded_count <= sum(ask <= token.reminded_at for ask in asks)
+
+    def read[Found](self, read: Callable[[Any], Found], given: Any) -> Found:
+        """What is found now. It is the same as before if nothing was written since and no time has passed."""
+        if self.read_at != (at := (the_stack().version(), self.now)):
+            self.read_at, self.found = at, {}
+        if (read, given) not in self.found:
+            self.found[read, given] = read(given)
+        return cast(Found, self.found[read, given])
 
     def seen(self, outcome: Outcome | None) -> str | TokenError | int | None:
         match outcome:

@@ -153,6 +153,7 @@ class Index(DueIndex):
     def of_one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
         """From now on."""
         monkeypatch.setattr("waitpoints.aws.items.LIST_SHARDS", 1)
+        monkeypatch.setattr("waitpoints.aws.store.LIST_SHARDS", 1)
         monkeypatch.setattr("waitpoints.aws.due_index.DueIndex.shards", 1)
 
     @property
