@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from waitpoints_client import Waitpoints
+from waitpoints_client.testing import FakeWaitpoints
+
 OF_AWS = ["ops", "cli/test_secrets.py", "cli/test_versions.py", "test_from_stack.py"]
 FRAMEWORKS = {
     "pydantic_ai": "pydantic_ai",
@@ -23,6 +26,16 @@ collect_ignore = [
     *(f"frameworks/test_{name}.py" for name, module in FRAMEWORKS.items() if not find_spec(module)),
     *([] if any(map(find_spec, FRAMEWORKS.values())) else ["frameworks/test_promises.py"]),
 ]
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints()
+
+
+@pytest.fixture
+def waitpoints(fake: FakeWaitpoints) -> Waitpoints:
+    return fake.client()
 
 
 @pytest.fixture

@@ -31,16 +31,6 @@ PAGE: PageOptions = {
 }
 
 
-@pytest.fixture
-def fake() -> FakeWaitpoints:
-    return FakeWaitpoints()
-
-
-@pytest.fixture
-def waitpoints(fake: FakeWaitpoints) -> Waitpoints:
-    return fake.client()
-
-
 def test_a_token_shows_what_it_was_created_with(waitpoints: Waitpoints) -> None:
     given: Any = {"tags": ("a", "b"), "idempotency_key": "k", "metadata": {"n": 1}, "traceparent": "00-1-2-01"}
     times: Any = {"timeout": timedelta(hours=1), "idempotency_key_ttl": "1d"}

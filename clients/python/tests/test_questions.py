@@ -15,16 +15,6 @@ ANN, BO = "ann@example.com", "bo@example.com"
 Ask = Callable[..., QuestionStatus]
 
 
-@pytest.fixture
-def fake() -> FakeWaitpoints:
-    return FakeWaitpoints()
-
-
-@pytest.fixture
-def stack(fake: FakeWaitpoints) -> Waitpoints:
-    return fake.client()
-
-
 def questions(fake: FakeWaitpoints, **setup: Any) -> Questions:
     """Return those of a process that was just started."""
     return Questions(fake.async_client(), **{"run": "r", "title": "Claude asks", "approvers": [ANN], **setup})
@@ -193,8 +183,8 @@ class TestTheSameQuestion:
 
 
 @pytest.mark.parametrize("metadata", [None, {"run": "other", "question": "?"}, {"run": "r", "call": "of another program"}])
-def test_what_another_program_created_is_not_shown(fake: FakeWaitpoints, stack: Waitpoints, metadata: Any) -> None:
-    others = stack.create(metadata=metadata)
+def test_what_another_program_created_is_not_shown(fake: FakeWaitpoints, waitpoints: Waitpoints, metadata: Any) -> None:
+    others = waitpoints.create(metadata=metadata)
     for hostile in (others.id, "nope", "waitpoint_", "../../keys", "\u202e"):
         with pytest.raises(ValueError, match=re.escape("No question of this server has this id")):
             check(fake, hostile)
@@ -218,9 +208,9 @@ def test_the_list_ends_after_so_many_requests(fake: FakeWaitpoints, monkeypatch:
     assert asyncio.run(questions(fake).waiting())[1]
 
 
-def test_a_tag_is_before_all_that_a_limited_key_writes(fake: FakeWaitpoints, stack: Waitpoints) -> None:
+def test_a_tag_is_before_all_that_a_limited_key_writes(fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
     ask(fake, tag="team-a")
-    [token] = stack.list()
+    [token] = waitpoints.list()
     assert [text.partition(":")[0] for text in (*token.tags, str(token.idempotency_key))] == ["team-a", "team-a"]
     assert len(asyncio.run(questions(fake, tag="team-a").waiting())[0]) == 1
 

@@ -1105,26 +1105,36 @@ class TestTheTokensOfADistributedMap:
 def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:
     stack.history = [[STARTED, ENTERED, SCHEDULED]]  # then the fake interrupts
     result = run(WAITS)
-    assert result.exit_code == 130
-    assert stack.stopped == [EXECUTION]
-    assert stack.machines == []
+    assert (result.exit_code, result.stderr) == (130, "Interrupted: the execution is stopped\n")
+    assert (stack.stopped, stack.machines) == ([EXECUTION], [])
     assert [(token.status, token.ok) for token in stack.waitpoints.list()] == [("COMPLETED", False)]
 
 
-@pytest.mark.parametrize("of_boto3", [False, True])
-def test_the_end_of_the_stack_is_reported(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
-    url = "http://127.0.0.1:1"  # where nothing listens
-    unanswered = EndpointConnectionError(endpoint_url=url, error="") if of_boto3 else APIConnectionError("refused", url)
+GONE = "http://127.0.0.1:1"  # where nothing listens
+ENDED = f"The local stack at {GONE} has ended"
 
-    def gone(*_: Any, **__: Any) -> Any:
-        raise unanswered
+
+@pytest.mark.parametrize(
+    ("error", "said", "stopped"),
+    [
+        (EndpointConnectionError(endpoint_url=GONE, error=""), ENDED, []),
+        (APIConnectionError("refused", GONE), ENDED, []),
+        (problems.CommandProblem("It is full"), "It is full", [EXECUTION]),
+    ],
+)
+def test_an_error_is_reported_and_stops_what_a_stack_still_runs(
+    stack: TriedStack, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, stopped: list[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
 
     stack.history = [[STARTED]]
-    monkeypatch.setattr(stack, "paginate", gone)
-    monkeypatch.setattr(stack, "delete_state_machine", gone)
+    monkeypatch.setattr(stack, "paginate", fail)
+    if not stopped:
+        monkeypatch.setattr(stack, "delete_state_machine", fail)
     result = run(PASSES)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: The local stack at {url} has ended\n"
+    assert (result.exit_code, result.stdout, stack.stopped) == (1, "", stopped)
+    assert result.stderr == f"Error: {said}\n"
 
 
 def test_a_stack_that_listens_has_not_ended() -> None:

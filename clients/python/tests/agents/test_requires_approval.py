@@ -40,11 +40,6 @@ class Context:
 
 
 @pytest.fixture
-def fake() -> FakeWaitpoints:
-    return FakeWaitpoints()
-
-
-@pytest.fixture
 def bank() -> Bank:
     return Bank()
 

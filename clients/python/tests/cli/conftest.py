@@ -70,11 +70,6 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]
 
 
 @pytest.fixture
-def waitpoints(fake: FakeWaitpoints) -> Waitpoints:
-    return fake.client()
-
-
-@pytest.fixture
 def run(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command of this stack. Returns its exit code, its standard output and its standard error."""
     monkeypatch.setattr(stacks, "find_client", lambda _: fake.client())

@@ -34,11 +34,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def fake() -> FakeWaitpoints:
-    return FakeWaitpoints()
-
-
 @asynccontextmanager
 async def asking(
     stack: FakeWaitpoints | AsyncWaitpoints,
