@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.example_requests import named
-from tests.support.in_process.api_gateway import TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api, path_of
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS
 
@@ -29,10 +30,8 @@ def test_each_request_refuses_it(api: Api, world: World, operation: Operation) -
     name = next(iter([*operation.body.example, *operation.body.fields]))
     text = json.dumps({name: 0, **operation.body.example}).replace("{", f'{{"{name}": {{}}, ', 1)
     path = operation.example_path(waitpointId=token["id"], name="orders")
-    answer = api.request(operation.method, path, text)
-    assert (answer.status, answer.json) == (400, {"error": f'Invalid JSON: "{name}" comes twice', "code": "InvalidRequest"})
-    assert api.retrieve(token["id"])["status"] == "WAITING"
-    assert [*world.store.tokens] == [token["id"]]
+    says = f'Invalid JSON: "{name}" comes twice', "InvalidRequest"
+    assert is_refused(world, lambda: api.request(operation.method, path, text), 400, *says).json.keys() == {"error", "code"}
 
 
 @pytest.mark.parametrize(
@@ -47,11 +46,10 @@ def test_each_request_refuses_it(api: Api, world: World, operation: Operation) -
         ("/{id}/complete", '{"data": 1, "data": 2}', "data"),
     ],
 )
-def test_it_is_refused_at_any_depth(api: Api, path: str, body: str, name: str) -> None:
+def test_it_is_refused_at_any_depth(api: Api, world: World, path: str, body: str, name: str) -> None:
     token = api.create()
-    answer = api.post(TOKENS + path.format(id=token["id"]), body)
-    assert (answer.status, answer.error) == (400, f'Invalid JSON: "{name}" comes twice')
-    assert api.retrieve(token["id"])["status"] == "WAITING"
+    url = TOKENS + path.format(id=token["id"])
+    is_refused(world, lambda: api.post(url, body), 400, f'Invalid JSON: "{name}" comes twice')
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_it_is_refused_at_any_depth(api: Api, path: str, body: str, name: str) -
         ('{"action": "yes", "fields": {"amount": 1, "amount": 1000000}}', "amount"),
     ],
 )
-def test_an_answer_to_a_page_is_refused_with_it(api: Api, choice: str, name: str) -> None:
+def test_an_answer_to_a_page_is_refused_with_it(api: Api, world: World, choice: str, name: str) -> None:
     """What was chosen must be the same to all who read it."""
     page: dict[str, Any] = {
         "title": "Pay?",
@@ -70,7 +68,6 @@ def test_an_answer_to_a_page_is_refused_with_it(api: Api, choice: str, name: str
         "fields": {"type": "object", "properties": {"amount": {"type": "integer"}}},
     }
     token = api.create(page=page)
-    for url, body in ((token["url"], choice), (f"{TOKENS}/{token['id']}/complete", f'{{"data": {choice}}}')):
-        answer = api.post(url, body)
-        assert (answer.status, answer.error) == (422, f'The body does not fit the token\'s page: "{name}" comes twice.')
-    assert api.retrieve(token["id"])["status"] == "WAITING"
+    says = f'The body does not fit the token\'s page: "{name}" comes twice.'
+    is_refused(world, lambda: api.post(token["url"], choice), 422, says, is_counted=True)
+    is_refused(world, lambda: api.post(f"{path_of(token)}/complete", f'{{"data": {choice}}}'), 422, says)

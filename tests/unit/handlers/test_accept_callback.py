@@ -1,9 +1,12 @@
 """The route of callback URLs."""
 
+from functools import partial
+
 import pytest
 
-from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.api_gateway import JSON, Api, path_of
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 
@@ -30,24 +33,18 @@ class TestCallback:
         assert api.retrieve(token["id"])["output"] == output
 
     @pytest.mark.parametrize("written", ["0" * 64, "x" * 64, "short", "%C3%BC" * 20, "0" * 5000])
-    def test_with_a_wrong_hash_is_401_and_changes_nothing(self, api: Api, written: str) -> None:
-        token = api.create()
-        before = api.retrieve(token["id"])
-        answer = api.post(f"{TOKENS}/{token['id']}/callback/{written}", b"1", JSON)
-        assert (answer.status, answer.error) == (401, "Invalid URL, hash doesn't match")
-        assert api.retrieve(token["id"]) == before
+    def test_with_a_wrong_hash_is_401_and_changes_nothing(self, api: Api, world: World, written: str) -> None:
+        url = f"{path_of(api.create())}/callback/{written}"
+        is_refused(world, lambda: api.post(url, b"1", JSON), 401, "Invalid URL, hash doesn't match")
 
     def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: World) -> None:
         token = api.create()
         world.store.remove(token["id"])
-        answer = api.deliver(token, b"1")
-        assert (answer.status, answer.error) == (404, "Waitpoint not found")
+        is_refused(world, lambda: api.deliver(token, b"1"), 404, "Waitpoint not found")
 
-    def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api) -> None:
+    def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api, world: World) -> None:
         token = api.create()
-        before = api.retrieve(token["id"])
         for content_type in ("application/json", "application/octet-stream"):
-            answer = api.post(token["url"], b"1".ljust(PAYLOAD_LIMIT + 1), {"content-type": content_type})
-            assert answer.status == 413
-        assert api.retrieve(token["id"]) == before
+            ask = partial(api.post, token["url"], b"1".ljust(PAYLOAD_LIMIT + 1), {"content-type": content_type})
+            is_refused(world, ask, 413)
         assert api.deliver(token, b"1".ljust(PAYLOAD_LIMIT)).status == 200

@@ -11,6 +11,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
+from tests.support.refusals import is_refused
 from waitpoints.errors import InvalidNotify
 from waitpoints.wiring import services
 
@@ -56,8 +57,7 @@ def page(*approvers: Any, later: Any = None) -> dict[str, Any]:
 
 
 def refusal(api: Api, world: World, notify: Any, asked: Any = PAGE) -> str:
-    answer = api.post(TOKENS, json.dumps({"page": asked, "notify": notify}))
-    assert (answer.status, world.store.tokens) == (422, {})
+    answer = is_refused(world, lambda: api.post(TOKENS, json.dumps({"page": asked, "notify": notify})), 422)
     assert "hidden" not in answer.text
     return answer.error.removeprefix("Invalid ")
 
@@ -192,9 +192,8 @@ class TestWhatIsRefused:
 
     @pytest.mark.parametrize("beside", [{}, {"payloadSchema": {}}, {"verify": {"scheme": "github", "secret": "github"}}])
     def test_comes_without_a_page(self, api: Api, world: World, github: Any, beside: dict[str, Any]) -> None:
-        answer = api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside})
-        assert (answer.status, world.store.tokens) == (422, {})
-        assert answer.error == "Invalid notify: it needs a page: people are notified that it waits for their answer"
+        said = "Invalid notify: it needs a page: people are notified that it waits for their answer"
+        is_refused(world, lambda: api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside}), 422, said)
 
     def test_fails_a_state_with_an_error_of_its_own(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("API_URL", "https://api.example.com")
@@ -322,8 +321,7 @@ class TestAStack:
 
     def test_that_cannot_look_for_the_secret_now_answers_503(self, api: Api, world: World) -> None:
         world.channel_secrets["SLACK_BOT_TOKEN"] = MissingSecret("InternalServiceError")
-        answer = api.post(TOKENS, {"page": PAGE, "notify": {"slack": "#a"}})
-        assert (answer.status, world.store.tokens) == (503, {})
+        is_refused(world, lambda: api.post(TOKENS, {"page": PAGE, "notify": {"slack": "#a"}}), 503)
 
     @pytest.mark.parametrize(
         ("notify", "asked"),
