@@ -202,10 +202,15 @@ def test_a_completion_says_whether_it_settled_the_token(waitpoints: Waitpoints, 
     first, second = waitpoints.create(), waitpoints.create(idempotency_key=tag)
 
     assert [waitpoints.complete(first, 1).settled, waitpoints.fail(first, "no").settled] == [True, False]
-    assert [waitpoints.complete_key(tag, 1).settled, waitpoints.fail_key(tag, "no").settled] == [True, False]
-    kept = waitpoints.complete_key(f"{tag} 2", 1)
-    assert (kept.created, kept.settled) == (True, False)
-    assert waitpoints.get(second).output == 1
+    completion, failure = waitpoints.complete_key(tag), waitpoints.fail_key(tag, "no")
+    assert (completion.id, completion.created, completion.settled) == (second.id, False, True)
+    assert (failure.id, failure.created, failure.settled) == (second.id, False, False)
+    assert waitpoints.wait(second) == Ok(None)
+    third = waitpoints.create(idempotency_key=f"{tag}-3")
+    assert waitpoints.fail_key(f"{tag}-3", "no", name="Rejected").settled
+    failed = waitpoints.wait(third)
+    assert isinstance(failed, Failed)
+    assert (failed.error.name, failed.error.code) == ("Rejected", "WAITPOINT_FAILED")
 
 
 @pytest.mark.parametrize("data", [{"approved": True, "by": "Zoë"}, [1, 2.5, None], "text", "", 0, 2**70, None, "half: \ud800"])
@@ -431,21 +436,10 @@ def test_a_key_can_be_completed_before_its_token_is_created(waitpoints: Waitpoin
     kept = waitpoints.complete_key(tag, {"paid": True}, ttl=timedelta(hours=1))
     token = waitpoints.create(idempotency_key=tag, tags=tag, metadata={"n": 1})
 
-    assert (kept.created, kept.id, token.is_cached) == (True, token.id, True)
+    assert (kept.created, kept.settled, kept.id, token.is_cached) == (True, False, token.id, True)
     assert waitpoints.get(token).metadata == {"n": 1}
     assert waitpoints.wait(token) == Ok({"paid": True})
     assert [listed.id for listed in waitpoints.list(tags=tag)] == [token.id]
-
-
-def test_a_key_can_be_completed_and_failed_after_its_token_is_created(waitpoints: Waitpoints, tag: str) -> None:
-    first, second = waitpoints.create(idempotency_key=tag), waitpoints.create(idempotency_key=f"{tag}-2")
-    completion, failure = waitpoints.complete_key(tag), waitpoints.fail_key(f"{tag}-2", "no", name="Rejected")
-
-    assert (completion.created, completion.id, failure.created, failure.id) == (False, first.id, False, second.id)
-    assert waitpoints.wait(first) == Ok(None)
-    failed = waitpoints.wait(second)
-    assert isinstance(failed, Failed)
-    assert (failed.error.name, failed.error.code) == ("Rejected", "WAITPOINT_FAILED")
 
 
 def test_a_public_access_token_completes_its_token_alone(waitpoints: Waitpoints, connect: Connect) -> None:

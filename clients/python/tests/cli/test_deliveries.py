@@ -67,19 +67,6 @@ class TestList:
         deliver({"other": 2})
         assert [it["kind"] for it in printed("deliveries", "list", "orders", "-n", "1")] == ["noKey"]
 
-    @pytest.mark.parametrize(
-        ("options", "says"),
-        [
-            (["--since", "soon"], "'soon' is no duration: write 30s, 10m, 2h, 1d or 1h30m"),
-            (["--until", "99999999999w"], "is too long ago"),
-            (["--kind", "refused"], "refused"),
-        ],
-    )
-    def test_says_what_it_accepts(self, run: Run, deliver: Callable[..., None], options: list[str], says: str) -> None:
-        refused = run("deliveries", "list", "orders", *options)
-        assert (refused.exit_code, refused.stdout) == (2, "")
-        assert says in refused.stderr
-
 
 class TestShow:
     def test_has_the_headers_and_the_body_without_credentials(
@@ -133,11 +120,6 @@ class TestDelete:
         assert run("deliveries", "delete", "orders", "--all", "--yes").stderr == "Deleted 3 deliveries.\n"
         assert printed("deliveries", "delete", "orders", "--all", "--yes") == {"success": True, "deleted": 0}
 
-    @pytest.mark.parametrize("which", [[], ["delivery_1", "--all"]])
-    def test_needs_one_or_all(self, run: Run, which: list[str]) -> None:
-        refused = run("deliveries", "delete", "orders", *which, "--yes")
-        assert (refused.exit_code, refused.stderr) == (2, "Error: Name one delivery by its ID, or use --all\n")
-
 
 class TestResend:
     def test_says_what_became_of_it(self, run: Run, printed: Printed, deliver: Callable[..., None]) -> None:
@@ -151,18 +133,6 @@ class TestResend:
         sent = asked("deliveries", "resend", "orders", "delivery_1", "--token", "waitpoint_1", "--once", "a")
         body = '{"tokenId":"waitpoint_1","idempotencyKey":"a"}'
         assert sent == [f"POST /endpoints/orders/deliveries/delivery_1/resend {body}"]
-
-    @pytest.mark.parametrize(
-        ("options", "says"),
-        [
-            (["delivery_1", "--kind", "noKey"], "--kind, --key, --event, --since and --until go with --all"),
-            (["--all", "--token", "waitpoint_1"], "--token goes with one delivery, not with --all"),
-            ([], "Name one delivery by its ID, or use --all"),
-        ],
-    )
-    def test_says_which_options_go_together(self, run: Run, options: list[str], says: str) -> None:
-        refused = run("deliveries", "resend", "orders", *options)
-        assert (refused.exit_code, refused.stderr) == (2, f"Error: {says}\n")
 
 
 class TestResendOfMany:

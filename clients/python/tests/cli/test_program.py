@@ -97,6 +97,7 @@ def test_without_a_command_it_shows_its_help(run: Run, words: list[str], shown: 
 FORMS = "email, email:ADDRESS, slack:CHANNEL, teams:SECRET or outcome"
 DURATION = "is no duration: write 30s, 10m, 2h, 1d or 1h30m"
 ENDPOINT = "endpoints put orders --key body.order"
+ONE_OR_ALL = "Name one delivery by its ID, or use --all"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,12 @@ ENDPOINT = "endpoints put orders --key body.order"
         ("url $TOKEN --as ann", "$TOKEN names no approvers, so --as ann is nobody's link"),
         (ENDPOINT, "Missing option '--verify' (see `waitpoints endpoints put --help`)"),
         ("endpoints test orders {} -H wrong", "--header 'wrong' has another form than 'Name: value'"),
+        ("deliveries list orders --since soon", f"'soon' {DURATION}"),
+        ("deliveries list orders --until 99999999999w", "'99999999999w' is too long ago: write a shorter duration, or a date"),
+        ("deliveries list orders --kind refused", "Invalid value for '--kind': 'refused' is not one of 'completed', 'kept', "),
+        *((f"deliveries {words}", ONE_OR_ALL) for words in ("delete orders", "delete orders a --all", "resend orders")),
+        ("deliveries resend orders a --kind noKey", "--kind, --key, --event, --since and --until go with --all"),
+        ("deliveries resend orders --all --token a", "--token goes with one delivery, not with --all"),
         ("keys create nightly", "Missing option '--scope' / '-s' (see `waitpoints keys create --help`)"),
         *((f"up --port {port}", "Invalid value for '--port': ") for port in ("-1", "65536", "http")),
     ],
