@@ -131,6 +131,8 @@ CALLS: list[Call] = [
     ("GetItem", {"TableName": "", "Key": key("two")}),
     ("GetItem", {"TableName": NAME, "Key": key("two"), "Consistent": True}),
     ("BatchGetItem", {"RequestItems": {NAME: {"Keys": []}}}),
+    *(("PutItem", put("large", Item={**key("large"), "t": {"S": "é" * length}})) for length in (202_600, 202_400)),
+    ("UpdateItem", update("large", "SET n = :n", ExpressionAttributeValues={":n": {"S": "x" * 200}})),
 ]
 
 

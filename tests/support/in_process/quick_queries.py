@@ -22,14 +22,17 @@ from tests.support.in_process.quick_expressions import replaced
 _PLACES: tuple[tuple[Any, str], ...] = (
     (Table, "query"),
     (DynamoType, "cast_value"),
-    (DynamoType, "size"),
     (DynamoType, "to_regular_json"),
     (Item, "project"),
     (moto_table, "copy"),
-    (Item, "size"),
     (responses, "dynamo_to_dict"),
+    (DynamoType, "size"),
+    (DynamoType, "__deepcopy__"),
+    (Item, "size"),
+    (LimitedSizeDict, "__setitem__"),
 )
 _ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
+_LARGE = 400_000  # bytes of an item, near to what moto refuses
 
 
 def ordinary_queries() -> AbstractContextManager[None]:
@@ -39,13 +42,14 @@ def ordinary_queries() -> AbstractContextManager[None]:
 
 def quick_queries() -> AbstractContextManager[None]:
     """Within this, a query looks at the items of one key. Only one may be made at a time."""
-    query, value, size, _, project, _, _, to_dict = _ORDINARY
+    query, value, _, project, _, to_dict, size, _, _, keep = _ORDINARY
     text = property(lambda it: it.value if it.type == "S" else value.__get__(it))
     copies = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
-    weigh = _size(size)
+    size = _size(size)
+    weight = _weight(size)
+    written = size, _copied, lambda item: weight(item.attrs), _keep(keep, weight)
     return replaced(
-        _PLACES,
-        (_of_one_key(query), text, weigh, _to_regular_json, _project(project), copies, _weight(weigh), _to_dict(to_dict)),
+        _PLACES, (_of_one_key(query), text, _to_regular_json, _project(project), copies, _to_dict(to_dict), *written)
     )
 
 
@@ -66,15 +70,38 @@ def _size(ordinary: Callable[[Any], int]) -> Callable[[Any], int]:
 
 
 def _weight(size: Callable[[Any], int]) -> Callable[[Any], int]:
-    def weight(item: Any) -> int:
+    def weight(attributes: Any) -> int:
         total = 0
-        for name, it in item.attrs.items():
+        for name, it in attributes.items():
             value = it.value
             total += len(value) if type(value) is str and value.isascii() else size(it)
             total += len(name) if name.isascii() else len(name.encode())
         return total
 
     return weight
+
+
+def _keep(ordinary: Callable[..., None], weight: Callable[[Any], int]) -> Callable[..., None]:
+    """moto itself says what is too large."""
+
+    def keep(kept: Any, name: str, value: Any) -> None:
+        if weight(kept) + weight({name: value}) > _LARGE:
+            ordinary(kept, name, value)
+        else:
+            dict.__setitem__(kept, name, value)
+
+    return keep
+
+
+def _copied(it: Any, _: Any = None) -> Any:
+    copied, value = object.__new__(DynamoType), it.value
+    copied.type = it.type
+    if type(value) is dict:
+        value = {name: _copied(one) for name, one in value.items()}
+    elif type(value) is list:
+        value = [_copied(one) if type(one) is DynamoType else one for one in value]
+    copied.value = value
+    return copied
 
 
 def _to_dict(ordinary: Callable[[Any], Any]) -> Callable[[Any], Any]:
