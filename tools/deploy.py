@@ -121,9 +121,7 @@ def aliases(kind: str) -> str:
 
 def functions_of_the_api(template: str) -> dict[str, str]:
     """Return the names of the functions, each with its line `Condition`, if it has one."""
-    blocks = re.findall(
-        r"^  (\w+):.*\n    Type: AWS::Serverless::Function\n(    Condition: .*\n)?((?:    .*\n)+)", template, re.MULTILINE
-    )
+    blocks = re.findall(r"^  (\w+):.*\n    <<: [&*]function\b.*\n(    Condition: .*\n)?((?:    .*\n)+)", template, re.MULTILINE)
     return {name: condition for name, condition, block in blocks if "Type: HttpApi" in block}
 
 
