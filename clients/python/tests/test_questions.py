@@ -36,6 +36,7 @@ def check(fake: FakeWaitpoints, question: str, **setup: Any) -> QuestionStatus:
     return status_of(asyncio.run(questions(fake, **setup).get(question)))
 
 
+CHOICES = "needs two choices or more, and no other kind"
 COLOURS = {"kind": "choice", "choices": ("red", "green")}
 
 
@@ -114,19 +115,19 @@ def test_a_person_sees_the_operators_title_and_what_the_model_wrote_as_text(fake
     assert check(fake, told.id).answer == "red\u202e"  # as the model knows it
 
 
-@pytest.mark.parametrize("refused", [{"kind": "choice"}, {"kind": "choice", "choices": ("a",)}, {"choices": ("a", "b")}])
-def test_choices_are_for_their_kind(fake: FakeWaitpoints, refused: Any) -> None:
-    with pytest.raises(ValueError, match="needs two choices or more, and no other kind"):
-        ask(fake, **refused)
-
-
 @pytest.mark.parametrize(
-    "blank",
-    [{"question": " \n\u200b\u2800"}, {"key": "\u00ad"}, {"key": ""}, {"kind": "choice", "choices": ("a", "\u3164 ")}],
+    ("refused", "says"),
+    [
+        *((it, CHOICES) for it in ({"kind": "choice"}, {"kind": "choice", "choices": ("a",)}, {"choices": ("a", "b")})),
+        ({"question": " \n\u200b\u2800"}, "The question is blank"),
+        ({"key": "\u00ad"}, "The key is blank: give a text that can be seen"),
+        ({"key": ""}, "The key is blank"),
+        ({"kind": "choice", "choices": ("a", "\u3164 ")}, "The choice 2 is blank"),
+    ],
 )
-def test_what_shows_nothing_is_refused(fake: FakeWaitpoints, blank: Any) -> None:
-    with pytest.raises(ValueError, match=r"The (question|key|choice 2) is blank: give a text that can be seen"):
-        ask(fake, **blank)
+def test_what_shows_nothing_or_has_choices_of_another_kind_is_refused(fake: FakeWaitpoints, refused: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ask(fake, **refused)
 
 
 @pytest.mark.parametrize(

@@ -134,34 +134,24 @@ class TestADecision:
         assert str(pay(payment)).endswith("did not run: the program changed the arguments while people decided")
 
     @pytest.mark.parametrize(
-        ("fields", "said"),
+        ("settle", "said"),
         [
-            ({}, "ann rejected this, so it did not run."),
-            ({"message": "Ask Bo"}, "ann rejected this, so it did not run: Ask Bo"),
+            (lambda fake, it: fake.answer(it, "ann", "reject"), "ann rejected this, so it did not run."),
+            (
+                lambda fake, it: fake.answer(it, "ann", "reject", {"message": "Ask Bo"}),
+                "ann rejected this, so it did not run: Ask Bo",
+            ),
+            (lambda fake, it: fake.answer(it, "ann", "respond", {"message": "It was paid"}), "It was paid"),
+            (lambda fake, _: fake.advance("1h"), "This did not run: nobody decided in time."),
+            (lambda fake, it: fake.client().fail(it, "cancelled"), "The owner rejected this, so it did not run: cancelled"),
         ],
+        ids=["reject", "reject with a word", "respond", "silence", "a failed request"],
     )
-    def test_reject_tells_the_model_why(self, fake: FakeWaitpoints, bank: Bank, fields: Any, said: str) -> None:
-        answers(fake, "reject", **fields)
-
-        assert tool(fake, bank)("4711") == said
-        assert bank.calls == []
-
-    def test_respond_returns_what_the_person_wrote(self, fake: FakeWaitpoints, bank: Bank) -> None:
-        answers(fake, "respond", message="It was paid yesterday")
-
-        assert tool(fake, bank, page=partial(approval_page, respond=True))("4711") == "It was paid yesterday"
-        assert bank.calls == []
-
-    def test_silence_never_approves(self, fake: FakeWaitpoints, bank: Bank) -> None:
-        fake.on_create(lambda _: fake.advance("1h"))
-
-        assert tool(fake, bank, timeout="1h")("4711") == "This did not run: nobody decided in time."
-        assert bank.calls == []
-
-    def test_a_failed_request_does_not_run(self, fake: FakeWaitpoints, bank: Bank) -> None:
-        fake.on_create(lambda token: fake.client().fail(token, "cancelled"))
-
-        assert tool(fake, bank)("4711") == "The owner rejected this, so it did not run: cancelled"
+    def test_anything_but_a_yes_runs_nothing_and_tells_the_model_why(
+        self, fake: FakeWaitpoints, bank: Bank, settle: Any, said: str
+    ) -> None:
+        fake.on_create(partial(settle, fake))
+        assert tool(fake, bank, timeout="1h", page=partial(approval_page, respond=True))("4711") == said
         assert bank.calls == []
 
     def test_what_is_refused_can_be_an_exception(self, fake: FakeWaitpoints, bank: Bank) -> None:

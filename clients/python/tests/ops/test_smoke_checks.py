@@ -340,6 +340,15 @@ class SwitchedStack(FakeDeployed):
 
 METRICS = '{"_aws": {}, "TokensCreated": [1.0]}'
 TIMED_OUT = of_lambda("platform.report", status="timeout")
+ERRORS = (
+    '{"level":"INFO","task":"schedule","error":"ClientError"}',
+    "[ERROR] KeyError: 'x'",
+    '{"level":"ERROR"}',
+    "Traceback (most recent call last):",
+    "1 Task timed out after 20 s",
+    of_lambda("platform.runtimeDone", status="timeout"),
+)
+OWN = "1 lines of Lambda's own about what went well, such as "
 UNREPAIRED = {"items": 9, "repaired": 0, "unrepaired": 1}
 ABOUT_THE_TOKEN = '{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'
 
@@ -377,7 +386,15 @@ def test_what_is_right_passes(check: Callable[[Caller], str], stack: FakeDeploye
         (upkeep.is_switched_on, off("GetSchedule", DescribeTimeToLive="DISABLED"), "TTL of the table is off"),
         (upkeep.logs_no_error, FakeDeployed(), "no log line about waitpoint_1 in the-log-group after"),
         (upkeep.logs_no_error, FakeDeployed(["START RequestId: 1", "REPORT RequestId: 1"]), "no log line about"),
+        *(
+            (upkeep.logs_no_error, FakeDeployed(["waitpoint_1", message]), f"1 log lines with an error, such as {message}")
+            for message in ERRORS
+        ),
         (upkeep.logs_metrics_but_not_each_invocation, FakeDeployed(["a"]), "no line of the metric TokensCreated"),
+        *(
+            (upkeep.logs_metrics_but_not_each_invocation, FakeDeployed([METRICS, message]), f"{OWN}{message}")
+            for message in ("START RequestId: 1 Version: $LATEST", of_lambda("platform.report", status="success"))
+        ),
         (upkeep.can_resume_durable_functions, durable("1.40.4", knows=False), "the functions' boto3 1.40.4 does not know"),
         (upkeep.has_nothing_undone, FakeDeployed(answer=UNREPAIRED), "9 items checked: 0 finished, 1 left undone"),
     ],
@@ -399,34 +416,6 @@ def test_what_cannot_be_seen_is_skipped(check: Callable[[Caller], str], stack: F
     with pytest.raises(Skipped) as why:
         check(caller(stack))
     assert str(why.value).endswith(says)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        '{"level":"INFO","task":"schedule","error":"ClientError"}',
-        "[ERROR] KeyError: 'x'",
-        '{"level":"ERROR"}',
-        "Traceback (most recent call last):",
-        "1 Task timed out after 20 s",
-        of_lambda("platform.runtimeDone", status="timeout"),
-    ],
-)
-def test_an_error_in_the_log_is_shown(message: str) -> None:
-    with pytest.raises(Unexpected, match=f"1 log lines with an error, such as {re.escape(message)}"):
-        upkeep.logs_no_error(caller(FakeDeployed(["waitpoint_1", message])))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "START RequestId: 1 Version: $LATEST",
-        of_lambda("platform.report", status="success"),
-    ],
-)
-def test_a_line_for_each_invocation_is_shown(message: str) -> None:
-    with pytest.raises(Unexpected, match=f"1 lines of Lambda's own about what went well, such as {re.escape(message)}"):
-        upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed([METRICS, message])))
 
 
 class TestTheCaller:
