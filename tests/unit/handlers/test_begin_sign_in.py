@@ -10,7 +10,7 @@ from tests.support.in_process.fakes.issuer import CLIENT, FakeIssuer
 from tests.support.in_process.world import BASE_URL, World
 from tests.support.refusals import is_refused
 from tests.support.sign_in import SignInStack
-from waitpoints.access.sessions import RETURN
+from waitpoints.access.sessions import BEGIN, RETURN
 from waitpoints.oidc import issuer as issuer_calls
 from waitpoints.oidc.attempts import MOST
 from waitpoints.oidc.issuer import FAILED_FOR, KEPT_FOR
@@ -105,8 +105,8 @@ def test_no_link_here_leads_to_another_site_or_to_anything_but_a_page(world: Wor
     assert (answer.cookies, "location" in answer.headers) == ((), False)
 
 
-def test_a_parameter_that_comes_twice_counts_for_nothing(browser: Browser) -> None:
-    assert browser.get(f"/api/v1/sign-in?to={PAGE}&to={PAGE}").status == 401
+def test_a_parameter_that_comes_twice_counts_for_nothing(world: World, browser: Browser) -> None:
+    is_refused(world, lambda: browser.get(f"{BEGIN}?to={PAGE}&to={PAGE}"), 401)
 
 
 def test_a_browser_has_at_most_five_attempts_and_loses_the_oldest(world: World, browser: Browser) -> None:
@@ -141,37 +141,41 @@ class TestAnIssuer:
         assert browser.begin().status == 303
         assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 3
 
-    def test_that_is_slow_is_given_up(self, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_is_slow_is_given_up(
+        self, world: World, browser: Browser, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(issuer_calls, "PATIENCE", 0.2)
         idp.delays["/.well-known/openid-configuration"] = 20
-        assert browser.begin().status == 503
+        is_refused(world, browser.begin, 503)
 
-    def test_that_is_down_is_named_to_no_one(self, stack: SignInStack, idp: FakeIssuer) -> None:
+    def test_that_is_down_is_named_to_no_one(self, world: World, browser: Browser, idp: FakeIssuer) -> None:
         idp.end()
-        answer = stack.browser().begin()
-        assert (answer.status, "127.0.0.1" in answer.text) == (503, False)
+        assert "127.0.0.1" not in is_refused(world, browser.begin, 503).text
 
     @pytest.mark.parametrize(
-        "members",
+        ("members", "reason"),
         [
-            {"issuer": "https://evil.example.com"},
-            {"issuer": "http://127.0.0.1"},
-            {"token_endpoint": "http://example.com/token"},
-            {"token_endpoint": "http://127.0.0.1:1/token"},
-            {"authorization_endpoint": "javascript:alert(1)"},
-            {"authorization_endpoint": "https://example.com/\r\nset-cookie: a=b"},
-            {"authorization_endpoint": "https://example.com/#"},
-            {"authorization_endpoint": "https://example.com/?response_type=token"},
-            {"authorization_endpoint": "https://example.com/?tenant=1&state="},
-            {"jwks_uri": None},
-            {"id_token_signing_alg_values_supported": ["HS256", "none"]},
-            {"response_types_supported": ["id_token"]},
-            {"code_challenge_methods_supported": ["plain"]},
+            *(({"issuer": url}, "other_issuer") for url in ("https://evil.example.com", "http://127.0.0.1")),
+            *(({"token_endpoint": url}, "token_endpoint") for url in ("http://example.com/token", "http://127.0.0.1:1/token")),
+            *(
+                ({"authorization_endpoint": url}, "authorization_endpoint")
+                for url in (
+                    "javascript:alert(1)",
+                    "https://example.com/\r\nset-cookie: a=b",
+                    "https://example.com/#",
+                    "https://example.com/?response_type=token",
+                    "https://example.com/?tenant=1&state=",
+                )
+            ),
+            ({"jwks_uri": None}, "jwks_uri"),
+            ({"id_token_signing_alg_values_supported": ["HS256", "none"]}, "id_token_signing_alg_values_supported"),
+            ({"response_types_supported": ["id_token"]}, "response_types_supported"),
+            ({"code_challenge_methods_supported": ["plain"]}, "code_challenge_methods_supported"),
         ],
         ids=str,
     )
     def test_that_says_what_it_may_not_leads_nowhere(
-        self, browser: Browser, idp: FakeIssuer, members: dict[str, object]
+        self, world: World, browser: Browser, idp: FakeIssuer, members: dict[str, object], reason: str
     ) -> None:
         idp.metadata |= members
-        assert browser.begin().status == 503
+        is_refused(world, browser.begin, 503, reason)

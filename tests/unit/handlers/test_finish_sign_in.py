@@ -155,13 +155,13 @@ class TestAnAttack:
         """Login CSRF: the person would answer in the attacker's name, or enter what the attacker then reads."""
         link = at.link(BOB, at.stack.browser())
         at.idp.requests.clear()
-        at.refuses(lambda: at.browser.get(link), begun=())
+        at.refuses(lambda: at.browser.get(link), "no_attempt", begun=())
         assert at.idp.requests == [], "nothing is called before the state is proved"
 
     def test_by_a_link_with_the_attackers_code_fails_in_a_browser_that_has_begun_a_sign_in_too(self, at: SignIn) -> None:
         own = at.browser.begin().headers["location"]
         attackers = at.link(BOB, at.stack.browser())
-        at.refuses(lambda: at.browser.get(attackers), begun=())
+        at.refuses(lambda: at.browser.get(attackers), "no_attempt", begun=())
         at.idp.sign_in(own)
         swapped = dict(parse_qsl(urlsplit(attackers).query)) | dict(parse_qsl(state_of(own)))
         link = f"{RETURN}?{urlencode(swapped)}"
@@ -173,7 +173,7 @@ class TestAnAttack:
     ) -> None:
         """Mix-up (RFC 9207): an issuer that says it names itself must."""
         link = at.link(iss=named)
-        at.refuses(lambda: at.browser.get(link), begun=())
+        at.refuses(lambda: at.browser.get(link), "other_issuer", begun=())
         assert at.idp.forms == []
 
     def test_by_a_code_that_was_used_fails_since_the_attempt_is_over(self, at: SignIn) -> None:
@@ -198,14 +198,14 @@ class TestAnAttack:
     def test_by_a_response_that_comes_too_late_fails(self, at: SignIn, later: int) -> None:
         link = at.link()
         at.world.clock.advance(milliseconds=later)
-        at.refuses(lambda: at.browser.get(link), begun=())
+        at.refuses(lambda: at.browser.get(link), "no_attempt", begun=())
         assert at.idp.forms == []
 
     def test_by_a_cookie_that_was_changed_fails(self, at: SignIn) -> None:
         link = at.link()
         [(name, text)] = at.browser.cookies.items()
         at.browser.cookies[name] = ("A" if text[0] != "A" else "B") + text[1:]
-        at.refuses(lambda: at.browser.get(link), begun=())
+        at.refuses(lambda: at.browser.get(link), "no_attempt", begun=())
 
     @pytest.mark.parametrize(
         ("claims", "reason"),
