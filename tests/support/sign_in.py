@@ -37,6 +37,7 @@ def browser_of(
 class SignInStack:
     """The handlers on a `world` at which people can sign in, and its secrets."""
 
+    world: World
     api: Api
     session_key: FakeSecret
     client_secret: FakeSecret
@@ -71,4 +72,4 @@ def install(world: World, issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignI
         "redemptions": Redemptions(world.clock),
     }.items():
         monkeypatch.setitem(vars(services), name, built)
-    return SignInStack(Api(Template.load(SIGN_IN), world.api_key.read_current()), key, secret)
+    return SignInStack(world, Api(Template.load(SIGN_IN), world.api_key.read_current()), key, secret)

@@ -68,10 +68,10 @@ class Place:
     """A token on whose page people sign in, and for which an execution waits."""
 
     stack: SignInStack
-    world: World
     page: dict[str, Any]
 
     def __post_init__(self) -> None:
+        self.world = self.stack.world
         self.waiter = self.world.new_waiter(context=True)
         self.token = self.stack.api.create(
             page=self.page, idempotencyKey=KEY, taskToken=self.waiter.handle, context=True, timeout="1h"
@@ -126,18 +126,18 @@ def says_nothing(answer: HttpAnswer) -> bool:
 
 
 @pytest.fixture(params=[NAMED, OPEN], ids=["approvers", "domains"])
-def place(request: pytest.FixtureRequest, stack: SignInStack, world: World) -> Place:
-    return Place(stack, world, request.param)
+def place(request: pytest.FixtureRequest, stack: SignInStack) -> Place:
+    return Place(stack, request.param)
 
 
 @pytest.fixture
-def named(stack: SignInStack, world: World) -> Place:
-    return Place(stack, world, NAMED)
+def named(stack: SignInStack) -> Place:
+    return Place(stack, NAMED)
 
 
 @pytest.fixture
-def open_to_all(stack: SignInStack, world: World) -> Place:
-    return Place(stack, world, OPEN)
+def open_to_all(stack: SignInStack) -> Place:
+    return Place(stack, OPEN)
 
 
 class TestBeforeTheSignIn:
@@ -186,28 +186,26 @@ class TestTheWrongPerson:
             (OPEN, "x", "Dee@Example.com"),
         ],
     )
-    def test_reads_who_they_are_and_no_other_name(
-        self, stack: SignInStack, world: World, page: Any, subject: str, email: str | None
-    ) -> None:
-        place = Place(stack, world, page)
+    def test_reads_who_they_are_and_no_other_name(self, stack: SignInStack, page: Any, subject: str, email: str | None) -> None:
+        place = Place(stack, page)
         browser = stack.browser_of(subject, email)
         own = email or subject
-        answer = is_refused(world, lambda: browser.get(place.url), 403, own)
+        answer = is_refused(stack.world, lambda: browser.get(place.url), 403, own)
         page_shown = page_of(answer)
         assert [one for one in SECRETS if one in answer.text.replace(own, "")] == []
         assert "account=other" in page_shown.links[0]
         assert place.stack.api.get(page_shown.links[0]).status in (303, 503)
-        is_refused(world, lambda: browser.post(place.url, {"action": "approve", **form_of(page_shown)}), 403, own)
+        is_refused(stack.world, lambda: browser.post(place.url, {"action": "approve", **form_of(page_shown)}), 403, own)
 
-    def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack, world: World) -> None:
+    def test_is_who_asked_even_if_the_page_names_them_by_subject(self, stack: SignInStack) -> None:
         page = {**NAMED, "approvers": ["ann@example.com", {"id": "boss", "subject": "dee"}, {"id": "bo", "subject": "bo"}]}
-        place = Place(stack, world, page)
+        place = Place(stack, page)
         assert stack.browser_of("dee").get(place.url).status == 403
         other = stack.api.create(page={**page, "selfApproval": True})
         assert stack.browser_of("dee").get(other["url"]).status == 200
 
-    def test_is_who_asked_unless_they_may(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**OPEN, "selfApproval": True})
+    def test_is_who_asked_unless_they_may(self, stack: SignInStack) -> None:
+        place = Place(stack, {**OPEN, "selfApproval": True})
         assert place.answer(stack.browser_of("dee"), "reject").status == 200
         assert place.given == [("dee", "reject")]
 
@@ -224,8 +222,8 @@ class TestTheWrongPerson:
         for email in (None, "x@example.com"):
             is_refused(world, partial(stack.browser_of("cy", email).get, url), 403, "may not answer here")
 
-    def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, OPEN)
+    def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack) -> None:
+        place = Place(stack, OPEN)
         assert stack.browser_of("cy", None, domain="example.com").get(place.url).status == 403
         for asks in ("dee@example.com", "dee@example.com.", "dee\u2800@example.com"):
             other = stack.api.create(page={**NAMED, "requestedBy": asks})["url"]
@@ -277,7 +275,7 @@ class TestTheRightPerson:
 
     def test_does_not_answer_twice_under_two_names(self, stack: SignInStack, world: World) -> None:
         """Ann answers after the escalation to her address, and is added by her subject then."""
-        place = Place(stack, world, {**NAMED, "approvers": ["bo@example.com", "cy@example.com"]} | ESCALATED)
+        place = Place(stack, {**NAMED, "approvers": ["bo@example.com", "cy@example.com"]} | ESCALATED)
         world.clock.advance(60_000)
         world.timers.fire(place.token["id"])
         ann = stack.browser_of("ann")
@@ -314,15 +312,15 @@ class TestTheRightPerson:
         assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
 
     def test_who_was_removed_is_told_so(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
+        place = Place(stack, {**NAMED, "approvers": [*NAMED["approvers"], "cy@example.com"]})
         stack.api.change(place.token, approvers={"remove": ["ann@example.com"]})
         assert has_nothing_to_press(page_of(is_refused(world, lambda: stack.browser_of("ann").get(place.url), 403)))
         added = {"approvers": {"add": ["Jörg"]}}
         asks = partial(stack.api.request, "PATCH", path_of(place.token), added)
         is_refused(world, asks, 422, "cannot sign in")
 
-    def test_confirms_in_the_same_session(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**OPEN, "confirm": True})
+    def test_confirms_in_the_same_session(self, stack: SignInStack) -> None:
+        place = Place(stack, {**OPEN, "confirm": True})
         ann = stack.browser_of("ann")
         asked = page_of(place.answer(ann, "reject"))
         confirmed = {**form_of(asked), "action": "reject", "field.note": "", "confirmed": "yes"}
@@ -356,8 +354,8 @@ class TestRetrieve:
 class TestTheLinks:
     """All people use one URL, which names no one, so it may be passed on."""
 
-    def test_of_all_people_are_the_callback_url(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**NAMED, "escalate": {"after": "1m", "to": ["lea@example.com"]}})
+    def test_of_all_people_are_the_callback_url(self, stack: SignInStack) -> None:
+        place = Place(stack, {**NAMED, "escalate": {"after": "1m", "to": ["lea@example.com"]}})
         again = stack.api.create(page=place.page, idempotencyKey=KEY)
         assert again["isCached"]
         links = [{"approver": who, "url": place.url} for who in ("ann@example.com", "bo", "lea@example.com")]
@@ -378,7 +376,7 @@ class TestAnAttack:
         self, world: World, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is a mail filter, or a browser that loads links in advance, with the cookies of who may answer and who may not."""
-        place = Place(sign_in.install(world, idp.url, monkeypatch), world, NAMED)
+        place = Place(sign_in.install(world, idp.url, monkeypatch), NAMED)
         for browser in (place.stack.browser(), place.stack.browser_of("eve"), place.stack.browser_of("ann")):
             session = browser.cookies.get(COOKIE)
             links = [place.url, *page_of(browser.get(place.url)).links] * 3
@@ -494,7 +492,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
         assert "Checked" not in ann.get(place.url).text
 
     def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**OPEN, "maxAge": "5m"})
+        place = Place(stack, {**OPEN, "maxAge": "5m"})
         ann = stack.browser_of("ann", auth_time=world.clock())
         form = place.form(ann, "approve", NOTE)
         world.clock.advance(360_001)
@@ -515,7 +513,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
 
 class TestMaxAge:
     def test_asks_for_a_recent_sign_in_and_checks_it(self, stack: SignInStack, world: World) -> None:
-        place = Place(stack, world, {**OPEN, "maxAge": "5m"})
+        place = Place(stack, {**OPEN, "maxAge": "5m"})
         now = world.clock()
         for auth_time, is_shown in ((now - 360_000, True), (now - 360_001, False), (None, False)):
             answer = stack.browser_of("ann", auth_time=auth_time).get(place.url)
@@ -689,11 +687,9 @@ class TestNobodyElseAnswersAsThem:
 
     @pytest.mark.parametrize("completion", [{"data": REJECT}, {"error": ERROR}, {}], ids=str)
     @pytest.mark.parametrize("page", [NAMED, OPEN], ids=["approvers", "domains"])
-    def test_a_completion_that_came_first_is_not_claimed(
-        self, stack: SignInStack, world: World, page: Any, completion: Any
-    ) -> None:
+    def test_a_completion_that_came_first_is_not_claimed(self, stack: SignInStack, page: Any, completion: Any) -> None:
         kept = stack.api.complete_by_key(KEY, **completion)["id"]
-        place = Place(stack, world, page)
+        place = Place(stack, page)
         assert place.token["id"] != kept
         place.assert_waits()
 
@@ -756,9 +752,9 @@ class TestACreate:
         world.channels.add("email")
         stack.api.create(page=OPEN, notify={"email": ["team@example.com"]})
 
-    def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack, world: World) -> None:
+    def test_of_many_of_a_domain_is_decided_by_twenty_at_most(self, stack: SignInStack) -> None:
         page = {**OPEN, "actions": [{**ACTIONS[0], "needs": 20}, ACTIONS[1]]}
-        place = Place(stack, world, page)
+        place = Place(stack, page)
         for number in range(20):
             assert place.answer(stack.browser_of(f"person-{number}"), "approve").status == 200
         assert place.shown["status"] == "COMPLETED"
