@@ -280,3 +280,4 @@ def test_a_body_over_the_bounds_is_refused_without_being_checked(schema: Any, bo
 
 def test_a_keyword_whose_naming_would_copy_the_body_many_times_is_not_named() -> None:
     assert broken({"anyOf": [{"type": "number"}] * 300}, json.dumps("a" * 10_000)) == UNNAMED
+    assert broken({"anyOf": [{"type": "number"}] * 299 + [{"type": "string"}]}, json.dumps("a" * 10_000)) is None
