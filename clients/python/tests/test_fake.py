@@ -102,6 +102,7 @@ def test_a_person_settles_a_token_whatever_they_choose(fake: FakeWaitpoints, wai
 def test_only_a_url_that_was_given_out_settles(fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
     asked, signed = waitpoints.create(page=PAGE), waitpoints.create(page={**PAGE, "signIn": True})
     choice = {"action": "approve"}
+    assert {link.url for link in signed.links} == {signed.url}
     for url in (asked.url, asked.links[0].url.replace("=ann", "=bo"), signed.url, asked.url[:-1]):
         assert fake.deliver(url, choice).status_code == 401
     assert fake.deliver(asked.links[2].url, choice).status_code == 200

@@ -144,3 +144,4 @@ def test_a_wait_in_another_task_ends_at_once_when_something_happens() -> None:
     result = asyncio.run(both())
     assert isinstance(result, Failed)
     assert result.timed_out
+    assert fake.now - datetime.now(timezone.utc) < timedelta(hours=1.5)  # no pause moved it

@@ -219,7 +219,9 @@ def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(
 
 
 @pytest.mark.parametrize("code", ["MalformedDetail", "InvalidArgument"])
-def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, code: str, log: io.StringIO) -> None:
+def test_an_event_whose_output_is_refused_is_put_without_it(
+    consumer: Consumer, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     token, other = consumer.settle("123456789012345678901234567890"), consumer.settle()
     consumer.eventbridge.fail_entries_with('"output":1234', code)
     assert consumer.consume(consumer.record(token), consumer.record(other)) == []
@@ -227,6 +229,7 @@ def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, 
     assert said[token.id]["outputRefused"] is True
     assert "output" in said[other.id]
     assert consumer.letters.of_events == []
+    assert '"EventOutputsRefused":[1.0]' in capsys.readouterr().out
 
 
 def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> None:
