@@ -137,16 +137,11 @@ class TestAPersonSignsIn:
         at.sign_in(BOB)
         assert at.session.signed_in.subject == "bob-1"
 
-    @pytest.mark.parametrize(
-        "claims",
-        [
-            {"iat": int(time.time()) + 30, "exp": int(time.time()) - 30},
-            {"aud": [CLIENT, "another-client"], "azp": CLIENT},
-        ],
-        ids=["clocks differ by less than a minute", "for several clients of which this one asked"],
-    )
+    @pytest.mark.parametrize("claims", [{"iat": 30, "exp": -30}, {"aud": [CLIENT, "another-client"], "azp": CLIENT}], ids=str)
     def test_with_a_token_that_is_just_within(self, at: SignIn, claims: dict[str, Any]) -> None:
-        at.idp.claims = claims
+        """Clocks may differ by less than a minute. For several clients, it says that this one asked for it."""
+        now = int(time.time())
+        at.idp.claims = {name: now + value if isinstance(value, int) else value for name, value in claims.items()}
         assert at.sign_in().status == 303
 
 
