@@ -206,7 +206,9 @@ def test_the_list_ends_after_so_many_requests(fake: FakeWaitpoints, monkeypatch:
     monkeypatch.setattr("waitpoints_client.agents.questions.MOST_READ", 1)
     for question in ("May I?", "May I not?"):
         ask(fake, question)
+    before = len(fake.requests)
     assert asyncio.run(questions(fake).waiting())[1]
+    assert [it.url.path for it in fake.requests[before:]].count("/api/v1/waitpoints/tokens") == 1
 
 
 def test_a_tag_is_before_all_that_a_limited_key_writes(fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:

@@ -117,6 +117,7 @@ def test_what_a_form_cannot_send_as_it_is_is_text(member: Any, value: Any) -> No
         ({"type": "string", "minLength": 5, "maxLength": 50_000}, {"type": "string", "minLength": 5}),
         ({"type": "string", "description": "For\n  people"}, {"type": "string", "description": "For people"}),
         ({"type": "boolean", "default": True}, {"enum": ["true", "false"], "description": "If empty: true"}),
+        ({"enum": [1, 2.5]}, {"enum": [1, 2.5]}),
     ],
 )
 def test_a_field_checks_what_every_stack_can_check_and_says_the_rest(member: Any, field: Any) -> None:
