@@ -18,12 +18,12 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.in_process.stores import KeyStore
+from tests.support.in_process.stores import KeyStore, fill
 from tests.support.races import race
 from waitpoints.access.api_keys import MOST, NamedKey, Scope, digest, new_key
 from waitpoints.aws import api_key_store
 from waitpoints.aws.api_key_store import USED_KEPT, USED_KEPT_EXPIRED, ApiKeyStore
-from waitpoints.aws.items import DOCTOR, OVERDUE, primary_key, wire
+from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.errors import ApiKeyNameTaken, TooManyApiKeys, TryAgain
 from waitpoints.wiring import services
 
@@ -34,12 +34,6 @@ FEW = 20  # a full store is slow on moto
 
 def key(name: str, expires_at: int | None = None, secret: str = "") -> NamedKey:
     return NamedKey(name, digest(secret or name), (Scope("create", "team-a"), Scope("read")), NOW, expires_at)
-
-
-def fill(store: ApiKeyStore, keys: list[NamedKey]) -> None:
-    """Let a store have these keys and no others."""
-    item = {**primary_key("api keys", "named"), "keys": wire({key.name: api_key_store._map(key) for key in keys})}
-    store._table.client.put_item(TableName=store._table.name, Item=item)
 
 
 def names(store: ApiKeyStore) -> list[str]:

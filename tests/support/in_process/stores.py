@@ -8,11 +8,11 @@ import pytest
 from tests.support.in_process.moto_shortcut import the_stack
 from tests.support.in_process.moto_stack import client_of
 from waitpoints.access.api_keys import NamedKey, Scope, digest, new_key
-from waitpoints.aws.api_key_store import ApiKeyStore
+from waitpoints.aws.api_key_store import ApiKeyStore, _map
 from waitpoints.aws.delivery_store import ROWS, DeliveryStore
 from waitpoints.aws.due_index import DueIndex
 from waitpoints.aws.endpoint_store import PARTITION, EndpointStore
-from waitpoints.aws.items import NOTICES, SINCE_VERSION, TOKEN, plain, primary_key, token_from
+from waitpoints.aws.items import NOTICES, SINCE_VERSION, TOKEN, plain, primary_key, token_from, wire
 from waitpoints.aws.notice_store import NoticeStore
 from waitpoints.aws.store import Store
 from waitpoints.errors import ApiKeyNameTaken
@@ -101,6 +101,12 @@ class KeyStore(ApiKeyStore):
             self.remove(name)
             self.add(named, 0)
         return key
+
+
+def fill(store: ApiKeyStore, keys: list[NamedKey]) -> None:
+    """Let a store have these keys and no others."""
+    item = {**primary_key("api keys", "named"), "keys": wire({key.name: _map(key) for key in keys})}
+    store._table.client.put_item(TableName=store._table.name, Item=item)
 
 
 class Endpoints(EndpointStore):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.in_process.stores import fill
 from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
 from tools.openapi.operations import KEYS
@@ -56,8 +57,7 @@ class TestCreateApiKey:
 
     def test_of_more_than_the_stack_holds_is_409(self, api: Api, world: World) -> None:
         assert MOST == 500
-        for number in range(MOST):
-            world.api_key_store.make(f"key-{number}", "read")
+        fill(world.api_key_store, [NamedKey(f"key-{number}", digest(f"{number}"), (), 0) for number in range(MOST)])
         is_refused(world, lambda: make(api), 409, "revoke one first")
         world.api_key_store.remove("key-7")
         assert make(api).status == 200
