@@ -10,6 +10,7 @@ import pytest
 from waitpoints_client import (
     APIError,
     ApproverAnswer,
+    AsyncWaitpoints,
     AuthenticationError,
     CreatedToken,
     Failed,
@@ -164,6 +165,19 @@ def test_it_keeps_the_requests_that_were_made(fake: FakeWaitpoints) -> None:
     asyncio.run(create())
     [request] = fake.requests
     assert (request.method, request.url.path, request.content) == ("POST", "/api/v1/waitpoints/tokens", b'{"tags":"a"}')
+
+
+def test_the_end_of_a_with_closes_the_connections(fake: FakeWaitpoints) -> None:
+    async def use() -> AsyncWaitpoints:
+        async with fake.async_client() as waitpoints:
+            return waitpoints
+
+    with fake.client() as waitpoints:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        waitpoints.create()
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(asyncio.run(use()).create())
 
 
 @pytest.mark.parametrize(
