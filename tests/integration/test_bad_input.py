@@ -1,4 +1,4 @@
-"""Bad input, on the deployed handlers and a real table: a clear error, and the token is unchanged."""
+"""A late delivery, and a table that fails: a clear answer, and the token is unchanged."""
 
 from typing import Any
 
@@ -6,65 +6,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.support.example_requests import make_example_key, named, put_example_endpoint, route_of, send
-from tests.support.in_process.api_gateway import JSON, TOKENS, Api
+from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.clock import FakeClock
-from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Template
 from tools.openapi import answers
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS
-from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.wiring import services
-
-NOBODY: dict[str, str] = {}
-TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
-UNKNOWN = "waitpoint_" + "0" * 26
-
-BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
-    # what it is: status, method, URL (with the token's id and callback URL), body, headers (None: with the API key)
-    "complete: over the limit": (413, "POST", "{complete}", TOO_LARGE, None),
-    "complete: wrong key": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Bearer wrong"}),
-    "complete: unknown token": (404, "POST", TOKENS + f"/{UNKNOWN}/complete", '{"data":1}', None),
-    "complete: wrong method": (405, "PUT", "{complete}", '{"data":1}', None),
-    "callback: wrong hash": (401, "POST", "{callback}x", b"1", JSON),
-    "callback: short hash": (401, "POST", TOKENS + "/{id}/callback/0", b"1", JSON),
-    "callback: hash that is not hexadecimal": (401, "POST", TOKENS + "/{id}/callback/" + "g" * 64, b"1", JSON),
-    "callback: over the limit": (413, "POST", "{callback}", TOO_LARGE, JSON),
-    "callback: wrong method": (405, "GET", "{callback}", None, JSON),
-    "create again: wrong types": (400, "POST", TOKENS, {"idempotencyKey": "{id}", "tags": 5}, None),
-    "create again: unreadable timeout": (422, "POST", TOKENS, {"idempotencyKey": "{id}", "timeout": "soon"}, None),
-    "create again: over the limit": (413, "POST", TOKENS, b"x" * 70_000, None),
-    "create again: no key": (401, "POST", TOKENS, {"idempotencyKey": "{id}"}, NOBODY),
-    "retrieve: wrong key": (401, "GET", TOKENS + "/{id}", None, {"authorization": "wrong"}),
-    "nowhere": (404, "POST", TOKENS + "/{id}/cancel", None, None),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", BAD_INPUT)
-def test_is_refused_and_leaves_the_token_exactly_as_it_was(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, case: str
-) -> None:
-    status, method, url, body, headers = BAD_INPUT[case]
-    token = api.create(idempotencyKey=case, timeout="1h")
-    task_token = step_functions.start_task()
-    stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task_token})
-    before = stack.items(token["id"])
-    places = {"id": token["id"], "callback": token["url"], "complete": f"{TOKENS}/{token['id']}/complete"}
-    if isinstance(body, dict):
-        body = {name: case if value == "{id}" else value for name, value in body.items()}
-
-    answer = api.request(method, url.format(**places), body, headers)
-
-    assert answer.status == status
-    if case != "nowhere":
-        assert answer.error
-        assert "Traceback" not in answer.text
-    assert stack.items(token["id"]) == before
-    assert step_functions.result(task_token) is None
-    assert api.deliver(token, b'"later"').status == 200
-    assert api.retrieve(token["id"])["output"] == '"later"'
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data":2}', b"not json", b"\xff"])

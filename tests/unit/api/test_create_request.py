@@ -50,25 +50,29 @@ class TestCreate:
             ({"execution": EXECUTION}, "execution needs a taskToken or a callbackId"),
             ({"taskToken": "t" * 700, "execution": "$$.Execution.Id"}, '"execution.$": "$$.Execution.Id"'),
             ({"idempotencyKeyTTL": "1h"}, "idempotencyKeyTTL needs an idempotencyKey"),
+            ({"idempotencyKey": "k", "tags": 5}, "tags"),
             ({"unwrap": True}, "unwrap needs a taskToken"),
             ({"context": True}, "context needs a taskToken"),
             ({"taskToken": "t" * 700, "unwrap": True, "context": True}, "unwrap and context exclude each other"),
         ],
         ids=lambda value: repr(value)[:40],
     )
-    def test_of_the_wrong_shape_is_400(self, api: Api, world: World, body: Any, message: str) -> None:
+    def test_of_the_wrong_shape_is_400_and_makes_nothing(self, api: Api, world: World, body: Any, message: str) -> None:
+        api.create(idempotencyKey="k", taskToken=world.step_functions.start_task())
         is_refused(world, lambda: api.post(TOKENS, body), 400, message)
 
     @pytest.mark.parametrize(
         ("body", "message"),
         [
             ({"timeout": "soon"}, '"10m"'),
+            ({"idempotencyKey": "k", "timeout": "soon"}, '"10m"'),
             ({"timeout": "2020-01-01"}, "future"),
             ({"idempotencyKey": "k", "idempotencyKeyTTL": "0s"}, "idempotencyKeyTTL"),
             ({"tags": [str(n) for n in range(11)]}, "Waitpoints can only have 10 tags, you're trying to set 11."),
         ],
     )
-    def test_with_an_impossible_value_is_422(self, api: Api, world: World, body: Any, message: str) -> None:
+    def test_with_an_impossible_value_is_422_and_makes_nothing(self, api: Api, world: World, body: Any, message: str) -> None:
+        api.create(idempotencyKey="k", taskToken=world.step_functions.start_task())
         is_refused(world, lambda: api.post(TOKENS, body), 422, message)
 
     def test_over_the_limit_is_413_for_any_body(self, api: Api, world: World) -> None:

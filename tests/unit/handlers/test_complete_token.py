@@ -57,6 +57,9 @@ class TestComplete:
                 "type": "authorization",
             }
 
+    def test_of_an_unknown_token_is_404(self, api: Api, world: World) -> None:
+        is_refused(world, lambda: api.post(f"{TOKENS}/{UNKNOWN}/complete", {"data": 1}), 404, "Waitpoint not found")
+
     def test_every_answer_allows_browsers_of_any_origin(self, api: Api, world: World) -> None:
         asked = {"origin": "https://shop.example.com", "access-control-request-headers": "authorization,x-trigger-source"}
         preflight = api.request("OPTIONS", complete_url(api.create()), None, asked)
