@@ -15,7 +15,6 @@ from waitpoints.aws.endpoint_store import PARTITION, EndpointStore
 from waitpoints.aws.items import NOTICES, SINCE_VERSION, TOKEN, plain, primary_key, token_from, wire
 from waitpoints.aws.notice_store import NoticeStore
 from waitpoints.aws.store import Store
-from waitpoints.errors import ApiKeyNameTaken
 from waitpoints.notices import NoticeRecord
 from waitpoints.ports import Cursor
 from waitpoints.recorded_delivery import PREFIX, Contents, RecordedDelivery
@@ -94,12 +93,7 @@ class KeyStore(ApiKeyStore):
     def make(self, name: str, *scopes: str, expires_at: int | None = None) -> str:
         """Make a key, in the place of one with its name, and return it."""
         key = new_key()
-        named = NamedKey(name, digest(key), tuple(map(Scope.of, scopes)), 0, expires_at)
-        try:
-            self.add(named, 0)
-        except ApiKeyNameTaken:
-            self.remove(name)
-            self.add(named, 0)
+        fill(self, [*self.keys.values(), NamedKey(name, digest(key), tuple(map(Scope.of, scopes)), 0, expires_at)])
         return key
 
 
