@@ -1,4 +1,4 @@
-"""An agent that asks a person, and is killed while it waits."""
+"""An agent that asks a person, in a process that is killed while it waits."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The smoke test fails at the line that names what is broken, and at no other before it."""
+"""The smoke test on broken stacks fails at the line that names what is broken, and at no other before it."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Lambda durable functions wait for tokens, through the client and AWS's own SDK."""
+"""Lambda durable functions wait for tokens of the deployed stack, through the client and AWS's own SDK."""
 
 import json
 import os

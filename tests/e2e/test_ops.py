@@ -1,4 +1,4 @@
-"""The operator sees everything that is left undone, and one command finishes it once the cause is fixed."""
+"""The operator sees what denied roles, lost timers and the stream leave undone, and one command finishes it."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Mails that are sent in the local stack are kept there, and `waitpoints outbox` shows them."""
+"""Mails that are sent in the local stack are kept in the emulator's process, and `waitpoints outbox` shows them."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Races on the deployed stack: in any order, every execution is resumed with the payload of its own token."""
+"""Races of processes on the deployed stack: in any order, every execution is resumed with the payload of its own token."""
 
 import json
 import time

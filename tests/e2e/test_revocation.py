@@ -1,4 +1,4 @@
-"""A named key that is revoked while many requests carry it (contract Q2): it takes at most a minute."""
+"""A named key that is revoked while all functions get many requests with it (contract Q2): it takes at most a minute."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A burst of callbacks while Step Functions throttles: every execution goes on, as soon as the quota lets it."""
+"""A burst of callbacks to many processes while Step Functions throttles: every execution goes on once the quota lets it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
