@@ -3,9 +3,9 @@
 from waitpoints import json_text
 from waitpoints.access.credentials import write_scope
 from waitpoints.api.create import Sent, create
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
+from waitpoints.api.schemas.create_token import CREATE_WAITPOINT_TOKEN_REQUEST
 from waitpoints.wiring import services
 
 services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
@@ -14,7 +14,7 @@ services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 @http_handler("POST", allow=("GET", "POST"), scope="create")
 def handler(request: Request) -> Response:
     body = request.read_json(CREATE_LIMIT, optional=True, kept=("metadata",))
-    wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
+    wanted = validate(CREATE_WAITPOINT_TOKEN_REQUEST, body, ignore_unknown=request.from_sdk)
     sent = Sent(
         request.api_url,
         request.caller,

@@ -37,9 +37,9 @@ def put(name: str, request: Request) -> Endpoint:
 
 def change(name: str, request: Request) -> Endpoint:
     """Disable or enable an endpoint. Raises EndpointNotFound."""
-    from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
+    from waitpoints.api.schemas.endpoint_change import CHANGE_ENDPOINT_REQUEST
 
-    disabled = validate(ChangeEndpointRequest, request.read_json(SMALL_LIMIT)).disabled
+    disabled = validate(CHANGE_ENDPOINT_REQUEST, request.read_json(SMALL_LIMIT)).disabled
     changed = services.endpoints.set_disabled(name, disabled, services.now()) if is_name(name) else None
     if changed is None:
         raise EndpointNotFound

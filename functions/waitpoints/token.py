@@ -21,6 +21,7 @@ SINCE |= {"outcome": 4, "signing": 4, "handOvers": 4}
 """The first version that knows what a token uses, if not every version does. It is the token's `sinceVersion`."""
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters
+MAX_EXPRESSION = 256  # characters
 MAX_LISTED_TITLE = 100  # characters of a page's title
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"

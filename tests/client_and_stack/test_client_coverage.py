@@ -26,8 +26,8 @@ from tests.support.in_process.world import BASE_URL, World
 from tools.openapi import answers
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS, by_id
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints import deliveries_query
+from waitpoints.api.models.create_token import CreateWaitpointTokenRequest
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it

@@ -11,7 +11,7 @@ from tests.support.in_process.template import Template
 from tests.support.readme import APPROVALS, PATTERNS_SNIPPETS, README, SNIPPETS
 from tools.stack import ROOT
 from waitpoints import endpoint_tally, idempotency_key, token
-from waitpoints.api import create_request
+from waitpoints.api import request_checks
 from waitpoints.aws import endpoint_store
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import RESULT_LIMITS
@@ -47,7 +47,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"| {token.MAX_WAITERS} waiters for a token |" in README
     assert f"A state's result is at most {RESULT_LIMITS[WaiterKind.STEP_FUNCTIONS] // 1024} KiB" in README
     api = (ROOT / "docs" / "api.md").read_text()
-    assert f"up to {create_request.MAX_TAGS} labels of at most {token.MAX_TAG_LENGTH} characters" in api
+    assert f"up to {request_checks.MAX_TAGS} labels of at most {token.MAX_TAG_LENGTH} characters" in api
     assert f"at most {idempotency_key.MAX_LENGTH:,} characters. Creating" in api
 
 

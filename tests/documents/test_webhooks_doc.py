@@ -21,9 +21,9 @@ from tools.openapi.answers import CompletedBy, OtherDeliveries
 from tools.stack import ROOT
 from waitpoints.api import complete_request
 from waitpoints.api.callbacks import expressions
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
 from waitpoints.api.request_model import validate
+from waitpoints.api.schemas.create_token import CREATE_WAITPOINT_TOKEN_REQUEST
 from waitpoints.endpoint import Endpoint
 from waitpoints.token import Source
 
@@ -74,7 +74,7 @@ def test_every_json_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("body", of_kind("create"))
 def test_every_create_is_accepted(body: Any, page_api: Api) -> None:
-    validate(CreateWaitpointTokenRequest, body)
+    validate(CREATE_WAITPOINT_TOKEN_REQUEST, body)
     page_api.create(**body)
 
 

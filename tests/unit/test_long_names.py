@@ -12,12 +12,12 @@ import pytest
 from tests.support.example_requests import put_example_endpoint
 from tests.support.in_process.api_gateway import Api
 from tools.openapi.operations import by_id
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import page_checks
 from waitpoints.api.providers.verify_request import parse_verify
-from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.api.request_model import validate
+from waitpoints.api.schemas.create_token import CREATE_WAITPOINT_TOKEN_REQUEST
+from waitpoints.api.schemas.public_token import CREATE_PUBLIC_TOKEN_REQUEST
 from waitpoints.errors import InvalidPage, InvalidRequest, InvalidVerification, WaitpointsError
 from waitpoints.unknown_names import refuse_unknown, unknown
 
@@ -53,10 +53,10 @@ REFUSED: dict[str, Any] = {
     "a name of a page's field": lambda: page_checks.parse({"title": "T", "fields": {"properties": {LONG: {}}}})[1],
     "a member of verify": lambda: parse_verify({"scheme": "github", LONG: 1}),
     "a scheme": lambda: parse_verify({"scheme": LONG}),
-    "a field of a create": lambda: validate(CreateWaitpointTokenRequest, {LONG: 1}),
-    "a claim": lambda: validate(CreatePublicTokenRequest, {"claims": {LONG: 1}}),
-    "7,000 fields of a create": lambda: validate(CreateWaitpointTokenRequest, {f"field{at}": 1 for at in range(7000)}),
-    "3,000 wrong scopes": lambda: validate(CreatePublicTokenRequest, {"claims": {"scopes": [1] * 3000}}),
+    "a field of a create": lambda: validate(CREATE_WAITPOINT_TOKEN_REQUEST, {LONG: 1}),
+    "a claim": lambda: validate(CREATE_PUBLIC_TOKEN_REQUEST, {"claims": {LONG: 1}}),
+    "7,000 fields of a create": lambda: validate(CREATE_WAITPOINT_TOKEN_REQUEST, {f"field{at}": 1 for at in range(7000)}),
+    "3,000 wrong scopes": lambda: validate(CREATE_PUBLIC_TOKEN_REQUEST, {"claims": {"scopes": [1] * 3000}}),
 }
 
 

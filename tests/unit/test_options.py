@@ -24,12 +24,12 @@ from tests.support.options.routes import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, S
 from tests.support.options.table import ALONE, GUARDS, RULES, SCOPES, Options, rows, sets
 from waitpoints import telemetry
 from waitpoints.api import complete_request
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.endpoints.settings import PutEndpointRequest
+from waitpoints.api.models.base import RequestModel
+from waitpoints.api.models.create_token import CreateWaitpointTokenRequest
+from waitpoints.api.models.endpoint import PutEndpointRequest
+from waitpoints.api.models.public_token import CreatePublicTokenRequest, PublicTokenScopes
 from waitpoints.api.page import page_checks
 from waitpoints.api.page.definition import Page
-from waitpoints.api.public_token_request import CreatePublicTokenRequest, PublicTokenScopes
-from waitpoints.api.request_model import RequestModel
 from waitpoints.token import Completed, Failed, Rule, Rules, TimedOut, iso
 from waitpoints.waiter_result import Failure, Success
 

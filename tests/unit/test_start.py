@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.in_process.template import CHANNELS, EVERYTHING, ROOT, SIGN_IN, Template
-from waitpoints.api.request_model import RequestModel
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -21,8 +19,8 @@ found = {}
 for name in json.loads(sys.argv[1]):
     gc.disable()
     importlib.import_module(name)
-    found[name] = [gc.isenabled(), "pydantic" in sys.modules]
-print(json.dumps(found))
+    found[name] = gc.isenabled()
+print(json.dumps(found | {"pydantic": "pydantic" in sys.modules}))
 """
 
 
@@ -57,7 +55,7 @@ START_WITHOUT_SEARCH = """
 import importlib.metadata, json, sys
 def search(**_): raise AssertionError("searched for plugins")
 importlib.metadata.entry_points = search
-import create_api_key, create_public_token, create_token, mint_public_token, put_endpoint, try_endpoint
+from waitpoints.api.models import create_token
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
 RECEIVE = """
@@ -84,7 +82,7 @@ KEYS = ["waitpoints.aws.api_key_store", "waitpoints.access.api_keys"]
 HEAVY = [
     "jwt",
     "pydantic",
-    f"{API}.create_request",
+    f"{API}.schemas.create_token",
     f"{API}.endpoints.settings",
     f"{API}.api_key_request",
     f"{API}.public_token_request",
@@ -113,18 +111,18 @@ LOADED: dict[str, list[str]] = {
     "accept_callback": [],
     "show_callback": [],
     "retrieve_token": [],
-    "move_deadline": ["pydantic"],
+    "move_deadline": [],
     "accept_delivery": [],
-    "create_token": ["pydantic", f"{API}.create_request"],
-    "create_public_token": ["pydantic", f"{API}.public_token_request"],
-    "create_api_key": ["pydantic", f"{API}.api_key_request", *KEYS],
+    "create_token": [f"{API}.schemas.create_token"],
+    "create_public_token": [f"{API}.public_token_request"],
+    "create_api_key": [f"{API}.api_key_request", *KEYS],
     "list_api_keys": KEYS,
     "revoke_api_key": KEYS,
-    "mint_public_token": ["pydantic", f"{API}.public_token_request"],
+    "mint_public_token": [f"{API}.public_token_request"],
     "complete_token": ["jwt"],
     "complete_by_key": [],
-    "put_endpoint": ["pydantic", f"{API}.endpoints.settings"],
-    "try_endpoint": ["pydantic"],
+    "put_endpoint": [f"{API}.endpoints.settings"],
+    "try_endpoint": [],
     "resend_delivery": [],
     "begin_sign_in": [],
     "finish_sign_in": ["jwt"],
@@ -150,18 +148,11 @@ def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
     assert run(START_WITHOUT_SEARCH, ["pydantic"]) == ["pydantic"]
 
 
-def test_every_function_starts_with_garbage_collection_and_only_those_that_validate_a_body_with_pydantic() -> None:
-    template = Template.load(EVERYTHING)
-    validating = {
-        route_of(operation, template).function.name
-        for operation in WITH_JSON_BODY
-        if operation.body and operation.body.model and issubclass(operation.body.model, RequestModel)
-    }
-    names = [name for name in template.functions() if name != "show_console"]  # it imports nothing that disables collection
-    names.sort(key=lambda name: name in {*validating, "create_token_in_state"})
+def test_every_function_starts_with_garbage_collection_and_none_imports_pydantic() -> None:
+    names = [name for name in Template.load(EVERYTHING).functions() if name != "show_console"]  # disables no collection
     found = run(IMPORT_ALL, names)
-    assert [name for name, (collects, _) in found.items() if not collects] == []
-    assert {name for name, (_, has_pydantic) in found.items() if has_pydantic} == {*validating, "create_token_in_state"}
+    assert found.pop("pydantic") is False
+    assert [name for name, collects in found.items() if not collects] == []
 
 
 def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from tools.openapi import answer_types, async_client, request_types
+from tools.openapi import answer_types, async_client, request_schemas, request_types
 from tools.openapi.answers import CODES
 from tools.openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from tools.openapi.operations import OPERATIONS
@@ -184,6 +184,7 @@ def written() -> dict[Path, str]:
         async_client.FILE: async_client.text(),
         answer_types.FILE: answer_types.text(schemas),
         request_types.FILE: request_types.text(schemas),
+        **request_schemas.written(),
     }
 
 

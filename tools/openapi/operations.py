@@ -29,16 +29,16 @@ from tools.openapi.operation import (
 )
 from tools.openapi.requests import CompleteWaitpointKeyRequest, CompleteWaitpointTokenRequest, ResendDeliveryRequest
 from waitpoints.access.api_keys import NAME_PATTERN
-from waitpoints.api.api_key_request import CreateKeyRequest
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.deadline_request import MoveDeadlineRequest
 from waitpoints.api.endpoints import deliveries_query
-from waitpoints.api.endpoints.change_request import ChangeEndpointRequest
-from waitpoints.api.endpoints.settings import PutEndpointRequest
-from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
+from waitpoints.api.models.api_key import CreateKeyRequest
+from waitpoints.api.models.create_token import CreateWaitpointTokenRequest
+from waitpoints.api.models.deadline import MoveDeadlineRequest
+from waitpoints.api.models.endpoint import PutEndpointRequest
+from waitpoints.api.models.endpoint_change import ChangeEndpointRequest
+from waitpoints.api.models.endpoint_trial import TryEndpointRequest
+from waitpoints.api.models.public_token import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.approvers import MAX_ANSWER
 
 TOKENS = "/api/v1/waitpoints/tokens"

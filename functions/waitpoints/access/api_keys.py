@@ -12,7 +12,7 @@ import string
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Self, get_args
 
 from waitpoints.access.caller import NAMED_KEY, Action, Caller
 from waitpoints.json_text import Stored
@@ -21,6 +21,9 @@ from waitpoints.token import iso
 MOST = 500  # keys of a stack: they are in one item
 MAX_NAME = 64  # characters
 NAME_PATTERN = f"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}"
+ACTIONS: tuple[Action, ...] = get_args(Action.__value__)
+MAX_BYTES = 512  # of all scopes of a key in UTF-8: all keys are in one item, which has at most 400 KB
+MAX_DAYS = 3650
 SHOWN_DIGITS = 16  # hexadecimal, of a key's digest: they name the key in public access tokens
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitpoints import timeouts
 from waitpoints.access.caller import ROOT, Caller
 from waitpoints.api.callbacks import output_check, rules
-from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
+from waitpoints.api.request_checks import MAX_TAGS
 from waitpoints.errors import TooManyTags
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.api.models.create_token import CreateWaitpointTokenRequest
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
 
@@ -30,7 +33,7 @@ class Sent:
     metadata: str | None = None
 
 
-def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
+def create(wanted: "CreateWaitpointTokenRequest", sent: Sent) -> dict[str, Any]:
     """Create the requested token and return the response's fields.
 
     The token gets the tag that limits the caller, and other names only within it. Raises Forbidden, InvalidTimeout,
@@ -39,9 +42,9 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     now, caller = services.now(), sent.caller
     tags = _tags(wanted, caller)
     waiter = key = metadata = traceparent = None
-    if wanted.handle is not None:
+    if (handle := wanted.callback_id if wanted.task_token is None else wanted.task_token) is not None:
         kind = WaiterKind.STEP_FUNCTIONS if wanted.callback_id is None else WaiterKind.DURABLE_FUNCTION
-        waiter = Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
+        waiter = Waiter(handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
     request_key = sent.request_key
     if request_key and caller.digits is not None:  # one of the API key's own: no request finds by it what another has created
         request_key = f"{caller.digits}/{request_key}"
@@ -85,7 +88,7 @@ def create(wanted: CreateWaitpointTokenRequest, sent: Sent) -> dict[str, Any]:
     return answer
 
 
-def _tags(wanted: CreateWaitpointTokenRequest, caller: Caller) -> tuple[str, ...]:
+def _tags(wanted: "CreateWaitpointTokenRequest", caller: Caller) -> tuple[str, ...]:
     """Return the token's tags, with that of the caller's key. Raises Forbidden for what the key may not do, or TooManyTags."""
     caller.check_names("create", "tags", *wanted.tags)
     if wanted.idempotency_key is not None:

@@ -1,17 +1,18 @@
-"""What the request bodies that pydantic validates have in common. Field names are in camel case on the wire (contract C2, R1).
+"""Validate the request bodies that are pydantic's models, without pydantic, whose import would be a third of a start.
 
-Each body is in a module of its own: pydantic builds a validator when a model is imported.
+What pydantic has is its core's extension module and, by `make openapi`, each model's core schema (`schemas`).
 """
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module, util
+from importlib.machinery import ExtensionFileLoader
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
-
-from waitpoints import json_text
+from waitpoints import json_text, telemetry
 from waitpoints.errors import InvalidRequest
 from waitpoints.unknown_names import refuse_unknown, shown
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic_core import ErrorDetails
 
-ABSENT: Any = None  # the field may be absent but not null, which its type rejects
 SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a secret that a request names, without its folder
 CHANNEL_SECRET = re.compile(r"SLACK_BOT_TOKEN|SLACK_SIGNING_SECRET|TEAMS.*")  # of those, a channel's: `secrets put` agrees
 MOST_PROBLEMS = 3  # that one message names
@@ -70,53 +70,108 @@ VERIFY_FIELDS: "JsonDict" = {
     },
 }
 """The fields of `verify`, which `providers.verify_request` parses: only a body that has it loads the table of schemes."""
-VERIFY_SCHEMA: "JsonDict" = {
-    "type": "object",
-    "properties": VERIFY_FIELDS,
-    "required": ["scheme", "secret"],
-    "additionalProperties": False,
-}
+
+type Fields = Mapping[str, "Fields"]
+"""The names of a body's fields on the wire, each with those of the model that it has, if it has one."""
 
 
-class RequestModel(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid")
+class Validated:
+    """A valid body, with the attributes of its model and none of its methods."""
+
+    __slots__ = ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__")
+    __pydantic_fields_set__: set[str]
+
+    @property
+    def model_fields_set(self) -> set[str]:
+        return self.__pydantic_fields_set__
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self.__dict__.items())
 
 
-def validate[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
+class Written[Model]:
+    """A model as `make openapi` wrote it: `schema` makes its core schema of a function that makes a class of a name.
+
+    `required` has examples of the fields that a body must have.
+    """
+
+    def __init__(
+        self, model: str, fields: Fields, required: Mapping[str, Sequence[Any]], schema: Callable[[Callable[[str], type]], Any]
+    ) -> None:
+        self.model, self.fields, self.required, self.schema = model, fields, required, schema
+        try:
+            core = _load_core()
+            self.validator, self._refusal = core.SchemaValidator(schema(_class)), core.ValidationError
+        except Exception as error:
+            telemetry.logger.warning("Importing pydantic", model=model, error=repr(error))
+            self.validator, self._refusal = self._by_pydantic()
+
+    def _by_pydantic(self) -> Any:
+        from pydantic import ValidationError
+
+        module, _, name = self.model.rpartition(".")
+        return getattr(import_module(module), name).__pydantic_validator__, ValidationError
+
+    def read(self, value: Any) -> Model:
+        """Return a value as a model. Raises InvalidRequest that names the field and what it accepts."""
+        try:
+            valid: Model = self.validator.validate_python(value, extra="ignore")
+            return valid
+        except self._refusal as error:
+            problems = error.errors(include_url=False)[:MOST_PROBLEMS]
+            of_fields = groupby(problems, lambda it: it["loc"][:1])
+            said = [", or ".join(_problem(self.required, it) for it in of_field) for _, of_field in of_fields]
+            raise InvalidRequest("Validation error: " + "; ".join(said)) from None
+
+
+def _load_core() -> Any:
+    """Return pydantic-core's extension module, without its package, which imports definitions of types alone for longer."""
+    if (core := sys.modules.get("_pydantic_core")) is not None:
+        return core
+    package = util.find_spec("pydantic_core")
+    assert package is not None, "pydantic_core is not installed"
+    assert package.submodule_search_locations, "pydantic_core is no package"
+    path = next(Path(package.submodule_search_locations[0]).glob("_pydantic_core*.so"))
+    spec = util.spec_from_loader("_pydantic_core", ExtensionFileLoader("_pydantic_core", str(path)))
+    assert spec is not None
+    assert spec.loader is not None
+    core = util.module_from_spec(spec)
+    spec.loader.exec_module(core)
+    sys.modules["_pydantic_core"] = core
+    return core
+
+
+def _class(name: str) -> type[Validated]:
+    return type(name, (Validated,), {})
+
+
+def validate[Model](model: Written[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
     """Return `value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
     if not ignore_unknown:
-        _refuse_unknown(model, value)
-    try:
-        return model.model_validate(value, extra="ignore")
-    except ValidationError as error:
-        problems = error.errors(include_url=False)[:MOST_PROBLEMS]
-        of_fields = groupby(problems, lambda it: it["loc"][:1])
-        said = [", or ".join(_problem(model, it) for it in of_field) for _, of_field in of_fields]  # a field has alternatives
-        raise InvalidRequest("Validation error: " + "; ".join(said)) from None
+        _refuse_unknown(model.fields, value)
+    return model.read(value)
 
 
-def _refuse_unknown(model: type[BaseModel], value: Any) -> None:
+def _refuse_unknown(fields: Fields, value: Any) -> None:
     if not isinstance(value, dict):
         return
-    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     refuse_unknown(value, list(fields))
-    for name, kind in fields.items():
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            _refuse_unknown(kind, value.get(name))
+    for name, members in fields.items():
+        if members:
+            _refuse_unknown(members, value.get(name))
 
 
-def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
+def _problem(required: Mapping[str, Sequence[Any]], problem: "ErrorDetails") -> str:
     """Describe one validation error. Drops the union member that pydantic adds to the location."""
     location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
-    fields = {field.alias: field for field in model.model_fields.values()}
     if problem["type"] == "missing":
-        examples = " or ".join(map(json_text.dumps, fields[str(location[0])].examples or ()))
+        examples = " or ".join(map(json_text.dumps, required[str(location[0])]))
         return f'"{_path(location)}" is required, such as {examples}'
     message = _EXPECTED.get(problem["type"], message)
     if location:
         return f'{message} at "{_path(location)}"'
-    required = [f'"{name}"' for name, field in fields.items() if field.is_required()]
-    return f"{message} with {' and '.join(required)}" if required and problem["type"] == "model_type" else message
+    names = [f'"{name}"' for name in required]
+    return f"{message} with {' and '.join(names)}" if names and problem["type"] == "model_type" else message
 
 
 def _path(location: Sequence[int | str]) -> str:

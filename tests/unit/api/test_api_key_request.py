@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.access.api_keys import MOST, NamedKey, Scope
+from waitpoints.access.api_keys import MAX_BYTES, MOST, NamedKey, Scope
 from waitpoints.api import api_key_request
 from waitpoints.aws.api_key_store import KEYS, KEYS_ITEM, _map
 from waitpoints.aws.items import plain
@@ -48,7 +48,7 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
 def test_scopes_have_a_limit_in_all() -> None:
     tags = "é" * 82, "é" * 81, "é" * 82  # of two bytes each
     texts = [f"{action}:{tag}" for action, tag in zip(("create", "complete", "read"), tags, strict=True)]
-    assert len("".join(texts).encode()) == api_key_request.MAX_BYTES - 1
+    assert len("".join(texts).encode()) == MAX_BYTES - 1
     assert len(parse(scopes=texts).scopes) == 3
     assert parse(scopes=[f"{texts[0]}x", *texts[1:]])
     with pytest.raises(InvalidApiKey, match="more than 512 bytes in all"):
@@ -116,9 +116,9 @@ def test_as_many_keys_as_a_stack_holds_fit_into_an_item() -> None:
     As JSON it is larger: an item needs a byte for each member, and half a byte for a digit.
     """
     texts = [f"create:{LONGEST_TAG}", f"complete:{LONGEST_TAG}", f"read:{LONGEST_TAG}", "notify", "endpoints"]
-    room = api_key_request.MAX_BYTES - len("".join(texts))
+    room = MAX_BYTES - len("".join(texts))
     texts[0] = texts[0][:-room] + "é" * room  # as many bytes as all may have
-    assert len("".join(texts).encode()) == api_key_request.MAX_BYTES
+    assert len("".join(texts).encode()) == MAX_BYTES
     largest = parse(name="x" * 64, scopes=texts, expiresIn="3650d")
     keys = {f"{number:03}{largest.name[3:]}": _map(largest) for number in range(MOST)}
     assert len(json.dumps({**plain(KEYS_ITEM), KEYS: keys}, ensure_ascii=False).encode()) < 400 * 1024

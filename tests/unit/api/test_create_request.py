@@ -1,4 +1,4 @@
-"""What a request to create a token may say."""
+"""What a request to create a token may say: `api/request_checks`."""
 
 from functools import partial
 from typing import Any

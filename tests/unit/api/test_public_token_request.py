@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.public_token_request import MAX_LIFETIME, CreatePublicTokenRequest, lifetime
+from waitpoints.api.public_token_request import MAX_LIFETIME, lifetime
 from waitpoints.api.request_model import validate
+from waitpoints.api.schemas.public_token import CREATE_PUBLIC_TOKEN_REQUEST
 from waitpoints.errors import InvalidTimeout
 
 NOW = 1_800_000_000_999  # milliseconds
@@ -13,7 +14,7 @@ SECONDS = NOW // 1000
 
 
 def asked_lifetime(**asked: Any) -> int:
-    return lifetime(validate(CreatePublicTokenRequest, asked).expiration_time, NOW)
+    return lifetime(validate(CREATE_PUBLIC_TOKEN_REQUEST, asked).expiration_time, NOW)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 from jmespath import exceptions, functions, lexer, parser, visitor
 
 from waitpoints import json_text
+from waitpoints.token import MAX_EXPRESSION
 
-MAX_LENGTH = 256  # characters
 MAX_NODES = 40
 MAX_NESTING = 16  # nested brackets, including those of calls
 MAX_PROJECTIONS = 2
@@ -80,8 +80,8 @@ class Work:
 
 def check_expression(expression: str) -> None:
     """Raises ExpressionRefused."""
-    if len(expression) > MAX_LENGTH:
-        raise ExpressionRefused(f"at most {MAX_LENGTH} characters are accepted")
+    if len(expression) > MAX_EXPRESSION:
+        raise ExpressionRefused(f"at most {MAX_EXPRESSION} characters are accepted")
     try:
         expression.encode()
         _check_nesting(expression)

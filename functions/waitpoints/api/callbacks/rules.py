@@ -8,7 +8,7 @@ from waitpoints.token import MAX_LISTED_TITLE, SINCE, Document, DocumentKind, Ru
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
-    from waitpoints.api.create_request import CreateWaitpointTokenRequest
+    from waitpoints.api.models.create_token import CreateWaitpointTokenRequest
 
 
 def check_rules(

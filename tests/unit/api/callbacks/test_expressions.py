@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tests.support.expressions import HEAVIEST, LARGEST, expressions, json_values
 from waitpoints.api.callbacks.expressions import (
-    MAX_LENGTH,
     MAX_TEXT,
     MAX_VISITS,
     EvaluationFailed,
@@ -22,12 +21,13 @@ from waitpoints.api.callbacks.expressions import (
     is_constant,
     scope,
 )
+from waitpoints.token import MAX_EXPRESSION
 
 
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("body." + "a" * MAX_LENGTH, "256 characters"),
+        ("body." + "a" * MAX_EXPRESSION, "256 characters"),
         ("", "not valid JMESPath"),
         ("body.status = 'x'", 'not valid JMESPath at character 13, "="'),
         ("body..a", 'not valid JMESPath at character 6, "."'),

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from waitpoints.api.request_model import RequestModel
+from waitpoints.api.models.base import RequestModel
 
 
 class ChangeEndpointRequest(RequestModel):

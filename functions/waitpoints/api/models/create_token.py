@@ -1,59 +1,28 @@
 """The request to create a token, named as in Trigger.dev's specification. `openapi.yaml` is generated from it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from waitpoints import execution, handles
-from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel
-from waitpoints.errors import InvalidRequest, TooManyTags
+from waitpoints.api import request_checks
+from waitpoints.api.models.base import ABSENT, VERIFY_SCHEMA, RequestModel
 from waitpoints.idempotency_key import MAX_LENGTH as MAX_KEY_LENGTH
-from waitpoints.idempotency_key import check_key, utf16_units
-from waitpoints.token import MAX_TAG_LENGTH
+from waitpoints.token import MAX_EXPRESSION, MAX_TAG_LENGTH
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
-MAX_TAGS = 10
-
-
-def _validator[Value, Result](check: Callable[[Value], Result]) -> Callable[[Value], Result]:
-    """Return the check with pydantic's exception for a wrong value."""
-
-    def validate(value: Value) -> Result:
-        try:
-            return check(value)
-        except InvalidRequest as refusal:
-            raise ValueError(refusal.message) from None
-
-    return validate
-
-
-def _check_tags(value: Any) -> tuple[str, ...]:
-    """Return one tag, a list of tags or null as a tuple. Raises InvalidRequest or TooManyTags."""
-    if value is not None and not isinstance(value, (str, list)):
-        raise InvalidRequest("Tags must be a string or a list of strings")
-    tags = (value,) if isinstance(value, str) else tuple(value or ())
-    if wrong := [number for number, tag in enumerate(tags) if not isinstance(tag, str)]:
-        raise InvalidRequest(f"Tag {wrong[0] + 1} must be a string")
-    if any(utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
-        raise InvalidRequest(f"Tags must be {MAX_TAG_LENGTH} characters or less")
-    if len(tags) > MAX_TAGS:
-        raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
-    return tags
-
-
 _TAG_SCHEMA: "JsonDict" = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 IdempotencyKeyText = Annotated[
     str,
-    AfterValidator(_validator(check_key)),
+    AfterValidator(request_checks.idempotency_key),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH}),
 ]
 
-ExecutionArn = Annotated[str, AfterValidator(_validator(execution.check_arn))]
-TaskTokenText = Annotated[str, AfterValidator(_validator(handles.check_task_token))]
-CallbackIdText = Annotated[str, AfterValidator(_validator(handles.check_callback_id))]
+ExecutionArn = Annotated[str, AfterValidator(request_checks.execution)]
+TaskTokenText = Annotated[str, AfterValidator(request_checks.task_token)]
+CallbackIdText = Annotated[str, AfterValidator(request_checks.callback_id)]
 
 
 NOTIFY_SCHEMA: "JsonDict" = {
@@ -115,12 +84,16 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=["1h", "2030-01-31T18:00:00Z"],
         json_schema_extra={"type": ["string", "null"]},
     )
-    tags: Annotated[Any, AfterValidator(_validator(_check_tags))] = Field(
+    tags: Annotated[Any, AfterValidator(request_checks.tags)] = Field(
         default=(),
-        description=f"One tag, or a list of at most {MAX_TAGS}. The list route filters by tag.",
+        description=f"One tag, or a list of at most {request_checks.MAX_TAGS}. The list route filters by tag.",
         examples=[["user:1234567", "org:9876543"]],
         json_schema_extra={
-            "anyOf": [_TAG_SCHEMA, {"type": "array", "items": _TAG_SCHEMA, "maxItems": MAX_TAGS}, {"type": "null"}]
+            "anyOf": [
+                _TAG_SCHEMA,
+                {"type": "array", "items": _TAG_SCHEMA, "maxItems": request_checks.MAX_TAGS},
+                {"type": "null"},
+            ]
         },
     )
     task_token: TaskTokenText = Field(
@@ -164,7 +137,7 @@ class CreateWaitpointTokenRequest(RequestModel):
             "the token; any other is answered 200 and counted."
         ),
         examples=["body.status == 'succeeded'"],
-        json_schema_extra={"maxLength": 256},
+        json_schema_extra={"maxLength": MAX_EXPRESSION},
     )
     payload_schema: dict[str, Any] = Field(
         default=ABSENT,
@@ -228,22 +201,4 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
     )
 
-    @property
-    def handle(self) -> str | None:
-        """What resumes the execution that waits, if one does."""
-        return self.callback_id if self.task_token is None else self.task_token
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        if self.idempotency_key_ttl is not None and self.idempotency_key is None:
-            raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
-        if self.task_token is not None and self.callback_id is not None:
-            raise ValueError("taskToken and callbackId exclude each other: a state waits, or a durable function")
-        if self.execution is not None and self.handle is None:
-            raise ValueError("execution needs a taskToken or a callbackId: it names the execution that waits")
-        for name, value in (("unwrap", self.unwrap), ("context", self.context)):
-            if value and self.handle is None:
-                raise ValueError(f"{name} needs a taskToken or a callbackId: it says what the execution that waits gets")
-        if self.unwrap and self.context:
-            raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
-        return self
+    _together = model_validator(mode="after")(request_checks.together)
