@@ -121,20 +121,15 @@ def test_the_last_process_ends_it_also_if_another_one_was_killed(
         assert calls == ["up 0", "down 4321"]
 
 
-def test_a_session_that_was_killed_leaves_its_stack_to_the_next_one(calls: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("process", "ended"), [("7", ["down 4321"]), ("6", [])])
+def test_a_killed_session_leaves_its_stack_to_the_next_one_and_not_one_of_the_user_on_its_port(
+    calls: list[str], tmp_path: Path, process: str, ended: list[str]
+) -> None:
     serving.up(0, tmp_path)
-    (tmp_path / "sessions.4321").write_text("7")
+    (tmp_path / "sessions.4321").write_text(process)
     with shared():
         pass
-    assert calls == ["up 0", "down 4321"]
-
-
-def test_a_stack_of_the_user_on_the_port_of_a_killed_one_goes_on(calls: list[str], tmp_path: Path) -> None:
-    serving.up(0, tmp_path)
-    (tmp_path / "sessions.4321").write_text("6")
-    with shared():
-        pass
-    assert calls == ["up 0"]
+    assert calls == ["up 0", *ended]
 
 
 def test_a_stack_that_runs_with_other_parameters_is_refused(tmp_path: Path, calls: list[str]) -> None:

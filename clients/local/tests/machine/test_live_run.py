@@ -296,14 +296,14 @@ class TestMails:
         run.waiting("Ask")
         return [mail.subject for mail in run.mails], invoked
 
-    def test_are_those_of_the_runs_tokens_once_all_are_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        found = self.mails(monkeypatch, [False, True], page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
-        assert found == (["Go?", "Go?"], ["NoticesFunctionName"] * 2)
-
-    def test_are_not_waited_for_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(mails, "PATIENCE", 0)
-        found = self.mails(monkeypatch, [False], page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
-        assert found == (["Go?"], ["NoticesFunctionName"])
+    @pytest.mark.parametrize(("answers", "patience"), [([False, True], 60), ([False], 0)])
+    def test_are_those_of_the_runs_tokens_once_all_are_sent_but_not_waited_for_without_end(
+        self, monkeypatch: pytest.MonkeyPatch, answers: list[bool], patience: int
+    ) -> None:
+        monkeypatch.setattr(mails, "PATIENCE", patience)
+        times = len(answers)
+        found = self.mails(monkeypatch, answers, page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+        assert found == (["Go?"] * times, ["NoticesFunctionName"] * times)
 
     def test_are_none_if_no_one_is_notified(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert self.mails(monkeypatch, []) == ([], [])

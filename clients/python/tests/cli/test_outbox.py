@@ -172,31 +172,25 @@ class TestTheHtml:
 class TestMailsThatAreDue:
     """They are waited for: the stack sends them a moment after the create."""
 
-    PAGE: ClassVar[Any] = {
-        "title": "Go?",
-        "approvers": ["ann@example.com", "bo@example.com", {"id": "cy", "slack": "U024BE7LH"}],
-    }
+    PEOPLE: ClassVar[Any] = ["ann@example.com", "bo@example.com", {"id": "cy", "slack": "U024BE7LH"}]
 
-    def test_are_waited_for(self, due: Due) -> None:
-        due.client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
+    @pytest.mark.parametrize(
+        ("people", "notify", "patience", "looks"),
+        [
+            (None, {"email": ["ann@example.com"]}, 60, 2),
+            (PEOPLE, {"email": True, "slack": "#deploys"}, 60, 3),
+            (PEOPLE, None, 60, 1),
+            (None, {"email": ["ann@example.com"]}, 0, 1),
+        ],
+        ids=["one", "of each approver with an address", "without notify", "not without end"],
+    )
+    def test_are_waited_for(
+        self, due: Due, monkeypatch: pytest.MonkeyPatch, people: Any, notify: Any, patience: int, looks: int
+    ) -> None:
+        monkeypatch.setattr(outbox, "PATIENCE", patience)
+        due.client.create(page={"title": "Go?", "approvers": people} if people else {"title": "Go?"}, notify=notify)
         run()
-        assert due.sent == 2
-
-    def test_are_those_of_each_approver_with_an_address(self, due: Due) -> None:
-        due.client.create(page=self.PAGE, notify={"email": True, "slack": "#deploys"})
-        run()
-        assert due.sent == 3
-
-    def test_are_none_without_notify(self, due: Due) -> None:
-        due.client.create(page=self.PAGE)
-        run()
-        assert due.sent == 1
-
-    def test_are_not_waited_for_without_end(self, due: Due, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(outbox, "PATIENCE", 0)
-        due.client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"]})
-        run()
-        assert due.sent == 1
+        assert due.sent == looks
 
 
 def test_a_mail_has_its_links_in_their_order(emulator: ThreadingHTTPServer, no_stack: Path) -> None:

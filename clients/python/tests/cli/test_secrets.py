@@ -104,24 +104,19 @@ def test_a_stack_may_be_named_by_its_arn(stack: SecretsManager) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("path", "value"),
     [
-        ("SLACK_BOT_TOKEN", "xoxb-1-2-a"),
-        ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-2-a"),  # docs.slack.dev/authentication/tokens: with token rotation
-        ("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99yyyzzz85a5"),
-        ("TEAMS", "https://prod-1.westeurope.logic.azure.com/workflows/1?sig=a"),
-        ("TEAMS_DEPLOYS", "http://127.0.0.1:8080/teams"),
+        ("channels/SLACK_BOT_TOKEN", "xoxb-1-2-a"),
+        ("channels/SLACK_BOT_TOKEN", "xoxe.xoxb-1-2-a"),  # docs.slack.dev/authentication/tokens: with token rotation
+        ("channels/SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99yyyzzz85a5"),
+        ("channels/TEAMS", "https://prod-1.westeurope.logic.azure.com/workflows/1?sig=a"),
+        ("channels/TEAMS_DEPLOYS", "http://127.0.0.1:8080/teams"),
+        ("sign-in/OIDC_CLIENT_SECRET", "a secret"),
     ],
 )
-def test_a_channels_credential_is_kept_apart(stack: SecretsManager, name: str, value: str) -> None:
-    assert put(name, input=value).stderr == f"Stored as waitpoints/shop/channels/{name} in eu-west-1.\n"
-    assert stack.values == {f"waitpoints/shop/channels/{name}": [value]}
-
-
-def test_the_issuers_secret_is_kept_apart(stack: SecretsManager) -> None:
-    path = "waitpoints/shop/sign-in/OIDC_CLIENT_SECRET"
-    assert put("OIDC_CLIENT_SECRET", input="a secret\n").stderr.endswith(f"Stored as {path} in eu-west-1.\n")
-    assert stack.values == {path: ["a secret"]}
+def test_a_credential_of_a_channel_or_the_issuer_is_kept_apart(stack: SecretsManager, path: str, value: str) -> None:
+    assert put(path.partition("/")[2], input=value).stderr == f"Stored as waitpoints/shop/{path} in eu-west-1.\n"
+    assert stack.values == {f"waitpoints/shop/{path}": [value]}
 
 
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:

@@ -124,15 +124,13 @@ class TestDoctor:
     def test_that_finishes_everything_has_status_0(self, stack: OperatedStack) -> None:
         result = run("doctor")
         assert (result.exit_code, result.output) == (0, "3 items checked: 1 finished, 0 left undone\n")
+        assert json.loads(run("doctor", "--json").stdout) == FOUND
 
     def test_that_leaves_work_lists_it_and_has_status_1(self, stack: OperatedStack) -> None:
         stack.findings = UNDONE
         result = run("doctor")
         assert result.exit_code == 1
         assert "  waitpoint_1  settled, but a waiter has not been resumed\n  waitpoint_2  past its timeout\n" in result.stdout
-
-    def test_prints_json(self, stack: OperatedStack) -> None:
-        assert json.loads(run("doctor", "--json").stdout) == FOUND
 
     @pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"], ["redrive"], ["redrive", "--json"]])
     def test_says_first_if_the_stack_is_of_another_version(self, stack: OperatedStack, arguments: list[str]) -> None:
@@ -215,8 +213,6 @@ class TestGiveUp:
 
         assert (result.exit_code, result.stdout) == (0, "2 waiters given up\n")
         assert stack.given_up == tokens
-
-    def test_prints_json(self, stack: OperatedStack, tokens: list[str]) -> None:
         assert json.loads(run("give-up", tokens[0], "--yes", "--json").stdout) == {"givenUp": 1}
 
     @pytest.mark.parametrize("unknown", ["nope", "waitpoint_01jd3rj5v0000000000000000a"])
@@ -255,8 +251,6 @@ class TestRestore:
         result = run("restore", "restored", "--region", "eu-west-1", "--yes")
         assert (result.exit_code, result.stdout, copied) == (0, "3 items read, 2 copied\n", [("restored", "eu-west-1", False)])
         assert "1 items read, 1 copied" in result.stderr
-
-    def test_prints_json(self, copied: list[Any]) -> None:
         assert json.loads(run("restore", "restored", "--yes", "--json").stdout) == {"read": 3, "written": 2}
 
     def test_notifies_people_again_only_on_demand(self, copied: list[Any]) -> None:
