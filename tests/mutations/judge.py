@@ -16,6 +16,7 @@ LEVELS = {folder: folder.removeprefix("tests/").removesuffix("/tests") for folde
 PER_LEVEL = 6  # functions of a sample
 QUICK = 3  # seconds, of a sample's tests
 SIBLINGS = 30  # tests of a function of which others run the line, and these perhaps, too
+AT_ONCE = 100  # tests: a process of its own collects what it is given before it runs any
 FEW = 2  # red tests, which might be red without the weakening
 
 Functions = Mapping[str, Sequence[str]]
@@ -61,7 +62,7 @@ class Judge:
         red = self._red(sample)
         rest = [] if red else [test for test in self._in_order() if test not in self.found]
         while rest and not red:
-            red = self._red(rest, first=True)
+            red = self._red(rest[:AT_ONCE], first=True)
             rest = [test for test in rest if test not in self.found]
         by = {function(test) for test in red}
         tried = {function(test) for test in sample if self.found[test].seen is not None}
