@@ -138,6 +138,12 @@ def result(expression: str, body: str, work: Work | None = None) -> Any:
     return evaluate(expression, scope(body, {}, ""), work or Work())
 
 
+@pytest.mark.parametrize(("digits", "kind"), [(308, int), (309, float)])
+def test_an_integer_is_exact_up_to_308_digits(digits: int, kind: type) -> None:
+    """A longer one would take long to read."""
+    assert type(result("body", "1" * digits)) is kind
+
+
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(expressions, json_values)
 def test_an_accepted_expression_gives_a_result_or_says_why_not(expression: str, body: Any) -> None:

@@ -84,6 +84,7 @@ def test_a_persons_texts_become_values(of: Field, texts: Sequence[str], value: A
     [
         (TEXT, ["a"], Problem("too_short", 2)),
         (TEXT, ["abcdef"], Problem("too_long", 5)),
+        (TEXT, ["ABCDEF"], Problem("too_long", 5)),
         (TEXT, ["ABC"], Problem("pattern")),
         (TEXT, ["abc", "abd"], Problem("invalid")),
         (YES_NO, ["off"], Problem("invalid")),
