@@ -14,6 +14,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable, code_of
 from tests.support.e2e.race import CLIENTS, Race
 from tests.support.e2e.waiting import until
+from tests.support.in_process.api_gateway import TOKENS
 from tests.support.programs import ended
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 from tools import durable_run
@@ -96,10 +97,11 @@ def test_the_example_goes_on_after_the_timeout(durable: Durable) -> None:
 
 def test_every_execution_that_waits_gets_how_its_token_ended(api: Api, durable: Durable) -> None:
     """With `unwrap`, what fails raises. AWS's SDK does not show the type of a callback's error."""
-    completed, failed, _ = tokens = [api.create(), api.create(), api.create(timeout="5s")]
+    completed, failed, late = tokens = [api.create(), api.create(), api.create(timeout="1d")]
     executions = [(durable.wait(token), durable.wait(token, unwrap=True)) for token in tokens]
-    for token in (completed, failed):
+    for token in tokens:
         api.wait_until_registered(token, waiters=2)
+    api.ask("PATCH", f"{TOKENS}/{late['id']}", {"timeout": "1s"})
     output, error = {"text": "x" * 1_000_000}, {"message": "It is out of stock", "name": "OutOfStock"}
     assert api.deliver(completed, output).status == 200
     api.complete(failed, error=error)
