@@ -1,4 +1,4 @@
-"""The requests that the handlers read without pydantic, which would slow their cold start."""
+"""The requests that the handlers parse themselves, and not by a written model."""
 
 from typing import Any
 

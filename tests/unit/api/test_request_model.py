@@ -100,6 +100,10 @@ def test_each_field_takes_and_refuses_what_the_models_does(model: type[RequestMo
         assert outcome(written.validator, body) == outcome(model.__pydantic_validator__, body)
 
 
+def test_none_is_left_of_a_model_that_is_gone() -> None:
+    assert set(request_schemas.FOLDER.glob("*.py")) == request_schemas.written().keys()
+
+
 def test_they_are_written_for_the_layers_core() -> None:
     layer = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text()
     assert re.findall("^pydantic-core==(.+)$", layer, re.MULTILINE) == [schemas.PYDANTIC_CORE]

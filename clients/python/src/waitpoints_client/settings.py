@@ -25,7 +25,7 @@ def read_stack(name: str, session: "boto3.Session | None" = None) -> tuple[str, 
     """Return the URL and the key of a stack in AWS, from its outputs and its secret. Raises ConfigurationError."""
     try:
         import boto3  # noqa: PLC0415 - only this needs the extra
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
     except ImportError:
         raise ConfigurationError(
             'To find a stack by its name, install the extra "aws": in a clone, pip install "./clients/python[aws]"'

@@ -360,7 +360,7 @@ def test_a_title_that_nobody_could_see_is_written_out(title: Any) -> None:
 def test_the_same_call_makes_the_same_page_which_can_be_stored() -> None:
     page = approval_page("refund", CALL, SCHEMA)
 
-    assert page == approval_page("refund", deepcopy(CALL), SCHEMA) == pickle.loads(pickle.dumps(page))  # noqa: S301
+    assert page == approval_page("refund", deepcopy(CALL), SCHEMA) == pickle.loads(pickle.dumps(page))  # noqa: S301 - our own
     assert "A-1" not in repr(page)
 
 
@@ -388,7 +388,7 @@ def test_words_can_be_in_other_languages() -> None:
 
 def test_an_unknown_label_is_refused() -> None:
     with pytest.raises(TypeError, match="Unknown option 'aprove': did you mean 'approve'"):
-        approval_page("refund", {}, labels={"aprove": "Yes"})  # type: ignore[arg-type]
+        approval_page("refund", {}, labels={"aprove": "Yes"})  # type: ignore[arg-type]  # misspelt
 
 
 def test_a_long_text_must_be_read_before_it_is_approved() -> None:
