@@ -157,9 +157,13 @@ def test_parameters_and_outputs_keep_their_names() -> None:
         assert before()[part].keys() <= Template.load().body[part].keys()
 
 
+LOWERED = {"CallbacksPerSecond": 200, "DeliveriesPerSecond": 200, "ViewsPerSecond": 50}
+"""What a flood may cost. CHANGELOG says it, for CDK apps, which keep no value."""
+
+
 def test_a_parameter_keeps_its_default() -> None:
     """Otherwise an upgrade changes what nobody asked it to change."""
-    defaults = {name: parameter["Default"] for name, parameter in before()["Parameters"].items()}
+    defaults = {name: parameter["Default"] for name, parameter in before()["Parameters"].items()} | LOWERED
     assert {name: Template.load().body["Parameters"][name]["Default"] for name in defaults} == defaults
 
 
